@@ -1,0 +1,141 @@
+"""OCPP-J frames: text in, frozen values out, and back (OCPP-J 1.6 §4.1.3, 4.2).
+
+Knows neither who speaks nor what an action means; a payload is just a JSON object.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+Payload = dict[str, Any]
+
+MAX_DESCRIPTION = 255
+"""Longest errorDescription that OCPP-J allows, in characters (§4.2.3)."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+# Nearly every frame is a CALL with a string id: this decoder reads its head and leaves the payload's
+# bytes alone, so that the event can carry them exactly as they came.
+_decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request: ``[2, id, action, payload]``.
+
+    ``id`` is a string, or the number that a sloppy charger sent in its place.
+    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for calls of our own).
+    """
+
+    id: str | int
+    action: str
+    payload: Payload
+    raw: bytes = b""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """An answer: ``[3, id, payload]``."""
+
+    id: str | int
+    payload: Payload
+
+
+class Error(msgspec.Struct, frozen=True):
+    """A refusal: ``[4, id, code, description, details]``; what is sent has at most 255 characters of description."""
+
+    id: str | int
+    code: str
+    description: str = ""
+    details: Payload = {}
+
+
+Frame = Call | Result | Error
+
+
+class Malformed(Exception):
+    """The text is no OCPP-J frame.
+
+    ``id`` is the CALL's message id where it could be read: then the sender is owed a CALLERROR.
+    ``syntax`` says whether not even the JSON could be read. The exception's text never goes to the peer.
+    """
+
+    def __init__(self, why: str, id: str | int | None = None, *, syntax: bool = False) -> None:
+        super().__init__(why)
+        self.id = id
+        self.syntax = syntax
+
+
+class UnknownType(Malformed):
+    """A well-formed array whose message type number is none of 2, 3 and 4 (OCPP-J 1.6 §4.1.3: to be ignored)."""
+
+
+def parse(text: bytes) -> Frame:
+    """The frame that ``text`` (UTF-8 JSON) holds.
+
+    Raises:
+        UnknownType: an unknown message type number.
+        Malformed: anything else that is not a frame.
+    """
+    try:
+        kind, id, action, raw = _decode_call(text)
+        if kind == 2 and id:
+            payload = _decode(raw)
+            if type(payload) is dict:
+                return Call(id, action, payload, bytes(raw))
+    except (ValueError, RecursionError):
+        pass  # not that simple: the careful way finds out what it is
+    return _parse_carefully(text)
+
+
+def render(frame: Frame) -> bytes:
+    """The compact JSON text of a frame, members in their order, in UTF-8."""
+    match frame:
+        case Call(id=id, action=action, payload=payload, raw=raw):
+            return _encode((2, id, action, msgspec.Raw(raw) if raw else payload))
+        case Result(id=id, payload=payload):
+            return _encode((3, id, payload))
+        case Error(id=id, code=code, description=description, details=details):
+            return _encode((4, id, code, description[:MAX_DESCRIPTION], details))
+
+
+def _parse_carefully(text: bytes) -> Frame:
+    """The slow way round: answers, numeric ids, and everything that is wrong with the rest."""
+    try:
+        elements = _decode_elements(text)
+        kind = _decode(elements[0]) if elements else None
+    except (ValueError, RecursionError):
+        raise Malformed(f"not a JSON array: {text[:80]!r}", syntax=True) from None
+    if type(kind) is not int:
+        raise Malformed(f"no message type number: {text[:80]!r}")
+    if kind not in (2, 3, 4):
+        raise UnknownType(f"message type {kind}")
+    id = _read_id(elements)
+    try:
+        rest = [_decode(element) for element in elements[2:]]
+    except (ValueError, RecursionError):
+        raise Malformed(f"unreadable JSON inside: {text[:80]!r}", id if kind == 2 else None, syntax=True) from None
+    if id is not None:
+        match kind, rest:
+            case 2, [str(action), dict(payload)]:
+                return Call(id, action, payload, bytes(elements[3]))
+            case 2, [str(action), None]:  # some chargers say null for an empty payload (OCPP-J 1.6 §4.1.5)
+                return Call(id, action, {}, b"{}")
+            case 3, [dict(payload)]:
+                return Result(id, payload)
+            case 3, [None]:
+                return Result(id, {})
+            case 4, [str(code), *more]:  # chargers leave out or mistype what follows the code
+                description = next((each for each in more if isinstance(each, str)), "")
+                details = next((each for each in more if isinstance(each, dict)), {})
+                return Error(id, code, description, details)
+    raise Malformed(f"not the elements of message type {kind}: {text[:80]!r}", id if kind == 2 else None)
+
+
+def _read_id(elements: list[msgspec.Raw]) -> str | int | None:
+    try:
+        id = _decode(elements[1])
+    except (IndexError, ValueError, RecursionError):
+        return None
+    return id if (type(id) is str and id) or type(id) is int else None

@@ -1,0 +1,173 @@
+"""Every boundary of the house: read this first.
+
+An interface has at most four members, or one for each fact. ``Maybe[T]`` is a value or something to await:
+whoever can answer at once returns the value itself, since waiting doubles the price of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from .commands import Command, Outcome
+    from .facts import (
+        Answer,
+        Authorisation,
+        Beat,
+        Booted,
+        Metered,
+        Other,
+        Presented,
+        Registration,
+        Start,
+        Started,
+        Status,
+        Stopped,
+        Transfer,
+        Transferred,
+    )
+    from .frames import Payload
+    from .gate import Knock
+    from .store import Entry, Record
+
+T = TypeVar("T")
+Maybe = T | Awaitable[T]
+
+
+class IWire(Interface):
+    """The line to one charger: what a charger needs of a transport."""
+
+    def send(text: bytes) -> None:
+        """Write one text message (UTF-8). Does nothing when the peer has left."""
+
+    def close(code: int, reason: str) -> None:
+        """Begin the closing handshake (RFC 6455 §7.4); ``reason`` is cut to 123 bytes."""
+
+    def ping(answered: Callable[[], None]) -> None:
+        """Send a WebSocket ping; ``answered`` is called at the next sign of life, or never."""
+
+    def hold(held: bool) -> None:
+        """Stop (or go on) reading from a peer that sends faster than it can be served."""
+
+
+class ICharger(Interface):
+    """A connected charger, as handlers and commands see it."""
+
+    id: str = Attribute("its identity, percent-decoded from the URL")
+    domain: str = Attribute("the Host it connected to, without the port")
+    ocpp: str = Attribute("the OCPP version spoken on this connection: 1.6")
+
+    def call(action: str, payload: Payload, timeout: float | None = None) -> Awaitable[Outcome]:
+        """Ask the charger and wait for what came of it: fires once with the outcome, and never fails.
+
+        ``payload`` is sent as it is; ``timeout`` (seconds, from the moment of sending) defaults to the gateway's setting.
+        """
+
+
+class IHandlers(Interface):
+    """What is done with a charger's messages: one method for each fact.
+
+    A method decides and returns its verdict, at once or later. It need not publish anything: the event has the verdict in it.
+    An exception is logged; a transaction then goes on under a provisional id, everything else is answered InternalError.
+    """
+
+    def booted(charger: ICharger, fact: Booted) -> Maybe[Registration]:
+        """BootNotification."""
+
+    def beat(charger: ICharger, fact: Beat) -> Maybe[None]:
+        """Heartbeat."""
+
+    def presented(charger: ICharger, fact: Presented) -> Maybe[Authorisation]:
+        """Authorize."""
+
+    def status(charger: ICharger, fact: Status) -> Maybe[None]:
+        """StatusNotification."""
+
+    def started(charger: ICharger, fact: Started) -> Maybe[Start]:
+        """StartTransaction, once for each transaction: repeats are recognised before."""
+
+    def stopped(charger: ICharger, fact: Stopped) -> Maybe[Authorisation | None]:
+        """StopTransaction; the verdict is on the tag that stopped it, None to say nothing about it."""
+
+    def metered(charger: ICharger, fact: Metered) -> Maybe[None]:
+        """MeterValues."""
+
+    def transfer(charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
+        """DataTransfer."""
+
+    def other(charger: ICharger, fact: Other) -> Maybe[Answer]:
+        """Any other action."""
+
+
+class IGate(Interface):
+    """Who may come in."""
+
+    def admit(knock: Knock) -> Maybe[None]:
+        """Let the charger in, or raise `ocpp_tw.gate.Refused` with the HTTP status to answer."""
+
+
+class IBackend(Interface):
+    """The operator's own system. Both methods fail with `ocpp_tw.handlers.BackendFailed` when it is of no use in time."""
+
+    def transaction(tag: str, charger: str, connector: int) -> Awaitable[int | None]:
+        """The id of the transaction that this tag may begin; None: the tag has none."""
+
+    def authorise(tag: str, charger: str, connector: int | None) -> Awaitable[Authorisation]:
+        """What the backend says of the tag."""
+
+
+class IEvents(Interface):
+    """Where events go: one ordered stream. Nothing is lost once it is safe, and nothing is in it twice."""
+
+    waiting: int = Attribute("how many entries are not safe yet")
+
+    def publish(entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
+        """Append the entry's event and carry out its effects, both or neither.
+
+        ``then(value)`` is called once that can no longer be lost, in the order of the calls; never, when it never is.
+        """
+
+    def settled() -> Awaitable[None]:
+        """Fires once all that was published so far is safe."""
+
+
+class IRoster(Interface):
+    """Which gateway of the fleet has which charger. The last one to arrive has it."""
+
+    def arrive(charger: str, connection: str) -> Awaitable[Record]:
+        """This gateway has the charger now, on that connection; what is remembered of the charger."""
+
+    def leave(charger: str, connection: str) -> Awaitable[bool]:
+        """The connection ended; whether it still was the one that had the charger."""
+
+    def whereabouts(charger: str) -> Awaitable[str | None]:
+        """The name of the living gateway that has the charger."""
+
+
+class IRecords(Interface):
+    """What the fleet remembers beside events; it is written by an entry's effects."""
+
+    def transactions(charger: str) -> Awaitable[list[bytes]]:
+        """The JSON of each transaction kept for the charger."""
+
+    def lease(count: int) -> Awaitable[int]:
+        """Reserve ``count`` transaction ids for this gateway; the first of them. No two leases overlap, ever."""
+
+
+class ICommands(Interface):
+    """Where commands come from. An element that was taken stays in hand until an entry's `Settled` effect (or a hand-over)."""
+
+    def take() -> Awaitable[bytes]:
+        """The next element, whenever it comes."""
+
+    def claim(command: Command) -> Awaitable[bool]:
+        """Whether this id is new for this charger; from now on it is not (for 24 hours)."""
+
+    def hand_over(element: bytes, gateway: str) -> Awaitable[None]:
+        """Give an element in hand to the gateway that has its charger."""
+
+    def bury(element: bytes, reason: str) -> Awaitable[None]:
+        """Put an element that nobody can answer where a person finds it (``commands:dead``)."""

@@ -1,0 +1,226 @@
+"""Every setting of the gateway in one table: its option, its environment variable, its default and its meaning.
+
+Knows neither argv nor the environment; `ocpp_tw.tap` reads those. The table in docs/operations.md is checked against this one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+
+class Wrong(Exception):
+    """A setting makes no sense; the text names the option, says why, and what would do."""
+
+
+class Address(NamedTuple):
+    """Where to listen; an empty host means every interface."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Setting(NamedTuple):
+    """One row: the option is the name with dashes."""
+
+    name: str
+    variable: str
+    default: Any
+    read: Callable[[str], Any]
+    meaning: str
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def address(text: str) -> Address:
+    """``10800``, ``:10800``, ``127.0.0.1:10800`` or ``[::1]:10800``."""
+    match = re.fullmatch(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*)):)?(\d{1,5})", text.strip())
+    if not match or int(match[3]) > 65535:
+        raise Wrong("expected a port, HOST:PORT or [IPV6]:PORT")
+    return Address(match[1] or match[2] or "", int(match[3]))
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e7:
+        raise Wrong("expected a positive number of seconds")
+    return value
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,12}", text.strip()) or not low <= int(text) <= high:
+            raise Wrong(f"expected a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """One of a few words, in any case."""
+
+    def read(text: str) -> str:
+        for word in words:
+            if word.lower() == text.strip().lower():
+                return word
+        raise Wrong("expected " + " or ".join(words))
+
+    return read
+
+
+def switch(text: str) -> bool:
+    """yes or no."""
+    if text.strip().lower() not in ("yes", "no", "true", "false", "1", "0", "on", "off"):
+        raise Wrong("expected yes or no")
+    return text.strip().lower() in ("yes", "true", "1", "on")
+
+
+def name(text: str) -> str:
+    """A name that is fit for a Redis key."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:@-]{1,64}", text):
+        raise Wrong("expected 1 to 64 letters, digits or any of _ . : @ -")
+    return text
+
+
+def base_url(text: str) -> str:
+    """An http or https URL without query."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise Wrong("expected a URL such as http://backend:8000")
+    return text.rstrip("/")
+
+
+def redis_url(text: str) -> str:
+    """``HOST:PORT``, or a redis://, rediss:// or unix:// URL."""
+    if "://" not in text:
+        where = address(text)
+        return f"redis://{where}" if where.host else f"redis://127.0.0.1:{where.port}"
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
+        raise Wrong("expected HOST:PORT, or a redis://, rediss:// or unix:// URL")
+    return text
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("port", "ADDR", Address("", 10800), address, "where chargers connect: a port, or HOST:PORT"),
+    Setting("http", "HTTP_ADDR", Address("127.0.0.1", 10801), address, "where operators' HTTP is served: a port, or HOST:PORT"),
+    Setting("http_token", "HTTP_TOKEN", "", text, "the bearer token that operators' HTTP asks for; needed unless it listens on loopback only"),
+    Setting("redis", "REDIS_ADDR", "", redis_url, "the Redis or Valkey: HOST:PORT, or a redis://, rediss:// or unix:// URL; when none is named, 127.0.0.1:6379, or else an embedded one"),
+    Setting("redis_db", "REDIS_DB", 0, whole(0, 1_000_000), "the number of its database"),
+    Setting("data", "OCPP_DATA", "ocpp-data", text, "the directory of the embedded Valkey's data"),
+    Setting("events", "EVENTS_LIST", "events", name, "the list that events are appended to"),
+    Setting("commands", "COMMANDS_LIST", "commands", name, "the list that commands are taken from"),
+    Setting("prefix", "OCPP_PREFIX", "ocpp", name, "what the names of the gateway's own keys in Redis begin with"),
+    Setting("name", "GATEWAY_NAME", "", name, "this gateway's name within the fleet; by default the host's name and the port"),
+    Setting("base_url", "BASE_URL", "", base_url, "the backend; without one the gateway gives out transaction ids itself"),
+    Setting("authorize", "AUTHORIZE", "accept", choice("accept", "backend"), "who decides on tags: accept (everybody may charge) or backend"),
+    Setting("backend_timeout", "BACKEND_TIMEOUT", 3.0, seconds, "seconds that the backend has for one whole exchange"),
+    Setting("backend_policy", "BACKEND_POLICY", "provisional", choice("provisional", "deny"), "what becomes of a start while the backend is of no use: provisional (it goes on under an id of the gateway's own) or deny"),
+    Setting("backend_limit", "BACKEND_LIMIT", 64, whole(1, 10_000), "how many requests the backend gets at once"),
+    Setting("heartbeat_interval", "HEARTBEAT_INTERVAL", 300, whole(1, 86_400), "seconds between heartbeats, as told to chargers at BootNotification"),
+    Setting("boot_status", "BOOT_STATUS", "Accepted", choice("Accepted", "Pending", "Rejected"), "the answer to a charger's first BootNotification"),
+    Setting("call_timeout", "CALL_TIMEOUT", 30.0, seconds, "seconds that a charger has to answer a command"),
+    Setting("ping_interval", "PING_INTERVAL", 30.0, seconds, "seconds of a charger's silence after which it is pinged (give or take a fifth)"),
+    Setting("ping_timeout", "PING_TIMEOUT", 30.0, seconds, "seconds that it has to give a sign of life"),
+    Setting("handshake_timeout", "HANDSHAKE_TIMEOUT", 15.0, seconds, "seconds that a connection has to become a WebSocket"),
+    Setting("max_message", "MAX_MESSAGE", 1 << 20, whole(1024, 1 << 30), "the longest message taken from a charger, in bytes"),
+    Setting("max_identity", "MAX_IDENTITY", 48, whole(1, 255), "the longest charger identity, in characters"),
+    Setting("subprotocol_mismatch", "SUBPROTOCOL_MISMATCH", "refuse", choice("refuse", "close"), "no common subprotocol: refuse the handshake, or complete it and close at once, as OCPP-J has it"),
+    Setting("default_subprotocol", "DEFAULT_SUBPROTOCOL", "", choice("ocpp1.6"), "the version of chargers that offer no subprotocol at all; by default they are a mismatch"),
+    Setting("validation", "VALIDATION", "tolerant", choice("tolerant", "strict"), "a message that breaks its schema: let in with violations on its event, or answered with a CALLERROR"),
+    Setting("event_payload", "EVENT_PAYLOAD", True, switch, "whether events carry the charger's own payload"),
+    Setting("handlers", "OCPP_HANDLERS", "", text, "the name of the handlers plugin to use instead of the gateway's own"),
+    Setting("drain", "DRAIN_TIMEOUT", 8.0, seconds, "seconds that a stopping gateway gives to what is in flight"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force; the table says what each means."""
+
+    port: Address = Address("", 10800)
+    http: Address = Address("127.0.0.1", 10801)
+    http_token: str = ""
+    redis: str = ""
+    redis_db: int = 0
+    data: str = "ocpp-data"
+    events: str = "events"
+    commands: str = "commands"
+    prefix: str = "ocpp"
+    name: str = ""
+    base_url: str = ""
+    authorize: str = "accept"
+    backend_timeout: float = 3.0
+    backend_policy: str = "provisional"
+    backend_limit: int = 64
+    heartbeat_interval: int = 300
+    boot_status: str = "Accepted"
+    call_timeout: float = 30.0
+    ping_interval: float = 30.0
+    ping_timeout: float = 30.0
+    handshake_timeout: float = 15.0
+    max_message: int = 1 << 20
+    max_identity: int = 48
+    subprotocol_mismatch: str = "refuse"
+    default_subprotocol: str = ""
+    validation: str = "tolerant"
+    event_payload: bool = True
+    handlers: str = ""
+    drain: float = 8.0
+
+
+def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
+    """The settings that options and environment ask for; an option wins over its variable, an empty variable is none.
+
+    Raises:
+        Wrong: a value makes no sense, or two do not go together; the text begins with the option's or variable's name.
+    """
+    values: dict[str, Any] = {}
+    for row in TABLE:
+        given, said = options.get(row.name), row.option
+        if given is None and environment.get(row.variable):
+            given, said = environment[row.variable], row.variable
+        if given is not None and (given or row.default == ""):
+            try:
+                values[row.name] = row.read(given) if given else ""
+            except Wrong as why:
+                raise Wrong(f"{said}: {why}, not {given!r}") from None
+    settings = Settings(**values)
+    if not settings.http.loopback and not settings.http_token:
+        raise Wrong(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
+    if settings.authorize == "backend" and not settings.base_url:
+        raise Wrong("--authorize: backend needs --base-url (BASE_URL) to say where it is")
+    return settings
+
+
+assert [field.name for field in fields(Settings)] == [row.name for row in TABLE]

@@ -1,0 +1,57 @@
+"""What goes to the fleet's memory in one piece: an event and what must become true together with it.
+
+Knows no database: the drivers (`ocpp_tw.redis`, `ocpp_tw.memory`) carry it out.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Remember ``value`` for the charger under shelf and name; None forgets it.
+
+    Shelves: ``record`` (see `Record`) and ``transactions`` (name: the transaction's id, value: its JSON).
+    """
+
+    shelf: str
+    name: str
+    value: bytes | None
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A command's element is done with: it leaves the list of those in hand."""
+
+    element: bytes
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Append ``value`` to a list of the backend's own; the list expires (an hour after the last reply)."""
+
+    list: str
+    value: bytes
+
+
+Effect = Keep | Settled | Reply
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An event of one charger (a JSON object, without ``seq``: the store numbers events as it appends them) and its effects."""
+
+    charger: str
+    event: bytes
+    effects: tuple[Effect, ...] = ()
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What is remembered of a charger over connections and restarts; an empty field is unknown.
+
+    ``boot`` is the registration status last given: Accepted, Pending or Rejected.
+    """
+
+    boot: str = ""
+
+
+def numbered(event: bytes, seq: int) -> bytes:
+    """The event with its number in the charger's own sequence as the last member."""
+    return b'%b,"seq":%d}' % (event[:-1], seq)
