@@ -1,0 +1,317 @@
+"""What the backend is told: the vocabulary of events and their JSON (docs/contract.md).
+
+Knows neither where events go nor which OCPP message they come from. Field names are part of the contract.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .facts import Readings
+
+encode = msgspec.json.Encoder().encode
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    """One element of the events list. ``seq`` is added by the store that numbers it."""
+
+    event: str
+    """what happened"""
+    domain: str
+    """the Host the charger connected to, without the port"""
+    data: Data
+    """the event's own fields, see below"""
+    id: str
+    """unique, and the same over every re-delivery"""
+    time: str
+    """when the gateway received it (UTC)"""
+    gateway: str
+    """the name of the gateway that did"""
+    ocpp: str | None = None
+    """the OCPP version of the connection"""
+    action: str | None = None
+    """the OCPP action it came from"""
+    message_id: str | None = None
+    """the id of the charger's CALL"""
+    payload: msgspec.Raw | None = None
+    """the charger's request exactly as it was sent (`--event-payload no` leaves it out)"""
+    violations: list[dict[str, Any]] | None = None
+    """only when the message broke its schema and was let in all the same: path, rule and value of each breach"""
+    duplicate: bool = False
+    """only when true: a second, differing stop of a transaction that had ended"""
+    offline: bool = False
+    """only when true: it happened while the charger was not connected, and was sent later"""
+    provisional: bool = False
+    """only when true: the transaction's id is the gateway's own, since the backend could not be asked"""
+
+
+class Data(msgspec.Struct):
+    """Every event names its charger."""
+
+    charger: str
+    """its identity"""
+
+
+class ConnectCharger(Data):
+    """A charger was let in."""
+
+    ocpp: str
+    """the OCPP version spoken"""
+    remote_address: str
+    """where it connects from"""
+    security_profile: int
+    """OCPP's security profile of the connection: 0 is none"""
+    previous: str | None
+    """the connection it took over from, if that had not ended yet"""
+    repairs: list[str]
+    """what was wrong with its handshake and put right"""
+
+
+class DisconnectCharger(Data):
+    """The charger's current connection ended."""
+
+    code: int | None
+    """the WebSocket close code; 1006 when the connection was cut"""
+    reason: str
+    """the reason that came with it"""
+    seconds: float
+    """how long it was connected"""
+    received: int
+    """frames received"""
+    sent: int
+    """frames sent"""
+    violations: int
+    """messages that broke their schema"""
+
+
+class BootNotification(Data):
+    """The charger has (re)started."""
+
+    vendor: str
+    """chargePointVendor"""
+    model: str
+    """chargePointModel"""
+    serial: str | None
+    """its serial number"""
+    firmware: str | None
+    """its firmware version"""
+    status: str
+    """the registration status it was given: Accepted, Pending or Rejected"""
+
+
+class Health(Data):
+    """A Heartbeat."""
+
+
+class Authorize(Data):
+    """A tag was presented."""
+
+    tag: str
+    """the idTag"""
+    status: str
+    """the authorisation status it was given"""
+
+
+class ChangeConnectorStatus(Data):
+    """A connector's status."""
+
+    conn: int
+    """the connector; 0 is the charger as a whole"""
+    status: str
+    """the status"""
+    error_code: str | None
+    """the error code, NoError included"""
+    info: str | None
+    """the charger's own remark"""
+    vendor_error_code: str | None
+    """the vendor's error code"""
+    timestamp: str | None
+    """when, by the charger's clock"""
+
+
+class StartTransaction(Data):
+    """A transaction began."""
+
+    conn: int
+    """the connector"""
+    tag: str
+    """the idTag"""
+    meter_start: int
+    """the meter's reading at the start, in Wh"""
+    transaction_id: int
+    """the id the transaction was given"""
+    timestamp: str
+    """when it began, by the charger's clock"""
+    reservation_id: int | None
+    """the reservation it ends"""
+    status: str
+    """the authorisation status it was given"""
+
+
+class StopTransaction(Data):
+    """A transaction ended."""
+
+    transaction_id: int
+    """the id as the charger sent it; -1 when its start was never delivered"""
+    reason: str
+    """why; Local when the charger gave none"""
+    meter_stop: int
+    """the meter's reading at the end, in Wh"""
+    tag: str | None
+    """the idTag that stopped it"""
+    timestamp: str
+    """when it ended, by the charger's clock"""
+    energy_wh: int | None
+    """energy delivered, in Wh; null when the start is not known"""
+    duration_s: int | None
+    """seconds from start to stop by the charger's clock; null when either is not known"""
+    match: str
+    """how it was matched with a start: exact, by_connector (the charger's only open transaction), none"""
+
+
+class MeterValue(Data):
+    """Meter values."""
+
+    conn: int
+    """the connector"""
+    transaction_id: int
+    """the transaction; 0 outside of one"""
+    meter_value: Readings
+    """OCPP's meterValue array, as it came"""
+    values: list[Value]
+    """the same, flat and in canonical units"""
+
+
+class Value(msgspec.Struct, omit_defaults=True):
+    """One sampled value, normalised."""
+
+    measurand: str
+    """what was measured, e.g. Energy.Active.Import.Register"""
+    value: str
+    """the value in `unit`, a decimal number as a string"""
+    unit: str | None
+    """Wh, W, A, V, Percent, Celsius, varh, var, VAh, VA, Hz, RPM; null for a ratio"""
+    timestamp: str | None
+    """when, by the charger's clock"""
+    context: str | None = None
+    """the context, e.g. Sample.Periodic"""
+    phase: str | None = None
+    """the phase, e.g. L1"""
+    location: str | None = None
+    """where it was measured, e.g. Outlet"""
+    signed: bool = False
+    """only when true: `value` is signed data, not a number"""
+
+
+class DataTransfer(Data):
+    """A vendor's own message."""
+
+    vendor_id: str
+    """the vendor"""
+    message_id: str | None
+    """the vendor's name for the message"""
+    data: Any
+    """what it carries"""
+    status: str
+    """the answer it was given"""
+    vendorId: str = ""
+    """the same as vendor_id, under the name that older backends know"""
+    messageId: str = ""
+    """the same as message_id, likewise; never null"""
+
+
+class CommandResult(Data):
+    """What came of a command; exactly one for each."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action, or the neutral command when it could not be translated"""
+    outcome: str
+    """one of the outcomes below"""
+    status: str | None
+    """the status of the charger's answer, where it has one"""
+    payload: dict[str, Any] | None
+    """the charger's answer"""
+    error: Any
+    """why there is none: code, description, details"""
+    sent: bool
+    """whether the charger was sent it"""
+    latency_ms: int | None
+    """milliseconds from sending to the answer"""
+
+
+class HandshakeRejected(Data):
+    """A charger was not let in."""
+
+    reason: str
+    """why"""
+    status: int
+    """the HTTP status it was answered"""
+    offered: list[str]
+    """the subprotocols it offered"""
+    remote_address: str
+    """where it tried from"""
+
+
+class DuplicateIdentity(Data):
+    """Two peers fight over one identity: a cloned charger, or a wrong setting."""
+
+    addresses: list[str]
+    """where they connect from"""
+    takeovers: int
+    """how often one took over from the other within the last minute"""
+
+
+class LateResponse(Data):
+    """A charger answered a command that had ended as `timeout` before."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action"""
+    payload: dict[str, Any] | None
+    """the charger's answer"""
+    error: Any
+    """its refusal"""
+
+
+class Refused(Data):
+    """A message that was not served: an unknown action, one before acceptance, or one that could not be read."""
+
+    code: str
+    """the CALLERROR it was answered"""
+    description: str
+    """what was wrong"""
+
+
+NAMES: dict[str, type[Data]] = {
+    "connect_charger": ConnectCharger,
+    "disconnect_charger": DisconnectCharger,
+    "boot_notification": BootNotification,
+    "health": Health,
+    "authorize": Authorize,
+    "change_connector_status": ChangeConnectorStatus,
+    "start_transaction": StartTransaction,
+    "stop_transaction": StopTransaction,
+    "meter_value": MeterValue,
+    "data_transfer": DataTransfer,
+    "command_result": CommandResult,
+    "handshake_rejected": HandshakeRejected,
+    "duplicate_identity": DuplicateIdentity,
+    "late_response": LateResponse,
+    "message_refused": Refused,
+}
+"""Every event that has fields of its own. Any other action's is named after the action, in snake_case, with `Data` and the payload."""
+
+
+def snake_case(action: str) -> str:
+    """``SecurityEventNotification`` -> ``security_event_notification``, ``Get15118EVCertificate`` -> ``get_15118_ev_certificate``."""
+    words = ""
+    for before, letter, after in zip(" " + action, action, action[1:] + " ", strict=False):
+        starts = letter.isupper() and (not before.isupper() or after.islower())
+        starts = starts or (letter.isdigit() and before.isalpha())
+        words += "_" + letter if words and starts else letter
+    return words.lower()

@@ -1,0 +1,144 @@
+"""Meter values made plain: one flat list in canonical units beside the charger's own.
+
+Knows nothing of transactions. Whatever a charger sends is taken; what makes no sense is left out of the list
+(it still stands in the raw one).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from .events import Value
+from .facts import Readings
+
+ENERGY = "Energy.Active.Import.Register"
+"""The measurand of a value that names none (OCPP 1.6 §7.43)."""
+
+CONVERTED = 99
+"""In place of a power of ten: these units need a formula."""
+
+UNITS: dict[str, tuple[str | None, int]] = {
+    "Wh": ("Wh", 0),
+    "kWh": ("Wh", 3),
+    "varh": ("varh", 0),
+    "kvarh": ("varh", 3),
+    "VAh": ("VAh", 0),
+    "kVAh": ("VAh", 3),
+    "W": ("W", 0),
+    "kW": ("W", 3),
+    "var": ("var", 0),
+    "kvar": ("var", 3),
+    "VA": ("VA", 0),
+    "kVA": ("VA", 3),
+    "A": ("A", 0),
+    "V": ("V", 0),
+    "Percent": ("Percent", 0),
+    "%": ("Percent", 0),
+    "Celsius": ("Celsius", 0),
+    "Celcius": ("Celsius", 0),  # both spellings are valid (1.6 errata)
+    "C": ("Celsius", 0),
+    "Fahrenheit": ("Celsius", CONVERTED),
+    "K": ("Celsius", CONVERTED),
+    "Hz": ("Hz", 0),
+    "Hertz": ("Hz", 0),
+    "RPM": ("RPM", 0),
+}
+"""A charger's unit -> the canonical one and the power of ten between them."""
+
+_DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
+    ("Energy.Reactive", "varh"),
+    ("Energy.Apparent", "VAh"),
+    ("Energy", "Wh"),
+    ("Power.Reactive", "var"),
+    ("Power.Factor", None),
+    ("Power", "W"),
+    ("Current", "A"),
+    ("Voltage", "V"),
+    ("SoC", "Percent"),
+    ("Temperature", "Celsius"),
+    ("Frequency", "Hz"),
+    ("RPM", "RPM"),
+)
+"""The unit of a value that names none, by how its measurand begins; the first that fits."""
+
+_known: dict[tuple[str, object], tuple[str | None, int]] = {}
+
+
+def normalise(readings: Readings) -> list[Value]:
+    """Every sampled value of a meterValue array, in its order."""
+    values: list[Value] = []
+    add = values.append
+    try:
+        for reading in readings:
+            timestamp = reading.get("timestamp")
+            for sample in reading.get("sampledValue", ()):
+                get = sample.get
+                value = get("value")
+                measurand = get("measurand", ENERGY)
+                unit = get("unit")
+                known = _known.get((measurand, unit))
+                if known is None:
+                    known = _unit(measurand, unit)
+                if known[1] or type(value) is not str or "format" in sample or not value.replace(".", "", 1).isdigit():
+                    value, known, signed = _careful(value, unit, known, get("format"))
+                    if value is not None:
+                        add(Value(measurand, value, known[0], timestamp, get("context"), get("phase"), get("location"), signed))
+                else:
+                    add(Value(measurand, value, known[0], timestamp, get("context"), get("phase"), get("location")))
+    except (AttributeError, TypeError):  # a charger's idea of an array or an object; what was read so far stands
+        pass
+    return values
+
+
+def energy(readings: Readings) -> tuple[int, str | None] | None:
+    """The last reading of the whole charger's import register in Wh (rounded), and when; None when there is none."""
+    latest = None
+    for value in normalise(readings):
+        if value.measurand == ENERGY and value.phase is None and value.location in (None, "Outlet") and not value.signed:
+            wh = _decimal(value.value)
+            if wh is not None:
+                latest = int(wh.to_integral_value()), value.timestamp
+    return latest
+
+
+def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
+    """The canonical unit; remembered, as there are few and they come by the million."""
+    if unit is None:
+        known: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if str(measurand).startswith(start)), None), 0)
+    else:
+        known = UNITS.get(str(unit), (str(unit), 0))
+    if type(measurand) is str and (unit is None or type(unit) is str) and len(_known) < 1000:
+        _known[measurand, unit] = known
+    return known
+
+
+def _careful(
+    value: object, unit: object, known: tuple[str | None, int], format: object
+) -> tuple[str | None, tuple[str | None, int], bool]:
+    """The value in its canonical unit; None when it is no number and not signed data either."""
+    if format == "SignedData":
+        return (value if isinstance(value, str) else None), known, True
+    number = _decimal(value)
+    if number is None:
+        return None, known, False
+    if known[1] == CONVERTED:
+        number = ((number - 32) * 5 / 9).quantize(Decimal("0.01")) if unit == "Fahrenheit" else number - Decimal("273.15")
+    else:
+        number = number.scaleb(known[1])
+    return plain(number), known, False
+
+
+def plain(number: Decimal) -> str:
+    """A decimal without exponent and without zeroes that say nothing: 12.50 kWh is 12500 Wh."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = Decimal(str(value).strip().replace(",", "."))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < 30 else None

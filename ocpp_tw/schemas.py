@@ -1,0 +1,88 @@
+"""OCPP's official JSON Schemas, compiled once: the truth about what is valid.
+
+They are read as data out of the distribution `ocpp`. Knows no frames and no error codes.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from .frames import Payload
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One breach of a schema: ``path`` leads to it (``["meterValue", 0, "timestamp"]``), ``rule`` is the schema's keyword.
+
+    ``names`` are the members that a `required` or `additionalProperties` rule is about.
+    """
+
+    path: tuple[str | int, ...]
+    rule: str
+    value: Any
+    message: str
+    names: tuple[str, ...] = ()
+
+    def told(self) -> dict[str, Any]:
+        """As it stands in an event; a long value is cut."""
+        value = self.value if len(str(self.value)) <= 200 else str(self.value)[:200] + "…"
+        return {"path": "/".join(map(str, self.path)), "rule": self.rule, "value": value, "names": list(self.names)}
+
+
+class Schemas:
+    """The schemas of one version of OCPP, requests and answers by action."""
+
+    def __init__(self, folder: str) -> None:
+        self._requests: dict[str, jsonschema_rs.Validator] = {}
+        self._answers: dict[str, jsonschema_rs.Validator] = {}
+        for file in files("ocpp").joinpath(folder, "schemas").iterdir():
+            if file.name.endswith(".json"):
+                validator = jsonschema_rs.validator_for(_bare(json.loads(file.read_text("utf-8-sig"))))
+                action = file.name.removesuffix(".json")
+                if action.endswith("Response"):
+                    self._answers[action.removesuffix("Response")] = validator
+                else:
+                    self._requests[action.removesuffix("Request")] = validator
+        self.actions = frozenset(self._requests)
+        # the yes or no of a compiled validator: bound once, since every message asks
+        self.valid_request = {action: validator.is_valid for action, validator in self._requests.items()}
+        self.valid_answer = {action: validator.is_valid for action, validator in self._answers.items()}
+
+    def request(self, action: str, payload: Payload) -> list[Violation]:
+        """Every breach of a request's payload. Raises `KeyError` for an unknown action."""
+        return _violations(self._requests[action], payload)
+
+    def answer(self, action: str, payload: Payload) -> list[Violation]:
+        """Every breach of an answer's payload. Raises `KeyError` for an unknown action."""
+        return _violations(self._answers[action], payload)
+
+
+@cache
+def load(folder: str) -> Schemas:
+    """The schemas of the folder ``v16``, ``v201`` or ``v21``; compiled when first asked for."""
+    return Schemas(folder)
+
+
+def _bare(schema: Any) -> Any:
+    """The schema without ``format``: chargers' timestamps are taken as they are (OCPP 1.6 §3.13 leaves the zone open)."""
+    if isinstance(schema, dict):
+        # a *property* named format is a schema, the keyword is a string
+        return {key: _bare(value) for key, value in schema.items() if not (key == "format" and isinstance(value, str))}
+    if isinstance(schema, list):
+        return [_bare(each) for each in schema]
+    return schema
+
+
+def _violations(validator: jsonschema_rs.Validator, payload: Payload) -> list[Violation]:
+    found = []
+    for error in validator.iter_errors(payload):
+        rule = str(error.schema_path[-1])
+        detail = error.kind.as_dict()
+        names = detail.get("unexpected") or ([detail["property"]] if "property" in detail else [])
+        found.append(Violation(tuple(error.instance_path), rule, error.instance, error.message, tuple(map(str, names))))
+    return found
