@@ -51,7 +51,7 @@ class Invalid(Exception):
         self.charger, self.id, self.name, self.reply_to = charger, id, name, reply_to
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failed(msgspec.Struct, frozen=True):
     """Why a command brought no result: OCPP's error of the charger's, or the gateway's own words."""
 
     code: str
@@ -67,7 +67,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     kind: str
     payload: Payload | None = None
-    error: Failure | None = None
+    error: Failed | None = None
     sent: bool = False
     latency_ms: int | None = None
 
@@ -113,7 +113,7 @@ def parse(element: bytes, *, made_id: str = "") -> Command:
         raise Invalid("not a JSON object") from None
     charger = told.get("CpID", told.get("cp_id"))
     reply_to = told.get("reply_to")
-    known = {
+    known: dict[str, Any] = {
         "charger": charger if isinstance(charger, str) else "",
         "reply_to": reply_to if isinstance(reply_to, str) and 0 < len(reply_to) <= 512 else None,
     }
@@ -166,15 +166,17 @@ def _payload(raw: msgspec.Raw, what: str, known: dict[str, Any]) -> dict[str, An
     return {"payload": payload, "raw": compact}
 
 
-def _waits(told: dict[str, Any], known: dict[str, Any]) -> dict[str, float]:
-    waits = {}
+def _waits(told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    waits: dict[str, Any] = {}
     for name, most in (("timeout", MAX_TIMEOUT), ("ttl", MAX_TTL)):
         value = told.get(name)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
             named = known.get("action") or known.get("neutral") or ""
-            raise Invalid(f"`{name}` must be a number of seconds from 0 to {most:.0f}", known["charger"], known["id"], named, known["reply_to"])
+            raise Invalid(
+                f"`{name}` must be a number of seconds from 0 to {most:.0f}", known["charger"], known["id"], named, known["reply_to"]
+            )
         if value or name == "ttl":
             waits[name] = float(value)
     return waits

@@ -278,7 +278,7 @@ class LateResponse(Data):
     """its refusal"""
 
 
-class Refused(Data):
+class MessageRefused(Data):
     """A message that was not served: an unknown action, one before acceptance, or one that could not be read."""
 
     code: str
@@ -302,7 +302,7 @@ NAMES: dict[str, type[Data]] = {
     "handshake_rejected": HandshakeRejected,
     "duplicate_identity": DuplicateIdentity,
     "late_response": LateResponse,
-    "message_refused": Refused,
+    "message_refused": MessageRefused,
 }
 """Every event that has fields of its own. Any other action's is named after the action, in snake_case, with `Data` and the payload."""
 

@@ -7,7 +7,7 @@ whoever can answer at once returns the value itself, since waiting doubles the p
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 from zope.interface import Attribute, Interface
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     )
     from .frames import Payload
     from .gate import Knock
+    from .settings import Settings
     from .store import Entry, Record
 
 T = TypeVar("T")
-Maybe = T | Awaitable[T]
+Maybe: TypeAlias = Union[T, Awaitable[T]]  # noqa: UP007  # an alias with a type variable has to be spelled so
 
 
 class IWire(Interface):
@@ -59,6 +60,7 @@ class ICharger(Interface):
     id: str = Attribute("its identity, percent-decoded from the URL")
     domain: str = Attribute("the Host it connected to, without the port")
     ocpp: str = Attribute("the OCPP version spoken on this connection: 1.6")
+    registration: str = Attribute("the registration status last given: Accepted, Pending, Rejected, or empty when unknown")
 
     def call(action: str, payload: Payload, timeout: float | None = None) -> Awaitable[Outcome]:
         """Ask the charger and wait for what came of it: fires once with the outcome, and never fails.
@@ -102,6 +104,15 @@ class IHandlers(Interface):
         """Any other action."""
 
 
+class IHandlersPlugin(Interface):
+    """An operator's own handlers: an object with this interface in a module of ``twisted/plugins`` (docs/extending.md)."""
+
+    name: str = Attribute("what the setting `handlers` names it by")
+
+    def handlers(settings: Settings, backend: IBackend | None) -> IHandlers:
+        """Make them; ``backend`` is None when the settings name none."""
+
+
 class IGate(Interface):
     """Who may come in."""
 
@@ -110,7 +121,7 @@ class IGate(Interface):
 
 
 class IBackend(Interface):
-    """The operator's own system. Both methods fail with `ocpp_tw.handlers.BackendFailed` when it is of no use in time."""
+    """The operator's own system. Both methods fail with `ocpp_tw.backend.BackendFailed` when it is of no use in time."""
 
     def transaction(tag: str, charger: str, connector: int) -> Awaitable[int | None]:
         """The id of the transaction that this tag may begin; None: the tag has none."""

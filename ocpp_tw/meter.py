@@ -90,15 +90,14 @@ def normalise(readings: Readings) -> list[Value]:
     return values
 
 
-def energy(readings: Readings) -> tuple[int, str | None] | None:
-    """The last reading of the whole charger's import register in Wh (rounded), and when; None when there is none."""
+def energy(values: list[Value]) -> int | None:
+    """The last reading of the whole connector's import register, in whole Wh; None when there is none."""
     latest = None
-    for value in normalise(readings):
+    for value in values:
         if value.measurand == ENERGY and value.phase is None and value.location in (None, "Outlet") and not value.signed:
-            wh = _decimal(value.value)
-            if wh is not None:
-                latest = int(wh.to_integral_value()), value.timestamp
-    return latest
+            latest = value
+    number = _decimal(latest.value) if latest else None
+    return None if number is None else int(number.to_integral_value())
 
 
 def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
@@ -112,9 +111,7 @@ def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
     return known
 
 
-def _careful(
-    value: object, unit: object, known: tuple[str | None, int], format: object
-) -> tuple[str | None, tuple[str | None, int], bool]:
+def _careful(value: object, unit: object, known: tuple[str | None, int], format: object) -> tuple[str | None, tuple[str | None, int], bool]:
     """The value in its canonical unit; None when it is no number and not signed data either."""
     if format == "SignedData":
         return (value if isinstance(value, str) else None), known, True

@@ -32,14 +32,24 @@ class Reply(msgspec.Struct, frozen=True):
     value: bytes
 
 
-Effect = Keep | Settled | Reply
+class Released(msgspec.Struct, frozen=True):
+    """A command that was claimed was not sent after all: its id is new again for this charger."""
+
+    charger: str
+    id: str
+
+
+Effect = Keep | Settled | Reply | Released
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An event of one charger (a JSON object, without ``seq``: the store numbers events as it appends them) and its effects."""
+    """An event of one charger (a JSON object, without ``seq``: the store numbers events as it appends them) and its effects.
+
+    An empty event appends nothing: the effects are carried out, and whoever waits for the entry waits for all before it.
+    """
 
     charger: str
-    event: bytes
+    event: bytes = b""
     effects: tuple[Effect, ...] = ()
 
 

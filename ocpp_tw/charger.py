@@ -1,0 +1,264 @@
+"""One connected charger: its life from arrival to departure, its conversation, and what is asked of it.
+
+Knows neither the WebSocket below nor what is done with a message: frames come in by `Charger.frame`, CALLs go on to the intake.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from .commands import Failed, Outcome
+from .conversation import Conversation, Heard
+from .frames import Call, Error, Malformed, Payload, Result, UnknownType, parse, render
+from .intake import Intake
+from .interfaces import ICharger, IWire
+from .store import Record
+from .transactions import Ledger
+from .versions import Version
+
+log = Logger()
+
+INBOX = 100
+"""How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
+
+
+class Pending(NamedTuple):
+    """A CALL of ours that somebody waits for."""
+
+    outcome: Deferred[Outcome]
+    timeout: float
+    timer: IDelayedCall | None = None
+    sent: float = 0.0
+
+
+@implementer(ICharger)
+class Charger:
+    """A charger on one connection; every later connection of the same identity is another `Charger`.
+
+    It holds back what it receives until `welcome` says what is remembered of it.
+    """
+
+    __slots__ = (
+        "_calls",
+        "_ids",
+        "_inbox",
+        "_triggered",
+        "address",
+        "connected_at",
+        "connection",
+        "conversation",
+        "domain",
+        "eager",
+        "gone",
+        "id",
+        "intake",
+        "ledger",
+        "ocpp",
+        "received",
+        "registration",
+        "sent",
+        "version",
+        "violations",
+        "wire",
+    )
+
+    def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, intake: Intake, connection: str) -> None:
+        self.id = id
+        self.domain = domain
+        self.address = address
+        self.version = version
+        self.ocpp = version.name
+        self.wire = wire
+        self.intake = intake
+        self.connection = connection
+        self.connected_at = intake.clock.seconds()
+        self.conversation = Conversation()
+        self.registration = ""
+        self.ledger: Ledger | None = None
+        self.received = self.sent = self.violations = 0
+        self.gone = False
+        self.eager: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
+        self._ids = 0
+        self._triggered: set[str] | None = None
+        self._calls: dict[str | int, Pending] | None = None
+        self._inbox: deque[Call] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
+
+    def __repr__(self) -> str:
+        return f"<Charger {self.id} {self.connection}>"
+
+    # its life
+
+    def welcome(self, record: Record) -> None:
+        """Begin to serve it; the frames that came before are served first."""
+        if record.boot and not self.registration:
+            self.registration = record.boot
+        self._resume(None)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its registration is Pending or Rejected: then most messages are out of bounds, in both directions."""
+        return self.registration in ("Pending", "Rejected")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a CALL of the charger's is being served, or waits to be."""
+        return self._inbox is not None
+
+    def triggered(self, action: str) -> bool:
+        """Whether we asked for this message ourselves, and have not had it yet (B02.FR.02: that one is served before acceptance)."""
+        if self._triggered and action in self._triggered:
+            self._triggered.discard(action)
+            return True
+        return False
+
+    def left(self) -> None:
+        """The connection has ended: what was sent is lost, what was not is not sent."""
+        if self.gone:
+            return
+        self.gone = True
+        if self._inbox:
+            self._inbox.clear()  # not acknowledged: the charger has them still
+        waiting, self._calls = self._calls or {}, None
+        for pending in waiting.values():
+            if pending.timer is not None:
+                pending.timer.cancel()
+                pending.outcome.callback(Outcome("connection_lost", sent=True))
+            else:
+                pending.outcome.callback(Outcome("offline"))
+
+    # what it says
+
+    def frame(self, text: bytes) -> None:
+        """One text message of the charger's, as UTF-8."""
+        self.received += 1
+        try:
+            frame = parse(text)
+        except Malformed as bad:
+            return self._malformed(bad)
+        if type(frame) is Call:
+            heard = self.conversation.heard(frame.id, hash(text))
+            if heard is Heard.NEW:
+                if self._inbox is None:
+                    if self._take(frame):
+                        self._inbox = deque()
+                else:
+                    self._inbox.append(frame)
+                    if self.eager is not None:
+                        self.eager()
+                    if len(self._inbox) == INBOX:
+                        self.wire.hold(True)
+            elif type(heard) is bytes:
+                self._send(heard)
+        elif type(frame) is Result or type(frame) is Error:
+            self._answered(frame)
+        return None
+
+    def answer(self, id_and_text: tuple[str | int, bytes]) -> None:
+        """Answer a CALL of the charger's; called when its event is safe."""
+        self.conversation.answered(*id_and_text)
+        self._send(id_and_text[1])
+
+    def _take(self, call: Call) -> bool:
+        """Serve the CALL; whether that takes its time. Then `_resume` goes on with those that come meanwhile."""
+        later = self.intake.serve(self, call)
+        if later is None or later.called:
+            return False
+        later.addCallback(self._resume)
+        return True
+
+    def _resume(self, _: None) -> None:
+        inbox = self._inbox or deque()
+        held = len(inbox) >= INBOX
+        while inbox and not self.gone:
+            if self._take(inbox.popleft()):
+                break
+        else:
+            self._inbox = None
+        if held and len(inbox) < INBOX:
+            self.wire.hold(False)
+
+    def _malformed(self, bad: Malformed) -> None:
+        """OCPP-J 1.6 §4.2.3: whoever can be named is told; an unknown message type is to be ignored (§4.1.3)."""
+        self.violations += 1
+        if isinstance(bad, UnknownType):
+            log.debug("{charger} sent {problem}", charger=self.id, problem=str(bad))
+            return
+        log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
+        if bad.id is not None:
+            code = self.version.code("syntax" if bad.syntax else "structure")
+            self._send(render(Error(bad.id, code, "not a CALL of the form [2, id, action, payload]")))
+
+    # what it is asked
+
+    def call(self, action: str, payload: Payload, timeout: float | None = None, *, raw: bytes = b"", id: str = "") -> Deferred[Outcome]:
+        """Ask the charger; see `ICharger.call`. ``raw`` is the payload's JSON to send in place of ``payload``.
+
+        ``id`` is the message id to use, if it was never used for this charger before (OCPP-J 1.6 errata to §4.1.4).
+        """
+        outcome: Deferred[Outcome] = Deferred()
+        if self.gone:
+            outcome.callback(Outcome("offline"))
+            return outcome
+        self._ids += 1
+        call = Call(id or f"{self.connection}-{self._ids}", action, payload, raw)
+        if self._calls is None:
+            self._calls = {}
+        self._calls[call.id] = Pending(outcome, timeout or self.intake.settings.call_timeout)
+        self._ask(self.conversation.ask(call))
+        return outcome
+
+    def _ask(self, call: Call | None) -> None:
+        """Send the next CALL of ours, if it is somebody's turn; its time starts now (R8)."""
+        if call is None or self._calls is None:
+            return
+        clock: IReactorTime = self.intake.clock
+        pending = self._calls[call.id]
+        timer = clock.callLater(pending.timeout, self._timed_out, call)
+        self._calls[call.id] = pending._replace(timer=timer, sent=clock.seconds())
+        self._send(render(call))
+
+    def _answered(self, frame: Result | Error) -> None:
+        call, more = self.conversation.answer(frame)
+        if call is not None and self._calls is not None:
+            pending = self._calls.pop(call.id)
+            if pending.timer is not None:
+                pending.timer.cancel()
+            latency = round((self.intake.clock.seconds() - pending.sent) * 1000)
+            if isinstance(frame, Result):
+                outcome = Outcome("result", frame.payload, sent=True, latency_ms=latency)
+                if self.restricted and outcome.status == "Accepted" and "requestedMessage" in call.payload:
+                    self._triggered = {*(self._triggered or ()), str(call.payload["requestedMessage"])}
+            else:
+                failure = Failed(frame.code, frame.description, frame.details)
+                outcome = Outcome("error", error=failure, sent=True, latency_ms=latency)
+            self._ask(more)
+            pending.outcome.callback(outcome)
+            return
+        late = self.conversation.late(frame)
+        if late is not None:
+            self.intake.late(self, late, frame)
+        else:
+            self.violations += 1
+            log.warn("{charger} answered a message that nobody sent, with the id {id!r}", charger=self.id, id=frame.id)
+
+    def _timed_out(self, call: Call) -> None:
+        more = self.conversation.give_up(call)
+        if self._calls is not None:
+            pending = self._calls.pop(call.id)
+            self._ask(more)
+            pending.outcome.callback(Outcome("timeout", sent=True))
+
+    def _send(self, text: bytes) -> None:
+        self.sent += 1
+        self.wire.send(text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close the connection."""
+        self.wire.close(code, reason)

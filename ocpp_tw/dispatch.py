@@ -1,0 +1,272 @@
+"""From a command to its one result: routed, checked, asked once, reported, and settled.
+
+Knows neither Redis nor HTTP; commands come from `ICommands` or from `ask`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from . import events
+from .charger import Charger
+from .commands import Command, Failed, Invalid, Outcome, parse
+from .frames import Payload
+from .gateway import Gateway
+from .interfaces import ICommands, IEvents, IRoster
+from .settings import Settings
+from .stamps import Stamps
+from .store import Effect, Entry, Released, Reply, Settled
+from .waiting import in_time, pause
+
+log = Logger()
+
+WHEREABOUTS_TIMEOUT = 5.0
+"""Seconds that the fleet's memory has to say where a charger is, or whether an id is new."""
+
+
+class Dispatch:
+    """Takes commands for as long as it is started."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: IReactorTime,
+        stamps: Stamps,
+        gateway: Gateway,
+        commands: ICommands,
+        roster: IRoster,
+        store: IEvents,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stamps = stamps
+        self._gateway = gateway
+        self._commands = commands
+        self._roster = roster
+        self._events = store
+        self._parked: dict[str, list[Deferred[None]]] = {}
+        self._asked: dict[str, Deferred[dict[str, Any]]] = {}
+        self._loop: Deferred[None] | None = None
+        gateway.on_arrival = self._arrived
+
+    # the loop
+
+    def start(self) -> None:
+        """Begin to take commands."""
+        self._loop = Deferred.fromCoroutine(self._take_for_ever())
+        self._loop.addErrback(_ended)
+
+    def stop(self) -> None:
+        """Take no more, and stop waiting for chargers to come online."""
+        if self._loop is not None:
+            self._loop.cancel()
+            self._loop = None
+        for id in list(self._parked):
+            self._arrived(id)
+
+    async def _take_for_ever(self) -> None:
+        while True:
+            try:
+                element = await self._commands.take()
+            except CancelledError:
+                raise
+            except Exception:
+                log.failure("no commands could be taken")
+                await pause(1, self._clock)
+                continue
+            Deferred.fromCoroutine(self.run(element)).addErrback(self._failed, element)
+
+    def _failed(self, failure: Failure, element: bytes) -> None:
+        log.failure("a command failed: {element}", failure, element=element[:200])
+
+    async def run(self, element: bytes) -> None:
+        """One element of the list, from parsing to its result."""
+        if element.startswith((b'{"evict"', b'{"event"')):
+            return self._note(element)
+        try:
+            command = parse(element)
+        except Invalid as why:
+            if why.charger and why.id:
+                return self._report(_unreadable(why, element), Outcome("invalid", error=Failed("invalid", str(why))))
+            log.warn("a command nobody can be told of was put aside: {why}", why=str(why))
+            return await self._commands.bury(element, str(why))
+        outcome = await self._execute(command)
+        if outcome is not None:
+            self._report(command, outcome)
+        return None
+
+    def _note(self, element: bytes) -> None:
+        """Word from another gateway of the fleet: it has one of our chargers now, or an answer for us."""
+        said = msgspec.json.decode(element)
+        if "evict" in said:
+            self._gateway.evict(said["evict"], said["connection"])
+        else:
+            waiting = self._asked.pop(said["data"]["id"], None)
+            if waiting is not None:
+                waiting.callback(said["data"])
+        self._events.publish(Entry("", effects=(Settled(element),)))
+
+    # commands by HTTP
+
+    def ask(self, body: bytes) -> Awaitable[dict[str, Any]]:
+        """A command that came another way: fires with the data of its `command_result`, which is published as well.
+
+        Raises:
+            Invalid: it is no command.
+        """
+        command = parse(body, made_id=self._stamps.id())
+        return Deferred.fromCoroutine(self._ask(msgspec.structs.replace(command, element=b"")))
+
+    async def _ask(self, command: Command) -> dict[str, Any]:
+        answer: Deferred[dict[str, Any]] = Deferred()
+        if command.id in self._asked:
+            return _data(self._result(command, Outcome("duplicate", error=Failed("duplicate", "that id is being asked"))))
+        self._asked[command.id] = answer
+        try:
+            outcome = await self._execute(command, self._settings.commands + ":for:" + self._settings.name)
+            if outcome is None:  # another gateway has the charger, and will tell us
+                most = (command.timeout or self._settings.call_timeout) + command.ttl + WHEREABOUTS_TIMEOUT
+                return await answer.addTimeout(most, self._clock)
+            self._report(command, outcome)
+            return _data(self._result(command, outcome))
+        finally:
+            self._asked.pop(command.id, None)
+
+    # from command to outcome
+
+    async def _execute(self, command: Command, answer_to: str | None = None) -> Outcome | None:
+        """What came of it; None when another gateway has it now."""
+        charger = self._gateway.chargers.get(command.charger)
+        if charger is None:
+            other = await self._whereabouts(command.charger)
+            if other not in (None, self._settings.name):
+                await self._commands.hand_over(command.element or _element(command, answer_to), str(other))
+                return None
+            if command.ttl and not await self._comes(command):
+                return Outcome("expired", error=Failed("expired", f"the charger did not connect within {command.ttl:g} s"))
+            charger = self._gateway.chargers.get(command.charger)
+            if charger is None:
+                return Outcome("offline", error=Failed("offline", "the charger is not connected"))
+        try:
+            action, payload, raw = _translated(command, charger)
+        except Invalid as why:
+            return Outcome("invalid", error=Failed("invalid", str(why)))
+        if charger.registration == "Rejected" or (charger.restricted and action in charger.version.starting):
+            return Outcome("not_allowed", error=Failed("not_allowed", f"the charger's registration is {charger.registration}"))
+        if not await self._commands.claim(command):
+            return Outcome("duplicate", error=Failed("duplicate", "a command with this id was taken within the last 24 hours"))
+        return await charger.call(action, payload, command.timeout, raw=raw, id=command.id)
+
+    async def _whereabouts(self, charger: str) -> str | None:
+        try:
+            return await in_time(self._roster.whereabouts(charger), WHEREABOUTS_TIMEOUT, self._clock)
+        except Exception as why:
+            log.warn("where {charger} is cannot be told: {why}", charger=charger, why=repr(why))
+            return None
+
+    async def _comes(self, command: Command) -> bool:
+        """Whether the charger comes online within the command's ttl."""
+        waiting: Deferred[None] = Deferred()
+        timer = self._clock.callLater(command.ttl, waiting.callback, None)
+        self._parked.setdefault(command.charger, []).append(waiting)
+        await waiting
+        if timer.active():
+            timer.cancel()
+        else:
+            self._parked[command.charger].remove(waiting)
+            if not self._parked[command.charger]:
+                del self._parked[command.charger]
+        return command.charger in self._gateway.chargers
+
+    def _arrived(self, charger: str) -> None:
+        for waiting in self._parked.pop(charger, ()):
+            waiting.callback(None)
+
+    # the result
+
+    def _report(self, command: Command, outcome: Outcome) -> None:
+        """Exactly one result for each command; with it the element is done with."""
+        charger = self._gateway.chargers.get(command.charger)
+        event = events.Event(
+            "command_result",
+            charger.domain if charger else "",
+            self._result(command, outcome),
+            self._stamps.id(),
+            self._stamps.now(),
+            self._settings.name,
+            charger.ocpp if charger else None,
+        )
+        text = events.encode(event)
+        effects: list[Effect] = [Settled(command.element)] if command.element else []
+        if command.reply_to:
+            effects.append(Reply(command.reply_to, text))
+        if outcome.kind == "offline":  # it was never sent: the same id may be tried again
+            effects.append(Released(command.charger, command.id))
+        self._events.publish(Entry(command.charger, text, tuple(effects)))
+
+    def _result(self, command: Command, outcome: Outcome) -> events.CommandResult:
+        error = None if outcome.error is None else msgspec.to_builtins(outcome.error)
+        action = command.action or self._action(command)
+        return events.CommandResult(
+            command.charger, command.id, action, outcome.kind, outcome.status, outcome.payload, error, outcome.sent, outcome.latency_ms
+        )
+
+    def _action(self, command: Command) -> str:
+        charger = self._gateway.chargers.get(command.charger)
+        if charger is not None and command.neutral in charger.version.neutral:
+            try:
+                return charger.version.neutral[command.neutral](command.payload)[0]
+            except (KeyError, TypeError, ValueError):
+                pass
+        return command.neutral
+
+
+def _data(result: events.CommandResult) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(result)
+    return data
+
+
+def _ended(failure: Failure) -> None:
+    failure.trap(CancelledError)  # type: ignore[no-untyped-call]
+
+
+def _translated(command: Command, charger: Charger) -> tuple[str, Payload, bytes]:
+    """The action, payload and its JSON to send to this charger. Raises `Invalid`."""
+    version = charger.version
+    action, payload, raw = command.action, command.payload, command.raw
+    if command.neutral:
+        if command.neutral not in version.neutral:
+            raise Invalid(f"OCPP {version.name} has no command {command.neutral}")
+        try:
+            action, payload = version.neutral[command.neutral](command.payload)
+        except (KeyError, TypeError, ValueError) as why:
+            raise Invalid(f"the data of {command.neutral} lacks {why}, or has it in the wrong form") from None
+        raw = raw if payload is command.payload else b""
+    elif action not in version.asked:
+        said = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"
+        raise Invalid(f"{action} {said}")
+    violations = version.schemas.request(action, payload)
+    if violations:
+        raise Invalid("; ".join(f"{'/'.join(map(str, each.path)) or action}: {each.message}" for each in violations[:5]))
+    return action, payload, raw
+
+
+def _unreadable(why: Invalid, element: bytes) -> Command:
+    return Command(why.charger, why.id, action=why.name, reply_to=why.reply_to, element=element)
+
+
+def _element(command: Command, answer_to: str | None) -> bytes:
+    """The command as an element for another gateway's list."""
+    if command.action:
+        said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
+    else:
+        said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
+    said |= {"timeout": command.timeout, "ttl": command.ttl, "reply_to": command.reply_to or answer_to}
+    return msgspec.json.encode({name: value for name, value in said.items() if value})

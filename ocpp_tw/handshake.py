@@ -1,0 +1,132 @@
+"""The opening handshake as chargers really send it: what is sloppy is put right, what is dangerous refused (OCPP-J 1.6 §3.1).
+
+Knows bytes only; Autobahn completes the handshake from the tidied head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+MAX_HEAD = 8 * 1024
+"""The longest request head, in bytes: chargers' are of a few hundred."""
+
+ONCE = frozenset({"authorization", "host", "upgrade", "sec-websocket-key", "sec-websocket-version"})
+"""Headers that must not come twice: what two readers may take differently is an attack's way in."""
+
+ALIASES = {"ocpp1.6j": "ocpp1.6", "ocpp16": "ocpp1.6"}
+"""Subprotocols as some chargers spell them, in lower case."""
+
+
+class BadHandshake(Exception):
+    """The request is refused with this HTTP status; the reason is our own text and safe to send."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class Head(NamedTuple):
+    """A request's head. ``text`` is it in canonical form, for ``/`` (the charger's own target may be anything).
+
+    ``headers`` have lower-case names; ``repairs`` say what was put right.
+    """
+
+    target: bytes
+    headers: dict[str, str]
+    text: bytes
+    repairs: tuple[str, ...]
+
+
+def read(head: bytes) -> Head:
+    """The request in ``head``, which ends with its empty line.
+
+    Raises:
+        BadHandshake: it is not HTTP, or ambiguous.
+    """
+    line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.rpartition(b" ")
+    if not version.startswith(b"HTTP/") or not target:
+        raise BadHandshake(400, "not an HTTP request")
+    repairs = ["a space in the URL"] if b" " in target.strip() else []
+    headers = _headers(lines)
+    if "upgrade" in headers and "upgrade" not in headers.get("connection", "").lower():
+        # Autel and others leave out the one header that every server checks
+        headers["connection"] = "Upgrade"
+        repairs.append("no Connection: Upgrade")
+    offered = headers.get("sec-websocket-protocol")
+    if offered is not None:
+        unique = list(dict.fromkeys(each.strip() for each in offered.split(",") if each.strip()))
+        if len(unique) != offered.count(",") + 1:
+            repairs.append("a subprotocol offered twice, or an empty one")
+        headers["sec-websocket-protocol"] = ", ".join(unique)
+        if not unique:
+            del headers["sec-websocket-protocol"]
+    headers.pop("origin", None)  # a browser's protection; some chargers' libraries send nonsense in it
+    text = b"".join(
+        [method, b" / ", version, b"\r\n", *(f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()), b"\r\n"]
+    )
+    return Head(target.strip(), headers, text, tuple(repairs))
+
+
+def _headers(lines: Iterable[bytes]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        if any((byte < 0x20 and byte != 0x09) or byte >= 0x7F for byte in line):
+            raise BadHandshake(400, "a header has a byte that headers may not have")
+        name, colon, value = line.decode("ascii").partition(":")
+        if not colon or not name or name != name.strip():
+            raise BadHandshake(400, "a header is not of the form Name: value")
+        name, value = name.lower(), value.strip()
+        if name in headers:
+            if name in ONCE:
+                raise BadHandshake(400, f"the header {name} comes twice")
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
+    return headers
+
+
+def identity(target: bytes, longest: int = 48) -> str:
+    """The charger's identity: the last segment of the raw request target, percent-decoded once.
+
+    Taken from the target itself since URL parsers cut it (``/CP;001``, ``//CP1``); a query, a trailing slash and doubled
+    slashes are no part of it.
+
+    Raises:
+        BadHandshake: there is none, or it is not printable UTF-8 of at most ``longest`` characters.
+    """
+    path = target.partition(b"?")[0].partition(b"#")[0]
+    if not path.startswith(b"/"):
+        _, found, after = path.partition(b"://")  # the absolute form, which proxies send
+        path = b"/" + after.partition(b"/")[2] if found else path
+    segment = next((each for each in reversed(path.split(b"/")) if each), b"")
+    for escape in segment.split(b"%")[1:]:
+        if len(escape) < 2 or not all(byte in b"0123456789abcdefABCDEF" for byte in escape[:2]):
+            raise BadHandshake(400, "the URL has a bad percent-escape")
+    try:
+        name = unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadHandshake(400, "the charger's identity is not UTF-8") from None
+    if not name or name in (".", "..") or "/" in name or not name.isprintable() or name != name.strip():
+        raise BadHandshake(400, "the URL must end with the charger's identity")
+    if len(name) > longest:
+        raise BadHandshake(400, f"the charger's identity is longer than {longest} characters")
+    return name
+
+
+def offers(headers: dict[str, str]) -> list[str]:
+    """The subprotocols a charger offers, in its order."""
+    offered = headers.get("sec-websocket-protocol", "")
+    return [each.strip() for each in offered.split(",") if each.strip()]
+
+
+def choose(offered: Iterable[str], known: Iterable[str]) -> tuple[str, str] | None:
+    """The first of the charger's offers that is known: as it spelled it, and as we do (OCPP-J 1.6 §3.1.2)."""
+    ours = {each.lower(): each for each in known}
+    for offer in offered:
+        name = ALIASES.get(offer.lower(), offer.lower())
+        if name in ours:
+            return offer, ours[name]
+    return None

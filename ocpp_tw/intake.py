@@ -1,0 +1,182 @@
+"""What is done with one CALL of a charger's: checked, read as a fact, decided, published, and answered once that is safe.
+
+Knows no transport and no database. Whatever can be done at once is: this is the path of every message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from . import events
+from .desk import VERDICTS, Desk, NoAnswer
+from .events import Event
+from .facts import Fact
+from .frames import Call, Error, Result, render
+from .interfaces import IEvents
+from .schemas import Violation
+from .settings import Settings
+from .stamps import Stamps
+from .store import Effect, Entry
+from .versions import Translation
+from .waiting import in_time
+
+if TYPE_CHECKING:
+    from .charger import Charger
+
+log = Logger()
+
+HANDLER_TIMEOUT = 25.0
+"""Seconds that a handler may take; chargers commonly give up after 30."""
+
+
+class Intake:
+    """One for all the chargers of a gateway."""
+
+    def __init__(self, settings: Settings, clock: IReactorTime, stamps: Stamps, desk: Desk, store: IEvents) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._stamps = stamps
+        self._desk = desk
+        self._events = store
+        self._strict = settings.validation == "strict"
+
+    def serve(self, charger: Charger, call: Call) -> Deferred[None] | None:
+        """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
+        version = charger.version
+        translation = version.translations.get(call.action)
+        if translation is None:
+            if call.action in version.schemas.actions:
+                self._refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
+            else:
+                self._refuse(charger, call, "unknown", f"OCPP {version.name} has no action {call.action[:50]}")
+            return None
+        if charger.restricted and call.action != "BootNotification" and not charger.triggered(call.action):
+            self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
+            return None
+        violations: list[Violation] | None = None
+        if not version.schemas.valid_request[call.action](call.payload):
+            violations = version.schemas.request(call.action, call.payload)
+            charger.violations += 1
+            fatal = self._fatal(violations, translation)
+            if fatal is not None:
+                self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
+                return None
+        fact = translation.read(call.payload)
+        try:
+            verdict = self._desk.ask[type(fact)](charger, fact)
+            if type(verdict) in VERDICTS:
+                self._conclude(charger, call, fact, verdict, violations)
+                return None
+        except Exception:
+            log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
+            return Deferred.fromCoroutine(self._without(charger, call, fact, violations))
+        return Deferred.fromCoroutine(self._later(charger, call, fact, verdict, violations))
+
+    async def _later(self, charger: Charger, call: Call, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
+        """The handler takes its time."""
+        try:
+            verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
+            if type(verdict) not in VERDICTS:
+                raise TypeError(f"{verdict!r} is no verdict")
+            self._conclude(charger, call, fact, verdict, violations)
+        except Exception:
+            log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
+            await self._without(charger, call, fact, violations)
+
+    async def _without(self, charger: Charger, call: Call, fact: Fact, violations: list[Violation] | None) -> None:
+        """The handler has failed: what can go on without it does."""
+        try:
+            verdict: Any = self._desk.without(charger, fact)
+            if type(verdict) not in VERDICTS:
+                verdict = await verdict  # an id that has to be leased first
+            self._conclude(charger, call, fact, verdict, violations)
+        except NoAnswer:
+            self._refuse(charger, call, "internal", "")
+        except Exception:
+            log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
+            self._refuse(charger, call, "internal", "")
+
+    def _conclude(self, charger: Charger, call: Call, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
+        """Publish what it came to; the answer goes out when that is safe."""
+        served = self._desk.tell[type(fact)](charger, fact, verdict)
+        now = self._stamps.now()
+        answer = charger.version.translations[call.action].answer(served.verdict, now)
+        then = (call.id, render(Result(call.id, answer)))
+        if not served.told:  # a repeat: all there is to tell has been told
+            return self._events.publish(Entry(charger.id), charger.answer, then)
+        *before, (name, data) = served.told
+        for earlier, more in before:
+            self._events.publish(self._entry(charger, call, earlier, more, now, violations))
+        entry = self._entry(charger, call, name, data, now, violations, served.effects, served.duplicate, served.provisional)
+        return self._events.publish(entry, charger.answer, then)
+
+    def _entry(
+        self,
+        charger: Charger,
+        call: Call,
+        name: str,
+        data: events.Data,
+        now: str,
+        violations: list[Violation] | None,
+        effects: tuple[Effect, ...] = (),
+        duplicate: bool = False,
+        provisional: bool = False,
+    ) -> Entry:
+        event = Event(
+            name,
+            charger.domain,
+            data,
+            self._stamps.id(),
+            now,
+            self.settings.name,
+            charger.ocpp,
+            call.action,
+            str(call.id),
+            msgspec.Raw(call.raw) if self.settings.event_payload else None,
+            None if violations is None else [each.told() for each in violations],
+            duplicate,
+            False,
+            provisional,
+        )
+        return Entry(charger.id, events.encode(event), effects)
+
+    def _fatal(self, violations: list[Violation], translation: Translation) -> Violation | None:
+        """The breach for which the message cannot be let in: any when strict, else one of a member that tells messages apart."""
+        if self._strict:
+            return violations[0]
+        for each in violations:
+            if each.rule == "required" and not each.path and any(name in translation.essentials for name in each.names):
+                return each
+            if each.rule == "type" and len(each.path) == 1 and each.path[0] in translation.essentials:
+                return each
+        return None
+
+    def _refuse(self, charger: Charger, call: Call, why: str, said: str, violations: list[Violation] | None = None) -> None:
+        """Answer a CALLERROR; the backend sees what was not served, and why."""
+        code = charger.version.code(why)
+        log.warn("{charger} is answered {code} to {action}: {said}", charger=charger.id, code=code, action=call.action, said=said)
+        data = events.MessageRefused(charger.id, code, said)
+        entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
+        self._events.publish(entry, charger.answer, (call.id, render(Error(call.id, code, said))))
+
+    def late(self, charger: Charger, call: Call, frame: Result | Error) -> None:
+        """An answer came after its command had ended (R8)."""
+        failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
+        payload = frame.payload if isinstance(frame, Result) else None
+        self.tell(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
+
+    def tell(self, charger: Charger, name: str, data: events.Data, effects: tuple[Effect, ...] = ()) -> None:
+        """Publish an event of the gateway's own about a charger."""
+        self.tell_of(charger.id, charger.domain, name, data, charger.ocpp, effects)
+
+    def tell_of(
+        self, charger: str, domain: str, name: str, data: events.Data, ocpp: str | None = None, effects: tuple[Effect, ...] = ()
+    ) -> None:
+        """The same about a charger that is not connected."""
+        event = Event(name, domain, data, self._stamps.id(), self._stamps.now(), self.settings.name, ocpp)
+        self._events.publish(Entry(charger, events.encode(event), effects))

@@ -1,0 +1,268 @@
+"""Twins of the drivers that keep everything in this process: for tests, a handler's author's own included.
+
+Knows no network; nothing outlives the process. Several gateways are a fleet when they are given the same `MemoryStore`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from .commands import Command
+from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
+from .store import Entry, Keep, Record, Released, Reply, Settled, numbered
+
+FIRST_ID = 1_000_000_001
+"""Where the gateway's own range of transaction ids begins."""
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """What a fleet has in Redis. Tests may read and write all of it."""
+
+    events: list[bytes] = field(default_factory=list)
+    seq: Counter[str] = field(default_factory=Counter)
+    shelves: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    replies: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    owners: dict[str, tuple[str, str]] = field(default_factory=dict)
+    living: set[str] = field(default_factory=set)
+    commands: deque[bytes] = field(default_factory=deque)
+    own: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(deque))
+    processing: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    done: set[tuple[str, str]] = field(default_factory=set)
+    dead: list[bytes] = field(default_factory=list)
+    leased: int = 0
+    takers: list[Callable[[], bool]] = field(default_factory=list)
+
+    def push(self, element: bytes, gateway: str = "") -> None:
+        """What a backend does with a command; with a gateway's name, into the list that is its own."""
+        (self.own[gateway] if gateway else self.commands).append(element)
+        for taker in list(self.takers):
+            if taker():
+                break
+
+    def settle(self, gateway: str, element: bytes) -> bool:
+        """Take an element out of the gateway's hands; whether it was in them."""
+        if element not in self.processing[gateway]:
+            return False
+        self.processing[gateway].remove(element)
+        return True
+
+
+@implementer(IEvents)
+class MemoryEvents:
+    """Events that are safe at once, unless it is paused.
+
+    ``paused = True`` stands for a Redis that is away: nothing is appended, nobody is called, until `resume`.
+    """
+
+    _log = Logger()
+
+    def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+        self.paused = False
+        self._store, self._gateway = store, gateway
+        self._writing = False
+        self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
+        self._settling: list[Deferred[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many entries are not safe yet."""
+        return len(self._held)
+
+    def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
+        """See `IEvents`. ``then`` is called before this returns, unless it is paused."""
+        self._held.append((entry, then, value))
+        self._write()
+
+    def resume(self) -> None:
+        """Redis is back: all that waits is safe now."""
+        self.paused = False
+        self._write()
+
+    def settled(self) -> Deferred[None]:
+        """Fires once all that was published so far is safe."""
+        if not self._held:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._settling.append(waiting)
+        return waiting
+
+    def _write(self) -> None:
+        # What a `then` publishes is written by the loop that called it.
+        if self._writing:
+            return
+        self._writing = True
+        while self._held and not self.paused:
+            entry, then, value = self._held.popleft()
+            self._append(entry)
+            if then is not None:
+                try:
+                    then(value)
+                except Exception:
+                    self._log.failure("events: what follows upon an event failed")
+        self._writing = False
+        if not self._held:
+            settling, self._settling = self._settling, []
+            for each in settling:
+                each.callback(None)
+
+    def _append(self, entry: Entry) -> None:
+        store = self._store
+        if entry.event:
+            store.seq[entry.charger] += 1
+            store.events.append(numbered(entry.event, store.seq[entry.charger]))
+        for effect in entry.effects:
+            match effect:
+                case Keep(shelf, name, None):
+                    store.shelves[shelf, entry.charger].pop(name, None)
+                case Keep(shelf, name, bytes() as value):
+                    store.shelves[shelf, entry.charger][name] = value
+                case Settled(element):
+                    store.settle(self._gateway, element)
+                case Released(charger, id):
+                    store.done.discard((charger, id))
+                case Reply(list, value):
+                    store.replies[list].append(value)
+
+
+@implementer(IRoster)
+class MemoryRoster:
+    """The roster; its gateway lives from now on, until a test takes it out of ``store.living``."""
+
+    def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+        self._store, self._gateway = store, gateway
+        store.living.add(gateway)
+
+    def arrive(self, charger: str, connection: str) -> Deferred[Record]:
+        """See `IRoster`."""
+        store = self._store
+        gateway, old = store.owners.get(charger, (self._gateway, ""))
+        store.owners[charger] = (self._gateway, connection)
+        if gateway != self._gateway and gateway in store.living:
+            store.push(msgspec.json.encode({"evict": charger, "connection": old}), gateway)
+        kept = store.shelves["record", charger]
+        return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
+
+    def leave(self, charger: str, connection: str) -> Deferred[bool]:
+        """See `IRoster`."""
+        if self._store.owners.get(charger) != (self._gateway, connection):
+            return succeed(False)
+        del self._store.owners[charger]
+        return succeed(True)
+
+    def whereabouts(self, charger: str) -> Deferred[str | None]:
+        """See `IRoster`."""
+        gateway, _ = self._store.owners.get(charger, ("", ""))
+        return succeed(gateway if gateway in self._store.living else None)
+
+
+@implementer(IRecords)
+class MemoryRecords:
+    """Records of the fleet."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def transactions(self, charger: str) -> Deferred[list[bytes]]:
+        """See `IRecords`."""
+        return succeed(list(self._store.shelves["transactions", charger].values()))
+
+    def lease(self, count: int) -> Deferred[int]:
+        """See `IRecords`."""
+        if count < 1:
+            raise ValueError("at least one id must be leased")
+        self._store.leased += count
+        return succeed(FIRST_ID + self._store.leased - count)
+
+
+@implementer(ICommands)
+class MemoryCommands:
+    """Commands; a second one for the same gateway stands for its restart."""
+
+    def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+        self._store, self._gateway = store, gateway
+        self._left = deque(store.processing[gateway])
+        self._takers: deque[Deferred[bytes]] = deque()
+        store.takers.append(self._serve)
+
+    def take(self) -> Deferred[bytes]:
+        """See `ICommands`."""
+        taker: Deferred[bytes] = Deferred(self._takers.remove)
+        self._takers.append(taker)
+        self._serve()
+        return taker
+
+    def _serve(self) -> bool:
+        """Give the next element to who waits for it; whether there were both."""
+        own, shared = self._store.own[self._gateway], self._store.commands
+        if not self._takers or not (self._left or own or shared):
+            return False
+        if self._left:
+            element = self._left.popleft()
+        else:
+            element = (own or shared).popleft()
+            self._store.processing[self._gateway].append(element)
+        self._takers.popleft().callback(element)
+        return True
+
+    def claim(self, command: Command) -> Deferred[bool]:
+        """See `ICommands`; here an id is remembered as long as the store."""
+        name = (command.charger, command.id)
+        new = name not in self._store.done
+        self._store.done.add(name)
+        return succeed(new)
+
+    def hand_over(self, element: bytes, gateway: str) -> Deferred[None]:
+        """See `ICommands`."""
+        if self._store.settle(self._gateway, element):
+            self._store.push(element, gateway)
+        return succeed(None)
+
+    def bury(self, element: bytes, reason: str) -> Deferred[None]:
+        """See `ICommands`."""
+        grave = {"element": element.decode(errors="replace"), "reason": reason}
+        if grave["element"].encode() != element:
+            grave["base64"] = base64.b64encode(element).decode()
+        if self._store.settle(self._gateway, element):
+            self._store.dead.append(msgspec.json.encode(grave))
+        return succeed(None)
+
+
+@implementer(IWire)
+class MemoryWire:
+    """A line to a charger that only remembers what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        """The frames, as they were sent."""
+        self.closed: tuple[int, str] | None = None
+        """Code and reason of the first close."""
+        self.held = False
+        self.pings: list[Callable[[], None]] = []
+        """To be called by the test, when the charger gives a sign of life."""
+
+    def send(self, text: bytes) -> None:
+        """See `IWire`; after `close` it does nothing."""
+        if self.closed is None:
+            self.sent.append(text)
+
+    def close(self, code: int, reason: str) -> None:
+        """See `IWire`."""
+        self.closed = self.closed or (code, reason)
+
+    def ping(self, answered: Callable[[], None]) -> None:
+        """See `IWire`."""
+        self.pings.append(answered)
+
+    def hold(self, held: bool) -> None:
+        """See `IWire`."""
+        self.held = held

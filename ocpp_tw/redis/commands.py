@@ -1,0 +1,236 @@
+"""Commands come from a list of the fleet's and one of this gateway's own, each element moved to the list of those in hand.
+
+Knows nothing of what an element says, but for evictions when it stops.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ..commands import Command
+from ..interfaces import ICommands
+from .connection import Connection
+from .line import RedisError, ResponseError, Script
+from .names import Names
+
+BLOCK = 5
+"""Seconds that one BLMOVE waits at the server: as long may an element go to a client that has been lost."""
+GRACE = 3.0
+"""Seconds that a server may be late with BLMOVE's end before it is taken for hung."""
+MOST_UNTAKEN = 100
+"""How many elements are pulled before they are taken; the rest waits in Redis, where another gateway can have it."""
+REMEMBERED = 86_400
+"""Seconds for which an id is remembered."""
+
+# Each of these is asked again when the line was lost, and so must do nothing the second time.
+_CLAIM = Script("""
+local mine = redis.call('GET', KEYS[1])
+if not mine then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+  return 1
+end
+return mine == ARGV[1] and 1 or 0
+""")
+_MOVE = Script("""
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
+  redis.call('RPUSH', KEYS[2], ARGV[2])
+end
+""")
+_GIVE_BACK = Script("""
+for i = #ARGV, 1, -1 do
+  if redis.call('LREM', KEYS[1], 1, ARGV[i]) == 1 and string.sub(ARGV[i], 1, 9) ~= '{"evict":' then
+    redis.call('LPUSH', KEYS[2], ARGV[i])
+  end
+end
+""")
+
+
+@implementer(ICommands)
+class RedisCommands(Service):
+    """Commands over an ordinary connection and two for waiting, which it does not start or stop.
+
+    The methods wait while Redis is of no use, and end in a CancelledError when the connection is stopped.
+    """
+
+    _log = Logger()
+
+    def __init__(self, connection: Connection, shared: Connection, own: Connection, names: Names, block: int = BLOCK) -> None:
+        self._connection = connection
+        self._clock = connection.reactor
+        self._sources = ((shared, names.commands), (own, names.own()))
+        self._names = names
+        self._block = block
+        self._in_hand: Counter[bytes] = Counter()
+        self._queue: DeferredQueue[bytes] = DeferredQueue()
+        self._room: list[Deferred[None]] = []
+        self._tasks: list[Deferred[None]] = []
+        self._checking = False
+        self._complaint = ""
+
+    def take(self) -> Deferred[bytes]:
+        """See `ICommands`. What an earlier run of this gateway left in hand comes first."""
+        taken = self._queue.get()
+        if len(self._queue.pending) < MOST_UNTAKEN:
+            waiting, self._room = self._room, []
+            for each in waiting:
+                each.callback(None)
+        return taken
+
+    async def claim(self, command: Command) -> bool:
+        """See `ICommands`."""
+        keys, token = (self._names.done(command.charger, command.id),), secrets.token_hex(8)
+        return bool(await self._connection.ask(lambda line, _: _CLAIM.run(line, keys, token, REMEMBERED)))
+
+    async def hand_over(self, element: bytes, gateway: str) -> None:
+        """See `ICommands`."""
+        await self._move(element, self._names.own(gateway), element)
+
+    async def bury(self, element: bytes, reason: str) -> None:
+        """See `ICommands`. What is buried is ``{"element", "reason", "time"}``, and ``base64`` of what is not UTF-8."""
+        grave = {"element": element.decode(errors="replace"), "reason": reason}
+        grave["time"] = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if grave["element"].encode() != element:
+            grave["base64"] = base64.b64encode(element).decode()
+        await self._move(element, self._names.dead, msgspec.json.encode(grave))
+
+    async def _move(self, element: bytes, target: str, value: bytes) -> None:
+        keys = (self._names.processing, target)
+        await self._connection.ask(lambda line, _: _MOVE.run(line, keys, element, value))
+        self.let_go(element)
+
+    def let_go(self, element: bytes) -> None:
+        """The element is in hand no more."""
+        self._in_hand[element] -= 1
+        if self._in_hand[element] <= 0:
+            del self._in_hand[element]
+
+    def startService(self) -> None:
+        super().startService()
+        self._spawn(self._begin())
+
+    def stopService(self) -> Deferred[Any] | None:
+        """Pull no more; what nobody took goes back to the front of the fleet's list."""
+        super().stopService()
+        tasks, self._tasks, self._room = self._tasks, [], []
+        for task in tasks:
+            task.cancel()
+        for blocking, _ in self._sources:
+            if blocking.line:
+                # A line that waits at the server would still be given the next element.
+                blocking.line.cut()
+        untaken, self._queue.pending = self._queue.pending, []
+        line = self._connection.line
+        if not untaken or line is None:
+            return None
+        for element in untaken:
+            self.let_go(element)
+        given = _GIVE_BACK.run(line, (self._names.processing, self._names.commands), *untaken)
+        return given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        def ended(why: Any) -> None:
+            if not why.check(CancelledError):
+                self._log.failure("commands: this should never end", why)
+
+        task = Deferred.fromCoroutine(work)
+        self._tasks = [each for each in self._tasks if not each.called]
+        self._tasks.append(task.addErrback(ended))
+
+    async def _begin(self) -> None:
+        await self._recover()
+        for blocking, source in self._sources:
+            self._spawn(self._pull(blocking, source))
+        self._doubt()
+
+    async def _recover(self) -> None:
+        """What an earlier run had in hand, or an element whose way to us was cut: it is in the list, and nobody else will see to it."""
+        left = await self._strange()
+        for element in left:
+            self._arrived(element)
+
+    async def _strange(self) -> list[bytes]:
+        """What Redis has in our hands and we know nothing of."""
+        known = Counter(self._in_hand)
+        attempt = 0
+        while True:
+            try:
+                listed: list[bytes] = await self._connection.say("LRANGE", self._names.processing, 0, -1)
+                return [each for each in listed if not _took(known, each)]
+            except RedisError as why:
+                self._complain(why)
+                await self._connection.pause(attempt)
+                attempt += 1
+
+    def _doubt(self) -> None:
+        """An element may have been moved while nobody listened any more; look for it, once it is certain that none is on its way."""
+        if not self._checking:
+            self._checking = True
+            self._spawn(self._check())
+
+    async def _check(self) -> None:
+        try:
+            # A client that Redis believes to be there still may be given elements for as long as it asked to wait.
+            await deferLater(self._clock, self._block + 1.0)
+            if first := Counter(await self._strange()):
+                # What was just then on its way, hither or out of the list, is not strange for two looks in a row.
+                await deferLater(self._clock, 1.0)
+                for element in await self._strange():
+                    if _took(first, element):
+                        self._arrived(element)
+        finally:
+            self._checking = False
+
+    async def _pull(self, blocking: Connection, source: str) -> None:
+        attempt = 0
+        while True:
+            if len(self._queue.pending) >= MOST_UNTAKEN:
+                room: Deferred[None] = Deferred()
+                self._room.append(room)
+                await room
+            line = await blocking.ready()
+            try:
+                move = ("BLMOVE", source, self._names.processing, "LEFT", "RIGHT", self._block)
+                element = await line.say(*move, wait=self._block + GRACE)
+            except RedisError as why:
+                self._complain(why)
+                if not isinstance(why, ResponseError):
+                    self._doubt()
+                await self._connection.pause(attempt)
+                attempt += 1
+                continue
+            attempt, self._complaint = 0, ""
+            if element is not None:
+                self._arrived(element)
+
+    def _arrived(self, element: bytes) -> None:
+        self._in_hand[element] += 1
+        self._queue.put(element)
+
+    def _complain(self, why: Exception) -> None:
+        """Log what the server has against it, once; that it is not there is told by those who miss it more."""
+        if isinstance(why, ResponseError) and str(why) != self._complaint:
+            self._complaint = str(why)
+            self._log.error("commands cannot be taken: {why}", why=str(why))
+
+
+def _took(counted: Counter[bytes], element: bytes) -> bool:
+    """Whether there was one of it; there is one less now."""
+    if counted[element] <= 0:
+        return False
+    counted[element] -= 1
+    return True

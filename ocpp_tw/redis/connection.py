@@ -1,0 +1,168 @@
+"""One line to Redis that is opened again whenever it is lost, and asking until there is an answer.
+
+Knows nothing of what is said over it.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from .line import Line, LostError, RedisError, passing
+from .where import Where
+
+REPLY_TIMEOUT = 5.0
+"""Seconds after which a server that does not answer is taken for hung, and the line to it is cut."""
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the attempt after this one (they are counted from 0): 0.2 at first, 1 at last."""
+    return float(min(1.0, 0.2 * 1.5 ** min(attempt, 10)))
+
+
+def cancelled(why: Failure) -> None:
+    """The end of a task that was cancelled on purpose; anything else goes on."""
+    why.trap(CancelledError)
+
+
+class Connection(Service):
+    """Keeps a `Line` open as long as it runs.
+
+    ``line`` is the usable one, None while there is none, and ``trouble`` then says why.
+    """
+
+    def __init__(self, reactor: Any, where: Where, reply_timeout: float = REPLY_TIMEOUT) -> None:
+        self.reactor = reactor
+        self.where = where
+        self.line: Line | None = None
+        self.trouble = "there was no connection yet"
+        self._reply_timeout = reply_timeout
+        self._latest: Line | None = None
+        self._ready: list[Deferred[Line]] = []
+        self._pauses: set[Deferred[None]] = set()
+        self._watchers: list[Callable[[], None]] = []
+        self._task: Deferred[None] | None = None
+        self._stopped = False
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` whenever the line was opened or lost, or could not be opened."""
+        self._watchers.append(changed)
+
+    def startService(self) -> None:
+        super().startService()
+        self._stopped = False
+        self._task = Deferred.fromCoroutine(self._stay()).addErrback(cancelled)
+
+    def stopService(self) -> Deferred[None]:
+        """Cut the line; everybody who waits for something of Redis gets a CancelledError."""
+        super().stopService()
+        self._stopped, self.line = True, None
+        waiting = [*self._ready, *self._pauses, self._task]
+        self._ready, self._task = [], None
+        gone: Deferred[Any] = Deferred()
+        if self._latest and self._latest.connected:
+            gone = self._latest.whenDisconnected()
+            self._latest.cut()
+        else:
+            gone.callback(None)
+        for each in waiting:
+            if each is not None:
+                each.cancel()
+        return gone.addCallback(lambda _: None)
+
+    def ready(self) -> Deferred[Line]:
+        """The usable line, as soon as there is one."""
+        waiting: Deferred[Line] = Deferred(self._unready)
+        if self.line is not None:
+            waiting.callback(self.line)
+        elif self._stopped:
+            waiting.cancel()
+        else:
+            self._ready.append(waiting)
+        return waiting
+
+    def _unready(self, waiting: Deferred[Line]) -> None:
+        if waiting in self._ready:
+            self._ready.remove(waiting)
+
+    async def ask(self, send: Callable[[Line, bool], Deferred[Any]]) -> Any:
+        """What the server answers, however long it takes: whatever fails through no fault of the command is asked again.
+
+        ``send`` gets a line, and whether it is asked again although the command may have been carried out before.
+
+        Raises:
+            RedisError: the server says that the command is wrong.
+            CancelledError: the connection was stopped (or the caller lost interest).
+        """
+        unknown, attempt = False, 0
+        while True:
+            line = await self.ready()
+            try:
+                return await send(line, unknown)
+            except RedisError as why:
+                if not passing(why):
+                    raise
+                unknown = unknown or isinstance(why, LostError)
+            await self.pause(attempt)
+            attempt += 1
+
+    async def say(self, *args: Any) -> Any:
+        """`ask` with a command that may be carried out twice without harm."""
+        return await self.ask(lambda line, _: line.say(*args))
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before the next attempt: 0.2 s at first, 1 s at last. Ends in a CancelledError when the connection is stopped."""
+        waiting: Deferred[None] = deferLater(self.reactor, backoff(attempt))
+        self._pauses.add(waiting)
+        if self._stopped:
+            waiting.cancel()
+        try:
+            await waiting
+        finally:
+            self._pauses.discard(waiting)
+
+    async def _stay(self) -> None:
+        failures = 0
+        while True:
+            try:
+                line = await self._open()
+            except Exception as why:
+                failures += 1
+                self._changed(None, str(why) or type(why).__name__)
+            else:
+                failures = 0
+                lost = line.whenDisconnected()
+                self._changed(line, "")
+                await lost
+                self._changed(None, "the connection was lost")
+            await deferLater(self.reactor, min(1.0, 0.1 * 1.6 ** min(failures, 10)))
+
+    async def _open(self) -> Line:
+        factory = Factory.forProtocol(lambda: Line(self.reactor, self._reply_timeout))
+        factory.noisy = False
+        self._latest = line = cast(Line, await self.where.endpoint(self.reactor).connect(factory))
+        try:
+            await line.greet(self.where)
+        except BaseException:
+            line.cut()
+            raise
+        return line
+
+    def _changed(self, line: Line | None, trouble: str) -> None:
+        if self._stopped:
+            return
+        self.line, self.trouble = line, trouble
+        if line:
+            waiting, self._ready = self._ready, []
+            for each in waiting:
+                each.callback(line)
+        for watcher in self._watchers:
+            watcher()

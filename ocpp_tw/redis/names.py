@@ -1,0 +1,80 @@
+"""What everything is called in Redis, in one place (docs/operations.md has the same table for people).
+
+Knows no connection. Redis Cluster is not supported: one script touches keys of many slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The keys of one gateway: some are the fleet's, some its own."""
+
+    gateway: str
+    events: str = "events"
+    commands: str = "commands"
+    prefix: str = "ocpp"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Names:
+        """The names that the settings ask for.
+
+        Raises:
+            ValueError: the settings do not name the gateway (``name`` is to be filled in by whoever knows the host).
+        """
+        if not settings.name:
+            raise ValueError("a gateway needs a name of its own within the fleet: settings.name is empty")
+        return cls(settings.name, settings.events, settings.commands, settings.prefix)
+
+    @property
+    def seq(self) -> str:
+        """A hash: the number of each charger's last event."""
+        return f"{self.prefix}:seq"
+
+    def batch(self, boot: str) -> str:
+        """The number of the last batch that this run of the gateway has written."""
+        return f"{self.prefix}:batch:{boot}"
+
+    def shelf(self, shelf: str, charger: str) -> str:
+        """A hash: what is remembered of the charger."""
+        return f"{self.prefix}:{shelf}:{charger}"
+
+    @property
+    def owners(self) -> str:
+        """A hash: "<gateway> <connection>" of each charger that is connected somewhere."""
+        return f"{self.prefix}:owners"
+
+    def living(self, gateway: str = "") -> str:
+        """There as long as the gateway lives."""
+        return f"{self.prefix}:gateway:{gateway or self.gateway}"
+
+    @property
+    def transaction_ids(self) -> str:
+        """How many transaction ids have been leased."""
+        return f"{self.prefix}:transaction_ids"
+
+    def done(self, charger: str, id: str) -> str:
+        """There for a day once the command was taken."""
+        return f"{self.prefix}:done:{charger}:{id}"
+
+    @property
+    def processing(self) -> str:
+        """A list: the elements that this gateway has in hand."""
+        return f"{self.commands}:processing:{self.gateway}"
+
+    def own(self, gateway: str = "") -> str:
+        """A list: the elements for one gateway only."""
+        return f"{self.commands}:for:{gateway or self.gateway}"
+
+    @property
+    def dead(self) -> str:
+        """A list: the elements that nobody could answer."""
+        return f"{self.commands}:dead"
+
+    def reserved(self, name: str) -> bool:
+        """Whether a list of that name is ours, and so no backend's to have replies (and an expiry!) put on it."""
+        return name in (self.events, self.commands) or name.startswith((f"{self.prefix}:", f"{self.commands}:"))

@@ -1,0 +1,135 @@
+"""Where a Redis is: its URL read, an endpoint made of it, and whether anything answers there.
+
+Knows nothing of what is said to it afterwards.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.python.failure import Failure
+
+CONNECT_TIMEOUT = 2.0
+"""Seconds that a connection may take to be made: short, for after a network's black-out the next attempt is the one that works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A Redis or Valkey; with a ``path`` it is a unix socket."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    path: str = ""
+    tls: bool = False
+    username: str = ""
+    password: str = ""
+    db: int = 0
+
+    @classmethod
+    def of(cls, url: str, db: int = 0) -> Where:
+        """Read ``redis://[user:password@]host[:port][/db]``, ``rediss://…`` or ``unix:///path``; ``db`` is for a URL that has none.
+
+        Raises:
+            ValueError: it is no such URL.
+        """
+        parts = urlsplit(url)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if parts.scheme == "unix":
+            # unix://relative.sock is read as a host by the URL's grammar.
+            path = unquote((parts.netloc.rpartition("@")[2]) + parts.path)
+            if not path:
+                raise ValueError(f"{url!r} names no socket")
+            return cls(path=path, username=user, password=password, db=db)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+            raise ValueError(f"{url!r} is no redis://, rediss:// or unix:// URL")
+        if named := parts.path.strip("/"):
+            db = int(named)
+        return cls(parts.hostname, parts.port or 6379, "", parts.scheme == "rediss", user, password, db)
+
+    def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
+        """How to connect to it; over TLS the certificate must be the host's, by a CA that the platform trusts."""
+        if self.path:
+            return UNIXClientEndpoint(reactor, self.path, timeout=CONNECT_TIMEOUT)
+        plain: IStreamClientEndpoint
+        try:
+            version = ipaddress.ip_address(self.host).version
+        except ValueError:
+            plain = HostnameEndpoint(reactor, self.host, self.port, timeout=CONNECT_TIMEOUT)
+        else:
+            # An address needs no resolver, which would take a thread for each attempt.
+            plain = (TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint)(reactor, self.host, self.port, timeout=CONNECT_TIMEOUT)
+        return wrapClientTLS(optionsForClientTLS(self.host), plain) if self.tls else plain
+
+    def __str__(self) -> str:
+        """Fit for a log: without the password."""
+        if self.path:
+            return f"unix://{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.db}"
+
+
+class _Question(Protocol):
+    """Says one thing and keeps all that is said back, until ``enough``."""
+
+    def __init__(self, text: bytes, enough: bytes) -> None:
+        self._text, self._enough, self.heard = text, enough, b""
+        self.answer: Deferred[bytes] = Deferred(lambda _: self._leave())
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._text)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+        if self._enough in self.heard and not self.answer.called:
+            self._leave()
+
+    def _leave(self) -> None:
+        cast(Any, self.transport).abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.answer.called:
+            self.answer.callback(self.heard)
+
+
+async def question(reactor: Any, where: Where, text: bytes, enough: bytes, within: float = 1.0) -> bytes:
+    """Connect, send ``text``, and give back what was heard when ``enough`` was in it, or the connection or ``within`` seconds ended.
+
+    Never fails: what cannot be reached says b"".
+    """
+    asked: list[_Question] = []
+
+    async def ask() -> bytes:
+        factory = Factory.forProtocol(lambda: _Question(text, enough))
+        factory.noisy = False
+        protocol = await where.endpoint(reactor).connect(factory)
+        assert isinstance(protocol, _Question)
+        asked.append(protocol)
+        return await protocol.answer
+
+    try:
+        return await Deferred.fromCoroutine(ask()).addTimeout(within, reactor)
+    except Exception:
+        return asked[0].heard if asked else b""
+
+
+async def probe(reactor: Any, url: str = "redis://127.0.0.1:6379", within: float = 1.0) -> bool:
+    """Whether a Redis answers at the URL within that many seconds, be it only to say that it wants a password."""
+    heard = await question(reactor, Where.of(url), b"*1\r\n$4\r\nPING\r\n", b"\r\n", within)
+    return heard.startswith((b"+PONG", b"-"))

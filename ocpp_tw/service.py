@@ -1,0 +1,145 @@
+"""The gateway as one Twisted service: what it is made of, in which order it starts, and how it ends.
+
+Knows every part by name and does no part's work.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from .backend import HttpBackend
+from .desk import Desk
+from .dispatch import Dispatch
+from .embedded import EmbeddedValkey
+from .gate import OpenGate
+from .gateway import Gateway
+from .handlers import find
+from .ids import TransactionIds
+from .intake import Intake
+from .redis import RedisStore, probe
+from .settings import Address, Settings
+from .site import Operators
+from .stamps import Stamps
+from .versions import known
+from .waiting import in_time, pause
+from .websocket import ChargerFactory
+
+log = Logger()
+
+DEFAULT_REDIS = "redis://127.0.0.1:6379"
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted: after a restart all chargers come at once."""
+
+GOODBYES = 200
+"""So many chargers are dismissed at once, so that they do not all come back at the same moment."""
+
+
+class GatewayService(MultiService):
+    """Built from settings alone; started and stopped by twistd, or by a test."""
+
+    def __init__(self, settings: Settings, reactor: Any) -> None:
+        super().__init__()
+        self.settings = settings
+        self._reactor = reactor
+        self._ports: list[IListeningPort] = []
+        self.backend = None
+        if settings.base_url:
+            self.backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
+        self.handlers = find(settings, self.backend)
+        self.started: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self.started = Deferred.fromCoroutine(self._start())
+        self.started.addErrback(self._failed)
+
+    async def _start(self) -> None:
+        settings, reactor = replace(self.settings, redis=await self._redis()), self._reactor
+        self.store = store = RedisStore(settings, reactor)
+        store.setServiceParent(self)
+        stamps = Stamps()
+        ids = TransactionIds(store.records)
+        desk = Desk(self.handlers, store.records, ids)
+        intake = Intake(settings, reactor, stamps, desk, store.events)
+        self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, known())
+        self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events)
+        self.door = ChargerFactory(self.gateway, settings, reactor)
+        site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token).site()
+        await self._listen(site, settings.http, "operators' HTTP")
+        await self._listen(self.door, settings.port, "chargers")
+        ids.lease()
+        self.door.start()
+        self.dispatch.start()
+
+    async def _redis(self) -> str:
+        """The Redis to use; an embedded Valkey when none is named and none is there."""
+        if self.settings.redis:
+            return self.settings.redis
+        if await probe(self._reactor, DEFAULT_REDIS):
+            return DEFAULT_REDIS
+        embedded = EmbeddedValkey(self._reactor, self.settings.data)
+        embedded.setServiceParent(self)
+        await embedded.ready()
+        log.info(
+            "no Redis is named and none answers at 127.0.0.1:6379: an embedded Valkey runs there, its data is in {data}",
+            data=self.settings.data,
+        )
+        return DEFAULT_REDIS
+
+    async def _listen(self, factory: Any, where: Address, whom: str) -> None:
+        endpoint = (TCP6ServerEndpoint if ":" in where.host else TCP4ServerEndpoint)(
+            self._reactor, where.port, backlog=BACKLOG, interface=where.host
+        )
+        port = await endpoint.listen(factory)
+        self._ports.append(port)
+        log.info("{whom} at {host}:{port}", whom=whom, host=where.host or "*", port=port.getHost().port)
+
+    def _failed(self, failure: Any) -> None:
+        """A gateway that cannot start says why in one line, and ends."""
+        log.critical("the gateway cannot start: {why}", why=failure.getErrorMessage())
+        self._reactor.exit_code = 1
+        if self._reactor.running:
+            self._reactor.stop()
+
+    async def _stop(self) -> None:
+        deadline = time.monotonic() + self.settings.drain
+        for port in self._ports:
+            await _maybe(port.stopListening())
+        if not hasattr(self, "dispatch"):
+            return
+        self.gateway.stopping = True
+        self.dispatch.stop()
+        while not self.gateway.idle and time.monotonic() < deadline - self.settings.drain / 2:
+            await pause(0.05, self._reactor)
+        while self.gateway.dismiss(GOODBYES):
+            await pause(0.02, self._reactor)
+        await pause(0.05, self._reactor)  # the last goodbyes' way out
+        self.door.stop()
+        try:
+            await in_time(self.store.events.settled(), max(0.1, deadline - time.monotonic()), self._reactor)
+        except Exception:
+            log.error("{count} events could not be published before the end", count=self.store.events.waiting)
+
+    def stopService(self) -> Any:
+        stopping = Deferred.fromCoroutine(self._stop())
+        stopping.addErrback(lambda failure: log.failure("while stopping", failure))
+        return stopping.addCallback(self._stop_parts)
+
+    def _stop_parts(self, _: Any) -> Any:
+        if self.backend is not None:
+            self.backend.close()
+        return super().stopService()
+
+
+async def _maybe(value: Any) -> None:
+    if isinstance(value, Deferred):
+        await value

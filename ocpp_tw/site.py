@@ -1,0 +1,158 @@
+"""The operators' HTTP: commands, chargers, health (docs/contract.md).
+
+Knows nothing of chargers' connections beyond what the gateway tells; never served on the chargers' port.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.web.iweb import IRequest
+from twisted.web.server import Site
+
+from .charger import Charger
+from .commands import Invalid
+from .desk import Desk
+from .dispatch import Dispatch
+from .gateway import Gateway
+from .waiting import deferred
+
+log = Logger()
+
+MAX_BODY = 256 * 1024
+"""The longest body taken, in bytes."""
+
+Answer = bytes | Deferred[bytes]
+
+
+class Health(Protocol):
+    """What readiness is judged by."""
+
+    async def ping(self) -> bool:
+        """Whether Redis answers."""
+
+
+class Operators:
+    """The routes. ``token`` is the bearer token that every request but health must show; "" when none is asked for."""
+
+    app = Klein()
+
+    def __init__(self, gateway: Gateway, dispatch: Dispatch, desk: Desk, health: Health, token: str) -> None:
+        self._gateway = gateway
+        self._dispatch = dispatch
+        self._desk = desk
+        self._health = health
+        self._token = token
+
+    def site(self) -> Site:
+        """What a port serves."""
+        site = Site(self.app.resource(), timeout=60)
+        site.noisy = False
+        site.displayTracebacks = False
+        site.log = lambda request: None  # type: ignore[method-assign]  # a URL may name a tag; what matters is logged where it happens
+        return site
+
+    @app.route("/command/", methods=["POST"])
+    def command(self, request: IRequest) -> Answer:
+        """A command; 200 with the charger's answer, else 400 with `detail`."""
+        return self._guarded(request, lambda: self._command(request))
+
+    @app.route("/api/chargers", methods=["GET"])
+    def chargers(self, request: IRequest) -> Answer:
+        """The chargers connected to this gateway."""
+
+        async def answer() -> bytes:
+            return _json(request, 200, [_told(charger) for charger in self._gateway.chargers.values()])
+
+        return self._guarded(request, answer)
+
+    @app.route("/api/chargers/<path:id>", methods=["GET"])
+    def charger(self, request: IRequest, id: str) -> Answer:
+        """One of them, with its open transactions."""
+
+        async def answer() -> bytes:
+            charger = self._gateway.chargers.get(id)
+            if charger is None:
+                return _json(request, 404, {"detail": "Charger not connected to this gateway"})
+            ledger = await self._desk.ledger(charger)
+            running = [msgspec.to_builtins(each) for each in ledger.running]
+            return _json(request, 200, _told(charger) | {"transactions": running})
+
+        return self._guarded(request, answer)
+
+    @app.route("/healthz", methods=["GET"])
+    def healthz(self, request: IRequest) -> Answer:
+        """Whether the process does its work at all."""
+        return _json(request, 200, {"status": "ok", "chargers": len(self._gateway.chargers)})
+
+    @app.route("/readyz", methods=["GET"])
+    def readyz(self, request: IRequest) -> Answer:
+        """Whether it should be given work: Redis answers, and it is not stopping."""
+
+        async def answer() -> bytes:
+            redis = await self._health.ping()
+            ready = redis and not self._gateway.stopping
+            return _json(request, 200 if ready else 503, {"ready": ready, "redis": redis, "stopping": self._gateway.stopping})
+
+        return self._run(request, answer())
+
+    async def _command(self, request: IRequest) -> bytes:
+        body = request.content.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
+            return _json(request, 413, {"detail": f"The body is longer than {MAX_BODY} bytes"})
+        try:
+            result = await self._dispatch.ask(body)
+        except Invalid as why:
+            return _json(request, 400, {"detail": str(why), "outcome": "invalid"})
+        if result["outcome"] == "result":
+            return _json(request, 200, result["payload"])
+        if result["outcome"] == "offline":
+            detail = "Charger not connected"  # the words that backends know
+        else:
+            detail = (result["error"] or {}).get("description") or result["outcome"]
+        return _json(request, 400, {"detail": detail, "outcome": result["outcome"], "error": result["error"], "id": result["id"]})
+
+    def _guarded(self, request: IRequest, answer: Callable[[], Awaitable[bytes]]) -> Answer:
+        if self._token:
+            shown = (request.getHeader("authorization") or "").encode()
+            if not hmac.compare_digest(shown, b"Bearer " + self._token.encode()):
+                request.setHeader("www-authenticate", 'Bearer realm="ocpp"')
+                return _json(request, 401, {"detail": "A bearer token is needed: Authorization: Bearer TOKEN"})
+        return self._run(request, answer())
+
+    def _run(self, request: IRequest, answer: Awaitable[bytes]) -> Deferred[bytes]:
+        answering = deferred(answer)
+        request.notifyFinish().addErrback(lambda _: answering.cancel())  # type: ignore[attr-defined]
+
+        def failed(failure: Any) -> bytes:
+            if failure.check(CancelledError) is None:
+                log.failure("a request of an operator's failed", failure)
+            return _json(request, 500, {"detail": "Internal error, see the log"})
+
+        return answering.addErrback(failed)
+
+
+def _told(charger: Charger) -> dict[str, Any]:
+    return {
+        "id": charger.id,
+        "ocpp": charger.ocpp,
+        "domain": charger.domain,
+        "remote_address": charger.address,
+        "connection": charger.connection,
+        "registration": charger.registration or None,
+        "received": charger.received,
+        "sent": charger.sent,
+        "violations": charger.violations,
+    }
+
+
+def _json(request: IRequest, status: int, body: Any) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader("content-type", "application/json")
+    return msgspec.json.encode(body) + b"\n"

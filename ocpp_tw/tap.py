@@ -1,0 +1,56 @@
+"""``twistd ocpp``: options and environment become settings, and settings a service.
+
+The one place that reads argv and the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import replace
+from typing import Any
+
+from dotenv import dotenv_values
+from twisted.application.service import IService
+from twisted.python.usage import Options as TwistedOptions
+from twisted.python.usage import UsageError
+
+from .settings import TABLE, Settings, Wrong, read
+
+
+class Options(TwistedOptions):
+    """What ``twistd ocpp --help`` shows, made from the table of settings."""
+
+    optParameters = [  # noqa: RUF012  # Twisted's way
+        [row.name.replace("_", "-"), "p" if row.name == "port" else None, None, f"{row.meaning} [{row.variable}, default: {row.default}]"]
+        for row in TABLE
+    ]
+
+    settings: Settings
+
+    def postOptions(self) -> None:
+        """Read the settings, so that a wrong one ends the program before anything listens."""
+        environment = {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
+        given = {name.replace("-", "_"): value for name, value in self.items()}
+        try:
+            settings = read(given, environment)
+        except Wrong as why:
+            raise UsageError(str(why)) from None
+        if not settings.name:
+            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[:64])
+        self.settings = settings
+
+
+def makeService(options: Options) -> IService:
+    """The gateway, ready to be started."""
+    from twisted.internet import reactor
+
+    from .service import GatewayService
+
+    monotonic: Any = reactor
+    monotonic.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
+    try:
+        return GatewayService(options.settings, reactor)
+    except Wrong as why:
+        raise SystemExit(f"twistd ocpp: {why}") from None
