@@ -150,10 +150,10 @@ class Charger:
                         self._inbox = deque()
                 else:
                     self._inbox.append(frame)
-                    if self.eager is not None:
-                        self.eager()
                     if len(self._inbox) == INBOX:
                         self.wire.hold(True)
+                    if self.eager is not None:
+                        self.eager()
             elif type(heard) is bytes:
                 self._send(heard)
         elif type(frame) is Result or type(frame) is Error:

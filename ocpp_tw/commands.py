@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from .frames import Payload
+from .frames import MAX_DEPTH, Payload, too_deep
 
 MAX_TIMEOUT = 3600.0
 """The longest ``timeout`` that a command may ask for, in seconds."""
@@ -23,7 +23,8 @@ class Command(msgspec.Struct, frozen=True):
 
     Exactly one of ``action`` (an OCPP action; ``raw`` is its payload's compact JSON, as the backend wrote it) and
     ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds.
-    ``element`` is the list's element that it came in, b"" when it came another way.
+    ``element`` is the list's element that it came in, b"" when it came another way; ``asker`` is the gateway of the fleet
+    that was asked by HTTP and waits for the result.
     """
 
     charger: str
@@ -35,6 +36,7 @@ class Command(msgspec.Struct, frozen=True):
     timeout: float | None = None
     ttl: float = 0.0
     reply_to: str | None = None
+    asker: str = ""
     element: bytes = b""
 
     @property
@@ -125,7 +127,8 @@ def parse(element: bytes, *, made_id: str = "") -> Command:
         known |= _neutral(told, raw_data, known, made_id)
     else:
         known |= _call(raw_data, known)
-    return Command(**known, **_waits(told, known), element=element)
+    asker = told.get("asker")
+    return Command(**known, **_waits(told, known), asker=asker if isinstance(asker, str) else "", element=element)
 
 
 def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any], made_id: str) -> dict[str, Any]:
@@ -141,18 +144,18 @@ def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any],
 def _call(raw_data: msgspec.Raw, known: dict[str, Any]) -> dict[str, Any]:
     try:
         elements = _decode_list(raw_data)
-        kind, id, action = (_decode_any(each) for each in elements[:3])
-        raw_payload = elements[3]
-    except (ValueError, IndexError, RecursionError):
+        head: list[Any] = [_decode_any(each) for each in elements[:3]]
+        kind, id, action, *_ = [*head, None, None, None]
+    except (ValueError, RecursionError):
         raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known) from None
     known = known | {"id": _id(id), "name": action if isinstance(action, str) else ""}
     if not known["id"]:
         raise Invalid("the CALL's id must be a string of 1 to 36 characters, or a number", **known)
-    if kind != 2 or isinstance(kind, bool) or len(elements) != 4:
+    if kind != 2 or isinstance(kind, bool | float) or len(elements) != 4:
         raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known)
     if not isinstance(action, str) or not _ACTION.fullmatch(action):
         raise Invalid("the CALL's action must be the name of an OCPP action", **known)
-    return {"id": known["id"], "action": action, **_payload(raw_payload, "the CALL's payload", known)}
+    return {"id": known["id"], "action": action, **_payload(elements[3], "the CALL's payload", known)}
 
 
 def _payload(raw: msgspec.Raw, what: str, known: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +166,8 @@ def _payload(raw: msgspec.Raw, what: str, known: dict[str, Any]) -> dict[str, An
         payload = None
     if not isinstance(payload, dict):
         raise Invalid(f"{what} must be a JSON object", **known)
+    if too_deep(compact, payload):
+        raise Invalid(f"{what} must not be nested deeper than {MAX_DEPTH}", **known)
     return {"payload": payload, "raw": compact}
 
 

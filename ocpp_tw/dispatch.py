@@ -22,7 +22,7 @@ from .gateway import Gateway
 from .interfaces import ICommands, IEvents, IRoster
 from .settings import Settings
 from .stamps import Stamps
-from .store import Effect, Entry, Released, Reply, Settled
+from .store import Effect, Entry, Note, Released, Reply, Settled
 from .waiting import in_time, pause
 
 log = Logger()
@@ -130,7 +130,7 @@ class Dispatch:
             return _data(self._result(command, Outcome("duplicate", error=Failed("duplicate", "that id is being asked"))))
         self._asked[command.id] = answer
         try:
-            outcome = await self._execute(command, self._settings.commands + ":for:" + self._settings.name)
+            outcome = await self._execute(command)
             if outcome is None:  # another gateway has the charger, and will tell us
                 most = (command.timeout or self._settings.call_timeout) + command.ttl + WHEREABOUTS_TIMEOUT
                 return await answer.addTimeout(most, self._clock)
@@ -141,13 +141,17 @@ class Dispatch:
 
     # from command to outcome
 
-    async def _execute(self, command: Command, answer_to: str | None = None) -> Outcome | None:
+    async def _execute(self, command: Command) -> Outcome | None:
         """What came of it; None when another gateway has it now."""
         charger = self._gateway.chargers.get(command.charger)
         if charger is None:
             other = await self._whereabouts(command.charger)
             if other not in (None, self._settings.name):
-                await self._commands.hand_over(command.element or _element(command, answer_to), str(other))
+                if command.element:
+                    await self._commands.hand_over(command.element, str(other))
+                else:
+                    note = Note(str(other), _element(command, self._settings.name))
+                    self._events.publish(Entry("", effects=(note,)))
                 return None
             if command.ttl and not await self._comes(command):
                 return Outcome("expired", error=Failed("expired", f"the charger did not connect within {command.ttl:g} s"))
@@ -207,6 +211,8 @@ class Dispatch:
         effects: list[Effect] = [Settled(command.element)] if command.element else []
         if command.reply_to:
             effects.append(Reply(command.reply_to, text))
+        if command.asker:
+            effects.append(Note(command.asker, text))
         if outcome.kind == "offline":  # it was never sent: the same id may be tried again
             effects.append(Released(command.charger, command.id))
         self._events.publish(Entry(command.charger, text, tuple(effects)))
@@ -262,11 +268,11 @@ def _unreadable(why: Invalid, element: bytes) -> Command:
     return Command(why.charger, why.id, action=why.name, reply_to=why.reply_to, element=element)
 
 
-def _element(command: Command, answer_to: str | None) -> bytes:
+def _element(command: Command, asker: str) -> bytes:
     """The command as an element for another gateway's list."""
     if command.action:
         said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
     else:
         said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
-    said |= {"timeout": command.timeout, "ttl": command.ttl, "reply_to": command.reply_to or answer_to}
+    said |= {"timeout": command.timeout, "ttl": command.ttl, "reply_to": command.reply_to, "asker": asker}
     return msgspec.json.encode({name: value for name, value in said.items() if value})

@@ -60,12 +60,12 @@ class EmbeddedValkey(Service):
     """Runs a Valkey on 127.0.0.1 as long as it runs; every write is on the disk before it is answered.
 
     ``data`` is its directory, made if need be, for this user only, and used by one gateway at a time.
-    ``ready()`` says when it answers. A server that ends by itself is started again.
+    ``ready`` says when it answers. A server that ends by itself is started again.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, patience: float = PATIENCE) -> None:
+    def __init__(self, data: str | Path, reactor: Any, port: int = 6379, patience: float = PATIENCE) -> None:
         self._reactor = reactor
         self._data = Path(data).absolute()
         self._port = port
@@ -74,7 +74,7 @@ class EmbeddedValkey(Service):
         self._lock: IO[bytes] | None = None
         self._process: Any = None
         self._task: Deferred[None] | None = None
-        self._answers = False
+        self._answers = self._lived = False
         self._failure: Failure | None = None
         self._waiting: list[Deferred[None]] = []
 
@@ -88,8 +88,9 @@ class EmbeddedValkey(Service):
         """The process's id; None while there is none."""
         return self._process.pid if self._child and self._child.alive else None
 
+    @property
     def ready(self) -> Deferred[None]:
-        """Fires when it answers; fails with `EmbeddedFailed` when it cannot be made to."""
+        """Another one each time: fires when it answers; fails with `EmbeddedFailed` when it cannot be made to."""
         waiting: Deferred[None] = Deferred()
         if self._failure:
             waiting.errback(self._failure)
@@ -119,7 +120,7 @@ class EmbeddedValkey(Service):
             child = self._spawn()
             await self._until_it_answers(child)
             self._log.info("an embedded Valkey runs at {url}, its data in {data}", url=self.url, data=str(self._data))
-            self._answers = True
+            self._answers = self._lived = True
             waiting, self._waiting = self._waiting, []
             for each in waiting:
                 each.callback(None)
@@ -204,7 +205,7 @@ class EmbeddedValkey(Service):
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.errback(why)
-        if not waiting:
+        if self._lived:
             self._log.critical("{why}", why=str(why.value))
         return Deferred.fromCoroutine(self._end()).addBoth(self._released)
 

@@ -14,6 +14,9 @@ Payload = dict[str, Any]
 MAX_DESCRIPTION = 255
 """Longest errorDescription that OCPP-J allows, in characters (§4.2.3)."""
 
+MAX_DEPTH = 100
+"""How deep a payload may be nested: OCPP's own go ten deep, and parsers and validators give up at depths of their own."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 # Nearly every frame is a CALL with a string id: this decoder reads its head and leaves the payload's
@@ -81,9 +84,9 @@ def parse(text: bytes) -> Frame:
     try:
         kind, id, action, raw = _decode_call(text)
         if kind == 2 and id:
-            payload = _decode(raw)
-            if type(payload) is dict:
-                return Call(id, action, payload, bytes(raw))
+            payload, text_of_it = _decode(raw), bytes(raw)
+            if type(payload) is dict and not too_deep(text_of_it, payload):
+                return Call(id, action, payload, text_of_it)
     except (ValueError, RecursionError):
         pass  # not that simple: the careful way finds out what it is
     return _parse_carefully(text)
@@ -98,6 +101,16 @@ def render(frame: Frame) -> bytes:
             return _encode((3, id, payload))
         case Error(id=id, code=code, description=description, details=details):
             return _encode((4, id, code, description[:MAX_DESCRIPTION], details))
+
+
+def too_deep(text: bytes, value: Any) -> bool:
+    """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; nearly always the text tells at a glance."""
+    if len(text) <= MAX_DEPTH or text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
+        return False
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level if isinstance(each, dict | list) for inner in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def _parse_carefully(text: bytes) -> Frame:
@@ -116,6 +129,8 @@ def _parse_carefully(text: bytes) -> Frame:
         rest = [_decode(element) for element in elements[2:]]
     except (ValueError, RecursionError):
         raise Malformed(f"unreadable JSON inside: {text[:80]!r}", id if kind == 2 else None, syntax=True) from None
+    if any(too_deep(text, each) for each in rest):
+        raise Malformed(f"nested deeper than {MAX_DEPTH}: {text[:80]!r}", id if kind == 2 else None)
     if id is not None:
         match kind, rest:
             case 2, [str(action), dict(payload)]:

@@ -52,7 +52,7 @@ class Gateway:
         self._roster = roster
         self._versions = versions
         self._newcomers: dict[str, tuple[Charger, IDelayedCall]] = {}
-        self._leaving: dict[str, Charger] = {}
+        self._leaving: dict[str, tuple[Charger, events.DisconnectCharger]] = {}
         self._knocks: dict[Charger, Knock] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
 
@@ -123,7 +123,10 @@ class Gateway:
 
     def _install(self, charger: Charger) -> None:
         """This connection is the charger from now on."""
-        previous = self.chargers.get(charger.id) or self._leaving.get(charger.id)
+        left = self._leaving.pop(charger.id, None)
+        if left is not None:  # back before the fleet has said whether it had moved on: it had not
+            self._intake.tell(left[0], "disconnect_charger", left[1])
+        previous = self.chargers.get(charger.id)
         self.chargers[charger.id] = charger
         knock = self._knocks.pop(charger, None)
         repairs = list(knock.repairs) if knock else []
@@ -176,21 +179,22 @@ class Gateway:
             received=guest.received, sent=guest.sent, violations=guest.violations, ocpp=guest.ocpp, peer=guest.address,
         )  # fmt: skip
         data = events.DisconnectCharger(guest.id, code, reason, connected, guest.received, guest.sent, guest.violations)
-        self._leaving[guest.id] = guest
+        self._leaving[guest.id] = guest, data
         Deferred.fromCoroutine(self._leave(guest, data))
         if waiting is not None and waiting[0] is not guest:
             self._unseat(waiting[0])
 
     async def _leave(self, charger: Charger, data: events.DisconnectCharger) -> None:
-        """Unless it has come back meanwhile, here or at another gateway, the backend hears that it left."""
+        """Unless it is at another gateway meanwhile, the backend hears that it left; once."""
         try:
             ours = await in_time(self._roster.leave(charger.id, charger.connection), ROSTER_TIMEOUT, self._clock)
         except Exception:
             ours = True  # better a goodbye too many than a charger that seems to be there
-        if self._leaving.get(charger.id) is charger:
+        waiting = self._leaving.get(charger.id)
+        if waiting is not None and waiting[0] is charger:
             del self._leaving[charger.id]
-        if ours and charger.id not in self.chargers:
-            self._intake.tell(charger, "disconnect_charger", data)
+            if ours:
+                self._intake.tell(charger, "disconnect_charger", data)
 
     def evict(self, id: str, connection: str) -> None:
         """Another gateway has this charger now: drop our stale connection of it, without a word to the backend."""

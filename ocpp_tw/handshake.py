@@ -5,6 +5,7 @@ Knows bytes only; Autobahn completes the handshake from the tidied head.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -48,7 +49,7 @@ def read(head: bytes) -> Head:
     line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, _, rest = line.partition(b" ")
     target, _, version = rest.rpartition(b" ")
-    if not version.startswith(b"HTTP/") or not target:
+    if not method.isalpha() or not re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version) or not target.strip():
         raise BadHandshake(400, "not an HTTP request")
     repairs = ["a space in the URL"] if b" " in target.strip() else []
     headers = _headers(lines)

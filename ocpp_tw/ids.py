@@ -5,7 +5,7 @@ Knows only that ids are leased in blocks; a block's rest is lost with the proces
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from .interfaces import IRecords, Maybe
@@ -61,6 +61,8 @@ class TransactionIds:
     async def _lease(self) -> None:
         try:
             self._spare = await self._records.lease(BLOCK)
+        except CancelledError:
+            return  # the gateway ends
         except Exception:
             log.failure("no transaction ids could be leased")
             waiting, self._waiting = self._waiting or [], None

@@ -6,7 +6,9 @@ Knows nothing of transactions. Whatever a charger sends is taken; what makes no 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from .events import Value
 from .facts import Readings
@@ -61,32 +63,42 @@ _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
 )
 """The unit of a value that names none, by how its measurand begins; the first that fits."""
 
-_known: dict[tuple[str, object], tuple[str | None, int]] = {}
+_known: dict[tuple[str, str | None], tuple[str | None, int]] = {}
+_WORD = frozenset({str, type(None)})
 
 
 def normalise(readings: Readings) -> list[Value]:
-    """Every sampled value of a meterValue array, in its order."""
+    """Every sampled value of a meterValue array, in its order; what is no reading or no sample is passed over."""
     values: list[Value] = []
     add = values.append
     try:
         for reading in readings:
             timestamp = reading.get("timestamp")
+            if type(timestamp) not in _WORD:
+                raise TypeError
             for sample in reading.get("sampledValue", ()):
                 get = sample.get
                 value = get("value")
-                measurand = get("measurand", ENERGY)
-                unit = get("unit")
+                measurand = get("measurand") or ENERGY  # null and "" are some chargers' way to leave it out
+                unit, context, phase, location = get("unit") or None, get("context"), get("phase"), get("location")
                 known = _known.get((measurand, unit))
                 if known is None:
                     known = _unit(measurand, unit)
-                if known[1] or type(value) is not str or "format" in sample or not value.replace(".", "", 1).isdigit():
+                if type(context) not in _WORD or type(phase) not in _WORD or type(location) not in _WORD:
+                    raise TypeError
+                if (
+                    known[1]
+                    or type(value) is not str
+                    or "format" in sample
+                    or not (value.isascii() and value.replace(".", "", 1).isdigit())
+                ):
                     value, known, signed = _careful(value, unit, known, get("format"))
                     if value is not None:
-                        add(Value(measurand, value, known[0], timestamp, get("context"), get("phase"), get("location"), signed))
+                        add(Value(measurand, value, known[0], timestamp, context, phase, location, signed))
                 else:
-                    add(Value(measurand, value, known[0], timestamp, get("context"), get("phase"), get("location")))
-    except (AttributeError, TypeError):  # a charger's idea of an array or an object; what was read so far stands
-        pass
+                    add(Value(measurand, value, known[0], timestamp, context, phase, location))
+    except (AttributeError, TypeError):  # a charger's idea of an array, an object or a word
+        return normalise(list(_sensible(readings)))
     return values
 
 
@@ -100,13 +112,27 @@ def energy(values: list[Value]) -> int | None:
     return None if number is None else int(number.to_integral_value())
 
 
+def _sensible(readings: object) -> Iterator[dict[str, Any]]:
+    """The readings without what is none, and of each sample only what is of the type that it should be."""
+    for reading in readings if isinstance(readings, list) else ():
+        samples = reading.get("sampledValue") if isinstance(reading, dict) else None
+        sensible = [_sensible_members(each) for each in samples if isinstance(each, dict)] if isinstance(samples, list) else []
+        yield _sensible_members(reading) | {"sampledValue": sensible} if sensible else {}
+
+
+def _sensible_members(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if isinstance(value, str) or name == "value"}
+
+
 def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
     """The canonical unit; remembered, as there are few and they come by the million."""
+    if not isinstance(measurand, str) or not (unit is None or isinstance(unit, str)):
+        raise TypeError
     if unit is None:
-        known: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if str(measurand).startswith(start)), None), 0)
+        known: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if measurand.startswith(start)), None), 0)
     else:
-        known = UNITS.get(str(unit), (str(unit), 0))
-    if type(measurand) is str and (unit is None or type(unit) is str) and len(_known) < 1000:
+        known = UNITS.get(unit, (unit, 0))
+    if len(_known) < 1000:
         _known[measurand, unit] = known
     return known
 
@@ -138,4 +164,4 @@ def _decimal(value: object) -> Decimal | None:
         number = Decimal(str(value).strip().replace(",", "."))
     except InvalidOperation:
         return None
-    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
+    return number if number.is_finite() and abs(number.adjusted()) < 20 else None

@@ -6,12 +6,14 @@ Knows every part by name and does no part's work.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
@@ -25,7 +27,7 @@ from .handlers import find
 from .ids import TransactionIds
 from .intake import Intake
 from .redis import RedisStore, probe
-from .settings import Address, Settings
+from .settings import Address, Settings, Wrong
 from .site import Operators
 from .stamps import Stamps
 from .versions import known
@@ -44,10 +46,11 @@ GOODBYES = 200
 
 
 class GatewayService(MultiService):
-    """Built from settings alone; started and stopped by twistd, or by a test."""
+    """Built from settings alone; started and stopped by twistd, or by a test. ``give_up`` is called when it cannot start."""
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
+        self._give_up = give_up
         self.settings = settings
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
@@ -99,19 +102,23 @@ class GatewayService(MultiService):
         endpoint = (TCP6ServerEndpoint if ":" in where.host else TCP4ServerEndpoint)(
             self._reactor, where.port, backlog=BACKLOG, interface=where.host
         )
-        port = await endpoint.listen(factory)
+        try:
+            port = await endpoint.listen(factory)
+        except CannotListenError as why:
+            raise Wrong(f"nothing can listen for {whom} at {where}: {why.socketError}") from None
         self._ports.append(port)
         log.info("{whom} at {host}:{port}", whom=whom, host=where.host or "*", port=port.getHost().port)
 
     def _failed(self, failure: Any) -> None:
         """A gateway that cannot start says why in one line, and ends."""
-        log.critical("the gateway cannot start: {why}", why=failure.getErrorMessage())
-        self._reactor.exit_code = 1
-        if self._reactor.running:
-            self._reactor.stop()
+        if not failure.check(CancelledError):
+            log.error("the gateway cannot start: {why}", why=failure.getErrorMessage())
+            self._give_up()
 
     async def _stop(self) -> None:
         deadline = time.monotonic() + self.settings.drain
+        if self.started is not None:
+            self.started.cancel()  # if it has not come to that yet
         for port in self._ports:
             await _maybe(port.stopListening())
         if not hasattr(self, "dispatch"):
@@ -132,12 +139,14 @@ class GatewayService(MultiService):
     def stopService(self) -> Any:
         stopping = Deferred.fromCoroutine(self._stop())
         stopping.addErrback(lambda failure: log.failure("while stopping", failure))
-        return stopping.addCallback(self._stop_parts)
+        return stopping.addCallback(lambda _: Deferred.fromCoroutine(self._stop_parts()))
 
-    def _stop_parts(self, _: Any) -> Any:
+    async def _stop_parts(self) -> None:
         if self.backend is not None:
-            self.backend.close()
-        return super().stopService()
+            await self.backend.close()
+        stopped = super().stopService()
+        if stopped is not None:
+            await stopped
 
 
 async def _maybe(value: Any) -> None:

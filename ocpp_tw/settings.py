@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 
 class Wrong(Exception):
@@ -53,10 +53,17 @@ class Setting(NamedTuple):
 
 def address(text: str) -> Address:
     """``10800``, ``:10800``, ``127.0.0.1:10800`` or ``[::1]:10800``."""
-    match = re.fullmatch(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]*)):)?(\d{1,5})", text.strip())
-    if not match or int(match[3]) > 65535:
+    match = re.fullmatch(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/@\s]*)):)?([0-9]{1,5})", text.strip())
+    if not match or int(match[3]) > 65535 or (match[1] and not _is_ipv6(match[1])):
         raise Wrong("expected a port, HOST:PORT or [IPV6]:PORT")
     return Address(match[1] or match[2] or "", int(match[3]))
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def seconds(text: str) -> float:
@@ -74,7 +81,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     """A whole number within bounds."""
 
     def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,12}", text.strip()) or not low <= int(text) <= high:
+        if not re.fullmatch(r"[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
             raise Wrong(f"expected a whole number from {low} to {high}")
         return int(text)
 
@@ -109,8 +116,8 @@ def name(text: str) -> str:
 
 def base_url(text: str) -> str:
     """An http or https URL without query."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    parts = _parts(text)
+    if not parts or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise Wrong("expected a URL such as http://backend:8000")
     return text.rstrip("/")
 
@@ -120,10 +127,20 @@ def redis_url(text: str) -> str:
     if "://" not in text:
         where = address(text)
         return f"redis://{where}" if where.host else f"redis://127.0.0.1:{where.port}"
-    parts = urlsplit(text)
-    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
+    parts = _parts(text)
+    by_tcp = parts and parts.scheme in ("redis", "rediss") and parts.hostname and re.fullmatch(r"/?|/[0-9]{1,7}/?", parts.path)
+    if not by_tcp and not (parts and parts.scheme == "unix" and (parts.netloc or parts.path)):
         raise Wrong("expected HOST:PORT, or a redis://, rediss:// or unix:// URL")
     return text
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL; None when it is none, since urllib tells that in different places."""
+    try:
+        parts = urlsplit(url)
+        return parts if url.isprintable() and " " not in url and (parts.scheme == "unix" or parts.port != 0) else None
+    except ValueError:
+        return None
 
 
 def text(value: str) -> str:
@@ -262,7 +279,8 @@ def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> S
             try:
                 values[row.name] = row.read(given) if given else ""
             except Wrong as why:
-                raise Wrong(f"{said}: {why}, not {given!r}") from None
+                shown = re.sub(r"(?<=//).*@", "***@", given)  # a password may be in it
+                raise Wrong(f"{said}: {why}, not {shown!r}") from None
     settings = Settings(**values)
     if not settings.http.loopback and not settings.http_token:
         raise Wrong(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")

@@ -39,7 +39,14 @@ class Released(msgspec.Struct, frozen=True):
     id: str
 
 
-Effect = Keep | Settled | Reply | Released
+class Note(msgspec.Struct, frozen=True):
+    """Word for another gateway of the fleet: it finds the element in its own list."""
+
+    gateway: str
+    element: bytes
+
+
+Effect = Keep | Settled | Reply | Released | Note
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ The one place that reads argv and the environment.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from dataclasses import replace
@@ -48,9 +49,25 @@ def makeService(options: Options) -> IService:
 
     from .service import GatewayService
 
-    monotonic: Any = reactor
-    monotonic.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
+    process: Any = reactor
+    process.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
+    process.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: process.callFromThread(_stop, process))
     try:
-        return GatewayService(options.settings, reactor)
+        return GatewayService(options.settings, reactor, lambda: _give_up(process))
     except Wrong as why:
         raise SystemExit(f"twistd ocpp: {why}") from None
+
+
+def _stop(reactor: Any) -> None:
+    """What SIGTERM does here. Twisted's own handler would end the process by the signal, as if it had failed to stop."""
+    if reactor.running and not getattr(reactor, "_stopped", False):
+        reactor.stop()
+
+
+def _give_up(reactor: Any) -> None:
+    """End with status 1; twistd itself has no way to say so from inside a service."""
+    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+    if reactor.running:
+        reactor.stop()
+    else:
+        reactor.callWhenRunning(reactor.stop)

@@ -146,7 +146,7 @@ def _fits(transaction: Transaction, stop: Stopped) -> bool:
 
 def _time(text: str) -> datetime | None:
     try:
-        time = datetime.fromisoformat(text.strip())
+        time = datetime.fromisoformat(text.strip().upper())  # RFC 3339 allows t and z as well
     except ValueError:
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,155 @@
+"""The opening handshake: what Autobahn makes of it, who is asked about it, and every way it can end.
+
+Knows nothing of what comes after it; `ocpp_tw.websocket` is the rest of a connection.
+"""
+
+from __future__ import annotations
+
+# mypy: disallow-untyped-calls=False
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from . import compression
+from .gate import Knock, Refused
+from .handshake import MAX_HEAD, BadHandshake, identity, offers, read
+from .interfaces import IWire, Maybe
+
+SPENT = (
+    "http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path", "http_request_uri",
+    "http_response_data", "http_status_line", "is_open", "websocket_extensions", "websocket_extensions_in_use", "websocket_origin",
+    "websocket_protocols", "_admission", "_knock", "_refusal", "_transport_details", "_wskey",
+)  # fmt: skip
+"""What of a connection is of no use to anybody once the handshake is over."""
+
+
+class Guest(Protocol):
+    """Whoever is behind the door: told of frames, in order; of none after `IWire.close`."""
+
+    def frame(self, text: bytes) -> None: ...
+
+
+G = TypeVar("G", bound=Guest)
+
+
+class Door(Protocol[G]):
+    """Who decides on chargers, and is told when they have come and gone."""
+
+    def knock(self, knock: Knock, wire: IWire) -> Maybe[tuple[G, str | None]]:
+        """The guest, and the subprotocol as the charger spelled it; raises `Refused`."""
+
+    def refused(self, knock: Knock, status: int, reason: str) -> None:
+        """A charger was turned away. The reason may quote it, in printable ASCII."""
+
+    def arrived(self, guest: G) -> None:
+        """Its handshake is complete and the subprotocol agreed."""
+
+    def departed(self, guest: G, code: int, reason: str) -> None:
+        """The end of its connection; told once of each guest that `knock` gave, also of one that never arrived."""
+
+
+class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
+    """One connection, until its handshake is over."""
+
+    _log = Logger()  # Autobahn owns .log
+    factory: Any
+    transport: Any
+    # kept on the class until they are needed, since most of the time they are not
+    _guest: Guest | None = None
+    _knock: Knock | None = None
+    _admission: Deferred[str | None] | None = None
+    _refusal: tuple[tuple[str, str], ...] = ()
+    _gone = False
+
+    def processHandshake(self) -> None:
+        """Autobahn sees a tidied head; what the charger really asked for is kept in `_knock`."""
+        if self._knock is not None:
+            return  # bytes behind the head, while the gate thinks: Autobahn keeps them
+        end = self.data.find(b"\r\n\r\n")
+        if end < 0 or end > MAX_HEAD:
+            if len(self.data) > MAX_HEAD:
+                self.failHandshake("Request Header Fields Too Large", 431)
+            return
+        try:
+            head = read(self.data[: end + 4])
+            if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn turns it away
+                host, peer = re.sub(r":\d*$", "", head.headers.get("host", "")), self.transport.getPeer()
+                address = getattr(peer, "host", str(peer))
+                self._knock = Knock("", host, address, tuple(offers(head.headers)), head.headers, head.repairs)
+                self._knock = replace(self._knock, id=identity(head.target, self.factory.settings.max_identity))
+        except BadHandshake as bad:
+            self.failHandshake(bad.reason, bad.status)
+            return
+        self.data = head.text + self.data[end + 4 :]
+        super().processHandshake()
+
+    def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
+        assert self._knock is not None
+        self.websocket_extensions = compression.usable(self.websocket_extensions)
+        try:
+            answer = self.factory.door.knock(self._knock, self)
+            if isinstance(answer, tuple):
+                return self._welcome(answer)
+        except Exception as why:
+            raise self._denial(why) from None
+        self._admission = Deferred.fromCoroutine(self._await_admission(answer))
+        return self._admission
+
+    async def _await_admission(self, answer: Awaitable[tuple[Guest, str | None]]) -> str | None:
+        try:
+            return self._welcome(await answer)
+        except Exception as why:
+            raise self._denial(why) from None
+
+    def _welcome(self, answer: tuple[Guest, str | None]) -> str | None:
+        guest, subprotocol = answer
+        if self._gone:  # while the gate thought about it
+            self._contained(partial(self.factory.door.departed, guest, 1006, "left before it was let in"))
+            return None
+        self._guest = guest
+        if subprotocol is not None and self._knock is not None and subprotocol not in self._knock.offered:
+            raise ValueError(f"{subprotocol!r} was not offered")  # Autobahn would leave the charger without an answer
+        return subprotocol
+
+    def _denial(self, why: Exception) -> ConnectionDeny:
+        if isinstance(why, Refused):
+            self._refusal = why.headers
+            return ConnectionDeny(why.status, why.reason)
+        if self.state == self.STATE_CONNECTING:  # else the gate was told to stop thinking
+            self._log.failure("could not decide on {charger}", charger=self._knock and self._knock.id)
+        # never the exception's text: Autobahn would put it into the status line
+        self._refusal = (("Retry-After", "10"),)
+        return ConnectionDeny(503, "Service Unavailable")
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None) -> None:
+        if self.state != self.STATE_CONNECTING:
+            return  # the charger has left while the gate thought about it, or we have had enough
+        # Autobahn's reasons quote the charger, and an operator's gate may do so too
+        reason = "".join(each for each in reason[:120] if " " <= each <= "~") or "Bad Request"
+        if self._knock is not None:
+            self._contained(partial(self.factory.door.refused, self._knock, code, reason))
+        extra = [("Content-Length", "0"), ("Connection", "close"), *(responseHeaders or ()), *self._refusal]
+        if code == 426:
+            extra.append(("Upgrade", "websocket"))
+        super().failHandshake(reason, code, [each for each in extra if "".join(each).isprintable()])
+
+    def succeedHandshake(self, res: str | None) -> None:
+        if self.state != self.STATE_CONNECTING:
+            return
+        super().succeedHandshake(res)
+        for name in SPENT:
+            self.__dict__.pop(name, None)
+
+    def _contained(self, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except Exception:  # an error of ours must not cost the charger its connection
+            self._log.failure("while telling of {guest}", guest=self._guest)

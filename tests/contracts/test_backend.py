@@ -1,0 +1,152 @@
+"""What every IBackend does: the one over HTTP, asked over a real connection, and the one of dictionaries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from pytest_twisted import async_yield_fixture
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from zope.interface.verify import verifyObject
+
+from ocpp_tw.backend import BackendFailed, HttpBackend
+from ocpp_tw.facts import Authorisation
+from ocpp_tw.interfaces import IBackend
+from ocpp_tw.static_backend import StaticBackend
+
+ODD = ["a/b", "a?x=1", "a#f", "50%", "%2F", "a b+c", "été", "🚗", "a&b=c;d", '"', "...", "a..b", "http://x@y:1"]  # fmt: skip
+CLIMBING = ["", ".", "..", "../../admin", "a/../b", "..\\..\\admin"]
+
+
+@dataclass
+class World:
+    """A backend, and what it is supposed to know."""
+
+    transactions: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, Authorisation] = field(default_factory=dict)
+    failing: bool = False
+    backend: Any = None
+    fail: Callable[[], None] = lambda: None
+
+
+class Operator(Resource):
+    """The operator's side of docs/contract.md."""
+
+    isLeaf = True
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def render_GET(self, request: Any) -> bytes:
+        """The path is taken apart before it is decoded, as a careful server does."""
+        if self.world.failing:
+            request.setResponseCode(500)
+            return b"Traceback (most recent call last)"
+        _, api, kind, word, tag, end = request.uri.partition(b"?")[0].decode().split("/")
+        assert (api, word, end) == ("api", "tag", "")
+        assert request.args[b"charger"] == [b"charger 1"]
+        tag = unquote(tag)
+        if kind == "transaction":
+            assert request.args[b"connector"] == [b"2"]
+            id = self.world.transactions.get(tag)
+            return json.dumps({"status": id is not None, "data": {"id": id, "status": "active", "tag": tag}}).encode()
+        verdict = self.world.tags.get(tag)
+        if verdict is None:
+            request.setResponseCode(404)
+            return b"<h1>Not Found</h1>"
+        data = {"tag": tag, "status": verdict.status, "expiry_date": verdict.expiry_date, "parent_tag": verdict.parent_tag}
+        return json.dumps({"status": True, "data": data}).encode()
+
+
+@async_yield_fixture(params=["http", "static"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    world = World()
+    if request.param == "static":
+        world.backend = StaticBackend(world.transactions, world.tags)
+        world.fail = world.backend.fail
+        yield world
+        return
+    site = WrappingFactory(Site(Operator(world)))
+    port = reactor.listenTCP(0, site, interface="127.0.0.1")
+    world.backend = HttpBackend(f"http://127.0.0.1:{port.getHost().port}", reactor, timeout=5, limit=4)
+    world.fail = lambda: setattr(world, "failing", True)
+    yield world
+    await world.backend.close()
+    await port.stopListening()
+    while site.protocols:
+        await deferLater(reactor, 0.01)
+
+
+async def test_it_is_a_backend(world):
+    assert verifyObject(IBackend, world.backend)
+
+
+async def test_a_tag_with_a_transaction_gets_its_id(world):
+    world.transactions |= {"RFID-12345": 123, "other": 2**31 - 1}
+    assert await world.backend.transaction("RFID-12345", "charger 1", 2) == 123
+    assert await world.backend.transaction("other", "charger 1", 2) == 2**31 - 1
+
+
+async def test_a_tag_without_a_transaction_gets_none(world):
+    world.transactions["RFID-12345"] = 123
+    assert await world.backend.transaction("rfid-12345", "charger 1", 2) is None
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Authorisation(),
+        Authorisation("Blocked"),
+        Authorisation("ConcurrentTx", parent_tag="family"),
+        Authorisation("Expired", "2026-11-22T10:00:00Z", "a parent of 20 chars"),
+    ],
+)
+async def test_a_known_tag_gets_what_is_said_of_it(world, verdict):
+    world.tags["RFID-12345"] = verdict
+    assert await world.backend.authorise("RFID-12345", "charger 1", 1) == verdict
+
+
+async def test_an_unknown_tag_is_invalid(world):
+    world.tags["RFID-12345"] = Authorisation()
+    assert await world.backend.authorise("RFID-1234", "charger 1", None) == Authorisation("Invalid")
+
+
+@pytest.mark.parametrize("tag", ODD)
+async def test_any_character_may_be_in_a_tag(world, tag):
+    world.transactions[tag] = 7
+    world.tags[tag] = Authorisation("Blocked")
+    assert await world.backend.transaction(tag, "charger 1", 2) == 7
+    assert await world.backend.authorise(tag, "charger 1", None) == Authorisation("Blocked")
+
+
+@pytest.mark.parametrize("tag", CLIMBING)
+async def test_a_tag_that_climbs_is_nobodys(world, tag):
+    assert await world.backend.transaction(tag, "charger 1", 2) is None
+    assert await world.backend.authorise(tag, "charger 1", 1) == Authorisation("Invalid")
+
+
+async def test_questions_do_not_wait_for_each_other(world):
+    world.transactions["a"] = 1
+    world.tags["a"] = Authorisation("Expired")
+    first, second = world.backend.transaction("a", "charger 1", 2), world.backend.authorise("a", "charger 1", 2)
+    assert await second == Authorisation("Expired")
+    assert await first == 1
+
+
+async def test_a_backend_of_no_use_fails_and_says_why_without_the_tag(world):
+    world.fail()
+    with pytest.raises(BackendFailed) as failed:
+        await world.backend.transaction("RFID-12345", "charger 1", 2)
+    assert str(failed.value)
+    assert "RFID-12345" not in str(failed.value)
+    with pytest.raises(BackendFailed):
+        await world.backend.authorise("RFID-12345", "charger 1", None)

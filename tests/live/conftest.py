@@ -1,0 +1,112 @@
+"""A gateway as its own process, started as the README says, with a real Valkey behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleets import Valkey, free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+class Process:
+    """``twistd ocpp`` with these options; its log is in ``log``."""
+
+    def __init__(self, directory: Path, redis: str, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.directory, self.redis, self.options = directory, redis, options
+        self.environment = environment or {}
+        self.port, self.http = free_port(), free_port()
+        self.log = directory / "gateway.log"
+        self.start()
+
+    def start(self, wait: bool = True) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).parent / "twistd"), "--pidfile=", "-n", "ocpp",
+                    "--port", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http}",
+                    *(["--redis", self.redis] if self.redis else []), "--name", "gw-live", *self.options,
+                ],
+                cwd=self.directory,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
+                stdout=log,
+                stderr=log,
+            )  # fmt: skip
+        if wait:
+            self.until(lambda: self.get("/readyz")[0] == 200)
+
+    def until(self, true: Callable[[], Any], within: float = 20) -> Any:
+        """Wait until ``true()``; what it returned."""
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                value = true()
+                if value:
+                    return value
+            except OSError:
+                pass
+            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def get(self, path: str) -> tuple[int, Any]:
+        return self._http(urllib.request.Request(f"http://127.0.0.1:{self.http}{path}"))
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        return self._http(urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", json.dumps(body).encode(), method="POST"))
+
+    def _http(self, request: urllib.request.Request) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as answer:
+            return answer.code, json.load(answer)
+
+    def stop(self, number: int = signal.SIGTERM, within: float = 12) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(within)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts gateways; they are ended with the test."""
+    started: list[Process] = []
+
+    def begin(*options: str, redis: str = clean.url, **more: Any) -> Process:
+        directory = tmp_path / str(len(started))
+        directory.mkdir()
+        started.append(Process(directory, redis, *options, **more))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.close()
+
+
+@pytest.fixture
+def gateway(start: Callable[..., Process]) -> Process:
+    """One gateway with no options."""
+    return start()
+
+
+@pytest.fixture
+def events(clean: Valkey) -> Callable[[], list[dict[str, Any]]]:
+    """All events so far."""
+    return lambda: [json.loads(each) for each in clean("LRANGE", "events", 0, -1)]

@@ -1,0 +1,367 @@
+"""What one charger says, what it is answered, and what the backend is told of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from twisted.internet.defer import Deferred
+from zope.interface.verify import verifyObject
+
+from ocpp_tw.facts import Registration, Start
+from ocpp_tw.handlers import Handlers
+from ocpp_tw.interfaces import ICharger, IHandlers
+from ocpp_tw.settings import Settings
+
+from house import START_1, House, house, stop
+
+
+def test_a_charger_provides_what_handlers_see_of_it():
+    verifyObject(ICharger, house().comes().charger)
+    verifyObject(IHandlers, Handlers(Settings()))
+
+
+def test_boot_is_answered_with_time_and_interval_and_told():
+    """B1, T16, R17: currentTime in UTC with Z, interval an integer."""
+    here = house(heartbeat_interval=120)
+    cp = here.comes()
+    answer = cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M", "firmwareVersion": "1"})
+    assert answer == {"status": "Accepted", "currentTime": "2026-09-21T14:13:20.000Z", "interval": 120}
+    connected, booted = here.told()
+    assert connected["event"] == "connect_charger" and connected["data"]["charger"] == "cp1"
+    assert booted["data"] == {"charger": "cp1", "vendor": "V", "model": "M", "serial": None, "firmware": "1", "status": "Accepted"}
+
+
+def test_an_event_has_the_envelope_of_the_contract():
+    here = house()
+    cp = here.comes()
+    here.told()
+    cp.raw('[2,"m1","StatusNotification",{"connectorId":2, "errorCode":"NoError","status":"Available"}]')
+    (event,) = here.told()
+    id = event.pop("id")
+    assert 20 <= len(id) <= 36
+    assert event == {
+        "event": "change_connector_status",
+        "domain": "csms.example.com",
+        "data": {
+            "charger": "cp1", "conn": 2, "status": "Available", "error_code": "NoError",
+            "info": None, "vendor_error_code": None, "timestamp": None,
+        },
+        "time": "2026-09-21T14:13:20.000Z",
+        "gateway": "gw",
+        "ocpp": "1.6",
+        "action": "StatusNotification",
+        "message_id": "m1",
+        "payload": {"connectorId": 2, "errorCode": "NoError", "status": "Available"},
+        "seq": 2,
+    }  # fmt: skip
+
+
+def test_the_payload_is_carried_byte_for_byte():
+    """CONTRACT 1: as it was sent, numbers and all."""
+    here = house()
+    cp = here.comes()
+    cp.raw('[2,"m1","DataTransfer",{"vendorId":"v", "data":"x\\u00e9", "messageId" : "1.50"}]')
+    assert b'"payload":{"vendorId":"v", "data":"x\\u00e9", "messageId" : "1.50"}' in here.store.events[-1]
+
+
+def test_the_payload_can_be_left_out():
+    here = house(event_payload=False)
+    here.comes().says("Heartbeat")
+    assert "payload" not in here.told()[-1]
+
+
+def test_the_answer_waits_until_the_event_is_safe():
+    """DESIGN 1: a crash at any instant makes the charger try again."""
+    here = house()
+    cp = here.comes()
+    here.events.paused = True
+    cp.says("Heartbeat")
+    assert cp.got() == []
+    here.events.resume()
+    assert [frame[0] for frame in cp.got()] == [3]
+
+
+def test_a_repeated_message_is_answered_again_and_not_served_again():
+    """R5, FIELD 7."""
+    here = house()
+    cp = here.comes()
+    first = cp.asks("StartTransaction", START_1, id="a")
+    here.told()
+    assert cp.asks("StartTransaction", START_1, id="a") == first
+    assert here.told() == []
+
+
+def test_a_copy_of_a_message_in_hand_gets_one_answer():
+    """FIELD 7: in progress."""
+    here = house()
+    cp = here.comes()
+    here.events.paused = True
+    cp.says("Heartbeat", id="a")
+    cp.says("Heartbeat", id="a")
+    here.events.resume()
+    assert len(cp.got()) == 1
+
+
+def test_a_charger_that_gives_every_message_one_id_is_served_all_the_same():
+    """FIELD 7: the id scope is not trusted once it was seen to be reused."""
+    here = house()
+    cp = here.comes()
+    cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}, id="1")
+    cp.asks("Heartbeat", id="1")
+    here.told()
+    for _ in range(3):
+        cp.asks("Heartbeat", id="1")
+    assert here.names() == ["health"] * 3
+
+
+def test_numeric_ids_come_back_as_numbers():
+    """FIELD 7: the same JSON type."""
+    cp = house().comes()
+    cp.raw('[2,7,"Heartbeat",{}]')
+    assert cp.got()[0][:2] == [3, 7]
+
+
+def test_null_for_an_empty_payload_is_taken():
+    """R15."""
+    cp = house().comes()
+    cp.raw('[2,"7","Heartbeat",null]')
+    assert cp.got()[0][:2] == [3, "7"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ('[2,"1","NoSuchAction",{}]', "NotImplemented"),  # R11
+        ('[2,"1","Reset",{"type":"Soft"}]', "NotSupported"),
+        ('[2,"1","Heartbeat"]', "FormationViolation"),  # R9
+        ('[2,"1","Heartbeat",[]]', "FormationViolation"),
+        ('[2,"1","Heartbeat",{"a":1e999}]', "FormationViolation"),
+        ('[2,"1","StartTransaction",{"connectorId":1}]', "ProtocolError"),
+        ('[2,"1","StartTransaction",{"connectorId":"x","idTag":"t","meterStart":0,"timestamp":"t"}]', "TypeConstraintViolation"),
+    ],
+)
+def test_what_cannot_be_served_gets_the_error_that_1_6_spells(frame, code):
+    """R9, R11, R12."""
+    cp = house().comes()
+    cp.raw(frame)
+    ((kind, id, said, description, details),) = cp.got()
+    assert (kind, id, said, details) == (4, "1", code, {}) and len(description) <= 255
+
+
+@pytest.mark.parametrize("frame", ["", "{", "[]", "[9,1]", '[2.0,"1","Heartbeat",{}]', "[true]", '[2,"","Heartbeat",{}]', "[" * 100_000, "nonsense"])
+def test_what_nobody_can_be_answered_for_is_ignored(frame):
+    """R3, R13: no answer, and the connection stays."""
+    here = house()
+    cp = here.comes()
+    cp.raw(frame)
+    assert cp.got() == [] and cp.wire.closed is None
+    cp.asks("Heartbeat")
+
+
+def test_a_refused_message_is_told_to_the_backend():
+    """FIELD 21: nothing is swallowed."""
+    here = house()
+    cp = here.comes()
+    here.told()
+    assert cp.fails("VendorThing", {"x": 1}) == "NotImplemented"
+    (event,) = here.told()
+    assert event["event"] == "message_refused" and event["data"]["code"] == "NotImplemented" and event["payload"] == {"x": 1}
+
+
+def test_a_message_that_breaks_its_schema_is_let_in_with_its_violations():
+    """FIELD 20, R17."""
+    here = house()
+    cp = here.comes()
+    cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available", "extra": 1})
+    event = here.told()[-1]
+    assert event["event"] == "change_connector_status" and event["data"]["error_code"] == "Error"
+    assert {(each["path"], each["rule"]) for each in event["violations"]} == {("errorCode", "enum"), ("", "additionalProperties")}
+
+
+def test_in_strict_mode_it_is_refused():
+    cp = house(validation="strict").comes()
+    assert cp.fails("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available"}) == "PropertyConstraintViolation"
+
+
+def test_every_other_action_is_an_event_named_after_it():
+    """CONTRACT 1: any other action."""
+    here = house()
+    cp = here.comes()
+    here.told()
+    assert cp.asks("SecurityEventNotification", {"type": "FirmwareUpdated", "timestamp": "2026-11-23T08:00:00Z"}) == {}
+    assert cp.asks("FirmwareStatusNotification", {"status": "Installed"}) == {}
+    assert cp.asks("SignCertificate", {"csr": "-----BEGIN"}) == {"status": "Rejected"}  # S9
+    assert here.names() == ["security_event_notification", "firmware_status_notification", "sign_certificate"]
+
+
+def test_data_transfer_has_the_names_of_old_and_new():
+    here = house()
+    assert here.comes().asks("DataTransfer", {"vendorId": "v", "messageId": "m", "data": "d"}) == {"status": "Accepted"}
+    data = here.told()[-1]["data"]
+    assert data == {
+        "charger": "cp1", "vendor_id": "v", "message_id": "m", "data": "d", "status": "Accepted", "vendorId": "v", "messageId": "m",
+    }  # fmt: skip
+
+
+def test_meter_values_are_told_raw_and_normalised():
+    """FIELD 25."""
+    here = house()
+    values = [{"timestamp": "2026-11-23T08:00:00Z", "sampledValue": [{"value": "1.5", "unit": "kWh"}, {"value": "16.0", "measurand": "Current.Import"}]}]
+    assert here.comes().asks("MeterValues", {"connectorId": 1, "transactionId": 7, "meterValue": values}) == {}
+    data = here.told()[-1]["data"]
+    assert data["meter_value"] == values and data["transaction_id"] == 7 and data["conn"] == 1 and data["charger"] == "cp1"
+    assert [(each["measurand"], each["value"], each["unit"]) for each in data["values"]] == [
+        ("Energy.Active.Import.Register", "1500", "Wh"),
+        ("Current.Import", "16.0", "A"),
+    ]
+
+
+def test_messages_sent_ahead_are_served_in_their_order():
+    """R7: while the first waits for the backend, those behind it wait too."""
+    waiting: Deferred[Start] = Deferred()
+
+    class Slow(Handlers):
+        def started(self, charger, fact):
+            return waiting
+
+    here = House(handlers=Slow(Settings()))
+    cp = here.comes()
+    cp.says("StartTransaction", START_1, id="a")
+    cp.says("Heartbeat", id="b")
+    assert cp.got() == []
+    waiting.callback(Start(transaction_id=5))
+    assert [frame[1] for frame in cp.got()] == ["a", "b"]
+    assert here.names() == ["connect_charger", "start_transaction", "health"]
+
+
+def test_a_charger_that_sends_without_end_is_not_read_until_it_is_served():
+    """R7: bounded."""
+    waiting: Deferred[Start] = Deferred()
+
+    class Slow(Handlers):
+        def started(self, charger, fact):
+            return waiting
+
+    here = House(handlers=Slow(Settings()))
+    cp = here.comes()
+    cp.says("StartTransaction", START_1)
+    for _ in range(100):
+        cp.says("Heartbeat")
+    assert cp.wire.held
+    waiting.callback(Start(transaction_id=5))
+    assert not cp.wire.held and len(cp.got()) == 101
+
+
+def test_a_failing_handler_costs_nobody_his_charge(tidy):
+    """CONTRACT 3: never a CALLERROR to a transaction message; T2."""
+
+    class Broken(Handlers):
+        def started(self, charger, fact):
+            raise RuntimeError("bug")
+
+        def stopped(self, charger, fact):
+            raise RuntimeError("bug")
+
+        def booted(self, charger, fact):
+            raise RuntimeError("bug")
+
+    here = House(handlers=Broken(Settings()))
+    cp = here.comes()
+    started = cp.asks("StartTransaction", START_1)
+    assert started["idTagInfo"]["status"] == "Accepted" and started["transactionId"] > 0
+    assert here.told()[-1]["provisional"] is True
+    assert cp.asks("StopTransaction", stop(started["transactionId"])) == {}
+    assert cp.fails("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}) == "InternalError"
+    assert "bug" not in b"".join(cp.wire.sent).decode()
+    assert len(tidy) == 3
+    tidy.clear()
+
+
+def test_a_handler_that_never_answers_is_not_waited_for(tidy):
+    class Stuck(Handlers):
+        def started(self, charger, fact):
+            return Deferred()
+
+    here = House(handlers=Stuck(Settings()))
+    cp = here.comes()
+    cp.says("StartTransaction", START_1)
+    here.clock.advance(26)
+    ((kind, _, answer),) = cp.got()
+    assert kind == 3 and answer["idTagInfo"]["status"] == "Accepted"
+    tidy.clear()
+
+
+def test_pending_is_remembered_over_connections_and_keeps_the_rest_out():
+    """B2, B3, C14: and the charger may boot again at any time."""
+
+    class Choosy(Handlers):
+        verdict = Registration("Pending", 60)
+
+        def booted(self, charger, fact):
+            return self.verdict
+
+    handlers = Choosy(Settings())
+    here = House(handlers=handlers)
+    cp = here.comes()
+    boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+    assert cp.asks("BootNotification", boot)["status"] == "Pending"
+    assert cp.fails("Heartbeat") == "SecurityError"
+    cp.leaves()
+    again = House(store=here.store, handlers=handlers).comes()
+    assert again.fails("Heartbeat") == "SecurityError"
+    handlers.verdict = Registration("Accepted", 60)
+    assert again.asks("BootNotification", boot)["status"] == "Accepted"
+    again.asks("Heartbeat")
+
+
+def test_an_accepted_charger_needs_no_boot_after_a_restart():
+    """C14, FIELD 22: warm reconnects."""
+    here = house()
+    cp = here.comes()
+    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    again = House(store=here.store).comes()
+    assert again.charger.registration == "Accepted"
+    again.asks("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
+
+
+def test_a_message_that_we_triggered_is_let_in_while_pending():
+    """B2: messages we triggered."""
+
+    class Choosy(Handlers):
+        def booted(self, charger, fact):
+            return Registration("Pending", 60)
+
+    here = House(handlers=Choosy(Settings()))
+    cp = here.comes()
+    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    cp.charger.call("TriggerMessage", {"requestedMessage": "StatusNotification"})
+    cp.answers({"status": "Accepted"})
+    cp.got()
+    status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+    cp.asks("StatusNotification", status)
+    assert cp.fails("StatusNotification", status) == "SecurityError"
+
+
+def test_every_event_of_a_charger_is_numbered_without_a_gap():
+    here = house()
+    cp = here.comes()
+    for _ in range(5):
+        cp.says("Heartbeat")
+    cp.leaves()
+    assert [event["seq"] for event in here.told()] == list(range(1, 8))
+
+
+def test_frames_before_the_welcome_are_kept_for_it():
+    here = house()
+    cp = here.knock()
+    cp.says("Heartbeat")
+    assert cp.got() == []
+    here.gateway.arrived(cp.charger)
+    assert len(cp.got()) == 1
+
+
+def test_json_text_of_answers_is_compact():
+    cp = house().comes()
+    cp.says("Heartbeat", id="a")
+    assert cp.wire.sent[-1] == json.dumps([3, "a", {"currentTime": "2026-09-21T14:13:20.000Z"}], separators=(",", ":")).encode()

@@ -1,0 +1,239 @@
+"""Transactions: every start gets its id once, every stop its energy (OCPP 1.6 §4.8, §4.10)."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from ocpp_tw.backend import BackendFailed
+from ocpp_tw.facts import Authorisation
+from ocpp_tw.settings import Settings
+
+from house import START_1, House, house, stop
+
+
+def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
+    """T1, T3."""
+    here = house()
+    cp = here.comes()
+    answer = cp.asks("StartTransaction", START_1 | {"reservationId": 3})
+    assert answer["idTagInfo"] == {"status": "Accepted"} and 0 < answer["transactionId"] < 2**31
+    started = here.told()[-1]
+    assert started["data"] == {
+        "charger": "cp1", "conn": 1, "tag": "TAG1", "meter_start": 1000, "transaction_id": answer["transactionId"],
+        "timestamp": "2026-11-23T08:00:00Z", "reservation_id": 3, "status": "Accepted",
+    }  # fmt: skip
+    assert cp.asks("StopTransaction", stop(answer["transactionId"], idTag="TAG1")) == {"idTagInfo": {"status": "Accepted"}}
+    stopped = here.told()[-1]["data"]
+    assert stopped == {
+        "charger": "cp1", "transaction_id": answer["transactionId"], "reason": "Local", "meter_stop": 4000, "tag": "TAG1",
+        "timestamp": "2026-11-23T09:00:00Z", "energy_wh": 3000, "duration_s": 3600, "match": "exact",
+    }  # fmt: skip
+
+
+def test_the_same_start_under_a_new_message_id_is_the_same_transaction():
+    """T4, FIELD 5: MicroOcpp and EVerest repeat under a new id."""
+    here = house()
+    cp = here.comes()
+    first = cp.asks("StartTransaction", START_1)
+    assert cp.asks("StartTransaction", START_1) == first
+    assert here.names().count("start_transaction") == 1
+
+
+def test_it_is_known_again_on_another_connection_and_after_a_restart():
+    """T4 over a crash between the event and the answer."""
+    here = house()
+    first = here.comes().asks("StartTransaction", START_1)
+    again = House(store=here.store)
+    assert again.comes().asks("StartTransaction", START_1) == first
+    assert again.names().count("start_transaction") == 1
+
+
+def test_a_repeat_is_not_answered_before_the_first_is_safe():
+    here = house()
+    cp = here.comes()
+    cp.asks("StopTransaction", stop(1))  # opens the ledger
+    here.events.paused = True
+    cp.says("StartTransaction", START_1)
+    cp.says("StartTransaction", START_1)
+    assert cp.got() == []
+    here.events.resume()
+    assert len({frame[2]["transactionId"] for frame in cp.got()}) == 1
+
+
+def test_another_start_is_another_transaction():
+    cp = house().comes()
+    ids = {cp.asks("StartTransaction", START_1 | {"connectorId": n})["transactionId"] for n in range(1, 6)}
+    assert len(ids) == 5
+
+
+def test_ids_are_unique_over_gateways_and_restarts():
+    here = house()
+    ids = [House(store=here.store).comes(f"cp{n}").asks("StartTransaction", START_1)["transactionId"] for n in range(5)]
+    assert len(set(ids)) == 5
+
+
+def test_the_same_stop_again_is_answered_and_told_once():
+    """T5, FIELD 6."""
+    here = house()
+    cp = here.comes()
+    id = cp.asks("StartTransaction", START_1)["transactionId"]
+    cp.asks("StopTransaction", stop(id))
+    here.told()
+    cp.asks("StopTransaction", stop(id))
+    assert here.told() == []
+
+
+def test_a_differing_second_stop_is_told_as_a_duplicate():
+    """T5: stop twice."""
+    here = house()
+    cp = here.comes()
+    id = cp.asks("StartTransaction", START_1)["transactionId"]
+    cp.asks("StopTransaction", stop(id))
+    cp.asks("StopTransaction", stop(id, meter=5000))
+    event = here.told()[-1]
+    assert event["event"] == "stop_transaction" and event["duplicate"] is True and event["data"]["meter_stop"] == 5000
+
+
+def test_a_stop_without_a_start_is_accepted_and_told():
+    """T5, T3: -1 means that the start was never delivered."""
+    here = house()
+    cp = here.comes()
+    for id in (-1, 0, 4711):
+        assert cp.asks("StopTransaction", stop(id)) == {}
+        data = here.told()[-1]["data"]
+        assert (data["transaction_id"], data["match"], data["energy_wh"]) == (id, "none", None)
+
+
+def test_an_unknown_stop_is_matched_with_the_only_open_transaction():
+    """FIELD 8."""
+    here = house()
+    cp = here.comes()
+    cp.asks("StartTransaction", START_1)
+    cp.asks("StopTransaction", stop(-1))
+    data = here.told()[-1]["data"]
+    assert (data["match"], data["energy_wh"]) == ("by_connector", 3000)
+
+
+def test_a_stop_of_another_chargers_transaction_counts_for_nothing():
+    """T6, A6."""
+    here = house()
+    mine, other = here.comes("cp1"), here.comes("cp2")
+    id = mine.asks("StartTransaction", START_1)["transactionId"]
+    assert other.asks("StopTransaction", stop(id)) == {}
+    assert here.told()[-1]["data"]["match"] == "none"
+    mine.asks("StopTransaction", stop(id))
+    assert here.told()[-1]["data"]["match"] == "exact"
+
+
+def test_the_readings_of_a_stop_are_told_as_meter_values_first():
+    here = house()
+    cp = here.comes()
+    id = cp.asks("StartTransaction", START_1)["transactionId"]
+    here.told()
+    data = [{"timestamp": "t", "sampledValue": [{"value": "4000", "context": "Transaction.End"}]}]
+    cp.asks("StopTransaction", stop(id, transactionData=data))
+    metered, stopped = here.told()
+    assert (metered["event"], metered["data"]["conn"], metered["data"]["transaction_id"]) == ("meter_value", 1, id)
+    assert stopped["event"] == "stop_transaction" and metered["id"] != stopped["id"]
+
+
+def test_old_messages_are_served_as_ordinary_ones():
+    """T7: never rejected for age or future."""
+    here = house()
+    cp = here.comes()
+    for time in ("1970-01-01T00:00:00Z", "2099-01-01T00:00:00+03:00", "2020-01-01T00:00:00", "yesterday"):
+        assert cp.asks("StartTransaction", START_1 | {"timestamp": time})["idTagInfo"]["status"] == "Accepted"
+
+
+def test_the_running_transaction_knows_its_latest_reading():
+    here = house()
+    cp = here.comes()
+    id = cp.asks("StartTransaction", START_1)["transactionId"]
+    value = [{"timestamp": "t", "sampledValue": [{"value": "2.5", "unit": "kWh"}]}]
+    cp.asks("MeterValues", {"connectorId": 1, "transactionId": id, "meterValue": value})
+    assert cp.charger.ledger.find(id).meter == 2500
+
+
+class Backend:
+    """A backend that says what a test wants."""
+
+    def __init__(self, id=None, authorisation=None, fails=False):
+        self.id, self.authorisation, self.fails, self.asked = id, authorisation or Authorisation(), fails, []
+
+    async def transaction(self, tag, charger, connector):
+        self.asked.append((tag, charger, connector))
+        if self.fails:
+            raise BackendFailed("down")
+        return self.id
+
+    async def authorise(self, tag, charger, connector):
+        if self.fails:
+            raise BackendFailed("down")
+        return self.authorisation
+
+
+def with_backend(backend, **settings):
+    return House(Settings(name="gw", base_url="http://b", **settings), backend=backend)
+
+
+def test_the_backend_gives_the_id():
+    backend = Backend(id=123)
+    here = with_backend(backend)
+    cp = here.comes()
+    assert cp.asks("StartTransaction", START_1)["transactionId"] == 123
+    assert cp.asks("StartTransaction", START_1)["transactionId"] == 123
+    assert backend.asked == [("TAG1", "cp1", 1)]  # T4: one backend call
+
+
+def test_a_tag_without_a_transaction_is_invalid_and_still_gets_an_id():
+    """CONTRACT 3, FIELD 8, 31."""
+    answer = with_backend(Backend(id=None)).comes().asks("StartTransaction", START_1)
+    assert answer["idTagInfo"]["status"] == "Invalid" and answer["transactionId"] > 0
+
+
+def test_without_the_backend_the_charge_goes_on_provisionally():
+    """F19, FIELD 10."""
+    here = with_backend(Backend(fails=True))
+    answer = here.comes().asks("StartTransaction", START_1)
+    assert answer["idTagInfo"]["status"] == "Accepted" and answer["transactionId"] > 10**9
+    assert here.told()[-1]["provisional"] is True
+
+
+def test_or_is_denied_where_the_operator_wants_that():
+    answer = with_backend(Backend(fails=True), backend_policy="deny").comes().asks("StartTransaction", START_1)
+    assert answer["idTagInfo"]["status"] == "Invalid" and answer["transactionId"] > 0
+
+
+def test_the_backend_decides_on_tags_where_it_is_asked_to():
+    """T14: the parent tag is handed on."""
+    backend = Backend(id=5, authorisation=Authorisation("Blocked", "2027-01-01T00:00:00Z", "GROUP"))
+    cp = with_backend(backend, authorize="backend").comes()
+    told = {"status": "Blocked", "expiryDate": "2027-01-01T00:00:00Z", "parentIdTag": "GROUP"}
+    assert cp.asks("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": told}
+    assert cp.asks("StartTransaction", START_1) == {"transactionId": 5, "idTagInfo": told}
+
+
+def test_by_default_everybody_may_charge():
+    here = with_backend(Backend(id=5, authorisation=Authorisation("Blocked")))
+    assert here.comes().asks("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": {"status": "Accepted"}}
+    assert here.told()[-1]["data"] == {"charger": "cp1", "tag": "TAG1", "status": "Accepted"}
+
+
+def test_a_start_whose_charger_left_meanwhile_is_told_and_known_again():
+    """FIELD 'the lost answer': the charger repeats it on its next connection."""
+    waiting: Deferred[int] = Deferred()
+
+    class Slow(Backend):
+        def transaction(self, tag, charger, connector):
+            self.asked.append(tag)
+            return waiting
+
+    backend = Slow()
+    here = with_backend(backend)
+    cp = here.comes()
+    cp.says("StartTransaction", START_1)
+    cp.leaves()
+    waiting.callback(77)
+    again = here.comes()
+    assert again.asks("StartTransaction", START_1)["transactionId"] == 77
+    assert backend.asked == ["TAG1"] and here.names().count("start_transaction") == 1

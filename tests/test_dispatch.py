@@ -1,0 +1,314 @@
+"""A command of the backend's ends in exactly one result, whatever becomes of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from house import House, house
+from ocpp_tw.commands import Invalid
+from ocpp_tw.facts import Registration
+from ocpp_tw.handlers import Handlers
+from ocpp_tw.settings import Settings
+from ocpp_tw.versions.v16 import V16
+
+START = [2, "u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "T"}]
+
+
+def with_charger(**settings):
+    here = house(**settings)
+    cp = here.comes()
+    here.told()
+    here.dispatch.start()
+    return here, cp
+
+
+def test_a_raw_call_reaches_the_charger_as_it_was_written():
+    """CONTRACT 2: member order, numbers and strings untouched, compact."""
+    here, cp = with_charger()
+    here.store.push(b'{"CpID":"cp1","data":[2,"u1","DataTransfer",{ "messageId" : "m\\u00e9", "vendorId":"v" }]}')
+    assert cp.wire.sent[-1] == b'[2,"u1","DataTransfer",{"messageId":"m\\u00e9","vendorId":"v"}]'
+
+
+def test_its_answer_is_the_result():
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START)
+    here.clock.advance(0.25)
+    cp.answers({"status": "Accepted"})
+    assert here.result() == {
+        "charger": "cp1", "id": "u1", "action": "RemoteStartTransaction", "outcome": "result", "status": "Accepted",
+        "payload": {"status": "Accepted"}, "error": None, "sent": True, "latency_ms": 250,
+    }  # fmt: skip
+    assert here.store.processing["gw"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "data", "action", "payload"),
+    [
+        ("remote_start_transaction", {"tag": "T", "connector_id": 1}, "RemoteStartTransaction", {"connectorId": 1, "idTag": "T"}),
+        ("remote_start_transaction", {"tag": "T", "connector_id": 0}, "RemoteStartTransaction", {"idTag": "T"}),
+        ("remote_stop_transaction", {"transaction_id": 5}, "RemoteStopTransaction", {"transactionId": 5}),
+        ("get_configuration", {"key": ["A"]}, "GetConfiguration", {"key": ["A"]}),
+        ("get_configuration", {}, "GetConfiguration", {}),
+        ("change_configuration", {"key": "A", "value": "1"}, "ChangeConfiguration", {"key": "A", "value": "1"}),
+        ("reset", {"type": "Hard"}, "Reset", {"type": "Hard"}),
+        ("unlock_connector", {"connectorId": 1}, "UnlockConnector", {"connectorId": 1}),
+    ],
+)
+def test_neutral_commands_are_translated(command, data, action, payload):
+    here, cp = with_charger()
+    here.orders(cp_id="cp1", command=command, data=data, id="u1")
+    assert json.loads(cp.wire.sent[-1]) == [2, "u1", action, payload]
+
+
+def test_a_refusal_of_the_chargers_is_an_error():
+    """FIELD 'CALLERROR shapes': any is taken."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START)
+    cp.raw('[4,"u1","NotSupported","no","a string"]')
+    result = here.result()
+    assert result["outcome"] == "error" and result["error"] == {"code": "NotSupported", "description": "no", "details": {}}
+
+
+def test_a_refusal_without_the_calls_id_is_one_too():
+    """FIELD: EVerest answers an unknown action with the id "-1"."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START)
+    cp.raw('[4,"-1","GenericError","",{}]')
+    assert here.result()["outcome"] == "error"
+
+
+def test_no_answer_in_time_is_a_timeout_and_a_late_one_is_told_as_that():
+    """R8, FIELD 12."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START, timeout=5)
+    here.clock.advance(5.1)
+    assert here.result()["outcome"] == "timeout"
+    cp.answers({"status": "Accepted"}, "u1")
+    (late,) = here.told()
+    assert late["event"] == "late_response" and late["data"]["id"] == "u1" and late["data"]["payload"] == {"status": "Accepted"}
+
+
+def test_one_command_at_a_time_is_asked():
+    """R6: and the clock of the second starts when it is sent."""
+    here, cp = with_charger()
+    for n in range(3):
+        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=10)
+    assert len(cp.got()) == 1
+    here.clock.advance(9)
+    cp.answers({"status": "Accepted"}, "u0")
+    assert len(cp.got()) == 1
+    here.clock.advance(9)
+    cp.answers({"status": "Accepted"}, "u1")
+    cp.answers({"status": "Accepted"}, "u2")
+    assert [event["data"]["outcome"] for event in here.told()] == ["result"] * 3
+
+
+def test_the_chargers_own_messages_are_served_meanwhile():
+    """R6, FIELD 11: crossing CALLs are normal."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START)
+    cp.got()
+    cp.asks("Heartbeat")
+
+
+def test_other_chargers_wait_for_nobody():
+    here, _ = with_charger()
+    other = here.comes("cp2")
+    here.orders(CpID="cp1", data=START)
+    here.orders(CpID="cp2", data=[2, "u2", "ClearCache", {}])
+    assert len(other.got()) == 1
+
+
+def test_the_connections_end_is_the_commands_end():
+    """FIELD 12: at once, not after the time-out."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START)
+    here.orders(CpID="cp1", data=[2, "u2", "ClearCache", {}])
+    cp.leaves()
+    results = [event["data"] for event in here.told() if event["event"] == "command_result"]
+    assert [(each["id"], each["outcome"], each["sent"]) for each in results] == [("u1", "connection_lost", True), ("u2", "offline", False)]
+    again = here.comes()
+    here.orders(CpID="cp1", data=[2, "u2", "ClearCache", {}])  # it was never sent: it may be tried again
+    assert len(again.got()) == 1
+
+
+def test_a_charger_that_is_not_there_is_offline():
+    """F32."""
+    here = house()
+    here.dispatch.start()
+    here.orders(CpID="nobody", data=START)
+    result = here.result()
+    assert (result["outcome"], result["sent"], result["id"]) == ("offline", False, "u1")
+
+
+def test_a_command_waits_for_its_charger_as_long_as_it_says():
+    """CONTRACT 2: ttl."""
+    here = house()
+    here.dispatch.start()
+    here.orders(CpID="cp1", data=START, ttl=60)
+    here.orders(CpID="cp2", data=START, ttl=10)
+    here.clock.advance(11)
+    assert here.result()["outcome"] == "expired"
+    cp = here.comes("cp1")
+    assert json.loads(cp.wire.sent[0])[:2] == [2, "u1"]
+    cp.answers({"status": "Accepted"})
+    assert here.result()["outcome"] == "result"
+    assert here.clock.getDelayedCalls() == []
+
+
+def test_the_same_id_is_executed_once():
+    """F33."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START)
+    here.orders(CpID="cp1", data=START)
+    assert len(cp.got()) == 1
+    assert here.result()["outcome"] == "duplicate"
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        ({"CpID": "cp1", "data": [2, "u", "NoSuch", {}]}, "is no action of OCPP 1.6"),
+        ({"CpID": "cp1", "data": [2, "u", "Heartbeat", {}]}, "is not for a backend to send"),
+        ({"CpID": "cp1", "data": [2, "u", "Reset", {}]}, "type"),
+        ({"CpID": "cp1", "data": [2, "u", "Reset", {"type": "Medium"}]}, "type"),
+        ({"CpID": "cp1", "data": [2, "u", "Reset", [1]]}, "JSON object"),
+        ({"CpID": "cp1", "data": [2, "u"]}, "CALL"),
+        ({"CpID": "cp1", "data": [3, "u", "Reset", {"type": "Soft"}]}, "CALL"),
+        ({"cp_id": "cp1", "command": "no_such", "data": {}, "id": "u"}, "no command no_such"),
+        ({"cp_id": "cp1", "command": "remote_start_transaction", "data": {}, "id": "u"}, "tag"),
+        ({"cp_id": "cp1", "command": "get_configuration", "data": {"key": 7}, "id": "u"}, "get_configuration"),
+        ({"cp_id": "cp1", "command": 7, "data": {}, "id": "u"}, "snake_case"),
+        ({"CpID": "cp1", "data": [2, "u", "Reset", {"type": "Soft"}], "timeout": -1}, "timeout"),
+        ({"CpID": "cp1", "data": [2, "u", "Reset", {"type": "Soft"}], "ttl": "x"}, "ttl"),
+    ],
+)
+def test_an_invalid_command_says_why_and_nothing_is_sent(order, why):
+    here, cp = with_charger()
+    here.orders(**order)
+    assert cp.got() == []
+    result = here.result()
+    assert result["outcome"] == "invalid" and why in result["error"]["description"]
+    assert here.store.processing["gw"] == []
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        b"", b"nonsense", b"[]", b"{}", b"\xff", b'{"CpID":"cp1"}', b'{"CpID":5,"data":[2,"u","Reset",{}]}',
+        b'{"CpID":"cp1","data":[2,"u","Reset",{"type":"Soft"}],"reply_to":5}',
+    ],
+)  # fmt: skip
+def test_what_nobody_can_be_told_of_is_put_aside(element):
+    """CONTRACT 2: `commands:dead`."""
+    here, cp = with_charger()
+    here.store.push(element)
+    assert len(here.store.dead) == 1 and here.store.processing["gw"] == []
+    here.orders(CpID="cp1", data=START)
+    assert len(cp.got()) == 1
+
+
+def test_a_charger_that_is_not_accepted_is_not_asked():
+    """B4, B5, F32."""
+
+    class Choosy(Handlers):
+        verdict = Registration("Rejected", 60)
+
+        def booted(self, charger, fact):
+            return self.verdict
+
+    handlers = Choosy(Settings())
+    here = House(handlers=handlers)
+    cp = here.comes()
+    here.dispatch.start()
+    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    here.told()
+    here.orders(CpID="cp1", data=[2, "a", "GetConfiguration", {}])
+    assert here.result()["outcome"] == "not_allowed"
+    handlers.verdict = Registration("Pending", 60)
+    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    here.told()
+    here.orders(CpID="cp1", data=START)
+    assert here.result()["outcome"] == "not_allowed"
+    here.orders(CpID="cp1", data=[2, "b", "GetConfiguration", {}])
+    assert len(cp.got()) == 1
+
+
+def test_the_result_goes_to_the_backends_own_list_as_well():
+    """CONTRACT 2: reply_to."""
+    here, cp = with_charger()
+    here.orders(CpID="cp1", data=START, reply_to="reply:7")
+    cp.answers({"status": "Accepted"})
+    (reply,) = here.store.replies["reply:7"]
+    assert json.loads(reply)["data"]["outcome"] == "result"
+
+
+def test_every_action_of_1_6_can_be_asked():
+    """Every CSMS-initiated action: 19 of the core specification and 7 of the security extension, DataTransfer among them."""
+    assert len(V16.asked) == 26
+
+
+def test_a_command_finds_the_gateway_that_has_its_charger():
+    """FIELD 23: any gateway may take it."""
+    first = House(Settings(name="gw1"))
+    second = House(Settings(name="gw2"), store=first.store)
+    cp = second.comes()
+    first.dispatch.start()
+    second.dispatch.start()
+    first.orders(CpID="cp1", data=START)
+    assert len(cp.got()) == 1
+    cp.answers({"status": "Accepted"})
+    assert first.result()["outcome"] == "result"
+    assert first.store.processing == {"gw1": [], "gw2": []}
+    first.dispatch.stop()
+    second.dispatch.stop()
+
+
+def test_a_command_by_http_is_answered_wherever_the_charger_is():
+    first = House(Settings(name="gw1"))
+    second = House(Settings(name="gw2"), store=first.store)
+    cp = second.comes()
+    first.dispatch.start()
+    second.dispatch.start()
+    answers = []
+    first.dispatch.ask(b'{"cp_id":"cp1","command":"reset","data":{"type":"Soft"}}').addCallback(answers.append)
+    cp.answers({"status": "Accepted"})
+    assert answers[0]["outcome"] == "result" and answers[0]["payload"] == {"status": "Accepted"}
+    assert first.result()["outcome"] == "result"
+    first.dispatch.stop()
+    second.dispatch.stop()
+    assert first.clock.getDelayedCalls() == []
+
+
+def test_a_command_by_http_that_is_none_is_refused():
+    with pytest.raises(Invalid):
+        house().dispatch.ask(b"{}")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+elements = st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()) | st.fixed_dictionaries(
+    {"CpID": json_values | st.just("cp1"), "data": json_values | st.just(START)},
+    optional={"timeout": json_values, "ttl": json_values, "reply_to": json_values, "id": json_values, "command": json_values},
+).map(lambda value: json.dumps(value).encode())  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(elements, max_size=5))
+def test_whatever_is_pushed_the_loop_goes_on(pushed):
+    """CONTRACT 2: malformed elements never stop the loop, and none is lost."""
+    here, cp = with_charger()
+    for element in pushed:
+        here.store.push(element)
+    cp.leaves()
+    here.clock.advance(100_000)
+    results = here.names().count("command_result")
+    assert results + len(here.store.dead) == len(pushed) and here.store.processing["gw"] == []
+    here.dispatch.stop()

@@ -1,0 +1,261 @@
+"""What leaves the house: the wheel, the image and the compose file. No container engine is needed; the image's steps are taken by hand."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ocpp_tw.settings import TABLE, read
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command: str | Path, cwd: Path, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run to the end, in an environment that does not know of this checkout."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "MAKEFLAGS")}
+    return subprocess.run(command, cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+# -- the image
+
+
+def instructions() -> list[tuple[str, str]]:
+    text = (ROOT / "Dockerfile").read_text()
+    text = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line.strip())]
+
+
+def stages() -> list[list[tuple[str, str]]]:
+    found: list[list[tuple[str, str]]] = []
+    for word, rest in instructions():
+        if word == "FROM":
+            found.append([])
+        if found:
+            found[-1].append((word, rest))
+    return found
+
+
+def copied() -> list[str]:
+    """What the image is built from."""
+    return [name for word, rest in stages()[0] if word == "COPY" for name in rest.split()[:-1]]
+
+
+def test_the_image_is_what_is_left_when_the_builder_is_gone():
+    build, final = stages()
+    assert all(rest.startswith("python:${PYTHON}-slim") for stage in (build, final) for word, rest in stage if word == "FROM")
+    assert [rest for word, rest in final if word == "COPY"] == ["--from=build /opt/ocpp_tw /opt/ocpp_tw"]
+    assert "PIP_NO_CACHE_DIR=1" in dict(build)["ENV"]
+
+
+def test_the_image_runs_the_gateway_as_nobody_in_particular():
+    last = dict(stages()[-1])
+    assert int(last["USER"].partition(":")[0]) > 0
+    assert [word for word, _ in stages()[-1]].index("USER") > max(i for i, (word, _) in enumerate(stages()[-1]) if word == "RUN")
+    assert json.loads(last["ENTRYPOINT"]) == ["twistd", "--pidfile=", "-n", "ocpp"]
+    assert last["STOPSIGNAL"] == "SIGTERM"
+    assert last["EXPOSE"].split() == [str(read({}, {}).port.port), str(read({}, {}).http.port)]
+    assert "PYTHONUNBUFFERED=1" in last["ENV"]
+    assert "org.opencontainers.image.title" in last["LABEL"]
+
+
+def test_the_image_is_of_this_version():
+    from ocpp_tw import __version__
+
+    assert ("ARG", f"VERSION={__version__}") in stages()[-1]
+
+
+def test_only_what_is_copied_is_sent_to_the_builder():
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "*"
+    assert {line[1:] for line in lines if line.startswith("!")} == set(copied())
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
+def test_the_image_knows_whether_it_is_healthy(tmp_path, status, healthy):
+    """The very command of HEALTHCHECK, against a port of our own."""
+    _, _, command = dict(stages()[-1])["HEALTHCHECK"].partition("CMD ")
+    paths: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        port = str(server.server_port)
+        if status:
+            threading.Thread(target=server.handle_request, daemon=True).start()
+        else:
+            server.socket.close()
+        python, *arguments = json.loads(command.replace("10801", port))
+        assert python == "python"
+        done = run(sys.executable, *arguments, cwd=tmp_path, http_proxy="http://127.0.0.1:9")
+    assert (done.returncode == 0) == healthy
+    assert paths == (["/healthz"] if status else [])
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of what the image copies, installed into a fresh environment; the libraries are lent by this one."""
+    base = tmp_path_factory.mktemp("image")
+    (source := base / "src").mkdir()
+    for name in copied():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "dropin.cache"))
+        else:
+            shutil.copy(ROOT / name, source)
+    # What `pip wheel` does, but with the setuptools that is here instead of a fetched one.
+    done = run(sys.executable, "-c", "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])", base, cwd=source)
+    assert done.returncode == 0, done.stderr
+    assert run(sys.executable, "-m", "venv", "--without-pip", base / "venv", cwd=base).returncode == 0
+    python = base / "venv/bin/python"
+    [site] = (base / "venv/lib").glob("python*/site-packages")
+    [built] = base.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    done = run(*pip, built, cwd=base)
+    assert done.returncode == 0, done.stderr
+    # A path in a .pth is searched, but its own .pth files are not read: an editable install of this checkout stays out of it.
+    (site / "lent.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}) + "\n")
+    return base
+
+
+def twistd(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    start = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
+    return run(installed / "venv/bin/python", "-c", start, *arguments, cwd=installed)
+
+
+def test_an_installed_gateway_is_known_to_twistd(installed):
+    """As in the image: the list of plugins is made once and found good ever after, by a gateway that may not write it."""
+    [plugins] = (installed / "venv/lib").glob("python*/site-packages/twisted/plugins")
+    assert sorted(path.name for path in plugins.glob("*.py")) == ["ocpp_plugin.py"]  # an __init__.py would hide Twisted's own
+    first = twistd(installed, "--help")
+    assert re.search(r"^ {4}ocpp +\S", first.stdout, re.MULTILINE), first.stdout + first.stderr
+    cache = plugins / "dropin.cache"
+    made = cache.stat().st_mtime_ns
+    second = twistd(installed, "--help")
+    assert second.stdout == first.stdout
+    assert cache.stat().st_mtime_ns == made
+    assert "plugin cache" not in second.stdout + second.stderr
+
+
+def test_an_installed_gateway_has_all_its_modules(installed):
+    """Every module of the checkout is in the wheel, and imported from there."""
+    modules = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "ocpp_tw").rglob("*.py"))
+    names = [name.removesuffix(".__init__") for name in modules if not name.endswith("__main__")]
+    script = "import importlib, json, sys; print(json.dumps([importlib.import_module(name).__file__ for name in sys.argv[1:]]))"
+    done = run(installed / "venv/bin/python", "-c", script, *names, cwd=installed)
+    assert done.returncode == 0, done.stderr
+    assert all(path.startswith(str(installed / "venv")) for path in json.loads(done.stdout))
+    [package] = (installed / "venv/lib").glob("python*/site-packages/ocpp_tw")
+    assert (package / "py.typed").exists()
+
+
+def test_an_installed_gateway_explains_its_options(installed):
+    done = twistd(installed, "ocpp", "--help")
+    assert done.returncode == 0, done.stderr
+    for row in TABLE:
+        assert row.option in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_installed_gateway_brings_its_command(installed):
+    done = run(installed / "venv/bin/ocpp-tw", "--help", cwd=installed)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- the compose file
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+
+def test_every_service_is_confined_and_comes_back(compose):
+    assert set(compose["services"]) == {"gateway", "valkey"}
+    for service in compose["services"].values():
+        assert service["restart"] == "unless-stopped"
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service)
+
+
+def test_events_outlive_a_power_cut(compose):
+    valkey = compose["services"]["valkey"]
+    command = " ".join(valkey["command"])
+    assert "--appendonly yes" in command
+    assert "--appendfsync always" in command
+    assert "--maxmemory-policy noeviction" in command
+    [volume] = valkey["volumes"]
+    assert volume.endswith(":/data")
+    assert volume.partition(":")[0] in compose["volumes"]
+    assert "ports" not in valkey
+
+
+def test_the_gateway_waits_for_its_valkey(compose):
+    gateway = compose["services"]["gateway"]
+    assert gateway["depends_on"] == {"valkey": {"condition": "service_healthy"}}
+    assert compose["services"]["valkey"]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert "healthcheck" not in gateway  # the image has its own
+
+
+def test_operators_http_is_on_loopback_and_asks_for_a_token(compose):
+    gateway = compose["services"]["gateway"]
+    assert gateway["ports"] == ["10800:10800", "127.0.0.1:10801:10801"]
+    assert gateway["environment"]["HTTP_TOKEN"].startswith("${HTTP_TOKEN:?")
+
+
+def test_the_gateway_takes_these_settings(compose):
+    environment = dict(compose["services"]["gateway"]["environment"])
+    assert set(environment) <= {row.variable for row in TABLE}
+    resolved = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for name, value in environment.items()} | {"HTTP_TOKEN": "x"}
+    settings = read({}, resolved)
+    assert settings.redis == "redis://valkey:6379"
+    assert settings.http.port == 10801
+    assert not settings.http.loopback
+    assert float(compose["services"]["gateway"]["stop_grace_period"].rstrip("s")) > settings.drain
+
+
+# -- make and CI
+
+
+def test_make_explains_itself(tmp_path):
+    done = run("make", "--no-print-directory", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    listed = re.findall(r"^  make (\w+) +\S", done.stdout, re.MULTILINE)
+    assert {"run", "install", "test", "lint", "format", "coverage", "build", "clean", "help"} <= set(listed)
+
+
+def test_make_says_when_python_is_too_old(tmp_path):
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit\nexit 1\n')
+    old.chmod(0o755)
+    done = run("make", "install", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", cwd=ROOT)
+    assert done.returncode != 0
+    assert "needs Python 3.11 or later" in done.stderr
+    assert "Python 3.9.2" in done.stderr
+
+
+def test_ci_stops_at_the_first_failure():
+    script = ROOT / ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert "set -euo pipefail" in script.read_text()
+    assert run("bash", "-n", script, cwd=ROOT).returncode == 0
