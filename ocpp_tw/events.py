@@ -20,7 +20,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     event: str
     """what happened"""
     domain: str
-    """the Host the charger connected to, without the port"""
+    """the Host header, as the charger sent it"""
     data: Data
     """the event's own fields, see below"""
     id: str

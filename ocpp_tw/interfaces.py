@@ -58,7 +58,7 @@ class ICharger(Interface):
     """A connected charger, as handlers and commands see it."""
 
     id: str = Attribute("its identity, percent-decoded from the URL")
-    domain: str = Attribute("the Host it connected to, without the port")
+    domain: str = Attribute("the Host header it sent")
     ocpp: str = Attribute("the OCPP version spoken on this connection: 1.6")
     registration: str = Attribute("the registration status last given: Accepted, Pending, Rejected, or empty when unknown")
 

@@ -1,0 +1,95 @@
+"""Writes the tables of settings, events and outcomes into the documents, from the code; ``--check`` only says whether they are true.
+
+A table stands between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the documents' mark-up and nothing of what the tables say.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+from ocpp_tw import events
+from ocpp_tw.commands import OUTCOMES
+from ocpp_tw.settings import TABLE
+
+DOCS = Path(__file__).parent
+
+
+def fields(of: type) -> list[tuple[str, str, str]]:
+    """Name, type and meaning of each field of a class in `ocpp_tw.events`, as its source has them."""
+    tree = ast.parse(Path(events.__file__).read_text())
+    node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == of.__name__)
+    found = []
+    for field, after in zip(node.body, node.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
+            assert isinstance(after.value, ast.Constant) and isinstance(field.target, ast.Name)
+            found.append((field.target.id, json_type(ast.unparse(field.annotation)), str(after.value.value)))
+    return found
+
+
+JSON = {"str": "string", "int": "integer", "float": "number", "bool": "true", "None": "null", "Data": "object", "Any": "any", "Readings": "array"}
+"""Python's names of types, and JSON's; a bool stands in an event only when it is true."""
+
+
+def json_type(annotation: str) -> str:
+    """``str | None`` -> "string or null"."""
+    words = [JSON.get(each, "array" if each.startswith("list") else "object") for each in annotation.split(" | ")]
+    return " or ".join(words)
+
+
+def rows(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [header, tuple("---" for _ in header), *body]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+def settings() -> str:
+    shown = [
+        (f"`{row.option}`", f"`{row.variable}`", f"`{str(row.default) or ' '}`" if row.default not in ("", None) else "", row.meaning)
+        for row in TABLE
+    ]
+    return rows(("option", "variable", "default", "meaning"), shown)
+
+
+def envelope() -> str:
+    return rows(("field", "type", "meaning"), [(f"`{name}`", kind, meaning) for name, kind, meaning in fields(events.Event)])
+
+
+def vocabulary() -> str:
+    parts = []
+    for name, data in events.NAMES.items():
+        parts.append(f"### `{name}`\n\n{(data.__doc__ or '').strip()}\n")
+        own = [(f"`{field}`", kind, meaning) for field, kind, meaning in (*fields(events.Data), *fields(data))]
+        parts.append(rows(("field of `data`", "type", "meaning"), own) + "\n")
+    parts.append("### A value of `values`\n\n" + rows(("field", "type", "meaning"), [(f"`{n}`", k, m) for n, k, m in fields(events.Value)]))
+    return "\n".join(parts)
+
+
+def outcomes() -> str:
+    return rows(("outcome", "what it means"), [(f"`{name}`", meaning) for name, meaning in OUTCOMES.items()])
+
+
+TABLES = {"settings": settings, "envelope": envelope, "events": vocabulary, "outcomes": outcomes}
+
+
+def written(text: str) -> str:
+    """The document with its tables as the code has them."""
+    return re.sub(
+        r"(<!-- (\w+) -->\n).*?(<!-- end -->)", lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text, flags=re.DOTALL
+    )
+
+
+def main() -> int:
+    stale = [path for path in sorted(DOCS.glob("*.md")) if written(path.read_text()) != path.read_text()]
+    for path in stale:
+        if "--check" in sys.argv:
+            print(f"{path.name}: a table is not what the code says; run `make docs`")
+        else:
+            path.write_text(written(path.read_text()))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

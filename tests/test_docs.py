@@ -1,0 +1,36 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ocpp_tw.versions.v16 import V16
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_tables_are_those_of_the_code():
+    checked = subprocess.run(
+        [sys.executable, "docs/tables.py", "--check"], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_neutral_command_of_the_contract_is_known():
+    said = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/contract.md").read_text(), re.MULTILINE)
+    for command in ("remote_start_transaction", "remote_stop_transaction", "get_configuration", "change_configuration"):
+        assert command in said and command in V16.neutral
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/contract.md", "docs/operations.md", "docs/extending.md"])
+def test_every_make_target_and_file_that_is_named_exists(name):
+    text = (ROOT / name).read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
+    for path in re.findall(r"`((?:docs|tests|benchmarks|twisted|ocpp_tw)/[\w./-]+)`", text):
+        assert path == "twisted/__init__.py" or (ROOT / path).exists(), path  # that one must not exist
