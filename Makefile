@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage docs build clean
+.PHONY: help install run test lint format coverage bench docs build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ format: $(STAMP) ## format the code and sort its imports
 coverage: $(STAMP) ## run the test suite and say which lines it never reached (those in processes of their own do not count)
 	@$(BIN)/coverage run --branch --source=ocpp_tw -m pytest
 	@$(BIN)/coverage report --show-missing --skip-covered
+
+bench: $(STAMP) ## measure what a message costs, beside Twisted's and Autobahn's own echo (ARGS="--chargers 1000")
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 docs: $(STAMP) ## write the tables of docs/ anew from the code
 	@$(BIN)/python docs/tables.py

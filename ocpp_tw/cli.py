@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -150,17 +151,23 @@ def _simulate(options: argparse.Namespace) -> int:
 
     # here and not above: the reactor is installed by its import
     from twisted.internet import reactor
-    from twisted.logger import LogLevel, globalLogBeginner
+    from twisted.internet.error import ReactorNotRunning
+    from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
+    from zope.interface import provider
 
     from .simulator.fleet import Fleet
     from .simulator.report import lines
     from .simulator.trace import printer, silent
 
+    running: Any = reactor
+
     def say(line: str) -> None:
         print(line, flush=True, file=sys.stderr if options.json else sys.stdout)
 
-    def complain(event: Any) -> None:
-        if event["log_level"] >= LogLevel.error:
+    @provider(ILogObserver)
+    def complain(event: LogEvent) -> None:
+        # what is wrong with a certificate is also the reason of a refused connection, in one line
+        if event["log_level"] >= LogLevel.error and event.get("log_namespace") != "twisted.internet._sslverify":
             failure = event.get("log_failure")
             _complain(failure.getTraceback() if failure is not None else str(event.get("log_format")))
 
@@ -169,12 +176,16 @@ def _simulate(options: argparse.Namespace) -> int:
     fleet = Fleet(reactor, _plan(options), printer(say) if chatty else silent, _complain if options.count == 1 else lambda _: None)
     bar = None if chatty or options.quiet else _bar(fleet, reactor)
 
-    def begin() -> None:
-        fleet.start().addBoth(lambda _: reactor.running and reactor.stop())  # type: ignore[attr-defined]
+    def end(_: object) -> None:
+        with suppress(ReactorNotRunning):  # it is stopping already when Ctrl-C was the reason
+            running.stop()
 
-    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
-    reactor.addSystemEventTrigger("before", "shutdown", fleet.stop)  # type: ignore[attr-defined]  # Ctrl-C comes this way
-    reactor.run()  # type: ignore[attr-defined]
+    def begin() -> None:
+        fleet.start().addBoth(end)
+
+    running.callWhenRunning(begin)
+    running.addSystemEventTrigger("before", "shutdown", fleet.stop)  # Ctrl-C comes this way
+    running.run()
     if bar is not None:
         bar()
     if fleet.failed is not None and not fleet.tally.connections:
@@ -218,7 +229,12 @@ def _bar(fleet: Fleet, reactor: Any) -> Callable[[], None] | None:
     loop = LoopingCall(show)
     loop.clock = reactor
     loop.start(0.25)
-    return bar.close
+
+    def over() -> None:
+        loop.stop()
+        bar.close()
+
+    return over
 
 
 if __name__ == "__main__":

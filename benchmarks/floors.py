@@ -1,0 +1,34 @@
+"""``floors.py raw|websocket PORT``: servers that do nothing but echo, for the price of Twisted and of Autobahn alone."""
+
+from __future__ import annotations
+
+import sys
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet import protocol, reactor
+
+
+class RawEcho(protocol.Protocol):
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class WebSocketEcho(WebSocketServerProtocol):
+    def onConnect(self, request):
+        return request.protocols[0] if request.protocols else None
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.sendMessage(payload, isBinary)
+
+
+def main() -> None:
+    kind, port = sys.argv[1], int(sys.argv[2])
+    factory = protocol.Factory.forProtocol(RawEcho) if kind == "raw" else WebSocketServerFactory()
+    if kind != "raw":
+        factory.protocol = WebSocketEcho
+    reactor.listenTCP(port, factory, backlog=1024, interface="127.0.0.1")
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()

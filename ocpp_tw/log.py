@@ -1,0 +1,35 @@
+"""One JSON object per line for log collectors: ``twistd --logger ocpp_tw.log.json_lines -n ocpp …``.
+
+Knows nothing of what is logged; named fields of an event become members.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+import msgspec
+from twisted.logger import FileLogObserver, LogEvent, formatEvent, formatTime
+
+LEGACY = frozenset({"message", "time", "system", "format", "isError", "log_text", "why", "failure", "printed", "text"})
+"""Members that Twisted adds for its old log system, or that ours say better."""
+
+
+def json_line(event: LogEvent) -> str:
+    """``time``, ``level``, ``logger``, ``message``, the event's own fields, and ``traceback`` where something failed."""
+    level, failure = event.get("log_level"), event.get("log_failure")
+    line = {
+        "time": formatTime(event.get("log_time")),
+        "level": level.name if level else "info",
+        "logger": event.get("log_namespace") or "-",
+        "message": formatEvent(event),
+    }
+    line |= {name: value for name, value in event.items() if not name.startswith("log_") and name not in LEGACY}
+    if failure is not None:
+        line["traceback"] = failure.getTraceback()
+    return msgspec.json.encode(line, enc_hook=repr).decode() + "\n"
+
+
+def json_lines(file: TextIO | None = None) -> FileLogObserver:
+    """The observer; writes to standard output unless told otherwise."""
+    return FileLogObserver(file or sys.stdout, json_line)

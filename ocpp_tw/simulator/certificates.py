@@ -1,0 +1,81 @@
+"""The CA certificates that a charger trusts, known by their hashes (OCPP 1.6 security whitepaper).
+
+Knows no message; a certificate is PEM text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import NameOID
+
+Hashes = dict[str, str]
+"""OCPP's CertificateHashDataType."""
+
+
+class Certificates:
+    """What is installed, by use."""
+
+    __slots__ = ("_installed",)
+
+    def __init__(self) -> None:
+        self._installed: list[tuple[str, Hashes]] = []
+
+    def install(self, use: str, pem: str) -> bool:
+        """Trust a root certificate; False when it cannot be read."""
+        known = identify(pem)
+        if known is None:
+            return False
+        if (use, known) not in self._installed:
+            self._installed.append((use, known))
+        return True
+
+    def find(self, use: str) -> list[Hashes]:
+        """The hashes of all that are installed for that use."""
+        return [known for each, known in self._installed if each == use]
+
+    def delete(self, wanted: Hashes) -> bool:
+        """Trust it no longer; whether it was there."""
+        kept = [(use, known) for use, known in self._installed if not _same(known, wanted)]
+        found = len(kept) < len(self._installed)
+        self._installed = kept
+        return found
+
+
+def identify(pem: str) -> Hashes | None:
+    """The hashes of the first certificate in the text, taken for its own issuer; None when there is none."""
+    try:
+        certificate = x509.load_pem_x509_certificates(pem.encode())[0]
+    except (ValueError, IndexError):
+        return None
+    return {
+        "hashAlgorithm": "SHA256",
+        "issuerNameHash": hashlib.sha256(certificate.issuer.public_bytes()).hexdigest(),
+        "issuerKeyHash": hashlib.sha256(_key(certificate.public_key())).hexdigest(),
+        "serialNumber": f"{certificate.serial_number:x}"[:40],
+    }
+
+
+def request(id: str) -> str:
+    """A certificate signing request of the charger's, with a new key, as PEM."""
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, id[:64] or "charger"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "ocpp_tw")]
+    )
+    csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return csr.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _key(key: CertificatePublicKeyTypes) -> bytes:
+    """The bits of a public key without the wrapping that names its kind (RFC 6960 §4.1.1)."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    form = serialization.PublicFormat.PKCS1 if isinstance(key, rsa.RSAPublicKey) else serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.DER, form)
+
+
+def _same(known: Hashes, wanted: Hashes) -> bool:
+    return all(known[name].casefold() == str(wanted.get(name)).casefold() for name in known)

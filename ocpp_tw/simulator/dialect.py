@@ -1,0 +1,58 @@
+"""What differs between the versions of OCPP, as a value: a charger's behaviour is the same in all of them.
+
+Knows no version itself; `ocpp_tw.simulator.v16` is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..facts import Fact, Readings, Verdict
+from ..frames import Payload
+from .configuration import Key
+from .power import Sample
+
+if TYPE_CHECKING:
+    from .charger import Charger
+
+
+class Refusal(Exception):
+    """A command that cannot be understood; ``code`` is the CALLERROR's."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+
+
+Command = Callable[["Charger", Payload], Payload]
+"""Does what a CALL of the central system's says and returns the answer's payload. What has to come after the
+answer is handed to `Charger.afterwards`."""
+
+
+class Dialect(NamedTuple):
+    """One version of OCPP as a charger speaks it."""
+
+    ocpp: str
+    subprotocol: str
+    write: Callable[[Fact], tuple[str, Payload]]  # the action and the payload that say the fact
+    read: Callable[[Fact, Payload], Verdict]  # the verdict in the answer to it
+    readings: Callable[[str, str, Sequence[Sample]], Readings]  # timestamp, context and samples as OCPP has them
+    commands: Mapping[str, Command]
+    keys: tuple[Key, ...]
+
+
+def need(payload: Payload, name: str, kind: type) -> Any:
+    """A member that must be there."""
+    value = payload.get(name)
+    if value is None:
+        raise Refusal("OccurenceConstraintViolation", f"{name} is missing")
+    if type(value) is not kind:
+        raise Refusal("TypeConstraintViolation", f"{name} is no {kind.__name__}")
+    return value
+
+
+def accepted(good: bool, otherwise: str = "Rejected") -> Payload:
+    """The commonest answer."""
+    return {"status": "Accepted" if good else otherwise}

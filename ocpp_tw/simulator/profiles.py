@@ -1,0 +1,109 @@
+"""Charging profiles: what the central system allows at a moment (OCPP 1.6 §3.13).
+
+Knows the profiles as OCPP 1.6 writes them; nothing of chargers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .pace import moment
+from .power import Outlet
+
+Profile = dict[str, Any]
+
+LONG_AGO = -62_000_000_000.0
+CYCLES = {"Daily": 86400, "Weekly": 7 * 86400}
+
+
+class Limits:
+    """The profiles installed on one charger, each with the connector it is for (0: the charger)."""
+
+    __slots__ = ("_profiles",)
+
+    def __init__(self) -> None:
+        self._profiles: list[tuple[int, Profile]] = []
+
+    def install(self, connector: int, profile: Profile) -> None:
+        """Add a profile; it replaces the one of its id, and the one of its purpose and stack level there."""
+        self._profiles = [
+            (where, each)
+            for where, each in self._profiles
+            if each["chargingProfileId"] != profile["chargingProfileId"]
+            and (where, each["chargingProfilePurpose"], each["stackLevel"])
+            != (connector, profile["chargingProfilePurpose"], profile["stackLevel"])
+        ]
+        self._profiles.append((connector, profile))
+
+    def clear(self, id: int | None, connector: int | None, purpose: str | None, level: int | None) -> bool:
+        """Take away the profile of that id, or (None) all that match the rest; whether there were any."""
+        kept = [
+            (where, each)
+            for where, each in self._profiles
+            if not (
+                each["chargingProfileId"] == id
+                if id is not None
+                else connector in (None, where)
+                and purpose in (None, each["chargingProfilePurpose"])
+                and level in (None, each["stackLevel"])
+            )
+        ]
+        cleared = len(kept) < len(self._profiles)
+        self._profiles = kept
+        return cleared
+
+    def end(self, connector: int) -> None:
+        """A transaction is over: its own profiles go with it."""
+        self.clear(None, connector, "TxProfile", None)
+
+    def watts(self, connector: int, at: float, began: float | None, outlet: Outlet) -> float:
+        """W allowed at that POSIX time to a transaction that ``began`` then (None: none has)."""
+        limit = outlet.power
+        if not self._profiles:
+            return limit
+        own = self._valid(connector, "TxProfile", at, began, outlet)
+        if own is None:
+            own = self._valid(connector, "TxDefaultProfile", at, began, outlet)
+        whole = self._valid(0, "ChargePointMaxProfile", at, began, outlet)
+        return max(0.0, min(limit, *(each for each in (own, whole) if each is not None), limit))
+
+    def changes(self, at: float, began: float | None, duration: float) -> list[float]:
+        """The offsets in seconds, from 0 to ``duration``, at which the limit may change."""
+        offsets = {0.0}
+        for _, profile in self._profiles[:20]:
+            since = _since(profile, at, began)
+            for period in profile["chargingSchedule"]["chargingSchedulePeriod"][:50]:
+                if since is not None and 0 < (offset := period["startPeriod"] - since) < duration:
+                    offsets.add(float(offset))
+        return sorted(offsets)
+
+    def _valid(self, connector: int, purpose: str, at: float, began: float | None, outlet: Outlet) -> float | None:
+        """The limit of the highest stack level that says anything at that time."""
+        places = (connector, 0) if purpose == "TxDefaultProfile" else (connector,)
+        stack = [each for where, each in self._profiles if where in places and each["chargingProfilePurpose"] == purpose]
+        for profile in sorted(stack, key=lambda each: int(each["stackLevel"]), reverse=True):
+            since = _since(profile, at, began)
+            if since is None:
+                continue
+            schedule = profile["chargingSchedule"]
+            past = [period for period in schedule["chargingSchedulePeriod"] if period["startPeriod"] <= since]
+            if past:
+                period = max(past, key=lambda each: int(each["startPeriod"]))
+                amperes = schedule["chargingRateUnit"] == "A"
+                return float(period["limit"]) * (outlet.volts * period.get("numberPhases", outlet.phases) if amperes else 1)
+        return None
+
+
+def _since(profile: Profile, at: float, began: float | None) -> float | None:
+    """Seconds into the profile's schedule; None when it does not hold at that time."""
+    if not (moment(profile.get("validFrom")) or LONG_AGO) <= at <= (moment(profile.get("validTo")) or -LONG_AGO):
+        return None
+    schedule = profile["chargingSchedule"]
+    start = moment(schedule.get("startSchedule")) or moment(profile.get("validFrom"))
+    if profile["chargingProfileKind"] == "Relative" or start is None:
+        start = at if began is None else began
+    since = at - start
+    if profile["chargingProfileKind"] == "Recurring":
+        since %= CYCLES[profile.get("recurrencyKind", "Daily")]
+    duration = schedule.get("duration")
+    return since if since >= 0 and (duration is None or since < duration) else None

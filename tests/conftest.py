@@ -1,0 +1,79 @@
+"""What every test has around it: nothing may be left behind, and a Valkey is there for who asks for one."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+
+from fleets import MemoryFleet, RedisFleet, Valkey, pause
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _frozen() -> Iterator[None]:
+    """What the imports made is never garbage: looking through it after each test would take most of the suite's time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest_twisted.async_yield_fixture(autouse=True)
+async def tidy() -> AsyncIterator[list[LogEvent]]:
+    """Fails a test that leaves an unhandled error, a critical log event or a timer behind; an expected event is taken off the list."""
+    failures: list[LogEvent] = []
+
+    def watch(event: LogEvent) -> None:
+        if event.get("log_failure") is not None or event.get("log_level") is LogLevel.critical:
+            failures.append(event)
+
+    before = set(reactor.getDelayedCalls())
+    globalLogPublisher.addObserver(watch)
+    yield failures
+
+    def left() -> list[object]:
+        return [each for each in reactor.getDelayedCalls() if each not in before]
+
+    # An aborted connection takes a turn or two to end.
+    for _ in range(4):
+        await pause()
+    gc.collect()
+    globalLogPublisher.removeObserver(watch)
+    timers = left()
+    for each in timers:
+        each.cancel()
+    assert not failures, [formatEvent(each) or each["log_failure"] for each in failures]
+    assert not timers, [(each, each.creator) for each in timers]
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server for the whole session; it keeps nothing on the disk."""
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def clean(valkey: Valkey) -> Valkey:
+    """That server, empty."""
+    valkey("FLUSHALL")
+    return valkey
+
+
+@pytest.fixture
+def store_url(clean: Valkey) -> str:
+    """The URL of a server that is empty."""
+    return clean.url
+
+
+@pytest_twisted.async_yield_fixture(params=["memory", "redis"])
+async def fleet(request: pytest.FixtureRequest) -> AsyncIterator[MemoryFleet | RedisFleet]:
+    """What a contract suite runs on, once for each kind; its gateways are stopped afterwards."""
+    made = MemoryFleet() if request.param == "memory" else RedisFleet(request.getfixturevalue("clean"))
+    yield made
+    await made.close()

@@ -1,0 +1,130 @@
+"""The command line as people use it: ``ocpp-tw`` in a process of its own, against a central system in ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from test_simulator_link import Station, until
+
+ROOT = Path(__file__).parents[1]
+
+
+class Run(ProcessProtocol):
+    """One run of the program."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.out = self.err = b""
+        self.ended: Deferred[int] = Deferred()
+        command = [sys.executable, "-m", "ocpp_tw.cli", *arguments]
+        self.process = reactor.spawnProcess(
+            self, sys.executable, command, {**os.environ, "PYTHONPATH": str(ROOT), **environment}, str(ROOT)
+        )
+
+    def outReceived(self, data: bytes) -> None:
+        self.out += data
+
+    def errReceived(self, data: bytes) -> None:
+        self.err += data
+
+    def processEnded(self, reason: Failure) -> None:
+        self.ended.callback(reason.value.exitCode)
+
+
+@pytest_twisted.async_yield_fixture
+async def station() -> AsyncIterator[Station]:
+    it = Station()
+    yield it
+    await it.stop()
+
+
+async def test_one_charger_shows_its_steps_and_a_summary(station: Station) -> None:
+    run = Run("simulate", "--url", station.url, "--speed-up", "3000")
+    assert await run.ended == 0, run.err
+    text = run.out.decode()
+    for words in (
+        "-> BootNotification",
+        "-> StartTransaction",
+        "Accepted",
+        "StopTransaction",
+        "1 started, 1 stopped",
+        "errors        none",
+        "p99",
+    ):
+        assert words in text
+    assert run.err == b"" and station.knocks[0][0] == "/charger-001"
+
+
+async def test_many_chargers_and_a_summary_for_programs(station: Station) -> None:
+    run = Run("simulate", "--url", station.url, "--count", "12", "--prefix", "cp", "--speed-up", "3000", "--json", OCPP_PASSWORD="s3")
+    assert await run.ended == 0, run.err
+    summary = json.loads(run.out)
+    assert summary["transactions"] == {"started": 12, "stopped": 12} and summary["errors"]["total"] == 0 and summary["kwh"] > 60
+    assert sorted(path for path, _, _ in station.knocks)[-1] == "/cp012" and "authorization" in station.knocks[0][2]
+
+
+async def test_errors_make_the_status_1(station: Station) -> None:
+    station.answers["Heartbeat"] = "InternalError"
+    run = Run("simulate", "--url", station.url, "--speed-up", "3000", "--quiet")
+    assert await run.ended == 1
+    assert b"CALLERROR Heartbeat: InternalError" in run.out and b"->" not in run.out
+
+
+async def test_ctrl_c_ends_with_the_summary(station: Station) -> None:
+    run = Run("simulate", "--url", station.url, "--wait")
+    await until(lambda: station.frames, 20)
+    run.process.signalProcess(signal.SIGINT)
+    assert await run.ended == 0, run.err
+    assert b"1 connections" in run.out and run.err == b""
+
+
+async def test_nobody_there_is_one_line_that_tells_what_to_do(station: Station) -> None:
+    await station.stop()
+    run = Run("simulate", "--url", station.url, "--count", "3")
+    assert await run.ended == 1
+    assert run.err.count(b"\n") == 1 and b"make run" in run.err and run.out == b""
+
+
+async def test_a_closed_door_is_one_line_too(station: Station) -> None:
+    station.refuse = 401
+    run = Run("simulate", "--url", station.url)
+    assert await run.ended == 1
+    assert run.err.count(b"\n") == 1 and b"HTTP 401" in run.err and b"OCPP_PASSWORD" in run.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "dance",
+        "simulate --count 0",
+        "simulate --count many",
+        "simulate --url http://x/",
+        "simulate --url ws://x:99999/",
+        "simulate --tag 123456789012345678901",
+        "simulate --id a --count 2",
+        "simulate --wait --transactions 3",
+        "simulate --speed-up 0",
+    ],
+)
+async def test_wrong_usage_is_one_line_and_status_2(arguments: str) -> None:
+    run = Run(*arguments.split())
+    assert await run.ended == 2
+    assert run.err.count(b"\n") == 1 and run.err.startswith(b"ocpp-tw"), run.err
+
+
+async def test_help_and_version() -> None:
+    for arguments, words in ((["--help"], b"simulate"), (["simulate", "--help"], b"--speed-up"), (["--version"], b"ocpp-tw ")):
+        run = Run(*arguments)
+        assert await run.ended == 0 and words in run.out

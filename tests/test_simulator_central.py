@@ -1,0 +1,175 @@
+"""The central system that the simulator's tests have, in memory.
+
+It holds every message up against OCPP's own schemas and sees to it that a charger asks one thing at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from ocpp_tw.simulator.charger import Charger
+from ocpp_tw.simulator.pace import Pace
+from ocpp_tw.simulator.v16 import V16
+from payloads import schema
+
+START = 1_790_000_000.0
+NOW = "2026-11-23T08:00:00Z"
+
+
+@cache
+def validator(name: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(schema("v16", name), validate_formats=True)
+
+
+def check(name: str, payload: Any) -> None:
+    """A payload of the simulator's is valid, timestamps included."""
+    assert validator(name).is_valid(payload), (name, payload, [each.message for each in validator(name).iter_errors(payload)])
+
+
+class Answers:
+    """What a central system says to each action; a test changes what it likes. None: nothing."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.said: dict[str, Any] = {
+            "BootNotification": {"status": "Accepted", "currentTime": NOW, "interval": 300},
+            "Heartbeat": {"currentTime": NOW},
+            "Authorize": {"idTagInfo": {"status": "Accepted"}},
+            "StartTransaction": self._start,
+            "DataTransfer": {"status": "Accepted"},
+            "SignCertificate": {"status": "Accepted"},
+        }
+
+    def _start(self, _: Any) -> Any:
+        self.transactions += 1
+        return {"idTagInfo": {"status": "Accepted"}, "transactionId": self.transactions}
+
+    def __setitem__(self, action: str, answer: Any) -> None:
+        self.said[action] = answer
+
+    def to(self, frame: list[Any]) -> list[Any] | None:
+        _, id, action, payload = frame
+        check(action, payload)
+        answer = self.said.get(action, {})
+        if callable(answer):
+            answer = answer(payload)
+        if answer is None:
+            return None
+        return [4, id, answer, "", {}] if isinstance(answer, str) else [3, id, answer]
+
+
+class Central:
+    """The central system's end of a wire in memory; answers take a millisecond on the clock."""
+
+    def __init__(self, **charger: Any) -> None:
+        self.clock = Clock()
+        self.answers = Answers()
+        self.frames: list[list[Any]] = []
+        self.closed: tuple[int, str] | None = None
+        self.unanswered: dict[str, float] = {}
+        self._got: dict[str, Any] = {}
+        self._ids = 0
+        speed_up = charger.pop("speed_up", 1.0)
+        self.charger = Charger("CP1", Pace(self.clock, speed_up, START), V16, **charger)
+
+    # what a charger needs of a wire
+
+    def send(self, text: bytes) -> None:
+        frame = json.loads(text)
+        if frame[0] == 2:
+            now = self.clock.seconds()
+            assert all(now - asked > 29.9 for asked in self.unanswered.values()), f"asked {frame[2]} before {self.unanswered}"
+            self.frames.append(frame)
+            self.unanswered[frame[1]] = now
+            answer = self.answers.to(frame)
+            if answer is not None:
+                self.clock.callLater(0.001, self.says, answer, self.line)
+        else:
+            self._got[frame[1]] = frame
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+        self.goes()
+
+    # what happens to the line
+
+    line = 0
+
+    def comes(self) -> Central:
+        """The line is up."""
+        self.line += 1
+        self.unanswered.clear()
+        self.charger.connected(self)
+        return self.run(0.1)
+
+    def charges(self, tag: str = "TAG") -> Central:
+        """The line is up, and a transaction under way on connector 1."""
+        self.comes()
+        Deferred.fromCoroutine(self.charger.present(tag))
+        return self.run(0.1)
+
+    def goes(self) -> None:
+        """The line breaks."""
+        self.line += 1
+        self.unanswered.clear()
+        self.charger.lost()
+
+    def says(self, frame: Any, line: int | None = None) -> None:
+        if line in (None, self.line):
+            self.unanswered.pop(frame[1], None)
+            self.charger.received(json.dumps(frame).encode())
+
+    def run(self, seconds: float) -> Central:
+        """Let real time pass."""
+        steps = max(10, min(2000, int(seconds * 20)))
+        self.clock.pump([seconds / steps] * steps)
+        return self
+
+    # what a test asks
+
+    def raw(self, action: str, payload: Any) -> list[Any]:
+        """Send a command; the whole answer."""
+        self._ids += 1
+        self.says([2, f"c{self._ids}", action, payload])
+        frame: list[Any] = self._got.pop(f"c{self._ids}")
+        return frame
+
+    def command(self, action: str, payload: Any = None) -> Any:
+        """Send a command; the answer's payload, which is valid."""
+        kind, _, answer = self.raw(action, {} if payload is None else payload)
+        assert kind == 3
+        check(action + "Response", answer)
+        return answer
+
+    def told(self, *actions: str) -> list[Any]:
+        """The payloads of all messages of these actions since the last look; everything else is forgotten."""
+        frames, self.frames = self.frames, []
+        return [frame[3] for frame in frames if frame[2] in actions]
+
+    def names(self) -> list[str]:
+        """The actions since the last look, statuses as such."""
+        frames, self.frames = self.frames, []
+        return [f"{frame[3]['connectorId']}:{frame[3]['status']}" if frame[2] == "StatusNotification" else frame[2] for frame in frames]
+
+    def ends(self) -> None:
+        """Switch everything off; no timer may be left."""
+        self.charger.switch_off()
+        assert [each for each in self.clock.getDelayedCalls() if each.func != self.says] == []
+
+
+def test_the_central_system_itself_notices_what_is_wrong() -> None:
+    with pytest.raises(AssertionError, match="Heartbeat"):
+        check("Heartbeat", {"surplus": 1})
+    with pytest.raises(AssertionError, match="StatusNotification"):
+        check("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": "today"})
+    central = Central()
+    central.send(b'[2,"1","Heartbeat",{}]')
+    with pytest.raises(AssertionError, match="before"):
+        central.send(b'[2,"2","Heartbeat",{}]')
