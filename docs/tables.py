@@ -29,7 +29,16 @@ def fields(of: type) -> list[tuple[str, str, str]]:
     return found
 
 
-JSON = {"str": "string", "int": "integer", "float": "number", "bool": "true", "None": "null", "Data": "object", "Any": "any", "Readings": "array"}
+JSON = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "true",
+    "None": "null",
+    "Data": "object",
+    "Any": "any",
+    "Readings": "array",
+}
 """Python's names of types, and JSON's; a bool stands in an event only when it is true."""
 
 

@@ -144,8 +144,8 @@ def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any],
 def _call(raw_data: msgspec.Raw, known: dict[str, Any]) -> dict[str, Any]:
     try:
         elements = _decode_list(raw_data)
-        head: list[Any] = [_decode_any(each) for each in elements[:3]]
-        kind, id, action, *_ = [*head, None, None, None]
+        head: list[Any] = [*map(_decode_any, elements[:3]), None, None, None]
+        kind, id, action = head[:3]
     except (ValueError, RecursionError):
         raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known) from None
     known = known | {"id": _id(id), "name": action if isinstance(action, str) else ""}

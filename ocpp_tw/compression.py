@@ -3,9 +3,9 @@
 Knows of Autobahn's extension only, nothing of connections.
 """
 
-from __future__ import annotations
-
 # mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
 
 from typing import Any
 

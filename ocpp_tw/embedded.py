@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -60,12 +62,12 @@ class EmbeddedValkey(Service):
     """Runs a Valkey on 127.0.0.1 as long as it runs; every write is on the disk before it is answered.
 
     ``data`` is its directory, made if need be, for this user only, and used by one gateway at a time.
-    ``ready`` says when it answers. A server that ends by itself is started again.
+    ``ready()`` says when it answers. A server that ends by itself is started again.
     """
 
     _log = Logger()
 
-    def __init__(self, data: str | Path, reactor: Any, port: int = 6379, patience: float = PATIENCE) -> None:
+    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, patience: float = PATIENCE) -> None:
         self._reactor = reactor
         self._data = Path(data).absolute()
         self._port = port
@@ -88,9 +90,8 @@ class EmbeddedValkey(Service):
         """The process's id; None while there is none."""
         return self._process.pid if self._child and self._child.alive else None
 
-    @property
     def ready(self) -> Deferred[None]:
-        """Another one each time: fires when it answers; fails with `EmbeddedFailed` when it cannot be made to."""
+        """Fires when it answers; fails with `EmbeddedFailed` when it cannot be made to."""
         waiting: Deferred[None] = Deferred()
         if self._failure:
             waiting.errback(self._failure)
@@ -116,10 +117,11 @@ class EmbeddedValkey(Service):
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._data.chmod(0o700)
         self._lock = await self._locked()
-        while True:
+        while self.running:
             child = self._spawn()
             await self._until_it_answers(child)
-            self._log.info("an embedded Valkey runs at {url}, its data in {data}", url=self.url, data=str(self._data))
+            if self._lived:
+                self._log.info("the embedded Valkey at {url} is there again", url=self.url)
             self._answers = self._lived = True
             waiting, self._waiting = self._waiting, []
             for each in waiting:
@@ -174,12 +176,13 @@ class EmbeddedValkey(Service):
         return child
 
     async def _until_it_answers(self, child: _Child) -> None:
-        where = Where(port=self._port)
+        # The process forgets its id as soon as it has ended, which may be while the question is asked.
+        where, pid = Where(port=self._port), self._process.pid
         deadline = self._reactor.seconds() + self._patience
-        while child.alive:
+        while child.alive and pid:
             told = await question(self._reactor, where, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
             # Somebody else may have the port; then our own is about to end.
-            if b"process_id:%d\r\n" % self._process.pid in told:
+            if b"process_id:%d\r\n" % pid in told:
                 if b"\nloading:0" in told:
                     return
                 deadline = self._reactor.seconds() + self._patience
@@ -213,11 +216,16 @@ class EmbeddedValkey(Service):
         child = self._child
         if not child or not child.alive:
             return
-        self._process.signalProcess("TERM")
-        killer = self._reactor.callLater(MERCY, self._process.signalProcess, "KILL")
+        # One that does not answer yet has nothing to lose, and may not hear of a gentler way while it is being made.
+        self._signal("TERM" if self._answers else "KILL")
+        killer = self._reactor.callLater(MERCY, self._signal, "KILL")
         await _shielded(child.ended)
         if killer.active():
             killer.cancel()
+
+    def _signal(self, name: str) -> None:
+        with suppress(ProcessExitedAlready):
+            self._process.signalProcess(name)
 
     def _released(self, _: object) -> None:
         self._answers = False

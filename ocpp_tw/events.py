@@ -164,7 +164,7 @@ class StopTransaction(Data):
     timestamp: str
     """when it ended, by the charger's clock"""
     energy_wh: int | None
-    """energy delivered, in Wh; null when the start is not known"""
+    """energy delivered, in Wh; null when the start is not known, or the meter has run backwards"""
     duration_s: int | None
     """seconds from start to stop by the charger's clock; null when either is not known"""
     match: str

@@ -16,8 +16,9 @@ from . import events
 from .desk import VERDICTS, Desk, NoAnswer
 from .events import Event
 from .facts import Fact
-from .frames import Call, Error, Result, render
+from .frames import Call, Error, Payload, Result, render
 from .interfaces import IEvents
+from .repair import mend
 from .schemas import Violation
 from .settings import Settings
 from .stamps import Stamps
@@ -62,7 +63,9 @@ class Intake:
         if not version.schemas.valid_request[call.action](call.payload):
             violations = version.schemas.request(call.action, call.payload)
             charger.violations += 1
-            fatal = self._fatal(violations, translation)
+            if not self._strict:
+                mend(call.payload, translation.essentials)
+            fatal = self._fatal(violations, call.payload, translation)
             if fatal is not None:
                 self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
                 return None
@@ -145,15 +148,14 @@ class Intake:
         )
         return Entry(charger.id, events.encode(event), effects)
 
-    def _fatal(self, violations: list[Violation], translation: Translation) -> Violation | None:
-        """The breach for which the message cannot be let in: any when strict, else one of a member that tells messages apart."""
+    def _fatal(self, violations: list[Violation], payload: Payload, translation: Translation) -> Violation | None:
+        """The breach for which the message cannot be let in: any when strict, else of a member that tells messages apart."""
         if self._strict:
             return violations[0]
-        for each in violations:
-            if each.rule == "required" and not each.path and any(name in translation.essentials for name in each.names):
-                return each
-            if each.rule == "type" and len(each.path) == 1 and each.path[0] in translation.essentials:
-                return each
+        for name, kind in translation.essentials.items():
+            if type(payload.get(name)) is not kind:
+                about = (each for each in violations if each.path[:1] == (name,) or name in each.names)
+                return next(about, violations[0])
         return None
 
     def _refuse(self, charger: Charger, call: Call, why: str, said: str, violations: list[Violation] | None = None) -> None:

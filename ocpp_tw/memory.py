@@ -1,4 +1,4 @@
-"""Twins of the drivers that keep everything in this process: for tests, a handler's author's own included.
+"""Twins of the drivers that keep everything in this process: for tests, a handler's author's own included. Methods: see `interfaces`.
 
 Knows no network; nothing outlives the process. Several gateways are a fleet when they are given the same `MemoryStore`.
 """
@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from .commands import Command
 from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
-from .store import Entry, Keep, Record, Released, Reply, Settled, numbered
+from .store import Entry, Keep, Note, Record, Released, Reply, Settled, numbered
 
 FIRST_ID = 1_000_000_001
 """Where the gateway's own range of transaction ids begins."""
@@ -51,10 +51,10 @@ class MemoryStore:
 
     def settle(self, gateway: str, element: bytes) -> bool:
         """Take an element out of the gateway's hands; whether it was in them."""
-        if element not in self.processing[gateway]:
-            return False
-        self.processing[gateway].remove(element)
-        return True
+        found = element in self.processing[gateway]
+        if found:
+            self.processing[gateway].remove(element)
+        return found
 
 
 @implementer(IEvents)
@@ -110,10 +110,8 @@ class MemoryEvents:
                 except Exception:
                     self._log.failure("events: what follows upon an event failed")
         self._writing = False
-        if not self._held:
-            settling, self._settling = self._settling, []
-            for each in settling:
-                each.callback(None)
+        while self._settling and not self._held:
+            self._settling.pop(0).callback(None)
 
     def _append(self, entry: Entry) -> None:
         store = self._store
@@ -130,6 +128,8 @@ class MemoryEvents:
                     store.settle(self._gateway, element)
                 case Released(charger, id):
                     store.done.discard((charger, id))
+                case Note(gateway, element):
+                    store.push(element, gateway)
                 case Reply(list, value):
                     store.replies[list].append(value)
 
@@ -143,7 +143,6 @@ class MemoryRoster:
         store.living.add(gateway)
 
     def arrive(self, charger: str, connection: str) -> Deferred[Record]:
-        """See `IRoster`."""
         store = self._store
         gateway, old = store.owners.get(charger, (self._gateway, ""))
         store.owners[charger] = (self._gateway, connection)
@@ -153,14 +152,12 @@ class MemoryRoster:
         return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
 
     def leave(self, charger: str, connection: str) -> Deferred[bool]:
-        """See `IRoster`."""
         if self._store.owners.get(charger) != (self._gateway, connection):
             return succeed(False)
         del self._store.owners[charger]
         return succeed(True)
 
     def whereabouts(self, charger: str) -> Deferred[str | None]:
-        """See `IRoster`."""
         gateway, _ = self._store.owners.get(charger, ("", ""))
         return succeed(gateway if gateway in self._store.living else None)
 
@@ -173,11 +170,9 @@ class MemoryRecords:
         self._store = store
 
     def transactions(self, charger: str) -> Deferred[list[bytes]]:
-        """See `IRecords`."""
         return succeed(list(self._store.shelves["transactions", charger].values()))
 
     def lease(self, count: int) -> Deferred[int]:
-        """See `IRecords`."""
         if count < 1:
             raise ValueError("at least one id must be leased")
         self._store.leased += count
@@ -195,7 +190,6 @@ class MemoryCommands:
         store.takers.append(self._serve)
 
     def take(self) -> Deferred[bytes]:
-        """See `ICommands`."""
         taker: Deferred[bytes] = Deferred(self._takers.remove)
         self._takers.append(taker)
         self._serve()
@@ -216,19 +210,16 @@ class MemoryCommands:
 
     def claim(self, command: Command) -> Deferred[bool]:
         """See `ICommands`; here an id is remembered as long as the store."""
-        name = (command.charger, command.id)
-        new = name not in self._store.done
-        self._store.done.add(name)
-        return succeed(new)
+        count = len(self._store.done)
+        self._store.done.add((command.charger, command.id))
+        return succeed(len(self._store.done) > count)
 
     def hand_over(self, element: bytes, gateway: str) -> Deferred[None]:
-        """See `ICommands`."""
         if self._store.settle(self._gateway, element):
             self._store.push(element, gateway)
         return succeed(None)
 
     def bury(self, element: bytes, reason: str) -> Deferred[None]:
-        """See `ICommands`."""
         grave = {"element": element.decode(errors="replace"), "reason": reason}
         if grave["element"].encode() != element:
             grave["base64"] = base64.b64encode(element).decode()
@@ -239,30 +230,25 @@ class MemoryCommands:
 
 @implementer(IWire)
 class MemoryWire:
-    """A line to a charger that only remembers what it was asked to do."""
+    """A line to a charger that only remembers: the frames ``sent`` before it was closed, the code and reason of the first close,
+    whether it is ``held``, and the ``pings``, for the test to call when the charger gives a sign of life.
+    """
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
-        """The frames, as they were sent."""
         self.closed: tuple[int, str] | None = None
-        """Code and reason of the first close."""
         self.held = False
         self.pings: list[Callable[[], None]] = []
-        """To be called by the test, when the charger gives a sign of life."""
 
     def send(self, text: bytes) -> None:
-        """See `IWire`; after `close` it does nothing."""
         if self.closed is None:
             self.sent.append(text)
 
     def close(self, code: int, reason: str) -> None:
-        """See `IWire`."""
         self.closed = self.closed or (code, reason)
 
     def ping(self, answered: Callable[[], None]) -> None:
-        """See `IWire`."""
         self.pings.append(answered)
 
     def hold(self, held: bool) -> None:
-        """See `IWire`."""
         self.held = held

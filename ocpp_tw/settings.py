@@ -144,8 +144,8 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def text(value: str) -> str:
-    """Any text."""
-    return value
+    """Any text but white space."""
+    return value.strip()
 
 
 TABLE: tuple[Setting, ...] = (

@@ -16,6 +16,9 @@ from .store import Effect, Keep
 KEPT = 50
 """How many ended transactions stay in the ledger: a charger's repeats are of the last few."""
 
+OPEN = 100
+"""How many may be open: a charger has a few connectors, what is older will never end."""
+
 
 class End(msgspec.Struct, frozen=True):
     """How a transaction ended, as the charger told it first."""
@@ -115,18 +118,17 @@ class Ledger:
         if transaction is None:
             running = self.running
             if len(running) == 1 and _fits(running[0], stop):
-                return Closing("by_connector", stop.meter_stop - running[0].meter_start, duration(running[0].started, stop.timestamp))
+                return Closing("by_connector", _energy(running[0], stop), duration(running[0].started, stop.timestamp))
             return Closing("none")
-        energy, seconds = stop.meter_stop - transaction.meter_start, duration(transaction.started, stop.timestamp)
+        energy, seconds = _energy(transaction, stop), duration(transaction.started, stop.timestamp)
         if transaction.end is not None:
             return Closing("exact", energy, seconds, repeat=transaction.end == end, duplicate=transaction.end != end)
         transaction.end = end
         return Closing("exact", energy, seconds, effects=(_keep(transaction),))
 
     def _prune(self) -> tuple[Effect, ...]:
-        ended = [each for each in self._transactions.values() if each.end is not None]
-        ended.sort(key=lambda each: each.started)
-        gone = ended[: max(0, len(ended) - KEPT)]
+        ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
+        gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
         for each in gone:
             del self._transactions[each.id]
         return tuple(Keep("transactions", str(each.id), None) for each in gone)
@@ -136,6 +138,12 @@ def duration(start: str, stop: str) -> int | None:
     """Whole seconds between two ISO 8601 times (UTC where they name no zone); None when one cannot be read."""
     begin, end = _time(start), _time(stop)
     return None if begin is None or end is None else round((end - begin).total_seconds())
+
+
+def _energy(transaction: Transaction, stop: Stopped) -> int | None:
+    """Wh delivered; unknown when the meter seems to have run backwards: it was exchanged, or reset."""
+    energy = stop.meter_stop - transaction.meter_start
+    return energy if energy >= 0 else None
 
 
 def _fits(transaction: Transaction, stop: Stopped) -> bool:

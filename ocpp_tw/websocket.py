@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
 from . import compression
-from .admission import Admission
+from .admission import IDLE, Admission
 from .admission import Door as Door
 from .admission import Guest as Guest
 from .handshake import MAX_HEAD
@@ -255,8 +255,8 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         elif self._knock is not None:
             self.failHandshake("Service Unavailable", 503)  # it is our gate that is slow
         else:
-            self.wasNotCleanReason = "too slow a handshake"
-            self.dropConnection(abort=True)
+            self.wasNotCleanReason = "too slow"
+            self.dropConnection(abort=self.state == self.STATE_CONNECTING)
 
 
 class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore]
@@ -287,8 +287,8 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
             perMessageCompressionAccept=partial(compression.accept, longest=settings.max_message),
         )
         # Autobahn copies its options to each connection; a class of our own has them once
-        options: dict[str, Any] = {name: getattr(self, name) for name in ChargerProtocol.CONFIG_ATTRS}
-        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**options, "CONFIG_ATTRS": ()})  # type: ignore[assignment]
+        options = {name: getattr(self, name) for name in ChargerProtocol.CONFIG_ATTRS}
+        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**IDLE, **options, "CONFIG_ATTRS": ()})  # type: ignore[assignment]
 
     def start(self) -> None:
         """Begin to look after connections: their handshakes, their silence, their end."""
@@ -297,6 +297,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
     def stop(self) -> None:
         """Hang up on whoever is still here, and stop."""
         for protocol in list(self.connected):
+            protocol.wasNotCleanReason = "the door is closed"
             protocol.dropConnection(abort=False)
         if self._wheel.running:
             self._wheel.stop()

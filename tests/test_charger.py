@@ -8,12 +8,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
+from house import START_1, House, house, stop
 from ocpp_tw.facts import Registration, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import ICharger, IHandlers
 from ocpp_tw.settings import Settings
-
-from house import START_1, House, house, stop
 
 
 def test_a_charger_provides_what_handlers_see_of_it():
@@ -149,7 +148,9 @@ def test_what_cannot_be_served_gets_the_error_that_1_6_spells(frame, code):
     assert (kind, id, said, details) == (4, "1", code, {}) and len(description) <= 255
 
 
-@pytest.mark.parametrize("frame", ["", "{", "[]", "[9,1]", '[2.0,"1","Heartbeat",{}]', "[true]", '[2,"","Heartbeat",{}]', "[" * 100_000, "nonsense"])
+@pytest.mark.parametrize(
+    "frame", ["", "{", "[]", "[9,1]", '[2.0,"1","Heartbeat",{}]', "[true]", '[2,"","Heartbeat",{}]', "[" * 100_000, "nonsense"]
+)
 def test_what_nobody_can_be_answered_for_is_ignored(frame):
     """R3, R13: no answer, and the connection stays."""
     here = house()
@@ -207,7 +208,12 @@ def test_data_transfer_has_the_names_of_old_and_new():
 def test_meter_values_are_told_raw_and_normalised():
     """FIELD 25."""
     here = house()
-    values = [{"timestamp": "2026-11-23T08:00:00Z", "sampledValue": [{"value": "1.5", "unit": "kWh"}, {"value": "16.0", "measurand": "Current.Import"}]}]
+    values = [
+        {
+            "timestamp": "2026-11-23T08:00:00Z",
+            "sampledValue": [{"value": "1.5", "unit": "kWh"}, {"value": "16.0", "measurand": "Current.Import"}],
+        }
+    ]
     assert here.comes().asks("MeterValues", {"connectorId": 1, "transactionId": 7, "meterValue": values}) == {}
     data = here.told()[-1]["data"]
     assert data["meter_value"] == values and data["transaction_id"] == 7 and data["conn"] == 1 and data["charger"] == "cp1"
@@ -365,3 +371,20 @@ def test_json_text_of_answers_is_compact():
     cp = house().comes()
     cp.says("Heartbeat", id="a")
     assert cp.wire.sent[-1] == json.dumps([3, "a", {"currentTime": "2026-09-21T14:13:20.000Z"}], separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("meter", [4000.0, "4000", " 4000.4 ", 4000.2])
+def test_a_number_that_is_plain_counts_whatever_its_type(meter):
+    """T2, FIELD 20: a stop that was paid for is not lost over a decimal point."""
+    here = house()
+    cp = here.comes()
+    id = cp.asks("StartTransaction", START_1 | {"connectorId": "1", "idTag": 4711})["transactionId"]
+    assert here.told()[-1]["data"]["tag"] == "4711"
+    cp.asks("StopTransaction", stop(str(id), meter=meter))
+    event = here.told()[-1]
+    assert event["data"]["energy_wh"] == 3000 and event["payload"]["meterStop"] == meter and event["violations"]
+
+
+@pytest.mark.parametrize("meter", [None, True, "lots", [4000], 1e30, "NaN"])
+def test_one_that_is_not_is_refused(meter):
+    assert house().comes().fails("StopTransaction", stop(1, meter=meter)) == "TypeConstraintViolation"

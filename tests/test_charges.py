@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from house import START_1, House, house, stop
 from ocpp_tw.backend import BackendFailed
 from ocpp_tw.facts import Authorisation
 from ocpp_tw.settings import Settings
-
-from house import START_1, House, house, stop
 
 
 def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
@@ -237,3 +236,21 @@ def test_a_start_whose_charger_left_meanwhile_is_told_and_known_again():
     again = here.comes()
     assert again.asks("StartTransaction", START_1)["transactionId"] == 77
     assert backend.asked == ["TAG1"] and here.names().count("start_transaction") == 1
+
+
+def test_energy_is_unknown_when_the_meter_ran_backwards():
+    here = house()
+    cp = here.comes()
+    id = cp.asks("StartTransaction", START_1)["transactionId"]
+    cp.asks("StopTransaction", stop(id, meter=10))
+    assert here.told()[-1]["data"]["energy_wh"] is None
+
+
+def test_a_charger_that_only_starts_does_not_fill_the_memory():
+    """A21."""
+    here = house()
+    cp = here.comes()
+    for n in range(150):
+        cp.says("StartTransaction", START_1 | {"meterStart": n})
+    assert len(cp.charger.ledger.running) == 100
+    assert len(here.store.shelves["transactions", "cp1"]) == 100

@@ -193,7 +193,6 @@ def test_the_charger_belongs_to_the_gateway_it_came_to_last():
     """FIELD 23, F13: the first gateway drops it without telling that it left."""
     first = House(Settings(name="gw1"))
     second = House(Settings(name="gw2"), store=first.store)
-    first.roster, second.roster
     old = first.comes()
     first.dispatch.start()
     second.comes().asks("StartTransaction", START_1)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
-from ..store import Effect, Entry, Keep, Released, Settled
+from ..store import Effect, Entry, Keep, Note, Released, Settled
 from .line import Packed, Script, encode, pack
 from .names import Names
 
@@ -67,6 +67,9 @@ while i <= #ARGV do
     i = i + 4
   elseif kind == 'forget' then
     try(a, 'HDEL', a, b)
+    i = i + 3
+  elseif kind == 'note' then
+    try(a, 'RPUSH', a, b)
     i = i + 3
   elseif kind == 'released' then
     try(a, 'DEL', a)
@@ -128,6 +131,8 @@ def _packed(names: Names, charger: str, effect: Effect) -> Packed:
         return Packed(2, pack(b"settled", effect.element))
     if isinstance(effect, Released):
         return Packed(2, pack(b"released", names.done(effect.charger, effect.id)))
+    if isinstance(effect, Note):
+        return Packed(3, pack(b"note", names.own(effect.gateway), effect.element))
     if names.reserved(effect.list):
         _log.error("events: {list} is no list for replies; the reply is dropped", list=effect.list)
         return Packed(0, b"")

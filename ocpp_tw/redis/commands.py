@@ -1,6 +1,6 @@
 """Commands come from a list of the fleet's and one of this gateway's own, each element moved to the list of those in hand.
 
-Knows nothing of what an element says, but for evictions when it stops.
+Knows nothing of what an element says, but that word from another gateway (see `Note`) is for nobody else.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -52,9 +52,22 @@ if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
 end
 """)
 _GIVE_BACK = Script("""
-for i = #ARGV, 1, -1 do
-  if redis.call('LREM', KEYS[1], 1, ARGV[i]) == 1 and string.sub(ARGV[i], 1, 9) ~= '{"evict":' then
-    redis.call('LPUSH', KEYS[2], ARGV[i])
+local taken, back = {}, {}
+for _, element in ipairs(ARGV) do
+  taken[element] = (taken[element] or 0) + 1
+end
+for _, element in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  if (taken[element] or 0) > 0 then
+    taken[element] = taken[element] - 1
+  else
+    back[#back + 1] = element
+  end
+end
+for i = #back, 1, -1 do
+  redis.call('LREM', KEYS[1], -1, back[i])
+  local start = string.sub(back[i], 1, 8)
+  if start ~= '{"evict"' and start ~= '{"event"' then
+    redis.call('LPUSH', KEYS[2], back[i])
   end
 end
 """)
@@ -123,24 +136,28 @@ class RedisCommands(Service):
         super().startService()
         self._spawn(self._begin())
 
-    def stopService(self) -> Deferred[Any] | None:
+    def stopService(self) -> Deferred[None]:
         """Pull no more; what nobody took goes back to the front of the fleet's list."""
         super().stopService()
         tasks, self._tasks, self._room = self._tasks, [], []
         for task in tasks:
             task.cancel()
-        for blocking, _ in self._sources:
-            if blocking.line:
-                # A line that waits at the server would still be given the next element.
-                blocking.line.cut()
         untaken, self._queue.pending = self._queue.pending, []
-        line = self._connection.line
-        if not untaken or line is None:
-            return None
         for element in untaken:
             self.let_go(element)
-        given = _GIVE_BACK.run(line, (self._names.processing, self._names.commands), *untaken)
-        return given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
+        return Deferred.fromCoroutine(self._give_back())
+
+    async def _give_back(self) -> None:
+        line = self._connection.line
+        if line is None:
+            return
+        for blocking, _ in self._sources:
+            if blocking.line:
+                # Who still waits at the server would be given at once what is given back.
+                blocking.line.cut()
+                line.say("CLIENT", "UNBLOCK", blocking.line.number).addErrback(lambda _: None)
+        given = _GIVE_BACK.run(line, (self._names.processing, self._names.commands), *self._in_hand.elements())
+        await given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         def ended(why: Any) -> None:
@@ -152,16 +169,13 @@ class RedisCommands(Service):
         self._tasks.append(task.addErrback(ended))
 
     async def _begin(self) -> None:
-        await self._recover()
-        for blocking, source in self._sources:
-            self._spawn(self._pull(blocking, source))
-        self._doubt()
-
-    async def _recover(self) -> None:
-        """What an earlier run had in hand, or an element whose way to us was cut: it is in the list, and nobody else will see to it."""
-        left = await self._strange()
-        for element in left:
+        # What an earlier run had in hand nobody else will see to.
+        for element in await self._strange():
             self._arrived(element)
+        if self.running:
+            for blocking, source in self._sources:
+                self._spawn(self._pull(blocking, source))
+            self._doubt()
 
     async def _strange(self) -> list[bytes]:
         """What Redis has in our hands and we know nothing of."""
@@ -197,7 +211,8 @@ class RedisCommands(Service):
 
     async def _pull(self, blocking: Connection, source: str) -> None:
         attempt = 0
-        while True:
+        # Who takes an element may stop us before we are back here, and what runs cannot be cancelled.
+        while self.running:
             if len(self._queue.pending) >= MOST_UNTAKEN:
                 room: Deferred[None] = Deferred()
                 self._room.append(room)

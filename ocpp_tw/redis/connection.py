@@ -131,7 +131,7 @@ class Connection(Service):
 
     async def _stay(self) -> None:
         failures = 0
-        while True:
+        while not self._stopped:
             try:
                 line = await self._open()
             except Exception as why:
@@ -143,7 +143,9 @@ class Connection(Service):
                 self._changed(line, "")
                 await lost
                 self._changed(None, "the connection was lost")
-            await deferLater(self.reactor, min(1.0, 0.1 * 1.6 ** min(failures, 10)))
+            # It may have been stopped by whom the line was given to, and what runs cannot be cancelled.
+            if not self._stopped:
+                await deferLater(self.reactor, min(1.0, 0.1 * 1.6 ** min(failures, 10)))
 
     async def _open(self) -> Line:
         factory = Factory.forProtocol(lambda: Line(self.reactor, self._reply_timeout))
@@ -163,6 +165,7 @@ class Connection(Service):
         if line:
             waiting, self._ready = self._ready, []
             for each in waiting:
-                each.callback(line)
+                if not each.called:
+                    each.callback(line)
         for watcher in self._watchers:
             watcher()

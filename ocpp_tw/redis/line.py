@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import hiredis
@@ -59,21 +60,25 @@ def passing(why: BaseException) -> bool:
 
 
 class Line(RedisProtocol):  # type: ignore[misc]
-    """A connection. `Connection` makes them."""
+    """A connection. `Connection` makes them. ``number`` is the server's own of it, 0 when it will not tell."""
 
     def __init__(self, reactor: Any, reply_timeout: float) -> None:
         super().__init__(charset=None, replyTimeout=reply_timeout, convertNumbers=False)
         self.callLater = reactor.callLater
+        self.number = 0
 
     def connectionMade(self) -> None:
         # Not the library's own: its handshake gives up for ever; ours is `greet`.
         transport: Any = getattr(self.transport, "transport", self.transport)
-        if not hasattr(transport, "setTcpKeepAlive"):
+        handle = transport.getHandle()
+        if not isinstance(handle, socket.socket) or handle.family == socket.AF_UNIX:
             return
+        # The end of a large batch would wait 40 ms for the beginning to be acknowledged.
+        transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
         for option, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 10_000)):
             if hasattr(socket, option):
-                transport.getHandle().setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+                handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         try:
@@ -92,6 +97,8 @@ class Line(RedisProtocol):  # type: ignore[misc]
         if where.db:
             await self.select(where.db)
         await self.ping()
+        with suppress(ResponseError):
+            self.number = await self.execute_command("CLIENT", "ID")
 
     def say(self, *args: Any, wait: float | None = None) -> Deferred[Any]:
         """Send a command; fails with `RedisError`. ``wait`` (seconds) instead of the usual patience, for commands that block."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import (
     HostnameEndpoint,
     TCP4ClientEndpoint,
@@ -20,6 +20,7 @@ from twisted.internet.endpoints import (
     UNIXClientEndpoint,
     wrapClientTLS,
 )
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import optionsForClientTLS
@@ -111,7 +112,7 @@ class _Question(Protocol):
 async def question(reactor: Any, where: Where, text: bytes, enough: bytes, within: float = 1.0) -> bytes:
     """Connect, send ``text``, and give back what was heard when ``enough`` was in it, or the connection or ``within`` seconds ended.
 
-    Never fails: what cannot be reached says b"".
+    What cannot be reached says b"". Ends early only with a CancelledError, when it is cancelled.
     """
     asked: list[_Question] = []
 
@@ -123,10 +124,26 @@ async def question(reactor: Any, where: Where, text: bytes, enough: bytes, withi
         asked.append(protocol)
         return await protocol.answer
 
+    expired: list[bool] = []
+    asking = Deferred.fromCoroutine(ask())
+
+    def expire() -> None:
+        expired.append(True)
+        asking.cancel()
+
+    timer = reactor.callLater(within, expire)
     try:
-        return await Deferred.fromCoroutine(ask()).addTimeout(within, reactor)
+        return await asking
+    except (CancelledError, ConnectingCancelledError):
+        if not expired:
+            raise CancelledError from None
     except Exception:
+        # Whatever is the matter with it, it is not there.
         return asked[0].heard if asked else b""
+    finally:
+        if timer.active():
+            timer.cancel()
+    return asked[0].heard if asked else b""
 
 
 async def probe(reactor: Any, url: str = "redis://127.0.0.1:6379", within: float = 1.0) -> bool:

@@ -187,12 +187,18 @@ def _change_configuration(data: Payload) -> tuple[str, Payload]:
     value = data["value"]
     if isinstance(value, bool):
         value = "true" if value else "false"
-    return "ChangeConfiguration", {"key": data["key"], "value": value if isinstance(value, str) else str(value)}
+    elif not isinstance(value, str | int | float):
+        raise TypeError("value")
+    return "ChangeConfiguration", {"key": data["key"], "value": str(value)}
 
 
 def _get_configuration(data: Payload) -> tuple[str, Payload]:
     keys = data.get("key")
-    return "GetConfiguration", {"key": [keys] if isinstance(keys, str) else list(keys)} if keys else {}
+    if isinstance(keys, str):
+        keys = [keys]
+    elif not isinstance(keys, list | None):
+        raise TypeError("key")
+    return "GetConfiguration", {"key": keys} if keys else {}
 
 
 def _as_it_is(action: str) -> Callable[[Payload], tuple[str, Payload]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fleets import Valkey, free_port
 
 ROOT = Path(__file__).parents[2]

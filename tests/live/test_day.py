@@ -163,7 +163,9 @@ def test_a_whole_day(gateway, clean, events):
             await asyncio.wait_for(charger.reset.wait(), 10)
             await eventually(lambda: "u4" in results())
             status, answer = await asyncio.to_thread(
-                gateway.post, "/command/", {"cp_id": "RDAM 123", "command": "change_availability", "data": {"connectorId": 0, "type": "Operative"}}
+                gateway.post,
+                "/command/",
+                {"cp_id": "RDAM 123", "command": "change_availability", "data": {"connectorId": 0, "type": "Operative"}},
             )
             assert (status, answer) == (200, {"status": "Accepted"})
 

@@ -74,7 +74,15 @@ def test_the_quick_start_shows_a_whole_transaction(gateway, events):
     ended = simulate(gateway, "--speed-up", "1000")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     names = [event["event"] for event in events()]
-    for name in ("connect_charger", "boot_notification", "change_connector_status", "authorize", "start_transaction", "meter_value", "stop_transaction"):
+    for name in (
+        "connect_charger",
+        "boot_notification",
+        "change_connector_status",
+        "authorize",
+        "start_transaction",
+        "meter_value",
+        "stop_transaction",
+    ):
         assert name in names
     stopped = next(event["data"] for event in events() if event["event"] == "stop_transaction")
     assert stopped["energy_wh"] > 1000 and stopped["duration_s"] > 600 and stopped["match"] == "exact"

@@ -1,0 +1,105 @@
+"""`ICommands`: what every implementer does, in memory and over Redis."""
+
+from __future__ import annotations
+
+import base64
+
+from twisted.internet.defer import CancelledError
+from zope.interface.verify import verifyObject
+
+from fleets import soon
+from ocpp_tw.commands import Command
+from ocpp_tw.interfaces import ICommands
+from ocpp_tw.store import Entry, Settled
+
+
+async def test_it_provides_the_interface(fleet):
+    assert verifyObject(ICommands, (await fleet.gateway("a")).commands)
+
+
+async def test_elements_come_in_order_and_stay_in_hand(fleet):
+    gateway = await fleet.gateway("a")
+    for n in range(10):
+        fleet.push(b"%d" % n)
+    assert [await soon(gateway.commands.take()) for _ in range(10)] == [b"%d" % n for n in range(10)]
+    assert fleet.processing("a") == [b"%d" % n for n in range(10)]
+
+
+async def test_who_waits_gets_what_comes_later(fleet):
+    gateway = await fleet.gateway("a")
+    taken = gateway.commands.take()
+    assert not taken.called
+    fleet.push(b"\x00\xff\r\n")
+    assert await soon(taken) == b"\x00\xff\r\n"
+
+
+async def test_a_taker_that_gives_up_loses_nothing(fleet):
+    gateway = await fleet.gateway("a")
+    gone = gateway.commands.take()
+    gone.addErrback(lambda why: why.trap(CancelledError))
+    gone.cancel()
+    fleet.push(b"one")
+    assert await soon(gateway.commands.take()) == b"one"
+
+
+async def test_each_element_goes_to_one_gateway_only(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    taken = [gateway.commands.take() for gateway in (first, second) for _ in range(5)]
+    for n in range(10):
+        fleet.push(b"%d" % n)
+    assert sorted([await soon(each) for each in taken if each]) == [b"%d" % n for n in range(10)]
+
+
+async def test_what_was_in_hand_at_the_end_comes_first_after_a_restart(fleet):
+    gateway = await fleet.gateway("a")
+    for n in range(3):
+        fleet.push(b"old %d" % n)
+    for _ in range(3):
+        await soon(gateway.commands.take())
+    gateway.events.publish(Entry("c", b'{"n":1}', (Settled(b"old 1"),)))
+    await soon(gateway.events.settled())
+    await fleet.stop(gateway)
+    fleet.push(b"new")
+    again = await fleet.gateway("a")
+    assert [await soon(again.commands.take()) for _ in range(3)] == [b"old 0", b"old 2", b"new"]
+    assert fleet.processing("a") == [b"old 0", b"old 2", b"new"]
+
+
+async def test_an_id_can_be_claimed_once_for_a_charger_by_whomever(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    command = Command("c1", "id-1", action="Reset")
+    assert await soon(first.commands.claim(command))
+    assert not await soon(first.commands.claim(command))
+    assert not await soon(second.commands.claim(command))
+    assert await soon(second.commands.claim(Command("c2", "id-1", action="Reset")))
+
+
+async def test_an_element_is_handed_over(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    taken = first.commands.take()
+    fleet.push(b"theirs")
+    await soon(taken)
+    await soon(first.commands.hand_over(b"theirs", "b"))
+    assert await soon(second.commands.take()) == b"theirs"
+    assert (fleet.processing("a"), fleet.processing("b")) == ([], [b"theirs"])
+
+
+async def test_an_element_that_is_not_in_hand_is_not_handed_over(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await soon(first.commands.hand_over(b"nobody's", "b"))
+    later = second.commands.take()
+    fleet.push(b"first")
+    fleet.push(b"second")
+    assert await soon(later) in (b"first", b"second")
+
+
+async def test_what_nobody_can_answer_is_buried(fleet):
+    gateway = await fleet.gateway("a")
+    for element in (b'{"n":1}', b"\xff\x00broken"):
+        fleet.push(element)
+        await soon(gateway.commands.take())
+        await soon(gateway.commands.bury(element, "no id"))
+    text, raw = fleet.dead()
+    assert (text["element"], text["reason"], "base64" in text) == ('{"n":1}', "no id", False)
+    assert base64.b64decode(raw["base64"]) == b"\xff\x00broken"
+    assert fleet.processing("a") == []

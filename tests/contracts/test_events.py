@@ -1,0 +1,154 @@
+"""`IEvents`: what every implementer does, in memory and over Redis."""
+
+from __future__ import annotations
+
+from zope.interface.verify import verifyObject
+
+from fleets import soon
+from ocpp_tw.commands import Command
+from ocpp_tw.interfaces import IEvents
+from ocpp_tw.store import Entry, Keep, Note, Released, Reply, Settled
+
+
+def entry(n: int, charger: str = "c1", *effects) -> Entry:
+    return Entry(charger, b'{"n":%d}' % n, effects)
+
+
+async def test_it_provides_the_interface(fleet):
+    gateway = await fleet.gateway("a")
+    assert verifyObject(IEvents, gateway.events)
+
+
+async def test_events_are_appended_in_order_and_numbered_for_each_charger(fleet):
+    gateway = await fleet.gateway("a")
+    for n in range(2500):
+        gateway.events.publish(entry(n, f"c{n % 3}"))
+    await soon(gateway.events.settled())
+    events = fleet.events()
+    assert [each["n"] for each in events] == list(range(2500))
+    for charger in range(3):
+        assert [each["seq"] for each in events if each["n"] % 3 == charger] == list(range(1, len(range(charger, 2500, 3)) + 1))
+
+
+async def test_two_gateways_share_a_chargers_numbers_without_a_gap(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    for n in range(0, 200, 2):
+        first.events.publish(entry(n))
+        second.events.publish(entry(n + 1))
+    await soon(first.events.settled())
+    await soon(second.events.settled())
+    assert [each["seq"] for each in fleet.events()] == list(range(1, 201))
+
+
+async def test_what_follows_is_called_in_order_once_the_event_is_safe(fleet):
+    gateway, called = await fleet.gateway("a"), []
+
+    def then(n: int) -> None:
+        called.append((n, len(fleet.events()) > n, gateway.events.waiting <= 10 - n))
+
+    for n in range(10):
+        gateway.events.publish(entry(n), then, n)
+    await soon(gateway.events.settled())
+    assert called == [(n, True, True) for n in range(10)]
+    assert gateway.events.waiting == 0
+
+
+async def test_what_follows_may_publish_more(fleet):
+    gateway, called = await fleet.gateway("a"), []
+
+    def then(n: int) -> None:
+        called.append(n)
+        if n < 5:
+            gateway.events.publish(entry(n + 1), then, n + 1)
+
+    gateway.events.publish(entry(0), then, 0)
+    while len(called) < 6:
+        await soon(gateway.events.settled())
+    assert called == [0, 1, 2, 3, 4, 5] == [each["n"] for each in fleet.events()]
+
+
+async def test_an_exception_in_what_follows_is_logged_and_stops_nobody(fleet, tidy):
+    gateway, called = await fleet.gateway("a"), []
+    gateway.events.publish(entry(0), lambda _: 1 / 0)
+    gateway.events.publish(entry(1), called.append, "second")
+    await soon(gateway.events.settled())
+    assert called == ["second"]
+    assert tidy.pop()["log_failure"].check(ZeroDivisionError)
+
+
+async def test_settled_fires_at_once_when_nothing_waits(fleet):
+    gateway = await fleet.gateway("a")
+    await soon(gateway.events.settled(), 0.5)
+
+
+async def test_transactions_are_kept_and_forgotten(fleet):
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(entry(0, "c1", Keep("transactions", "7", b"seven"), Keep("transactions", "8", b"\xff\x00")))
+    gateway.events.publish(entry(1, "c2", Keep("transactions", "9", b"nine")))
+    gateway.events.publish(entry(2, "c1", Keep("transactions", "7", None)))
+    await soon(gateway.events.settled())
+    assert await soon(gateway.records.transactions("c1")) == [b"\xff\x00"]
+
+
+async def test_a_record_is_kept(fleet):
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(entry(0, "c1", Keep("record", "boot", b"Pending")))
+    await soon(gateway.events.settled())
+    assert (await soon(gateway.roster.arrive("c1", "x"))).boot == "Pending"
+
+
+async def test_a_settled_element_is_no_longer_in_hand(fleet):
+    gateway = await fleet.gateway("a")
+    fleet.push(b"one")
+    fleet.push(b"two")
+    assert [await soon(gateway.commands.take()), await soon(gateway.commands.take())] == [b"one", b"two"]
+    gateway.events.publish(entry(0, "c1", Settled(b"one")))
+    await soon(gateway.events.settled())
+    assert fleet.processing("a") == [b"two"]
+
+
+async def test_a_reply_is_appended_to_the_backends_list(fleet):
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(entry(0, "c1", Reply("mine:ärger", b"1"), Reply("mine:ärger", b"2")))
+    await soon(gateway.events.settled())
+    assert fleet.replies("mine:ärger") == [b"1", b"2"]
+
+
+async def test_a_released_id_can_be_claimed_again(fleet):
+    gateway, command = await fleet.gateway("a"), Command("c1", "id-1", action="Reset")
+    assert await soon(gateway.commands.claim(command))
+    gateway.events.publish(entry(0, "c1", Released("c1", "id-1")))
+    await soon(gateway.events.settled())
+    assert await soon(gateway.commands.claim(command))
+
+
+async def test_an_entry_without_an_event_has_its_effects_and_no_number(fleet):
+    gateway, called = await fleet.gateway("a"), []
+    gateway.events.publish(entry(0))
+    gateway.events.publish(Entry("c1", effects=(Keep("transactions", "1", b"one"),)), called.append, "kept")
+    gateway.events.publish(entry(1))
+    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c1"), called.append, "nothing")
+    await soon(gateway.events.settled())
+    assert [(each["n"], each["seq"]) for each in fleet.events()] == [(0, 1), (1, 2)]
+    assert called == ["kept", "nothing"]
+    assert await soon(gateway.records.transactions("c1")) == [b"one"]
+
+
+async def test_any_charger_name_and_any_event_will_do(fleet):
+    gateway = await fleet.gateway("a")
+    strange = ["Ladesäule 7/ä", "a b\r\nc", "", "\ud800"]
+    for n, charger in enumerate(strange):
+        gateway.events.publish(Entry(charger, b'{"n":%d,\r\n"text":"$3 \xc3\xa4 }"}' % n))
+    await soon(gateway.events.settled())
+    assert [(each["n"], each["seq"], each["text"]) for each in fleet.events()] == [(n, 1, "$3 ä }") for n in range(4)]
+
+
+async def test_a_note_is_found_by_the_gateway_it_is_for(fleet):
+    gateway, other = await fleet.gateway("a"), await fleet.gateway("b")
+    gateway.events.publish(Entry("", effects=(Note("b", b'{"event":"x"}'),)))
+    await soon(gateway.events.settled())
+    assert await soon(other.commands.take()) == b'{"event":"x"}'
+    other.events.publish(Entry("", effects=(Settled(b'{"event":"x"}'),)))
+    await soon(other.events.settled())
+    assert fleet.processing("b") == []

@@ -1,0 +1,79 @@
+"""What is asked again because its answer was lost has been done once, and says what it would have said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_twisted
+
+from fleets import RedisFleet, soon
+from ocpp_tw.redis import commands, roster
+from ocpp_tw.redis.line import LostError, Script
+
+
+@pytest_twisted.async_yield_fixture
+async def fleet(clean) -> AsyncIterator[RedisFleet]:
+    made = RedisFleet(clean)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def lose(monkeypatch):
+    """Lose the first answer to a script; the list it gives back is not empty once that has happened."""
+    run = Script.run
+
+    def choose(script: Script) -> list[bool]:
+        lost: list[bool] = []
+
+        def losing(reply):
+            raise LostError("as if")
+
+        def running(self, line, keys, *args):
+            reply = run(self, line, keys, *args)
+            if self is script and not lost:
+                lost.append(True)
+                reply.addCallback(losing)
+            return reply
+
+        monkeypatch.setattr(Script, "run", running)
+        return lost
+
+    return choose
+
+
+async def test_an_id_is_claimed_once(fleet, lose):
+    gateway, lost = await fleet.gateway("a"), lose(commands._CLAIM)
+    command = commands.Command("c1", "1", action="Reset")
+    assert await soon(gateway.commands.claim(command)) is True
+    assert await soon(gateway.commands.claim(command)) is False
+    assert lost
+
+
+async def test_an_element_is_handed_over_once(fleet, clean, lose):
+    gateway, lost = await fleet.gateway("a"), lose(commands._MOVE)
+    fleet.push(b"x")
+    await soon(gateway.commands.take())
+    await soon(gateway.commands.hand_over(b"x", "b"))
+    assert clean("LRANGE", "commands:for:b", 0, -1) == [b"x"]
+    assert lost
+
+
+async def test_leaving_is_known_to_have_worked(fleet, lose):
+    gateway, lost = await fleet.gateway("a"), lose(roster._LEAVE)
+    await soon(gateway.roster.arrive("c1", "1"))
+    assert await soon(gateway.roster.leave("c1", "1")) is True
+    assert await soon(gateway.roster.leave("c1", "1")) is False
+    assert lost
+
+
+async def test_the_other_gateway_is_told_once(fleet, clean, lose):
+    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(roster._ARRIVE)
+    await soon(first.roster.arrive("c1", "1"))
+    assert lost
+    lost.clear()
+    await soon(second.roster.arrive("c1", "2"))
+    assert lost
+    await soon(first.commands.take())
+    assert clean("LLEN", "commands:for:a") + len(fleet.processing("a")) == 1

@@ -1,0 +1,259 @@
+"""Settings: options over variables over defaults, and one clear line for each wrong value."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+
+from ocpp_tw.settings import TABLE, Address, Setting, Settings, Wrong, address, read, redis_url
+
+TOKEN = {"http_token": "secret"}
+
+
+def wrong(options: dict[str, str | None], environment: dict[str, str] | None = None) -> str:
+    """The one line that a wrong value is answered with."""
+    with pytest.raises(Wrong) as caught:
+        read(options, environment or {})
+    line = str(caught.value)
+    assert line.isprintable() and len(line) < 300
+    return line
+
+
+# where values come from
+
+
+def test_without_options_and_variables_every_setting_has_its_default() -> None:
+    """CONTRACT 5: the quick start needs nothing."""
+    assert read({}, {}) == Settings()
+
+
+def test_the_tables_defaults_are_those_in_force() -> None:
+    """Help and documents show the table's."""
+    assert {row.name: getattr(Settings(), row.name) for row in TABLE} == {row.name: row.default for row in TABLE}
+
+
+def test_each_row_has_a_name_an_option_and_a_variable_of_its_own() -> None:
+    """In the order of the settings' fields."""
+    assert [row.name for row in TABLE] == [field.name for field in fields(Settings)]
+    assert len({row.variable for row in TABLE}) == len(TABLE)
+    assert all(row.option == "--" + row.name.replace("_", "-") and row.meaning for row in TABLE)
+
+
+def test_the_seeds_variables_are_understood() -> None:
+    """CONTRACT 5: ADDR, BASE_URL and REDIS_ADDR."""
+    made = read({}, {"ADDR": ":10800", "BASE_URL": "http://backend:8000/", "REDIS_ADDR": "redis:6379", "PATH": "/bin"})
+    assert (made.port, made.base_url, made.redis) == (Address("", 10800), "http://backend:8000", "redis://redis:6379")
+
+
+def test_an_option_wins_over_its_variable() -> None:
+    """CONTRACT 5."""
+    assert read({"events": "mine"}, {"EVENTS_LIST": "theirs"}).events == "mine"
+    assert read({"events": None}, {"EVENTS_LIST": "theirs"}).events == "theirs"
+
+
+def test_a_wrong_variable_does_not_matter_when_the_option_is_given() -> None:
+    """It is not even read."""
+    assert read({"drain": "3"}, {"DRAIN_TIMEOUT": "nonsense"}).drain == 3.0
+
+
+def test_an_empty_variable_is_none() -> None:
+    """As compose files write them."""
+    assert read({}, dict.fromkeys((row.variable for row in TABLE), "")) == Settings()
+
+
+def test_an_empty_option_is_the_default_whatever_the_variable_says() -> None:
+    """`--redis ''` turns off what the environment names."""
+    assert read({"redis": "", "events": ""}, {"REDIS_ADDR": "elsewhere:1", "EVENTS_LIST": "theirs"}) == Settings()
+
+
+# wrong values
+
+WRONG = {
+    "port": [
+        "x",
+        "-1",
+        "65536",
+        "1:2:3",
+        "::1:80",
+        "http://x:80",
+        "[::1]",
+        "[zz]:80",
+        "[1.2.3.4]:80",
+        "[::::]:80",
+        "a b:80",
+        "x/y:80",
+        "\u0661\u0662",
+        "1e3",
+        "host:",
+    ],
+    "http": ["x", "127.0.0.1", "localhost"],
+    "redis": [
+        "x",
+        "http://x:1",
+        "redis://",
+        "redis:///0",
+        "redis://h:port",
+        "redis://h:99999",
+        "redis://h:0",
+        "redis://[::1",
+        "redis://h/x",
+        "redis://a b:1",
+    ],
+    "redis_db": ["-1", "x", "1.5", "1000001", "\u0661"],
+    "events": ["a b", "x" * 65, "ä", "a\n", "{x}", "a*"],
+    "commands": ["a/b"],
+    "prefix": ["a b"],
+    "name": ["a b"],
+    "base_url": [
+        "backend:8000",
+        "ftp://x",
+        "http://",
+        "http:///path",
+        "http://x?y=1",
+        "http://x#y",
+        "http://[::1",
+        "http://x:port",
+        "http://x:99999",
+        "http://a b/",
+        "http://x\n",
+    ],
+    "authorize": ["everybody", "accept backend"],
+    "backend_timeout": ["0", "-1", "x", "nan", "inf", "1e9", "3s"],
+    "backend_policy": ["accept"],
+    "backend_limit": ["0", "10001", "x"],
+    "heartbeat_interval": ["0", "86401", "30.5"],
+    "boot_status": ["ok"],
+    "call_timeout": ["0", "soon"],
+    "ping_interval": ["0"],
+    "ping_timeout": ["-1"],
+    "handshake_timeout": ["x"],
+    "max_message": ["1023", "1073741825"],
+    "max_identity": ["0", "256"],
+    "subprotocol_mismatch": ["ignore"],
+    "default_subprotocol": ["ocpp1.5"],
+    "validation": ["off"],
+    "event_payload": ["maybe", "2"],
+    "drain": ["0"],
+}
+
+
+def test_every_setting_that_can_be_wrong_is_tried() -> None:
+    """The others take any text."""
+    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers"}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_ends_in_one_line_that_names_where_it_came_from(name: str) -> None:
+    """The option or the variable, the value, and what would do."""
+    row = next(row for row in TABLE if row.name == name)
+    for value in WRONG[name]:
+        for line, said in ((wrong({name: value}), row.option), (wrong({}, {row.variable: value}), row.variable)):
+            assert line.startswith(f"{said}: expected ") and repr(value)[1:-1] in line
+
+
+def test_a_password_in_a_wrong_url_is_not_shown() -> None:
+    """A24: the line ends up in logs and terminals."""
+    line = wrong({"redis": "redis://user:s3cret@host:port/0"})
+    assert "s3cret" not in line and "host:port" in line
+    assert "p@ss" not in wrong({"base_url": "http://u:p@ss@host:port"})
+
+
+@given(st.sampled_from(TABLE), st.text(max_size=30) | st.sampled_from(["http://[", "redis://[", "unix://", "//", "[]:1"]))
+@hypothesis(deadline=None)
+def test_any_text_is_a_value_or_wrong(row: Setting, text: str) -> None:
+    """Nothing else comes out of a configuration, however broken."""
+    try:
+        read({row.name: text, **({} if row.name == "http_token" else TOKEN)}, {})
+    except Wrong as why:
+        assert str(why).startswith("--") and "\n" not in str(why)
+
+
+# values that go together
+
+
+@pytest.mark.parametrize(
+    "http", ["10801", ":10801", "0.0.0.0:1", "10.0.0.1:1", "[::]:1", "[2001:db8::1]:1", "gateway.example.com:1", "127.1:1"]
+)
+def test_http_beyond_loopback_needs_a_token(http: str) -> None:
+    """CONTRACT 4, A1: and the gateway refuses to start without one."""
+    assert wrong({"http": http}).startswith("--http: ") and "HTTP_TOKEN" in wrong({"http": http})
+    assert read({"http": http, **TOKEN}, {}).http == address(http)
+    assert read({"http": http}, {"HTTP_TOKEN": "secret"}).http_token == "secret"
+
+
+@pytest.mark.parametrize("http", ["127.0.0.1:1", "127.0.0.2:1", "localhost:1", "[::1]:1"])
+def test_http_on_loopback_needs_none(http: str) -> None:
+    """CONTRACT 4."""
+    assert read({"http": http}, {}).http.loopback
+
+
+def test_to_ask_the_backend_there_must_be_one() -> None:
+    """CONTRACT 3."""
+    assert wrong({"authorize": "backend"}).startswith("--authorize: ")
+    assert read({"authorize": "backend", "base_url": "http://b"}, {}).authorize == "backend"
+
+
+# the forms of values
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "shown"),
+    [
+        ("10800", "", 10800, ":10800"),
+        (":10800", "", 10800, ":10800"),
+        (" 10800 ", "", 10800, ":10800"),
+        ("0.0.0.0:1", "0.0.0.0", 1, "0.0.0.0:1"),
+        ("csms.example.com:65535", "csms.example.com", 65535, "csms.example.com:65535"),
+        ("[::1]:0", "::1", 0, "[::1]:0"),
+        ("[2001:DB8::a]:80", "2001:DB8::a", 80, "[2001:DB8::a]:80"),
+        ("[::ffff:1.2.3.4]:80", "::ffff:1.2.3.4", 80, "[::ffff:1.2.3.4]:80"),
+    ],
+)
+def test_an_address_is_a_port_with_or_without_a_host(text: str, host: str, port: int, shown: str) -> None:
+    """CONTRACT 5; and it reads back what it shows."""
+    assert address(text) == Address(host, port) and str(Address(host, port)) == shown
+    assert address(shown) == Address(host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("6380", "redis://127.0.0.1:6380"),
+        (":6380", "redis://127.0.0.1:6380"),
+        ("redis:6379", "redis://redis:6379"),
+        ("[::1]:6379", "redis://[::1]:6379"),
+        *((url, url) for url in ("redis://h", "redis://h:1/2", "redis://:secret@h:1", "rediss://user:p%40ss@h:1/0", "redis://[::1]:1")),
+        *((url, url) for url in ("unix:///run/valkey.sock", "unix://valkey.sock")),
+    ],
+)
+def test_a_redis_is_named_by_address_or_url(text: str, url: str) -> None:
+    """CONTRACT 5."""
+    assert redis_url(text) == url
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("event_payload", "No", False),
+        ("event_payload", "off", False),
+        ("event_payload", "0", False),
+        ("event_payload", " TRUE ", True),
+        ("boot_status", "pending", "Pending"),
+        ("validation", "STRICT", "strict"),
+        ("call_timeout", "2.5", 2.5),
+        ("max_message", "1048576", 1 << 20),
+        ("max_identity", "255", 255),
+        ("base_url", "https://user@backend/base/", "https://user@backend/base"),
+        ("base_url", "http://[::1]:8000", "http://[::1]:8000"),
+        ("name", "gw-1.example.com:10800", "gw-1.example.com:10800"),
+        ("default_subprotocol", "OCPP1.6", "ocpp1.6"),
+    ],
+)
+def test_a_value_is_read_as_people_write_it(name: str, text: str, value: Any) -> None:
+    """In any case, where it is a word."""
+    assert getattr(read({name: text}, {}), name) == value

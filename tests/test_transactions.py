@@ -1,0 +1,245 @@
+"""The ledger of one charger's transactions: repeats are known again, stops find their starts, and nothing is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocpp_tw.facts import Authorisation, Start, Started, Stopped
+from ocpp_tw.store import Effect, Keep
+from ocpp_tw.transactions import KEPT, Closing, Ledger, duration
+
+START = Started(1, "RFID-12345", 1000, "2026-11-22T10:00:00Z")
+STOP = Stopped(123, 6000, "2026-11-22T11:00:00Z", "Local", "RFID-12345")
+
+
+def begun(*ids: int, ledger: Ledger | None = None) -> Ledger:
+    """A ledger with these transactions running, one a minute, each on a connector of its own."""
+    ledger = ledger or Ledger()
+    for conn, id in enumerate(ids, 1):
+        ledger.begin(Started(conn, START.tag, START.meter_start, f"2026-11-22T10:{conn % 60:02}:00Z"), Start(Authorisation(), id))
+    return ledger
+
+
+def reopened(effects: list[Effect]) -> Ledger:
+    """The ledger as the next gateway finds it, after these effects."""
+    kept: dict[str, bytes] = {}
+    for each in effects:
+        assert isinstance(each, Keep) and each.shelf == "transactions"
+        if each.value is None:
+            del kept[each.name]
+        else:
+            kept[each.name] = each.value
+    return Ledger(list(kept.values()))
+
+
+# starts
+
+
+def test_a_start_is_found_again_by_its_content() -> None:
+    """T4, R5, FIELD 5: MicroOcpp and EVerest repeat it under a new message id; the verdict is the one of the first time."""
+    verdict = Start(Authorisation("ConcurrentTx", parent_tag="group"), 123, provisional=True)
+    ledger = Ledger()
+    assert ledger.repeated(START) is None
+    ledger.begin(START, verdict)
+    again = ledger.repeated(msgspec.structs.replace(START))
+    assert again is not None and again.verdict == verdict
+
+
+@pytest.mark.parametrize("other", [{"conn": 2}, {"tag": "X"}, {"meter_start": 1001}, {"timestamp": "2026-11-22T10:00:01Z"}])
+def test_a_start_that_differs_in_anything_that_counts_is_another(other: dict[str, Any]) -> None:
+    """T4: connectorId + idTag + timestamp + meterStart."""
+    ledger = Ledger()
+    ledger.begin(START, Start(Authorisation(), 123))
+    assert ledger.repeated(msgspec.structs.replace(START, **other)) is None
+    assert ledger.repeated(msgspec.structs.replace(START, reservation_id=7)) is not None
+
+
+def test_a_repeat_is_known_after_a_restart_and_after_the_stop() -> None:
+    """T4, FIELD wire note 2: the charger repeats a start half a minute later, maybe to another gateway."""
+    ledger = Ledger()
+    effects = [*ledger.begin(START, Start(Authorisation(parent_tag="group"), 123, True)), *ledger.close(STOP).effects]
+    again = reopened(effects).repeated(START)
+    assert again is not None and again.verdict == Start(Authorisation(parent_tag="group"), 123, True)
+
+
+# stops
+
+
+def test_a_stop_ends_its_transaction() -> None:
+    """Energy and duration are by the charger's own meter and clock (T7)."""
+    ledger = Ledger()
+    ledger.begin(START, Start(Authorisation(), 123))
+    closing = ledger.close(STOP)
+    assert closing == Closing("exact", 5000, 3600, effects=closing.effects)
+    assert ledger.running == [] and len(closing.effects) == 1
+
+
+def test_the_same_stop_again_is_a_repeat_without_effect() -> None:
+    """T5, FIELD 6: answered as before, told once; also by the next gateway."""
+    ledger = Ledger()
+    effects = list(ledger.begin(START, Start(Authorisation(), 123)))
+    effects += ledger.close(STOP).effects
+    for each in (ledger, reopened(effects)):
+        assert each.close(msgspec.structs.replace(STOP)) == Closing("exact", 5000, 3600, repeat=True)
+
+
+@pytest.mark.parametrize("other", [{"meter_stop": 6001}, {"timestamp": "2026-11-22T11:00:01Z"}, {"reason": "PowerLoss"}, {"tag": None}])
+def test_a_differing_second_stop_is_a_duplicate_and_changes_nothing(other: dict[str, Any]) -> None:
+    """T5, FIELD 6: the first one stands."""
+    ledger = Ledger()
+    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.close(STOP)
+    second = ledger.close(msgspec.structs.replace(STOP, **other))
+    assert second.duplicate and not second.repeat and second.effects == ()
+    assert ledger.close(STOP).repeat
+
+
+def test_readings_do_not_make_a_stop_another() -> None:
+    """FIELD 6: a retry may come without its transactionData, or with it in another order."""
+    ledger = Ledger()
+    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.close(msgspec.structs.replace(STOP, readings=[{"timestamp": "x", "sampledValue": []}]))
+    assert ledger.close(STOP).repeat
+
+
+@pytest.mark.parametrize("id", [-1, 0, 999])
+def test_a_stop_of_an_unknown_id_is_matched_with_the_only_open_transaction(id: int) -> None:
+    """T3, T5, FIELD 8: its start's answer was never heard; told as a guess, so it changes nothing."""
+    ledger = begun(123)
+    closing = ledger.close(msgspec.structs.replace(STOP, transaction_id=id))
+    assert closing == Closing("by_connector", 5000, 3540)
+    assert [each.id for each in ledger.running] == [123]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"tag": "somebody else"}, {"meter_stop": 999}, {"timestamp": "2026-11-22T09:00:00Z"}, {"timestamp": "garbage"}],
+)
+def test_a_stop_that_does_not_fit_is_matched_with_nothing(other: dict[str, Any]) -> None:
+    """T5, FIELD 8: a tag, a time or a reading that cannot be."""
+    stop = msgspec.structs.replace(STOP, transaction_id=-1, **other)
+    assert begun(123).close(stop) == Closing("none")
+
+
+@pytest.mark.parametrize("running", [(), (1, 2)])
+def test_a_stop_of_an_unknown_id_is_no_guess_among_several(running: tuple[int, ...]) -> None:
+    """T5, T6: one of another charger's transactions finds nothing here, and ends nothing."""
+    ledger = begun(*running)
+    assert ledger.close(STOP) == Closing("none")
+    assert len(ledger.running) == len(running)
+
+
+def test_a_stop_without_a_tag_fits_any() -> None:
+    """The charger, or its owner, has stopped it."""
+    assert begun(123).close(msgspec.structs.replace(STOP, transaction_id=-1, tag=None)).match == "by_connector"
+
+
+def test_a_stop_whose_times_cannot_be_read_has_no_duration() -> None:
+    """T2: it is taken all the same."""
+    ledger = Ledger()
+    ledger.begin(START, Start(Authorisation(), 123))
+    assert ledger.close(msgspec.structs.replace(STOP, timestamp="yesterday"))[:3] == ("exact", 5000, None)
+
+
+# what is kept
+
+
+def test_ended_transactions_are_forgotten_oldest_first_and_running_ones_never() -> None:
+    """What is kept of a charger is bounded; the store forgets what the ledger does."""
+    ledger = begun(9999)
+    effects: list[Effect] = []
+    for number in range(KEPT + 3):
+        start = Started(1, "A", number, f"2026-11-23T{number // 60:02}:{number % 60:02}:00Z")
+        effects += ledger.begin(start, Start(Authorisation(), number + 1))
+        effects += ledger.close(Stopped(number + 1, number, start.timestamp)).effects
+    effects += ledger.begin(START, Start(Authorisation(), 5000))
+    assert [each.name for each in effects if isinstance(each, Keep) and each.value is None] == ["1", "2", "3"]
+    assert {each.id for each in ledger.running} == {9999, 5000}
+    assert ledger.find(3) is None and ledger.find(4) is not None
+
+
+def test_readings_of_the_meter_are_noted_for_its_own_transaction_only() -> None:
+    """T6: a reading for an unknown transaction is nobody's."""
+    ledger = begun(123)
+    ledger.meter(123, 1500)
+    ledger.meter(999, 9999)
+    found = ledger.find(123)
+    assert found is not None and found.meter == 1500
+    assert ledger.find(999) is None
+
+
+@pytest.mark.parametrize("kept", [b"", b"nonsense", b"{}", b"[]", b'{"id":"x"}', b"\xff", b'{"id":1,"conn":1}'])
+def test_what_cannot_be_read_is_passed_over(kept: bytes) -> None:
+    """Another version of this program wrote it; a charger must not be shut out for that."""
+    ledger = Ledger(
+        [kept, *(each.value for each in Ledger().begin(START, Start(Authorisation(), 123)) if isinstance(each, Keep) and each.value)]
+    )
+    assert [each.id for each in ledger.running] == [123]
+
+
+def test_numbers_of_any_size_survive_the_store() -> None:
+    """F28: the schemas know no bounds for integers."""
+    huge = Started(10**30, "A", -(10**30), "x")
+    effects = list(Ledger().begin(huge, Start(Authorisation(), 2**63)))
+    assert reopened(effects).repeated(huge) is not None
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["start", "stop"]), st.integers(1, 4), st.integers(0, 3), st.sampled_from(["10", "11"])), max_size=30
+)
+
+
+@given(steps)
+@settings(deadline=None)
+def test_whatever_happens_the_store_holds_what_the_ledger_holds(steps: list[tuple[str, int, int, str]]) -> None:
+    """C14: a restart in any moment forgets nothing and makes nothing up."""
+    ledger, next_id = Ledger(), 1
+    effects: list[Effect] = []
+    for what, id, meter, hour in steps:
+        if what == "start":
+            start = Started(id, "A", meter, f"2026-11-22T{hour}:00:00Z")
+            if ledger.repeated(start) is None:
+                effects += ledger.begin(start, Start(Authorisation(), next_id))
+                next_id += 1
+        else:
+            effects += ledger.close(Stopped(id, meter, f"2026-11-22T{hour}:30:00Z")).effects
+    again = reopened(effects)
+    assert [again.find(id) for id in range(next_id)] == [ledger.find(id) for id in range(next_id)]
+
+
+# times
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "seconds"),
+    [
+        ("2026-11-22T10:00:00Z", "2026-11-22T10:00:01Z", 1),
+        ("2026-11-22T10:00:00.400Z", "2026-11-22T10:00:01Z", 1),
+        ("2026-11-22T10:00:00.1234567Z", "2026-11-22T10:01:00Z", 60),
+        ("2026-11-22T10:00:00Z", "2026-11-22T12:00:00+01:00", 3600),
+        ("2026-11-22T10:00:00Z", "2026-11-22T12:00:00+01", 3600),
+        ("2026-11-22T10:00:00", "2026-11-22T11:00:00Z", 3600),
+        ("2026-11-22t10:00:00z", "2026-11-22 11:00:00", 3600),
+        (" 2026-11-22T10:00:00Z ", "2026-11-22T09:00:00Z", -3600),
+        ("1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z", 86400),
+        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", 315_537_998_399),
+        ("", "2026-11-22T10:00:00Z", None),
+        ("2026-11-22T10:00:00Z", "2026-02-30T10:00:00Z", None),
+        ("2026-11-22T10:00:00Z", "1795341600", None),
+    ],
+)
+def test_durations_by_whatever_clock_the_charger_has(start: str, stop: str, seconds: int | None) -> None:
+    """R17, T7, FIELD 20: fractions, offsets, no zone at all (Growatt), `+03` (monta)."""
+    assert duration(start, stop) == seconds
+
+
+@given(st.text(max_size=30) | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{0,15}[Z+0-9:]{0,9}", fullmatch=True))
+@settings(deadline=None)
+def test_any_text_is_a_time_or_none(text: str) -> None:
+    """FIELD 20: garbage for a timestamp is only garbage."""
+    assert isinstance(duration(text, "2026-11-22T10:00:00Z"), int | None)
