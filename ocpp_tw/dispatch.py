@@ -30,6 +30,9 @@ log = Logger()
 WHEREABOUTS_TIMEOUT = 5.0
 """Seconds that the fleet's memory has to say where a charger is, or whether an id is new."""
 
+MOST = 10_000
+"""How many commands may be under way at once; the others wait in Redis."""
+
 
 class Dispatch:
     """Takes commands for as long as it is started."""
@@ -54,6 +57,7 @@ class Dispatch:
         self._parked: dict[str, list[Deferred[None]]] = {}
         self._asked: dict[str, Deferred[dict[str, Any]]] = {}
         self._loop: Deferred[None] | None = None
+        self._running = 0
         gateway.on_arrival = self._arrived
 
     # the loop
@@ -68,8 +72,9 @@ class Dispatch:
         if self._loop is not None:
             self._loop.cancel()
             self._loop = None
-        for id in list(self._parked):
-            self._arrived(id)
+        parked, self._parked = self._parked, {}
+        for waiting in (each for chargers in parked.values() for each in chargers):
+            waiting.cancel()  # they stay in hand, and are taken up again after the restart
 
     async def _take_for_ever(self) -> None:
         while True:
@@ -81,9 +86,13 @@ class Dispatch:
                 log.failure("no commands could be taken")
                 await pause(1, self._clock)
                 continue
+            while self._running >= MOST:
+                await pause(0.1, self._clock)
             Deferred.fromCoroutine(self.run(element)).addErrback(self._failed, element)
 
     def _failed(self, failure: Failure, element: bytes) -> None:
+        if failure.check(CancelledError):  # type: ignore[no-untyped-call]
+            return
         log.failure("a command failed: {element}", failure, element=element[:200])
 
     async def run(self, element: bytes) -> None:
@@ -97,7 +106,11 @@ class Dispatch:
                 return self._report(_unreadable(why, element), Outcome("invalid", error=Failed("invalid", str(why))))
             log.warn("a command nobody can be told of was put aside: {why}", why=str(why))
             return await self._commands.bury(element, str(why))
-        outcome = await self._execute(command)
+        self._running += 1
+        try:
+            outcome = await self._execute(command)
+        finally:
+            self._running -= 1
         if outcome is not None:
             self._report(command, outcome)
         return None
@@ -180,13 +193,18 @@ class Dispatch:
         waiting: Deferred[None] = Deferred()
         timer = self._clock.callLater(command.ttl, waiting.callback, None)
         self._parked.setdefault(command.charger, []).append(waiting)
-        await waiting
-        if timer.active():
-            timer.cancel()
-        else:
-            self._parked[command.charger].remove(waiting)
-            if not self._parked[command.charger]:
-                del self._parked[command.charger]
+        self._running -= 1  # whoever waits for a charger keeps no other command waiting
+        try:
+            await waiting
+        finally:
+            self._running += 1
+            if timer.active():
+                timer.cancel()
+            parked = self._parked.get(command.charger, [])
+            if waiting in parked:
+                parked.remove(waiting)
+                if not parked:
+                    del self._parked[command.charger]
         return command.charger in self._gateway.chargers
 
     def _arrived(self, charger: str) -> None:

@@ -211,6 +211,11 @@ class Gateway:
         """Whether no charger's CALL is being served."""
         return not any(charger.busy for charger in self.chargers.values())
 
+    @property
+    def emptied(self) -> bool:
+        """Whether all who left have been told of."""
+        return not self.chargers and not self._leaving
+
     def dismiss(self, most: int) -> int:
         """Say goodbye to at most so many chargers (1012: they come back); how many are still here."""
         for charger in list(self.chargers.values())[:most]:

@@ -79,6 +79,8 @@ class GatewayService(MultiService):
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token).site()
         await self._listen(site, settings.http, "operators' HTTP")
         await self._listen(self.door, settings.port, "chargers")
+        if not settings.port.loopback:
+            log.warn("chargers are not authenticated (security profile 0): let only your own network reach their port")
         ids.lease()
         self.door.start()
         self.dispatch.start()
@@ -129,7 +131,8 @@ class GatewayService(MultiService):
             await pause(0.05, self._reactor)
         while self.gateway.dismiss(GOODBYES):
             await pause(0.02, self._reactor)
-        await pause(0.05, self._reactor)  # the last goodbyes' way out
+        while not self.gateway.emptied and time.monotonic() < deadline:
+            await pause(0.05, self._reactor)
         self.door.stop()
         try:
             await in_time(self.store.events.settled(), max(0.1, deadline - time.monotonic()), self._reactor)

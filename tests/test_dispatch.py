@@ -312,3 +312,29 @@ def test_whatever_is_pushed_the_loop_goes_on(pushed):
     results = here.names().count("command_result")
     assert results + len(here.store.dead) == len(pushed) and here.store.processing["gw"] == []
     here.dispatch.stop()
+
+
+def test_a_stop_leaves_waiting_commands_in_hand():
+    """A restart takes them up again: they are neither done nor expired."""
+    here = house()
+    here.dispatch.start()
+    here.orders(CpID="cp1", data=START, ttl=60)
+    here.dispatch.stop()
+    assert here.told() == [] and len(here.store.processing["gw"]) == 1
+    again = House(store=here.store)
+    again.dispatch.start()
+    assert len(again.comes().got()) == 1
+    assert here.clock.getDelayedCalls() == []
+
+
+def test_more_commands_than_can_be_under_way_wait(monkeypatch):
+    monkeypatch.setattr("ocpp_tw.dispatch.MOST", 2)
+    here, cp = with_charger()
+    for n in range(5):
+        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}])
+    assert len(here.store.commands) > 0
+    for n in range(5):
+        here.clock.advance(0.2)
+        cp.answers({"status": "Accepted"}, f"u{n}")
+    assert here.names() == ["command_result"] * 5
+    here.dispatch.stop()
