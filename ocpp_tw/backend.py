@@ -1,4 +1,4 @@
-"""The operator's backend over HTTP (treq): which transaction a tag may begin, and what is thought of a tag.
+"""The operator's backend over HTTP (treq): which transaction a tag may begin, what is thought of a tag, and answers of its own.
 
 Knows neither chargers nor OCPP messages, nor what becomes of a start while the backend is of no use: that is the handlers' policy.
 """
@@ -25,15 +25,19 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from .bounded import Plain, Pool, Unfit, collect, drop
+from .bounded import LONGEST_QUESTION, Plain, Pool, Question, Unfit, collect, drop
 from .facts import Authorisation
 from .interfaces import IBackend
 
 T = TypeVar("T")
 
-REFUSALS = ("Blocked", "Expired", "Invalid", "ConcurrentTx")
-FOREIGN = ("NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation", "NotAtThisTime", "Unknown")
-"""OCPP 2.x's further refusals: what has no word for them says Invalid."""
+REFUSALS = (
+    *("Blocked", "ConcurrentTx", "Expired", "Invalid"),
+    *("NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation", "NotAtThisTime", "Unknown"),  # of 2.x; a version without them says Invalid
+)
+
+PARENT_16, PARENT = 20, 36
+"""The longest parent tag: an IdToken of OCPP 1.6 (§7.28), an idToken of 2.0.1."""
 
 
 class BackendFailed(Exception):
@@ -60,10 +64,16 @@ class Word(msgspec.Struct):
 
 
 class Verdict(Word):
-    """``data`` of an authorisation; a parent tag is an IdToken, of at most 20 characters (OCPP 1.6 §7.28)."""
+    """``data`` of an authorisation."""
 
     expiry_date: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=20)] | None = None
+    parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=PARENT)] | None = None
+
+
+class Answered(msgspec.Struct):
+    """What the backend answers to a message."""
+
+    payload: dict[str, Any]
 
 
 @implementer(IBackend)
@@ -87,9 +97,13 @@ class HttpBackend:
         """The id of the transaction that this tag may begin; None: the tag has none."""
         return self._in_time(self._transaction(tag, charger, connector))
 
-    def authorise(self, tag: str, charger: str, connector: int | None) -> Deferred[Authorisation]:
-        """What the backend says of the tag."""
-        return self._in_time(self._authorise(tag, charger, connector))
+    def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:
+        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+        return self._in_time(self._authorise(tag, charger, connector, kind))
+
+    def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
+        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
+        return self._in_time(self._answer(charger, ocpp, action, payload))
 
     def close(self) -> Deferred[None]:
         """Close the connections that are kept for later questions; fires when they are closed."""
@@ -104,8 +118,9 @@ class HttpBackend:
             raise BackendFailed("the backend's answer makes no sense: its id is not a whole number from 1 to 2147483647")
         return int(given)
 
-    async def _authorise(self, tag: str, charger: str, connector: int | None) -> Authorisation:
-        reply = await self._ask("authorize", tag, {"charger": charger} | ({} if connector is None else {"connector": connector}))
+    async def _authorise(self, tag: str, charger: str, connector: int | None, kind: str) -> Authorisation:
+        query = {"charger": charger} | ({} if connector is None else {"connector": connector}) | ({"type": kind} if kind else {})
+        reply = await self._ask("authorize", tag, query)
         if reply is None:
             return Authorisation("Invalid")
         if not reply.status:
@@ -114,12 +129,21 @@ class HttpBackend:
                 return Authorisation(status if status in REFUSALS else "Invalid")
             return Authorisation("Invalid")
         verdict = sense(reply.data, Verdict)
-        if verdict.status not in ("Accepted", *REFUSALS, *FOREIGN):
+        if verdict.status not in ("Accepted", *REFUSALS):
             raise BackendFailed("the backend's answer makes no sense: its status is not one of OCPP's")
-        status = "Invalid" if verdict.status in FOREIGN else verdict.status
+        if not kind and len(verdict.parent_tag or "") > PARENT_16:
+            raise BackendFailed(f"the backend's answer makes no sense: its parent_tag is longer than {PARENT_16} characters")
         until = verdict.expiry_date
         expiry = None if until is None else until.isoformat().replace("+00:00", "Z")
-        return Authorisation(status, expiry, verdict.parent_tag)
+        return Authorisation(verdict.status, expiry, verdict.parent_tag)
+
+    async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> dict[str, Any] | None:
+        body = msgspec.json.encode({"charger": charger, "ocpp": ocpp, "action": action, "payload": msgspec.Raw(payload)})
+        if len(body) > LONGEST_QUESTION:
+            raise BackendFailed(f"the question is longer than {LONGEST_QUESTION} bytes")
+        url = f"{self._base}/api/ocpp/{quote(action, safe='')}/"
+        answer = await self._in_turn(self._exchange("POST", url, (204, 404), Question(body)))
+        return None if answer is None else sense(answer, Answered).payload
 
     def _in_time(self, asking: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
         """Cancelling wherever it waits ends all of it: the turn is given back and the connection aborted."""
@@ -135,9 +159,17 @@ class HttpBackend:
         if segment is None:
             return None
         url = f"{self._base}/api/{kind}/tag/{segment}/?{urlencode(query, quote_via=quote, errors='replace')}"
-        await self._turns.acquire()
+        body = await self._in_turn(self._exchange("GET", url, (404,)))
+        return None if body is None else sense(body, Reply)
+
+    async def _in_turn(self, exchange: Coroutine[Deferred[Any], Any, T]) -> T:
         try:
-            body = await self._get(url)
+            await self._turns.acquire()
+        except BaseException:
+            exchange.close()  # it was given up before its turn came
+            raise
+        try:
+            return await exchange
         except (BackendFailed, CancelledError):
             raise
         except Unfit as why:
@@ -146,15 +178,17 @@ class HttpBackend:
             raise BackendFailed(f"the backend cannot be asked: {names(why)}") from None
         finally:
             self._turns.release()
-        return None if body is None else sense(body, Reply)
 
-    async def _get(self, url: str) -> bytes | None:
-        headers = Headers({"Accept": ["application/json"]})
-        response: IResponse = await self._client.get(url, auth=self._auth, headers=headers, allow_redirects=False, unbuffered=True)
+    async def _exchange(self, method: str, url: str, nothing: tuple[int, ...], question: Question | None = None) -> bytes | None:
+        """The body of a 200; None for the codes that say ``nothing``."""
+        headers = Headers({"Accept": ["application/json"]} | ({"Content-Type": ["application/json"]} if question else {}))
+        response: IResponse = await self._client.request(
+            method, url, auth=self._auth, headers=headers, data=question, allow_redirects=False, unbuffered=True
+        )
         if response.code == 200:
             return await collect(response)
         drop(response, self._reactor)
-        if response.code == 404:
+        if response.code in nothing:
             return None
         raise BackendFailed(f"the backend answered {response.code}")
 

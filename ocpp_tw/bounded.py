@@ -1,6 +1,6 @@
-"""HTTP answers that cannot hurt: as long as we let them be, never inflated, and gone at once when nobody wants them any more.
+"""HTTP that cannot hurt: answers as long as we let them be, never inflated, and gone at once when nobody wants them any more.
 
-Knows nothing of the backend, nor of what an answer says.
+Knows nothing of the backend, nor of what a question or an answer says.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -9,7 +9,7 @@ Knows nothing of the backend, nor of what an answer says.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -20,7 +20,10 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 LONGEST = 64 * 1024
-"""Bytes of a body; a proper one has a few hundred."""
+"""Bytes of an answer's body; a proper one has a few hundred."""
+
+LONGEST_QUESTION = 256 * 1024
+"""Bytes of a question's body; it has a charger's message in it."""
 
 
 class Unfit(Exception):
@@ -51,6 +54,28 @@ class Plain:
             drop(response, self._reactor)
             raise Unfit("compressed, though it was asked not to be")
         return response
+
+
+@implementer(IBodyProducer)
+class Question:
+    """A request's body that is handed over in one piece: nothing of it is left to do when the request is given up."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """There is nothing to pause."""
+
+    def resumeProducing(self) -> None:
+        """There is nothing to resume."""
+
+    def stopProducing(self) -> None:
+        """There is nothing to stop."""
 
 
 class Pool(HTTPConnectionPool):

@@ -14,16 +14,20 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from . import events
 from .commands import Failed, Outcome
 from .conversation import Conversation, Heard
-from .frames import Call, Error, Malformed, Payload, Result, UnknownType, parse, render
+from .frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
 from .intake import Intake
 from .interfaces import ICharger, IWire
+from .reports import Reports
 from .store import Record
 from .transactions import Ledger
 from .versions import Version
 
 log = Logger()
+
+UNDECIDED = Record()
 
 INBOX = 100
 """How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
@@ -46,6 +50,7 @@ class Charger:
     """
 
     __slots__ = (
+        "_asked",
         "_calls",
         "_ids",
         "_inbox",
@@ -54,15 +59,18 @@ class Charger:
         "connected_at",
         "connection",
         "conversation",
+        "decided",
         "domain",
         "eager",
         "gone",
         "id",
         "intake",
         "ledger",
+        "most",
         "ocpp",
         "received",
         "registration",
+        "reports",
         "sent",
         "version",
         "violations",
@@ -81,14 +89,18 @@ class Charger:
         self.connected_at = intake.clock.seconds()
         self.conversation = Conversation()
         self.registration = ""
+        self.decided = UNDECIDED
         self.ledger: Ledger | None = None
+        self.reports: Reports | None = None
+        self.most: dict[str, int] | None = None  # how many items it takes in a message, by action
         self.received = self.sent = self.violations = 0
         self.gone = False
         self.eager: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
         self._ids = 0
         self._triggered: set[str] | None = None
+        self._asked: set[str] | None = None
         self._calls: dict[str | int, Pending] | None = None
-        self._inbox: deque[Call] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
+        self._inbox: deque[Call | Send] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
 
     def __repr__(self) -> str:
         return f"<Charger {self.id} {self.connection}>"
@@ -97,8 +109,9 @@ class Charger:
 
     def welcome(self, record: Record) -> None:
         """Begin to serve it; the frames that came before are served first."""
-        if record.boot and not self.registration:
-            self.registration = record.boot
+        self.decided = record
+        held = record.boot_status if record.boot_status in ("Pending", "Rejected") else ""  # an operator's word holds at once
+        self.registration = self.registration or held or record.boot
         self._resume(None)
 
     @property
@@ -113,6 +126,8 @@ class Charger:
 
     def triggered(self, action: str) -> bool:
         """Whether we asked for this message ourselves, and have not had it yet (B02.FR.02: that one is served before acceptance)."""
+        if self.reports is not None and self.reports.expects(action):
+            return True
         if self._triggered and action in self._triggered:
             self._triggered.discard(action)
             return True
@@ -125,6 +140,8 @@ class Charger:
         self.gone = True
         if self._inbox:
             self._inbox.clear()  # not acknowledged: the charger has them still
+        if self.reports is not None:
+            self.reports.close()
         waiting, self._calls = self._calls or {}, None
         for pending in waiting.values():
             if pending.timer is not None:
@@ -145,27 +162,38 @@ class Charger:
         if type(frame) is Call:
             heard = self.conversation.heard(frame.id, hash(text))
             if heard is Heard.NEW:
-                if self._inbox is None:
-                    if self._take(frame):
-                        self._inbox = deque()
-                else:
-                    self._inbox.append(frame)
-                    if len(self._inbox) == INBOX:
-                        self.wire.hold(True)
-                    if self.eager is not None:
-                        self.eager()
+                self._hear(frame)
             elif type(heard) is bytes:
                 self._send(heard)
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
+        elif not self.version.sent:  # 5 and 6 are of 2.1 only
+            self._malformed(UnknownType("message type 5 or 6", frame.id))
+        elif type(frame) is Send:
+            self._hear(frame)
+        elif type(frame) is ResultError:
+            self.intake.refused(self, frame)
         return None
+
+    def _hear(self, call: Call | Send) -> None:
+        """A message of the charger's own accord: served now, or when those before it are."""
+        if self._inbox is None:
+            if self._take(call):
+                self._inbox = deque()
+            return
+        self._inbox.append(call)
+        if len(self._inbox) == INBOX:
+            self.wire.hold(True)
+        if self.eager is not None:
+            self.eager()
 
     def answer(self, id_and_text: tuple[str | int, bytes]) -> None:
         """Answer a CALL of the charger's; called when its event is safe."""
-        self.conversation.answered(*id_and_text)
-        self._send(id_and_text[1])
+        if id_and_text[1]:  # a SEND is not answered
+            self.conversation.answered(*id_and_text)
+            self._send(id_and_text[1])
 
-    def _take(self, call: Call) -> bool:
+    def _take(self, call: Call | Send) -> bool:
         """Serve the CALL; whether that takes its time. Then `_resume` goes on with those that come meanwhile."""
         later = self.intake.serve(self, call)
         if later is None or later.called:
@@ -187,13 +215,16 @@ class Charger:
     def _malformed(self, bad: Malformed) -> None:
         """OCPP-J 1.6 §4.2.3: whoever can be named is told; an unknown message type is to be ignored (§4.1.3)."""
         self.violations += 1
+        version, id, description = self.version, bad.id, "not a CALL of the form [2, id, action, payload]"
         if isinstance(bad, UnknownType):
-            log.debug("{charger} sent {problem}", charger=self.id, problem=str(bad))
-            return
+            code, description = version.unknown_type, "message types are 2, 3 and 4"
+        else:
+            code = version.code("syntax" if bad.syntax else "structure")
+        if id is None and version.unnamed:
+            id, code = "-1", "RpcFrameworkError"
         log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
-        if bad.id is not None:
-            code = self.version.code("syntax" if bad.syntax else "structure")
-            self._send(render(Error(bad.id, code, "not a CALL of the form [2, id, action, payload]")))
+        if id is not None and code:
+            self._send(render(Error(id, code, description)))
 
     # what it is asked
 
@@ -213,6 +244,18 @@ class Charger:
         self._calls[call.id] = Pending(outcome, timeout or self.intake.settings.call_timeout)
         self._ask(self.conversation.ask(call))
         return outcome
+
+    def ask_about(self, transaction: str) -> None:
+        """2.x: messages of this transaction are missing: has the charger more of them? It is asked once on a connection."""
+        if "GetTransactionStatus" in self.version.asked and transaction not in (self._asked or ()):
+            self._asked = {*(self._asked or ()), transaction}
+            self.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._told_of, transaction)
+
+    def _told_of(self, outcome: Outcome, transaction: str) -> None:
+        known, said = self.ledger and self.ledger.find(transaction), outcome.payload or {}
+        missing = list(known.missing) if known else []
+        data = events.TransactionStatus(self.id, transaction, missing, said.get("ongoingIndicator"), said.get("messagesInQueue"))
+        self.intake.tell(self, "transaction_status", data)
 
     def _ask(self, call: Call | None) -> None:
         """Send the next CALL of ours, if it is somebody's turn; its time starts now (R8)."""

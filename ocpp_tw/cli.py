@@ -63,8 +63,8 @@ def _url(text: str) -> str:
 
 
 def _tag(text: str) -> str:
-    if not 0 < len(text) <= 20:
-        raise argparse.ArgumentTypeError("a tag has 1 to 20 characters")
+    if not 0 < len(text) <= 36:
+        raise argparse.ArgumentTypeError("a tag has 1 to 36 characters")
     return text
 
 
@@ -89,6 +89,9 @@ def _add_simulate(commands: Any) -> None:
         help="run for so long by the clock on the wall (until the transactions are done)",
     )
     add("--speed-up", type=decimal(0.01, 10_000), default=60.0, metavar="X", help="simulated seconds in a real one (%(default)g)")
+    add("--ocpp", choices=("1.6", "2.0.1", "2.1"), default="1.6", help="the version they speak, and offer (%(default)s)")
+    add("--flow", choices=("id", "plug"), help="2.x: what a driver does first, present the tag or plug in (id)")
+    add("--stream", action="store_true", help="2.1: stream the power of the first EVSE")
     add("--rate", type=decimal(0.01, 10_000), default=100.0, metavar="N", help="new connections per second (%(default)g)")
     add("--tag", type=_tag, default="RFID-12345", help="what drivers present (%(default)s)")
     add("--transactions", type=whole(0, 1_000_000), metavar="N", help="of each charger (1; with --duration: as many as there is time for)")
@@ -140,12 +143,21 @@ def _plan(options: argparse.Namespace) -> Plan:
         insecure=options.insecure,
         timeout=options.timeout,
         fresh_ids=options.fresh_ids,
+        ocpp=options.ocpp,
+        flow=options.flow or "id",
+        stream=options.stream,
     )
 
 
 def _simulate(options: argparse.Namespace) -> int:
     if options.id is not None and options.count > 1:
         return _complain("--id names one charger; with --count use --prefix", 2)
+    if options.ocpp == "1.6" and len(options.tag) > 20:
+        return _complain("a tag of OCPP 1.6 has at most 20 characters", 2)
+    if options.ocpp == "1.6" and options.flow is not None:
+        return _complain("--flow is for 2.0.1 and 2.1; in 1.6 a transaction begins when both are there", 2)
+    if options.ocpp != "2.1" and options.stream:
+        return _complain("--stream needs --ocpp 2.1", 2)
     if options.wait and options.transactions:
         return _complain("--wait begins no transactions; leave out --transactions", 2)
 

@@ -6,9 +6,9 @@ Knows neither frames nor payloads; a fact of OCPP 1.6 and one of 2.x are the sam
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import events
+from . import events, steps
 from .facts import (
     Answer,
     Authorisation,
@@ -25,12 +25,14 @@ from .facts import (
     Stopped,
     Transfer,
     Transferred,
+    Updated,
     Verdict,
 )
 from .ids import TransactionIds
 from .interfaces import IHandlers, IRecords, Maybe
 from .meter import energy, normalise
-from .store import Effect, Keep
+from .served import Served
+from .store import Keep
 from .transactions import Ledger
 
 if TYPE_CHECKING:
@@ -40,18 +42,11 @@ VERDICTS = frozenset({Registration, Authorisation, Start, Transferred, Answer, t
 """What a handler may return at once; anything else is awaited."""
 
 
+F = TypeVar("F", bound=Fact)
+
+
 class NoAnswer(Exception):
     """There is no verdict to answer with: the charger is told InternalError and will ask again."""
-
-
-class Served(NamedTuple):
-    """What a fact came to: the verdict to answer, the events to tell, and what becomes true with the last of them."""
-
-    verdict: Verdict
-    told: tuple[tuple[str, events.Data], ...]
-    effects: tuple[Effect, ...] = ()
-    duplicate: bool = False
-    provisional: bool = False
 
 
 class Desk:
@@ -66,8 +61,9 @@ class Desk:
             Beat: handlers.beat,
             Presented: handlers.presented,
             Status: handlers.status,
-            Started: self._ask_started,
-            Stopped: self._ask_stopped,
+            Started: self._with_ledger(self._ask_started),
+            Updated: self._with_ledger(self._ask_updated),
+            Stopped: self._with_ledger(self._ask_stopped),
             Metered: handlers.metered,
             Transfer: handlers.transfer,
             Other: handlers.other,
@@ -78,6 +74,7 @@ class Desk:
             Presented: _presented,
             Status: _status,
             Started: _started,
+            Updated: steps.updated,
             Stopped: _stopped,
             Metered: _metered,
             Transfer: _transfer,
@@ -91,7 +88,8 @@ class Desk:
             NoAnswer: the charger has to be told that we failed.
         """
         if isinstance(fact, Started):
-            return self._with_id(Start(provisional=True))
+            provisional = Start(provisional=True)
+            return provisional if fact.step else self._with_id(provisional)
         if isinstance(fact, Booted | Presented | Transfer):
             raise NoAnswer
         return Answer() if isinstance(fact, Other) else None
@@ -104,19 +102,32 @@ class Desk:
                 charger.ledger = ledger
         return charger.ledger
 
-    def _ask_started(self, charger: Charger, fact: Started) -> Maybe[Start]:
-        if charger.ledger is None:
-            return self._ask_started_later(charger, fact)
-        known = charger.ledger.repeated(fact)
+    def _with_ledger(self, ask: Callable[[Charger, F, Ledger], Maybe[Verdict]]) -> Callable[[Charger, F], Maybe[Verdict]]:
+        """Ask when the ledger is open; it nearly always is."""
+
+        async def later(charger: Charger, fact: F) -> Verdict:
+            verdict = ask(charger, fact, await self.ledger(charger))
+            return verdict if isinstance(verdict, Verdict) else await verdict
+
+        def now(charger: Charger, fact: F) -> Maybe[Verdict]:
+            return later(charger, fact) if charger.ledger is None else ask(charger, fact, charger.ledger)
+
+        return now
+
+    def _ask_started(self, charger: Charger, fact: Started, ledger: Ledger) -> Maybe[Verdict]:
+        if fact.step is not None:
+            return steps.known(ledger, fact) or self._handlers.started(charger, fact)
+        known = ledger.repeated(fact)
         if known is not None:
             return known.verdict
         verdict = self._handlers.started(charger, fact)
         return self._with_id(verdict) if isinstance(verdict, Start) else self._await_id(verdict)
 
-    async def _ask_started_later(self, charger: Charger, fact: Started) -> Start:
-        await self.ledger(charger)
-        verdict = self._ask_started(charger, fact)
-        return verdict if isinstance(verdict, Start) else await verdict
+    def _ask_updated(self, charger: Charger, fact: Updated, ledger: Ledger) -> Maybe[Verdict]:
+        return steps.known(ledger, fact) or self._handlers.updated(charger, fact)
+
+    def _ask_stopped(self, charger: Charger, fact: Stopped, ledger: Ledger) -> Maybe[Verdict]:
+        return steps.known(ledger, fact) or self._handlers.stopped(charger, fact)
 
     def _with_id(self, verdict: Start) -> Maybe[Start]:
         if verdict.transaction_id is not None:
@@ -134,16 +145,6 @@ class Desk:
         id = self._ids.next()
         return Start(decided.authorisation, id if isinstance(id, int) else await id, decided.provisional)
 
-    def _ask_stopped(self, charger: Charger, fact: Stopped) -> Maybe[Authorisation | None]:
-        if charger.ledger is not None:
-            return self._handlers.stopped(charger, fact)
-        return self._ask_stopped_later(charger, fact)
-
-    async def _ask_stopped_later(self, charger: Charger, fact: Stopped) -> Authorisation | None:
-        await self.ledger(charger)
-        verdict = self._handlers.stopped(charger, fact)
-        return verdict if verdict is None or isinstance(verdict, Authorisation) else await verdict
-
 
 def _booted(charger: Charger, fact: Booted, verdict: Registration) -> Served:
     changed = charger.registration != verdict.status
@@ -153,18 +154,21 @@ def _booted(charger: Charger, fact: Booted, verdict: Registration) -> Served:
 
 
 def _presented(charger: Charger, fact: Presented, verdict: Authorisation) -> Served:
-    return Served(verdict, (("authorize", events.Authorize(charger.id, fact.tag, verdict.status)),))
+    return Served(verdict, (("authorize", events.Authorize(charger.id, fact.tag, verdict.status, fact.kind or None)),))
 
 
 def _status(charger: Charger, fact: Status, verdict: None) -> Served:
+    evse = None if fact.connector is None else fact.conn
     data = events.ChangeConnectorStatus(
-        charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp
+        charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp, evse, fact.connector
     )
     return Served(verdict, (("change_connector_status", data),))
 
 
 def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
     ledger = charger.ledger = charger.ledger or Ledger()
+    if fact.step is not None:
+        return steps.started(charger, fact, verdict)
     if ledger.repeated(fact) is not None:
         return Served(verdict, ())
     assert verdict.transaction_id is not None
@@ -183,6 +187,8 @@ def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
 
 def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> Served:
     ledger = charger.ledger = charger.ledger or Ledger()
+    if fact.step is not None:
+        return steps.stopped(charger, fact, verdict)
     known = ledger.find(fact.transaction_id)
     closing = ledger.close(fact)
     if closing.repeat:

@@ -14,12 +14,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from . import events
+from . import events, splitting
 from .charger import Charger
 from .commands import Command, Failed, Invalid, Outcome, parse
 from .frames import Payload
 from .gateway import Gateway
 from .interfaces import ICommands, IEvents, IRoster
+from .reports import Reports
 from .settings import Settings
 from .stamps import Stamps
 from .store import Effect, Entry, Note, Released, Reply, Settled
@@ -29,6 +30,9 @@ log = Logger()
 
 WHEREABOUTS_TIMEOUT = 5.0
 """Seconds that the fleet's memory has to say where a charger is, or whether an id is new."""
+
+NOTES = (b'{"evict"', b'{"event"', b'{"decided"')
+"""How elements begin that are no commands but word from another gateway."""
 
 MOST = 10_000
 """How many commands may be under way at once; the others wait in Redis."""
@@ -97,8 +101,13 @@ class Dispatch:
 
     async def run(self, element: bytes) -> None:
         """One element of the list, from parsing to its result."""
-        if element.startswith((b'{"evict"', b'{"event"')):
-            return self._note(element)
+        if element.startswith(NOTES):
+            try:
+                self._note(msgspec.json.decode(element))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                log.warn("word from another gateway that makes no sense: {element}", element=element[:200])
+            self._events.publish(Entry("", effects=(Settled(element),)))
+            return None
         try:
             command = parse(element)
         except Invalid as why:
@@ -115,16 +124,16 @@ class Dispatch:
             self._report(command, outcome)
         return None
 
-    def _note(self, element: bytes) -> None:
-        """Word from another gateway of the fleet: it has one of our chargers now, or an answer for us."""
-        said = msgspec.json.decode(element)
+    def _note(self, said: dict[str, Any]) -> None:
+        """Word from another gateway of the fleet: it has one of our chargers now, an operator's decision, or an answer for us."""
         if "evict" in said:
             self._gateway.evict(said["evict"], said["connection"])
+        elif "decided" in said:
+            self._gateway.decided(said["decided"], said["changes"])
         else:
             waiting = self._asked.pop(said["data"]["id"], None)
             if waiting is not None:
                 waiting.callback(said["data"])
-        self._events.publish(Entry("", effects=(Settled(element),)))
 
     # commands by HTTP
 
@@ -179,7 +188,21 @@ class Dispatch:
             return Outcome("not_allowed", error=Failed("not_allowed", f"the charger's registration is {charger.registration}"))
         if not await self._commands.claim(command):
             return Outcome("duplicate", error=Failed("duplicate", "a command with this id was taken within the last 24 hours"))
-        return await charger.call(action, payload, command.timeout, raw=raw, id=command.id)
+        outcome = await splitting.ask(charger, action, payload, command.timeout, raw, command.id)
+        if outcome.status == "Accepted" and action in charger.version.reports and isinstance(payload.get("requestId"), int):
+            self._await_report(charger, command, action, payload["requestId"])
+        return outcome
+
+    def _await_report(self, charger: Charger, command: Command, action: str, request: int) -> None:
+        """2.x: what was asked for comes in parts; when the last has come the backend hears of it under the command's id."""
+
+        def done(parts: int, complete: bool, missing: list[int]) -> None:
+            data = events.CommandReport(charger.id, command.id, action, request, parts, complete, missing)
+            charger.intake.tell(charger, "command_report", data)
+
+        if charger.reports is None:
+            charger.reports = Reports(self._clock)
+        charger.reports.open(charger.version.reports[action], request, done)
 
     async def _whereabouts(self, charger: str) -> str | None:
         try:
@@ -271,7 +294,7 @@ def _translated(command: Command, charger: Charger) -> tuple[str, Payload, bytes
         try:
             action, payload = version.neutral[command.neutral](command.payload)
         except (KeyError, TypeError, ValueError) as why:
-            raise Invalid(f"the data of {command.neutral} lacks {why}, or has it in the wrong form") from None
+            raise Invalid(f"{command.neutral}: {why}") from None
         raw = raw if payload is command.payload else b""
     elif action not in version.asked:
         said = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"

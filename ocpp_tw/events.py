@@ -105,20 +105,22 @@ class Health(Data):
     """A Heartbeat."""
 
 
-class Authorize(Data):
+class Authorize(Data, omit_defaults=True):
     """A tag was presented."""
 
     tag: str
-    """the idTag"""
+    """the tag"""
     status: str
     """the authorisation status it was given"""
+    tag_type: str | None = None
+    """2.x: the type of the tag, e.g. ISO14443"""
 
 
-class ChangeConnectorStatus(Data):
+class ChangeConnectorStatus(Data, omit_defaults=True):
     """A connector's status."""
 
     conn: int
-    """the connector; 0 is the charger as a whole"""
+    """the connector, in 2.x the EVSE; 0 is the charger as a whole"""
     status: str
     """the status"""
     error_code: str | None
@@ -129,36 +131,83 @@ class ChangeConnectorStatus(Data):
     """the vendor's error code"""
     timestamp: str | None
     """when, by the charger's clock"""
+    evse: int | None = None
+    """2.x: the EVSE"""
+    connector: int | None = None
+    """2.x: the connector of the EVSE"""
 
 
-class StartTransaction(Data):
+class StartTransaction(Data, omit_defaults=True):
     """A transaction began."""
 
     conn: int
-    """the connector"""
+    """the connector, in 2.x the EVSE; 0 when it is not known yet"""
     tag: str
-    """the idTag"""
-    meter_start: int
-    """the meter's reading at the start, in Wh"""
-    transaction_id: int
-    """the id the transaction was given"""
+    """the tag; "" in 2.x when nobody has presented one yet"""
+    meter_start: int | None
+    """the meter's reading at the start, in Wh; null in 2.x when the charger sent none"""
+    transaction_id: int | str
+    """1.6: the id the transaction was given; 2.x: the charger's own"""
     timestamp: str
     """when it began, by the charger's clock"""
     reservation_id: int | None
     """the reservation it ends"""
     status: str
     """the authorisation status it was given"""
+    connector: int | None = None
+    """2.x: the connector of the EVSE"""
+    seq_no: int | None = None
+    """2.x: the number of the message within its transaction"""
+    trigger: str | None = None
+    """2.x: what made the charger send it"""
+    charging_state: str | None = None
+    """2.x: the charging state"""
+    tag_type: str | None = None
+    """2.x: the type of the tag, e.g. ISO14443"""
+    remote_start_id: int | None = None
+    """2.x: the id of the remote start that began it"""
+    backend_id: int | None = None
+    """2.x: the id that the backend gave the transaction, when it was asked"""
 
 
-class StopTransaction(Data):
+class TransactionUpdate(Data, omit_defaults=True):
+    """2.x: something happened in a transaction."""
+
+    conn: int
+    """the EVSE; 0 when it is not known yet"""
+    transaction_id: str
+    """the charger's id of the transaction"""
+    timestamp: str
+    """when, by the charger's clock"""
+    tag: str | None
+    """the tag that was presented with it"""
+    status: str | None
+    """the authorisation status the tag was given"""
+    connector: int | None = None
+    """2.x: the connector of the EVSE"""
+    seq_no: int | None = None
+    """2.x: the number of the message within its transaction"""
+    trigger: str | None = None
+    """2.x: what made the charger send it"""
+    charging_state: str | None = None
+    """2.x: the charging state"""
+    tag_type: str | None = None
+    """2.x: the type of the tag, e.g. ISO14443"""
+    remote_start_id: int | None = None
+    """2.x: the id of the remote start that began it"""
+    backend_id: int | None = None
+    """2.x: the id that the backend gave the transaction, when it was asked"""
+
+
+class StopTransaction(Data, omit_defaults=True):
     """A transaction ended."""
 
-    transaction_id: int
-    """the id as the charger sent it; -1 when its start was never delivered"""
+    transaction_id: int | str
+    """the id as the charger sent it; -1 in 1.6 when its start was never delivered"""
     reason: str
     """why; Local when the charger gave none"""
-    meter_stop: int
-    """the meter's reading at the end, in Wh"""
+    meter_stop: int | None
+    """the meter's reading at the end, in Wh; null in 2.x when the charger sent none"""
     tag: str | None
     """the idTag that stopped it"""
     timestamp: str
@@ -169,14 +218,30 @@ class StopTransaction(Data):
     """seconds from start to stop by the charger's clock; null when either is not known"""
     match: str
     """how it was matched with a start: exact, by_connector (the charger's only open transaction), none"""
+    connector: int | None = None
+    """2.x: the connector of the EVSE"""
+    seq_no: int | None = None
+    """2.x: the number of the message within its transaction"""
+    trigger: str | None = None
+    """2.x: what made the charger send it"""
+    charging_state: str | None = None
+    """2.x: the charging state"""
+    tag_type: str | None = None
+    """2.x: the type of the tag, e.g. ISO14443"""
+    remote_start_id: int | None = None
+    """2.x: the id of the remote start that began it"""
+    backend_id: int | None = None
+    """2.x: the id that the backend gave the transaction, when it was asked"""
+    missing: list[int] | None = None
+    """2.x: the numbers of its messages that have not come yet; left out when all have"""
 
 
 class MeterValue(Data):
     """Meter values."""
 
     conn: int
-    """the connector"""
-    transaction_id: int
+    """the connector, in 2.x the EVSE"""
+    transaction_id: int | str
     """the transaction; 0 outside of one"""
     meter_value: Readings
     """OCPP's meterValue array, as it came"""
@@ -243,6 +308,45 @@ class CommandResult(Data):
     """milliseconds from sending to the answer"""
 
 
+class CommandReport(Data):
+    """2.x: what a command asked for has come in all its parts, each of which is an event of its own; or it has not."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action that asked"""
+    request_id: int
+    """the requestId that the parts carry"""
+    parts: int
+    """how many have come"""
+    complete: bool
+    """whether the last one is among them and none is missing"""
+    missing: list[int]
+    """the numbers (seqNo) of those that have not come"""
+
+
+class SeqGap(Data):
+    """2.x: messages of a transaction are missing; the charger may still have them."""
+
+    transaction_id: str
+    """the transaction"""
+    missing: list[int]
+    """their numbers (seqNo)"""
+
+
+class TransactionStatus(Data):
+    """2.x: what the charger says of a transaction with missing messages; it was asked once."""
+
+    transaction_id: str
+    """the transaction"""
+    missing: list[int]
+    """the numbers that have not come by now"""
+    ongoing: bool | None
+    """whether it still runs; null when the charger does not say"""
+    messages_in_queue: bool | None
+    """whether the charger has messages of it to send; null when it does not answer"""
+
+
 class HandshakeRejected(Data):
     """A charger was not let in."""
 
@@ -279,10 +383,11 @@ class LateResponse(Data):
 
 
 class MessageRefused(Data):
-    """A message that was not served: an unknown action, one before acceptance, or one that could not be read."""
+    """A message that was not served: an unknown action, one before acceptance, or one that could not be read; 2.1: also an answer
+    of ours that the charger could not process."""
 
     code: str
-    """the CALLERROR it was answered"""
+    """the error code it was answered (of an answer of ours: that the charger sent)"""
     description: str
     """what was wrong"""
 
@@ -295,10 +400,14 @@ NAMES: dict[str, type[Data]] = {
     "authorize": Authorize,
     "change_connector_status": ChangeConnectorStatus,
     "start_transaction": StartTransaction,
+    "transaction_update": TransactionUpdate,
     "stop_transaction": StopTransaction,
     "meter_value": MeterValue,
     "data_transfer": DataTransfer,
     "command_result": CommandResult,
+    "command_report": CommandReport,
+    "seq_gap": SeqGap,
+    "transaction_status": TransactionStatus,
     "handshake_rejected": HandshakeRejected,
     "duplicate_identity": DuplicateIdentity,
     "late_response": LateResponse,

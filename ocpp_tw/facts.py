@@ -29,13 +29,14 @@ class Beat(msgspec.Struct, frozen=True):
 
 
 class Presented(msgspec.Struct, frozen=True):
-    """Authorize: somebody presented a tag."""
+    """Authorize: somebody presented a tag; ``kind`` is its type in 2.x (ISO14443, eMAID, …), "" in 1.6."""
 
     tag: str
+    kind: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):
-    """StatusNotification. ``conn`` 0 is the charger as a whole."""
+    """StatusNotification. ``conn`` 0 is the charger as a whole; in 2.x it is the EVSE, and ``connector`` one of its connectors."""
 
     conn: int
     status: str
@@ -43,27 +44,61 @@ class Status(msgspec.Struct, frozen=True):
     info: str | None = None
     vendor_error_code: str | None = None
     timestamp: str | None = None
+    connector: int | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What every TransactionEvent of 2.x says beside what it is; there is none in 1.6.
+
+    ``seq_no`` orders the messages of a transaction, whenever they arrive. ``conn`` is the EVSE, None where the message names none.
+    """
+
+    seq_no: int
+    trigger: str
+    offline: bool = False
+    charging_state: str | None = None
+    conn: int | None = None
+    connector: int | None = None
+    kind: str = ""
+    remote_start_id: int | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
-    """StartTransaction. ``meter_start`` in Wh."""
+    """StartTransaction, or TransactionEvent Started. ``meter_start`` in Wh.
+
+    In 2.x ``transaction_id`` is the charger's own, and tag and meter may be unknown yet ("" and None).
+    """
 
     conn: int
     tag: str
-    meter_start: int
+    meter_start: int | None
     timestamp: str
     reservation_id: int | None = None
+    transaction_id: str | None = None
+    readings: Readings = []
+    step: Step | None = None
+
+
+class Updated(msgspec.Struct, frozen=True):
+    """TransactionEvent Updated. ``tag`` is the one presented with it, if any."""
+
+    transaction_id: str
+    timestamp: str
+    step: Step
+    tag: str | None = None
+    readings: Readings = []
 
 
 class Stopped(msgspec.Struct, frozen=True):
-    """StopTransaction. ``meter_stop`` in Wh; ``readings`` is its transactionData."""
+    """StopTransaction, or TransactionEvent Ended. ``meter_stop`` in Wh; ``readings`` is its transactionData or meterValue."""
 
-    transaction_id: int
-    meter_stop: int
+    transaction_id: int | str
+    meter_stop: int | None
     timestamp: str
     reason: str = "Local"
     tag: str | None = None
     readings: Readings = []
+    step: Step | None = None
 
 
 class Metered(msgspec.Struct, frozen=True):
@@ -89,7 +124,7 @@ class Other(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
 
 
-Fact = Booted | Beat | Presented | Status | Started | Stopped | Metered | Transfer | Other
+Fact = Booted | Beat | Presented | Status | Started | Updated | Stopped | Metered | Transfer | Other
 
 
 class Registration(msgspec.Struct, frozen=True):

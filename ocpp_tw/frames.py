@@ -54,7 +54,25 @@ class Error(msgspec.Struct, frozen=True):
     details: Payload = {}
 
 
-Frame = Call | Result | Error
+class ResultError(msgspec.Struct, frozen=True):
+    """OCPP 2.1: an answer could not be processed: ``[5, id, code, description, details]`` (part 4 §4.2.4)."""
+
+    id: str | int
+    code: str
+    description: str = ""
+    details: Payload = {}
+
+
+class Send(msgspec.Struct, frozen=True):
+    """OCPP 2.1: a message that is never answered: ``[6, id, action, payload]`` (part 4 §4.2.5). ``raw`` as in `Call`."""
+
+    id: str | int
+    action: str
+    payload: Payload
+    raw: bytes = b""
+
+
+Frame = Call | Result | Error | ResultError | Send
 
 
 class Malformed(Exception):
@@ -71,7 +89,7 @@ class Malformed(Exception):
 
 
 class UnknownType(Malformed):
-    """A well-formed array whose message type number is none of 2, 3 and 4 (OCPP-J 1.6 §4.1.3: to be ignored)."""
+    """A well-formed array with a message type number that no version knows; ``id`` is what stands in the id's place."""
 
 
 def parse(text: bytes) -> Frame:
@@ -83,10 +101,10 @@ def parse(text: bytes) -> Frame:
     """
     try:
         kind, id, action, raw = _decode_call(text)
-        if kind == 2 and id:
+        if (kind == 2 or kind == 6) and id:
             payload, text_of_it = _decode(raw), bytes(raw)
             if type(payload) is dict and not too_deep(text_of_it, payload):
-                return Call(id, action, payload, text_of_it)
+                return (Call if kind == 2 else Send)(id, action, payload, text_of_it)
     except (ValueError, RecursionError):
         pass  # not that simple: the careful way finds out what it is
     return _parse_carefully(text)
@@ -101,6 +119,10 @@ def render(frame: Frame) -> bytes:
             return _encode((3, id, payload))
         case Error(id=id, code=code, description=description, details=details):
             return _encode((4, id, code, description[:MAX_DESCRIPTION], details))
+        case ResultError(id=id, code=code, description=description, details=details):
+            return _encode((5, id, code, description[:MAX_DESCRIPTION], details))
+        case Send(id=id, action=action, payload=payload, raw=raw):
+            return _encode((6, id, action, msgspec.Raw(raw) if raw else payload))
 
 
 def too_deep(text: bytes, value: Any) -> bool:
@@ -122,9 +144,9 @@ def _parse_carefully(text: bytes) -> Frame:
         raise Malformed(f"not a JSON array: {text[:80]!r}", syntax=True) from None
     if type(kind) is not int:
         raise Malformed(f"no message type number: {text[:80]!r}")
-    if kind not in (2, 3, 4):
-        raise UnknownType(f"message type {kind}")
     id = _read_id(elements)
+    if kind not in (2, 3, 4, 5, 6):
+        raise UnknownType(f"message type {kind}", id)
     try:
         rest = [_decode(element) for element in elements[2:]]
     except (ValueError, RecursionError):
@@ -141,10 +163,12 @@ def _parse_carefully(text: bytes) -> Frame:
                 return Result(id, payload)
             case 3, [None]:
                 return Result(id, {})
-            case 4, [str(code), *more]:  # chargers leave out or mistype what follows the code
+            case 4 | 5, [str(code), *more]:  # chargers leave out or mistype what follows the code
                 description = next((each for each in more if isinstance(each, str)), "")
                 details = next((each for each in more if isinstance(each, dict)), {})
-                return Error(id, code, description, details)
+                return (Error if kind == 4 else ResultError)(id, code, description, details)
+            case 6, [str(action), dict(payload)]:
+                return Send(id, action, payload, bytes(elements[3]))
     raise Malformed(f"not the elements of message type {kind}: {text[:80]!r}", id if kind == 2 else None)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -18,9 +20,9 @@ from .charger import Charger
 from .gate import Knock, Refused
 from .handshake import choose
 from .intake import Intake
-from .interfaces import IGate, IRoster, IWire, Maybe
+from .interfaces import IGate, IRecords, IRoster, IWire, Maybe
 from .settings import Settings
-from .store import Record
+from .store import Effect, Entry, Keep, Note, Record
 from .versions import Version
 from .waiting import in_time
 
@@ -40,7 +42,14 @@ class Gateway:
     """The chargers connected here, and the door's answers to those who knock."""
 
     def __init__(
-        self, settings: Settings, clock: IReactorTime, gate: IGate, intake: Intake, roster: IRoster, versions: dict[str, Version]
+        self,
+        settings: Settings,
+        clock: IReactorTime,
+        gate: IGate,
+        intake: Intake,
+        roster: IRoster,
+        records: IRecords,
+        versions: dict[str, Version],
     ) -> None:
         self.settings = settings
         self.chargers: dict[str, Charger] = {}
@@ -50,11 +59,13 @@ class Gateway:
         self._gate = gate
         self._intake = intake
         self._roster = roster
+        self._records = records
         self._versions = versions
         self._newcomers: dict[str, tuple[Charger, IDelayedCall]] = {}
         self._leaving: dict[str, tuple[Charger, events.DisconnectCharger]] = {}
         self._knocks: dict[Charger, Knock] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
+        self._pins: dict[str, str] = {}
 
     # the door asks
 
@@ -71,7 +82,8 @@ class Gateway:
 
     def _let_in(self, knock: Knock, wire: IWire) -> tuple[Charger, str | None]:
         """OCPP-J 1.6 §3.1.2: the first subprotocol of the charger's list that we know."""
-        chosen = choose(knock.offered, self._versions)
+        pinned = self._pins.get(knock.id)
+        chosen = choose(knock.offered, [pinned] if pinned else self._versions)
         name = chosen[1] if chosen else self.settings.default_subprotocol if not knock.offered else ""
         if not name and self.settings.subprotocol_mismatch == "refuse":
             raise Refused(400, "no common subprotocol")
@@ -144,9 +156,58 @@ class Gateway:
         except Exception as why:
             log.warn("{charger} is served without what is remembered of it: {why}", charger=charger.id, why=repr(why))
             record = Record()
-        if not charger.gone:
-            charger.welcome(record)
-            self.on_arrival(charger.id)
+        if charger.gone:
+            return
+        if self._mistaken(charger, record):
+            charger.close(1012, f"OCPP {record.version} only")
+            return
+        charger.welcome(record)
+        self.on_arrival(charger.id)
+
+    def _mistaken(self, charger: Charger, record: Record) -> bool:
+        """Whether an operator wants another version, and this gateway only learns that now: the charger comes again at once."""
+        subprotocol = next((each.subprotocol for each in self._versions.values() if each.name == record.version), "")
+        known = self._pins.pop(charger.id, None)
+        if subprotocol:
+            self._pins[charger.id] = subprotocol
+        return bool(subprotocol) and known != subprotocol and charger.version.name != record.version
+
+    # what operators decide
+
+    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Take in what an operator decides about a charger, connected or not, for good: ``boot_status``, ``retry_interval`` (seconds) and
+        ``version``; None takes a decision back. Returns all that stands now.
+        """
+        effects: list[Effect] = [Keep("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
+        other = await in_time(self._roster.whereabouts(id), ROSTER_TIMEOUT, self._clock)
+        if other and other != self.settings.name:
+            effects.append(Note(other, msgspec.json.encode({"decided": id, "changes": changes})))
+        safe: Deferred[None] = Deferred()
+        self._intake.publish(Entry(id, effects=tuple(effects)), safe.callback)
+        await safe
+        self.decided(id, changes)
+        return decisions(await in_time(self._records.record(id), ROSTER_TIMEOUT, self._clock))
+
+    async def remembered(self, id: str) -> dict[str, Any] | None:
+        """What is remembered of a charger that may not be here; None when nothing is."""
+        record = await in_time(self._records.record(id), ROSTER_TIMEOUT, self._clock)
+        return None if record == Record() else decisions(record)
+
+    def decided(self, id: str, changes: dict[str, Any]) -> None:
+        """An operator has decided about a charger that may be here: it takes effect now."""
+        charger = self.chargers.get(id)
+        if charger is None:
+            self._pins.pop(id, None)
+            return
+        texts = {name: "" if value is None else str(value) for name, value in changes.items()}
+        charger.decided = msgspec.structs.replace(charger.decided, **texts)
+        status = texts.get("boot_status", "")
+        if charger.registration == "Pending" and status == "Accepted":
+            charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})  # it is told at once, and not at its next try
+        elif status in ("Pending", "Rejected"):
+            charger.registration = status
+        if texts.get("version") and self._mistaken(charger, charger.decided):
+            charger.close(1012, f"OCPP {texts['version']} only")
 
     def _notice_flapping(self, charger: Charger, previous: Charger) -> None:
         now = self._clock.seconds()
@@ -222,3 +283,14 @@ class Gateway:
             charger.close(1012, "service restart")
             self.departed(charger, 1012, "service restart")
         return len(self.chargers)
+
+
+def decisions(record: Record) -> dict[str, Any]:
+    """What is remembered of a charger, for an operator."""
+    interval = record.retry_interval
+    return {
+        "registration": record.boot or None,
+        "boot_status": record.boot_status or None,
+        "retry_interval": int(interval) if interval.isdecimal() else None,
+        "version": record.version or None,
+    }

@@ -5,6 +5,7 @@ Knows no OCPP version and no HTTP. An operator's own handlers are found by `find
 
 from __future__ import annotations
 
+import msgspec
 from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from zope.interface import implementer
@@ -25,11 +26,16 @@ from .facts import (
     Stopped,
     Transfer,
     Transferred,
+    Updated,
 )
 from .interfaces import IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
+from .pnc import PlugAndCharge
 from .settings import Settings, Wrong
+from .vendors import Vendors, installed
 
 log = Logger()
+
+TRANSFERRED = ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")
 
 
 @implementer(IHandlers)
@@ -39,11 +45,13 @@ class Handlers:
     def __init__(self, settings: Settings, backend: IBackend | None = None) -> None:
         self.settings = settings
         self.backend = backend
+        self.vendors = Vendors((PlugAndCharge(self), *installed()))
 
     def booted(self, charger: ICharger, fact: Booted) -> Maybe[Registration]:
-        """Who was accepted once is accepted again; whoever is new gets the status of the settings."""
-        accepted = charger.registration == "Accepted"
-        return Registration("Accepted" if accepted else self.settings.boot_status, self.settings.heartbeat_interval)
+        """An operator's decision holds. Else who was accepted once is accepted again, and whoever is new gets the settings' status."""
+        accepted = "Accepted" if charger.registration == "Accepted" else self.settings.boot_status
+        status, retry = charger.decided.boot_status or accepted, charger.decided.retry_interval
+        return Registration(status, int(retry) if retry and status != "Accepted" else self.settings.heartbeat_interval)
 
     def beat(self, charger: ICharger, fact: Beat) -> Maybe[None]:
         """Nothing to decide."""
@@ -51,58 +59,99 @@ class Handlers:
 
     def presented(self, charger: ICharger, fact: Presented) -> Maybe[Authorisation]:
         """Accepted, or what the backend says."""
-        if self.backend is None or self.settings.authorize == "accept":
-            return Authorisation()
-        return self._authorise(self.backend, charger, fact.tag, None)
+        return self._verify(charger, fact.tag, fact.kind, None)
 
     def status(self, charger: ICharger, fact: Status) -> Maybe[None]:
         """Nothing to decide."""
         return None
 
     def started(self, charger: ICharger, fact: Started) -> Maybe[Start]:
-        """Accepted under an id of the gateway's own, or what the backend says."""
-        return Start() if self.backend is None else self._start(self.backend, charger, fact)
+        """Accepted, under an id of the gateway's own in 1.6, or what the backend says.
+
+        In 2.x a transaction may begin before anybody presents a tag, or with a button (C02.FR.02): there is nobody to ask about.
+        """
+        kind = fact.step.kind if fact.step else ""
+        if self.backend is None or kind == "NoAuthorization" or (fact.transaction_id is not None and not fact.tag):
+            return Start()
+        return self._start(self.backend, charger, fact, kind)
+
+    def updated(self, charger: ICharger, fact: Updated) -> Maybe[Authorisation | None]:
+        """Whoever is named in it is verified (E02.FR.04, E05.FR.01)."""
+        return None if fact.tag is None else self._verify(charger, fact.tag, fact.step.kind, fact.step.conn)
 
     def stopped(self, charger: ICharger, fact: Stopped) -> Maybe[Authorisation | None]:
-        """A stop cannot be refused (OCPP 1.6 §4.10): whoever is named in it is told Accepted."""
-        return None if fact.tag is None else Authorisation()
+        """A stop cannot be refused (OCPP 1.6 §4.10): whoever is named in it is told Accepted; in 2.x, what is thought of the tag."""
+        if fact.tag is None:
+            return None
+        return Authorisation() if fact.step is None else self._verify(charger, fact.tag, fact.step.kind, fact.step.conn)
 
     def metered(self, charger: ICharger, fact: Metered) -> Maybe[None]:
         """Nothing to decide."""
         return None
 
     def transfer(self, charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
-        """Accepted: the backend has it as an event."""
-        return Transferred()
+        """What the vendor's plugin says, or the backend where it answers DataTransfer itself; else Accepted: the backend has the event."""
+        if fact.vendor_id in self.vendors:
+            return self.vendors.transfer(charger, fact)
+        if self.backend is None or "DataTransfer" not in self.settings.backend_actions:
+            return Transferred()
+        return self._transfer(self.backend, charger, fact)
 
     def other(self, charger: ICharger, fact: Other) -> Maybe[Answer]:
-        """The answer that says least."""
-        return Answer()
+        """What the backend answers where the settings say that it does, else the answer that says least."""
+        if self.backend is None or fact.action not in self.settings.backend_actions:
+            return Answer()
+        return self._other(self.backend, charger, fact)
 
-    async def _start(self, backend: IBackend, charger: ICharger, fact: Started) -> Start:
-        """The tag must be looked up even when the charger has let it in already (OCPP 1.6 §4.8)."""
+    async def _start(self, backend: IBackend, charger: ICharger, fact: Started, kind: str) -> Start:
+        """The tag must be looked up even when the charger has let it in already (OCPP 1.6 §4.8, E01.FR.11)."""
+        conn = fact.step.conn if fact.step else fact.conn
         try:
             authorisation = Authorisation()
             if self.settings.authorize == "backend":
-                authorisation = await backend.authorise(fact.tag, charger.id, fact.conn)
+                authorisation = await backend.authorise(fact.tag, charger.id, conn, kind)
             id = await backend.transaction(fact.tag, charger.id, fact.conn)
         except BackendFailed as why:
             log.warn("the backend was of no use for a start on {charger}: {why}", charger=charger.id, why=str(why))
-            return self._start_without(charger)
+            return Start(self._without(), provisional=True)
         if id is None and authorisation.status == "Accepted":
             authorisation = Authorisation("Invalid")
         return Start(authorisation, id)
 
-    def _start_without(self, charger: ICharger) -> Start:
-        accepted = self.settings.backend_policy == "provisional"
-        return Start(Authorisation("Accepted" if accepted else "Invalid"), provisional=True)
+    def _verify(self, charger: ICharger, tag: str, kind: str, connector: int | None) -> Maybe[Authorisation]:
+        """Accepted, or what the backend says. NoAuthorization is a button and nobody's tag (C02.FR.02)."""
+        if self.backend is None or self.settings.authorize == "accept" or kind == "NoAuthorization":
+            return Authorisation()
+        return self._authorise(self.backend, charger, tag, kind, connector)
 
-    async def _authorise(self, backend: IBackend, charger: ICharger, tag: str, connector: int | None) -> Authorisation:
+    async def _authorise(self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None) -> Authorisation:
+        """No tag is ever in the log: some are codes that must not be (C04.FR.04)."""
         try:
-            return await backend.authorise(tag, charger.id, connector)
+            return await backend.authorise(tag, charger.id, connector, kind)
         except BackendFailed as why:
             log.warn("the backend was of no use for a tag on {charger}: {why}", charger=charger.id, why=str(why))
-            return Authorisation("Accepted" if self.settings.backend_policy == "provisional" else "Invalid")
+            return self._without()
+
+    def _without(self) -> Authorisation:
+        return Authorisation("Accepted" if self.settings.backend_policy == "provisional" else "Invalid")
+
+    async def _other(self, backend: IBackend, charger: ICharger, fact: Other) -> Answer:
+        try:
+            members = await backend.answer(charger.id, charger.ocpp, fact.action, msgspec.json.encode(fact.payload))
+        except BackendFailed as why:
+            log.warn("the backend was of no use for {charger}'s {action}: {why}", charger=charger.id, action=fact.action, why=str(why))
+            return Answer()
+        return Answer(members or {})
+
+    async def _transfer(self, backend: IBackend, charger: ICharger, fact: Transfer) -> Transferred:
+        said = {"vendorId": fact.vendor_id, "messageId": fact.message_id, "data": fact.data}
+        payload = {name: value for name, value in said.items() if value is not None}
+        members = (await self._other(backend, charger, Other("DataTransfer", payload))).members
+        status, data = members.get("status", "Accepted"), members.get("data")
+        if status not in TRANSFERRED:
+            log.warn("the backend's answer to {charger}'s DataTransfer has no status of OCPP's", charger=charger.id)
+            return Transferred()
+        return Transferred(status, data if isinstance(data, str | None) else msgspec.json.encode(data).decode())
 
 
 def find(settings: Settings, backend: IBackend | None) -> IHandlers:

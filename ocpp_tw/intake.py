@@ -5,6 +5,7 @@ Knows no transport and no database. Whatever can be done at once is: this is the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,12 +16,14 @@ from twisted.logger import Logger
 from . import events
 from .desk import VERDICTS, Desk, NoAnswer
 from .events import Event
-from .facts import Fact
-from .frames import Call, Error, Payload, Result, render
+from .facts import Answer, Fact, Other
+from .frames import Call, Error, Payload, Result, ResultError, Send, render
 from .interfaces import IEvents
 from .repair import mend
 from .schemas import Violation
+from .served import Served
 from .settings import Settings
+from .signed import unwrapped
 from .stamps import Stamps
 from .store import Effect, Entry
 from .versions import Translation
@@ -35,6 +38,12 @@ HANDLER_TIMEOUT = 25.0
 """Seconds that a handler may take; chargers commonly give up after 30."""
 
 
+NOTHING = Served(None, ())
+
+Message = Call | Send
+"""What a charger says of its own accord; a SEND is served as a CALL is, but never answered (2.1)."""
+
+
 class Intake:
     """One for all the chargers of a gateway."""
 
@@ -46,10 +55,14 @@ class Intake:
         self._events = store
         self._strict = settings.validation == "strict"
 
-    def serve(self, charger: Charger, call: Call) -> Deferred[None] | None:
+    def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
         version = charger.version
         translation = version.translations.get(call.action)
+        if translation is None and version.unnamed:
+            inside = unwrapped(call)
+            if inside is not None:
+                call, translation = inside, version.translations.get(inside.action)
         if translation is None:
             if call.action in version.schemas.actions:
                 self._refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
@@ -69,7 +82,11 @@ class Intake:
             if fatal is not None:
                 self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
                 return None
-        fact = translation.read(call.payload)
+        try:
+            fact = translation.read(call.payload)
+        except ValueError as why:  # a word that tells messages apart is none that we know; the schema has said so
+            self._refuse(charger, call, "enum", str(why), violations)
+            return None
         try:
             verdict = self._desk.ask[type(fact)](charger, fact)
             if type(verdict) in VERDICTS:
@@ -80,7 +97,7 @@ class Intake:
             return Deferred.fromCoroutine(self._without(charger, call, fact, violations))
         return Deferred.fromCoroutine(self._later(charger, call, fact, verdict, violations))
 
-    async def _later(self, charger: Charger, call: Call, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
+    async def _later(self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
         """The handler takes its time."""
         try:
             verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
@@ -91,7 +108,7 @@ class Intake:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
             await self._without(charger, call, fact, violations)
 
-    async def _without(self, charger: Charger, call: Call, fact: Fact, violations: list[Violation] | None) -> None:
+    async def _without(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
         """The handler has failed: what can go on without it does."""
         try:
             verdict: Any = self._desk.without(charger, fact)
@@ -104,31 +121,37 @@ class Intake:
             log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
             self._refuse(charger, call, "internal", "")
 
-    def _conclude(self, charger: Charger, call: Call, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
+    def _conclude(self, charger: Charger, call: Message, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
         """Publish what it came to; the answer goes out when that is safe."""
         served = self._desk.tell[type(fact)](charger, fact, verdict)
         now = self._stamps.now()
-        answer = charger.version.translations[call.action].answer(served.verdict, now)
-        then = (call.id, render(Result(call.id, answer)))
+        if type(call) is Send:
+            then: tuple[str | int, bytes] = (call.id, b"")
+        else:
+            answer = charger.version.translations[call.action].answer(fact, served.verdict, now)
+            if type(verdict) is Answer and verdict.members and not charger.version.schemas.valid_answer[call.action](answer):
+                log.error("the backend's answer to {action} breaks its schema and is left out", action=call.action, charger=charger.id)
+                answer = charger.version.translations[call.action].answer(fact, Answer(), now)
+            then = (call.id, render(Result(call.id, answer)))
         if not served.told:  # a repeat: all there is to tell has been told
             return self._events.publish(Entry(charger.id), charger.answer, then)
         *before, (name, data) = served.told
         for earlier, more in before:
-            self._events.publish(self._entry(charger, call, earlier, more, now, violations))
-        entry = self._entry(charger, call, name, data, now, violations, served.effects, served.duplicate, served.provisional)
-        return self._events.publish(entry, charger.answer, then)
+            self._events.publish(self._entry(charger, call, earlier, more, now, violations, served._replace(effects=())))
+        self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.answer, then)
+        if charger.reports is not None and type(fact) is Other:
+            charger.reports.part(fact.action, fact.payload)
+        return None
 
     def _entry(
         self,
         charger: Charger,
-        call: Call,
+        call: Message,
         name: str,
         data: events.Data,
         now: str,
         violations: list[Violation] | None,
-        effects: tuple[Effect, ...] = (),
-        duplicate: bool = False,
-        provisional: bool = False,
+        served: Served = NOTHING,
     ) -> Entry:
         event = Event(
             name,
@@ -142,35 +165,50 @@ class Intake:
             str(call.id),
             msgspec.Raw(call.raw) if self.settings.event_payload else None,
             None if violations is None else [each.told() for each in violations],
-            duplicate,
-            False,
-            provisional,
+            served.duplicate,
+            served.offline,
+            served.provisional,
         )
-        return Entry(charger.id, events.encode(event), effects)
+        return Entry(charger.id, events.encode(event), served.effects)
 
     def _fatal(self, violations: list[Violation], payload: Payload, translation: Translation) -> Violation | None:
         """The breach for which the message cannot be let in: any when strict, else of a member that tells messages apart."""
         if self._strict:
             return violations[0]
-        for name, kind in translation.essentials.items():
-            if type(payload.get(name)) is not kind:
-                about = (each for each in violations if each.path[:1] == (name,) or name in each.names)
+        for path, kind in translation.essentials.items():
+            *outer, name = path.split("/")
+            holder: Any = payload
+            for member in outer:
+                holder = holder.get(member)
+            if type(holder.get(name)) is not kind:
+                about = (each for each in violations if each.path[: len(outer) + 1] == (*outer, name) or name in each.names)
                 return next(about, violations[0])
         return None
 
-    def _refuse(self, charger: Charger, call: Call, why: str, said: str, violations: list[Violation] | None = None) -> None:
+    def _refuse(self, charger: Charger, call: Message, why: str, said: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR; the backend sees what was not served, and why."""
         code = charger.version.code(why)
         log.warn("{charger} is answered {code} to {action}: {said}", charger=charger.id, code=code, action=call.action, said=said)
         data = events.MessageRefused(charger.id, code, said)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
-        self._events.publish(entry, charger.answer, (call.id, render(Error(call.id, code, said))))
+        text = b"" if type(call) is Send else render(Error(call.id, code, said))
+        self._events.publish(entry, charger.answer, (call.id, text))
+
+    def refused(self, charger: Charger, frame: ResultError) -> None:
+        """2.1: the charger could not process an answer of ours; whoever looks for it finds it."""
+        self.tell(
+            charger, "message_refused", events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
+        )
 
     def late(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """An answer came after its command had ended (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
         self.tell(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
+
+    def publish(self, entry: Entry, then: Callable[[Any], None]) -> None:
+        """Carry out effects that belong to no event."""
+        self._events.publish(entry, then)
 
     def tell(self, charger: Charger, name: str, data: events.Data, effects: tuple[Effect, ...] = ()) -> None:
         """Publish an event of the gateway's own about a charger."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Stopped,
         Transfer,
         Transferred,
+        Updated,
     )
     from .frames import Payload
     from .gate import Knock
@@ -60,6 +61,7 @@ class ICharger(Interface):
     id: str = Attribute("its identity, percent-decoded from the URL")
     domain: str = Attribute("the Host header it sent")
     ocpp: str = Attribute("the OCPP version spoken on this connection: 1.6")
+    decided: Record = Attribute("what an operator has decided about it, beside what else is remembered of it")
     registration: str = Attribute("the registration status last given: Accepted, Pending, Rejected, or empty when unknown")
 
     def call(action: str, payload: Payload, timeout: float | None = None) -> Awaitable[Outcome]:
@@ -89,10 +91,16 @@ class IHandlers(Interface):
         """StatusNotification."""
 
     def started(charger: ICharger, fact: Started) -> Maybe[Start]:
-        """StartTransaction, once for each transaction: repeats are recognised before."""
+        """StartTransaction, TransactionEvent Started; once for each transaction: repeats are recognised before.
+
+        In 2.x the transaction has its id from the charger; one in the verdict is the backend's own for it.
+        """
+
+    def updated(charger: ICharger, fact: Updated) -> Maybe[Authorisation | None]:
+        """TransactionEvent Updated of 2.x; the verdict is on the tag that was presented with it, None without one."""
 
     def stopped(charger: ICharger, fact: Stopped) -> Maybe[Authorisation | None]:
-        """StopTransaction; the verdict is on the tag that stopped it, None to say nothing about it."""
+        """StopTransaction, TransactionEvent Ended; the verdict is on the tag that stopped it, None to say nothing about it."""
 
     def metered(charger: ICharger, fact: Metered) -> Maybe[None]:
         """MeterValues."""
@@ -120,14 +128,26 @@ class IGate(Interface):
         """Let the charger in, or raise `ocpp_tw.gate.Refused` with the HTTP status to answer."""
 
 
+class IVendor(Interface):
+    """What is done with the DataTransfer of one vendor: an object with this interface in a module of ``twisted/plugins``."""
+
+    vendor_id: str = Attribute("the vendorId that its messages name, in exactly this spelling")
+
+    def transfer(charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
+        """DataTransfer of this vendor."""
+
+
 class IBackend(Interface):
-    """The operator's own system. Both methods fail with `ocpp_tw.backend.BackendFailed` when it is of no use in time."""
+    """The operator's own system. Every method fails with `ocpp_tw.backend.BackendFailed` when it is of no use in time."""
 
     def transaction(tag: str, charger: str, connector: int) -> Awaitable[int | None]:
         """The id of the transaction that this tag may begin; None: the tag has none."""
 
-    def authorise(tag: str, charger: str, connector: int | None) -> Awaitable[Authorisation]:
-        """What the backend says of the tag."""
+    def authorise(tag: str, charger: str, connector: int | None, kind: str = "") -> Awaitable[Authorisation]:
+        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+
+    def answer(charger: str, ocpp: str, action: str, payload: bytes) -> Awaitable[dict[str, Any] | None]:
+        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
 
 
 class IEvents(Interface):
@@ -163,6 +183,9 @@ class IRecords(Interface):
 
     def transactions(charger: str) -> Awaitable[list[bytes]]:
         """The JSON of each transaction kept for the charger."""
+
+    def record(charger: str) -> Awaitable[Record]:
+        """What is remembered of the charger."""
 
     def lease(count: int) -> Awaitable[int]:
         """Reserve ``count`` transaction ids for this gateway; the first of them. No two leases overlap, ever."""

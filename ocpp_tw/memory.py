@@ -172,6 +172,10 @@ class MemoryRecords:
     def transactions(self, charger: str) -> Deferred[list[bytes]]:
         return succeed(list(self._store.shelves["transactions", charger].values()))
 
+    def record(self, charger: str) -> Deferred[Record]:
+        kept = self._store.shelves["record", charger]
+        return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
+
     def lease(self, count: int) -> Deferred[int]:
         if count < 1:
             raise ValueError("at least one id must be leased")

@@ -92,7 +92,7 @@ def normalise(readings: Readings) -> list[Value]:
                     or "format" in sample
                     or not (value.isascii() and value.replace(".", "", 1).isdigit())
                 ):
-                    value, known, signed = _careful(value, unit, known, get("format"))
+                    value, known, signed = _careful(value, measurand, unit, known, sample)
                     if value is not None:
                         add(Value(measurand, value, known[0], timestamp, context, phase, location, signed))
                 else:
@@ -112,6 +112,11 @@ def energy(values: list[Value]) -> int | None:
     return None if number is None else int(number.to_integral_value())
 
 
+def register(readings: Readings, context: str) -> int | None:
+    """The whole connector's import register at that context (Transaction.Begin, Transaction.End), in whole Wh; None without one."""
+    return energy([value for value in normalise(readings) if value.context == context])
+
+
 def _sensible(readings: object) -> Iterator[dict[str, Any]]:
     """The readings without what is none, and of each sample only what is of the type that it should be."""
     for reading in readings if isinstance(readings, list) else ():
@@ -121,7 +126,7 @@ def _sensible(readings: object) -> Iterator[dict[str, Any]]:
 
 
 def _sensible_members(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if isinstance(value, str) or name == "value"}
+    return {name: value for name, value in members.items() if isinstance(value, str) or name in ("value", "unitOfMeasure")}
 
 
 def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
@@ -137,13 +142,21 @@ def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
     return known
 
 
-def _careful(value: object, unit: object, known: tuple[str | None, int], format: object) -> tuple[str | None, tuple[str | None, int], bool]:
+def _careful(
+    value: object, measurand: str, unit: object, known: tuple[str | None, int], sample: dict[str, Any]
+) -> tuple[str | None, tuple[str | None, int], bool]:
     """The value in its canonical unit; None when it is no number and not signed data either."""
-    if format == "SignedData":
+    if sample.get("format") == "SignedData":
         return (value if isinstance(value, str) else None), known, True
     number = _decimal(value)
     if number is None:
         return None, known, False
+    measure = sample.get("unitOfMeasure")
+    if isinstance(measure, dict):  # 2.x: a unit and a power of ten of its own
+        unit, power = measure.get("unit"), measure.get("multiplier")
+        known = _unit(measurand, unit if isinstance(unit, str) and unit else None)
+        if isinstance(power, int) and abs(power) <= 12:
+            number = number.scaleb(power)
     if known[1] == CONVERTED:
         number = ((number - 32) * 5 / 9).quantize(Decimal("0.01")) if unit == "Fahrenheit" else number - Decimal("273.15")
     else:

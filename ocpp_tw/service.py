@@ -73,7 +73,7 @@ class GatewayService(MultiService):
         ids = TransactionIds(store.records)
         desk = Desk(self.handlers, store.records, ids)
         intake = Intake(settings, reactor, stamps, desk, store.events)
-        self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, known())
+        self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
         self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events)
         self.door = ChargerFactory(self.gateway, settings, reactor)
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token).site()

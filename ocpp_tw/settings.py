@@ -100,6 +100,18 @@ def choice(*words: str) -> Callable[[str], str]:
     return read
 
 
+def words(*known: str) -> Callable[[str], tuple[str, ...]]:
+    """Words with commas between them; of a few, or any."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+        if not found or (known and not set(found) <= set(known)) or not all(re.fullmatch(r"[A-Za-z0-9.]{1,64}", each) for each in found):
+            raise Wrong("expected " + (f"some of {', '.join(known)}" if known else "names of OCPP actions") + ", with commas between them")
+        return found
+
+    return read
+
+
 def switch(text: str) -> bool:
     """yes or no."""
     if text.strip().lower() not in ("yes", "no", "true", "false", "1", "0", "on", "off"):
@@ -162,6 +174,14 @@ TABLE: tuple[Setting, ...] = (
         "the Redis or Valkey: HOST:PORT, or a redis://, rediss:// or unix:// URL; when none is named, 127.0.0.1:6379, or else an embedded one",
     ),
     Setting("redis_db", "REDIS_DB", 0, whole(0, 1_000_000), "the number of its database"),
+    Setting(
+        "versions",
+        "OCPP_VERSIONS",
+        ("1.6", "2.0.1", "2.1"),
+        words("1.6", "2.0.1", "2.1"),
+        "the versions of OCPP that chargers may speak, with commas between them",
+    ),
+    Setting("legacy", "OCPP_LEGACY", False, switch, "whether chargers that offer only ocpp1.2 or ocpp1.5 are let in, and served as 1.6"),
     Setting("data", "OCPP_DATA", "ocpp-data", text, "the directory of the embedded Valkey's data"),
     Setting("events", "EVENTS_LIST", "events", name, "the list that events are appended to"),
     Setting("commands", "COMMANDS_LIST", "commands", name, "the list that commands are taken from"),
@@ -178,6 +198,13 @@ TABLE: tuple[Setting, ...] = (
         "provisional",
         choice("provisional", "deny"),
         "what becomes of a start while the backend is of no use: provisional (it goes on under an id of the gateway's own) or deny",
+    ),
+    Setting(
+        "backend_actions",
+        "BACKEND_ACTIONS",
+        (),
+        words(),
+        "OCPP actions whose answers the backend gives itself (POST /api/ocpp/ACTION/), with commas between them",
     ),
     Setting("backend_limit", "BACKEND_LIMIT", 64, whole(1, 10_000), "how many requests the backend gets at once"),
     Setting(
@@ -223,6 +250,13 @@ TABLE: tuple[Setting, ...] = (
         choice("tolerant", "strict"),
         "a message that breaks its schema: let in with violations on its event, or answered with a CALLERROR",
     ),
+    Setting(
+        "tolerance",
+        "OCPP_TOLERANCE",
+        "",
+        text,
+        "a file of exceptions from --validation, by charger, vendor, model or action (docs/tolerance.md)",
+    ),
     Setting("event_payload", "EVENT_PAYLOAD", True, switch, "whether events carry the charger's own payload"),
     Setting("handlers", "OCPP_HANDLERS", "", text, "the name of the handlers plugin to use instead of the gateway's own"),
     Setting("drain", "DRAIN_TIMEOUT", 8.0, seconds, "seconds that a stopping gateway gives to what is in flight"),
@@ -238,6 +272,8 @@ class Settings:
     http_token: str = ""
     redis: str = ""
     redis_db: int = 0
+    versions: tuple[str, ...] = ("1.6", "2.0.1", "2.1")
+    legacy: bool = False
     data: str = "ocpp-data"
     events: str = "events"
     commands: str = "commands"
@@ -247,6 +283,7 @@ class Settings:
     authorize: str = "accept"
     backend_timeout: float = 3.0
     backend_policy: str = "provisional"
+    backend_actions: tuple[str, ...] = ()
     backend_limit: int = 64
     heartbeat_interval: int = 300
     boot_status: str = "Accepted"
@@ -259,6 +296,7 @@ class Settings:
     subprotocol_mismatch: str = "refuse"
     default_subprotocol: str = ""
     validation: str = "tolerant"
+    tolerance: str = ""
     event_payload: bool = True
     handlers: str = ""
     drain: float = 8.0

@@ -20,7 +20,7 @@ from .charger import Charger
 from .commands import Invalid
 from .desk import Desk
 from .dispatch import Dispatch
-from .gateway import Gateway
+from .gateway import Gateway, decisions
 from .waiting import deferred
 
 log = Logger()
@@ -28,7 +28,18 @@ log = Logger()
 MAX_BODY = 256 * 1024
 """The longest body taken, in bytes."""
 
+LONGEST_RETRY = 86_400
+"""The longest retry interval that an operator may decide on, in seconds."""
+
 Answer = bytes | Deferred[bytes]
+
+
+class BadRequest(Exception):
+    """What an operator sent makes no sense: the HTTP status and the text are for the answer."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class Health(Protocol):
@@ -38,17 +49,27 @@ class Health(Protocol):
         """Whether Redis answers."""
 
 
+class Evidence(Protocol):
+    """What has been seen of messages that break their schemas."""
+
+    def report(self) -> list[Any]:
+        """All of it, for an operator."""
+
+
 class Operators:
     """The routes. ``token`` is the bearer token that every request but health must show; "" when none is asked for."""
 
     app = Klein()
 
-    def __init__(self, gateway: Gateway, dispatch: Dispatch, desk: Desk, health: Health, token: str) -> None:
+    def __init__(
+        self, gateway: Gateway, dispatch: Dispatch, desk: Desk, health: Health, token: str, evidence: Evidence | None = None
+    ) -> None:
         self._gateway = gateway
         self._dispatch = dispatch
         self._desk = desk
         self._health = health
         self._token = token
+        self._evidence = evidence
 
     def site(self) -> Site:
         """What a port serves."""
@@ -74,15 +95,40 @@ class Operators:
 
     @app.route("/api/chargers/<path:id>", methods=["GET"])
     def charger(self, request: IRequest, id: str) -> Answer:
-        """One of them, with its open transactions."""
+        """One charger: connected here, with its open transactions, or what is remembered of it."""
 
         async def answer() -> bytes:
             charger = self._gateway.chargers.get(id)
-            if charger is None:
-                return _json(request, 404, {"detail": "Charger not connected to this gateway"})
-            ledger = await self._desk.ledger(charger)
-            running = [msgspec.to_builtins(each) for each in ledger.running]
-            return _json(request, 200, _told(charger) | {"transactions": running})
+            if charger is not None:
+                ledger = await self._desk.ledger(charger)
+                running = [msgspec.to_builtins(each) for each in ledger.running]
+                told = {"connected": True, **decisions(charger.decided), **_told(charger), "transactions": running}
+                return _json(request, 200, told)
+            remembered = await self._gateway.remembered(id)
+            if remembered is None:
+                return _json(request, 404, {"detail": "Charger not connected to this gateway, and nothing is remembered of it"})
+            return _json(request, 200, {"connected": False, "id": id, **remembered})
+
+        return self._guarded(request, answer)
+
+    @app.route("/api/chargers/<path:id>", methods=["PUT"])
+    def decide(self, request: IRequest, id: str) -> Answer:
+        """Decide about a charger, whether or not it is here or has ever been: 200 with what now stands."""
+
+        async def answer() -> bytes:
+            if len(id) > self._gateway.settings.max_identity or not id.isprintable():
+                raise BadRequest(400, "No charger can have this identity")
+            changes = self._changes(_body(request))
+            return _json(request, 200, {"id": id, **await self._gateway.decide(id, changes)})
+
+        return self._guarded(request, answer)
+
+    @app.route("/api/violations", methods=["GET"])
+    def violations(self, request: IRequest) -> Answer:
+        """What chargers sent that breaks its schema."""
+
+        async def answer() -> bytes:
+            return _json(request, 200, self._evidence.report() if self._evidence else [])
 
         return self._guarded(request, answer)
 
@@ -103,11 +149,8 @@ class Operators:
         return self._run(request, answer())
 
     async def _command(self, request: IRequest) -> bytes:
-        body = request.content.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            return _json(request, 413, {"detail": f"The body is longer than {MAX_BODY} bytes"})
         try:
-            result = await self._dispatch.ask(body)
+            result = await self._dispatch.ask(_body(request))
         except Invalid as why:
             return _json(request, 400, {"detail": str(why), "outcome": "invalid"})
         if result["outcome"] == "result":
@@ -117,6 +160,30 @@ class Operators:
         else:
             detail = (result["error"] or {}).get("description") or result["outcome"]
         return _json(request, 400, {"detail": detail, "outcome": result["outcome"], "error": result["error"], "id": result["id"]})
+
+    def _changes(self, body: bytes) -> dict[str, Any]:
+        """What an operator decides; a member that is null takes an earlier decision back."""
+        known: dict[str, tuple[Callable[[Any], bool], str]] = {
+            "boot_status": (lambda value: value in ("Accepted", "Pending", "Rejected"), "Accepted, Pending or Rejected"),
+            "retry_interval": (
+                lambda value: type(value) is int and 1 <= value <= LONGEST_RETRY,
+                f"a whole number of seconds from 1 to {LONGEST_RETRY}",
+            ),
+            "version": (lambda value: value in self._gateway.settings.versions, " or ".join(self._gateway.settings.versions)),
+        }
+        try:
+            changes = msgspec.json.decode(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            raise BadRequest(400, "The body is not JSON") from None
+        if not isinstance(changes, dict) or not changes:
+            raise BadRequest(400, f"The body must be a JSON object with any of {', '.join(known)}")
+        for name, value in changes.items():
+            if name not in known:
+                raise BadRequest(400, f"Unknown member {name[:50]!r}; there are {', '.join(known)}")
+            fits, said = known[name]
+            if value is not None and not fits(value):
+                raise BadRequest(400, f"{name} must be {said}, or null to take it back")
+        return changes
 
     def _guarded(self, request: IRequest, answer: Callable[[], Awaitable[bytes]]) -> Answer:
         if self._token:
@@ -131,11 +198,20 @@ class Operators:
         request.notifyFinish().addErrback(lambda _: answering.cancel())  # type: ignore[attr-defined]
 
         def failed(failure: Any) -> bytes:
+            if failure.check(BadRequest):
+                return _json(request, failure.value.status, {"detail": str(failure.value)})
             if failure.check(CancelledError) is None:
                 log.failure("a request of an operator's failed", failure)
             return _json(request, 500, {"detail": "Internal error, see the log"})
 
         return answering.addErrback(failed)
+
+
+def _body(request: IRequest) -> bytes:
+    body: bytes = request.content.read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise BadRequest(413, f"The body is longer than {MAX_BODY} bytes")
+    return body
 
 
 def _told(charger: Charger) -> dict[str, Any]:

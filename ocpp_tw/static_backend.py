@@ -5,7 +5,7 @@ Knows nothing of HTTP.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
@@ -19,15 +19,22 @@ T = TypeVar("T")
 
 @implementer(IBackend)
 class StaticBackend:
-    """Answers from ``transactions`` (tag -> id) and ``tags`` (tag -> Authorisation); who is in neither has none and is Invalid.
+    """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorisation) and ``answers`` (action -> members).
 
-    ``asked`` has every question: the method's name and its arguments.
+    Who is in neither of the first two has no transaction and is Invalid. ``asked`` has every question: the method's name and its
+    arguments, a kind only when there is one.
     """
 
-    def __init__(self, transactions: dict[str, int] | None = None, tags: dict[str, Authorisation] | None = None) -> None:
+    def __init__(
+        self,
+        transactions: dict[str, int] | None = None,
+        tags: dict[str, Authorisation] | None = None,
+        answers: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
         self.transactions = {} if transactions is None else transactions
         self.tags = {} if tags is None else tags
-        self.asked: list[tuple[str, str, str, int | None]] = []
+        self.answers = {} if answers is None else answers
+        self.asked: list[tuple[Any, ...]] = []
         self._reason = ""
         self._held: list[Deferred[None]] | None = None
 
@@ -36,10 +43,15 @@ class StaticBackend:
         self.asked.append(("transaction", tag, charger, connector))
         return self._answer(self.transactions.get(tag))
 
-    def authorise(self, tag: str, charger: str, connector: int | None) -> Deferred[Authorisation]:
-        """What the backend says of the tag."""
-        self.asked.append(("authorise", tag, charger, connector))
+    def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:
+        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+        self.asked.append(("authorise", tag, charger, connector, kind) if kind else ("authorise", tag, charger, connector))
         return self._answer(self.tags.get(tag, Authorisation("Invalid")))
+
+    def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
+        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
+        self.asked.append(("answer", charger, ocpp, action, payload))
+        return self._answer(self.answers.get(action))
 
     def fail(self, reason: str = "the backend is told to fail") -> None:
         """Fail every question from now on, and those that hang."""

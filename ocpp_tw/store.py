@@ -61,12 +61,16 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What is remembered of a charger over connections and restarts; an empty field is unknown.
+    """What is remembered of a charger over connections and restarts; all of it text, an empty field is unknown.
 
-    ``boot`` is the registration status last given: Accepted, Pending or Rejected.
+    ``boot`` is the registration status last given: Accepted, Pending or Rejected. The others are an operator's decisions: the
+    status to give, the interval that goes with it in seconds, and the only version of OCPP to speak with the charger.
     """
 
     boot: str = ""
+    boot_status: str = ""
+    retry_interval: str = ""
+    version: str = ""
 
 
 def numbered(event: bytes, seq: int) -> bytes:

@@ -16,6 +16,9 @@ from .store import Effect, Keep
 KEPT = 50
 """How many ended transactions stay in the ledger: a charger's repeats are of the last few."""
 
+MISSING = 200
+"""How many missing numbers are remembered of a transaction."""
+
 OPEN = 100
 """How many may be open: a charger has a few connectors, what is older will never end."""
 
@@ -23,33 +26,60 @@ OPEN = 100
 class End(msgspec.Struct, frozen=True):
     """How a transaction ended, as the charger told it first."""
 
-    meter_stop: int
+    meter_stop: int | None
     timestamp: str
     reason: str
     tag: str | None = None
 
 
 class Transaction(msgspec.Struct, omit_defaults=True):
-    """One transaction; ``meter`` is the latest reading of its energy register, in Wh."""
+    """One transaction; ``meter`` is the latest reading of its energy register, in Wh.
 
-    id: int
+    In 2.x the id is the charger's text, ``backend_id`` the one the backend has for it, and the messages have numbers: all
+    from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
+    """
+
+    id: int | str
     conn: int
     tag: str
-    meter_start: int
+    meter_start: int | None
     started: str
     authorisation: Authorisation
     provisional: bool = False
     end: End | None = None
     meter: int | None = None
+    backend_id: int | None = None
+    first: int | None = None
+    last: int | None = None
+    missing: list[int] = []
 
     @property
     def verdict(self) -> Start:
         """What the charger was answered at the start."""
-        return Start(self.authorisation, self.id, self.provisional)
+        return Start(self.authorisation, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
+
+    def has(self, seq_no: int) -> bool:
+        """Whether the message of that number has come before."""
+        return self.first is not None and self.last is not None and self.first <= seq_no <= self.last and seq_no not in self.missing
+
+    def note(self, seq_no: int) -> list[int]:
+        """A message of that number has come; the numbers between it and the others that have not, and were not missed before."""
+        if self.first is None or self.last is None:
+            self.first = self.last = seq_no
+            return []
+        gap: list[int] = []
+        if seq_no > self.last:
+            gap = list(range(self.last + 1, seq_no))[-MISSING:]
+            self.last = seq_no
+        elif seq_no < self.first:
+            gap = list(range(seq_no + 1, self.first))[-MISSING:]
+            self.first = seq_no
+        self.missing = sorted({*self.missing, *gap} - {seq_no})[-MISSING:]
+        return gap
 
 
 class Closing(NamedTuple):
-    """What a StopTransaction turned out to be.
+    """What the end of a transaction turned out to be.
 
     ``match`` is exact, by_connector or none; ``repeat`` an exact copy of the stop we know, ``duplicate`` a differing second one.
     """
@@ -72,7 +102,7 @@ class Ledger:
     __slots__ = ("_transactions",)
 
     def __init__(self, kept: list[bytes] | None = None) -> None:
-        self._transactions: dict[int, Transaction] = {}
+        self._transactions: dict[int | str, Transaction] = {}
         for text in kept or ():
             try:
                 transaction = _decode(text)
@@ -85,7 +115,7 @@ class Ledger:
         """The transactions that have not ended, in no order."""
         return [each for each in self._transactions.values() if each.end is None]
 
-    def find(self, id: int) -> Transaction | None:
+    def find(self, id: int | str) -> Transaction | None:
         """The charger's own transaction of that id."""
         return self._transactions.get(id)
 
@@ -105,7 +135,7 @@ class Ledger:
         self._transactions[transaction.id] = transaction
         return (_keep(transaction), *self._prune())
 
-    def meter(self, id: int, wh: int) -> None:
+    def meter(self, id: int | str, wh: int) -> None:
         """A reading of the transaction's energy register, in Wh. It is not kept over a restart: the next one is soon there."""
         transaction = self._transactions.get(id)
         if transaction is not None:
@@ -126,6 +156,30 @@ class Ledger:
         transaction.end = end
         return Closing("exact", energy, seconds, effects=(_keep(transaction),))
 
+    # the messages of 2.x, which come in any order
+
+    def enter(self, id: str) -> Transaction:
+        """The charger's transaction of that id; a new one, of which nothing is known yet, with whichever message comes first."""
+        transaction = self._transactions.get(id)
+        if transaction is None:
+            transaction = self._transactions[id] = Transaction(id, 0, "", None, "", Authorisation())
+        return transaction
+
+    def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
+        """The effects that keep it as it is now."""
+        return (_keep(transaction), *self._prune())
+
+    def end(self, transaction: Transaction, stop: Stopped) -> Closing:
+        """Its last message has come; the others may not have."""
+        last = stop.meter_stop if stop.meter_stop is not None else transaction.meter
+        duplicate, known = transaction.end is not None, bool(transaction.started)
+        transaction.end = transaction.end or End(last, stop.timestamp, stop.reason, stop.tag)
+        energy = None
+        if last is not None and transaction.meter_start is not None and last >= transaction.meter_start:
+            energy = last - transaction.meter_start
+        seconds = duration(transaction.started, stop.timestamp) if known else None
+        return Closing("exact" if known else "none", energy, seconds, duplicate=duplicate)
+
     def _prune(self) -> tuple[Effect, ...]:
         ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
         gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
@@ -142,14 +196,15 @@ def duration(start: str, stop: str) -> int | None:
 
 def _energy(transaction: Transaction, stop: Stopped) -> int | None:
     """Wh delivered; unknown when the meter seems to have run backwards: it was exchanged, or reset."""
-    energy = stop.meter_stop - transaction.meter_start
-    return energy if energy >= 0 else None
+    if stop.meter_stop is None or transaction.meter_start is None or stop.meter_stop < transaction.meter_start:
+        return None
+    return stop.meter_stop - transaction.meter_start
 
 
 def _fits(transaction: Transaction, stop: Stopped) -> bool:
     seconds = duration(transaction.started, stop.timestamp)
     same_tag = stop.tag is None or stop.tag == transaction.tag
-    return same_tag and seconds is not None and seconds >= 0 and stop.meter_stop >= transaction.meter_start
+    return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop) is not None
 
 
 def _time(text: str) -> datetime | None:

@@ -97,7 +97,7 @@ class House:
         handlers = self.handlers or Handlers(self.settings, self.backend)
         self.desk = Desk(handlers, self.records, TransactionIds(self.records))
         self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events)
-        self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, known())
+        self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
         self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events)
         self._told = 0
 
@@ -107,9 +107,9 @@ class House:
         charger, _ = self.gateway.knock(Knock(id, "csms.example.com", address, offered), wire)
         return Guest(self, charger, wire)
 
-    def comes(self, id: str = "cp1", address: str = "10.0.0.1") -> Guest:
+    def comes(self, id: str = "cp1", address: str = "10.0.0.1", ocpp: str = "1.6") -> Guest:
         """A charger that has come in."""
-        guest = self.knock(id, address)
+        guest = self.knock(id, address, (f"ocpp{ocpp}",))
         self.gateway.arrived(guest.charger)
         return guest
 

@@ -32,7 +32,7 @@ from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
 from ocpp_tw.backend import BackendFailed, HttpBackend
-from ocpp_tw.bounded import LONGEST, Plain, Pool
+from ocpp_tw.bounded import LONGEST, LONGEST_QUESTION, Plain, Pool
 from ocpp_tw.facts import Authorisation
 from ocpp_tw.static_backend import StaticBackend
 
@@ -269,9 +269,10 @@ async def test_an_answer_about_a_transaction_that_makes_no_sense(server, backend
         ),
         (shape({"status": "Accepted", "expiry_date": "0001-01-01T00:00:00+14:00"}), Authorisation("Accepted", "0001-01-01T00:00:00+14:00")),
         (shape({"status": "Accepted", "expiry_date": None, "parent_tag": None}), Authorisation()),
-        (shape({"status": "NoCredit"}), Authorisation("Invalid")),
-        (shape({"status": "Unknown"}), Authorisation("Invalid")),
+        (shape({"status": "NoCredit"}), Authorisation("NoCredit")),
+        (shape({"status": "Unknown"}), Authorisation("Unknown")),
         (shape({"status": "Expired"}, False), Authorisation("Expired")),
+        (shape({"status": "NotAtThisTime"}, False), Authorisation("NotAtThisTime")),
         (shape({"status": "Accepted"}, False), Authorisation("Invalid")),
         (shape({"status": "sorry"}, False), Authorisation("Invalid")),
         (shape({"status": 1}, False), Authorisation("Invalid")),
@@ -299,6 +300,85 @@ async def test_an_answer_about_a_tag_that_makes_no_sense(server, backend, data):
     assert "makes no sense" in await failure(backend.authorise(TAG, "c1", None))
 
 
+async def test_a_parent_fits_the_version_of_ocpp(server, backend):
+    """OCPP 1.6 §7.28: 20 characters; 2.0.1 IdTokenType: 36."""
+    server.behave = answer(shape({"status": "Accepted", "parent_tag": "x" * 36}))
+    assert (await backend.authorise(TAG, "c1", 1, "Central")).parent_tag == "x" * 36
+    assert "makes no sense" in await failure(backend.authorise(TAG, "c1", 1))
+    server.behave = answer(shape({"status": "Accepted", "parent_tag": "x" * 37}))
+    assert "makes no sense" in await failure(backend.authorise(TAG, "c1", 1, "Central"))
+
+
+def own(backend: HttpBackend, payload: bytes = b"{}", action: str = "SignCertificate") -> Deferred[Any]:
+    """Ask for an answer of the backend's own."""
+    return backend.answer("c1", "1.6", action, payload)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "answers 204"])
+async def test_asked_for_its_own_answer_a_backend_that(server, backend, fault):
+    """… is of no use there either: the same deadline, the same bounds, one request and no redirect."""
+    server.behave, why = FAULTS[fault]
+    assert why in await failure(own(backend))
+    assert len(server.requests) == 1
+    await backend.close()
+    await server.emptied()
+
+
+async def test_what_is_asked_for_an_answer(server, backend):
+    server.behave = answer(b'{"payload": {"status": "Accepted"}}')
+    assert await backend.answer("c/1 é", "2.0.1", "Get15118EVCertificate", b'{"b": 1.50, "a": "\\u00e9"}') == {"status": "Accepted"}
+    head, body = server.requests[0], next(iter(server.open)).received
+    assert head.startswith(b"POST /api/ocpp/Get15118EVCertificate/ HTTP/1.1\r\n")
+    assert b"content-type: application/json" in head.lower().split(b"\r\n")
+    expected = '{"charger":"c/1 é","ocpp":"2.0.1","action":"Get15118EVCertificate","payload":{"b": 1.50, "a": "\\u00e9"}}'.encode()
+    assert body == expected
+    assert b"content-length: %d" % len(expected) in head.lower().split(b"\r\n")
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"404 Not Found"])
+async def test_a_backend_without_an_answer_of_its_own(server, backend, status):
+    server.behave = lambda connection, _request: connection.transport.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+    assert await own(backend) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b"null", b'{"payload": null}', b'{"payload": []}', b'{"payload": "x"}', b'{"payload": {', b""]
+)
+async def test_an_answer_of_its_own_that_makes_no_sense(server, backend, body):
+    server.behave = answer(body)
+    assert "makes no sense" in await failure(own(backend))
+
+
+async def test_a_question_that_is_too_long_is_not_asked(server, backend):
+    server.behave = answer(b'{"payload": {}}')
+    frame = len(b'{"charger":"c1","ocpp":"1.6","action":"SignCertificate","payload":""}')
+    assert await own(backend, b'"%b"' % (b"x" * (LONGEST_QUESTION - frame))) == {}
+    assert "longer than 262144 bytes" in await failure(own(backend, b'"%b"' % (b"x" * (LONGEST_QUESTION - frame + 1))))
+    assert len(server.requests) == 1
+
+
+async def test_a_backend_that_does_not_read_the_question(server, backend):
+    server.connect = lambda connection: connection.transport.pauseProducing()
+    assert "took more than 0.3 s" in await failure(own(backend, b'"%b"' % (b"x" * 200_000)))
+    for connection in server.open:
+        connection.transport.resumeProducing()
+    await server.emptied()
+
+
+async def test_no_action_changes_where_a_question_goes(server, backend):
+    server.behave = answer(b'{"payload": {}}')
+    await own(backend, action="../../admin?x#y")
+    assert server.requests[0].startswith(b"POST /api/ocpp/..%2F..%2Fadmin%3Fx%23y/ HTTP/1.1\r\n")
+
+
+async def test_questions_for_answers_wait_for_their_turn_too(server):
+    backend = HttpBackend(server.url, reactor, SOON, limit=1)
+    reasons = await gatherResults([own(backend).addErrback(lambda failure: failure.value) for _ in range(5)])
+    assert {str(reason) for reason in reasons} == {"the backend took more than 0.3 s"}
+    assert len(server.requests) == 1
+    await backend.close()
+
+
 async def test_404_is_an_answer_whatever_its_body(server, backend):
     for body in (b"", b"<h1>gone</h1>", b"x" * (2 * LONGEST)):
         server.behave = answer(body, b"Content-Encoding: gzip", status=b"404 Not Found")
@@ -310,7 +390,9 @@ async def test_what_is_asked(server, backend):
     server.behave = answer(shape({"id": 1, "status": "Accepted"}))
     await backend.transaction(TAG, "charger 1&x=1", 2)
     await backend.authorise(TAG, "ü+", None)
-    first, second = server.requests
+    await backend.authorise(TAG, "c1", 2, "ISO14443")
+    first, second, third = server.requests
+    assert third.startswith(b"GET /api/authorize/tag/RFID-12345/?charger=c1&connector=2&type=ISO14443 HTTP/1.1\r\n")
     assert first.startswith(b"GET /api/transaction/tag/RFID-12345/?charger=charger%201%26x%3D1&connector=2 HTTP/1.1\r\n")
     assert second.startswith(b"GET /api/authorize/tag/RFID-12345/?charger=%C3%BC%2B HTTP/1.1\r\n")
     headers = first.lower().split(b"\r\n")[1:]

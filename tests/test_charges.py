@@ -165,7 +165,7 @@ class Backend:
             raise BackendFailed("down")
         return self.id
 
-    async def authorise(self, tag, charger, connector):
+    async def authorise(self, tag, charger, connector, kind=""):
         if self.fails:
             raise BackendFailed("down")
         return self.authorisation

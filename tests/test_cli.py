@@ -74,6 +74,20 @@ async def test_many_chargers_and_a_summary_for_programs(station: Station) -> Non
     assert sorted(path for path, _, _ in station.knocks)[-1] == "/cp012" and "authorization" in station.knocks[0][2]
 
 
+@pytest.mark.parametrize(("ocpp", "more"), [("2.0.1", "--flow plug"), ("2.1", "--stream")])
+async def test_a_charger_of_a_later_version(ocpp: str, more: str) -> None:
+    station = Station(ocpp=ocpp)
+    run = Run("simulate", "--url", station.url, "--speed-up", "3000", "--ocpp", ocpp, *more.split())
+    assert await run.ended == 0, run.err
+    text = run.out.decode()
+    first = "CablePluggedIn" if ocpp == "2.0.1" else "tag RFID-12345"
+    for words in ("-> BootNotification", "-> TransactionEvent", "MeterValuePeriodic", first, "1 started, 1 stopped", "errors        none"):
+        assert words in text
+    assert run.err == b"" and station.knocks[0][1] == [f"ocpp{ocpp}"]
+    assert ("OpenPeriodicEventStream" in station.actions()) is (ocpp == "2.1")
+    await station.stop()
+
+
 async def test_errors_make_the_status_1(station: Station) -> None:
     station.answers["Heartbeat"] = "InternalError"
     run = Run("simulate", "--url", station.url, "--speed-up", "3000", "--quiet")
@@ -116,6 +130,11 @@ async def test_a_closed_door_is_one_line_too(station: Station) -> None:
         "simulate --id a --count 2",
         "simulate --wait --transactions 3",
         "simulate --speed-up 0",
+        "simulate --ocpp 2.2",
+        "simulate --flow plug",
+        "simulate --ocpp 2.0.1 --flow walk",
+        "simulate --ocpp 2.0.1 --stream",
+        "simulate --ocpp 2.1 --tag 1234567890123456789012345678901234567",
     ],
 )
 async def test_wrong_usage_is_one_line_and_status_2(arguments: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from house import House, house
 from ocpp_tw.commands import Invalid
+from ocpp_tw.dispatch import NOTES
 from ocpp_tw.facts import Registration
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.settings import Settings
@@ -289,6 +290,15 @@ def test_a_command_by_http_that_is_none_is_refused():
         house().dispatch.ask(b"{}")
 
 
+@pytest.mark.parametrize("note", [b'{"event"', b'{"evict":1}', b'{"evict":"x"}', b'{"event":{}}', b'{"decided":"x","changes":7}'])
+def test_word_from_another_gateway_that_makes_no_sense_is_let_go(note):
+    here, cp = with_charger()
+    here.store.push(note)
+    assert here.store.processing["gw"] == []
+    here.orders(CpID="cp1", data=START)
+    assert len(cp.got()) == 1
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -310,7 +320,8 @@ def test_whatever_is_pushed_the_loop_goes_on(pushed):
     cp.leaves()
     here.clock.advance(100_000)
     results = here.names().count("command_result")
-    assert results + len(here.store.dead) == len(pushed) and here.store.processing["gw"] == []
+    notes = sum(element.startswith(NOTES) for element in pushed)
+    assert results + len(here.store.dead) + notes == len(pushed) and here.store.processing["gw"] == []
     here.dispatch.stop()
 
 

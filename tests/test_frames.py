@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.frames import MAX_DEPTH, MAX_DESCRIPTION, Call, Error, Frame, Malformed, Result, UnknownType, parse, render
+from ocpp_tw.frames import MAX_DEPTH, MAX_DESCRIPTION, Call, Error, Frame, Malformed, Result, ResultError, Send, UnknownType, parse, render
 from payloads import json_objects, json_values
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.integers()
@@ -144,11 +144,20 @@ def test_a_nul_character_is_a_character() -> None:
 # what is no frame (F28)
 
 
-@pytest.mark.parametrize("kind", [0, 1, 5, 6, 9, -2, 22, 10**25])
+@pytest.mark.parametrize("kind", [0, 1, 7, 9, -2, 22, 10**25])
 def test_an_unknown_message_type_is_told_apart(kind: int) -> None:
-    """R3: to be ignored, so nobody is owed an answer."""
+    """R3: some versions ignore it, 2.0.1 answers under its id."""
     bad = refused(json.dumps([kind, "1", "Heartbeat", {}]).encode())
-    assert isinstance(bad, UnknownType) and bad.id is None
+    assert isinstance(bad, UnknownType) and bad.id == "1"
+
+
+def test_the_frames_of_2_1_are_read_and_rendered() -> None:
+    """R1, R14."""
+    for frame in (Send("s", "NotifyPeriodicEventStream", {"id": 1}), ResultError("r", "FormatViolation", "what?", {"a": 1})):
+        again = parse(render(frame))
+        assert type(again) is type(frame) and again.id == frame.id and render(again) == render(frame)
+    assert parse(b'[5,"r","X"]') == ResultError("r", "X")
+    assert parse(b'[6,7,"A",{}]') == Send(7, "A", {}, b"{}")
 
 
 @pytest.mark.parametrize("kind", ["2.0", "true", '"2"', "null", "[2]", "{}", "2e0"])

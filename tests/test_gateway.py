@@ -141,7 +141,7 @@ def test_the_version_is_chosen_by_the_chargers_order():
 def test_no_common_subprotocol_is_refused_or_closed():
     """C8, C9."""
     here = house()
-    for offered in ((), ("ocpp2.0.1",)):
+    for offered in ((), ("ocpp3",)):
         with pytest.raises(Refused) as refusal:
             here.gateway.knock(Knock("a", "h", "p", offered), MemoryWire())
         assert refusal.value.status == 400

@@ -138,13 +138,16 @@ WRONG = {
     "default_subprotocol": ["ocpp1.5"],
     "validation": ["off"],
     "event_payload": ["maybe", "2"],
+    "versions": ["1.5", "1.6,3", ","],
+    "legacy": ["perhaps"],
+    "backend_actions": ["a b", "/", ","],
     "drain": ["0"],
 }
 
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
-    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers"}
+    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance"}
 
 
 @pytest.mark.parametrize("name", WRONG)

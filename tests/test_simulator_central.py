@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from ocpp_tw.simulator.charger import Charger
+from ocpp_tw.simulator.dialect import Dialect
 from ocpp_tw.simulator.pace import Pace
 from ocpp_tw.simulator.v16 import V16
 from payloads import schema
@@ -23,20 +24,36 @@ START = 1_790_000_000.0
 NOW = "2026-11-23T08:00:00Z"
 
 
+FOLDERS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
+
+
 @cache
-def validator(name: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(schema("v16", name), validate_formats=True)
+def validator(name: str, ocpp: str = "1.6") -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(schema(FOLDERS[ocpp], name), validate_formats=True)
 
 
-def check(name: str, payload: Any) -> None:
+def check(name: str, payload: Any, ocpp: str = "1.6") -> None:
     """A payload of the simulator's is valid, timestamps included."""
-    assert validator(name).is_valid(payload), (name, payload, [each.message for each in validator(name).iter_errors(payload)])
+    if ocpp != "1.6" and not name.endswith(("Response", "NotifyPeriodicEventStream")):
+        name += "Request"
+    judge = validator(name, ocpp)
+    assert judge.is_valid(payload), (name, payload, [each.message for each in judge.iter_errors(payload)])
+
+
+def short(action: str, payload: Any) -> str:
+    """A message in a word."""
+    if action == "StatusNotification":
+        return f"{payload.get('evseId', payload['connectorId'])}:{payload.get('connectorStatus') or payload['status']}"
+    if action == "TransactionEvent":
+        return f"{payload['eventType']} {payload['triggerReason']} {payload['transactionInfo']['chargingState']}"
+    return action
 
 
 class Answers:
     """What a central system says to each action; a test changes what it likes. None: nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, ocpp: str = "1.6") -> None:
+        self.ocpp = ocpp
         self.transactions = 0
         self.said: dict[str, Any] = {
             "BootNotification": {"status": "Accepted", "currentTime": NOW, "interval": 300},
@@ -46,6 +63,10 @@ class Answers:
             "DataTransfer": {"status": "Accepted"},
             "SignCertificate": {"status": "Accepted"},
         }
+        if ocpp != "1.6":
+            self.said["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
+            self.said["TransactionEvent"] = lambda event: {"idTokenInfo": {"status": "Accepted"}} if "idToken" in event else {}
+            self.said["OpenPeriodicEventStream"] = {"status": "Accepted"}
 
     def _start(self, _: Any) -> Any:
         self.transactions += 1
@@ -56,7 +77,7 @@ class Answers:
 
     def to(self, frame: list[Any]) -> list[Any] | None:
         _, id, action, payload = frame
-        check(action, payload)
+        check(action, payload, self.ocpp)
         answer = self.said.get(action, {})
         if callable(answer):
             answer = answer(payload)
@@ -68,16 +89,17 @@ class Answers:
 class Central:
     """The central system's end of a wire in memory; answers take a millisecond on the clock."""
 
-    def __init__(self, **charger: Any) -> None:
+    def __init__(self, dialect: Dialect = V16, **charger: Any) -> None:
         self.clock = Clock()
-        self.answers = Answers()
+        self.answers = Answers(dialect.ocpp)
+        self.streamed: list[Any] = []
         self.frames: list[list[Any]] = []
         self.closed: tuple[int, str] | None = None
         self.unanswered: dict[str, float] = {}
         self._got: dict[str, Any] = {}
         self._ids = 0
         speed_up = charger.pop("speed_up", 1.0)
-        self.charger = Charger("CP1", Pace(self.clock, speed_up, START), V16, **charger)
+        self.charger = Charger("CP1", Pace(self.clock, speed_up, START), dialect, **charger)
 
     # what a charger needs of a wire
 
@@ -91,6 +113,9 @@ class Central:
             answer = self.answers.to(frame)
             if answer is not None:
                 self.clock.callLater(0.001, self.says, answer, self.line)
+        elif frame[0] == 6:
+            check(frame[2], frame[3], self.answers.ocpp)
+            self.streamed.append(frame[3])
         else:
             self._got[frame[1]] = frame
 
@@ -145,7 +170,7 @@ class Central:
         """Send a command; the answer's payload, which is valid."""
         kind, _, answer = self.raw(action, {} if payload is None else payload)
         assert kind == 3
-        check(action + "Response", answer)
+        check(action + "Response", answer, self.answers.ocpp)
         return answer
 
     def told(self, *actions: str) -> list[Any]:
@@ -156,7 +181,7 @@ class Central:
     def names(self) -> list[str]:
         """The actions since the last look, statuses as such."""
         frames, self.frames = self.frames, []
-        return [f"{frame[3]['connectorId']}:{frame[3]['status']}" if frame[2] == "StatusNotification" else frame[2] for frame in frames]
+        return [short(*frame[2:]) for frame in frames]
 
     def ends(self) -> None:
         """Switch everything off; no timer may be left."""

@@ -72,8 +72,8 @@ class Peer(WebSocketServerProtocol):
 class Station:
     """A central system on a real port."""
 
-    def __init__(self, tls: Any = None) -> None:
-        self.answers = Answers()
+    def __init__(self, tls: Any = None, ocpp: str = "1.6") -> None:
+        self.answers = Answers(ocpp)
         self.knocks: list[Any] = []
         self.frames: list[list[Any]] = []
         self.peers: list[Peer] = []

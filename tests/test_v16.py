@@ -27,9 +27,10 @@ from ocpp_tw.facts import (
     Transferred,
     Verdict,
 )
+from ocpp_tw.settings import Settings
 from ocpp_tw.versions import known
 from ocpp_tw.versions.v16 import V16
-from payloads import broken, json_values, schema, valid
+from payloads import broken, fullest, json_values, schema, valid
 
 NOW = "2026-11-22T10:00:00.123Z"
 
@@ -92,7 +93,7 @@ def test_the_39_actions_are_split_by_who_sends_them() -> None:
 
 def test_it_is_found_by_its_subprotocol() -> None:
     """C7."""
-    assert known()["ocpp1.6"] is V16 and V16.name == "1.6"
+    assert known(Settings())["ocpp1.6"] is V16 and V16.name == "1.6"
 
 
 # what chargers send
@@ -112,7 +113,7 @@ def test_every_valid_message_reads_to_a_fact_and_gets_a_valid_answer(action: str
     assert type(fact) is FACTS.get(action, Other)
     assert msgspec.convert(msgspec.to_builtins(fact), type(fact)) == fact  # of the types that it promises
     for verdict in VERDICTS[type(fact)]:
-        assert V16.schemas.answer(action, translation.answer(verdict, NOW)) == []
+        assert V16.schemas.answer(action, translation.answer(fact, verdict, NOW)) == []
 
 
 @given(st.sampled_from(SENT), st.data())
@@ -188,7 +189,8 @@ def test_another_action_is_passed_on_whole() -> None:
 
 def answer(action: str, verdict: Verdict) -> dict[str, Any]:
     """What the charger is answered."""
-    return V16.translations[action].answer(verdict, NOW)
+    translation = V16.translations[action]
+    return translation.answer(translation.read(fullest(schema("v16", action))), verdict, NOW)
 
 
 def test_the_answers_are_those_of_the_specification() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from ..interfaces import IRecords
+from ..store import Record
 from .connection import Connection
 from .names import Names
 
@@ -27,6 +28,12 @@ class RedisRecords:
         """See `IRecords`."""
         kept: list[bytes] = await self._connection.say("HVALS", self._names.shelf("transactions", charger))
         return kept
+
+    async def record(self, charger: str) -> Record:
+        """See `IRecords`."""
+        asked = ("HMGET", self._names.shelf("record", charger), *Record.__struct_fields__)
+        fields: list[bytes | None] = await self._connection.say(*asked)
+        return Record(*[(field or b"").decode(errors="replace") for field in fields])
 
     async def lease(self, count: int) -> int:
         """See `IRecords`. Ids are lost, never given twice, when Redis fails in between."""

@@ -38,6 +38,10 @@ class Certificates:
         """The hashes of all that are installed for that use."""
         return [known for each, known in self._installed if each == use]
 
+    def all(self) -> list[tuple[str, Hashes]]:
+        """All that are installed, each with its use."""
+        return list(self._installed)
+
     def delete(self, wanted: Hashes) -> bool:
         """Trust it no longer; whether it was there."""
         kept = [(use, known) for use, known in self._installed if not _same(known, wanted)]

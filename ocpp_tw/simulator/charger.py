@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from random import Random
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from ..facts import Beat, Booted, Registration, Status
+from ..facts import Beat, Other, Registration, Status
+from ..frames import Payload
 from .certificates import Certificates
 from .configuration import Configuration
 from .connector import Connector
-from .dialect import Dialect
+from .dialect import Boot, Dialect
 from .pace import Pace, Timers
 from .power import Car, Outlet
 from .profiles import Limits
 from .report import Tally
+from .station import Station
 from .tags import Tags
 from .talk import Wire
 from .trace import Trace, silent
@@ -37,6 +40,7 @@ class Charger:
     """One charger. Whoever carries its line calls `connected`, `received` and `lost`; whoever plays it, the rest.
 
     ``timeout`` is how many real seconds it waits for an answer; ``fresh_ids`` sends a message again under a new id.
+    ``id_first`` and ``stream`` are for 2.x: a transaction begins with the tag, not with the plug; values are streamed (2.1).
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Charger:
         tally: Tally | None = None,
         random: Random | None = None,
         trace: Trace = silent,
+        id_first: bool = True,
+        stream: bool = False,
     ) -> None:
         self.id = id
         self.pace = pace
@@ -65,12 +71,15 @@ class Charger:
         self.limits = Limits()
         self.certificates = Certificates()
         self.tags = Tags(self)
-        self.identity = Booted("ocpp_tw", "Simulated charger", f"SIM-{id}"[:25], "1.0.0")
+        self.station = Station()
+        self.id_first = id_first
+        self.stream = stream
+        self.identity = Boot("ocpp_tw", "Simulated charger", f"SIM-{id}"[:25], "1.0.0")
         self.registration: Registration | None = None
         self.operative = True
-        self.connectors = [Connector(self, number + 1) for number in range(connectors)]
+        self.connectors = [dialect.place(self, number + 1) for number in range(connectors)]
         self.timers = Timers(pace)
-        self.progress: dict[str, str] = {}  # how far a firmware or an upload is, by the message that tells of it
+        self.progress: dict[str, Payload] = {}  # how far a firmware or an upload is, by the message that tells of it
         self.rebooting = False
         self._reported: str | None = None
         self._hoping: list[Deferred[None]] = []
@@ -159,6 +168,7 @@ class Charger:
         self.tune()
         self.outbox.open()
         self.beat_later()
+        self.dialect.resumed(self)
         hoping, self._hoping = self._hoping, []
         for hope in hoping:
             if not hope.called:
@@ -187,11 +197,11 @@ class Charger:
         if not self.voice.online or not self.accepted:
             return  # told when we are back
         if connector is None:
-            if self._reported != self.fact().status:
+            if self.dialect.whole and self._reported != self.fact().status:
                 self._reported = self.fact().status
                 self.say(self.fact())
-        elif connector.reported != connector.status:
-            connector.reported = connector.status
+        elif connector.reported != connector.shown:
+            connector.reported = connector.shown
             self.say(connector.fact())
 
     def fact(self) -> Status:
@@ -201,6 +211,14 @@ class Charger:
     def connector(self, number: object) -> Connector | None:
         """The connector of that number, if there is one."""
         return next((each for each in self.connectors if each.number == number and type(number) is int), None)
+
+    def session(self, id: object) -> Connector | None:
+        """Where the transaction of that name (2.x) is under way."""
+        return next((each for each in self.connectors if isinstance(id, str) and getattr(each.transaction, "uid", None) == id), None)
+
+    def remark(self, action: str, payload: Payload) -> None:
+        """Say something that has no meaning to the behaviour."""
+        self.say(Other(action, payload))
 
     # tags
 
@@ -234,6 +252,7 @@ class Charger:
 
     def _reboot(self) -> None:
         self.registration = None
+        self.identity = replace(self.identity, cause="RemoteReset")
         self.rebooting = True
         self.timers.drop("boot")
         self.outbox.hold()

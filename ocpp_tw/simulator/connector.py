@@ -39,7 +39,10 @@ class Transaction(Ref):
 
 
 class Connector:
-    """Number 1 and up. ``status`` is OCPP's; ``reported`` is what the central system was told last."""
+    """Number 1 and up. ``status`` is OCPP 1.6's; ``reported`` is what the central system was told last."""
+
+    id_first = False
+    """Whether people present their tag before they plug in."""
 
     def __init__(self, charger: Charger, number: int) -> None:
         self.charger = charger
@@ -53,6 +56,11 @@ class Connector:
         self.meter = Meter(charger.outlet, charger.random, float(charger.random.randrange(0, 2_000_000)))
         self._timers = Timers(charger.pace)
         self._waiting: list[Deferred[None]] = []
+
+    @property
+    def shown(self) -> str:
+        """The status in the version's own words."""
+        return self.status
 
     @property
     def busy(self) -> bool:
@@ -110,12 +118,13 @@ class Connector:
         self.transaction = None
         ref.data += self._readings("Transaction.End")
         charger = self.charger
-        keep_data = charger.configuration.words("StopTxnSampledData")
         charger.limits.end(self.number)
         charger.tally.stopped += 1
         charger.tally.energy += self.meter.register - ref.meter_start
-        fact = Stopped(-1, int(self.meter.register), charger.pace.stamp(), reason, tag, ref.data if keep_data else [])
-        charger.keep(fact, ref, lambda payload: self._stopped(fact, payload))
+        self._tell_stop(ref, reason, tag)
+        if self.car is None:
+            self.settle()
+            return
         self.become("Finishing")
         self._timers.set("unplug", UNPLUG, self.unplug)
         if ref.reason == "EVDisconnected" and reason == ref.reason:
@@ -164,7 +173,7 @@ class Connector:
         if context == "Sample.Periodic" and self.charger.configuration.words("StopTxnSampledData"):
             ref.data += readings
         if readings:
-            self.charger.keep(Metered(self.number, None, readings), ref)
+            self._tell_sample(ref, readings, context)
 
     def _count(self, ref: Transaction) -> None:
         now = self.charger.pace.now()
@@ -175,8 +184,11 @@ class Connector:
 
     def _readings(self, context: str) -> Readings:
         charger = self.charger
-        samples = self.meter.read(self.car, charger.configuration.words("MeterValuesSampledData"))
+        samples = self.meter.read(self.car, charger.configuration.words(self._measurands(context)))
         return charger.dialect.readings(charger.pace.stamp(), context, samples) if samples else []
+
+    def _measurands(self, context: str) -> str:
+        return "MeterValuesSampledData"
 
     # statuses
 
@@ -210,7 +222,7 @@ class Connector:
         self.reservation = reservation
         self._timers.drop("reservation")
         if reservation is not None:
-            self._timers.set("reservation", seconds, self.reserve, None)
+            self._timers.set("reservation", seconds, self._expired)
         self.settle()
 
     def free(self) -> Deferred[None]:
@@ -225,16 +237,29 @@ class Connector:
         """Stop all timers: the charger is being switched off."""
         self._timers.clear()
 
+    def _expired(self) -> None:
+        self.reserve(None)
+
+    # how a transaction is told
+
+    def _tell_sample(self, ref: Transaction, readings: Readings, context: str) -> None:
+        self.charger.keep(Metered(self.number, None, readings), ref)
+
+    def _tell_stop(self, ref: Transaction, reason: str, tag: str | None) -> None:
+        data = ref.data if self.charger.configuration.words("StopTxnSampledData") else []
+        fact = Stopped(-1, int(self.meter.register), self.charger.pace.stamp(), reason, tag, data)
+        self.charger.keep(fact, ref, lambda payload: self._stopped(fact, payload))
+
     def _started(self, ref: Transaction, fact: Started, payload: Payload) -> None:
         verdict = self.charger.dialect.read(fact, payload)
         assert isinstance(verdict, Start)
         ref.id = verdict.transaction_id
-        self.charger.tags.count(verdict.authorisation.status)
-        if (
-            verdict.authorisation.status != "Accepted"
-            and self.transaction is ref
-            and self.charger.configuration.truth("StopTransactionOnInvalidId")
-        ):
+        self._heed(ref, verdict.authorisation)
+
+    def _heed(self, ref: Transaction, verdict: Authorisation) -> None:
+        """What the central system thinks of the tag, after the fact."""
+        self.charger.tags.count(verdict.status)
+        if verdict.status != "Accepted" and self.transaction is ref and self.charger.configuration.truth("StopTransactionOnInvalidId"):
             self.stop("DeAuthorized")
 
     def _stopped(self, fact: Stopped, payload: Payload) -> None:

@@ -6,11 +6,13 @@ Knows no version itself; `ocpp_tw.simulator.v16` is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..facts import Fact, Readings, Verdict
+from ..facts import Booted, Fact, Readings, Verdict
 from ..frames import Payload
 from .configuration import Key
+from .connector import Connector
 from .power import Sample
 
 if TYPE_CHECKING:
@@ -31,6 +33,16 @@ Command = Callable[["Charger", Payload], Payload]
 answer is handed to `Charger.afterwards`."""
 
 
+class Boot(Booted, frozen=True):
+    """A charger's own BootNotification; ``cause`` is 2.x's BootReason, which 1.6 does not tell."""
+
+    cause: str = "PowerUp"
+
+
+def nothing(charger: Charger) -> None:
+    """Does nothing."""
+
+
 class Dialect(NamedTuple):
     """One version of OCPP as a charger speaks it."""
 
@@ -41,6 +53,10 @@ class Dialect(NamedTuple):
     readings: Callable[[str, str, Sequence[Sample]], Readings]  # timestamp, context and samples as OCPP has them
     commands: Mapping[str, Command]
     keys: tuple[Key, ...]
+    place: Callable[[Charger, int], Connector] = Connector  # makes the connector (2.x: the EVSE) of that number
+    whole: bool = True  # whether the charger as a whole has a status
+    codes: Mapping[str, str] = MappingProxyType({})  # CALLERROR codes that are not spelled as in 1.6
+    resumed: Callable[[Charger], None] = nothing  # called whenever the charger is back on line and accepted
 
 
 def need(payload: Payload, name: str, kind: type) -> Any:

@@ -16,11 +16,17 @@ async def charge(charger: Charger, tag: str, minutes: float = 30.0, number: int 
     """One charging transaction from the plug's going in to its coming out; whether there was one. ``minutes`` are simulated."""
     connector, pace = charger.connectors[number - 1], charger.pace
     await connector.free()
-    connector.plug(Car(soc=charger.random.uniform(0.55, 0.72)))
+    car = Car(soc=charger.random.uniform(0.55, 0.72))
+    if not connector.id_first:
+        connector.plug(car)
     for _ in range(ATTEMPTS):
         await pace.sleep(charger.random.uniform(3, 15))
         await charger.when_accepted()
         if await charger.present(tag, connector, minutes, reason):
+            if connector.car is None:
+                await pace.sleep(charger.random.uniform(3, 15))
+                if connector.car is None and connector.transaction is not None:
+                    connector.plug(car)
             await connector.free()
             return True
         if connector.busy:  # somebody was faster, from afar

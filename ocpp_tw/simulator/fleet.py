@@ -23,9 +23,12 @@ from .pace import Pace
 from .power import Outlet
 from .report import Tally
 from .trace import Trace, silent
+from .v2 import V21, V201
 from .v16 import V16
 
 log = Logger()
+
+DIALECTS = {each.ocpp: each for each in (V16, V201, V21)}
 
 PATIENCE = 8
 """How many attempts in a row may fail before a charger is given up, in a run that ends by itself."""
@@ -37,7 +40,8 @@ FAREWELL = 5.0
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A run. ``duration`` in real seconds (None: until the transactions are done), ``interval`` and ``minutes`` in
-    simulated time, ``power`` in W, ``rate`` in new connections per second. ``transactions`` None: until ``duration`` is over."""
+    simulated time, ``power`` in W, ``rate`` in new connections per second. ``transactions`` None: until ``duration`` is over.
+    ``flow`` (2.x) says what a driver does first: present the tag ("id") or plug in ("plug"); ``stream`` (2.1) streams values."""
 
     url: str = "ws://127.0.0.1:10800/"
     ids: tuple[str, ...] = ("charger-001",)
@@ -56,6 +60,9 @@ class Plan:
     insecure: bool = False
     timeout: float = 30.0
     fresh_ids: bool = False
+    ocpp: str = "1.6"
+    flow: str = "id"
+    stream: bool = False
 
     @property
     def ends(self) -> bool:
@@ -130,7 +137,7 @@ class Fleet:
         charger = Charger(
             id,
             self._pace,
-            V16,
+            DIALECTS[plan.ocpp],
             connectors=plan.connectors,
             outlet=Outlet(plan.power),
             timeout=plan.timeout,
@@ -138,6 +145,8 @@ class Fleet:
             tally=self.tally,
             random=Random(f"{self._seed}/{id}"),  # noqa: S311 - a simulation, no secret
             trace=self._trace,
+            id_first=plan.flow == "id",
+            stream=plan.stream,
         )
         charger.configuration.set("MeterValueSampleInterval", str(plan.interval))
         link = Link(self._reactor, plan.url, charger, password=plan.password, insecure=plan.insecure, refused=self._refused)

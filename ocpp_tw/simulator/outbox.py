@@ -12,11 +12,14 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..facts import Fact, Metered, Started, Stopped
+from ..facts import Fact, Metered, Started, Stopped, Updated
 from ..frames import Call, Error, Payload, Result
 
 LIMIT = 2000
 """How many messages are kept; beyond that the oldest meter values go (OCPP 1.6 §3.7.1: intermediate ones may)."""
+
+Told = Started | Updated | Metered | Stopped
+"""The facts of transactions. In 2.x the charger itself has numbered them, and given the transaction its id."""
 
 Answered = Callable[[Payload], None]
 
@@ -32,7 +35,7 @@ class Ref:
 class Letter:
     """One message to deliver. It gets its text when it is first sent, and keeps it."""
 
-    fact: Started | Metered | Stopped
+    fact: Told
     ref: Ref
     then: Answered | None
     call: Call | None = None
@@ -67,15 +70,19 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._letters)
 
-    def put(self, fact: Started | Metered | Stopped, ref: Ref, then: Answered | None = None) -> None:
+    def put(self, fact: Told, ref: Ref, then: Answered | None = None) -> None:
         """Deliver this after all that was put before; ``then`` gets the answer's payload."""
         if len(self._letters) >= LIMIT:
-            old = next((each for each in self._letters if isinstance(each.fact, Metered) and each.call is None), None)
+            old = next((each for each in self._letters if _spare(each.fact) and each.call is None), None)
             if old is not None:
                 self._letters.remove(old)
                 self.lost += 1
         self._letters.append(Letter(fact, ref, then))
         self._go()
+
+    def holds(self, id: str) -> bool:
+        """Whether a message of the transaction that the charger named so is waiting or under way."""
+        return any(getattr(each.fact, "transaction_id", None) == id for each in self._letters)
 
     def open(self) -> None:
         """The line is up and the charger accepted."""
@@ -107,7 +114,7 @@ class Outbox:
         letter = self._letters[0]
         fact = letter.fact
         if letter.call is None or self.fresh_ids:
-            if isinstance(fact, (Metered, Stopped)):
+            if isinstance(fact, Metered) or (isinstance(fact, Stopped) and fact.step is None):
                 # §4.1 with errata: -1 when the start could not be delivered
                 fact = _with_id(fact, -1 if letter.ref.id is None else letter.ref.id)
             letter.call = self.postman.compose(fact)
@@ -140,6 +147,11 @@ class Outbox:
         if letter.then is not None:
             letter.then(payload)
         self._go()
+
+
+def _spare(fact: Told) -> bool:
+    """Whether it may be lost when memory runs out (OCPP 1.6 §3.7.1, 2.0.1 E04.FR.07)."""
+    return isinstance(fact, Metered) or (isinstance(fact, Updated) and fact.step.trigger == "MeterValuePeriodic")
 
 
 def _with_id(fact: Metered | Stopped, id: int) -> Metered | Stopped:

@@ -67,6 +67,20 @@ class Limits:
         whole = self._valid(0, "ChargePointMaxProfile", at, began, outlet)
         return max(0.0, min(limit, *(each for each in (own, whole) if each is not None), limit))
 
+    def all(self) -> list[tuple[int, Profile]]:
+        """Every profile with the connector it is for."""
+        return list(self._profiles)
+
+    def periods(self, connector: int, at: float, began: float | None, duration: int, unit: str, outlet: Outlet) -> list[dict[str, Any]]:
+        """OCPP's ``chargingSchedulePeriod``: what all profiles together allow for so many seconds from then."""
+        periods: list[dict[str, Any]] = []
+        for offset in self.changes(at, began, duration):
+            watts = self.watts(connector, at + offset, began, outlet)
+            limit = int(watts if unit == "W" else watts / (outlet.volts * outlet.phases))
+            if not periods or periods[-1]["limit"] != limit:
+                periods.append({"startPeriod": int(offset), "limit": limit})
+        return periods
+
     def changes(self, at: float, began: float | None, duration: float) -> list[float]:
         """The offsets in seconds, from 0 to ``duration``, at which the limit may change."""
         offsets = {0.0}

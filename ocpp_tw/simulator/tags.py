@@ -26,10 +26,10 @@ class Tags:
         self.version = 0
         self.cache: dict[str, Authorisation] = {}
 
-    async def authorise(self, tag: str) -> bool:
-        """Ask about a tag; without an answer, go by the list, the cache and AllowOfflineTxForUnknownId."""
+    async def authorise(self, tag: str, kind: str = "") -> bool:
+        """Ask about a tag (of this type, in 2.x); without an answer, go by the list, the cache and AllowOfflineTxForUnknownId."""
         try:
-            verdict = await self._charger.tell(Presented(tag))
+            verdict = await self._charger.tell(Presented(tag, kind))
         except (Unanswered, Refusal):
             known = self.local.get(tag) or self.cache.get(tag)
             return known.status == "Accepted" if known is not None else self._charger.configuration.truth("AllowOfflineTxForUnknownId")

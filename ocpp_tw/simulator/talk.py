@@ -11,7 +11,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..conversation import Conversation, Heard
-from ..frames import Call, Error, Malformed, Result, parse, render
+from ..frames import Call, Error, Malformed, Result, Send, parse, render
 from .report import Tally
 
 Then = Callable[[Result | Error | None], None]
@@ -36,6 +36,9 @@ class Party(Protocol):
 
     def served(self) -> None:
         """The answer has left: now do what it promised."""
+
+    def spell(self, code: str) -> str:
+        """A CALLERROR's code, given as 1.6 spells it, in the version's spelling."""
 
     def late(self, call: Call, frame: Result | Error) -> None:
         """An answer came after the CALL was given up."""
@@ -62,6 +65,11 @@ class Talk:
         self._then[call.id] = then
         self._send(self._conversation.ask(call))
 
+    def send(self, message: Send) -> None:
+        """Send what is never answered, at once."""
+        self._tally.sent += 1
+        self._wire.send(render(message))
+
     def receive(self, text: bytes) -> None:
         """A message came."""
         self._tally.received += 1
@@ -70,12 +78,12 @@ class Talk:
         except Malformed as bad:
             self._tally.malformed += 1
             if bad.id is not None:
-                self._wire.send(render(Error(bad.id, "FormationViolation", "not a CALL that can be read")))
+                self._wire.send(render(Error(bad.id, self._party.spell("FormationViolation"), "not a CALL that can be read")))
             return
         if isinstance(frame, Call):
             self._serve(frame, hash(text))
-        else:
-            self._heed(frame)
+        elif isinstance(frame, Result | Error):
+            self._heed(frame)  # of OCPP 2.1's others there is none that is answered, or that we act on
 
     def lost(self) -> None:
         """The line is gone: nothing that was asked will be answered."""

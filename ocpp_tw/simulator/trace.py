@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..facts import Booted, Fact, Metered, Other, Presented, Started, Status, Stopped
+from ..facts import Booted, Fact, Metered, Other, Presented, Started, Status, Stopped, Updated
 from ..frames import Call, Error, Payload, Result
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ def describe(fact: Fact) -> str:
             return f"tag {tag}"
         case Status(conn=conn, status=status):
             return f"connector {conn} {status}"
-        case Started(conn=conn, tag=tag, meter_start=meter):
-            return f"connector {conn}, tag {tag}, {meter} Wh"
+        case Started(conn=conn, tag=tag, meter_start=meter, step=step):
+            words = [f"connector {conn}", step.trigger if step is not None else "", f"tag {tag}" if tag else "", f"{meter} Wh"]
+            return ", ".join(filter(None, words))
+        case Updated(step=step, readings=readings):
+            return ", ".join(filter(None, (f"connector {step.conn}, {step.trigger}", step.charging_state, _readings(readings))))
         case Stopped(meter_stop=meter, reason=reason):
             return f"{reason}, {meter} Wh"
         case Metered(conn=conn, readings=readings):
@@ -61,8 +64,8 @@ def brief(payload: Payload) -> str:
 
 def _readings(readings: list[dict[str, Any]]) -> str:
     latest = readings[-1]["sampledValue"] if readings else []
-    shown = [sample for sample in latest if sample.get("unit") in ("Wh", "W", "Percent")]
-    return ", ".join(f"{sample['value']} {sample['unit'].replace('Percent', '%')}" for sample in shown)
+    units = [(sample["value"], sample.get("unit") or sample.get("unitOfMeasure", {}).get("unit")) for sample in latest]
+    return ", ".join(f"{value} {unit.replace('Percent', '%')}" for value, unit in units if unit in ("Wh", "W", "Percent"))
 
 
 def _outcome(answer: Result | Error | None) -> str:
@@ -72,7 +75,7 @@ def _outcome(answer: Result | Error | None) -> str:
         case Error(code=code, description=description):
             return f"{code}: {description}".rstrip(": ")
         case Result(payload=payload):
-            info = payload.get("idTagInfo")
+            info = payload.get("idTagInfo") or payload.get("idTokenInfo")
             words = [str(info["status"])] if isinstance(info, dict) and "status" in info else []
             if "status" in payload:
                 words.append(str(payload["status"]))

@@ -24,6 +24,7 @@ from ..facts import (
     Stopped,
     Transfer,
     Transferred,
+    Updated,
     Verdict,
 )
 from ..frames import Payload
@@ -63,6 +64,8 @@ def write(fact: Fact) -> tuple[str, Payload]:
             return "DataTransfer", _some(vendorId=vendor, messageId=message, data=data)
         case Other(action=action, payload=payload):
             return action, payload
+        case Updated():
+            raise ValueError("OCPP 1.6 tells a transaction's start, its meter values and its stop")
 
 
 def read(fact: Fact, payload: Payload) -> Verdict:

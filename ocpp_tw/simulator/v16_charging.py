@@ -50,13 +50,7 @@ def composite_schedule(charger: Charger, payload: Payload) -> Payload:
         return accepted(False)
     now, unit = charger.pace.now(), payload.get("chargingRateUnit", "W")
     began = connector.transaction.began if connector is not None and connector.transaction is not None else None
-    volts = charger.outlet.volts * charger.outlet.phases
-    periods: list[Payload] = []
-    for offset in charger.limits.changes(now, began, duration):
-        watts = charger.limits.watts(number, now + offset, began, charger.outlet)
-        limit = int(watts if unit == "W" else watts / volts)
-        if not periods or periods[-1]["limit"] != limit:
-            periods.append({"startPeriod": int(offset), "limit": limit})
+    periods = charger.limits.periods(number, now, began, duration, unit, charger.outlet)
     schedule = {
         "duration": duration,
         "startSchedule": (start := charger.pace.stamp()),

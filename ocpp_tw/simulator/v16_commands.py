@@ -11,8 +11,8 @@ from ..facts import Authorisation, Beat, Other
 from ..frames import Payload
 from .dialect import Command, accepted, need
 from .pace import moment
+from .stages import progress
 from .v16_charging import place
-from .v16_files import progress
 
 if TYPE_CHECKING:
     from .charger import Charger
@@ -177,7 +177,7 @@ def trigger(charger: Charger, payload: Payload) -> Payload:
             for each in chosen:
                 charger.afterwards(lambda each=each: each.sample("Trigger"))  # type: ignore[misc]
         case "DiagnosticsStatusNotification" | "FirmwareStatusNotification":
-            charger.afterwards(lambda: charger.say(Other(what, {"status": progress(charger, what)})))
+            charger.afterwards(lambda: charger.say(Other(what, progress(charger, what))))
         case _:
             return {"status": "NotImplemented"}
     return accepted(True)

@@ -11,8 +11,8 @@ from ..facts import Other
 from ..frames import Payload
 from .certificates import identify, request
 from .dialect import Command, accepted, need
+from .stages import progress
 from .v16_commands import trigger
-from .v16_files import progress
 
 if TYPE_CHECKING:
     from .charger import Charger
@@ -45,7 +45,7 @@ def extended_trigger(charger: Charger, payload: Payload) -> Payload:
         charger.afterwards(lambda: charger.say(Other("SignCertificate", {"csr": request(charger.id)})))
         return accepted(True)
     if what in STATUSES:
-        charger.afterwards(lambda: charger.say(Other(STATUSES[what], {"status": progress(charger, STATUSES[what])})))
+        charger.afterwards(lambda: charger.say(Other(STATUSES[what], progress(charger, STATUSES[what]))))
         return accepted(True)
     return trigger(charger, payload)
 

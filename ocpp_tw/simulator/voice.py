@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..facts import Fact, Metered, Started, Stopped, Verdict
-from ..frames import Call, Error, Payload, Result
+from ..facts import Fact, Verdict
+from ..frames import Call, Error, Payload, Result, Send
 from .dialect import Refusal
-from .outbox import Answered, Letter, Outbox, Ref
+from .outbox import Answered, Letter, Outbox, Ref, Told
 from .talk import Talk, Then, Wire
 from .trace import silent
 
@@ -114,9 +114,15 @@ class Voice:
         else:
             self._ask(fact, self.compose(fact), heed)
 
-    def keep(self, fact: Started | Metered | Stopped, ref: Ref, then: Answered | None = None) -> None:
+    def keep(self, fact: Told, ref: Ref, then: Answered | None = None) -> None:
         """Say it however long it takes: the messages of transactions are delivered in their order."""
         self.outbox.put(fact, ref, then)
+
+    def send(self, action: str, payload: Payload) -> None:
+        """Say what is never answered (OCPP 2.1's SEND); without a line it is lost."""
+        if self._talk is not None:
+            call = self._call(action, payload)
+            self._talk.send(Send(call.id, action, payload))
 
     def compose(self, fact: Fact) -> Call:
         """The fact as a CALL with a new id."""
@@ -161,10 +167,14 @@ class Voice:
         try:
             return Result(call.id, command(self._charger, call.payload))
         except Refusal as no:
-            return Error(call.id, no.code, no.description)
+            return Error(call.id, self.spell(no.code), no.description)
         except Exception:
             log.failure("{charger} could not do {action}", charger=self._charger.id, action=call.action)
             return Error(call.id, "InternalError", "a mistake of the charger's")
+
+    def spell(self, code: str) -> str:
+        """Called by the talk."""
+        return self._charger.dialect.codes.get(code, code)
 
     def afterwards(self, do: Callable[[], object]) -> None:
         """Do it once the answer to the command in hand has left."""

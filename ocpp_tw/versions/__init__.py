@@ -6,23 +6,25 @@ Knows nothing of connections; a new version is a new value here, not a new tree 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..facts import Fact
 from ..frames import Payload
 from ..schemas import Schemas
+from ..settings import Settings
 
 
 class Translation(NamedTuple):
     """How one action of the charger's becomes a fact, and a verdict its answer.
 
-    ``read`` takes a payload whose ``essentials`` have the right types; ``answer`` takes the verdict and the time (UTC, ISO 8601).
-    ``essentials`` are the members without which the message cannot be told from another: member -> its JSON type.
+    ``read`` takes a payload whose ``essentials`` have the right types; ``answer`` takes the fact, the verdict and the time (UTC,
+    ISO 8601). ``essentials`` are the members without which the message cannot be told from another: member -> its JSON type; a
+    member of a member is written ``transactionInfo/transactionId``.
     """
 
     read: Callable[[Payload], Fact]
-    answer: Callable[[Any, str], Payload]
+    answer: Callable[[Any, Any, str], Payload]
     essentials: Mapping[str, type] = {}
 
 
@@ -43,14 +45,25 @@ class Version:
     """A neutral command -> the action and payload; raises `KeyError`, `TypeError` or `ValueError` for data it cannot be made of."""
     starting: frozenset[str]
     """What a charger that is Pending is never asked (OCPP 1.6 §4.2)."""
+    sent: frozenset[str] = frozenset()
+    """What chargers may say by SEND, which is never answered (2.1); with any of it, message types 5 and 6 are known."""
+    unnamed: bool = False
+    """Whether a message without a readable id is answered under the id "-1" (2.x part 4 §4.2.3)."""
+    unknown_type: str = ""
+    """The error code for an unknown message type number, "" to ignore it (OCPP-J 1.6 §4.1.3)."""
+    reports: Mapping[str, str] = field(default_factory=dict)
+    """What is asked for and comes in parts: the action asked -> the action that brings a part."""
 
     def code(self, rule: str) -> str:
         """The error code for the breach of a schema's keyword."""
         return self.codes.get(rule, self.codes["other"])
 
 
-def known() -> dict[str, Version]:
-    """Every version this gateway speaks, by its WebSocket subprotocol."""
+def known(settings: Settings) -> dict[str, Version]:
+    """The versions that the settings want spoken, by their WebSocket subprotocol."""
+    from .legacy import V12, V15
+    from .v2 import V21, V201
     from .v16 import V16
 
-    return {version.subprotocol: version for version in (V16,)}
+    wanted = [version for version in (V16, V201, V21) if version.name in settings.versions]
+    return {version.subprotocol: version for version in (*wanted, *((V15, V12) if settings.legacy else ()))}

@@ -32,6 +32,7 @@ class World:
 
     transactions: dict[str, int] = field(default_factory=dict)
     tags: dict[str, Authorisation] = field(default_factory=dict)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: bool = False
     backend: Any = None
     fail: Callable[[], None] = lambda: None
@@ -66,12 +67,26 @@ class Operator(Resource):
         data = {"tag": tag, "status": verdict.status, "expiry_date": verdict.expiry_date, "parent_tag": verdict.parent_tag}
         return json.dumps({"status": True, "data": data}).encode()
 
+    def render_POST(self, request: Any) -> bytes:
+        """Answers of the operator's own."""
+        if self.world.failing:
+            request.setResponseCode(500)
+            return b"Traceback (most recent call last)"
+        assert request.getHeader("content-type") == "application/json"
+        asked = json.loads(request.content.read())
+        assert request.uri == f"/api/ocpp/{asked['action']}/".encode()
+        assert asked == {"charger": "charger 1", "ocpp": "2.0.1", "action": asked["action"], "payload": {"csr": "é", "n": 1.50}}
+        if asked["action"] not in self.world.answers:
+            request.setResponseCode(204)
+            return b""
+        return json.dumps({"payload": self.world.answers[asked["action"]]}).encode()
+
 
 @async_yield_fixture(params=["http", "static"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     world = World()
     if request.param == "static":
-        world.backend = StaticBackend(world.transactions, world.tags)
+        world.backend = StaticBackend(world.transactions, world.tags, world.answers)
         world.fail = world.backend.fail
         yield world
         return
@@ -108,11 +123,31 @@ async def test_a_tag_without_a_transaction_gets_none(world):
         Authorisation("Blocked"),
         Authorisation("ConcurrentTx", parent_tag="family"),
         Authorisation("Expired", "2026-11-22T10:00:00Z", "a parent of 20 chars"),
+        Authorisation("NotAtThisLocation"),
     ],
 )
 async def test_a_known_tag_gets_what_is_said_of_it(world, verdict):
     world.tags["RFID-12345"] = verdict
     assert await world.backend.authorise("RFID-12345", "charger 1", 1) == verdict
+
+
+async def test_a_tag_of_a_kind_is_asked_about_as_any_other(world):
+    world.tags["DE*ABC*1"] = Authorisation("NoCredit", parent_tag="a parent that is longer than 20")
+    assert await world.backend.authorise("DE*ABC*1", "charger 1", 1, "eMAID") == world.tags["DE*ABC*1"]
+
+
+QUESTION = '{"csr": "é", "n": 1.50}'.encode()
+
+
+async def test_an_answer_of_its_own(world):
+    world.answers["SignCertificate"] = {"status": "Accepted", "nested": [{"é": None}]}
+    assert await world.backend.answer("charger 1", "2.0.1", "SignCertificate", QUESTION) == {"status": "Accepted", "nested": [{"é": None}]}
+    world.answers["SignCertificate"] = {}
+    assert await world.backend.answer("charger 1", "2.0.1", "SignCertificate", QUESTION) == {}
+
+
+async def test_nothing_to_say_of_an_action(world):
+    assert await world.backend.answer("charger 1", "2.0.1", "NotifyEVChargingNeeds", QUESTION) is None
 
 
 async def test_an_unknown_tag_is_invalid(world):
@@ -150,3 +185,5 @@ async def test_a_backend_of_no_use_fails_and_says_why_without_the_tag(world):
     assert "RFID-12345" not in str(failed.value)
     with pytest.raises(BackendFailed):
         await world.backend.authorise("RFID-12345", "charger 1", None)
+    with pytest.raises(BackendFailed):
+        await world.backend.answer("charger 1", "2.0.1", "SignCertificate", QUESTION)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,11 +22,9 @@ from ocpp.v16.enums import (
     ResetStatus,
 )
 
+from clients import eventually, now
+
 pytestmark = pytest.mark.live
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 class Foreign(ChargePoint):
@@ -114,15 +111,6 @@ class Line:
     async def __aexit__(self, *_: object) -> None:
         self.task.cancel()
         await self.connection.close()
-
-
-async def eventually(true: Any, within: float = 10) -> Any:
-    for _ in range(int(within / 0.02)):
-        value = true()
-        if value:
-            return value
-        await asyncio.sleep(0.02)
-    raise AssertionError("it never came true")
 
 
 def test_a_whole_day(gateway, clean, events):

@@ -1,0 +1,156 @@
+"""OCPP 2.0.1 and 2.1 as a charger speaks them: facts into CALLs, answers into verdicts, and the two dialects.
+
+Knows nothing of when anything is said; the device model and the commands are in the modules beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+from ..facts import (
+    Answer,
+    Authorisation,
+    Beat,
+    Booted,
+    Fact,
+    Metered,
+    Other,
+    Presented,
+    Readings,
+    Registration,
+    Start,
+    Started,
+    Status,
+    Step,
+    Stopped,
+    Transfer,
+    Transferred,
+    Updated,
+    Verdict,
+)
+from ..frames import Payload
+from .dialect import Boot, Dialect
+from .evse import Evse
+from .power import Sample
+from .v2_charging import CHARGING
+from .v2_commands import COMMANDS
+from .v2_device import DEVICE
+from .v2_extras import EXTRAS, REFUSED
+from .v2_files import FILES
+from .v2_monitoring import MONITORING
+from .v2_streams import STREAMS, resume
+from .v2_variables import KEYS
+
+TOKEN = "ISO14443"  # noqa: S105 - a card's kind, no secret
+
+
+def write(fact: Fact) -> tuple[str, Payload]:
+    """The action and payload that say a fact."""
+    match fact:
+        case Updated(transaction_id=id, timestamp=timestamp, step=step, tag=tag, readings=readings):
+            return _event("Updated", id, timestamp, step, tag, readings)
+        case Started(tag=tag, timestamp=timestamp, reservation_id=reservation, transaction_id=id, readings=readings, step=step):
+            shown = tag if step is not None and step.kind else None
+            return _event("Started", id, timestamp, step, shown, readings, reservation=reservation)
+        case Stopped(transaction_id=id, timestamp=timestamp, reason=reason, tag=tag, readings=readings, step=step):
+            return _event("Ended", id, timestamp, step, tag, readings, reason)
+        case Metered(conn=conn, readings=readings):
+            return "MeterValues", {"evseId": conn, "meterValue": readings}
+        case Status(conn=conn, status=status, timestamp=timestamp, connector=connector):
+            return "StatusNotification", {"timestamp": timestamp, "connectorStatus": status, "evseId": conn, "connectorId": connector or 1}
+        case Beat():
+            return "Heartbeat", {}
+        case Presented(tag=tag, kind=kind):
+            return "Authorize", {"idToken": {"idToken": tag, "type": kind or TOKEN}}
+        case Booted(vendor=vendor, model=model, serial=serial, firmware=firmware):
+            station = _some(vendorName=vendor, model=model[:20], serialNumber=serial, firmwareVersion=firmware)
+            return "BootNotification", {"chargingStation": station, "reason": fact.cause if isinstance(fact, Boot) else "PowerUp"}
+        case Transfer(vendor_id=vendor, message_id=message, data=data):
+            return "DataTransfer", _some(vendorId=vendor, messageId=message, data=data)
+        case Other(action=action, payload=payload):
+            return action, payload
+
+
+def read(fact: Fact, payload: Payload) -> Verdict:
+    """The verdict in the answer to a fact; what the answer lacks is taken for the mildest."""
+    match fact:
+        case Booted():
+            interval = payload.get("interval")
+            return Registration(payload.get("status", "Rejected"), max(0, interval) if type(interval) is int else 0)
+        case Presented():
+            return _authorisation(payload) or Authorisation("Invalid")
+        case Started():
+            return Start(_authorisation(payload) or Authorisation())
+        case Updated() | Stopped():
+            return _authorisation(payload)
+        case Transfer():
+            return Transferred(payload.get("status", "Rejected"), payload.get("data"))
+        case Other():
+            return Answer(payload)
+    return None
+
+
+def readings(timestamp: str, context: str, samples: Sequence[Sample]) -> Readings:
+    """Samples as a ``meterValue`` array of one element."""
+    values = [
+        _some(value=float(each.value), context=context, measurand=each.measurand, phase=each.phase, unitOfMeasure={"unit": each.unit})
+        for each in samples
+    ]
+    return [{"timestamp": timestamp, "sampledValue": values}]
+
+
+CODES = MappingProxyType({"OccurenceConstraintViolation": "OccurrenceConstraintViolation", "FormationViolation": "ProtocolError"})
+
+V201 = Dialect(
+    "2.0.1",
+    "ocpp2.0.1",
+    write,
+    read,
+    readings,
+    {**COMMANDS, **CHARGING, **DEVICE, **EXTRAS, **FILES, **MONITORING},
+    KEYS,
+    Evse,
+    whole=False,
+    codes=CODES,
+)
+
+V21 = V201._replace(ocpp="2.1", subprotocol="ocpp2.1", commands={**V201.commands, **STREAMS, **REFUSED}, resumed=resume)
+
+
+def _event(
+    kind: str,
+    id: int | str | None,
+    timestamp: str,
+    step: Step | None,
+    tag: str | None,
+    readings: Readings,
+    stopped: str | None = None,
+    reservation: int | None = None,
+) -> tuple[str, Payload]:
+    assert step is not None
+    info = _some(transactionId=str(id), chargingState=step.charging_state, stoppedReason=stopped, remoteStartId=step.remote_start_id)
+    return "TransactionEvent", _some(
+        eventType=kind,
+        timestamp=timestamp,
+        triggerReason=step.trigger,
+        seqNo=step.seq_no,
+        offline=step.offline or None,
+        reservationId=reservation,
+        transactionInfo=info,
+        evse=_some(id=step.conn, connectorId=step.connector),
+        idToken=None if tag is None else {"idToken": tag, "type": step.kind or TOKEN},
+        meterValue=readings or None,
+    )
+
+
+def _authorisation(payload: Payload) -> Authorisation | None:
+    info = payload.get("idTokenInfo")
+    if not isinstance(info, dict):
+        return None
+    return Authorisation(info.get("status", "Invalid"), info.get("cacheExpiryDateTime"), (info.get("groupIdToken") or {}).get("idToken"))
+
+
+def _some(**members: Any) -> Payload:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,111 @@
+"""The shapes of the neutral commands: which members the data of each has, and of which type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ..frames import Payload
+
+Types = type | tuple[type, ...]
+
+
+class Unfit(ValueError):
+    """Data that no command can be made of; the text is the whole reason, for the backend's developer."""
+
+
+class CannotMean(Unfit):
+    """A command that this version of OCPP has no words for; the text says why, and what would do."""
+
+
+class Shape(NamedTuple):
+    """The members of a command's data, with their types: those it ``needs``, and those it ``takes`` as well.
+
+    A member that is null counts as left out. ``lenient``: members that are not known are ignored, as the Go server did.
+    """
+
+    needs: Mapping[str, Types] = {}
+    takes: Mapping[str, Types] = {}
+    lenient: bool = False
+
+    def read(self, data: object, within: str = "") -> Payload:
+        """The members that were given, each of its type. Raises `Unfit`; ``within`` is where the data stands, for its text."""
+        if not isinstance(data, dict):
+            raise Unfit(f"{within.rstrip('.') or 'data'} must be an object")
+        said = {name: value for name, value in data.items() if value is not None}
+        missing = [name for name in self.needs if name not in said]
+        if missing:
+            raise Unfit(f"{_listed(within, missing)} must be given")
+        known = {**self.needs, **self.takes}
+        strange = [name for name in said if name not in known]
+        if strange and not self.lenient:
+            raise Unfit(f"{_listed(within, strange)} is not known here; known are: {', '.join(known)}")
+        for name in known:
+            if name in said and not _is(said[name], known[name]):
+                raise Unfit(f"{within}{name} must be {_words(known[name])}")
+        return {name: value for name, value in said.items() if name in known}
+
+
+_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def _is(value: object, types: Types) -> bool:
+    wanted = types if isinstance(types, tuple) else (types,)
+    return isinstance(value, types) and (bool in wanted or not isinstance(value, bool))  # Python takes True for an int
+
+
+def _words(types: Types) -> str:
+    wanted = [each for each in (types if isinstance(types, tuple) else (types,)) if types != (int, float) or each is float]
+    return " or ".join(_NAMES[each] for each in wanted)
+
+
+def _listed(within: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{within}{name}"[:80] for name in list(names)[:10])
+
+
+NUMBER = (int, float)
+ID = (int, str)
+"""A transaction's id: a number in 1.6, a text in 2.x."""
+
+_RETRIES = {"retries": int, "retry_interval": int, "request_id": int}
+_LOG = {"kind": str, "oldest": str, "latest": str, **_RETRIES}
+
+SHAPES: Mapping[str, Shape] = {
+    "remote_start_transaction": Shape(
+        {"tag": str},
+        {"connector_id": int, "charging_profile": dict, "tag_type": str, "parent_tag": str, "remote_start_id": int},
+        lenient=True,
+    ),
+    "remote_stop_transaction": Shape({"transaction_id": ID}, lenient=True),
+    "get_configuration": Shape({}, {"key": (str, list), "request_id": int}, lenient=True),
+    "change_configuration": Shape({"key": str, "value": (str, int, float, bool)}, lenient=True),
+    "reset": Shape({"type": str}, {"evse_id": int}),
+    "unlock_connector": Shape({"connector_id": int}, {"connector": int}),
+    "change_availability": Shape({"connector_id": int}, {"type": str, "available": bool, "connector": int}),
+    "trigger_message": Shape({"message": str}, {"connector_id": int, "connector": int, "custom_trigger": str}),
+    "clear_cache": Shape(),
+    "reserve_now": Shape(
+        {"reservation_id": int, "connector_id": int, "tag": str, "expiry_date": str},
+        {"parent_tag": str, "tag_type": str, "connector_type": str},
+    ),
+    "cancel_reservation": Shape({"reservation_id": int}),
+    "send_local_list": Shape({"version": int, "update_type": str, "list": list}),
+    "get_local_list_version": Shape(),
+    "set_charging_profile": Shape({"connector_id": int, "profile": dict}),
+    "clear_charging_profile": Shape({}, {"id": int, "connector_id": int, "purpose": str, "stack_level": int}),
+    "get_composite_schedule": Shape({"connector_id": int, "duration": int}, {"unit": str}),
+    "update_firmware": Shape(
+        {"location": str, "retrieve_at": str}, {"install_at": str, "signing_certificate": str, "signature": str, **_RETRIES}
+    ),
+    "get_log": Shape({"location": str}, _LOG),
+    "get_diagnostics": Shape({"location": str}, _LOG),
+    "data_transfer": Shape({"vendor_id": str}, {"message_id": str, "data": object}),
+    "install_certificate": Shape({"type": str, "certificate": str}),
+    "delete_certificate": Shape({"hash_algorithm": str, "issuer_name_hash": str, "issuer_key_hash": str, "serial_number": str}),
+    "get_installed_certificate_ids": Shape({}, {"type": (str, list)}),
+    "certificate_signed": Shape({"certificate_chain": str}, {"type": str, "request_id": int}),
+}
+"""Every neutral command. Every other action that a backend may ask is a command of its own version only, with OCPP's own payload."""
+
+TAG = Shape({"tag": str}, {"status": str, "expiry_date": str, "parent_tag": str, "tag_type": str})
+"""One element of ``list`` in send_local_list; without a status it takes the tag off the list."""
