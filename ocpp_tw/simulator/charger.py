@@ -212,7 +212,7 @@ class Charger:
         """The connector of that number, if there is one."""
         return next((each for each in self.connectors if each.number == number and type(number) is int), None)
 
-    def session(self, id: object) -> Connector | None:
+    def under_way(self, id: object) -> Connector | None:
         """Where the transaction of that name (2.x) is under way."""
         return next((each for each in self.connectors if isinstance(id, str) and getattr(each.transaction, "uid", None) == id), None)
 

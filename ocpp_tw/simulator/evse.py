@@ -28,7 +28,7 @@ ENDS = {
 MEASURANDS = {"Transaction.Begin": "TxStartedMeasurands", "Transaction.End": "TxEndedMeasurands"}
 
 
-class Session(Transaction):
+class NamedTransaction(Transaction):
     """A transaction under its own name. ``kind`` is its token's type, "" before anybody presented one; ``seq`` the next seqNo."""
 
     __slots__ = ("kind", "live", "seq", "state", "uid")
@@ -50,9 +50,9 @@ class Evse(Connector):
         return self.charger.id_first
 
     @property
-    def session(self) -> Session | None:
+    def ongoing(self) -> NamedTransaction | None:
         """The transaction under way, authorised or not."""
-        assert self.transaction is None or isinstance(self.transaction, Session)
+        assert self.transaction is None or isinstance(self.transaction, NamedTransaction)
         return self.transaction
 
     @property
@@ -61,7 +61,7 @@ class Evse(Connector):
 
     @property
     def busy(self) -> bool:
-        return (self.session is not None and self.session.kind != "") or self.status in ("Finishing", "Faulted")
+        return (self.ongoing is not None and self.ongoing.kind != "") or self.status in ("Finishing", "Faulted")
 
     def fact(self) -> Status:
         return Status(self.number, self.shown, timestamp=self.charger.pace.stamp(), connector=1)
@@ -69,7 +69,7 @@ class Evse(Connector):
     # what people do
 
     def plug(self, car: Car) -> None:
-        ref = self.session
+        ref = self.ongoing
         if ref is None:
             super().plug(car)
             if not self.id_first and self.status == "Preparing":
@@ -80,7 +80,7 @@ class Evse(Connector):
         ref.state = "EVConnected"
         self._update(ref, "CablePluggedIn")
         self.become("Preparing")
-        if self.session is ref and ref.kind:
+        if self.ongoing is ref and ref.kind:
             self._energise(ref)
 
     def start(
@@ -96,7 +96,7 @@ class Evse(Connector):
         reservation, self.reservation = self.reservation, None
         self._timers.drop("reservation")
         trigger = "Authorized" if remote is None else "RemoteStart"
-        ref = self.session
+        ref = self.ongoing
         if ref is None:
             ref = self._open(tag, kind, trigger, remote, reservation[0] if reservation is not None else None)
         else:
@@ -112,7 +112,7 @@ class Evse(Connector):
     # the meter
 
     def resample(self) -> None:
-        if self.session is not None and self.session.live:
+        if self.ongoing is not None and self.ongoing.live:
             super().resample()
 
     def read(self, context: str) -> Readings:
@@ -121,14 +121,14 @@ class Evse(Connector):
             self._count(self.transaction)
         return self._readings(context)
 
-    def _energise(self, ref: Session) -> None:
+    def _energise(self, ref: NamedTransaction) -> None:
         ref.live = True
         ref.began = ref.metered = self.charger.pace.now()
         self.become("Charging")
         self.resample()
 
     def _count(self, ref: Transaction) -> None:
-        if isinstance(ref, Session) and ref.live:
+        if isinstance(ref, NamedTransaction) and ref.live:
             super()._count(ref)
 
     def _measurands(self, context: str) -> str:
@@ -137,7 +137,7 @@ class Evse(Connector):
     # statuses
 
     def become(self, status: str) -> None:
-        ref, state = self.session, STATES.get(status)
+        ref, state = self.ongoing, STATES.get(status)
         if ref is not None and state is not None and state != ref.state:
             ref.state = state
             self._update(ref, "ChargingStateChanged")
@@ -150,11 +150,11 @@ class Evse(Connector):
 
     # how a transaction is told
 
-    def _open(self, tag: str, kind: str, trigger: str, remote: int | None = None, reservation: int | None = None) -> Session:
+    def _open(self, tag: str, kind: str, trigger: str, remote: int | None = None, reservation: int | None = None) -> NamedTransaction:
         charger = self.charger
         uid = str(UUID(int=charger.random.getrandbits(128), version=4))
         state = "Idle" if self.car is None else "EVConnected"
-        self.transaction = ref = Session(uid, tag, kind, state, charger.pace.now(), self.meter.register)
+        self.transaction = ref = NamedTransaction(uid, tag, kind, state, charger.pace.now(), self.meter.register)
         charger.tally.started += 1
         readings, step = self._readings("Transaction.Begin"), self._step(ref, trigger, remote)
         fact = Started(self.number, tag, int(self.meter.register), charger.pace.stamp(), reservation, uid, readings, step)
@@ -162,17 +162,17 @@ class Evse(Connector):
         return ref
 
     def _update(
-        self, ref: Session, trigger: str, readings: Readings | None = None, tag: str | None = None, remote: int | None = None
+        self, ref: NamedTransaction, trigger: str, readings: Readings | None = None, tag: str | None = None, remote: int | None = None
     ) -> None:
         fact = Updated(ref.uid, self.charger.pace.stamp(), self._step(ref, trigger, remote), tag, readings or [])
         self.charger.keep(fact, ref, lambda payload: self._answered(ref, fact, payload))
 
     def _tell_sample(self, ref: Transaction, readings: Readings, context: str) -> None:
-        assert isinstance(ref, Session)
+        assert isinstance(ref, NamedTransaction)
         self._update(ref, "MeterValuePeriodic" if context == "Sample.Periodic" else context, readings)
 
     def _tell_stop(self, ref: Transaction, reason: str, tag: str | None) -> None:
-        assert isinstance(ref, Session)
+        assert isinstance(ref, NamedTransaction)
         self._timers.drop("connect")
         if not ref.kind and reason == "Local":
             reason = "EVDisconnected"  # nobody was there to authorise a stop
@@ -182,12 +182,12 @@ class Evse(Connector):
         fact = Stopped(ref.uid, int(self.meter.register), self.charger.pace.stamp(), why, tag, readings, self._step(ref, trigger))
         self.charger.keep(fact, ref, lambda payload: self._answered(ref, fact, payload))
 
-    def _step(self, ref: Session, trigger: str, remote: int | None = None) -> Step:
+    def _step(self, ref: NamedTransaction, trigger: str, remote: int | None = None) -> Step:
         seq, ref.seq = ref.seq, ref.seq + 1
         offline = not (self.charger.online and self.charger.accepted)
         return Step(seq, trigger, offline, ref.state, self.number, 1, ref.kind, remote)
 
-    def _answered(self, ref: Session, fact: Started | Updated | Stopped, payload: Payload) -> None:
+    def _answered(self, ref: NamedTransaction, fact: Started | Updated | Stopped, payload: Payload) -> None:
         verdict = self.charger.dialect.read(fact, payload)
         if isinstance(verdict, Start):
             verdict = verdict.authorisation

@@ -44,8 +44,8 @@ def set_profile(charger: Charger, payload: Payload) -> Payload:
     if profile["chargingProfilePurpose"] == "ChargingStationMaxProfile" and number != 0:
         return accepted(False)
     if profile["chargingProfilePurpose"] == "TxProfile":
-        session = charger.session(profile.get("transactionId"))  # 2.0.1 K01.FR.03, .09
-        if session is None or session is not evse:
+        holder = charger.under_way(profile.get("transactionId"))  # 2.0.1 K01.FR.03, .09
+        if holder is None or holder is not evse:
             return accepted(False)
     charger.limits.install(number, ours)
     return accepted(True)

@@ -37,7 +37,7 @@ def request_start(charger: Charger, payload: Payload) -> Payload:
         return accepted(False)
     if ours is not None:
         charger.limits.install(evse.number, ours)
-    known = {"transactionId": evse.session.uid} if evse.session is not None else {}
+    known = {"transactionId": evse.ongoing.uid} if evse.ongoing is not None else {}
 
     def begin() -> None:
         begun = Deferred.fromCoroutine(_start(charger, evse, tag, token["type"], remote))
@@ -57,7 +57,7 @@ async def _start(charger: Charger, evse: Evse, tag: str, kind: str, remote: int)
 
 
 def request_stop(charger: Charger, payload: Payload) -> Payload:
-    evse = charger.session(need(payload, "transactionId", str))
+    evse = charger.under_way(need(payload, "transactionId", str))
     if evse is None or not charger.accepted:
         return accepted(False)
     charger.afterwards(lambda: evse.stop("Remote"))
@@ -68,7 +68,7 @@ def transaction_status(charger: Charger, payload: Payload) -> Payload:
     id = payload.get("transactionId")
     if id is None:
         return {"messagesInQueue": len(charger.outbox) > 0}
-    return {"ongoingIndicator": charger.session(id) is not None, "messagesInQueue": charger.outbox.holds(id)}
+    return {"ongoingIndicator": charger.under_way(id) is not None, "messagesInQueue": charger.outbox.holds(id)}
 
 
 def reset(charger: Charger, payload: Payload) -> Payload:
@@ -118,7 +118,7 @@ def unlock(charger: Charger, payload: Payload) -> Payload:
     evses = _evses(charger, number)
     if not evses or connector != 1:
         return {"status": "UnknownConnector"}
-    authorised = evses[0].session is not None and evses[0].busy
+    authorised = evses[0].ongoing is not None and evses[0].busy
     return {"status": "OngoingAuthorizedTransaction" if authorised else "Unlocked"}
 
 

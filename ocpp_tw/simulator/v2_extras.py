@@ -59,7 +59,7 @@ def trigger(charger: Charger, payload: Payload) -> Payload:
         case "MeterValues":
             charger.afterwards(metered)
         case "TransactionEvent":
-            under_way = [each for each in evses if each.session is not None]
+            under_way = [each for each in evses if each.ongoing is not None]
             for each in under_way:
                 charger.afterwards(lambda each=each: each.sample("Trigger"))  # type: ignore[misc]
             return accepted(bool(under_way))
@@ -98,7 +98,7 @@ def customer_information(charger: Charger, payload: Payload) -> Payload:
 
 def set_message(charger: Charger, payload: Payload) -> Payload:
     message = need(payload, "message", dict)
-    if "transactionId" in message and charger.session(message["transactionId"]) is None:
+    if "transactionId" in message and charger.under_way(message["transactionId"]) is None:
         return {"status": "UnknownTransaction"}
     charger.station.messages[message["id"]] = message
     return accepted(True)
@@ -122,7 +122,7 @@ def clear_message(charger: Charger, payload: Payload) -> Payload:
 
 def cost_updated(charger: Charger, payload: Payload) -> Payload:
     id = need(payload, "transactionId", str)
-    if charger.session(id) is not None:
+    if charger.under_way(id) is not None:
         charger.station.costs[id] = payload["totalCost"]
     return {}
 
