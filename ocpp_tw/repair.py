@@ -1,18 +1,210 @@
-"""What a charger meant where it broke its schema: numbers sent as text, and text sent as numbers.
+"""What a charger meant where it broke its schema, wherever that is plain: types, words, names, timestamps, and one fault of its JSON.
 
-Knows only members and types. The charger's own payload is told to the backend as it came; this is for reading it.
+Knows no action and makes nothing up: no value is cut, guessed or filled in. The charger's own payload is told to the backend as it
+came; what is made here is for reading it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
+import msgspec
+
+from . import clocks, meanings
+from .aliases import folded
+from .forms import Form
 from .frames import Payload
+from .schemas import Violation
+
+MOST = 1000
+"""Repairs of one message; what is broken beyond them stays so. A long transactionData may have one in each sample."""
+
+LONGEST = 100
+"""Characters of a name or a word that may be one of OCPP's; the longest of those has 39."""
+
+COMMA = Violation((), "json", None, "a comma too many")
+"""What is told of a message that `json_text` put right."""
+
+# possessive, so that no text takes longer than its length
+_COMMAS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,][ \t\r\n,]*+', re.DOTALL)
+
+
+def repaired(payload: Payload, violations: Sequence[Violation], form: Form, zone: tzinfo = UTC) -> Payload:
+    """The payload with what is plain put right; itself when there are no violations.
+
+    The payload stays as it is. What needs no repair may be shared with it, so nobody changes either. ``zone`` is that of
+    timestamps without one.
+    """
+    return _Repair(zone).object(payload, form) if violations else payload
+
+
+def clocked(payload: Payload, form: Form, zone: tzinfo) -> Payload:
+    """The payload with nothing but its timestamps put right: a time without a zone breaks no schema of ours (OCPP 1.6 §3.13)."""
+    read: Payload = _clocked(payload, form, zone)
+    return read
+
+
+def readable(payload: Payload, essentials: Mapping[str, type]) -> str | None:
+    """The first essential member that is missing or of the wrong type; None: the message can be read."""
+    for path, kind in essentials.items():
+        value: Any = payload
+        for name in path.split("/"):
+            value = value.get(name) if isinstance(value, dict) else None
+        if type(value) is not kind:
+            return path
+    return None
+
+
+def json_text(text: bytes) -> bytes | None:
+    """The text without commas that follow a ``[``, a ``{`` or a comma, or precede a ``]`` or ``}``; None when it is no JSON even then.
+
+    None also when there is nothing to put right. Strings are not touched.
+    """
+    read = _COMMAS.sub(_without, text)
+    if read == text:
+        return None
+    try:
+        msgspec.json.decode(read)
+    except (ValueError, RecursionError):
+        return None
+    return read
+
+
+def _without(found: re.Match[bytes]) -> bytes:
+    run = found[0]
+    if run[:1] == b'"':
+        return run
+    if run[:1] != b",":
+        return run if b"," not in run else run[:1]
+    after = found.string[found.end() : found.end() + 1]
+    if after in (b"]", b"}"):
+        return b""
+    return run if b"," not in run[1:] else b","
+
+
+class _Repair:
+    """One message's. Scalars come before what is inside arrays, so that a long list never eats up the repairs of a transaction id."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._left = MOST
+
+    def object(self, value: Payload, form: Form) -> Payload:
+        members, read = form.members or {}, dict(value)
+        if form.moves:
+            self._move(read, form.moves)
+        if form.names is not None and not read.keys() <= members.keys():
+            read = self._named(read, members, form.names)
+        inside = []
+        for name, each in list(read.items()):
+            wanted = members.get(name)
+            if wanted is None or not wanted.kind:
+                continue
+            if name not in form.required and (each is None or (each == "" and not _takes_empty(wanted))):
+                if self._spend():  # a charger's way to leave it out (R15)
+                    del read[name]
+            elif wanted.kind in ("object", "array"):
+                inside.append((name, each, wanted))
+            else:
+                read[name] = self._scalar(each, wanted, name)
+        for name, each, wanted in inside:
+            read[name] = self._value(each, wanted, name)
+        return read
+
+    def _value(self, value: Any, form: Form, name: str) -> Any:
+        if form.kind == "object":
+            return self.object(value, form) if isinstance(value, dict) else value
+        if form.items is None:
+            return self._scalar(value, form, name)
+        if isinstance(value, list):
+            return [self._value(each, form.items, name) for each in value]
+        if type(value) is {"object": dict, "string": str}.get(form.items.kind) and self._spend():
+            return [self._value(value, form.items, name)]
+        return value
+
+    def _scalar(self, value: Any, form: Form, name: str) -> Any:
+        meant: Any
+        match form.kind:
+            case "string" if form.words is not None:
+                meant = meanings.word(value, form.words, name)
+            case "string" if form.moment:
+                meant = clocks.utc(value, self._zone)
+            case "string":
+                meant = meanings.text(value)
+            case "integer":
+                meant = meanings.integer(value, rounds=name.startswith("meter"))
+            case "number":
+                meant = meanings.number(value)
+            case "boolean":
+                meant = meanings.truth(value)
+            case _:
+                meant = None
+        return value if meant is None or not self._spend() else meant
+
+    def _named(self, value: Payload, members: Mapping[str, Form], names: Mapping[str, str]) -> Payload:
+        """Members in OCPP's own spelling; of two that fold into one, neither is it."""
+        found: dict[str, list[str]] = {}
+        for name in value.keys() - members.keys():
+            meant = names.get(folded(name)) if len(name) <= LONGEST else None
+            if meant is not None and value.get(meant) is None:
+                found.setdefault(meant, []).append(name)
+        sure = {given[0]: meant for meant, given in found.items() if len(given) == 1 and self._spend()}
+        gone = set(sure.values())  # a null in the place of what is there under another spelling
+        return {sure.get(name, name): each for name, each in value.items() if name not in gone}
+
+    def _move(self, read: Payload, moves: tuple[tuple[str, str], ...]) -> None:
+        """Members of another version to where they belong, unless something is there; ``read`` alone is changed, not what is in it."""
+        spelled = {folded(name): name for name in read if len(name) <= LONGEST}
+        for old, new in moves:
+            first, *rest = old.split("/")
+            start = spelled.get(folded(first))
+            value: Any = read.get(start) if start else None
+            for name in rest:
+                value = value.get(name) if isinstance(value, dict) else None
+            *way, last = new.split("/")
+            if value is None or value == "" or not start:
+                continue
+            inner: Payload | None = read
+            for name in way:
+                there = inner.get(name) if inner is not None else None
+                inner = there if isinstance(there, dict) else {} if there is None else None
+            if inner is None or inner.get(last) is not None or not self._spend():
+                continue
+            inner = read
+            for name in way:
+                inner[name] = dict(inner.get(name) or {})
+                inner = inner[name]
+            inner[last] = value
+            if not rest:
+                del read[start]
+
+    def _spend(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+
+def _takes_empty(form: Form) -> bool:
+    """Whether "" is a value of its own there."""
+    return form.kind == "string" and form.words is None and not form.moment
+
+
+def _clocked(value: Any, form: Form, zone: tzinfo) -> Any:
+    if form.moment:
+        return clocks.utc(value, zone) or value
+    if form.timed and form.items is not None and isinstance(value, list):
+        return [_clocked(each, form.items, zone) for each in value]
+    if form.timed and form.members and isinstance(value, dict):
+        members = form.members
+        return {name: _clocked(each, members[name], zone) if name in members else each for name, each in value.items()}
+    return value
 
 
 def mend(payload: Payload, wanted: Mapping[str, type]) -> None:
-    """Give members their type where their meaning is plain; the others stay as they are."""
+    """Give members their type where their meaning is plain; the others stay as they are. To be replaced by `repaired`."""
     for name, kind in wanted.items():
         if name in payload and type(payload[name]) is not kind:
             meant = _meant(payload[name], kind)

@@ -23,6 +23,7 @@ from . import compression
 from .admission import IDLE, Admission
 from .admission import Door as Door
 from .admission import Guest as Guest
+from .fastpath import take, text_frame
 from .handshake import MAX_HEAD
 from .interfaces import IWire
 from .settings import Settings
@@ -53,6 +54,8 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
     log = txaio.tx.make_logger(level="error")  # Autobahn's; it has a warning for every peer that is at fault
     factory: ChargerFactory
     _perMessageCompress: Any
+    current_frame: Any
+    maxMessagePayloadSize: int
     utf8validator: Any
     send_queue: Any
     # kept on the class until they are needed, since most of the time they are not
@@ -74,7 +77,7 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         if self.state != self.STATE_OPEN:
             self._log.debug("dropped a frame for a charger that has left")
         elif deflate is None or len(text) <= compression.SHORT:
-            self.sendFrame(opcode=1, payload=text)
+            self.transport.write(text_frame(text))
         else:
             deflate.start_compress_message()
             self.sendFrame(opcode=1, payload=deflate.compress_message_data(text) + deflate.end_compress_message(), rsv=4)
@@ -138,7 +141,8 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         if self._alive is not None:
             alive, self._alive = self._alive, None
             self._contained(alive)
-        self._dataReceived(data)
+        self.data = self.data + data if self.data else data
+        self.consumeData()
 
     def consumeData(self) -> None:
         if self._consuming:
@@ -147,10 +151,37 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         try:
             if self.state == self.STATE_CONNECTING:
                 self.processHandshake()
-            while self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._held and not self.failedByMe and self.processData():
-                pass
+            while self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._held and not self.failedByMe:
+                if not self._take() and not self.processData():
+                    break
         finally:
             self._consuming = False
+
+    def _take(self) -> bool:
+        """Take the next frame the short way, if it is one for it; Autobahn has the others, and those that it has begun."""
+        if self.inside_message or self.current_frame is not None or self.state != self.STATE_OPEN:
+            return False
+        taken = take(self.data, self.maxMessagePayloadSize)
+        if taken is None:
+            return False
+        text, end = taken
+        self.data = self.data[end:]
+        self._tell(text)
+        return True
+
+    def _tell(self, text: bytes) -> None:
+        """A whole message has come."""
+        if self._guest is None:
+            return
+        try:
+            text.isascii() or text.decode()
+        except UnicodeDecodeError:
+            self._fail_connection(1007, "not UTF-8")
+            return
+        try:
+            self._guest.frame(text)
+        except Exception:  # an error of ours must not cost the charger its connection
+            self._log.failure("while taking a frame from {guest}", guest=self._guest)
 
     def onOpen(self) -> None:
         knock, settings = self._knock, self.factory.settings
@@ -179,17 +210,8 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         self._fragments = 0
         text = b"".join(self.message_data)
         self.message_data = []
-        if self.state != self.STATE_OPEN or self._guest is None:
-            return
-        try:
-            text.isascii() or text.decode()
-        except UnicodeDecodeError:
-            self._fail_connection(1007, "not UTF-8")
-            return
-        try:
-            self._guest.frame(text)
-        except Exception:  # an error of ours must not cost the charger its connection
-            self._log.failure("while taking a frame from {guest}", guest=self._guest)
+        if self.state == self.STATE_OPEN:
+            self._tell(text)
 
     def onPing(self, payload: bytes) -> None:
         self._pings += 1
