@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+import msgspec
+
 from ocpp_tw import events
 from ocpp_tw.commands import OUTCOMES
 from ocpp_tw.settings import TABLE
@@ -18,7 +20,8 @@ DOCS = Path(__file__).parent
 
 
 def fields(of: type) -> list[tuple[str, str, str]]:
-    """Name, type and meaning of each field of a class in `ocpp_tw.events`, as its source has them."""
+    """Name, type and meaning of each field of a class in `ocpp_tw.events` and of its bases, as their source has them."""
+    bases = [each for base in of.__bases__ if base not in (events.Data, msgspec.Struct) for each in fields(base)]
     tree = ast.parse(Path(events.__file__).read_text())
     node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == of.__name__)
     found = []
@@ -26,7 +29,7 @@ def fields(of: type) -> list[tuple[str, str, str]]:
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
             assert isinstance(after.value, ast.Constant) and isinstance(field.target, ast.Name)
             found.append((field.target.id, json_type(ast.unparse(field.annotation)), str(after.value.value)))
-    return found
+    return found + bases
 
 
 JSON = {

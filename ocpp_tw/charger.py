@@ -17,6 +17,7 @@ from zope.interface import implementer
 from . import events
 from .commands import Failed, Outcome
 from .conversation import Conversation, Heard
+from .evidence import Model
 from .frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
 from .intake import Intake
 from .interfaces import ICharger, IWire
@@ -28,6 +29,7 @@ from .versions import Version
 log = Logger()
 
 UNDECIDED = Record()
+NOBODY: Model = (None, None, None)
 
 INBOX = 100
 """How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
@@ -66,6 +68,7 @@ class Charger:
         "id",
         "intake",
         "ledger",
+        "model",
         "most",
         "ocpp",
         "received",
@@ -92,6 +95,7 @@ class Charger:
         self.decided = UNDECIDED
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
+        self.model: Model = NOBODY
         self.most: dict[str, int] | None = None  # how many items it takes in a message, by action
         self.received = self.sent = self.violations = 0
         self.gone = False
@@ -110,6 +114,7 @@ class Charger:
     def welcome(self, record: Record) -> None:
         """Begin to serve it; the frames that came before are served first."""
         self.decided = record
+        self.model = record.model_known
         held = record.boot_status if record.boot_status in ("Pending", "Rejected") else ""  # an operator's word holds at once
         self.registration = self.registration or held or record.boot
         self._resume(None)
@@ -158,7 +163,10 @@ class Charger:
         try:
             frame = parse(text)
         except Malformed as bad:
-            return self._malformed(bad)
+            mended = self.intake.mended(self, text) if bad.syntax else None
+            if mended is None:
+                return self._malformed(bad)
+            frame = mended
         if type(frame) is Call:
             heard = self.conversation.heard(frame.id, hash(text))
             if heard is Heard.NEW:

@@ -35,13 +35,12 @@ def utc(value: object, zone: tzinfo = UTC) -> str | None:
 
 def _since_1970(value: float) -> str | None:
     """Seconds or milliseconds, told apart by their size: ten digits are seconds from 2001 to 2286. Less is a clock that was never set."""
-    if 10**12 <= value < 10**13:
-        value = value / 1000
-    if not 10**9 <= value < 10**10:
+    if 10**9 <= value < 10**10:
+        value = value * 1000
+    if not 10**12 <= value < 10**13:
         return None
-    moment = datetime.fromtimestamp(int(value), UTC)
-    milliseconds = int(value % 1 * 1000)
-    return _text(moment, f"{milliseconds:03d}" if milliseconds else None)
+    seconds, milliseconds = divmod(round(value), 1000)
+    return _text(datetime.fromtimestamp(seconds, UTC), f"{milliseconds:03d}" if milliseconds else None)
 
 
 def _loose(text: str, zone: tzinfo) -> str | None:

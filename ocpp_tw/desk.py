@@ -147,10 +147,16 @@ class Desk:
 
 
 def _booted(charger: Charger, fact: Booted, verdict: Registration) -> Served:
-    changed = charger.registration != verdict.status
-    charger.registration = verdict.status
+    effects = []
+    if charger.registration != verdict.status:
+        charger.registration = verdict.status
+        effects.append(Keep("record", "boot", verdict.status.encode()))
+    told = (fact.vendor or None, fact.model or None, fact.firmware or None)
+    if charger.model != told:
+        charger.model = told
+        effects += [Keep("record", name, (said or "").encode()) for name, said in zip(("vendor", "model", "firmware"), told, strict=True)]
     data = events.BootNotification(charger.id, fact.vendor, fact.model, fact.serial, fact.firmware, verdict.status)
-    return Served(verdict, (("boot_notification", data),), (Keep("record", "boot", verdict.status.encode()),) if changed else ())
+    return Served(verdict, (("boot_notification", data),), tuple(effects))
 
 
 def _presented(charger: Charger, fact: Presented, verdict: Authorisation) -> Served:

@@ -137,7 +137,26 @@ class ChangeConnectorStatus(Data, omit_defaults=True):
     """2.x: the connector of the EVSE"""
 
 
-class StartTransaction(Data, omit_defaults=True):
+class OfTransaction(Data, kw_only=True, omit_defaults=True):
+    """What a TransactionEvent of 2.x says beside what it is; nothing of it in 1.6."""
+
+    connector: int | None = None
+    """2.x: the connector of the EVSE"""
+    seq_no: int | None = None
+    """2.x: the number of the message within its transaction"""
+    trigger: str | None = None
+    """2.x: what made the charger send it"""
+    charging_state: str | None = None
+    """2.x: the charging state"""
+    tag_type: str | None = None
+    """2.x: the type of the tag, e.g. ISO14443"""
+    remote_start_id: int | None = None
+    """2.x: the id of the remote start that began it"""
+    backend_id: int | None = None
+    """2.x: the id that the backend gave the transaction, when it was asked"""
+
+
+class StartTransaction(OfTransaction):
     """A transaction began."""
 
     conn: int
@@ -154,23 +173,9 @@ class StartTransaction(Data, omit_defaults=True):
     """the reservation it ends"""
     status: str
     """the authorisation status it was given"""
-    connector: int | None = None
-    """2.x: the connector of the EVSE"""
-    seq_no: int | None = None
-    """2.x: the number of the message within its transaction"""
-    trigger: str | None = None
-    """2.x: what made the charger send it"""
-    charging_state: str | None = None
-    """2.x: the charging state"""
-    tag_type: str | None = None
-    """2.x: the type of the tag, e.g. ISO14443"""
-    remote_start_id: int | None = None
-    """2.x: the id of the remote start that began it"""
-    backend_id: int | None = None
-    """2.x: the id that the backend gave the transaction, when it was asked"""
 
 
-class TransactionUpdate(Data, omit_defaults=True):
+class TransactionUpdate(OfTransaction):
     """2.x: something happened in a transaction."""
 
     conn: int
@@ -183,23 +188,9 @@ class TransactionUpdate(Data, omit_defaults=True):
     """the tag that was presented with it"""
     status: str | None
     """the authorisation status the tag was given"""
-    connector: int | None = None
-    """2.x: the connector of the EVSE"""
-    seq_no: int | None = None
-    """2.x: the number of the message within its transaction"""
-    trigger: str | None = None
-    """2.x: what made the charger send it"""
-    charging_state: str | None = None
-    """2.x: the charging state"""
-    tag_type: str | None = None
-    """2.x: the type of the tag, e.g. ISO14443"""
-    remote_start_id: int | None = None
-    """2.x: the id of the remote start that began it"""
-    backend_id: int | None = None
-    """2.x: the id that the backend gave the transaction, when it was asked"""
 
 
-class StopTransaction(Data, omit_defaults=True):
+class StopTransaction(OfTransaction):
     """A transaction ended."""
 
     transaction_id: int | str
@@ -218,20 +209,6 @@ class StopTransaction(Data, omit_defaults=True):
     """seconds from start to stop by the charger's clock; null when either is not known"""
     match: str
     """how it was matched with a start: exact, by_connector (the charger's only open transaction), none"""
-    connector: int | None = None
-    """2.x: the connector of the EVSE"""
-    seq_no: int | None = None
-    """2.x: the number of the message within its transaction"""
-    trigger: str | None = None
-    """2.x: what made the charger send it"""
-    charging_state: str | None = None
-    """2.x: the charging state"""
-    tag_type: str | None = None
-    """2.x: the type of the tag, e.g. ISO14443"""
-    remote_start_id: int | None = None
-    """2.x: the id of the remote start that began it"""
-    backend_id: int | None = None
-    """2.x: the id that the backend gave the transaction, when it was asked"""
     missing: list[int] | None = None
     """2.x: the numbers of its messages that have not come yet; left out when all have"""
 

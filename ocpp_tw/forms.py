@@ -39,18 +39,13 @@ class Form:
 @cache
 def request(version: str, action: str) -> Form:
     """The form of a request, ``request("2.0.1", "Authorize")``. Raises `KeyError` for an unknown action."""
-    try:
-        return _read(version, action if version == "1.6" else action + "Request")
-    except KeyError:
-        if version == "1.6":
-            raise
-        return _read(version, action)  # what 2.1 sends without an answer has no "Request" in its name
+    return _read(version, action, "") if version[0] == "1" else _read(version, action, "Request")
 
 
 @cache
 def answer(version: str, action: str) -> Form:
     """The form of an answer. Raises `KeyError` for an unknown action."""
-    return _read(version, action + "Response")
+    return _read(version, action, "Response")
 
 
 def actions() -> frozenset[str]:
@@ -65,11 +60,14 @@ def form(schema: Any, moves: tuple[tuple[str, str], ...] = ()) -> Form:
     return _form(schema, schema, {}, moves)
 
 
-def _read(version: str, name: str) -> Form:
-    file = files("ocpp").joinpath("v" + version.replace(".", ""), "schemas", name + ".json")
-    if not file.is_file():
-        raise KeyError(name)
-    return form(json.loads(file.read_text("utf-8-sig")), MEMBERS.get((version[0], name), ()))
+def _read(version: str, action: str, suffix: str) -> Form:
+    # OCPP 1.5 and 1.2 have no schemas of their own; what 2.1 sends without an answer has no "Request" in its name
+    folder = files("ocpp").joinpath("v16" if version[0] == "1" else "v" + version.replace(".", ""), "schemas")
+    for name in (action + suffix, action) if suffix == "Request" else (action + suffix,):
+        file = folder.joinpath(name + ".json")
+        if file.is_file():
+            return form(json.loads(file.read_text("utf-8-sig")), MEMBERS.get((version[0], name), ()))
+    raise KeyError(action)
 
 
 def _form(schema: Any, root: Any, known: dict[str, Form], moves: tuple[tuple[str, str], ...] = ()) -> Form:

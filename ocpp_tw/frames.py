@@ -29,13 +29,15 @@ class Call(msgspec.Struct, frozen=True):
     """A request: ``[2, id, action, payload]``.
 
     ``id`` is a string, or the number that a sloppy charger sent in its place.
-    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for calls of our own).
+    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for calls of our own). ``mended``: the text was no JSON, and
+    had to be put right before it could be read.
     """
 
     id: str | int
     action: str
     payload: Payload
     raw: bytes = b""
+    mended: bool = False
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -70,6 +72,7 @@ class Send(msgspec.Struct, frozen=True):
     action: str
     payload: Payload
     raw: bytes = b""
+    mended: bool = False
 
 
 Frame = Call | Result | Error | ResultError | Send

@@ -293,4 +293,7 @@ def decisions(record: Record) -> dict[str, Any]:
         "boot_status": record.boot_status or None,
         "retry_interval": int(interval) if interval.isdecimal() else None,
         "version": record.version or None,
+        "vendor": record.vendor or None,
+        "model": record.model or None,
+        "firmware": record.firmware or None,
     }

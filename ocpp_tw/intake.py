@@ -6,6 +6,7 @@ Knows no transport and no database. Whatever can be done at once is: this is the
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,16 +17,19 @@ from twisted.logger import Logger
 from . import events
 from .desk import VERDICTS, Desk, NoAnswer
 from .events import Event
+from .evidence import Evidence
 from .facts import Answer, Fact, Other
-from .frames import Call, Error, Payload, Result, ResultError, Send, render
+from .forms import request
+from .frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render
 from .interfaces import IEvents
-from .repair import mend
+from .repair import COMMA, clocked, json_text, readable, repaired
 from .schemas import Violation
 from .served import Served
 from .settings import Settings
 from .signed import unwrapped
 from .stamps import Stamps
 from .store import Effect, Entry
+from .tolerance import Tolerance
 from .versions import Translation
 from .waiting import in_time
 
@@ -40,6 +44,13 @@ HANDLER_TIMEOUT = 25.0
 
 NOTHING = Served(None, ())
 
+
+def _about(member: str, violations: list[Violation]) -> Violation:
+    """The breach that a member is unreadable for."""
+    path = tuple(member.split("/"))
+    return next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), violations[0])
+
+
 Message = Call | Send
 """What a charger says of its own accord; a SEND is served as a CALL is, but never answered (2.1)."""
 
@@ -47,13 +58,17 @@ Message = Call | Send
 class Intake:
     """One for all the chargers of a gateway."""
 
-    def __init__(self, settings: Settings, clock: IReactorTime, stamps: Stamps, desk: Desk, store: IEvents) -> None:
+    def __init__(
+        self, settings: Settings, clock: IReactorTime, stamps: Stamps, desk: Desk, store: IEvents, tolerance: Tolerance | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._stamps = stamps
         self._desk = desk
         self._events = store
-        self._strict = settings.validation == "strict"
+        self.tolerance = tolerance or Tolerance("strict" if settings.validation == "strict" else "tolerant")
+        self.evidence = Evidence()
+        self._zoned = self.tolerance.zoned
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
@@ -73,17 +88,17 @@ class Intake:
             self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
         violations: list[Violation] | None = None
-        if not version.schemas.valid_request[call.action](call.payload):
-            violations = version.schemas.request(call.action, call.payload)
-            charger.violations += 1
-            if not self._strict:
-                mend(call.payload, translation.essentials)
-            fatal = self._fatal(violations, call.payload, translation)
+        payload = call.payload
+        if call.mended or not version.schemas.valid_request[call.action](payload):
+            violations, payload, fatal = self._broken(charger, call, translation)
             if fatal is not None:
                 self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
                 return None
+        if self._zoned:
+            zone = self.tolerance.way(charger.id, *charger.model[:2], call.action).zone
+            payload = payload if zone is None else clocked(payload, request(version.name, call.action), zone)
         try:
-            fact = translation.read(call.payload)
+            fact = translation.read(payload)
         except ValueError as why:  # a word that tells messages apart is none that we know; the schema has said so
             self._refuse(charger, call, "enum", str(why), violations)
             return None
@@ -171,19 +186,32 @@ class Intake:
         )
         return Entry(charger.id, events.encode(event), served.effects)
 
-    def _fatal(self, violations: list[Violation], payload: Payload, translation: Translation) -> Violation | None:
-        """The breach for which the message cannot be let in: any when strict, else of a member that tells messages apart."""
-        if self._strict:
-            return violations[0]
-        for path, kind in translation.essentials.items():
-            *outer, name = path.split("/")
-            holder: Any = payload
-            for member in outer:
-                holder = holder.get(member)
-            if type(holder.get(name)) is not kind:
-                about = (each for each in violations if each.path[: len(outer) + 1] == (*outer, name) or name in each.names)
-                return next(about, violations[0])
-        return None
+    def _broken(self, charger: Charger, call: Message, translation: Translation) -> tuple[list[Violation], Payload, Violation | None]:
+        """A message that breaks its schema: how, what it plainly means, and the breach for which it cannot be let in, if any."""
+        version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
+        violations = [*([COMMA] if call.mended else []), *version.schemas.request(call.action, call.payload)]
+        charger.violations += 1
+        payload, fatal = call.payload, None
+        if way.mode == "strict":
+            fatal = violations[0]
+        else:
+            payload = repaired(payload, violations, request(version.name, call.action), way.zone or UTC)
+            lacking = readable(payload, translation.essentials)
+            if lacking is not None:
+                fatal = _about(lacking, violations)
+        self.evidence.note(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
+        return violations, payload, fatal
+
+    def mended(self, charger: Charger, text: bytes) -> Frame | None:
+        """The frame in a text that is no JSON but for a comma too many, where the charger's breaches are put up with."""
+        if self.tolerance.mode(charger.id, *charger.model[:2], "*") == "strict":
+            return None
+        better = json_text(text)
+        try:
+            frame = None if better is None else parse(better)
+        except Malformed:
+            return None
+        return msgspec.structs.replace(frame, mended=True) if isinstance(frame, Call | Send) else frame
 
     def _refuse(self, charger: Charger, call: Message, why: str, said: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR; the backend sees what was not served, and why."""

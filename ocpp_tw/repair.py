@@ -23,9 +23,6 @@ from .schemas import Violation
 MOST = 1000
 """Repairs of one message; what is broken beyond them stays so. A long transactionData may have one in each sample."""
 
-LONGEST = 100
-"""Characters of a name or a word that may be one of OCPP's; the longest of those has 39."""
-
 COMMA = Violation((), "json", None, "a comma too many")
 """What is told of a message that `json_text` put right."""
 
@@ -51,10 +48,7 @@ def clocked(payload: Payload, form: Form, zone: tzinfo) -> Payload:
 def readable(payload: Payload, essentials: Mapping[str, type]) -> str | None:
     """The first essential member that is missing or of the wrong type; None: the message can be read."""
     for path, kind in essentials.items():
-        value: Any = payload
-        for name in path.split("/"):
-            value = value.get(name) if isinstance(value, dict) else None
-        if type(value) is not kind:
+        if type(_at(payload, path.split("/"))) is not kind:
             return path
     return None
 
@@ -87,7 +81,7 @@ def _without(found: re.Match[bytes]) -> bytes:
 
 
 class _Repair:
-    """One message's. Scalars come before what is inside arrays, so that a long list never eats up the repairs of a transaction id."""
+    """One message's. Scalars come first and arrays last, so that a long list never eats up the repair of a transaction id."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
@@ -99,7 +93,7 @@ class _Repair:
             self._move(read, form.moves)
         if form.names is not None and not read.keys() <= members.keys():
             read = self._named(read, members, form.names)
-        inside = []
+        objects, arrays = [], []
         for name, each in list(read.items()):
             wanted = members.get(name)
             if wanted is None or not wanted.kind:
@@ -107,11 +101,13 @@ class _Repair:
             if name not in form.required and (each is None or (each == "" and not _takes_empty(wanted))):
                 if self._spend():  # a charger's way to leave it out (R15)
                     del read[name]
-            elif wanted.kind in ("object", "array"):
-                inside.append((name, each, wanted))
+            elif wanted.kind == "object":
+                objects.append((name, each, wanted))
+            elif wanted.kind == "array":
+                arrays.append((name, each, wanted))
             else:
                 read[name] = self._scalar(each, wanted, name)
-        for name, each, wanted in inside:
+        for name, each, wanted in (*objects, *arrays):
             read[name] = self._value(each, wanted, name)
         return read
 
@@ -122,7 +118,8 @@ class _Repair:
             return self._scalar(value, form, name)
         if isinstance(value, list):
             return [self._value(each, form.items, name) for each in value]
-        if type(value) is {"object": dict, "string": str}.get(form.items.kind) and self._spend():
+        one = isinstance(value, {"object": dict, "string": str}.get(form.items.kind, ()))
+        if one and value and self._spend():
             return [self._value(value, form.items, name)]
         return value
 
@@ -149,7 +146,7 @@ class _Repair:
         """Members in OCPP's own spelling; of two that fold into one, neither is it."""
         found: dict[str, list[str]] = {}
         for name in value.keys() - members.keys():
-            meant = names.get(folded(name)) if len(name) <= LONGEST else None
+            meant = names.get(folded(name)) if len(name) <= meanings.LONGEST else None
             if meant is not None and value.get(meant) is None:
                 found.setdefault(meant, []).append(name)
         sure = {given[0]: meant for meant, given in found.items() if len(given) == 1 and self._spend()}
@@ -158,21 +155,15 @@ class _Repair:
 
     def _move(self, read: Payload, moves: tuple[tuple[str, str], ...]) -> None:
         """Members of another version to where they belong, unless something is there; ``read`` alone is changed, not what is in it."""
-        spelled = {folded(name): name for name in read if len(name) <= LONGEST}
+        spelled = {folded(name): name for name in read if len(name) <= meanings.LONGEST}
         for old, new in moves:
-            first, *rest = old.split("/")
-            start = spelled.get(folded(first))
-            value: Any = read.get(start) if start else None
-            for name in rest:
-                value = value.get(name) if isinstance(value, dict) else None
+            first, _, rest = old.partition("/")
+            start = spelled.get(folded(first), first)
+            value = _at(read, [start, *rest.split("/")] if rest else [start])
             *way, last = new.split("/")
-            if value is None or value == "" or not start:
-                continue
-            inner: Payload | None = read
-            for name in way:
-                there = inner.get(name) if inner is not None else None
-                inner = there if isinstance(there, dict) else {} if there is None else None
-            if inner is None or inner.get(last) is not None or not self._spend():
+            parents = [_at(read, way[: depth + 1]) for depth in range(len(way))]
+            free = all(each is None or isinstance(each, dict) for each in parents) and _at(read, [*way, last]) is None
+            if value is None or value == "" or not free or not self._spend():
                 continue
             inner = read
             for name in way:
@@ -185,6 +176,14 @@ class _Repair:
     def _spend(self) -> bool:
         self._left -= 1
         return self._left >= 0
+
+
+def _at(payload: Payload, way: Sequence[str]) -> Any:
+    """What stands there; None when nothing does."""
+    value: Any = payload
+    for name in way:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _takes_empty(form: Form) -> bool:

@@ -30,6 +30,7 @@ from .redis import RedisStore, probe
 from .settings import Address, Settings, Wrong
 from .site import Operators
 from .stamps import Stamps
+from .tolerance import Mode, Tolerance
 from .versions import known
 from .waiting import in_time, pause
 from .websocket import ChargerFactory
@@ -58,6 +59,8 @@ class GatewayService(MultiService):
         if settings.base_url:
             self.backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
         self.handlers = find(settings, self.backend)
+        default: Mode = "strict" if settings.validation == "strict" else "tolerant"
+        self.tolerance = Tolerance.read(settings.tolerance, default) if settings.tolerance else Tolerance(default)
         self.started: Deferred[None] | None = None
 
     def startService(self) -> None:
@@ -72,11 +75,11 @@ class GatewayService(MultiService):
         stamps = Stamps()
         ids = TransactionIds(store.records)
         desk = Desk(self.handlers, store.records, ids)
-        intake = Intake(settings, reactor, stamps, desk, store.events)
+        intake = Intake(settings, reactor, stamps, desk, store.events, self.tolerance)
         self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
         self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events)
         self.door = ChargerFactory(self.gateway, settings, reactor)
-        site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token).site()
+        site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
         await self._listen(site, settings.http, "operators' HTTP")
         await self._listen(self.door, settings.port, "chargers")
         if not settings.port.loopback:

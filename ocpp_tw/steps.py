@@ -5,7 +5,7 @@ Knows neither payloads nor handlers. Messages are ordered by seqNo, not by when 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import events
 from .facts import Authorisation, Readings, Start, Started, Step, Stopped, Updated
@@ -41,7 +41,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorisation) -> 
     after = _go_on(charger, transaction, step, fact.readings)
     data = events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
-        start.authorisation.status, *_told(step), transaction.backend_id,
+        start.authorisation.status, **_told(step, transaction),
     )  # fmt: skip
     told = (("start_transaction", data), *after)
     return Served(start, told, charger.ledger.kept(transaction), provisional=start.provisional, offline=step.offline)
@@ -59,7 +59,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorisation | None) -> S
     after = _go_on(charger, transaction, step, fact.readings)
     data = events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
-        *_told(step), transaction.backend_id,
+        **_told(step, transaction),
     )  # fmt: skip
     return Served(verdict, (("transaction_update", data), *after), charger.ledger.kept(transaction), offline=step.offline)
 
@@ -74,7 +74,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> S
     closing = charger.ledger.end(transaction, fact)
     data = events.StopTransaction(
         charger.id, fact.transaction_id, fact.reason, fact.meter_stop, fact.tag, fact.timestamp, closing.energy_wh, closing.duration_s,
-        closing.match, *_told(step), transaction.backend_id, transaction.missing or None,
+        closing.match, transaction.missing or None, **_told(step, transaction),
     )  # fmt: skip
     effects = charger.ledger.kept(transaction)
     return Served(verdict, (*before, ("stop_transaction", data)), effects, duplicate=closing.duplicate, offline=step.offline)
@@ -98,5 +98,13 @@ def _go_on(charger: Charger, transaction: Transaction, step: Step, readings: Rea
     return tuple(told)
 
 
-def _told(step: Step) -> tuple[int | None, int, str, str | None, str | None, int | None]:
-    return step.connector, step.seq_no, step.trigger, step.charging_state, step.kind or None, step.remote_start_id
+def _told(step: Step, transaction: Transaction) -> dict[str, Any]:
+    return {
+        "connector": step.connector,
+        "seq_no": step.seq_no,
+        "trigger": step.trigger,
+        "charging_state": step.charging_state,
+        "tag_type": step.kind or None,
+        "remote_start_id": step.remote_start_id,
+        "backend_id": transaction.backend_id,
+    }

@@ -63,14 +63,23 @@ class Entry(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True):
     """What is remembered of a charger over connections and restarts; all of it text, an empty field is unknown.
 
-    ``boot`` is the registration status last given: Accepted, Pending or Rejected. The others are an operator's decisions: the
-    status to give, the interval that goes with it in seconds, and the only version of OCPP to speak with the charger.
+    ``boot`` is the registration status last given: Accepted, Pending or Rejected. The next three are an operator's decisions: the
+    status to give, the interval that goes with it in seconds, and the only version of OCPP to speak with the charger. The last
+    three are what the charger told of itself at its last BootNotification.
     """
 
     boot: str = ""
     boot_status: str = ""
     retry_interval: str = ""
     version: str = ""
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+
+    @property
+    def model_known(self) -> tuple[str | None, str | None, str | None]:
+        """Vendor, model and firmware as the charger told them last; None what it has not."""
+        return self.vendor or None, self.model or None, self.firmware or None
 
 
 def numbered(event: bytes, seq: int) -> bytes:

@@ -86,6 +86,7 @@ class House:
     clock: Clock = field(default_factory=Clock)
     backend: Any = None
     handlers: Any = None
+    tolerance: Any = None
 
     def __post_init__(self) -> None:
         name = self.settings.name
@@ -96,7 +97,7 @@ class House:
         self.commands = MemoryCommands(self.store, name)
         handlers = self.handlers or Handlers(self.settings, self.backend)
         self.desk = Desk(handlers, self.records, TransactionIds(self.records))
-        self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events)
+        self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
         self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
         self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events)
         self._told = 0

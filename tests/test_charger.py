@@ -13,6 +13,7 @@ from ocpp_tw.facts import Registration, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import ICharger, IHandlers
 from ocpp_tw.settings import Settings
+from ocpp_tw.tolerance import Tolerance
 
 
 def test_a_charger_provides_what_handlers_see_of_it():
@@ -176,7 +177,8 @@ def test_a_message_that_breaks_its_schema_is_let_in_with_its_violations():
     cp = here.comes()
     cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available", "extra": 1})
     event = here.told()[-1]
-    assert event["event"] == "change_connector_status" and event["data"]["error_code"] == "Error"
+    assert event["event"] == "change_connector_status" and event["data"]["error_code"] == "OtherError"  # what it plainly means
+    assert event["payload"]["errorCode"] == "Error"  # as it came
     assert {(each["path"], each["rule"]) for each in event["violations"]} == {("errorCode", "enum"), ("", "additionalProperties")}
 
 
@@ -388,3 +390,63 @@ def test_a_number_that_is_plain_counts_whatever_its_type(meter):
 @pytest.mark.parametrize("meter", [None, True, "lots", [4000], 1e30, "NaN"])
 def test_one_that_is_not_is_refused(meter):
     assert house().comes().fails("StopTransaction", stop(1, meter=meter)) == "TypeConstraintViolation"
+
+
+def test_json_with_a_comma_too_many_is_read():
+    """FIELD 20: ZJ Beny; and what was wrong is told."""
+    here = house()
+    cp = here.comes()
+    cp.raw('[2,"1","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"2026-11-23T08:00:00Z","sampledValue":[,{"value":"7"}]}]}]')
+    assert cp.got()[0][:2] == [3, "1"]
+    event = here.told()[-1]
+    assert event["data"]["values"][0]["value"] == "7" and event["violations"][0]["rule"] == "json"
+    strict = house(validation="strict").comes()
+    strict.raw('[2,"1","Heartbeat",{,}]')
+    assert strict.got() == []
+
+
+def test_what_a_model_breaks_is_counted():
+    """Item 7: `GET /api/violations`."""
+    here = house()
+    cp = here.comes()
+    cp.asks("BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "X1", "firmwareVersion": "2"})
+    for _ in range(3):
+        cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available"})
+    (model,) = here.intake.evidence.report()
+    assert (model["vendor"], model["model"], model["firmware"], model["messages"]) == ("ACME", "X1", "2", 3)
+    assert (model["breaches"][0]["path"], model["breaches"][0]["count"]) == ("errorCode", 3)
+
+
+def test_a_model_can_be_held_to_its_schemas(tmp_path):
+    """Item 7: also on its next connection, where it does not say who it is."""
+    file = tmp_path / "tolerance.toml"
+    file.write_text('[[rule]]\nvendor = "ACME*"\naction = "StatusNotification"\nmode = "strict"\n')
+    here = House(tolerance=Tolerance.read(file))
+    broken = {"connectorId": 1, "errorCode": "Error", "status": "Available"}
+    cp = here.comes()
+    cp.asks("StatusNotification", broken)
+    cp.asks("BootNotification", {"chargePointVendor": "acme inc", "chargePointModel": "X1"})
+    assert cp.fails("StatusNotification", broken) == "PropertyConstraintViolation"
+    cp.leaves()
+    assert (
+        House(store=here.store, tolerance=Tolerance.read(file)).comes().fails("StatusNotification", broken) == "PropertyConstraintViolation"
+    )
+
+
+def test_a_clock_without_a_zone_can_be_given_one(tmp_path):
+    """FIELD 20: Growatt."""
+    file = tmp_path / "tolerance.toml"
+    file.write_text('timezone = "+03:00"\n')
+    here = House(tolerance=Tolerance.read(file))
+    here.comes().asks("StartTransaction", START_1 | {"timestamp": "2026-11-23T11:00:00"})
+    event = here.told()[-1]
+    assert event["data"]["timestamp"].startswith("2026-11-23T08:00:00") and event["payload"]["timestamp"] == "2026-11-23T11:00:00"
+
+
+def test_a_1_6_boot_on_a_2_0_1_socket_is_understood():
+    """FIELD 'wrong payloads from good clients': ocpp-ws-cli."""
+    here = house()
+    cp = here.comes(ocpp="2.0.1")
+    assert cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
+    event = here.told()[-1]
+    assert (event["data"]["vendor"], event["data"]["model"]) == ("V", "M") and event["violations"]
