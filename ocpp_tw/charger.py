@@ -31,6 +31,9 @@ log = Logger()
 UNDECIDED = Record()
 NOBODY: Model = (None, None, None)
 
+UNANSWERED = 3
+"""After so many commands in a row without an answer, from a charger that talks all the while, the backend is told."""
+
 INBOX = 100
 """How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
 
@@ -54,9 +57,11 @@ class Charger:
     __slots__ = (
         "_asked",
         "_calls",
+        "_heard",
         "_ids",
         "_inbox",
         "_triggered",
+        "_unanswered",
         "address",
         "connected_at",
         "connection",
@@ -103,6 +108,7 @@ class Charger:
         self._ids = 0
         self._triggered: set[str] | None = None
         self._asked: set[str] | None = None
+        self._unanswered = self._heard = 0
         self._calls: dict[str | int, Pending] | None = None
         self._inbox: deque[Call | Send] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
 
@@ -273,11 +279,14 @@ class Charger:
         pending = self._calls[call.id]
         timer = clock.callLater(pending.timeout, self._timed_out, call)
         self._calls[call.id] = pending._replace(timer=timer, sent=clock.seconds())
+        if not self._unanswered:
+            self._heard = self.received  # what comes from now on shows that it could answer
         self._send(render(call))
 
     def _answered(self, frame: Result | Error) -> None:
         call, more = self.conversation.answer(frame)
         if call is not None and self._calls is not None:
+            self._unanswered = 0
             pending = self._calls.pop(call.id)
             if pending.timer is not None:
                 pending.timer.cancel()
@@ -301,6 +310,9 @@ class Charger:
 
     def _timed_out(self, call: Call) -> None:
         more = self.conversation.give_up(call)
+        self._unanswered += 1
+        if self._unanswered == UNANSWERED and self.received > self._heard:
+            self.intake.tell(self, "unresponsive", events.Unresponsive(self.id, self._unanswered))
         if self._calls is not None:
             pending = self._calls.pop(call.id)
             self._ask(more)

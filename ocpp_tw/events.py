@@ -346,6 +346,13 @@ class DuplicateIdentity(Data):
     """how often one took over from the other within the last minute"""
 
 
+class Unresponsive(Data):
+    """A charger sends messages of its own but answers no command: a restart of its connection, or of itself, often helps."""
+
+    timeouts: int
+    """how many commands in a row it has not answered"""
+
+
 class LateResponse(Data):
     """A charger answered a command that had ended as `timeout` before."""
 
@@ -387,6 +394,7 @@ NAMES: dict[str, type[Data]] = {
     "transaction_status": TransactionStatus,
     "handshake_rejected": HandshakeRejected,
     "duplicate_identity": DuplicateIdentity,
+    "unresponsive": Unresponsive,
     "late_response": LateResponse,
     "message_refused": MessageRefused,
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -200,27 +199,3 @@ def _clocked(value: Any, form: Form, zone: tzinfo) -> Any:
         members = form.members
         return {name: _clocked(each, members[name], zone) if name in members else each for name, each in value.items()}
     return value
-
-
-def mend(payload: Payload, wanted: Mapping[str, type]) -> None:
-    """Give members their type where their meaning is plain; the others stay as they are. To be replaced by `repaired`."""
-    for name, kind in wanted.items():
-        if name in payload and type(payload[name]) is not kind:
-            meant = _meant(payload[name], kind)
-            if meant is not None:
-                payload[name] = meant
-
-
-def _meant(value: object, kind: type) -> object:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    if kind is str:
-        return str(value)
-    if kind is not int:
-        return None
-    try:
-        number = Decimal(str(value).strip())
-        # a meter that counts in parts of a Wh is rounded; 1e30 is no meter
-        return int(number.to_integral_value()) if number.is_finite() and abs(number.adjusted()) < 18 else None
-    except InvalidOperation:
-        return None

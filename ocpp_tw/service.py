@@ -72,6 +72,7 @@ class GatewayService(MultiService):
         settings, reactor = replace(self.settings, redis=await self._redis()), self._reactor
         self.store = store = RedisStore(settings, reactor)
         store.setServiceParent(self)
+        Deferred.fromCoroutine(self._tell_durability(store)).addErrback(lambda failure: None)
         stamps = Stamps()
         ids = TransactionIds(store.records)
         desk = Desk(self.handlers, store.records, ids)
@@ -87,6 +88,10 @@ class GatewayService(MultiService):
         ids.lease()
         self.door.start()
         self.dispatch.start()
+
+    async def _tell_durability(self, store: RedisStore) -> None:
+        said, well = await store.guarantee()
+        (log.info if well else log.warn)("Redis at {where}: {said}", where=str(store.where), said=said)
 
     async def _redis(self) -> str:
         """The Redis to use; an embedded Valkey when none is named and none is there."""

@@ -349,3 +349,26 @@ def test_more_commands_than_can_be_under_way_wait(monkeypatch):
         cp.answers({"status": "Accepted"}, f"u{n}")
     assert here.names() == ["command_result"] * 5
     here.dispatch.stop()
+
+
+def test_a_charger_that_talks_but_answers_nothing_is_told_of():
+    """FIELD 13: heartbeats, and no answer to any command."""
+    here, cp = with_charger()
+    for n in range(4):
+        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
+        cp.says("Heartbeat")
+        here.clock.advance(5.1)
+    (event,) = [event for event in here.told() if event["event"] == "unresponsive"]
+    assert event["data"] == {"charger": "cp1", "timeouts": 3}
+    here.orders(CpID="cp1", data=[2, "u9", "ClearCache", {}])
+    cp.answers({"status": "Accepted"}, "u9")
+    assert here.result()["outcome"] == "result"
+
+
+def test_a_charger_that_says_nothing_at_all_is_not_called_unresponsive():
+    """It is the pings' business."""
+    here, _ = with_charger()
+    for n in range(4):
+        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
+        here.clock.advance(5.1)
+    assert "unresponsive" not in here.names()

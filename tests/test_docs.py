@@ -27,7 +27,9 @@ def test_every_neutral_command_of_the_contract_is_known():
         assert command in said and command in V16.neutral
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/contract.md", "docs/operations.md", "docs/extending.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/contract.md", "docs/operations.md", "docs/extending.md", "docs/tolerance.md"]
+)
 def test_every_make_target_and_file_that_is_named_exists(name):
     text = (ROOT / name).read_text()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

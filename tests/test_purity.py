@@ -13,7 +13,8 @@ HOUSE = Path(ocpp_tw.__file__).parent
 VERSIONS = ["versions", *sorted(f"versions.{each.stem}" for each in (HOUSE / "versions").glob("*.py") if each.stem != "__init__")]
 CORE = [
     *("frames", "conversation", "schemas", "events", "facts", "commands", "store", "meter"),
-    *("transactions", "handshake", "stamps", "settings", *VERSIONS),
+    *("transactions", "handshake", "stamps", "settings", "signed", "fastpath", *VERSIONS),
+    *("aliases", "meanings", "forms", "clocks", "repair", "tolerance", "evidence"),
 ]
 FOREIGN = {"twisted", "autobahn", "txaio", "txredisapi", "treq", "klein", "hiredis", "OpenSSL", "dotenv"}  # zope.interface may come
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw import evidence, tolerance
+from ocpp_tw import clocks, evidence, tolerance
 from ocpp_tw.evidence import Evidence
 from ocpp_tw.schemas import Violation, load
 from ocpp_tw.settings import Wrong
@@ -104,6 +104,18 @@ def test_a_decision_costs_next_to_nothing(tmp_path: Path) -> None:
     for _ in range(10_000):
         rules.mode("CP-8", "V", "two", "Heartbeat")
     assert time.perf_counter() - began < 0.1
+
+
+def test_a_zone_by_its_name(tmp_path: Path) -> None:
+    """Summer and winter; of the hour that comes twice the first."""
+    try:
+        zone = Tolerance.read(written(tmp_path, 'timezone = "Europe/Amsterdam"')).default.zone
+    except Wrong:
+        pytest.skip("this machine has no time zones")
+    assert zone is not None
+    assert clocks.utc("2026-07-01T12:00:00", zone) == "2026-07-01T10:00:00Z"
+    assert clocks.utc("2026-12-01T12:00:00", zone) == "2026-12-01T11:00:00Z"
+    assert clocks.utc("2026-10-25T02:30:00", zone) == "2026-10-25T00:30:00Z"
 
 
 @pytest.mark.parametrize(

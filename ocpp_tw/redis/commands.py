@@ -66,7 +66,7 @@ end
 for i = #back, 1, -1 do
   redis.call('LREM', KEYS[1], -1, back[i])
   local start = string.sub(back[i], 1, 8)
-  if start ~= '{"evict"' and start ~= '{"event"' then
+  if start ~= '{"evict"' and start ~= '{"event"' and start ~= '{"decide' then
     redis.call('LPUSH', KEYS[2], back[i])
   end
 end

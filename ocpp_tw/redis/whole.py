@@ -13,6 +13,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
 from ..settings import Settings
+from . import durability
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection
 from .events import RedisEvents
@@ -36,7 +37,7 @@ class RedisStore(MultiService):
         where = Where.of(settings.redis, settings.redis_db)
         self._connections = [Connection(reactor, where, reply_timeout) for _ in range(4)]
         ordered, ordinary, shared, own = self._connections
-        self._ordered = ordered
+        self._ordered, self._ordinary = ordered, ordinary
         self.where = where
         self.commands = RedisCommands(ordinary, shared, own, names)
         self.events = RedisEvents(ordered, names, self.commands.let_go)
@@ -44,6 +45,10 @@ class RedisStore(MultiService):
         self.records = RedisRecords(ordinary, names)
         for each in (*self._connections, self.events, self.roster, self.commands):
             each.setServiceParent(self)
+
+    async def guarantee(self) -> tuple[str, bool]:
+        """What the server does with what was acknowledged, in a line, and whether all is well; waits until it can be asked."""
+        return durability.guarantee(await durability.asked(self._ordinary))
 
     async def ping(self, within: float = 2.0) -> bool:
         """Whether events can be written: the server answers within that many seconds and has nothing against the last of them."""
