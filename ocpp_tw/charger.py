@@ -31,6 +31,9 @@ log = Logger()
 UNDECIDED = Record()
 NOBODY: Model = (None, None, None)
 
+NOTED = 20
+"""How many complaints about one connection are logged, each; the counters in its last line have them all."""
+
 UNANSWERED = 3
 """After so many commands in a row without an answer, from a charger that talks all the while, the backend is told."""
 
@@ -57,6 +60,7 @@ class Charger:
     __slots__ = (
         "_asked",
         "_calls",
+        "_complaints",
         "_heard",
         "_ids",
         "_inbox",
@@ -108,7 +112,7 @@ class Charger:
         self._ids = 0
         self._triggered: set[str] | None = None
         self._asked: set[str] | None = None
-        self._unanswered = self._heard = 0
+        self._unanswered = self._heard = self._complaints = 0
         self._calls: dict[str | int, Pending] | None = None
         self._inbox: deque[Call | Send] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
 
@@ -129,6 +133,11 @@ class Charger:
     def restricted(self) -> bool:
         """Whether its registration is Pending or Rejected: then most messages are out of bounds, in both directions."""
         return self.registration in ("Pending", "Rejected")
+
+    def worth_a_line(self) -> bool:
+        """Whether what there is to complain of now goes into the log: the first times it does, and of a flood one in a thousand."""
+        self._complaints += 1
+        return self._complaints <= NOTED or self._complaints % 1000 == 0
 
     @property
     def busy(self) -> bool:
@@ -236,7 +245,8 @@ class Charger:
             code = version.code("syntax" if bad.syntax else "structure")
         if id is None and version.unnamed:
             id, code = "-1", "RpcFrameworkError"
-        log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
+        if self.worth_a_line():
+            log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
         if id is not None and code:
             self._send(render(Error(id, code, description)))
 
@@ -306,7 +316,8 @@ class Charger:
             self.intake.late(self, late, frame)
         else:
             self.violations += 1
-            log.warn("{charger} answered a message that nobody sent, with the id {id!r}", charger=self.id, id=frame.id)
+            if self.worth_a_line():
+                log.warn("{charger} answered a message that nobody sent, with the id {id!r}", charger=self.id, id=frame.id)
 
     def _timed_out(self, call: Call) -> None:
         more = self.conversation.give_up(call)

@@ -216,7 +216,8 @@ class Intake:
     def _refuse(self, charger: Charger, call: Message, why: str, said: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR; the backend sees what was not served, and why."""
         code = charger.version.code(why)
-        log.warn("{charger} is answered {code} to {action}: {said}", charger=charger.id, code=code, action=call.action, said=said)
+        if charger.worth_a_line():
+            log.warn("{charger} is answered {code} to {action}: {said}", charger=charger.id, code=code, action=call.action, said=said)
         data = events.MessageRefused(charger.id, code, said)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
         text = b"" if type(call) is Send else render(Error(call.id, code, said))

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 from zope.interface.verify import verifyObject
 
 from house import START_1, House, house, stop
@@ -450,3 +451,21 @@ def test_a_1_6_boot_on_a_2_0_1_socket_is_understood():
     assert cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
     event = here.told()[-1]
     assert (event["data"]["vendor"], event["data"]["model"]) == ("V", "M") and event["violations"]
+
+
+def test_a_flood_of_nonsense_does_not_fill_the_log():
+    """A20: the first complaints are logged, and of the others one in a thousand; the counter has them all."""
+    lines: list[object] = []
+
+    def watch(event):
+        if event.get("log_namespace") in ("ocpp_tw.charger", "ocpp_tw.intake"):
+            lines.append(event)
+
+    cp = house().comes()
+    globalLogPublisher.addObserver(watch)
+    for n in range(3000):
+        cp.raw("nonsense") if n % 2 else cp.says("NoSuchAction")
+    globalLogPublisher.removeObserver(watch)
+    assert len(lines) == 23 and cp.charger.violations == 1500
+    cp.got()
+    cp.asks("Heartbeat")
