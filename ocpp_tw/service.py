@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from .backend import HttpBackend
+from .breaker import Breaker
 from .desk import Desk
 from .dispatch import Dispatch
 from .embedded import EmbeddedValkey
@@ -58,7 +59,7 @@ class GatewayService(MultiService):
         self.backend = None
         if settings.base_url:
             self.backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
-        self.handlers = find(settings, self.backend)
+        self.handlers = find(settings, Breaker(self.backend, reactor) if self.backend else None)
         default: Mode = "strict" if settings.validation == "strict" else "tolerant"
         self.tolerance = Tolerance.read(settings.tolerance, default) if settings.tolerance else Tolerance(default)
         self.started: Deferred[None] | None = None

@@ -1,0 +1,70 @@
+"""A dead backend slows nobody (F19, FIELD 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from ocpp_tw.backend import BackendFailed
+from ocpp_tw.breaker import FAILURES, PEACE, Breaker
+from ocpp_tw.interfaces import IBackend
+from ocpp_tw.static_backend import StaticBackend
+
+
+def standing() -> tuple[StaticBackend, Breaker, Clock]:
+    backend, clock = StaticBackend({"T": 7}), Clock()
+    return backend, Breaker(backend, clock), clock
+
+
+def come(deferred: Deferred[Any]) -> Any:
+    """What it came to, at once."""
+    came: list[Any] = []
+    deferred.addBoth(came.append)
+    return came[0] if came else None
+
+
+def failed(deferred: Deferred[Any]) -> bool:
+    came = come(deferred)
+    return came is not None and hasattr(came, "check") and came.check(BackendFailed) is not None
+
+
+def test_while_all_is_well_it_is_not_noticed():
+    backend, breaker, _ = standing()
+    verifyObject(IBackend, breaker)
+    assert come(breaker.transaction("T", "cp1", 1)) == 7
+    assert come(breaker.authorise("X", "cp1", None, "eMAID")).status == "Invalid"
+    assert come(breaker.answer("cp1", "2.0.1", "SignCertificate", b"{}")) is None
+    assert len(backend.asked) == 3
+
+
+def test_after_some_failures_nobody_waits_for_it():
+    backend, breaker, _ = standing()
+    backend.fail()
+    assert all(failed(breaker.transaction("T", "cp1", 1)) for _ in range(FAILURES + 20))
+    assert len(backend.asked) == FAILURES
+
+
+def test_one_question_finds_out_whether_it_is_back():
+    backend, breaker, clock = standing()
+    backend.fail()
+    for _ in range(FAILURES):
+        come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
+    backend.hang()
+    clock.advance(PEACE + 0.1)
+    trial = breaker.transaction("T", "cp1", 1)
+    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + 1
+    backend.recover()
+    assert come(trial) == 7
+    assert come(breaker.transaction("T", "cp2", 1)) == 7
+
+
+def test_a_failure_now_and_then_changes_nothing():
+    backend, breaker, _ = standing()
+    for _ in range(3 * FAILURES):
+        backend.fail()
+        assert failed(breaker.transaction("T", "cp1", 1))
+        backend.recover()
+        assert come(breaker.transaction("T", "cp1", 1)) == 7
