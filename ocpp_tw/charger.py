@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from . import events
-from .commands import Failed, Outcome
+from .asking import Asking
+from .commands import Outcome
 from .conversation import Conversation, Heard
 from .evidence import Model
 from .frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
@@ -34,20 +32,8 @@ NOBODY: Model = (None, None, None)
 NOTED = 20
 """How many complaints about one connection are logged, each; the counters in its last line have them all."""
 
-UNANSWERED = 3
-"""After so many commands in a row without an answer, from a charger that talks all the while, the backend is told."""
-
 INBOX = 100
 """How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
-
-
-class Pending(NamedTuple):
-    """A CALL of ours that somebody waits for."""
-
-    outcome: Deferred[Outcome]
-    timeout: float
-    timer: IDelayedCall | None = None
-    sent: float = 0.0
 
 
 @implementer(ICharger)
@@ -58,14 +44,9 @@ class Charger:
     """
 
     __slots__ = (
-        "_asked",
-        "_calls",
+        "_asking",
         "_complaints",
-        "_heard",
-        "_ids",
         "_inbox",
-        "_triggered",
-        "_unanswered",
         "address",
         "connected_at",
         "connection",
@@ -78,7 +59,6 @@ class Charger:
         "intake",
         "ledger",
         "model",
-        "most",
         "ocpp",
         "received",
         "registration",
@@ -105,15 +85,11 @@ class Charger:
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
         self.model: Model = NOBODY
-        self.most: dict[str, int] | None = None  # how many items it takes in a message, by action
         self.received = self.sent = self.violations = 0
         self.gone = False
         self.eager: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
-        self._ids = 0
-        self._triggered: set[str] | None = None
-        self._asked: set[str] | None = None
-        self._unanswered = self._heard = self._complaints = 0
-        self._calls: dict[str | int, Pending] | None = None
+        self._complaints = 0
+        self._asking: Asking | None = None
         self._inbox: deque[Call | Send] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
 
     def __repr__(self) -> str:
@@ -148,10 +124,7 @@ class Charger:
         """Whether we asked for this message ourselves, and have not had it yet (B02.FR.02: that one is served before acceptance)."""
         if self.reports is not None and self.reports.expects(action):
             return True
-        if self._triggered and action in self._triggered:
-            self._triggered.discard(action)
-            return True
-        return False
+        return self._asking is not None and self._asking.triggered(action)
 
     def left(self) -> None:
         """The connection has ended: what was sent is lost, what was not is not sent."""
@@ -162,13 +135,8 @@ class Charger:
             self._inbox.clear()  # not acknowledged: the charger has them still
         if self.reports is not None:
             self.reports.close()
-        waiting, self._calls = self._calls or {}, None
-        for pending in waiting.values():
-            if pending.timer is not None:
-                pending.timer.cancel()
-                pending.outcome.callback(Outcome("connection_lost", sent=True))
-            else:
-                pending.outcome.callback(Outcome("offline"))
+        if self._asking is not None:
+            self._asking.close()
 
     # what it says
 
@@ -187,7 +155,7 @@ class Charger:
             if heard is Heard.NEW:
                 self._hear(frame)
             elif type(heard) is bytes:
-                self._send(heard)
+                self.send(heard)
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
         elif not self.version.sent:  # 5 and 6 are of 2.1 only
@@ -214,7 +182,7 @@ class Charger:
         """Answer a CALL of the charger's; called when its event is safe."""
         if id_and_text[1]:  # a SEND is not answered
             self.conversation.answered(*id_and_text)
-            self._send(id_and_text[1])
+            self.send(id_and_text[1])
 
     def _take(self, call: Call | Send) -> bool:
         """Serve the CALL; whether that takes its time. Then `_resume` goes on with those that come meanwhile."""
@@ -248,88 +216,34 @@ class Charger:
         if self.worth_a_line():
             log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
         if id is not None and code:
-            self._send(render(Error(id, code, description)))
+            self.send(render(Error(id, code, description)))
 
     # what it is asked
+
+    @property
+    def asking(self) -> Asking:
+        """What is asked of it; there is none of that until something is."""
+        if self._asking is None:
+            self._asking = Asking(self)
+        return self._asking
 
     def call(self, action: str, payload: Payload, timeout: float | None = None, *, raw: bytes = b"", id: str = "") -> Deferred[Outcome]:
         """Ask the charger; see `ICharger.call`. ``raw`` is the payload's JSON to send in place of ``payload``.
 
         ``id`` is the message id to use, if it was never used for this charger before (OCPP-J 1.6 errata to §4.1.4).
         """
-        outcome: Deferred[Outcome] = Deferred()
         if self.gone:
-            outcome.callback(Outcome("offline"))
-            return outcome
-        self._ids += 1
-        call = Call(id or f"{self.connection}-{self._ids}", action, payload, raw)
-        if self._calls is None:
-            self._calls = {}
-        self._calls[call.id] = Pending(outcome, timeout or self.intake.settings.call_timeout)
-        self._ask(self.conversation.ask(call))
-        return outcome
-
-    def ask_about(self, transaction: str) -> None:
-        """2.x: messages of this transaction are missing: has the charger more of them? It is asked once on a connection."""
-        if "GetTransactionStatus" in self.version.asked and transaction not in (self._asked or ()):
-            self._asked = {*(self._asked or ()), transaction}
-            self.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._told_of, transaction)
-
-    def _told_of(self, outcome: Outcome, transaction: str) -> None:
-        known, said = self.ledger and self.ledger.find(transaction), outcome.payload or {}
-        missing = list(known.missing) if known else []
-        data = events.TransactionStatus(self.id, transaction, missing, said.get("ongoingIndicator"), said.get("messagesInQueue"))
-        self.intake.tell(self, "transaction_status", data)
-
-    def _ask(self, call: Call | None) -> None:
-        """Send the next CALL of ours, if it is somebody's turn; its time starts now (R8)."""
-        if call is None or self._calls is None:
-            return
-        clock: IReactorTime = self.intake.clock
-        pending = self._calls[call.id]
-        timer = clock.callLater(pending.timeout, self._timed_out, call)
-        self._calls[call.id] = pending._replace(timer=timer, sent=clock.seconds())
-        if not self._unanswered:
-            self._heard = self.received  # what comes from now on shows that it could answer
-        self._send(render(call))
+            return succeed(Outcome("offline"))
+        return self.asking.call(action, payload, timeout or self.intake.settings.call_timeout, raw, id)
 
     def _answered(self, frame: Result | Error) -> None:
-        call, more = self.conversation.answer(frame)
-        if call is not None and self._calls is not None:
-            self._unanswered = 0
-            pending = self._calls.pop(call.id)
-            if pending.timer is not None:
-                pending.timer.cancel()
-            latency = round((self.intake.clock.seconds() - pending.sent) * 1000)
-            if isinstance(frame, Result):
-                outcome = Outcome("result", frame.payload, sent=True, latency_ms=latency)
-                if self.restricted and outcome.status == "Accepted" and "requestedMessage" in call.payload:
-                    self._triggered = {*(self._triggered or ()), str(call.payload["requestedMessage"])}
-            else:
-                failure = Failed(frame.code, frame.description, frame.details)
-                outcome = Outcome("error", error=failure, sent=True, latency_ms=latency)
-            self._ask(more)
-            pending.outcome.callback(outcome)
-            return
-        late = self.conversation.late(frame)
-        if late is not None:
-            self.intake.late(self, late, frame)
-        else:
+        if self._asking is None or not self._asking.answered(frame):
             self.violations += 1
             if self.worth_a_line():
                 log.warn("{charger} answered a message that nobody sent, with the id {id!r}", charger=self.id, id=frame.id)
 
-    def _timed_out(self, call: Call) -> None:
-        more = self.conversation.give_up(call)
-        self._unanswered += 1
-        if self._unanswered == UNANSWERED and self.received > self._heard:
-            self.intake.tell(self, "unresponsive", events.Unresponsive(self.id, self._unanswered))
-        if self._calls is not None:
-            pending = self._calls.pop(call.id)
-            self._ask(more)
-            pending.outcome.callback(Outcome("timeout", sent=True))
-
-    def _send(self, text: bytes) -> None:
+    def send(self, text: bytes) -> None:
+        """Send a frame."""
         self.sent += 1
         self.wire.send(text)
 

@@ -131,6 +131,16 @@ def parse(element: bytes, *, made_id: str = "") -> Command:
     return Command(**known, **_waits(told, known), asker=asker if isinstance(asker, str) else "", element=element)
 
 
+def render(command: Command, asker: str) -> bytes:
+    """The command as an element again, for another gateway's list; ``asker`` is the one that is to hear of its result."""
+    if command.action:
+        said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
+    else:
+        said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
+    said |= {"timeout": command.timeout, "ttl": command.ttl, "reply_to": command.reply_to, "asker": asker}
+    return msgspec.json.encode({name: value for name, value in said.items() if value})
+
+
 def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any], made_id: str) -> dict[str, Any]:
     name, id = told["command"], told.get("id", made_id)
     known = known | {"id": _id(id), "name": name if isinstance(name, str) else ""}

@@ -16,14 +16,14 @@ from twisted.python.failure import Failure
 
 from . import events, splitting
 from .charger import Charger
-from .commands import Command, Failed, Invalid, Outcome, parse
-from .frames import Payload
+from .commands import Command, Failed, Invalid, Outcome, parse, render
 from .gateway import Gateway
 from .interfaces import ICommands, IEvents, IRoster
 from .reports import Reports
 from .settings import Settings
 from .stamps import Stamps
 from .store import Effect, Entry, Note, Released, Reply, Settled
+from .versions.translating import meant, translated
 from .waiting import in_time, pause
 
 log = Logger()
@@ -172,7 +172,7 @@ class Dispatch:
                 if command.element:
                     await self._commands.hand_over(command.element, str(other))
                 else:
-                    note = Note(str(other), _element(command, self._settings.name))
+                    note = Note(str(other), render(command, self._settings.name))
                     self._events.publish(Entry("", effects=(note,)))
                 return None
             if command.ttl and not await self._comes(command):
@@ -181,7 +181,7 @@ class Dispatch:
             if charger is None:
                 return Outcome("offline", error=Failed("offline", "the charger is not connected"))
         try:
-            action, payload, raw = _translated(command, charger)
+            action, payload, raw = translated(command, charger.version)
         except Invalid as why:
             return Outcome("invalid", error=Failed("invalid", str(why)))
         if charger.registration == "Rejected" or (charger.restricted and action in charger.version.starting):
@@ -260,19 +260,11 @@ class Dispatch:
 
     def _result(self, command: Command, outcome: Outcome) -> events.CommandResult:
         error = None if outcome.error is None else msgspec.to_builtins(outcome.error)
-        action = command.action or self._action(command)
+        charger = self._gateway.chargers.get(command.charger)
+        action = command.action or (charger and meant(command, charger.version)) or command.neutral
         return events.CommandResult(
             command.charger, command.id, action, outcome.kind, outcome.status, outcome.payload, error, outcome.sent, outcome.latency_ms
         )
-
-    def _action(self, command: Command) -> str:
-        charger = self._gateway.chargers.get(command.charger)
-        if charger is not None and command.neutral in charger.version.neutral:
-            try:
-                return charger.version.neutral[command.neutral](command.payload)[0]
-            except (KeyError, TypeError, ValueError):
-                pass
-        return command.neutral
 
 
 def _data(result: events.CommandResult) -> dict[str, Any]:
@@ -284,36 +276,5 @@ def _ended(failure: Failure) -> None:
     failure.trap(CancelledError)  # type: ignore[no-untyped-call]
 
 
-def _translated(command: Command, charger: Charger) -> tuple[str, Payload, bytes]:
-    """The action, payload and its JSON to send to this charger. Raises `Invalid`."""
-    version = charger.version
-    action, payload, raw = command.action, command.payload, command.raw
-    if command.neutral:
-        if command.neutral not in version.neutral:
-            raise Invalid(f"OCPP {version.name} has no command {command.neutral}")
-        try:
-            action, payload = version.neutral[command.neutral](command.payload)
-        except (KeyError, TypeError, ValueError) as why:
-            raise Invalid(f"{command.neutral}: {why}") from None
-        raw = raw if payload is command.payload else b""
-    elif action not in version.asked:
-        said = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"
-        raise Invalid(f"{action} {said}")
-    violations = version.schemas.request(action, payload)
-    if violations:
-        raise Invalid("; ".join(f"{'/'.join(map(str, each.path)) or action}: {each.message}" for each in violations[:5]))
-    return action, payload, raw
-
-
 def _unreadable(why: Invalid, element: bytes) -> Command:
     return Command(why.charger, why.id, action=why.name, reply_to=why.reply_to, element=element)
-
-
-def _element(command: Command, asker: str) -> bytes:
-    """The command as an element for another gateway's list."""
-    if command.action:
-        said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
-    else:
-        said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
-    said |= {"timeout": command.timeout, "ttl": command.ttl, "reply_to": command.reply_to, "asker": asker}
-    return msgspec.json.encode({name: value for name, value in said.items() if value})

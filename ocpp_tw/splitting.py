@@ -38,13 +38,13 @@ async def ask(charger: Charger, action: str, payload: Payload, patience: float |
 
 async def _most(charger: Charger, action: str) -> int:
     """How many items the charger takes in one message: it is asked once on a connection, and may not say (B05, B06)."""
-    if charger.most is None:
-        charger.most = {}
+    if charger.asking.most is None:
+        charger.asking.most = {}
         wanted = [{"component": {"name": "DeviceDataCtrlr"}, "variable": {"name": "ItemsPerMessage", "instance": each}} for each in LISTS]
         for each, one in zip(LISTS, wanted, strict=True):  # one by one, for its limit may be one
             outcome = await charger.call("GetVariables", {"getVariableData": [one]})
             results = (outcome.payload or {}).get("getVariableResult") or [{}]
             value = str(results[0].get("attributeValue", "")) if isinstance(results[0], dict) else ""
             if value.isdecimal() and int(value) > 0:
-                charger.most[each] = int(value)
-    return charger.most.get(action, 1_000_000)
+                charger.asking.most[each] = int(value)
+    return charger.asking.most.get(action, 1_000_000)

@@ -94,7 +94,7 @@ def _go_on(charger: Charger, transaction: Transaction, step: Step, readings: Rea
     gap = transaction.note(step.seq_no)
     if gap:
         told.append(("seq_gap", events.SeqGap(charger.id, str(transaction.id), gap)))
-        charger.ask_about(str(transaction.id))
+        charger.asking.about(str(transaction.id))
     return tuple(told)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.commands import MAX_TIMEOUT, MAX_TTL, OUTCOMES, Command, Invalid, Outcome, parse
+from ocpp_tw.commands import MAX_TIMEOUT, MAX_TTL, OUTCOMES, Command, Invalid, Outcome, parse, render
 from ocpp_tw.frames import MAX_DEPTH
 from payloads import json_objects, json_values
 
@@ -272,3 +272,19 @@ def test_the_outcomes_are_those_of_the_contract() -> None:
         *("result", "error", "timeout", "connection_lost", "offline"),
         *("expired", "invalid", "not_allowed", "duplicate"),
     }
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        b'{"CpID":"cp1","data":[2,"u1","Reset",{ "type":"Soft" }],"timeout":5,"ttl":60,"reply_to":"r"}',
+        b'{"cp_id":"cp1","command":"get_configuration","data":{"key":["A"]},"id":"u1"}',
+    ],
+)
+def test_a_command_that_is_handed_on_is_the_same_command(element: bytes) -> None:
+    """FIELD 23: another gateway has the charger."""
+    command = parse(element)
+    again = parse(render(command, "gw-1"))
+    assert again.asker == "gw-1"
+    for name in ("charger", "id", "action", "neutral", "payload", "raw", "timeout", "ttl", "reply_to"):
+        assert getattr(again, name) == getattr(command, name)
