@@ -6,6 +6,7 @@ A table stands between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the documen
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -72,7 +73,7 @@ def envelope() -> str:
 def vocabulary() -> str:
     parts = []
     for name, data in events.NAMES.items():
-        parts.append(f"### `{name}`\n\n{(data.__doc__ or '').strip()}\n")
+        parts.append(f"### `{name}`\n\n{inspect.cleandoc(data.__doc__ or '')}\n")
         own = [(f"`{field}`", kind, meaning) for field, kind, meaning in (*fields(events.Data), *fields(data))]
         parts.append(rows(("field of `data`", "type", "meaning"), own) + "\n")
     parts.append("### A value of `values`\n\n" + rows(("field", "type", "meaning"), [(f"`{n}`", k, m) for n, k, m in fields(events.Value)]))

@@ -205,7 +205,7 @@ def test_a_call_whose_payload_alone_is_unreadable_is_owed_an_error(payload: byte
         ),
         *(b'[2,"1","Heartbeat",{"a":NaN}]', b'[2,"1","Heartbeat",{"a":-Infinity}]', b'[2,"1","Heartbeat",{"a":007}]'),
         *(b'[2,"1","Heartbeat",{"a":"\n"}]', b'[2,"1","Heartbeat",{"a":"\\ud800"}]', b'[2,"1","MeterValues",{"sampledValue":[,{}]}]'),
-        *(b"[" * 100_000, b'[2,"1","Heartbeat",' + nested(5000) + b"]"),
+        *(b"[" * 100_000, b'[2,"1","Heartbeat",' + nested(100_000) + b"]"),
     ],
     ids=lambda text: repr(text[:40]),
 )
