@@ -29,6 +29,9 @@ log = Logger()
 UNDECIDED = Record()
 NOBODY: Model = (None, None, None)
 
+RESTRICTED = ("Pending", "Rejected")
+"""Registrations with which most messages are out of bounds, in both directions."""
+
 NOTED = 20
 """How many complaints about one connection are logged, each; the counters in its last line have them all."""
 
@@ -101,14 +104,14 @@ class Charger:
         """Begin to serve it; the frames that came before are served first."""
         self.decided = record
         self.model = record.model_known
-        held = record.boot_status if record.boot_status in ("Pending", "Rejected") else ""  # an operator's word holds at once
+        held = record.boot_status if record.boot_status in RESTRICTED else ""  # an operator's word holds at once
         self.registration = self.registration or held or record.boot
         self._resume(None)
 
     @property
     def restricted(self) -> bool:
         """Whether its registration is Pending or Rejected: then most messages are out of bounds, in both directions."""
-        return self.registration in ("Pending", "Rejected")
+        return self.registration in RESTRICTED
 
     def worth_a_line(self) -> bool:
         """Whether what there is to complain of now goes into the log: the first times it does, and of a flood one in a thousand."""

@@ -112,7 +112,8 @@ class Dispatch:
             command = parse(element)
         except Invalid as why:
             if why.charger and why.id:
-                return self._report(_unreadable(why, element), Outcome("invalid", error=Failed("invalid", str(why))))
+                self._report(_unreadable(why, element), Outcome("invalid", error=Failed("invalid", str(why))))
+                return None
             log.warn("a command nobody can be told of was put aside: {why}", why=str(why))
             return await self._commands.bury(element, str(why))
         self._running += 1
@@ -156,8 +157,7 @@ class Dispatch:
             if outcome is None:  # another gateway has the charger, and will tell us
                 most = (command.timeout or self._settings.call_timeout) + command.ttl + WHEREABOUTS_TIMEOUT
                 return await answer.addTimeout(most, self._clock)
-            self._report(command, outcome)
-            return _data(self._result(command, outcome))
+            return _data(self._report(command, outcome))
         finally:
             self._asked.pop(command.id, None)
 
@@ -236,13 +236,13 @@ class Dispatch:
 
     # the result
 
-    def _report(self, command: Command, outcome: Outcome) -> None:
+    def _report(self, command: Command, outcome: Outcome) -> events.CommandResult:
         """Exactly one result for each command; with it the element is done with."""
-        charger = self._gateway.chargers.get(command.charger)
+        charger, result = self._gateway.chargers.get(command.charger), self._result(command, outcome)
         event = events.Event(
             "command_result",
             charger.domain if charger else "",
-            self._result(command, outcome),
+            result,
             self._stamps.id(),
             self._stamps.now(),
             self._settings.name,
@@ -257,6 +257,7 @@ class Dispatch:
         if outcome.kind == "offline":  # it was never sent: the same id may be tried again
             effects.append(Released(command.charger, command.id))
         self._events.publish(Entry(command.charger, text, tuple(effects)))
+        return result
 
     def _result(self, command: Command, outcome: Outcome) -> events.CommandResult:
         error = None if outcome.error is None else msgspec.to_builtins(outcome.error)

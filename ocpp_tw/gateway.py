@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from . import events
-from .charger import Charger
+from .charger import RESTRICTED, Charger
 from .gate import Knock, Refused
 from .handshake import choose
 from .intake import Intake
@@ -204,7 +204,7 @@ class Gateway:
         status = texts.get("boot_status", "")
         if charger.registration == "Pending" and status == "Accepted":
             charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})  # it is told at once, and not at its next try
-        elif status in ("Pending", "Rejected"):
+        elif status in RESTRICTED:
             charger.registration = status
         if texts.get("version") and self._mistaken(charger, charger.decided):
             charger.close(1012, f"OCPP {texts['version']} only")

@@ -41,7 +41,6 @@ log = Logger()
 HANDLER_TIMEOUT = 25.0
 """Seconds that a handler may take; chargers commonly give up after 30."""
 
-
 NOTHING = Served(None, ())
 
 
@@ -66,7 +65,7 @@ class Intake:
         self._stamps = stamps
         self._desk = desk
         self._events = store
-        self.tolerance = tolerance or Tolerance("strict" if settings.validation == "strict" else "tolerant")
+        self.tolerance = tolerance or Tolerance.of(settings)
         self.evidence = Evidence()
         self._zoned = self.tolerance.zoned
 

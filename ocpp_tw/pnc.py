@@ -36,9 +36,6 @@ SPOILT = {
 }
 """certificateStatus -> what the tag's status is with it, whatever else is thought of the tag (C07.FR.15, 16, 17)."""
 
-STATUSES = frozenset({"Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"})
-"""What 1.6 can say of a tag."""
-
 
 @implementer(IVendor)
 class PlugAndCharge:
@@ -115,9 +112,6 @@ def _read(data: Any) -> dict[str, Any]:
 
 def _id_tag_info(info: Payload) -> Payload:
     """2.0.1's idTokenInfo as 1.6 has it."""
-    told = {"status": info["status"] if info["status"] in STATUSES else "Invalid"}
-    if "cacheExpiryDateTime" in info:
-        told["expiryDate"] = info["cacheExpiryDateTime"]
-    if len(info.get("groupIdToken", {}).get("idToken", "")) in range(1, 21):
-        told["parentIdTag"] = info["groupIdToken"]["idToken"]
-    return told
+    from .versions.v16 import id_tag_info
+
+    return id_tag_info(Authorisation(info["status"], info.get("cacheExpiryDateTime"), info.get("groupIdToken", {}).get("idToken")))

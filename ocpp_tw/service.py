@@ -31,7 +31,7 @@ from .redis import RedisStore, probe
 from .settings import Address, Settings, Wrong
 from .site import Operators
 from .stamps import Stamps
-from .tolerance import Mode, Tolerance
+from .tolerance import Tolerance
 from .versions import known
 from .waiting import in_time, pause
 from .websocket import ChargerFactory
@@ -60,8 +60,7 @@ class GatewayService(MultiService):
         if settings.base_url:
             self.backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
         self.handlers = find(settings, Breaker(self.backend, reactor) if self.backend else None)
-        default: Mode = "strict" if settings.validation == "strict" else "tolerant"
-        self.tolerance = Tolerance.read(settings.tolerance, default) if settings.tolerance else Tolerance(default)
+        self.tolerance = Tolerance.of(settings)
         self.started: Deferred[None] | None = None
 
     def startService(self) -> None:

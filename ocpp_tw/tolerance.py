@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from . import clocks, forms
-from .settings import Wrong
+from .settings import Settings, Wrong
 
 Mode = Literal["tolerant", "strict"]
 MODES = ("tolerant", "strict")
@@ -79,6 +79,12 @@ class Tolerance:
         about = [rule for rule in self.rules if rule.about(who)]
         mode = next((rule.mode for rule in about if rule.mode is not None), self.default.mode)
         return Way(mode, next((rule.zone for rule in about if rule.zone is not None), self.default.zone))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tolerance:
+        """What the settings ask for. Raises `Wrong`."""
+        default = cast(Mode, settings.validation)
+        return cls.read(settings.tolerance, default) if settings.tolerance else cls(default)
 
     @classmethod
     def read(cls, path: str | Path, default: Mode = "tolerant") -> Tolerance:

@@ -134,7 +134,7 @@ class Ledger:
             verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorisation, verdict.provisional
         )
         self._transactions[transaction.id] = transaction
-        return (_keep(transaction), *self._prune())
+        return self.kept(transaction)
 
     def meter(self, id: int | str, wh: int) -> None:
         """A reading of the transaction's energy register, in Wh. It is not kept over a restart: the next one is soon there."""
@@ -149,9 +149,9 @@ class Ledger:
         if transaction is None:
             running = self.running
             if len(running) == 1 and _fits(running[0], stop):
-                return Closing("by_connector", _energy(running[0], stop), duration(running[0].started, stop.timestamp))
+                return Closing("by_connector", _energy(running[0], stop.meter_stop), duration(running[0].started, stop.timestamp))
             return Closing("none")
-        energy, seconds = _energy(transaction, stop), duration(transaction.started, stop.timestamp)
+        energy, seconds = _energy(transaction, stop.meter_stop), duration(transaction.started, stop.timestamp)
         if transaction.end is not None:
             return Closing("exact", energy, seconds, repeat=transaction.end == end, duplicate=transaction.end != end)
         transaction.end = end
@@ -175,11 +175,8 @@ class Ledger:
         last = stop.meter_stop if stop.meter_stop is not None else transaction.meter
         duplicate, known = transaction.end is not None, bool(transaction.started)
         transaction.end = transaction.end or End(last, stop.timestamp, stop.reason, stop.tag)
-        energy = None
-        if last is not None and transaction.meter_start is not None and last >= transaction.meter_start:
-            energy = last - transaction.meter_start
         seconds = duration(transaction.started, stop.timestamp) if known else None
-        return Closing("exact" if known else "none", energy, seconds, duplicate=duplicate)
+        return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
 
     def _prune(self) -> tuple[Effect, ...]:
         ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
@@ -195,17 +192,17 @@ def duration(start: str, stop: str) -> int | None:
     return None if begin is None or end is None else round((end - begin).total_seconds())
 
 
-def _energy(transaction: Transaction, stop: Stopped) -> int | None:
+def _energy(transaction: Transaction, meter_stop: int | None) -> int | None:
     """Wh delivered; unknown when the meter seems to have run backwards: it was exchanged, or reset."""
-    if stop.meter_stop is None or transaction.meter_start is None or stop.meter_stop < transaction.meter_start:
+    if meter_stop is None or transaction.meter_start is None or meter_stop < transaction.meter_start:
         return None
-    return stop.meter_stop - transaction.meter_start
+    return meter_stop - transaction.meter_start
 
 
 def _fits(transaction: Transaction, stop: Stopped) -> bool:
     seconds = duration(transaction.started, stop.timestamp)
     same_tag = stop.tag is None or stop.tag == transaction.tag
-    return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop) is not None
+    return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
 
 
 def _time(text: str) -> datetime | None:

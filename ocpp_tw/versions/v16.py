@@ -10,24 +10,21 @@ from collections.abc import Mapping
 from ..facts import (
     Answer,
     Authorisation,
-    Beat,
     Booted,
     Metered,
     Other,
     Presented,
-    Registration,
     Start,
     Started,
     Status,
     Stopped,
-    Transfer,
-    Transferred,
 )
 from ..frames import Payload
 from ..schemas import load
 from . import Translation, Version
+from .alike import DATA_TRANSFER, HEARTBEAT, registration
 from .neutral import SENT16
-from .neutral16 import NEUTRAL16
+from .neutral16 import NEUTRAL16, STATUSES
 from .reading import listed, number, text
 
 CODES = {
@@ -88,11 +85,8 @@ def _metered(payload: Payload) -> Metered:
     return Metered(payload["connectorId"], number(payload, "transactionId"), payload["meterValue"])
 
 
-def _registration(fact: Booted, verdict: Registration, now: str) -> Payload:
-    return {"status": verdict.status, "currentTime": now, "interval": verdict.interval}
-
-
-def _id_tag_info(verdict: Authorisation) -> Payload:
+def id_tag_info(verdict: Authorisation) -> Payload:
+    """A verdict on a tag as 1.6 has it; 2.x has more status words, all of them refusals."""
     info = {"status": verdict.status if verdict.status in STATUSES else "Invalid"}
     if verdict.expiry_date:
         info["expiryDate"] = verdict.expiry_date
@@ -102,15 +96,11 @@ def _id_tag_info(verdict: Authorisation) -> Payload:
 
 
 def _start(fact: Started, verdict: Start, now: str) -> Payload:
-    return {"transactionId": verdict.transaction_id, "idTagInfo": _id_tag_info(verdict.authorisation)}
+    return {"transactionId": verdict.transaction_id, "idTagInfo": id_tag_info(verdict.authorisation)}
 
 
 def _stop(fact: Stopped, verdict: Authorisation | None, now: str) -> Payload:
-    return {} if verdict is None else {"idTagInfo": _id_tag_info(verdict)}
-
-
-def _transferred(fact: Transfer, verdict: Transferred, now: str) -> Payload:
-    return {"status": verdict.status} if verdict.data is None else {"status": verdict.status, "data": verdict.data}
+    return {} if verdict is None else {"idTagInfo": id_tag_info(verdict)}
 
 
 def _nothing(fact: Status | Metered, verdict: None, now: str) -> Payload:
@@ -127,22 +117,17 @@ def _other(action: str, answer: Payload) -> Translation:
     return Translation(read, say)
 
 
-STATUSES = frozenset({"Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"})
-"""What 1.6 can say of a tag; 2.x has more words, all of them refusals."""
-
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_booted, _registration, {"chargePointVendor": str, "chargePointModel": str}),
-    "Heartbeat": Translation(lambda payload: Beat(), lambda fact, verdict, now: {"currentTime": now}),
+    "BootNotification": Translation(_booted, registration, {"chargePointVendor": str, "chargePointModel": str}),
+    "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
-        lambda payload: Presented(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": _id_tag_info(verdict)}, {"idTag": str}
+        lambda payload: Presented(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)}, {"idTag": str}
     ),
     "StatusNotification": Translation(_status, _nothing, {"connectorId": int, "status": str}),
     "StartTransaction": Translation(_started, _start, {"connectorId": int, "idTag": str, "meterStart": int, "timestamp": str}),
     "StopTransaction": Translation(_stopped, _stop, {"transactionId": int, "meterStop": int, "timestamp": str}),
     "MeterValues": Translation(_metered, _nothing, {"connectorId": int, "meterValue": list}),
-    "DataTransfer": Translation(
-        lambda payload: Transfer(payload["vendorId"], text(payload, "messageId"), payload.get("data")), _transferred, {"vendorId": str}
-    ),
+    "DataTransfer": DATA_TRANSFER,
     # a CSR can be signed only by whoever has a CA: without a handler for it the charger is told no
     "SignCertificate": _other("SignCertificate", {"status": "Rejected"}),
 } | {

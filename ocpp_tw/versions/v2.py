@@ -10,26 +10,23 @@ from collections.abc import Callable, Mapping
 from ..facts import (
     Answer,
     Authorisation,
-    Beat,
     Booted,
     Fact,
     Metered,
     Other,
     Presented,
-    Registration,
     Start,
     Started,
     Status,
     Step,
     Stopped,
-    Transfer,
-    Transferred,
     Updated,
 )
 from ..frames import Payload
 from ..meter import register
 from ..schemas import load
 from . import Translation, Version
+from .alike import DATA_TRANSFER, HEARTBEAT, registration
 from .neutral import SENT21, SENT201
 from .neutral2 import NEUTRAL21, NEUTRAL201
 from .reading import inner, listed, number, text
@@ -96,10 +93,6 @@ def _transaction(payload: Payload) -> Fact:
     raise ValueError("eventType")
 
 
-def _registration(fact: Booted, verdict: Registration, now: str) -> Payload:
-    return {"status": verdict.status, "currentTime": now, "interval": verdict.interval}
-
-
 def _token_info(verdict: Authorisation) -> Payload:
     info: Payload = {"status": verdict.status}
     if verdict.expiry_date:
@@ -113,10 +106,6 @@ def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Auth
     """idTokenInfo is for a message that has an idToken (E01.FR.11)."""
     authorisation = verdict.authorisation if isinstance(verdict, Start) else verdict
     return {"idTokenInfo": _token_info(authorisation)} if authorisation is not None and fact.tag else {}
-
-
-def _transferred(fact: Transfer, verdict: Transferred, now: str) -> Payload:
-    return {"status": verdict.status} if verdict.data is None else {"status": verdict.status, "data": verdict.data}
 
 
 def _chain_status(payload: Payload) -> Payload:
@@ -163,8 +152,8 @@ def _other(action: str) -> Translation:
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_booted, _registration, {"chargingStation": dict}),
-    "Heartbeat": Translation(lambda payload: Beat(), lambda fact, verdict, now: {"currentTime": now}),
+    "BootNotification": Translation(_booted, registration, {"chargingStation": dict}),
+    "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
         lambda payload: Presented(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
         lambda fact, verdict, now: {"idTokenInfo": _token_info(verdict)},
@@ -181,9 +170,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
         lambda fact, verdict, now: {},
         {"evseId": int, "meterValue": list},
     ),
-    "DataTransfer": Translation(
-        lambda payload: Transfer(payload["vendorId"], text(payload, "messageId"), payload.get("data")), _transferred, {"vendorId": str}
-    ),
+    "DataTransfer": DATA_TRANSFER,
 }
 
 REPORTS = {
