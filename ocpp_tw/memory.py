@@ -120,10 +120,10 @@ class MemoryEvents:
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
         for effect in entry.effects:
             match effect:
-                case Keep(shelf, name, None):
-                    store.shelves[shelf, entry.charger].pop(name, None)
-                case Keep(shelf, name, bytes() as value):
-                    store.shelves[shelf, entry.charger][name] = value
+                case Keep(shelf, name, None, of):
+                    store.shelves[shelf, entry.charger if of is None else of].pop(name, None)
+                case Keep(shelf, name, bytes() as value, of):
+                    store.shelves[shelf, entry.charger if of is None else of][name] = value
                 case Settled(element):
                     store.settle(self._gateway, element)
                 case Released(charger, id):

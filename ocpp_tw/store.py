@@ -11,12 +11,14 @@ import msgspec
 class Keep(msgspec.Struct, frozen=True):
     """Remember ``value`` for the charger under shelf and name; None forgets it.
 
-    Shelves: ``record`` (see `Record`) and ``transactions`` (name: the transaction's id, value: its JSON).
+    Shelves: ``record`` (see `Record`) and ``transactions`` (name: the transaction's id, value: its JSON). ``of`` is whose it is when
+    it is not the entry's own charger's: a gateway's name, say.
     """
 
     shelf: str
     name: str
     value: bytes | None
+    of: str | None = None
 
 
 class Settled(msgspec.Struct, frozen=True):

@@ -123,7 +123,7 @@ def load(queue: list[Waiting], names: Names, number: int) -> tuple[list[Waiting]
 
 def _packed(names: Names, charger: str, effect: Effect) -> Packed:
     if isinstance(effect, Keep):
-        shelf = names.shelf(effect.shelf, charger)
+        shelf = names.shelf(effect.shelf, charger if effect.of is None else effect.of)
         if effect.value is None:
             return Packed(3, pack(b"forget", shelf, effect.name))
         return Packed(4, pack(b"keep", shelf, effect.name, effect.value))

@@ -7,7 +7,6 @@ Knows neither what events say nor who waits for them to be safe.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +41,7 @@ class RedisEvents(Service):
         self._clock = connection.reactor
         self._let_go = let_go
         self._names = names
-        self._keys = (names.batch(secrets.token_hex(8)), names.seq, names.events, names.processing)
+        self._keys = (names.batch(), names.seq, names.events, names.processing)
         self._queue: list[Waiting] = []
         self._flight: list[Waiting] = []
         self._batch: tuple[Any, ...] = ()

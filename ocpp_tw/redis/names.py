@@ -5,19 +5,21 @@ Knows no connection. Redis Cluster is not supported: one script touches keys of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 
 from ..settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The keys of one gateway: some are the fleet's, some its own."""
+    """The keys of one gateway: some are the fleet's, some its own. ``boot`` tells this run of the gateway from all others."""
 
     gateway: str
     events: str = "events"
     commands: str = "commands"
     prefix: str = "ocpp"
+    boot: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @classmethod
     def of(cls, settings: Settings) -> Names:
@@ -35,9 +37,13 @@ class Names:
         """A hash: the number of each charger's last event."""
         return f"{self.prefix}:seq"
 
-    def batch(self, boot: str) -> str:
-        """The number of the last batch that this run of the gateway has written."""
-        return f"{self.prefix}:batch:{boot}"
+    def batch(self, boot: str = "") -> str:
+        """The number of the last batch that this (or another) run of a gateway has written."""
+        return f"{self.prefix}:batch:{boot or self.boot}"
+
+    def reclaimed(self, boot: str = "") -> str:
+        """There once another gateway has taken over what this (or another) run of a gateway had in hand."""
+        return f"{self.prefix}:reclaimed:{boot or self.boot}"
 
     def shelf(self, shelf: str, charger: str) -> str:
         """A hash: what is remembered of the charger."""

@@ -90,6 +90,15 @@ async def test_transactions_are_kept_and_forgotten(fleet):
     assert await soon(gateway.records.transactions("c1")) == [b"\xff\x00"]
 
 
+async def test_what_is_kept_may_be_somebody_elses(fleet):
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(entry(0, "c1", Keep("transactions", "7", b"seven", of="c2"), Keep("transactions", "8", b"eight")))
+    gateway.events.publish(entry(1, "c1", Keep("transactions", "8", None, of="c2")))
+    await soon(gateway.events.settled())
+    assert await soon(gateway.records.transactions("c1")) == [b"eight"]
+    assert await soon(gateway.records.transactions("c2")) == [b"seven"]
+
+
 async def test_a_record_is_kept(fleet):
     gateway = await fleet.gateway("a")
     gateway.events.publish(entry(0, "c1", Keep("record", "boot", b"Pending")))
