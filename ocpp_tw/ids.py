@@ -47,7 +47,7 @@ class Reserve(Protocol):
 class TransactionIds:
     """Gives ids out, from a block if there is one at hand; else from the ``reserve``; else, with neither, by lot."""
 
-    __slots__ = ("_clock", "_end", "_helping", "_leasing", "_next", "_records", "_reserve", "_spare", "_waiting")
+    __slots__ = ("_clock", "_end", "_helping", "_leasing", "_next", "_putting_by", "_records", "_reserve", "_spare", "_waiting")
 
     def __init__(self, records: IRecords, clock: IReactorTime, reserve: Reserve | None = None) -> None:
         self._records = records
@@ -55,7 +55,7 @@ class TransactionIds:
         self._reserve = reserve
         self._next = self._end = 0
         self._spare: tuple[int, int] | None = None
-        self._leasing = self._helping = False
+        self._leasing = self._helping = self._putting_by = False
         self._waiting: list[Deferred[int]] = []
 
     def next(self) -> Maybe[int]:
@@ -89,15 +89,25 @@ class TransactionIds:
     async def _lease(self) -> None:
         try:
             first = await self._records.lease(BLOCK)
-            self._got(first, BLOCK)
-            if self._reserve is not None and await self._reserve.reserve() is None:
-                await self._reserve.put_by((await self._records.lease(PUT_BY), PUT_BY))
         except CancelledError:
             return  # the gateway ends
         except Exception:
             log.failure("no transaction ids could be leased")
+            return
         finally:
             self._leasing = False
+        self._got(first, BLOCK)
+        if self._reserve is not None and not self._putting_by:
+            self._putting_by = True
+            try:
+                if await self._reserve.reserve() is None:
+                    await self._reserve.put_by((await self._records.lease(PUT_BY), PUT_BY))
+            except CancelledError:
+                return
+            except Exception as why:
+                log.warn("no transaction ids could be put by: {why}", why=str(why))
+            finally:
+                self._putting_by = False
 
     async def _help(self) -> None:
         """Nobody gets an id from a lease at the moment."""
