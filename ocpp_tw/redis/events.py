@@ -80,7 +80,8 @@ class RedisEvents(Service):
         self._holding = False  # the spool is all but empty: what comes now waits for Redis
         self._always = False
         self._reading = self._unreadable = False
-        self._drained = 0
+        self._ahead: list[Row] = []  # read, and not yet on their way to Redis
+        self._fetched = 0  # the id of the last group that was read
         self._elements: dict[int, list[bytes]] = {}
         self._safe = 0
         self._settling: list[tuple[int, Deferred[None]]] = []
@@ -192,6 +193,7 @@ class RedisEvents(Service):
         assert flight is not None
         if self._spooling:  # it went to the spool meanwhile, where Redis will know it again
             self._tell(flight)
+            self._pour()
             self._drain()
             return
         self._send()  # the next group is under way before this one's answers are given
@@ -286,10 +288,11 @@ class RedisEvents(Service):
     # from the spool to Redis
 
     def _drain(self) -> None:
-        if self._spooling and self.running and not self._reading and not self._writer.busy and self._flight is None:
+        """Read the next groups, be it while Redis is at work on those before."""
+        if self._spooling and self.running and not self._reading and not self._ahead and self._flight is None:
             assert self._spool is not None
             self._reading = True
-            self._spool.read(self._drained, MOST_EVENTS).addCallbacks(self._read, self._unread)
+            self._spool.read(self._fetched, MOST_EVENTS).addCallbacks(self._read, self._unread)
 
     def _unread(self, why: Failure) -> None:
         self._reading = False
@@ -302,24 +305,33 @@ class RedisEvents(Service):
         if not self.running:
             return
         if rows:
-            groups = [Packed(each.arguments, each.data) for each in rows]
-            self._writer.write(groups, lambda dropped: self._poured(rows), rows[0].boot)
-        elif self._stuck and self._storing is not None and not self._appending:  # the disk does not take it, but Redis may
+            self._ahead, self._fetched = rows, rows[-1].id
+            self._pour()
+        elif self._writer.busy:
+            pass  # what comes of that is read for again
+        elif self._storing is None:
+            self._emptied()
+        elif self._stuck and not self._appending:  # the disk does not take it, but Redis may
             self._flight, self._storing, self._stuck = self._storing, None, False
             self._since = self._clock.seconds()
             self._spooling = self._holding = False
             self._writer.write([self._flight.group.packed], self._written)
-        elif self._storing is None:
-            self._emptied()
+
+    def _pour(self) -> None:
+        if not self._ahead or self._writer.busy or self._flight is not None:
+            return
+        rows, self._ahead = self._ahead, []
+        self._writer.write([Packed(each.arguments, each.data) for each in rows], lambda dropped: self._poured(rows), rows[0].boot)
+        self._drain()
 
     def _poured(self, rows: list[Row]) -> None:
         assert self._spool is not None
-        self._drained = rows[-1].id
         self._spool.forget(rows)
         for each in rows:
             self._release(self._elements.pop(each.id, []))
         if self._spool.events <= MOST_EVENTS and not self._always and not self._holding:
             self._holding, self._since = True, self._clock.seconds()
+        self._pour()
         self._drain()
 
     def _emptied(self) -> None:
