@@ -135,14 +135,20 @@ def base_url(text: str) -> str:
 
 
 def redis_url(text: str) -> str:
-    """``HOST:PORT``, or a redis://, rediss:// or unix:// URL."""
+    """``HOST:PORT``, or a redis://, rediss://, unix:// or redis+sentinel:// URL."""
     if "://" not in text:
         where = address(text)
         return f"redis://{where}" if where.host else f"redis://127.0.0.1:{where.port}"
+    if re.match(r"rediss?\+sentinel://", text):
+        if not re.fullmatch(r"rediss?\+sentinel://([^\s@/]*@)?[^\s@/,]+(,[^\s@/,]+)*/[^\s/]+(/[0-9]{1,7})?/?", text):
+            raise Wrong("expected redis+sentinel://HOST:PORT,HOST:PORT/SERVICE or redis+sentinel://…/SERVICE/DB")
+        if not all(_parts(f"redis://{each}") for each in text.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")):
+            raise Wrong("expected HOST:PORT for each Sentinel")
+        return text
     parts = _parts(text)
     by_tcp = parts and parts.scheme in ("redis", "rediss") and parts.hostname and re.fullmatch(r"/?|/[0-9]{1,7}/?", parts.path)
     if not by_tcp and not (parts and parts.scheme == "unix" and (parts.netloc or parts.path)):
-        raise Wrong("expected HOST:PORT, or a redis://, rediss:// or unix:// URL")
+        raise Wrong("expected HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL")
     return text
 
 
@@ -176,7 +182,7 @@ TABLE: tuple[Setting, ...] = (
         "REDIS_ADDR",
         "",
         redis_url,
-        "the Redis or Valkey: HOST:PORT, or a redis://, rediss:// or unix:// URL; when none is named, 127.0.0.1:6379, or else an embedded one",
+        "the Redis or Valkey: HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL; when none is named, 127.0.0.1:6379, or else an embedded one",
     ),
     Setting("redis_db", "REDIS_DB", 0, whole(0, 1_000_000), "the number of its database"),
     Setting(
@@ -200,8 +206,8 @@ TABLE: tuple[Setting, ...] = (
         "durability",
         "DURABILITY",
         "redis",
-        choice("redis", "fsync"),
-        "when an event counts as safe: Redis has it, or it is synced to a disk (Redis's own, by WAITAOF, or else the spool's)",
+        choice("redis", "fsync", "replica"),
+        "when an event counts as safe: Redis has it; it is synced to a disk (Redis's own, by WAITAOF, or else the spool's); a replica has it (WAIT)",
     ),
     Setting("events", "EVENTS_LIST", "events", name, "the list that events are appended to"),
     Setting("commands", "COMMANDS_LIST", "commands", name, "the list that commands are taken from"),

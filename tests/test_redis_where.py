@@ -23,6 +23,16 @@ from ocpp_tw.settings import Settings
         ("redis://h:1234/5", Where("h", 1234, db=5), "redis://h:1234/5"),
         ("redis://:p%40ss@h", Where("h", password="p@ss"), "redis://h:6379/0"),
         ("rediss://u:p@[::1]:7", Where("::1", 7, tls=True, username="u", password="p"), "rediss://[::1]:7/0"),
+        (
+            "redis+sentinel://u:p%40@h,[::1]:7/main",
+            Where("h", 26379, username="u", password="p@", service="main", sentinels=(("h", 26379), ("::1", 7))),
+            "redis+sentinel://h:26379,[::1]:7/main/0",
+        ),
+        (
+            "rediss+sentinel://h:1/main/3",
+            Where("h", 1, tls=True, db=3, service="main", sentinels=(("h", 1),)),
+            "rediss+sentinel://h:1/main/3",
+        ),
         ("unix:///run/redis.sock", Where(path="/run/redis.sock"), "unix:///run/redis.sock"),
         ("unix://:pw@/run/redis.sock", Where(path="/run/redis.sock", password="pw"), "unix:///run/redis.sock"),
     ],
@@ -36,7 +46,7 @@ def test_the_database_of_the_settings_is_for_urls_without_one():
     assert (Where.of("redis://h", 4).db, Where.of("redis://h/2", 4).db) == (4, 2)
 
 
-@pytest.mark.parametrize("url", ["http://h", "redis://", "unix://", "redis://h/first"])
+@pytest.mark.parametrize("url", ["http://h", "redis://", "unix://", "redis://h/first", "redis+sentinel://h", "redis+sentinel:///x"])
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(ValueError):
         Where.of(url)

@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from .line import Line, LostError, RedisError, passing
+from .sentinel import master
 from .where import Where
 
 REPLY_TIMEOUT = 5.0
@@ -150,9 +151,12 @@ class Connection(Service):
     async def _open(self) -> Line:
         factory = Factory.forProtocol(lambda: Line(self.reactor, self._reply_timeout))
         factory.noisy = False
-        self._latest = line = cast(Line, await self.where.endpoint(self.reactor).connect(factory))
+        where = await master(self.reactor, self.where) if self.where.service else self.where
+        self._latest = line = cast(Line, await where.endpoint(self.reactor).connect(factory))
         try:
-            await line.greet(self.where)
+            await line.greet(where)
+            if self.where.service:
+                await line.must_be_master()  # a Sentinel may not know yet that it is none any more
         except BaseException:
             line.cut()
             raise

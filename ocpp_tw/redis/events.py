@@ -49,7 +49,7 @@ class Batch:
 class RedisEvents(Service):
     """Events over a connection of their own. With a ``spool`` they are safe when they are in it; without one they wait here.
 
-    ``let_go`` is told of each element whose `Settled` effect was carried out. ``synced``: an event is safe only on a disk.
+    ``let_go`` is told of each element whose `Settled` effect was carried out. ``durability`` is the setting of that name.
     """
 
     _log = Logger()
@@ -60,14 +60,14 @@ class RedisEvents(Service):
         names: Names,
         let_go: Callable[[bytes], None] | None = None,
         spool: Spool | None = None,
-        synced: bool = False,
+        durability: str = "redis",
     ) -> None:
         self.choked = False
         self._clock = connection.reactor
         self._let_go = let_go
         self._names = names
         self._spool = spool
-        self._writer = Writer(connection, names, synced, self._never_direct)
+        self._writer = Writer(connection, names, durability, self._never_direct)
         self._queue: list[Waiting] = []
         self._number = 0
         self._flight: Batch | None = None  # on its way to Redis

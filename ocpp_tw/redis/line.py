@@ -100,6 +100,12 @@ class Line(RedisProtocol):  # type: ignore[misc]
         with suppress(ResponseError):
             self.number = await self.execute_command("CLIENT", "ID")
 
+    async def must_be_master(self) -> None:
+        """Raises `ResponseError` when the server is a replica."""
+        role: list[Any] = await self.execute_command("ROLE")
+        if role[0] != b"master":
+            raise ResponseError("READONLY the server is a replica")
+
     def say(self, *args: Any, wait: float | None = None) -> Deferred[Any]:
         """Send a command; fails with `RedisError`. ``wait`` (seconds) instead of the usual patience, for commands that block."""
         if wait is None:

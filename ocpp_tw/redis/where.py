@@ -32,7 +32,7 @@ CONNECT_TIMEOUT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A Redis or Valkey; with a ``path`` it is a unix socket."""
+    """A Redis or Valkey; with a ``path`` it is a unix socket, with a ``service`` whichever server the ``sentinels`` say is its master."""
 
     host: str = "127.0.0.1"
     port: int = 6379
@@ -41,14 +41,19 @@ class Where:
     username: str = ""
     password: str = ""
     db: int = 0
+    service: str = ""
+    sentinels: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, url: str, db: int = 0) -> Where:
-        """Read ``redis://[user:password@]host[:port][/db]``, ``rediss://…`` or ``unix:///path``; ``db`` is for a URL that has none.
+        """Read ``redis://[user:password@]host[:port][/db]``, ``rediss://…``, ``unix:///path`` or
+        ``redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db]``; ``db`` is for a URL that has none.
 
         Raises:
             ValueError: it is no such URL.
         """
+        if url.partition("://")[0] in ("redis+sentinel", "rediss+sentinel"):
+            return cls._watched(url, db)
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         if parts.scheme == "unix":
@@ -62,6 +67,20 @@ class Where:
         if named := parts.path.strip("/"):
             db = int(named)
         return cls(parts.hostname, parts.port or 6379, "", parts.scheme == "rediss", user, password, db)
+
+    @classmethod
+    def _watched(cls, url: str, db: int) -> Where:
+        scheme, _, rest = url.partition("://")
+        hosts, _, path = rest.partition("/")
+        login, _, hosts = hosts.rpartition("@")
+        user, _, password = login.partition(":")
+        service, _, named = path.strip("/").partition("/")
+        sentinels = tuple((part.hostname or "", part.port or 26379) for part in (urlsplit(f"//{each}") for each in hosts.split(",")))
+        if not service or not all(host for host, _ in sentinels):
+            raise ValueError(f"{scheme}:// needs Sentinels and a service: {scheme}://host:26379,host:26379/service")
+        host, port = sentinels[0]
+        db = int(named) if named else db
+        return cls(host, port, "", scheme == "rediss+sentinel", unquote(user), unquote(password), db, unquote(service), sentinels)
 
     def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
         """How to connect to it; over TLS the certificate must be the host's, by a CA that the platform trusts."""
@@ -81,6 +100,9 @@ class Where:
         """Fit for a log: without the password."""
         if self.path:
             return f"unix://{self.path}"
+        if self.service:
+            hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.sentinels)
+            return f"{'rediss' if self.tls else 'redis'}+sentinel://{hosts}/{self.service}/{self.db}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.db}"
 

@@ -44,7 +44,7 @@ class RedisStore(MultiService):
         self.where = where
         self.spool = Spool(Path(settings.spool), reactor, keeps, settings.spool_limit << 20) if settings.spool else None
         self.commands = RedisCommands(ordinary, shared, own, names)
-        self.events = RedisEvents(ordered, names, self.commands.let_go, self.spool, settings.durability == "fsync")
+        self.events = RedisEvents(ordered, names, self.commands.let_go, self.spool, settings.durability)
         self.roster = RedisRoster(ordinary, names)
         self.records = RedisRecords(ordinary, names, self.events, self.spool)
         for each in (*self._connections, self.events, self.roster):

@@ -16,28 +16,34 @@ from twisted.python.failure import Failure
 
 from .batch import WRITE, arguments
 from .connection import Connection, backoff
-from .line import Line, LostError, Packed, ResponseError
+from .line import Line, Packed, ResponseError
 from .names import Names
 
 SYNC_TIMEOUT = 4000
 """Milliseconds that the server has to sync what it has written."""
 
+SYNCED: dict[str, tuple[tuple[str, ...], str]] = {
+    "fsync": (("WAITAOF", "1", "0"), "the server has not synced it in time"),
+    "replica": (("WAIT", "1"), "no replica has it in time"),
+}
+"""By durability: how the server is asked whether a batch is safe, and what is wrong when its answer begins with 0."""
+
 
 class Writer:
-    """``synced`` asks the server to have each batch on its disk (WAITAOF) before it counts as written; ``unsynced`` is called when it cannot.
+    """``durability`` is the setting of that name; ``unsynced`` is called when the server cannot sync what it is told to.
 
     ``trouble`` is why nothing can be written at the moment; "" while all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, names: Names, synced: bool, unsynced: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, names: Names, durability: str, unsynced: Callable[[], None]) -> None:
         self.trouble = ""
         self.busy = False
         """Whether there is a batch that is not known to be written."""
         self._connection = connection
         self._names = names
-        self._synced = synced
+        self._synced = SYNCED.get(durability)
         self._unsynced = unsynced
         self._keys = (names.batch(), names.seq, names.events, names.processing, names.reclaimed())
         self._batch: tuple[Any, ...] = ()
@@ -99,20 +105,23 @@ class Writer:
         asked.addCallbacks(self._written, self._refused).addErrback(lambda why: self._log.failure("events: a batch's end failed", why))
 
     def _sync(self, dropped: list[bytes], line: Line) -> Deferred[list[bytes]]:
-        def answered(counts: list[int]) -> list[bytes]:
-            if not counts[0]:
-                raise ResponseError("TRYAGAIN the server has not synced it in time")
+        assert self._synced is not None
+        command, wrong = self._synced
+
+        def answered(counts: list[int] | int) -> list[bytes]:
+            if not (counts[0] if isinstance(counts, list) else counts):
+                raise ResponseError(f"NOREPLICAS {wrong}")
             return dropped
 
         def refused(why: Failure) -> list[bytes]:
-            if why.check(LostError, TimeoutError) or str(why.value).startswith("TRYAGAIN"):
+            if not why.check(ResponseError) or str(why.value).startswith("NOREPLICAS"):
                 why.raiseException()
-            self._synced = False
+            self._synced = None
             self._log.warn("Redis cannot sync what it is told to ({why}): every event goes to the spool first", why=str(why.value))
             self._unsynced()
             return dropped
 
-        return line.say("WAITAOF", 1, 0, SYNC_TIMEOUT).addCallback(answered).addErrback(refused)
+        return line.say(*command, SYNC_TIMEOUT, wait=SYNC_TIMEOUT / 1000 + 1).addCallback(answered).addErrback(refused)
 
     def _written(self, dropped: list[bytes]) -> None:
         self._asking = self.busy = False
@@ -129,6 +138,8 @@ class Writer:
         if not self._running:
             return
         self._failed(str(why.value), why.check(ResponseError) is not None)
+        if str(why.value).startswith("READONLY") and self._connection.line is not None:
+            self._connection.line.cut()  # it is a replica now: whoever is asked next where the master is may know another
         self._unschedule()
         self._soon = self._connection.reactor.callLater(backoff(self._attempt), self._send)
         self._attempt += 1
