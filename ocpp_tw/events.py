@@ -138,7 +138,7 @@ class ChangeConnectorStatus(Data, omit_defaults=True):
 
 
 class OfTransaction(Data, kw_only=True, omit_defaults=True):
-    """What a TransactionEvent of 2.x says beside what it is; nothing of it in 1.6."""
+    """What a TransactionEvent of 2.x says beside what it is; of it there is only ``backend_id`` in 1.6."""
 
     connector: int | None = None
     """2.x: the connector of the EVSE"""
@@ -153,7 +153,7 @@ class OfTransaction(Data, kw_only=True, omit_defaults=True):
     remote_start_id: int | None = None
     """2.x: the id of the remote start that began it"""
     backend_id: int | None = None
-    """2.x: the id that the backend gave the transaction, when it was asked"""
+    """the id that the backend has given the transaction, where that is not `transaction_id`"""
 
 
 class StartTransaction(OfTransaction):
@@ -213,7 +213,7 @@ class StopTransaction(OfTransaction):
     """2.x: the numbers of its messages that have not come yet; left out when all have"""
 
 
-class MeterValue(Data):
+class MeterValue(Data, omit_defaults=True):
     """Meter values."""
 
     conn: int
@@ -224,6 +224,8 @@ class MeterValue(Data):
     """OCPP's meterValue array, as it came"""
     values: list[Value]
     """the same, flat and in canonical units"""
+    backend_id: int | None = None
+    """the id that the backend has given the transaction, where that is not `transaction_id`"""
 
 
 class Value(msgspec.Struct, omit_defaults=True):
@@ -245,6 +247,17 @@ class Value(msgspec.Struct, omit_defaults=True):
     """where it was measured, e.g. Outlet"""
     signed: bool = False
     """only when true: `value` is signed data, not a number"""
+
+
+class TransactionReconciled(Data):
+    """The backend has been heard on a transaction that began as `provisional` while it was of no use. The charger goes on with its own id."""
+
+    transaction_id: int | str
+    """the id that the charger knows, as in `start_transaction`"""
+    backend_id: int | None
+    """the id that the backend has given it now; null when the tag has no transaction"""
+    status: str
+    """the authorisation status that the charger would have been given: Invalid when the tag has no transaction"""
 
 
 class DataTransfer(Data):
@@ -386,6 +399,7 @@ NAMES: dict[str, type[Data]] = {
     "start_transaction": StartTransaction,
     "transaction_update": TransactionUpdate,
     "stop_transaction": StopTransaction,
+    "transaction_reconciled": TransactionReconciled,
     "meter_value": MeterValue,
     "data_transfer": DataTransfer,
     "command_result": CommandResult,

@@ -35,8 +35,8 @@ class End(msgspec.Struct, frozen=True):
 class Transaction(msgspec.Struct, omit_defaults=True):
     """One transaction; ``meter`` is the latest reading of its energy register, in Wh.
 
-    In 2.x the id is the charger's text, ``backend_id`` the one the backend has for it, and the messages have numbers: all
-    from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
+    ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
+    numbers: all from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
     """
 
     id: int | str
@@ -133,14 +133,17 @@ class Ledger:
         transaction = Transaction(
             verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorisation, verdict.provisional
         )
+        transaction.backend_id = verdict.backend_id
         self._transactions[transaction.id] = transaction
         return self.kept(transaction)
 
-    def meter(self, id: int | str, wh: int) -> None:
-        """A reading of the transaction's energy register, in Wh. It is not kept over a restart: the next one is soon there."""
+    def reconcile(self, id: int | str, backend_id: int | None) -> tuple[Effect, ...]:
+        """The backend has been heard on a provisional transaction after all; it may have been forgotten meanwhile."""
         transaction = self._transactions.get(id)
-        if transaction is not None:
-            transaction.meter = wh
+        if transaction is None:
+            return ()
+        transaction.provisional, transaction.backend_id = False, backend_id
+        return (_keep(transaction),)
 
     def close(self, stop: Stopped) -> Closing:
         """Enter a stop. An unknown one is matched with the only open transaction, if its tag and times fit, and changes nothing."""

@@ -391,7 +391,10 @@ async def test_what_is_asked(server, backend):
     await backend.transaction(TAG, "charger 1&x=1", 2)
     await backend.authorise(TAG, "ü+", None)
     await backend.authorise(TAG, "c1", 2, "ISO14443")
-    first, second, third = server.requests
+    await backend.transaction(TAG, "c1", 1, "0123abcd")
+    first, second, third, fourth = server.requests
+    assert b"idempotency-key: 0123abcd" in fourth.lower().split(b"\r\n")
+    assert not any(b"idempotency-key" in each.lower() for each in (first, second, third))
     assert third.startswith(b"GET /api/authorize/tag/RFID-12345/?charger=c1&connector=2&type=ISO14443 HTTP/1.1\r\n")
     assert first.startswith(b"GET /api/transaction/tag/RFID-12345/?charger=charger%201%26x%3D1&connector=2 HTTP/1.1\r\n")
     assert second.startswith(b"GET /api/authorize/tag/RFID-12345/?charger=%C3%BC%2B HTTP/1.1\r\n")

@@ -34,10 +34,10 @@ def failed(deferred: Deferred[Any]) -> bool:
 def test_while_all_is_well_it_is_not_noticed():
     backend, breaker, _ = standing()
     verifyObject(IBackend, breaker)
-    assert come(breaker.transaction("T", "cp1", 1)) == 7
+    assert come(breaker.transaction("T", "cp1", 1, "key")) == 7
     assert come(breaker.authorise("X", "cp1", None, "eMAID")).status == "Invalid"
     assert come(breaker.answer("cp1", "2.0.1", "SignCertificate", b"{}")) is None
-    assert len(backend.asked) == 3
+    assert [asked[-1] for asked in backend.asked] == ["key", "eMAID", b"{}"]
 
 
 def test_after_some_failures_nobody_waits_for_it():
@@ -59,6 +59,23 @@ def test_one_question_finds_out_whether_it_is_back():
     backend.recover()
     assert come(trial) == 7
     assert come(breaker.transaction("T", "cp2", 1)) == 7
+
+
+def test_whoever_waits_for_its_return_is_told():
+    backend, breaker, clock = standing()
+    told: list[bool] = []
+    breaker.on_recovery = lambda: told.append(breaker.hopeful)
+    backend.fail()
+    for _ in range(FAILURES):
+        assert breaker.hopeful and failed(breaker.transaction("T", "cp1", 1))
+    assert not breaker.hopeful
+    clock.advance(PEACE + 0.1)
+    assert breaker.hopeful and failed(breaker.transaction("T", "cp1", 1)) and not breaker.hopeful
+    clock.advance(PEACE + 0.1)
+    backend.recover()
+    assert told == []
+    assert [come(breaker.transaction("T", "cp1", 1)) for _ in range(3)] == [7] * 3
+    assert told == [True]
 
 
 def test_a_failure_now_and_then_changes_nothing():

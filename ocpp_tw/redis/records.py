@@ -35,6 +35,11 @@ class RedisRecords:
         fields: list[bytes | None] = await self._connection.say(*asked)
         return Record(*[(field or b"").decode(errors="replace") for field in fields])
 
+    async def shelf(self, name: str, of: str) -> dict[str, bytes]:
+        """See `IRecords`."""
+        flat: list[bytes] = await self._connection.say("HGETALL", self._names.shelf(name, of))
+        return {key.decode(errors="replace"): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
+
     async def lease(self, count: int) -> int:
         """See `IRecords`. Ids are lost, never given twice, when Redis fails in between."""
         if count < 1:
