@@ -143,7 +143,7 @@ class Desk:
 
 
 def _booted(charger: Charger, fact: Booted, verdict: Registration) -> Served:
-    effects = []
+    charger.interval, effects = verdict.interval, []
     if charger.registration != verdict.status:
         charger.registration = verdict.status
         effects.append(Keep("record", "boot", verdict.status.encode()))
@@ -160,6 +160,8 @@ def _presented(charger: Charger, fact: Presented, verdict: Authorisation) -> Ser
 
 
 def _status(charger: Charger, fact: Status, verdict: None) -> Served:
+    if fact.timestamp:
+        charger.said_time = fact.timestamp, charger.intake.clock.seconds()
     evse = None if fact.connector is None else fact.conn
     data = events.ChangeConnectorStatus(
         charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp, evse, fact.connector
@@ -187,6 +189,8 @@ def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
             backend_id=verdict.backend_id,
         )
         served = Served(verdict, (("start_transaction", data),), ledger.begin(fact, verdict), provisional=verdict.provisional)
+    if served.told and not served.offline:
+        charger.said_time = fact.timestamp, charger.intake.clock.seconds()
     if served.provisional:
         return served._replace(effects=(*served.effects, *set_aside(charger, fact, verdict)))
     return served

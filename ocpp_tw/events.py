@@ -359,11 +359,45 @@ class DuplicateIdentity(Data):
     """how often one took over from the other within the last minute"""
 
 
-class Unresponsive(Data):
-    """A charger sends messages of its own but answers no command: a restart of its connection, or of itself, often helps."""
+class Judgement(Data, kw_only=True, omit_defaults=True):
+    """What the gateway thinks of a charger: told when it begins, and once more when it is over."""
+
+    over: bool = False
+    """only when true: it is over"""
+
+
+class Unresponsive(Judgement):
+    """A charger sends messages of its own but answers no command: a restart of its connection, or of itself, often helps.
+    It is over with the next answer to a command, or with the connection (without a word).
+    """
 
     timeouts: int
     """how many commands in a row it has not answered"""
+
+
+class Silent(Judgement):
+    """A charger's connection lives, but nothing has come for three times the heartbeat interval that it was given.
+    It is over with its next message, or with the connection (without a word).
+    """
+
+    seconds: int
+    """how long nothing has come, to the minute"""
+
+
+class Flapping(Judgement):
+    """A charger has connected five times within five minutes. It is over when it has not connected for as long."""
+
+    connects: int
+    """how often it has connected since that began"""
+    seconds: int
+    """within how many seconds; when it is over, for how long it has not"""
+
+
+class ClockSkew(Judgement):
+    """A charger's clock is more than a minute wrong; told again when that has changed by more than a minute. It is over at half a minute."""
+
+    seconds: int
+    """by how much it is ahead; less than 0 when it is behind"""
 
 
 class LateResponse(Data):
@@ -409,6 +443,9 @@ NAMES: dict[str, type[Data]] = {
     "handshake_rejected": HandshakeRejected,
     "duplicate_identity": DuplicateIdentity,
     "unresponsive": Unresponsive,
+    "silent": Silent,
+    "flapping": Flapping,
+    "clock_skew": ClockSkew,
     "late_response": LateResponse,
     "message_refused": MessageRefused,
 }

@@ -63,6 +63,7 @@ class Intake:
         self.settings = settings
         self.clock = clock
         self._stamps = stamps
+        self.wall = stamps.seconds
         self._desk = desk
         self._events = store
         self.tolerance = tolerance or Tolerance.of(settings)

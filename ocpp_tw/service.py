@@ -93,6 +93,7 @@ class GatewayService(MultiService):
         ids.lease()
         self.door.start()
         self.dispatch.start()
+        self.gateway.liveness.start()
         if self.reconciler is not None:
             self.reconciler.start()
 
@@ -142,6 +143,7 @@ class GatewayService(MultiService):
             return
         self.gateway.stopping = True
         self.dispatch.stop()
+        self.gateway.liveness.stop()
         if self.reconciler is not None:
             self.reconciler.stop()
         while not self.gateway.idle and time.monotonic() < deadline - self.settings.drain / 2:

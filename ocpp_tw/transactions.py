@@ -5,11 +5,11 @@ Knows only its own charger's transactions: a stop of another's finds nothing her
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
+from .clocks import moment
 from .facts import Authorisation, Start, Started, Stopped
 from .store import Effect, Keep
 
@@ -191,7 +191,7 @@ class Ledger:
 
 def duration(start: str, stop: str) -> int | None:
     """Whole seconds between two ISO 8601 times (UTC where they name no zone); None when one cannot be read."""
-    begin, end = _time(start), _time(stop)
+    begin, end = moment(start), moment(stop)
     return None if begin is None or end is None else round((end - begin).total_seconds())
 
 
@@ -206,14 +206,6 @@ def _fits(transaction: Transaction, stop: Stopped) -> bool:
     seconds = duration(transaction.started, stop.timestamp)
     same_tag = stop.tag is None or stop.tag == transaction.tag
     return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text.strip().upper())  # RFC 3339 allows t and z as well
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _keep(transaction: Transaction) -> Keep:
