@@ -1,4 +1,4 @@
-"""A backend that is dead slows nobody: after some failures in a row it is left in peace for a while, and then tried with one question.
+"""A backend that is dead slows nobody: after some failures in a row it is left in peace for a while, and then tried with a question or two.
 
 Knows no HTTP; it stands before any `IBackend`, and fails at once in its place.
 """
@@ -29,6 +29,9 @@ FAILURES = 5
 PEACE = 5.0
 """Seconds until it is tried again."""
 
+TRIALS = 2
+"""So many questions find out then: a start has two."""
+
 
 @implementer(IBackend)
 class Breaker:
@@ -40,11 +43,12 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._until = 0.0
+        self._trials = 0
 
     @property
     def hopeful(self) -> bool:
         """Whether a question would be asked now."""
-        return self._failures < FAILURES or self._clock.seconds() >= self._until
+        return self._failures < FAILURES or self._trials > 0 or self._clock.seconds() >= self._until
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
         """See `IBackend`."""
@@ -61,8 +65,10 @@ class Breaker:
     def _asked(self, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
         if not self.hopeful:
             return fail(BackendFailed(f"the backend has failed {self._failures} times in a row and is not asked for {PEACE:g} s"))
-        if self._failures >= FAILURES:
-            self._until = self._clock.seconds() + PEACE  # this one finds out; the others need not wait for it
+        if self._failures >= FAILURES:  # this one finds out; the others need not wait for it
+            if self._trials == 0:
+                self._trials, self._until = TRIALS, self._clock.seconds() + PEACE
+            self._trials -= 1
         return deferred(ask()).addCallbacks(self._well, self._ill)
 
     def _well(self, answer: T) -> T:
@@ -75,6 +81,7 @@ class Breaker:
     def _ill(self, failure: Failure) -> Failure:
         if failure.check(BackendFailed):  # type: ignore[no-untyped-call]
             self._failures += 1
+            self._trials = 0
             self._until = self._clock.seconds() + PEACE
             if self._failures == FAILURES:
                 log.warn(

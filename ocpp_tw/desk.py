@@ -178,16 +178,9 @@ def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
     else:
         assert verdict.transaction_id is not None
         data = events.StartTransaction(
-            charger.id,
-            fact.conn,
-            fact.tag,
-            fact.meter_start,
-            verdict.transaction_id,
-            fact.timestamp,
-            fact.reservation_id,
-            verdict.authorisation.status,
-            backend_id=verdict.backend_id,
-        )
+            charger.id, fact.conn, fact.tag, fact.meter_start, verdict.transaction_id, fact.timestamp, fact.reservation_id,
+            verdict.authorisation.status, backend_id=verdict.backend_id,
+        )  # fmt: skip
         served = Served(verdict, (("start_transaction", data),), ledger.begin(fact, verdict), provisional=verdict.provisional)
     if served.told and not served.offline:
         charger.said_time = fact.timestamp, charger.intake.clock.seconds()

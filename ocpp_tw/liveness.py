@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from . import events
 from .clocks import moment
@@ -16,6 +17,8 @@ from .clocks import moment
 if TYPE_CHECKING:
     from .charger import Charger
     from .intake import Intake
+
+log = Logger()
 
 TURN = 60.0
 """Seconds between looks at all chargers."""
@@ -41,7 +44,7 @@ class Pulse:
     __slots__ = ("away", "behind", "connects", "domain", "flapping", "flaps", "ocpp", "received", "silent", "skew", "told", "turns")
 
     def __init__(self) -> None:
-        self.connects: list[float] = []
+        self.connects: tuple[float, ...] = ()
         self.flaps = 0
         self.flapping = self.silent = False
         self.received = self.turns = self.away = 0
@@ -77,7 +80,7 @@ class Liveness:
         pulse.domain, pulse.ocpp = charger.domain, charger.ocpp
         pulse.received = pulse.turns = pulse.away = 0
         pulse.silent = False
-        pulse.connects = [*(each for each in pulse.connects if now - each < WITHIN), now][-FLAPS:]
+        pulse.connects = (*(each for each in pulse.connects if now - each < WITHIN), now)[-FLAPS:]
         if pulse.flapping:
             pulse.flaps += 1
         elif len(pulse.connects) == FLAPS:
@@ -91,20 +94,25 @@ class Liveness:
         return {"liveness": judged, "clock_skew": None if pulse.skew is None else round(pulse.skew)}
 
     def _turn(self) -> None:
-        now = self._clock.seconds()
         for id, pulse in list(self._pulses.items()):
-            charger = self._chargers.get(id)
-            if charger is None:
-                pulse.away += 1
-            else:
-                self._listen(charger, pulse)
-                if charger.said_time is not None:
-                    (text, at), charger.said_time = charger.said_time, None
-                    self._compare(charger, pulse, text, at)
-            if pulse.connects and now - pulse.connects[-1] >= WITHIN:
-                self._calm(id, pulse)
-            if pulse.away * TURN >= WITHIN and not pulse.connects:
-                del self._pulses[id]  # identities cost nothing to make up
+            try:
+                self._look(id, pulse)
+            except Exception:  # else the wheel would stand still, for all
+                log.failure("while looking after {charger}", charger=id)
+
+    def _look(self, id: str, pulse: Pulse) -> None:
+        charger = self._chargers.get(id)
+        if charger is None:
+            pulse.away += 1
+        else:
+            self._listen(charger, pulse)
+            if charger.said_time is not None:
+                (text, at), charger.said_time = charger.said_time, None
+                self._compare(charger, pulse, text, at)
+        if pulse.connects and self._clock.seconds() - pulse.connects[-1] >= WITHIN:
+            self._calm(id, pulse)
+        if pulse.away * TURN >= WITHIN and not pulse.connects:
+            del self._pulses[id]  # identities cost nothing to make up
 
     def _listen(self, charger: Charger, pulse: Pulse) -> None:
         """Whether anything has come since the last turn; turns are counted and not time, since this process may have been suspended."""
@@ -140,7 +148,7 @@ class Liveness:
 
     def _calm(self, id: str, pulse: Pulse) -> None:
         """It has not connected for a while."""
-        pulse.connects = []
+        pulse.connects = ()
         if pulse.flapping:
             pulse.flapping = False
             data = events.Flapping(id, pulse.flaps, round(WITHIN), over=True)

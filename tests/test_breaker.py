@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from ocpp_tw.backend import BackendFailed
-from ocpp_tw.breaker import FAILURES, PEACE, Breaker
+from ocpp_tw.breaker import FAILURES, PEACE, TRIALS, Breaker
 from ocpp_tw.interfaces import IBackend
 from ocpp_tw.static_backend import StaticBackend
 
@@ -47,18 +47,29 @@ def test_after_some_failures_nobody_waits_for_it():
     assert len(backend.asked) == FAILURES
 
 
-def test_one_question_finds_out_whether_it_is_back():
+def test_a_question_or_two_find_out_whether_it_is_back():
     backend, breaker, clock = standing()
     backend.fail()
     for _ in range(FAILURES):
         come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
     backend.hang()
     clock.advance(PEACE + 0.1)
-    trial = breaker.transaction("T", "cp1", 1)
-    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + 1
+    trials = [breaker.transaction("T", "cp1", 1) for _ in range(TRIALS)]
+    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + TRIALS
     backend.recover()
-    assert come(trial) == 7
+    assert [come(trial) for trial in trials] == [7] * TRIALS
     assert come(breaker.transaction("T", "cp2", 1)) == 7
+
+
+def test_one_that_fails_spares_it_the_other():
+    backend, breaker, clock = standing()
+    backend.fail()
+    for _ in range(FAILURES):
+        come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
+    for n in range(3):
+        clock.advance(PEACE + 0.1)
+        assert all(failed(breaker.transaction("T", "cp1", 1)) for _ in range(9))
+        assert len(backend.asked) == FAILURES + n + 1
 
 
 def test_whoever_waits_for_its_return_is_told():

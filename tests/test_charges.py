@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from house import START_1, House, house, stop
 from ocpp_tw.backend import BackendFailed, HttpBackend
+from ocpp_tw.breaker import FAILURES, PEACE
 from ocpp_tw.facts import Authorisation
 from ocpp_tw.settings import Settings
 from ocpp_tw.static_backend import StaticBackend
@@ -330,6 +331,19 @@ def test_both_questions_are_asked_at_once():
     assert [asked[0] for asked in backend.asked] == ["authorise", "transaction"]
     backend.recover()
     assert cp.got()[0][2] == {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+
+
+def test_the_first_start_after_an_outage_is_no_provisional_one():
+    """F20: its two questions find out that the backend is back."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    here = with_backend(backend, authorize="backend")
+    cp = here.comes()
+    backend.fail()
+    for n in range(FAILURES):
+        cp.asks("StartTransaction", START_1 | {"meterStart": n})
+    backend.recover()
+    here.clock.advance(PEACE)
+    assert cp.asks("StartTransaction", START_1 | {"meterStart": 100})["transactionId"] == 7
 
 
 class Half(StaticBackend):
