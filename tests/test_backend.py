@@ -176,7 +176,7 @@ FAULTS: dict[str, tuple[Callable[[Connection, bytes], None], str]] = {
     "is long": (answer(b'{"status": true, "x": "' + b"x" * LONGEST + b'"}'), "longer than 65536 bytes"),
     "floods": (lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 60), "longer than 65536 bytes"),
     "floods in chunks": (
-        lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nxxx\r\n"),
+        lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"40\r\n" + b"x" * 64 + b"\r\n"),
         "longer than 65536 bytes",
     ),
     "sends a gzip bomb": (answer(gzip.compress(bytes(10_000_000)), b"Content-Encoding: gzip"), "compressed"),

@@ -210,6 +210,16 @@ def test_a_clock_that_is_behind_is_told_of_when_a_second_message_says_so():
     assert reports(here, cp, -700) == [] and reports(here, cp, -700) == [(-700, False)]
 
 
+def test_two_messages_of_one_moment_are_one_hint():
+    """Out of the queue they come together."""
+    here = watching()
+    cp = here.comes()
+    here.clock.advance(TURN - 1)
+    assert reports(here, cp, -600, wait=2) == []
+    assert reports(here, cp, -600) == []
+    assert reports(here, cp, -600) == [(-600, False)]
+
+
 def test_a_clock_that_was_put_right_is_told_of():
     here = watching()
     ahead, behind = here.comes("ahead"), here.comes("behind")
