@@ -31,12 +31,15 @@ class Pending(NamedTuple):
 
 
 class Asking:
-    """The CALLs of ours on one connection. ``most`` is how many items the charger takes in a message, by action, once it has said."""
+    """The CALLs of ours on one connection. ``most`` is how many items the charger takes in a message, by action, once it has said;
+    ``unresponsive`` is it from when the backend was told so.
+    """
 
-    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "most")
+    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "most", "unresponsive")
 
     def __init__(self, charger: Charger) -> None:
         self.most: dict[str, int] | None = None
+        self.unresponsive = False
         self._charger = charger
         self._pending: dict[str | int, Pending] = {}
         self._ids = self._unanswered = self._heard = 0
@@ -61,6 +64,9 @@ class Asking:
             if late is not None:
                 charger.intake.late(charger, late, frame)
             return late is not None
+        if self.unresponsive:
+            self.unresponsive = False
+            charger.intake.tell(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered, over=True))
         self._unanswered = 0
         pending = self._pending.pop(call.id)
         if pending.timer is not None:
@@ -117,6 +123,7 @@ class Asking:
         more = charger.conversation.give_up(call)
         self._unanswered += 1
         if self._unanswered == UNANSWERED and charger.received > self._heard:
+            self.unresponsive = True
             charger.intake.tell(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered))
         pending = self._pending.pop(call.id)
         self._send(more)

@@ -93,9 +93,9 @@ class HttpBackend:
         self._pool = Pool(reactor, limit)
         self._client = client or HTTPClient(Plain(Agent(reactor, pool=self._pool), reactor))
 
-    def transaction(self, tag: str, charger: str, connector: int) -> Deferred[int | None]:
-        """The id of the transaction that this tag may begin; None: the tag has none."""
-        return self._in_time(self._transaction(tag, charger, connector))
+    def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
+        """The id of the transaction that this tag may begin; None: the tag has none. The ``key`` goes along as Idempotency-Key."""
+        return self._in_time(self._transaction(tag, charger, connector, key))
 
     def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:
         """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
@@ -109,8 +109,8 @@ class HttpBackend:
         """Close the connections that are kept for later questions; fires when they are closed."""
         return self._pool.close()
 
-    async def _transaction(self, tag: str, charger: str, connector: int) -> int | None:
-        reply = await self._ask("transaction", tag, {"charger": charger, "connector": connector})
+    async def _transaction(self, tag: str, charger: str, connector: int, key: str) -> int | None:
+        reply = await self._ask("transaction", tag, {"charger": charger, "connector": connector}, key)
         if reply is None or not reply.status:
             return None
         given = str(sense(reply.data, Transaction).id)
@@ -142,7 +142,7 @@ class HttpBackend:
         if len(body) > LONGEST_QUESTION:
             raise BackendFailed(f"the question is longer than {LONGEST_QUESTION} bytes")
         url = f"{self._base}/api/ocpp/{quote(action, safe='')}/"
-        answer = await self._in_turn(self._exchange("POST", url, (204, 404), Question(body)))
+        answer = await self._in_turn(self._exchange("POST", url, (204, 404), question=Question(body)))
         return None if answer is None else sense(answer, Answered).payload
 
     def _in_time(self, asking: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
@@ -153,13 +153,13 @@ class HttpBackend:
 
         return Deferred.fromCoroutine(asking).addTimeout(self._timeout, self._reactor, late)
 
-    async def _ask(self, kind: str, tag: str, query: dict[str, Any]) -> Reply | None:
+    async def _ask(self, kind: str, tag: str, query: dict[str, Any], key: str = "") -> Reply | None:
         """The backend's answer, or None for a 404 and for a tag that no URL can name."""
         segment = quoted(tag)
         if segment is None:
             return None
         url = f"{self._base}/api/{kind}/tag/{segment}/?{urlencode(query, quote_via=quote, errors='replace')}"
-        body = await self._in_turn(self._exchange("GET", url, (404,)))
+        body = await self._in_turn(self._exchange("GET", url, (404,), key))
         return None if body is None else sense(body, Reply)
 
     async def _in_turn(self, exchange: Coroutine[Deferred[Any], Any, T]) -> T:
@@ -179,9 +179,15 @@ class HttpBackend:
         finally:
             self._turns.release()
 
-    async def _exchange(self, method: str, url: str, nothing: tuple[int, ...], question: Question | None = None) -> bytes | None:
+    async def _exchange(
+        self, method: str, url: str, nothing: tuple[int, ...], key: str = "", question: Question | None = None
+    ) -> bytes | None:
         """The body of a 200; None for the codes that say ``nothing``."""
-        headers = Headers({"Accept": ["application/json"]} | ({"Content-Type": ["application/json"]} if question else {}))
+        headers = Headers({"Accept": ["application/json"]})
+        if question is not None:
+            headers.setRawHeaders("Content-Type", ["application/json"])
+        if key:
+            headers.setRawHeaders("Idempotency-Key", [key])
         response: IResponse = await self._client.request(
             method, url, auth=self._auth, headers=headers, data=question, allow_redirects=False, unbuffered=True
         )

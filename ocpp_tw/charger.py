@@ -60,12 +60,14 @@ class Charger:
         "gone",
         "id",
         "intake",
+        "interval",
         "ledger",
         "model",
         "ocpp",
         "received",
         "registration",
         "reports",
+        "said_time",
         "sent",
         "version",
         "violations",
@@ -89,6 +91,8 @@ class Charger:
         self.reports: Reports | None = None
         self.model: Model = NOBODY
         self.received = self.sent = self.violations = 0
+        self.interval = 0  # seconds between heartbeats (or tries), when it was told here
+        self.said_time: tuple[str, float] | None = None  # the latest time that it called now, and when that was by our clock
         self.gone = False
         self.eager: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
         self._complaints = 0
@@ -122,6 +126,11 @@ class Charger:
     def busy(self) -> bool:
         """Whether a CALL of the charger's is being served, or waits to be."""
         return self._inbox is not None
+
+    @property
+    def unresponsive(self) -> bool:
+        """Whether it talks, and answers no command."""
+        return self._asking is not None and self._asking.unresponsive
 
     def triggered(self, action: str) -> bool:
         """Whether we asked for this message ourselves, and have not had it yet (B02.FR.02: that one is served before acceptance)."""

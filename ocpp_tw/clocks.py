@@ -33,6 +33,15 @@ def utc(value: object, zone: tzinfo = UTC) -> str | None:
     return None
 
 
+def moment(text: str) -> datetime | None:
+    """The moment that ISO 8601 (or RFC 3339, which allows t and z as well) names, UTC where it names no zone; None when it is none."""
+    try:
+        time = datetime.fromisoformat(text.strip().upper())
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def _since_1970(value: float) -> str | None:
     """Seconds or milliseconds, told apart by their size: ten digits are seconds from 2001 to 2286. Less is a clock that was never set."""
     if 10**9 <= value < 10**10:

@@ -31,7 +31,9 @@ from .facts import (
 from .ids import TransactionIds
 from .interfaces import IHandlers, IRecords, Maybe
 from .meter import energy, normalise
+from .reconcile import set_aside
 from .served import Served
+from .starts import Starts
 from .store import Keep
 from .transactions import Ledger
 
@@ -55,16 +57,16 @@ class Desk:
     def __init__(self, handlers: IHandlers, records: IRecords, ids: TransactionIds) -> None:
         self._handlers = handlers
         self._records = records
-        self._ids = ids
+        self._starts = Starts(handlers, ids)
         self.ask: dict[type, Callable[[Charger, Any], Maybe[Verdict]]] = {
             Booted: handlers.booted,
             Beat: handlers.beat,
             Presented: handlers.presented,
             Status: handlers.status,
-            Started: self._with_ledger(self._ask_started),
+            Started: self._with_ledger(self._starts.ask),
             Updated: self._with_ledger(self._ask_updated),
             Stopped: self._with_ledger(self._ask_stopped),
-            Metered: handlers.metered,
+            Metered: self._ask_metered,
             Transfer: handlers.transfer,
             Other: handlers.other,
         }
@@ -89,15 +91,18 @@ class Desk:
         """
         if isinstance(fact, Started):
             provisional = Start(provisional=True)
-            return provisional if fact.step else self._with_id(provisional)
+            return provisional if fact.step else self._starts.with_id(provisional, charger.ledger)
         if isinstance(fact, Booted | Presented | Transfer):
             raise NoAnswer
         return Answer() if isinstance(fact, Other) else None
 
     async def ledger(self, charger: Charger) -> Ledger:
-        """The charger's ledger, opened when it is first needed: most connections never need it."""
+        """The charger's ledger, opened when it is first needed: most connections never need it.
+
+        It is the one of an earlier connection if a start of that is still being decided on: what that comes to is in no record yet.
+        """
         if charger.ledger is None:
-            ledger = Ledger(await self._records.transactions(charger.id))
+            ledger = self._starts.ledger(charger.id) or Ledger(await self._records.transactions(charger.id))
             if charger.ledger is None:  # nobody else has opened it meanwhile
                 charger.ledger = ledger
         return charger.ledger
@@ -114,14 +119,9 @@ class Desk:
 
         return now
 
-    def _ask_started(self, charger: Charger, fact: Started, ledger: Ledger) -> Maybe[Verdict]:
-        if fact.step is not None:
-            return steps.known(ledger, fact) or self._handlers.started(charger, fact)
-        known = ledger.repeated(fact)
-        if known is not None:
-            return known.verdict
-        verdict = self._handlers.started(charger, fact)
-        return self._with_id(verdict) if isinstance(verdict, Start) else self._await_id(verdict)
+    def over(self, charger: Charger) -> None:
+        """What took its time for this charger has been published, or has failed."""
+        self._starts.over(charger)
 
     def _ask_updated(self, charger: Charger, fact: Updated, ledger: Ledger) -> Maybe[Verdict]:
         return steps.known(ledger, fact) or self._handlers.updated(charger, fact)
@@ -129,25 +129,21 @@ class Desk:
     def _ask_stopped(self, charger: Charger, fact: Stopped, ledger: Ledger) -> Maybe[Verdict]:
         return steps.known(ledger, fact) or self._handlers.stopped(charger, fact)
 
-    def _with_id(self, verdict: Start) -> Maybe[Start]:
-        if verdict.transaction_id is not None:
-            return verdict
-        id = self._ids.next()
-        return Start(verdict.authorisation, id, verdict.provisional) if isinstance(id, int) else self._await_id(verdict)
+    def _ask_metered(self, charger: Charger, fact: Metered) -> Maybe[Verdict]:
+        # only the ledger knows what the backend calls a transaction that began without it
+        if charger.ledger is None and fact.transaction_id is not None and charger.intake.settings.base_url:
+            return self._metered_later(charger, fact)
+        return self._handlers.metered(charger, fact)
 
-    async def _await_id(self, verdict: Maybe[Start]) -> Start:
-        """The slow way: the handler takes its time, or the next lease of ids does."""
-        decided = verdict if isinstance(verdict, Start) else await verdict
-        if not isinstance(decided, Start):
-            raise TypeError(f"{decided!r} is no verdict on a start")
-        if decided.transaction_id is not None:
-            return decided
-        id = self._ids.next()
-        return Start(decided.authorisation, id if isinstance(id, int) else await id, decided.provisional)
+    async def _metered_later(self, charger: Charger, fact: Metered) -> None:
+        await self.ledger(charger)
+        verdict = self._handlers.metered(charger, fact)
+        if verdict is not None:
+            await verdict
 
 
 def _booted(charger: Charger, fact: Booted, verdict: Registration) -> Served:
-    effects = []
+    charger.interval, effects = verdict.interval, []
     if charger.registration != verdict.status:
         charger.registration = verdict.status
         effects.append(Keep("record", "boot", verdict.status.encode()))
@@ -164,6 +160,8 @@ def _presented(charger: Charger, fact: Presented, verdict: Authorisation) -> Ser
 
 
 def _status(charger: Charger, fact: Status, verdict: None) -> Served:
+    if fact.timestamp:
+        charger.said_time = fact.timestamp, charger.intake.clock.seconds()
     evse = None if fact.connector is None else fact.conn
     data = events.ChangeConnectorStatus(
         charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp, evse, fact.connector
@@ -174,21 +172,21 @@ def _status(charger: Charger, fact: Status, verdict: None) -> Served:
 def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
     ledger = charger.ledger = charger.ledger or Ledger()
     if fact.step is not None:
-        return steps.started(charger, fact, verdict)
-    if ledger.repeated(fact) is not None:
-        return Served(verdict, ())
-    assert verdict.transaction_id is not None
-    data = events.StartTransaction(
-        charger.id,
-        fact.conn,
-        fact.tag,
-        fact.meter_start,
-        verdict.transaction_id,
-        fact.timestamp,
-        fact.reservation_id,
-        verdict.authorisation.status,
-    )
-    return Served(verdict, (("start_transaction", data),), ledger.begin(fact, verdict), provisional=verdict.provisional)
+        served = steps.started(charger, fact, verdict)
+    elif ledger.repeated(fact) is not None:
+        served = Served(verdict, ())
+    else:
+        assert verdict.transaction_id is not None
+        data = events.StartTransaction(
+            charger.id, fact.conn, fact.tag, fact.meter_start, verdict.transaction_id, fact.timestamp, fact.reservation_id,
+            verdict.authorisation.status, backend_id=verdict.backend_id,
+        )  # fmt: skip
+        served = Served(verdict, (("start_transaction", data),), ledger.begin(fact, verdict), provisional=verdict.provisional)
+    if served.told and not served.offline:
+        charger.said_time = fact.timestamp, charger.intake.clock.seconds()
+    if served.provisional:
+        return served._replace(effects=(*served.effects, *set_aside(charger, fact, verdict)))
+    return served
 
 
 def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> Served:
@@ -209,23 +207,28 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> 
         closing.energy_wh,
         closing.duration_s,
         closing.match,
+        backend_id=known.backend_id if known else None,
     )
     told: tuple[tuple[str, events.Data], ...] = (("stop_transaction", data),)
     if fact.readings:
         values = normalise(fact.readings)
-        metered = events.MeterValue(charger.id, known.conn if known else 0, fact.transaction_id, fact.readings, values)
+        metered = events.MeterValue(charger.id, known.conn if known else 0, fact.transaction_id, fact.readings, values, data.backend_id)
         told = (("meter_value", metered), *told)
     return Served(verdict, told, closing.effects, duplicate=closing.duplicate)
 
 
 def _metered(charger: Charger, fact: Metered, verdict: None) -> Served:
-    values = normalise(fact.readings)
+    values, backend_id = normalise(fact.readings), None
     if charger.ledger is not None and fact.transaction_id is not None:
-        wh = energy(values)
-        if wh is not None:
-            charger.ledger.meter(fact.transaction_id, wh)
+        transaction = charger.ledger.find(fact.transaction_id)
+        if transaction is not None:
+            backend_id = transaction.backend_id
+            wh = energy(values)
+            if wh is not None:
+                transaction.meter = wh  # not kept over a restart: the next reading is soon there
     # 0, not null, outside a transaction: the field is a number to backends that have it in a typed model
-    return Served(verdict, (("meter_value", events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.readings, values)),))
+    data = events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.readings, values, backend_id)
+    return Served(verdict, (("meter_value", data),))
 
 
 def _transfer(charger: Charger, fact: Transfer, verdict: Transferred) -> Served:

@@ -138,7 +138,7 @@ class ChangeConnectorStatus(Data, omit_defaults=True):
 
 
 class OfTransaction(Data, kw_only=True, omit_defaults=True):
-    """What a TransactionEvent of 2.x says beside what it is; nothing of it in 1.6."""
+    """What a TransactionEvent of 2.x says beside what it is; of it there is only ``backend_id`` in 1.6."""
 
     connector: int | None = None
     """2.x: the connector of the EVSE"""
@@ -153,7 +153,7 @@ class OfTransaction(Data, kw_only=True, omit_defaults=True):
     remote_start_id: int | None = None
     """2.x: the id of the remote start that began it"""
     backend_id: int | None = None
-    """2.x: the id that the backend gave the transaction, when it was asked"""
+    """the id that the backend has given the transaction, where that is not `transaction_id`"""
 
 
 class StartTransaction(OfTransaction):
@@ -213,7 +213,7 @@ class StopTransaction(OfTransaction):
     """2.x: the numbers of its messages that have not come yet; left out when all have"""
 
 
-class MeterValue(Data):
+class MeterValue(Data, omit_defaults=True):
     """Meter values."""
 
     conn: int
@@ -224,6 +224,8 @@ class MeterValue(Data):
     """OCPP's meterValue array, as it came"""
     values: list[Value]
     """the same, flat and in canonical units"""
+    backend_id: int | None = None
+    """the id that the backend has given the transaction, where that is not `transaction_id`"""
 
 
 class Value(msgspec.Struct, omit_defaults=True):
@@ -245,6 +247,17 @@ class Value(msgspec.Struct, omit_defaults=True):
     """where it was measured, e.g. Outlet"""
     signed: bool = False
     """only when true: `value` is signed data, not a number"""
+
+
+class TransactionReconciled(Data):
+    """The backend has been heard on a transaction that began as `provisional` while it was of no use. The charger goes on with its own id."""
+
+    transaction_id: int | str
+    """the id that the charger knows, as in `start_transaction`"""
+    backend_id: int | None
+    """the id that the backend has given it now; null when the tag has no transaction"""
+    status: str
+    """the authorisation status that the charger would have been given: Invalid when the tag has no transaction"""
 
 
 class DataTransfer(Data):
@@ -346,11 +359,45 @@ class DuplicateIdentity(Data):
     """how often one took over from the other within the last minute"""
 
 
-class Unresponsive(Data):
-    """A charger sends messages of its own but answers no command: a restart of its connection, or of itself, often helps."""
+class Judgement(Data, kw_only=True, omit_defaults=True):
+    """What the gateway thinks of a charger: told when it begins, and once more when it is over."""
+
+    over: bool = False
+    """only when true: it is over"""
+
+
+class Unresponsive(Judgement):
+    """A charger sends messages of its own but answers no command: a restart of its connection, or of itself, often helps.
+    It is over with the next answer to a command, or with the connection (without a word).
+    """
 
     timeouts: int
     """how many commands in a row it has not answered"""
+
+
+class Silent(Judgement):
+    """A charger's connection lives, but nothing has come for three times the heartbeat interval that it was given.
+    It is over with its next message, or with the connection (without a word).
+    """
+
+    seconds: int
+    """how long nothing has come, to the minute"""
+
+
+class Flapping(Judgement):
+    """A charger has connected five times within five minutes. It is over when it has not connected for as long."""
+
+    connects: int
+    """how often it has connected since that began"""
+    seconds: int
+    """within how many seconds; when it is over, for how long it has not"""
+
+
+class ClockSkew(Judgement):
+    """A charger's clock is more than a minute wrong; told again when that has changed by more than a minute. It is over at half a minute."""
+
+    seconds: int
+    """by how much it is ahead; less than 0 when it is behind"""
 
 
 class LateResponse(Data):
@@ -386,6 +433,7 @@ NAMES: dict[str, type[Data]] = {
     "start_transaction": StartTransaction,
     "transaction_update": TransactionUpdate,
     "stop_transaction": StopTransaction,
+    "transaction_reconciled": TransactionReconciled,
     "meter_value": MeterValue,
     "data_transfer": DataTransfer,
     "command_result": CommandResult,
@@ -395,6 +443,9 @@ NAMES: dict[str, type[Data]] = {
     "handshake_rejected": HandshakeRejected,
     "duplicate_identity": DuplicateIdentity,
     "unresponsive": Unresponsive,
+    "silent": Silent,
+    "flapping": Flapping,
+    "clock_skew": ClockSkew,
     "late_response": LateResponse,
     "message_refused": MessageRefused,
 }

@@ -146,12 +146,13 @@ class Start(msgspec.Struct, frozen=True):
     """The verdict on `Started`.
 
     ``transaction_id`` is a positive integer, or None to let the gateway give one out.
-    ``provisional`` says that the backend has not been heard on it.
+    ``provisional`` says that the backend has not been heard on it. ``backend_id`` is the backend's id where that cannot be the one in use.
     """
 
     authorisation: Authorisation = Authorisation()
     transaction_id: int | None = None
     provisional: bool = False
+    backend_id: int | None = None
 
 
 class Transferred(msgspec.Struct, frozen=True):

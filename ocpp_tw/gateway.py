@@ -21,6 +21,7 @@ from .gate import Knock, Refused
 from .handshake import choose
 from .intake import Intake
 from .interfaces import IGate, IRecords, IRoster, IWire, Maybe
+from .liveness import Liveness
 from .settings import Settings
 from .store import Effect, Entry, Keep, Note, Record
 from .versions import Version
@@ -54,6 +55,7 @@ class Gateway:
         self.settings = settings
         self.chargers: dict[str, Charger] = {}
         self.stopping = False
+        self.liveness = Liveness(self.chargers, intake)
         self.on_arrival: Callable[[str], None] = lambda id: None
         self._clock = clock
         self._gate = gate
@@ -146,6 +148,7 @@ class Gateway:
         repairs = list(knock.repairs) if knock else []
         data = events.ConnectCharger(charger.id, charger.ocpp, charger.address, 0, previous.connection if previous else None, repairs)
         self._intake.tell(charger, "connect_charger", data)
+        self.liveness.arrived(charger)
         if previous is not None and not previous.gone:
             previous.left()
             previous.close(4000, "replaced by a newer connection")

@@ -30,11 +30,13 @@ from .facts import (
 )
 from .interfaces import IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
 from .pnc import PlugAndCharge
+from .question import Question, ask
 from .settings import Settings, Wrong
 from .vendors import Vendors, installed
 
 log = Logger()
 
+ACCEPTED = Authorisation()
 TRANSFERRED = ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")
 
 
@@ -66,14 +68,9 @@ class Handlers:
         return None
 
     def started(self, charger: ICharger, fact: Started) -> Maybe[Start]:
-        """Accepted, under an id of the gateway's own in 1.6, or what the backend says.
-
-        In 2.x a transaction may begin before anybody presents a tag, or with a button (C02.FR.02): there is nobody to ask about.
-        """
-        kind = fact.step.kind if fact.step else ""
-        if self.backend is None or kind == "NoAuthorization" or (fact.transaction_id is not None and not fact.tag):
-            return Start()
-        return self._start(self.backend, charger, fact, kind)
+        """Accepted, under an id of the gateway's own in 1.6, or what the backend says."""
+        question = None if self.backend is None else Question.of(charger.id, fact)
+        return Start() if self.backend is None or question is None else self._start(self.backend, question)
 
     def updated(self, charger: ICharger, fact: Updated) -> Maybe[Authorisation | None]:
         """Whoever is named in it is verified (E02.FR.04, E05.FR.01)."""
@@ -103,20 +100,16 @@ class Handlers:
             return Answer()
         return self._other(self.backend, charger, fact)
 
-    async def _start(self, backend: IBackend, charger: ICharger, fact: Started, kind: str) -> Start:
-        """The tag must be looked up even when the charger has let it in already (OCPP 1.6 §4.8, E01.FR.11)."""
-        conn = fact.step.conn if fact.step else fact.conn
-        try:
-            authorisation = Authorisation()
-            if self.settings.authorize == "backend":
-                authorisation = await backend.authorise(fact.tag, charger.id, conn, kind)
-            id = await backend.transaction(fact.tag, charger.id, fact.conn)
-        except BackendFailed as why:
-            log.warn("the backend was of no use for a start on {charger}: {why}", charger=charger.id, why=str(why))
-            return Start(self._without(), provisional=True)
-        if id is None and authorisation.status == "Accepted":
-            authorisation = Authorisation("Invalid")
-        return Start(authorisation, id)
+    async def _start(self, backend: IBackend, question: Question) -> Start:
+        """What the backend says holds, as far as it says anything; the policy has the rest."""
+        said = await ask(backend, question, self.settings.authorize == "backend")
+        failed = next((each for each in (said.id, said.authorisation) if isinstance(each, BackendFailed)), None)
+        if failed is not None:
+            log.warn("the backend was of no use for a start on {charger}: {why}", charger=question.charger, why=str(failed))
+        authorisation = self._without() if isinstance(said.authorisation, BackendFailed) else said.authorisation
+        if isinstance(said.id, BackendFailed):
+            return Start(self._without(authorisation), provisional=True)
+        return Start(authorisation, said.id)
 
     def _verify(self, charger: ICharger, tag: str, kind: str, connector: int | None) -> Maybe[Authorisation]:
         """Accepted, or what the backend says. NoAuthorization is a button and nobody's tag (C02.FR.02)."""
@@ -132,8 +125,9 @@ class Handlers:
             log.warn("the backend was of no use for a tag on {charger}: {why}", charger=charger.id, why=str(why))
             return self._without()
 
-    def _without(self) -> Authorisation:
-        return Authorisation("Accepted" if self.settings.backend_policy == "provisional" else "Invalid")
+    def _without(self, known: Authorisation = ACCEPTED) -> Authorisation:
+        """What holds without the backend: what is known of the tag, or the policy's no."""
+        return known if known.status != "Accepted" or self.settings.backend_policy == "provisional" else Authorisation("Invalid")
 
     async def _other(self, backend: IBackend, charger: ICharger, fact: Other) -> Answer:
         try:

@@ -63,6 +63,7 @@ class Intake:
         self.settings = settings
         self.clock = clock
         self._stamps = stamps
+        self.wall = stamps.seconds
         self._desk = desk
         self._events = store
         self.tolerance = tolerance or Tolerance.of(settings)
@@ -124,6 +125,8 @@ class Intake:
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
             await self._without(charger, call, fact, violations)
+        finally:
+            self._desk.over(charger)
 
     async def _without(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
         """The handler has failed: what can go on without it does."""
@@ -251,8 +254,15 @@ class Intake:
         self.tell_of(charger.id, charger.domain, name, data, charger.ocpp, effects)
 
     def tell_of(
-        self, charger: str, domain: str, name: str, data: events.Data, ocpp: str | None = None, effects: tuple[Effect, ...] = ()
+        self,
+        charger: str,
+        domain: str,
+        name: str,
+        data: events.Data,
+        ocpp: str | None = None,
+        effects: tuple[Effect, ...] = (),
+        then: Callable[[Any], None] | None = None,
     ) -> None:
-        """The same about a charger that is not connected."""
+        """The same about a charger that may not be connected; ``then`` is called when it is safe."""
         event = Event(name, domain, data, self._stamps.id(), self._stamps.now(), self.settings.name, ocpp)
-        self._events.publish(Entry(charger, events.encode(event), effects))
+        self._events.publish(Entry(charger, events.encode(event), effects), then)

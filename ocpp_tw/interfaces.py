@@ -140,8 +140,11 @@ class IVendor(Interface):
 class IBackend(Interface):
     """The operator's own system. Every method fails with `ocpp_tw.backend.BackendFailed` when it is of no use in time."""
 
-    def transaction(tag: str, charger: str, connector: int) -> Awaitable[int | None]:
-        """The id of the transaction that this tag may begin; None: the tag has none."""
+    def transaction(tag: str, charger: str, connector: int, key: str = "") -> Awaitable[int | None]:
+        """The id of the transaction that this tag may begin; None: the tag has none.
+
+        ``key`` is the same whenever the same start is asked about again, so that it is one transaction to the backend too.
+        """
 
     def authorise(tag: str, charger: str, connector: int | None, kind: str = "") -> Awaitable[Authorisation]:
         """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
@@ -187,6 +190,9 @@ class IRecords(Interface):
 
     def record(charger: str) -> Awaitable[Record]:
         """What is remembered of the charger."""
+
+    def shelf(name: str, of: str) -> Awaitable[dict[str, bytes]]:
+        """What `Keep` effects have put on a shelf that is somebody's own: value by name."""
 
     def lease(count: int) -> Awaitable[int]:
         """Reserve ``count`` transaction ids for this gateway; the first of them. No two leases overlap, ever."""

@@ -176,6 +176,9 @@ class MemoryRecords:
         kept = self._store.shelves["record", charger]
         return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
 
+    def shelf(self, name: str, of: str) -> Deferred[dict[str, bytes]]:
+        return succeed(dict(self._store.shelves[name, of]))
+
     def lease(self, count: int) -> Deferred[int]:
         if count < 1:
             raise ValueError("at least one id must be leased")

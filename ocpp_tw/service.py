@@ -27,6 +27,7 @@ from .gateway import Gateway
 from .handlers import find
 from .ids import TransactionIds
 from .intake import Intake
+from .reconcile import Reconciler
 from .redis import RedisStore, probe
 from .settings import Address, Settings, Wrong
 from .site import Operators
@@ -60,7 +61,9 @@ class GatewayService(MultiService):
         self.backend = None
         if settings.base_url:
             self.backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
-        self.handlers = find(settings, Breaker(self.backend, reactor) if self.backend else None)
+        self.breaker = Breaker(self.backend, reactor) if self.backend else None
+        self.handlers = find(settings, self.breaker)
+        self.reconciler: Reconciler | None = None
         self.tolerance = Tolerance.of(settings)
         self.started: Deferred[None] | None = None
 
@@ -84,6 +87,8 @@ class GatewayService(MultiService):
         intake = Intake(settings, reactor, stamps, desk, store.events, self.tolerance)
         self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
         self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events)
+        if self.breaker is not None:
+            self.reconciler = Reconciler(self.breaker, reactor, self.gateway, desk, intake, store.roster, store.records)
         self.door = ChargerFactory(self.gateway, settings, reactor)
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
         await self._listen(site, settings.http, "operators' HTTP")
@@ -93,6 +98,9 @@ class GatewayService(MultiService):
         ids.lease()
         self.door.start()
         self.dispatch.start()
+        self.gateway.liveness.start()
+        if self.reconciler is not None:
+            self.reconciler.start()
 
     async def _tell_durability(self, store: RedisStore) -> None:
         said, well = await store.guarantee()
@@ -140,6 +148,9 @@ class GatewayService(MultiService):
             return
         self.gateway.stopping = True
         self.dispatch.stop()
+        self.gateway.liveness.stop()
+        if self.reconciler is not None:
+            self.reconciler.stop()
         while not self.gateway.idle and time.monotonic() < deadline - self.settings.drain / 2:
             await pause(0.05, self._reactor)
         while self.gateway.dismiss(GOODBYES):

@@ -98,14 +98,15 @@ class Operators:
 
     @app.route("/api/chargers/<path:id>", methods=["GET"])
     def charger(self, request: IRequest, id: str) -> Answer:
-        """One charger: connected here, with its open transactions, or what is remembered of it."""
+        """One charger: connected here, with what is thought of it and its open transactions, or what is remembered of it."""
 
         async def answer() -> bytes:
             charger = self._gateway.chargers.get(id)
             if charger is not None:
                 ledger = await self._desk.ledger(charger)
                 running = [msgspec.to_builtins(each) for each in ledger.running]
-                told = {"connected": True, **decisions(charger.decided), **_told(charger), "transactions": running}
+                judged = self._gateway.liveness.seen(charger)
+                told = {"connected": True, **decisions(charger.decided), **_told(charger), **judged, "transactions": running}
                 return _json(request, 200, told)
             remembered = await self._gateway.remembered(id)
             if remembered is None:

@@ -30,6 +30,10 @@ class Stamps:
             self._second, self._text = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
         return f"{self._text}.{int((now - second) * 1000):03d}Z"
 
+    def seconds(self) -> float:
+        """The time, as Unix time."""
+        return self._clock()
+
     def id(self) -> str:
         """An id that nobody else ever gives, 20 to 36 characters."""
         self._count += 1

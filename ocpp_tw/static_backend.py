@@ -22,7 +22,7 @@ class StaticBackend:
     """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorisation) and ``answers`` (action -> members).
 
     Who is in neither of the first two has no transaction and is Invalid. ``asked`` has every question: the method's name and its
-    arguments, a kind only when there is one.
+    arguments, a kind or a key only when there is one.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class StaticBackend:
         self._reason = ""
         self._held: list[Deferred[None]] | None = None
 
-    def transaction(self, tag: str, charger: str, connector: int) -> Deferred[int | None]:
-        """The id of the transaction that this tag may begin; None: the tag has none."""
-        self.asked.append(("transaction", tag, charger, connector))
+    def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
+        """The id of the transaction that this tag may begin; None: the tag has none. It is the same whatever the ``key``."""
+        self.asked.append(("transaction", tag, charger, connector, key) if key else ("transaction", tag, charger, connector))
         return self._answer(self.transactions.get(tag))
 
     def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:

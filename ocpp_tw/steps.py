@@ -86,7 +86,9 @@ def _go_on(charger: Charger, transaction: Transaction, step: Step, readings: Rea
     told: list[tuple[str, events.Data]] = []
     if readings:
         values = normalise(readings)
-        told.append(("meter_value", events.MeterValue(charger.id, transaction.conn, transaction.id, readings, values)))
+        told.append(
+            ("meter_value", events.MeterValue(charger.id, transaction.conn, transaction.id, readings, values, transaction.backend_id))
+        )
         wh = energy(values)
         transaction.meter = transaction.meter if wh is None else wh
         if transaction.meter_start is None:  # plugged in first: the energy flows, and is counted, later

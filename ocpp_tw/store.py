@@ -11,8 +11,8 @@ import msgspec
 class Keep(msgspec.Struct, frozen=True):
     """Remember ``value`` for the charger under shelf and name; None forgets it.
 
-    Shelves: ``record`` (see `Record`) and ``transactions`` (name: the transaction's id, value: its JSON). ``of`` is whose it is when
-    it is not the entry's own charger's: a gateway's name, say.
+    Shelves: ``record`` (see `Record`), ``transactions`` (name: the transaction's id, value: its JSON) and ``provisional`` (of a gateway,
+    see `ocpp_tw.reconcile`). ``of`` is whose it is when it is not the entry's own charger's: a gateway's name, say.
     """
 
     shelf: str

@@ -5,11 +5,11 @@ Knows only its own charger's transactions: a stop of another's finds nothing her
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
+from .clocks import moment
 from .facts import Authorisation, Start, Started, Stopped
 from .store import Effect, Keep
 
@@ -35,8 +35,8 @@ class End(msgspec.Struct, frozen=True):
 class Transaction(msgspec.Struct, omit_defaults=True):
     """One transaction; ``meter`` is the latest reading of its energy register, in Wh.
 
-    In 2.x the id is the charger's text, ``backend_id`` the one the backend has for it, and the messages have numbers: all
-    from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
+    ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
+    numbers: all from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
     """
 
     id: int | str
@@ -133,14 +133,17 @@ class Ledger:
         transaction = Transaction(
             verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorisation, verdict.provisional
         )
+        transaction.backend_id = verdict.backend_id
         self._transactions[transaction.id] = transaction
         return self.kept(transaction)
 
-    def meter(self, id: int | str, wh: int) -> None:
-        """A reading of the transaction's energy register, in Wh. It is not kept over a restart: the next one is soon there."""
+    def reconcile(self, id: int | str, backend_id: int | None) -> tuple[Effect, ...]:
+        """The backend has been heard on a provisional transaction after all; it may have been forgotten meanwhile."""
         transaction = self._transactions.get(id)
-        if transaction is not None:
-            transaction.meter = wh
+        if transaction is None:
+            return ()
+        transaction.provisional, transaction.backend_id = False, backend_id
+        return (_keep(transaction),)
 
     def close(self, stop: Stopped) -> Closing:
         """Enter a stop. An unknown one is matched with the only open transaction, if its tag and times fit, and changes nothing."""
@@ -188,7 +191,7 @@ class Ledger:
 
 def duration(start: str, stop: str) -> int | None:
     """Whole seconds between two ISO 8601 times (UTC where they name no zone); None when one cannot be read."""
-    begin, end = _time(start), _time(stop)
+    begin, end = moment(start), moment(stop)
     return None if begin is None or end is None else round((end - begin).total_seconds())
 
 
@@ -203,14 +206,6 @@ def _fits(transaction: Transaction, stop: Stopped) -> bool:
     seconds = duration(transaction.started, stop.timestamp)
     same_tag = stop.tag is None or stop.tag == transaction.tag
     return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text.strip().upper())  # RFC 3339 allows t and z as well
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _keep(transaction: Transaction) -> Keep:

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from ocpp_tw.breaker import Breaker
 from ocpp_tw.charger import Charger
 from ocpp_tw.desk import Desk
 from ocpp_tw.dispatch import Dispatch
@@ -17,6 +18,7 @@ from ocpp_tw.handlers import Handlers
 from ocpp_tw.ids import TransactionIds
 from ocpp_tw.intake import Intake
 from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore, MemoryWire
+from ocpp_tw.reconcile import Reconciler
 from ocpp_tw.settings import Settings
 from ocpp_tw.stamps import Stamps
 from ocpp_tw.versions import known
@@ -95,11 +97,14 @@ class House:
         self.records = MemoryRecords(self.store)
         self.roster = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)
-        handlers = self.handlers or Handlers(self.settings, self.backend)
+        breaker = Breaker(self.backend, self.clock) if self.backend else None
+        handlers = self.handlers or Handlers(self.settings, breaker)
         self.desk = Desk(handlers, self.records, TransactionIds(self.records, self.clock))
         self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
         self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
         self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events)
+        if breaker is not None:  # a test starts it, and stops it
+            self.reconciler = Reconciler(breaker, self.clock, self.gateway, self.desk, self.intake, self.roster, self.records)
         self._told = 0
 
     def knock(self, id: str = "cp1", address: str = "10.0.0.1", offered: tuple[str, ...] = ("ocpp1.6",)) -> Guest:

@@ -176,7 +176,7 @@ FAULTS: dict[str, tuple[Callable[[Connection, bytes], None], str]] = {
     "is long": (answer(b'{"status": true, "x": "' + b"x" * LONGEST + b'"}'), "longer than 65536 bytes"),
     "floods": (lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 60), "longer than 65536 bytes"),
     "floods in chunks": (
-        lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nxxx\r\n"),
+        lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"40\r\n" + b"x" * 64 + b"\r\n"),
         "longer than 65536 bytes",
     ),
     "sends a gzip bomb": (answer(gzip.compress(bytes(10_000_000)), b"Content-Encoding: gzip"), "compressed"),
@@ -391,7 +391,10 @@ async def test_what_is_asked(server, backend):
     await backend.transaction(TAG, "charger 1&x=1", 2)
     await backend.authorise(TAG, "ü+", None)
     await backend.authorise(TAG, "c1", 2, "ISO14443")
-    first, second, third = server.requests
+    await backend.transaction(TAG, "c1", 1, "0123abcd")
+    first, second, third, fourth = server.requests
+    assert b"idempotency-key: 0123abcd" in fourth.lower().split(b"\r\n")
+    assert not any(b"idempotency-key" in each.lower() for each in (first, second, third))
     assert third.startswith(b"GET /api/authorize/tag/RFID-12345/?charger=c1&connector=2&type=ISO14443 HTTP/1.1\r\n")
     assert first.startswith(b"GET /api/transaction/tag/RFID-12345/?charger=charger%201%26x%3D1&connector=2 HTTP/1.1\r\n")
     assert second.startswith(b"GET /api/authorize/tag/RFID-12345/?charger=%C3%BC%2B HTTP/1.1\r\n")

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from ocpp_tw.backend import BackendFailed
-from ocpp_tw.breaker import FAILURES, PEACE, Breaker
+from ocpp_tw.breaker import FAILURES, PEACE, TRIALS, Breaker
 from ocpp_tw.interfaces import IBackend
 from ocpp_tw.static_backend import StaticBackend
 
@@ -34,10 +34,10 @@ def failed(deferred: Deferred[Any]) -> bool:
 def test_while_all_is_well_it_is_not_noticed():
     backend, breaker, _ = standing()
     verifyObject(IBackend, breaker)
-    assert come(breaker.transaction("T", "cp1", 1)) == 7
+    assert come(breaker.transaction("T", "cp1", 1, "key")) == 7
     assert come(breaker.authorise("X", "cp1", None, "eMAID")).status == "Invalid"
     assert come(breaker.answer("cp1", "2.0.1", "SignCertificate", b"{}")) is None
-    assert len(backend.asked) == 3
+    assert [asked[-1] for asked in backend.asked] == ["key", "eMAID", b"{}"]
 
 
 def test_after_some_failures_nobody_waits_for_it():
@@ -47,18 +47,46 @@ def test_after_some_failures_nobody_waits_for_it():
     assert len(backend.asked) == FAILURES
 
 
-def test_one_question_finds_out_whether_it_is_back():
+def test_a_question_or_two_find_out_whether_it_is_back():
     backend, breaker, clock = standing()
     backend.fail()
     for _ in range(FAILURES):
         come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
     backend.hang()
     clock.advance(PEACE + 0.1)
-    trial = breaker.transaction("T", "cp1", 1)
-    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + 1
+    trials = [breaker.transaction("T", "cp1", 1) for _ in range(TRIALS)]
+    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + TRIALS
     backend.recover()
-    assert come(trial) == 7
+    assert [come(trial) for trial in trials] == [7] * TRIALS
     assert come(breaker.transaction("T", "cp2", 1)) == 7
+
+
+def test_one_that_fails_spares_it_the_other():
+    backend, breaker, clock = standing()
+    backend.fail()
+    for _ in range(FAILURES):
+        come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
+    for n in range(3):
+        clock.advance(PEACE + 0.1)
+        assert all(failed(breaker.transaction("T", "cp1", 1)) for _ in range(9))
+        assert len(backend.asked) == FAILURES + n + 1
+
+
+def test_whoever_waits_for_its_return_is_told():
+    backend, breaker, clock = standing()
+    told: list[bool] = []
+    breaker.on_recovery = lambda: told.append(breaker.hopeful)
+    backend.fail()
+    for _ in range(FAILURES):
+        assert breaker.hopeful and failed(breaker.transaction("T", "cp1", 1))
+    assert not breaker.hopeful
+    clock.advance(PEACE + 0.1)
+    assert breaker.hopeful and failed(breaker.transaction("T", "cp1", 1)) and not breaker.hopeful
+    clock.advance(PEACE + 0.1)
+    backend.recover()
+    assert told == []
+    assert [come(breaker.transaction("T", "cp1", 1)) for _ in range(3)] == [7] * 3
+    assert told == [True]
 
 
 def test_a_failure_now_and_then_changes_nothing():

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+import re
+
+import pytest
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
 
 from house import START_1, House, house, stop
-from ocpp_tw.backend import BackendFailed
+from ocpp_tw.backend import BackendFailed, HttpBackend
+from ocpp_tw.breaker import FAILURES, PEACE
 from ocpp_tw.facts import Authorisation
 from ocpp_tw.settings import Settings
+from ocpp_tw.static_backend import StaticBackend
 
 
 def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
@@ -159,7 +165,7 @@ class Backend:
     def __init__(self, id=None, authorisation=None, fails=False):
         self.id, self.authorisation, self.fails, self.asked = id, authorisation or Authorisation(), fails, []
 
-    async def transaction(self, tag, charger, connector):
+    async def transaction(self, tag, charger, connector, key=""):
         self.asked.append((tag, charger, connector))
         if self.fails:
             raise BackendFailed("down")
@@ -223,7 +229,7 @@ def test_a_start_whose_charger_left_meanwhile_is_told_and_known_again():
     waiting: Deferred[int] = Deferred()
 
     class Slow(Backend):
-        def transaction(self, tag, charger, connector):
+        def transaction(self, tag, charger, connector, key=""):
             self.asked.append(tag)
             return waiting
 
@@ -236,6 +242,218 @@ def test_a_start_whose_charger_left_meanwhile_is_told_and_known_again():
     again = here.comes()
     assert again.asks("StartTransaction", START_1)["transactionId"] == 77
     assert backend.asked == ["TAG1"] and here.names().count("start_transaction") == 1
+
+
+def test_a_start_that_is_repeated_over_a_new_connection_while_the_backend_thinks_is_one_start():
+    """T4, F11: one question, one event, one id; and the rest of what the new connection says does not wait."""
+    backend = StaticBackend({"TAG1": 77})
+    here = with_backend(backend)
+    cp = here.comes()
+    backend.hang()
+    cp.says("StartTransaction", START_1)
+    cp.leaves()
+    again = here.comes()
+    again.asks("Heartbeat")
+    again.says("StartTransaction", START_1)
+    assert again.got() == []
+    backend.recover()
+    assert [frame[2]["transactionId"] for frame in again.got()] == [77]
+    assert len(backend.asked) == 1 and here.names().count("start_transaction") == 1
+    again.asks("StopTransaction", stop(77))
+    assert here.told()[-1]["data"]["match"] == "exact"
+
+
+def test_another_start_does_not_wait_for_it():
+    backend = StaticBackend({"TAG1": 77, "TAG2": 78})
+    here = with_backend(backend)
+    cp = here.comes()
+    backend.hang()
+    cp.says("StartTransaction", START_1)
+    cp.leaves()
+    again = here.comes()
+    again.says("StartTransaction", START_1 | {"connectorId": 2, "idTag": "TAG2"})
+    assert len(backend.asked) == 2
+    backend.recover()
+    assert [frame[2]["transactionId"] for frame in again.got()] == [78]
+    assert again.asks("StartTransaction", START_1)["transactionId"] == 77
+    assert here.names().count("start_transaction") == 2
+
+
+def test_a_repeat_of_a_start_that_failed_meanwhile_is_told_once():
+    """F19: it has been given a provisional id then."""
+    backend = StaticBackend()
+    here = with_backend(backend)
+    cp = here.comes()
+    backend.hang()
+    cp.says("StartTransaction", START_1)
+    cp.leaves()
+    again = here.comes()
+    again.says("StartTransaction", START_1)
+    backend.fail()
+    (frame,) = again.got()
+    assert frame[2]["transactionId"] > 10**9
+    assert len(backend.asked) == 1 and here.names().count("start_transaction") == 1
+
+
+def test_a_repeat_that_the_charger_no_longer_waits_for_leaves_nothing_behind():
+    backend = StaticBackend({"TAG1": 77})
+    here = with_backend(backend)
+    backend.hang()
+    guests = [here.comes() for _ in range(3)]
+    for each in guests:
+        each.says("StartTransaction", START_1)
+        each.leaves()
+    backend.recover()
+    assert here.comes().asks("StartTransaction", START_1)["transactionId"] == 77
+    assert len(backend.asked) == 1 and here.names().count("start_transaction") == 1
+    assert here.clock.getDelayedCalls() == []
+
+
+def test_a_start_has_a_key_that_it_keeps():
+    """F20: for the charger's own repeats under whatever message id, and after a restart; nothing else has the same."""
+    keys = []
+    for start in (START_1, START_1, START_1 | {"connectorId": 2}, START_1 | {"meterStart": 1}, START_1 | {"timestamp": "x"}):
+        backend = StaticBackend({"TAG1": 77})
+        with_backend(backend).comes().asks("StartTransaction", start)
+        keys.append(backend.asked[0][4])
+    backend = StaticBackend({"TAG1": 77})
+    with_backend(backend).comes("cp2").asks("StartTransaction", START_1)
+    assert keys[0] == keys[1] and len({*keys, backend.asked[0][4]}) == 5
+    assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in keys)
+
+
+def test_both_questions_are_asked_at_once():
+    """F19: so that a start takes no longer than one of them."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    cp = with_backend(backend, authorize="backend").comes()
+    backend.hang()
+    cp.says("StartTransaction", START_1)
+    assert [asked[0] for asked in backend.asked] == ["authorise", "transaction"]
+    backend.recover()
+    assert cp.got()[0][2] == {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+
+
+def test_the_first_start_after_an_outage_is_no_provisional_one():
+    """F20: its two questions find out that the backend is back."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    here = with_backend(backend, authorize="backend")
+    cp = here.comes()
+    backend.fail()
+    for n in range(FAILURES):
+        cp.asks("StartTransaction", START_1 | {"meterStart": n})
+    backend.recover()
+    here.clock.advance(PEACE)
+    assert cp.asks("StartTransaction", START_1 | {"meterStart": 100})["transactionId"] == 7
+
+
+class Half(StaticBackend):
+    """A backend that is of use for one kind of question only."""
+
+    def __init__(self, fails: str, status: str = "Accepted", id: int | None = 7) -> None:
+        super().__init__({} if id is None else {"TAG1": id}, {"TAG1": Authorisation(status, parent_tag="family")})
+        self.fails = fails
+
+    def transaction(self, *question):
+        return fail(BackendFailed("down")) if self.fails == "transaction" else super().transaction(*question)
+
+    def authorise(self, *question):
+        return fail(BackendFailed("down")) if self.fails == "authorise" else super().authorise(*question)
+
+
+@pytest.mark.parametrize(
+    ("backend", "policy", "status", "provisional"),
+    [
+        (Half("transaction"), "provisional", "Accepted", True),
+        (Half("transaction", "Blocked"), "provisional", "Blocked", True),
+        (Half("transaction", "Blocked"), "deny", "Blocked", True),
+        (Half("transaction"), "deny", "Invalid", True),
+        (Half("authorise"), "provisional", "Accepted", False),
+        (Half("authorise"), "deny", "Invalid", False),
+        (Half("authorise", id=None), "provisional", "Invalid", False),
+    ],
+)
+def test_what_half_a_backend_says_holds(backend, policy, status, provisional):
+    """F19: nobody whom it has blocked may charge because another of its answers did not come."""
+    here = with_backend(backend, authorize="backend", backend_policy=policy)
+    answer = here.comes().asks("StartTransaction", START_1)
+    assert answer["idTagInfo"]["status"] == status
+    assert ("parentIdTag" in answer["idTagInfo"]) == (backend.fails == "transaction" and status != "Invalid")
+    assert (answer["transactionId"] > 10**9) == (backend.fails == "transaction" or backend.transactions == {})
+    event = here.told()[-1]
+    assert event["event"] == "start_transaction" and event.get("provisional", False) is provisional
+
+
+def test_an_id_that_another_transaction_runs_under_is_not_given_again():
+    """F19, FIELD 31: a backend that gives one id to two. The second goes on under another, and both are told."""
+    here = with_backend(StaticBackend({"TAG1": 7}))
+    cp = here.comes()
+    first = cp.asks("StartTransaction", START_1)["transactionId"]
+    answer = cp.asks("StartTransaction", START_1 | {"connectorId": 2})
+    assert first == 7 and answer["transactionId"] > 10**9 and answer["idTagInfo"]["status"] == "Accepted"
+    event = here.told()[-1]
+    assert (event["data"]["transaction_id"], event["data"]["backend_id"]) == (answer["transactionId"], 7)
+    assert "provisional" not in event and here.store.shelves["provisional", "gw"] == {}
+    assert cp.asks("StartTransaction", START_1 | {"connectorId": 2}) == answer
+    assert cp.asks("StartTransaction", START_1)["transactionId"] == 7
+    cp.asks("StopTransaction", stop(answer["transactionId"]))
+    data = here.told()[-1]["data"]
+    assert (data["match"], data["backend_id"]) == ("exact", 7)
+    cp.asks("StopTransaction", stop(7))
+    assert "backend_id" not in here.told()[-1]["data"]
+
+
+def test_an_id_whose_transaction_has_ended_may_come_again():
+    """The backend knows best: it may take the two for one."""
+    here = with_backend(StaticBackend({"TAG1": 7}))
+    cp = here.comes()
+    cp.asks("StartTransaction", START_1)
+    cp.asks("StopTransaction", stop(7))
+    assert cp.asks("StartTransaction", START_1 | {"meterStart": 4000})["transactionId"] == 7
+
+
+def test_one_id_on_two_chargers_is_the_backends_business():
+    here = with_backend(StaticBackend({"TAG1": 7}))
+    assert [here.comes(f"cp{n}").asks("StartTransaction", START_1)["transactionId"] for n in range(2)] == [7, 7]
+
+
+class Silent:
+    """An HTTP client whose requests are never answered."""
+
+    def __init__(self) -> None:
+        self.open = self.peak = self.sent = 0
+
+    def request(self, *_: object, **__: object) -> Deferred[object]:
+        self.sent += 1
+        self.open += 1
+        self.peak = max(self.peak, self.open)
+
+        def cancelled(_: object) -> None:
+            self.open -= 1
+
+        return Deferred(cancelled)
+
+
+@pytest.mark.parametrize("authorize", ["accept", "backend"])
+def test_hundreds_of_chargers_wait_no_longer_than_one_for_a_backend_that_hangs(authorize):
+    """F19: three seconds for whoever is asked about, nothing at all for the rest; and whoever asks nothing of it never notices."""
+    clock, client = Clock(), Silent()
+    backend = HttpBackend("http://b", clock, 3.0, 64, client)
+    here = House(Settings(name="gw", base_url="http://b", authorize=authorize), backend=backend, clock=clock)
+    guests = [here.comes(f"cp{n}") for n in range(300)]
+    for each in guests:
+        each.says("StartTransaction", START_1)
+    other = here.comes("other")
+    other.asks("Heartbeat")
+    other.asks("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
+    clock.advance(2.9)
+    assert not any(each.got() for each in guests)
+    clock.advance(0.2)
+    ids = {each.got()[0][2]["transactionId"] for each in guests}
+    assert len(ids) == 300 and min(ids) > 10**9
+    assert client.peak == 64 and client.open == 0
+    sent = client.sent
+    assert other.asks("StartTransaction", START_1)["idTagInfo"] == {"status": "Accepted"}  # at once: the breaker is open
+    assert client.sent == sent and clock.getDelayedCalls() == []
 
 
 def test_energy_is_unknown_when_the_meter_ran_backwards():

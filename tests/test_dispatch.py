@@ -360,9 +360,14 @@ def test_a_charger_that_talks_but_answers_nothing_is_told_of():
         here.clock.advance(5.1)
     (event,) = [event for event in here.told() if event["event"] == "unresponsive"]
     assert event["data"] == {"charger": "cp1", "timeouts": 3}
-    here.orders(CpID="cp1", data=[2, "u9", "ClearCache", {}])
-    cp.answers({"status": "Accepted"}, "u9")
-    assert here.result()["outcome"] == "result"
+    assert cp.charger.unresponsive
+    for id in ("u9", "u10"):
+        here.orders(CpID="cp1", data=[2, id, "ClearCache", {}])
+        cp.answers({"status": "Accepted"}, id)
+    told = here.told()
+    assert [event["event"] for event in told] == ["unresponsive", "command_result", "command_result"]
+    assert told[0]["data"] == {"charger": "cp1", "timeouts": 4, "over": True}
+    assert not cp.charger.unresponsive
 
 
 def test_a_charger_that_says_nothing_at_all_is_not_called_unresponsive():

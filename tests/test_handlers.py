@@ -29,6 +29,7 @@ from ocpp_tw.facts import (
 )
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import IHandlers
+from ocpp_tw.question import key
 from ocpp_tw.settings import Settings
 from ocpp_tw.static_backend import StaticBackend
 from ocpp_tw.store import Record
@@ -127,7 +128,7 @@ def test_the_kind_of_a_tag_is_told(handlers, backend):
         ("authorise", "TAG", "cp1", 2, "eMAID"),
         ("authorise", "TAG", "cp1", None, "Local"),
         ("authorise", "TAG", "cp1", None, "ISO15693"),
-        ("transaction", "TAG", "cp1", 0),
+        ("transaction", "TAG", "cp1", 0, key("cp1", started("TAG", "ISO15693", None))),
     ]
 
 
@@ -171,7 +172,7 @@ def test_with_authorize_accept_only_the_transaction_is_asked_for(backend):
     handlers = Handlers(replace(SETTINGS, authorize="accept"), backend)
     assert handlers.presented(Someone(), Presented("BAD", "Central")) == Authorisation()
     assert now(handlers.started(Someone(), started("TAG", "Central"))) == Start(Authorisation(), 7)
-    assert backend.asked == [("transaction", "TAG", "cp1", 2)]
+    assert backend.asked == [("transaction", "TAG", "cp1", 2, key("cp1", started("TAG")))]
 
 
 def test_a_stop_of_1_6_is_never_refused(handlers, backend):

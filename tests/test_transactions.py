@@ -163,14 +163,16 @@ def test_ended_transactions_are_forgotten_oldest_first_and_running_ones_never() 
     assert ledger.find(3) is None and ledger.find(4) is not None
 
 
-def test_readings_of_the_meter_are_noted_for_its_own_transaction_only() -> None:
-    """T6: a reading for an unknown transaction is nobody's."""
-    ledger = begun(123)
-    ledger.meter(123, 1500)
-    ledger.meter(999, 9999)
-    found = ledger.find(123)
-    assert found is not None and found.meter == 1500
-    assert ledger.find(999) is None
+def test_what_the_backend_says_later_is_kept_and_changes_no_answer() -> None:
+    """F20: the charger goes on with the id it was given, and a repeat of its start gets it again."""
+    ledger = Ledger()
+    effects = list(ledger.begin(START, Start(Authorisation(), 10**9 + 1, provisional=True)))
+    effects += ledger.close(msgspec.structs.replace(STOP, transaction_id=10**9 + 1)).effects
+    effects += ledger.reconcile(10**9 + 1, 7)
+    again = reopened(effects).repeated(START)
+    assert again is not None and again.verdict == Start(Authorisation(), 10**9 + 1)
+    assert (again.backend_id, again.provisional, again.end is None) == (7, False, False)
+    assert ledger.reconcile(4711, 7) == ()
 
 
 @pytest.mark.parametrize("kept", [b"", b"nonsense", b"{}", b"[]", b'{"id":"x"}', b"\xff", b'{"id":1,"conn":1}'])

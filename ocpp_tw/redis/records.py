@@ -41,20 +41,21 @@ class RedisRecords:
 
     async def transactions(self, charger: str) -> list[bytes]:
         """See `IRecords`."""
-        return list((await self._shelf("transactions", charger)).values())
+        return list((await self.shelf("transactions", charger)).values())
 
     async def record(self, charger: str) -> Record:
         """See `IRecords`."""
-        found = await self._shelf("record", charger)
-        return Record(*[found.get(name.encode(), b"").decode(errors="replace") for name in Record.__struct_fields__])
+        found = await self.shelf("record", charger)
+        return Record(*[found.get(name, b"").decode(errors="replace") for name in Record.__struct_fields__])
 
-    async def _shelf(self, shelf: str, of: str) -> dict[bytes, bytes]:
-        key = encode(self._names.shelf(shelf, of))
+    async def shelf(self, name: str, of: str) -> dict[str, bytes]:
+        """See `IRecords`."""
+        key = encode(self._names.shelf(name, of))
         pending = self._events.pending(key) if self._events else {}
         if self._spool is not None and self._spool.groups:
             pending = await self._spool.kept(key) | pending
         found = await self._base(key) | pending
-        return {name: value for name, value in found.items() if value is not None}
+        return {each.decode(errors="replace"): value for each, value in found.items() if value is not None}
 
     async def _base(self, key: bytes) -> dict[bytes, Any]:
         """What Redis has, or else the mirror."""

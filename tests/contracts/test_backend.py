@@ -33,6 +33,7 @@ class World:
     transactions: dict[str, int] = field(default_factory=dict)
     tags: dict[str, Authorisation] = field(default_factory=dict)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    known: dict[str, int | None] = field(default_factory=dict)
     failing: bool = False
     backend: Any = None
     fail: Callable[[], None] = lambda: None
@@ -58,7 +59,8 @@ class Operator(Resource):
         tag = unquote(tag)
         if kind == "transaction":
             assert request.args[b"connector"] == [b"2"]
-            id = self.world.transactions.get(tag)
+            key = request.getHeader("idempotency-key")
+            id = self.world.known.setdefault(key, self.world.transactions.get(tag)) if key else self.world.transactions.get(tag)
             return json.dumps({"status": id is not None, "data": {"id": id, "status": "active", "tag": tag}}).encode()
         verdict = self.world.tags.get(tag)
         if verdict is None:
@@ -114,6 +116,13 @@ async def test_a_tag_with_a_transaction_gets_its_id(world):
 async def test_a_tag_without_a_transaction_gets_none(world):
     world.transactions["RFID-12345"] = 123
     assert await world.backend.transaction("rfid-12345", "charger 1", 2) is None
+
+
+async def test_the_same_start_is_the_same_transaction_whenever_it_is_asked_about(world):
+    """F20: whatever became of the first answer."""
+    world.transactions["RFID-12345"] = 123
+    assert [await world.backend.transaction("RFID-12345", "charger 1", 2, key="0123abcd") for _ in range(3)] == [123] * 3
+    assert await world.backend.transaction("other", "charger 1", 2, key="4567") is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 
 from fleets import soon
 from ocpp_tw.interfaces import IRecords
+from ocpp_tw.store import Entry, Keep
 
 
 async def test_it_provides_the_interface(fleet):
@@ -33,3 +34,12 @@ async def test_a_lease_of_nothing_is_refused(fleet):
     gateway = await fleet.gateway("a")
     with pytest.raises(ValueError, match="at least one"):
         await gateway.records.lease(0)
+
+
+async def test_a_shelf_is_read_by_its_owners_name(fleet):
+    gateway = await fleet.gateway("a")
+    assert await soon(gateway.records.shelf("provisional", "a")) == {}
+    kept = [Keep("provisional", name, value, of="a") for name, value in (("x", b"\xff\x00"), ("y", b"{}"), ("z", b""), ("y", None))]
+    gateway.events.publish(Entry("c1", effects=(*kept, Keep("provisional", "x", b"other", of="b"))))
+    await soon(gateway.events.settled())
+    assert await soon(gateway.records.shelf("provisional", "a")) == {"x": b"\xff\x00", "z": b""}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,15 +20,24 @@ pytestmark = pytest.mark.live
 
 
 class Backend(BaseHTTPRequestHandler):
-    """A Django application of two people."""
+    """A Django application of two people; ``fault`` is what it does to a GET in place of an answer."""
 
     asked: list[str] = []  # noqa: RUF012
+    keys: list[tuple[str, str]] = []  # noqa: RUF012
     hangs = False
+    fault: Callable[[Backend], None] | None = None
 
     def do_GET(self) -> None:
         Backend.asked.append(self.path)
+        if "/transaction/" in self.path:
+            Backend.keys.append((self.path, self.headers["Idempotency-Key"]))
         if Backend.hangs:
             time.sleep(6)
+        if Backend.fault is not None:
+            with suppress(OSError):  # it hangs up on us
+                Backend.fault(self)
+            self.close_connection = True
+            return
         tag = self.path.split("/tag/")[1].split("/")[0]
         if "/authorize/" in self.path:
             self._say({"status": True, "data": {"tag": tag, "status": "Blocked" if tag == "BAD" else "Accepted"}})
@@ -54,7 +66,7 @@ def backend() -> Iterator[str]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    Backend.asked, Backend.hangs = [], False
+    Backend.asked, Backend.keys, Backend.hangs, Backend.fault = [], [], False, None
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -116,3 +128,101 @@ def test_a_dead_backend_stops_nobody(start, events):
     gateway = start("--base-url", "http://127.0.0.1:9")
     ((answer, seconds),) = conversation(gateway, begins("T"))
     assert answer["transactionId"] > 10**9 and seconds < 4
+
+
+def raw(text: bytes) -> Callable[[Backend], None]:
+    return lambda handler: handler.wfile.write(text) and None
+
+
+def body(text: bytes, *headers: bytes) -> Callable[[Backend], None]:
+    return raw(b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(text), *headers, b"", text]))
+
+
+def drips(handler: Backend) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(30):
+        handler.wfile.write(b" ")
+        time.sleep(0.1)
+
+
+FAULTS: dict[str, Callable[[Backend], None]] = {
+    "hangs": lambda handler: time.sleep(2),
+    "drips": drips,
+    "hangs up": lambda handler: None,
+    "answers 500": raw(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"),
+    "redirects": raw(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
+    "answers HTML": body(b"<html>Welcome</html>", b"Content-Type: text/html"),
+    "answers garbage": body(b"\x00\xff{"),
+    "answers too much": body(b'{"status": true, "x": "' + b"x" * 1_000_000 + b'"}'),
+    "sends a gzip bomb": body(gzip.compress(bytes(50_000_000)), b"Content-Encoding: gzip"),
+    "gives the id 0": body(b'{"status": true, "data": {"id": 0, "status": "active"}}'),
+    "gives the id 2^40": body(b'{"status": true, "data": {"id": 1099511627776, "status": "active"}}'),
+    "gives another kind of id": body(b'{"status": true, "data": {"id": [1], "status": "active"}}'),
+}
+
+
+@pytest.mark.parametrize("authorize", ["accept", "backend"])
+def test_whatever_the_backend_does_a_start_has_a_valid_id_in_time(start, backend, events, authorize):
+    """F19: one flagged event for each, one answer within the budget, though two questions are asked."""
+    gateway = start("--base-url", backend, "--backend-timeout", "1", "--authorize", authorize)
+    ids = set()
+    for number, (name, fault) in enumerate(FAULTS.items()):
+        Backend.fault = fault
+        ((answer, seconds),) = conversation(gateway, begins("T", 2 * number))
+        assert (answer["idTagInfo"]["status"], seconds < 2) == ("Accepted", True), (name, seconds)
+        assert 10**9 < answer["transactionId"] < 2**31, name
+        ids.add(answer["transactionId"])
+        Backend.fault = None
+        ((answer, _),) = conversation(gateway, begins("NONE", 2 * number + 1))  # it is well again: the breaker stays closed
+        assert answer["idTagInfo"]["status"] == "Invalid", name
+    assert len(ids) == len(FAULTS)
+    starts = [event for event in events() if event["event"] == "start_transaction" and event["data"]["tag"] == "T"]
+    assert len(starts) == len(FAULTS) and all(event["provisional"] for event in starts)
+
+
+def test_a_backend_that_gives_one_id_to_two_starts(start, backend, events):
+    """F19: it lies; no charger has two transactions of one id."""
+    gateway = start("--base-url", backend)
+    answers = conversation(gateway, begins("T", 1), begins("T", 2))
+    ids = [answer["transactionId"] for answer, _ in answers]
+    assert ids[0] == 123 and ids[1] > 10**9
+    assert [event["data"].get("backend_id") for event in events() if event["event"] == "start_transaction"] == [None, 123]
+
+
+def reconciled(events: Any) -> list[tuple[int, int | None, str]]:
+    told = [event["data"] for event in events() if event["event"] == "transaction_reconciled"]
+    return [(data["transaction_id"], data["backend_id"], data["status"]) for data in told]
+
+
+def test_provisional_starts_are_reconciled_when_the_backend_is_back(start, backend, events):
+    """F20: with the same keys; one of the tags has no transaction."""
+    gateway = start("--base-url", backend)
+    Backend.fault = FAULTS["answers 500"]
+    answers = conversation(gateway, *[begins(tag, meter) for meter, tag in enumerate(["T", "NONE", "T", "T", "T", "T"])])
+    ids = [answer["transactionId"] for answer, _ in answers]
+    keys = list(Backend.keys)
+    assert len(keys) == 5
+    Backend.fault = None
+    time.sleep(5.2)  # the breaker's peace
+    conversation(gateway, begins("T", 100))
+    gateway.until(lambda: len(reconciled(events)) == 6)
+    expected = [(id, None, "Invalid") if n == 1 else (id, 123, "Accepted") for n, id in enumerate(ids)]
+    assert reconciled(events)[0] == expected[0]  # the oldest alone, then a few at once
+    assert sorted(reconciled(events)) == expected
+    assert len(Backend.keys) == 12 and set(keys) <= set(Backend.keys[6:])
+    assert len([event for event in events() if event["event"] == "start_transaction"]) == 7
+
+
+def test_a_provisional_start_is_reconciled_after_a_crash(start, backend, events):
+    """F14, F20: kill -9 with the charger gone; the backend is asked as soon as there is a gateway again."""
+    gateway = start("--base-url", backend)
+    Backend.fault = FAULTS["hangs up"]
+    ((answer, _),) = conversation(gateway, begins("T"))
+    gateway.stop(signal.SIGKILL)
+    Backend.fault = None
+    gateway.start()
+    gateway.until(lambda: reconciled(events))
+    assert reconciled(events) == [(answer["transactionId"], 123, "Accepted")]
+    assert Backend.keys[0] == Backend.keys[-1] and len(Backend.keys) == 2
+    ((again, _),) = conversation(gateway, begins("T"))
+    assert again == answer and len(Backend.keys) == 2

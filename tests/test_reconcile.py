@@ -1,0 +1,350 @@
+"""Starts that the backend could not be asked about: asked about later under the same key, told of once, whatever happens meanwhile (F20)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from house import START_1, Guest, House, stop
+from ocpp_tw.backend import BackendFailed
+from ocpp_tw.breaker import FAILURES, PEACE
+from ocpp_tw.facts import Authorisation
+from ocpp_tw.handlers import Handlers
+from ocpp_tw.reconcile import LOOK
+from ocpp_tw.settings import Settings
+from ocpp_tw.static_backend import StaticBackend
+
+PROVISIONAL = ("provisional", "gw")
+
+
+def standing(backend: Any = None, **settings: Any) -> House:
+    backend = backend or StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    return House(replace(Settings(name="gw", base_url="http://b"), **settings), backend=backend)
+
+
+def started_without(here: House, guest: Guest | None = None, **more: Any) -> int:
+    """A start while the backend is of no use; the id it was given."""
+    here.backend.fail()
+    id = (guest or here.comes()).asks("StartTransaction", START_1 | more)["transactionId"]
+    here.backend.recover()
+    return int(id)
+
+
+def reconciled(here: House) -> list[dict[str, Any]]:
+    return [event["data"] for event in here.told() if event["event"] == "transaction_reconciled"]
+
+
+def looked(here: House) -> None:
+    """The gateway looks at its shelf, once."""
+    here.reconciler.start()
+    here.reconciler.stop()
+
+
+def test_a_provisional_start_is_asked_about_again_under_the_same_key():
+    here = standing()
+    id = started_without(here)
+    assert list(here.store.shelves[PROVISIONAL]) == [here.backend.asked[0][4]]
+    here.reconciler.start()
+    assert here.names() == ["connect_charger", "start_transaction", "transaction_reconciled"]
+    event = here.store.events[-1]
+    assert b'"data":{"charger":"cp1","transaction_id":%d,"backend_id":7,"status":"Accepted"}' % id in event
+    first, again = here.backend.asked
+    assert first == again
+    assert here.store.shelves[PROVISIONAL] == {}
+    here.clock.advance(10 * LOOK)
+    assert here.names() == [] and len(here.backend.asked) == 2
+    here.reconciler.stop()
+    assert here.clock.getDelayedCalls() == []
+
+
+def test_the_charger_goes_on_with_its_own_id_and_later_events_have_the_backends():
+    here = standing()
+    cp = here.comes()
+    id = started_without(here, cp)
+    looked(here)
+    here.told()
+    assert cp.asks("StartTransaction", START_1)["transactionId"] == id  # a repeat: T4
+    value = [{"timestamp": "t", "sampledValue": [{"value": "2000"}]}]
+    cp.asks("MeterValues", {"connectorId": 1, "transactionId": id, "meterValue": value})
+    cp.asks("StopTransaction", stop(id, transactionData=value))
+    told = here.told()
+    assert [event["event"] for event in told] == ["meter_value", "meter_value", "stop_transaction"]
+    assert [(event["data"]["transaction_id"], event["data"]["backend_id"]) for event in told] == [(id, 7)] * 3
+
+
+def test_nor_does_another_connection_or_a_restart_forget_the_backends_id():
+    here = standing()
+    id = started_without(here)
+    looked(here)
+    again = House(here.settings, store=here.store, backend=here.backend)
+    cp = again.comes()
+    again.told()
+    cp.asks("MeterValues", {"connectorId": 1, "transactionId": id, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
+    cp.asks("StopTransaction", stop(id))
+    assert [event["data"]["backend_id"] for event in again.told()] == [7, 7]
+
+
+def test_it_is_reconciled_when_the_charger_is_gone():
+    here = standing()
+    cp = here.comes()
+    id = started_without(here, cp)
+    cp.leaves()
+    looked(here)
+    assert reconciled(here) == [{"charger": "cp1", "transaction_id": id, "backend_id": 7, "status": "Accepted"}]
+    here.comes().asks("StopTransaction", stop(id))
+    assert here.told()[-1]["data"]["backend_id"] == 7
+
+
+def test_it_is_reconciled_after_it_has_ended():
+    here = standing()
+    cp = here.comes()
+    id = started_without(here, cp)
+    cp.asks("StopTransaction", stop(id))
+    looked(here)
+    assert [data["backend_id"] for data in reconciled(here)] == [7]
+    cp.asks("StopTransaction", stop(id))  # still known as a repeat
+    assert here.names() == []
+
+
+def test_it_is_reconciled_after_a_restart():
+    """F14: what was set aside was so together with the start's event."""
+    here = standing()
+    id = started_without(here)
+    again = House(here.settings, store=here.store, backend=here.backend)
+    looked(again)
+    assert [data["transaction_id"] for data in reconciled(again)] == [id]
+
+
+def test_a_gateway_finds_what_it_has_inherited():
+    """What a dead gateway had set aside is moved to another's shelf, at any time."""
+    here = standing()
+    other = House(replace(here.settings, name="gw2"), store=here.store, backend=here.backend)
+    other.reconciler.start()
+    id = started_without(here)
+    here.store.living.discard("gw")
+    here.store.shelves["provisional", "gw2"] = here.store.shelves.pop(PROVISIONAL)
+    other.clock.advance(LOOK)
+    assert [data["transaction_id"] for data in reconciled(other)] == [id]
+    other.reconciler.stop()
+
+
+def test_a_charger_that_moved_on_is_left_to_the_gateway_that_has_it():
+    """It has the ledger that is to know of it."""
+    here = standing()
+    other = House(replace(here.settings, name="gw2"), store=here.store, backend=here.backend)
+    cp = here.comes()
+    id = started_without(here, cp)
+    moved = other.comes()
+    cp.leaves()
+    looked(here)
+    assert reconciled(here) == [] and here.store.shelves[PROVISIONAL] == {} and len(here.backend.asked) == 1
+    looked(other)
+    assert [data["transaction_id"] for data in reconciled(other)] == [id]
+    moved.asks("StopTransaction", stop(id))
+    assert other.told()[-1]["data"]["backend_id"] == 7
+
+
+@pytest.mark.parametrize("authorize", ["accept", "backend"])
+def test_a_tag_without_a_transaction_is_told_as_such(authorize):
+    here = standing(StaticBackend({}, {"TAG1": Authorisation()}), authorize=authorize)
+    id = started_without(here)
+    looked(here)
+    assert reconciled(here) == [{"charger": "cp1", "transaction_id": id, "backend_id": None, "status": "Invalid"}]
+
+
+def test_what_is_thought_of_the_tag_is_asked_as_well_where_the_backend_decides():
+    here = standing(StaticBackend({"TAG1": 7}, {"TAG1": Authorisation("Blocked")}), authorize="backend")
+    started_without(here)
+    looked(here)
+    assert [(data["backend_id"], data["status"]) for data in reconciled(here)] == [(7, "Blocked")]
+
+
+def test_a_start_that_was_denied_is_settled():
+    here = standing(backend_policy="deny")
+    started_without(here)
+    assert here.told()[-1]["provisional"] is True
+    assert here.store.shelves[PROVISIONAL] == {}
+
+
+class Broken(Handlers):
+    """An operator's, with a mistake."""
+
+    def started(self, charger: Any, fact: Any) -> Any:
+        raise ZeroDivisionError
+
+
+def test_a_start_that_failed_in_the_handlers_is_asked_about_too(tidy):
+    settings, backend = Settings(name="gw", base_url="http://b"), StaticBackend({"TAG1": 7})
+    here = House(settings, backend=backend, handlers=Broken(settings, backend))
+    here.comes().asks("StartTransaction", START_1)
+    assert tidy.pop()["log_failure"].check(ZeroDivisionError)
+    looked(here)
+    assert [data["backend_id"] for data in reconciled(here)] == [7]
+
+
+def test_a_2x_start_is_reconciled_under_the_chargers_own_id():
+    here = standing()
+    cp = here.comes(ocpp="2.0.1")
+    here.backend.fail()
+    event = {
+        "eventType": "Started", "timestamp": "2026-11-23T08:00:00Z", "triggerReason": "Authorized", "seqNo": 0,
+        "transactionInfo": {"transactionId": "tx-1"}, "evse": {"id": 2, "connectorId": 1}, "idToken": {"idToken": "TAG1", "type": "ISO14443"},
+    }  # fmt: skip
+    cp.asks("TransactionEvent", event)
+    here.backend.recover()
+    looked(here)
+    assert reconciled(here) == [{"charger": "cp1", "transaction_id": "tx-1", "backend_id": 7, "status": "Accepted"}]
+    assert here.backend.asked[0] == here.backend.asked[1]
+    cp.asks("TransactionEvent", event | {"eventType": "Ended", "seqNo": 1, "triggerReason": "StopAuthorized"})
+    assert here.told()[-1]["data"]["backend_id"] == 7
+
+
+# when, and how fast
+
+
+def test_the_backends_return_is_the_moment_to_ask():
+    """F20: the breaker has closed; the oldest comes first."""
+    here = standing()
+    here.reconciler.start()
+    cp = here.comes()
+    here.backend.fail()
+    ids = []
+    for n in range(FAILURES + 3):
+        here.clock.advance(0.1)
+        ids.append(cp.asks("StartTransaction", START_1 | {"meterStart": n})["transactionId"])
+    assert len(here.backend.asked) == FAILURES
+    here.backend.recover()
+    here.clock.advance(PEACE)
+    assert cp.asks("StartTransaction", START_1 | {"connectorId": 2})["transactionId"] == 7  # it finds out that all is well
+    for _ in range(10):
+        here.clock.advance(0.1)
+    assert [data["transaction_id"] for data in reconciled(here)] == ids
+    here.reconciler.stop()
+
+
+def test_a_backend_that_is_back_is_noticed_though_nobody_starts():
+    here = standing()
+    here.reconciler.start()
+    cp = here.comes()
+    here.backend.fail()
+    for n in range(2 * FAILURES):
+        cp.asks("StartTransaction", START_1 | {"meterStart": n})
+    here.clock.pump([LOOK, 0.1])
+    assert reconciled(here) == [] and len(here.backend.asked) == FAILURES + 1
+    here.backend.recover()
+    here.clock.advance(LOOK)
+    here.clock.pump([0.1] * 10)
+    assert len(reconciled(here)) == 2 * FAILURES
+    here.reconciler.stop()
+
+
+def test_chargers_at_work_come_first():
+    """A few are asked about at once, and then the rest of the next tenth of a second is for the others."""
+    here = standing()
+    cp = here.comes()
+    for n in range(20):
+        started_without(here, cp, meterStart=n)
+    here.clock.advance(PEACE)
+    asked = len(here.backend.asked)
+    here.backend.hang()
+    here.reconciler.start()
+    assert len(here.backend.asked) == asked + 1
+    here.backend.recover()
+    here.backend.hang()
+    here.clock.advance(0.1)
+    assert len(here.backend.asked) == asked + 5
+    here.reconciler.stop()
+    assert here.clock.getDelayedCalls() == []
+
+
+class Choosy(StaticBackend):
+    """Fails on some tags, always."""
+
+    def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
+        answer = super().transaction(tag, charger, connector, key)
+        return answer.addCallback(lambda _: self._bad()) if tag.startswith("BAD") else answer
+
+    def _bad(self) -> None:
+        raise BackendFailed("it answered 500")
+
+
+def test_those_that_the_backend_always_fails_on_hold_up_nobody():
+    """Neither the others on the shelf nor chargers at work: the breaker stays closed."""
+    here = standing(Choosy({"TAG1": 7}))
+    cp = here.comes()
+    for n in range(10):
+        started_without(here, cp, idTag=f"BAD{n}", meterStart=n)
+    id = started_without(here, cp)
+    here.told()
+    here.clock.advance(PEACE)
+    for n in range(12):
+        assert cp.asks("StartTransaction", START_1 | {"meterStart": 100 + n})["transactionId"] == 7
+        cp.asks("StopTransaction", stop(7))
+        if n == 0:
+            here.reconciler.start()
+        here.clock.advance(LOOK)
+        here.clock.pump([0.1] * 10)
+    assert [data["transaction_id"] for data in reconciled(here)] == [id]
+    assert len(here.store.shelves[PROVISIONAL]) == 10
+    for hour in range(4):
+        before = len(here.backend.asked)
+        for n in range(60):
+            cp.asks("StartTransaction", START_1 | {"meterStart": 1000 * hour + n, "idTag": "TAG1"})
+            cp.asks("StopTransaction", stop(7, meter=1000 * hour + n))
+            here.clock.pump([LOOK, 0.1, 0.1])
+    assert len(here.backend.asked) - before <= 60 + 10  # each of them once an hour at last
+    here.reconciler.stop()
+
+
+def test_of_those_that_fail_another_finds_out_each_time_whether_the_backend_is_back():
+    """It might be back for all but that one."""
+    here = standing(Choosy({"TAG1": 7}))
+    cp = here.comes()
+    for n in range(FAILURES):
+        started_without(here, cp, idTag="BAD", meterStart=n)
+    id = started_without(here, cp)
+    here.reconciler.start()
+    for _ in range(FAILURES + 1):
+        here.clock.pump([LOOK, 0.1, 0.1])
+    assert [data["transaction_id"] for data in reconciled(here)] == [id]
+    here.reconciler.stop()
+
+
+def test_what_is_settled_but_not_safe_yet_is_told_once():
+    """Redis is away between the question and the event."""
+    here = standing()
+    started_without(here)
+    here.events.paused = True
+    here.reconciler.start()
+    here.clock.advance(5 * LOOK)
+    assert len(here.backend.asked) == 2
+    here.reconciler.stop()
+    here.reconciler.start()
+    here.clock.advance(LOOK)
+    here.events.resume()
+    assert len(reconciled(here)) == 1
+    here.reconciler.stop()
+
+
+def test_nonsense_on_the_shelf_is_left_alone():
+    here = standing()
+    here.store.shelves[PROVISIONAL] = {"x": b"nonsense", "y": b'{"question":{}}'}
+    id = started_without(here)
+    looked(here)
+    assert [data["transaction_id"] for data in reconciled(here)] == [id]
+    assert list(here.store.shelves[PROVISIONAL]) == ["x", "y"]
+
+
+def test_a_shelf_that_cannot_be_read_is_looked_at_again(tidy):
+    here = standing()
+    id = started_without(here)
+    shelf, here.records.shelf = here.records.shelf, lambda name, of: 1 / 0
+    here.reconciler.start()
+    here.records.shelf = shelf
+    here.clock.advance(LOOK)
+    assert [data["transaction_id"] for data in reconciled(here)] == [id]
+    assert tidy.pop()["log_failure"].check(ZeroDivisionError)
+    here.reconciler.stop()
