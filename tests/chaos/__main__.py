@@ -35,12 +35,15 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--duration", type=float, default=600, help="over how many seconds")
     parser.add_argument("--chargers", type=int, default=50)
     parser.add_argument("--pace", type=float, default=0.7, help="seconds from one thing that a charger does to the next")
+    parser.add_argument("--patience", type=float, default=3, help="seconds that chargers wait for an answer, give or take a third")
     parser.add_argument("--rate", type=float, default=10, help="commands a second")
     parser.add_argument("--only", default="", help="lanes, or numbers of FAULTS.md, with commas between them: no other faults")
     parser.add_argument("--without", default="", help="likewise: none of these")
     parser.add_argument("--no-spool", action="store_true", help="run the gateway without --spool")
     parser.add_argument("--faketime", default="", help="libfaketime.so.1, where it is not in its usual place")
-    parser.add_argument("--untold", action="store_true", help="put up with commands that end as duplicate after a crash (before `claim` is at sending)")
+    parser.add_argument(
+        "--untold", action="store_true", help="put up with commands that end as duplicate after a crash (before `claim` is at sending)"
+    )
     parser.add_argument("--option", action="append", default=[], help="one more word for twistd ocpp's command line")
     parser.add_argument("--keep", type=Path, default=Path("chaos-failure"), help="where a failure is put (a directory for each seed)")
     parser.add_argument("--markdown", type=Path, help="a document to write the table into, such as docs/operations.md")
@@ -68,7 +71,7 @@ async def calm(house: House) -> Checker:
     for charger in restless:
         ledger.complain(f"{charger.name} could not get rid of what it has to say in {CALM:g} s: {charger.state}")
     deadline = time.monotonic() + 20
-    while (checker := await reckoning(house)).unanswered() and time.monotonic() < deadline:
+    while (await reckoning(house)).unanswered() and time.monotonic() < deadline:
         await pause(1)
     for charger in house.chargers:
         charger.end()
@@ -80,10 +83,8 @@ async def calm(house: House) -> Checker:
 async def reckoning(house: House) -> Checker:
     """What is there now."""
     await house.reader.catch_up()
-    store = house.store()
-    graves = await store.ask("LRANGE", "commands:dead", 0, -1)
-    in_hand = await store.ask("LRANGE", "commands:processing:gw-chaos", 0, -1)
-    store.close()
+    graves = await house.control("LRANGE", "commands:dead", "0", "-1")
+    in_hand = await house.control("LRANGE", f"commands:processing:{house.gateway.NAME}", "0", "-1")
     return Checker(house.ledger, house.reader.events, house.reader.came, graves, in_hand, house.plan.untold)
 
 
@@ -99,9 +100,16 @@ def chosen(house: House, only: str, without: str) -> list[Any]:
 
 async def play(arguments: argparse.Namespace) -> int:
     plan = Plan(
-        arguments.seed, arguments.chargers, arguments.pace, arguments.rate, not arguments.no_spool, arguments.faketime, tuple(arguments.option),
-        arguments.untold,
-    )  # fmt: skip
+        seed=arguments.seed,
+        chargers=arguments.chargers,
+        pace=arguments.pace,
+        patience=arguments.patience,
+        rate=arguments.rate,
+        spool=not arguments.no_spool,
+        faketime=arguments.faketime,
+        gateway_options=tuple(arguments.option),
+        untold=arguments.untold,
+    )
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as directory:
         house = House(Path(directory), plan)
         try:

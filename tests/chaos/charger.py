@@ -40,14 +40,14 @@ class Habits:
     """Seconds that it waits for an answer."""
 
 
-def habits(number: int, rng: random.Random) -> Habits:
+def habits(number: int, rng: random.Random, patience: float) -> Habits:
     """A fleet has all sorts."""
     return Habits(
         version="2.0.1" if number % 4 == 3 else "1.6",
         same_id=number % 3 == 1,
         counts=number % 5 == 4,
         hangs_up=number % 2 == 1,
-        patience=rng.uniform(2.0, 4.0),
+        patience=patience * rng.uniform(0.7, 1.3),
     )
 
 
@@ -211,7 +211,10 @@ class Charger:
 
     def _event(self, charge: Charge, kind: str, why: str, at: float | None, **more: Any) -> None:
         charge.seq_no += 1
-        info: dict[str, Any] = {"transactionId": charge.id, **({"stoppedReason": "Local"} if kind == "Ended" else {"chargingState": "Charging"})}
+        info: dict[str, Any] = {
+            "transactionId": charge.id,
+            **({"stoppedReason": "Local"} if kind == "Ended" else {"chargingState": "Charging"}),
+        }
         payload = {
             "eventType": kind, "timestamp": self._time(at), "triggerReason": why, "seqNo": charge.seq_no, "transactionInfo": info,
             "evse": {"id": 1, "connectorId": 1}, **({"offline": True} if at is not None else {}), **more,
@@ -292,7 +295,9 @@ class Charger:
         if self.offline or self.gone or self._line is not None or self._connecting is not None:
             return
         subprotocol = f"ocpp{self.habits.version}"
-        line = Line(f"/ocpp/{self.name}", subprotocol, lambda: self._opened(line), lambda text: self._hears(line, text), lambda: self._lost(line))
+        line = Line(
+            f"/ocpp/{self.name}", subprotocol, lambda: self._opened(line), lambda text: self._hears(line, text), lambda: self._lost(line)
+        )
         self._connecting = connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self._port, timeout=5), line)
 
         def connected(_: Any) -> None:

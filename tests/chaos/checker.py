@@ -70,7 +70,7 @@ class Checker:
         in_hand: Iterable[bytes] = (),
         untold: bool = False,
     ) -> None:
-        """``untold``: put up with a command that was done and is told as a duplicate, as a gateway did that forgot in a crash what it had sent."""
+        """``untold``: put up with a command that was done and is told as never sent, as of a gateway that forgot in a crash what it had sent."""
         self.ledger = ledger
         self.events: list[dict[str, Any]] = [msgspec.json.decode(each) for each in events]
         self.came = list(came) or [0.0] * len(self.events)
@@ -157,22 +157,22 @@ class Checker:
             if missing:
                 at = next(each.answered for each in message.sendings if each.answered)
                 self._found("lost", f"no {', '.join(missing)} of {message}", at, self._near(message))
+        if message.once:
+            if any(len(indexes) > 1 for indexes in told.values()):
+                self._twice(message, told)
+            return
         for name, indexes in told.items():
-            if message.once:
-                if len(indexes) > 1:
-                    self._twice(message, name, indexes)
-                continue
             sent = Counter(each.id for each in {(each.connection, each.id): each for each in message.sendings}.values())
             events = Counter(self.events[index]["message_id"] for index in indexes)
             over = [each for each, number in events.items() if number > sent[each]]
             if over:
-                self._twice(message, name, [index for index in indexes if self.events[index]["message_id"] in over])
+                self._twice(message, {name: [index for index in indexes if self.events[index]["message_id"] in over]})
             self.findings.counts["told again after it was sent again"] += len(indexes) - 1
 
-    def _twice(self, message: Message, name: str, indexes: list[int]) -> None:
-        ids = [self.events[index]["id"] for index in indexes]
-        text = f"{len(indexes)} events {name} ({', '.join(ids)}; elements {indexes}) of {message}"
-        self._found("two ids for one message", text, self.came[indexes[1]], *indexes)
+    def _twice(self, message: Message, told: dict[str, list[int]]) -> None:
+        elements = {name: [f"[{index}] {self.events[index]['id']}" for index in indexes] for name, indexes in told.items()}
+        every = [index for indexes in told.values() for index in indexes]
+        self._found("two ids for one message", f"{elements} of {message}", self.came[max(every)], *every)
 
     def _near(self, message: Message) -> int | None:
         """An event from about the time of a message that has none."""
@@ -253,8 +253,8 @@ class Checker:
         ) + f"; executed {[f'{each.at:.2f}s c{each.connection} {each.reply}' for each in executions]}; results {outcomes}"  # fmt: skip
         if not certain <= len(outcomes) <= len(group):
             self._found("commands without exactly one result", what, group[0].at, *indexes)
-        elif self.untold and set(outcomes) == {"duplicate"}:
-            self.findings.counts["done or not, and told as duplicate"] += 1
+        elif self.untold and not SENT & set(outcomes):
+            self.findings.counts["done, but not told so"] += bool(executed)
         elif executed and not SENT & set(outcomes):
             self._found("commands without exactly one result", f"done, but not told so: {what}", group[0].at, *indexes)
         elif strange := set(outcomes) - set(group[0].expected):
@@ -278,19 +278,21 @@ class Checker:
     # telling
 
     def _found(self, column: str, text: str, at: float, *indexes: int | None) -> None:
-        around = []
-        for index in dict.fromkeys(each for each in indexes if each is not None):
+        marked = {each for each in indexes if each is not None}
+        near: set[int] = set()
+        for index in marked:
             mine = self._of[self.events[index]["data"]["charger"]]
             place = mine.index(index)
-            around += [self._line(each, each == index) for each in mine[max(0, place - 3) : place + 4]] + ["    …"]
+            near.update(mine[max(0, place - 3) : place + 4])
+        around = [self._line(index, index in marked) for index in sorted(near)]
         self.findings.violations.append(Violation(column, text, at, around))
 
     def _line(self, index: int, marked: bool) -> str:
         event = self.events[index]
-        said = canonical(event["data"] if event.get("action") is None else event["payload"])[:160]
+        said = canonical(event["data"] if event.get("action") is None else event["payload"])[:120]
         return (
-            f"  {'>' if marked else ' '} [{index}] seq {event['seq']} seen {self.came[index]:.2f}s told {event['time'][11:23]} "
-            f"{event['event']} message {event.get('message_id')} id {event['id']} {said}"
+            f"  {'>' if marked else ' '} [{index}] seq {event['seq']} seen {self.came[index]:.2f}s stamped {event['time'][11:23]} "
+            f"{event['event']} message {event.get('message_id')} {said}"
         )
 
 

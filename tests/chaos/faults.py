@@ -48,7 +48,13 @@ def nothing(house: House) -> str:
 
 
 def fault(
-    name: str, number: str, how: str, lane: str, weight: float = 1, seconds: tuple[float, float] = (0.1, 2), needs: Callable[[House], str] = nothing
+    name: str,
+    number: str,
+    how: str,
+    lane: str,
+    weight: float = 1,
+    seconds: tuple[float, float] = (0.1, 2),
+    needs: Callable[[House], str] = nothing,
 ) -> Callable[[Run], Run]:
     """Enter the function into the table."""
 
@@ -140,7 +146,9 @@ async def clients_are_killed(house: House, seconds: float, rng: random.Random) -
     await pause(seconds)
 
 
-@fault("the spool's disk is full, Valkey is away", "F17", "tmpfs filled up, SIGSTOP", "valkey", 1, (1, 3), lambda house: house.no_small_disk)
+@fault(
+    "the spool's disk is full, Valkey is away", "F17", "tmpfs filled up, SIGSTOP", "valkey", 1, (1, 3), lambda house: house.no_small_disk
+)
 async def disk_is_full(house: House, seconds: float, rng: random.Random) -> None:
     house.fill_disk()
     house.valkey.signal(signal.SIGSTOP)

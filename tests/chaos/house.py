@@ -42,6 +42,7 @@ class Plan:
     seed: int = 1
     chargers: int = 50
     pace: float = 0.7
+    patience: float = 3.0
     rate: float = 10.0
     spool: bool = True
     faketime: str = ""
@@ -89,7 +90,7 @@ class House:
         rng = random.Random(f"{self.plan.seed} fleet")
         for number in range(self.plan.chargers):
             name, seed = f"c{number:03}", f"{self.plan.seed} c{number}"
-            self.chargers.append(Charger(name, self.door.port, seed, self.ledger, habits(number, rng), self.plan.pace))
+            self.chargers.append(Charger(name, self.door.port, seed, self.ledger, habits(number, rng, self.plan.patience), self.plan.pace))
         fleet = [(each.name, each.habits.version) for each in self.chargers]
         self.orders = Orders(self.store(), self.ledger, fleet, self.plan.rate, f"{self.plan.seed} orders")
 

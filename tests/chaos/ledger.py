@@ -89,10 +89,11 @@ class Message:
 
     def __str__(self) -> str:
         tried = ", ".join(
-            f"{each.at:.2f}s c{each.connection} id={each.id}" + (f" acked@{each.answered:.2f}" if each.answered else "") for each in self.sendings
+            f"{each.at:.2f}s c{each.connection} id={each.id}" + (f" acked@{each.answered:.2f}" if each.answered else "")
+            for each in self.sendings
         )
         ids = f" transaction ids {self.transaction_ids}" if self.transaction_ids else ""
-        return f"{self.charger} #{self.number} {self.action} {canonical(self.payload)[:300]} sent [{tried}]{ids}"
+        return f"{self.charger} #{self.number} {self.action} {canonical(self.payload)[:200]} sent [{tried}]{ids}"
 
 
 @dataclass(slots=True)

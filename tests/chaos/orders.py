@@ -110,9 +110,7 @@ class Orders:
         expected = (*DONE, "duplicate")
         # The same element again, or another that says the same.
         again = first.element if self._rng.random() < 0.5 else first.element.replace('"data": ', '"data":  ')
-        return [
-            Push(first.charger, first.id, element, "twice", expected, first.payload) for element in (first.element, again)
-        ]
+        return [Push(first.charger, first.id, element, "twice", expected, first.payload) for element in (first.element, again)]
 
     def _nobody(self) -> list[Push]:
         id = self._id()

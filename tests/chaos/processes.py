@@ -31,6 +31,8 @@ def knows(option: str) -> bool:
 class GatewayProcess:
     """``twistd ocpp``; all its runs write to one log."""
 
+    NAME = "gw-chaos"
+
     def __init__(self, directory: Path, ledger: Ledger, *options: str, environment: dict[str, str] | None = None) -> None:
         self.directory, self.ledger = directory, ledger
         self.options, self.environment = options, environment or {}
@@ -49,7 +51,7 @@ class GatewayProcess:
             self.process = subprocess.Popen(
                 [
                     *self.wrapper, TWISTD, "--pidfile=", "-n", "ocpp", "--port", f"127.0.0.1:{self.port}",
-                    "--http", f"127.0.0.1:{self.http}", "--name", "gw-chaos", *self.options,
+                    "--http", f"127.0.0.1:{self.http}", "--name", self.NAME, *self.options,
                 ],
                 cwd=self.directory,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},

@@ -5,6 +5,10 @@ Knows nothing of what events say.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from twisted.internet.defer import DeferredLock
+
 from chaos.ledger import Ledger
 from chaos.store import Refused, Store, Unsure
 from fleets import pause
@@ -20,18 +24,24 @@ class Reader:
         self.events: list[bytes] = []
         self.came: list[float] = []
         self.running = True
+        self._turn = DeferredLock()
 
     async def run(self) -> None:
         """Read for as long as it is `running`."""
         while self.running:
-            try:
+            with suppress(Refused, Unsure):
                 await self.catch_up()
-            except (Refused, Unsure):
-                pass
             await pause(0.1)
 
     async def catch_up(self) -> None:
         """Read what there is now. Raises what the store does."""
+        await self._turn.acquire()
+        try:
+            await self._catch_up()
+        finally:
+            self._turn.release()
+
+    async def _catch_up(self) -> None:
         while True:
             known = len(self.events)
             # The last one known is read again: a list that was cut or rewritten would show it.

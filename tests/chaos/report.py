@@ -90,7 +90,12 @@ def dump(where: Path, house: House, schedule: Schedule, findings: Findings, line
     with (where / "events.jsonl").open("wb") as file:
         file.writelines(each + b"\n" for each in house.reader.events)
     ledger = house.ledger
-    for name, things in (("messages", ledger.messages), ("executions", ledger.executions), ("pushes", ledger.pushes), ("asked", house.backend.asked)):
+    for name, things in (
+        ("messages", ledger.messages),
+        ("executions", ledger.executions),
+        ("pushes", ledger.pushes),
+        ("asked", house.backend.asked),
+    ):
         with (where / f"{name}.jsonl").open("w") as file:
             file.writelines(json.dumps(asdict(each)) + "\n" for each in things)
     shutil.copy(house.gateway.log, where / "gateway.log")

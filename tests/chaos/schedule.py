@@ -61,6 +61,7 @@ def drawn(seed: int, count: int, duration: float, faults: Iterable[Fault]) -> Sc
         rng.shuffle(picked)
         times = sorted(rng.uniform(0, duration) for _ in picked)
         schedule.lanes[lane] = [
-            Planned(at, kind, rng.uniform(*kind.seconds), f"{seed} {lane} {number}") for number, (at, kind) in enumerate(zip(times, picked, strict=True))
+            Planned(at, kind, rng.uniform(*kind.seconds), f"{seed} {lane} {number}")
+            for number, (at, kind) in enumerate(zip(times, picked, strict=True))
         ]
     return schedule

@@ -10,7 +10,7 @@ from typing import Any
 
 import hiredis
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 
@@ -49,6 +49,7 @@ class Store:
     def __init__(self, port: int, password: Callable[[], str] = lambda: "") -> None:
         self._port, self._password = port, password
         self._line: _Line | None = None
+        self._turn = DeferredLock()
 
     async def ask(self, *args: str | bytes | int, within: float = 2.0) -> Any:
         """What it answers.
@@ -57,8 +58,11 @@ class Store:
             Refused: it was not done.
             Unsure: nobody knows.
         """
-        line = await self._open()
-        return await self._say(line, args, within)
+        await self._turn.acquire()
+        try:
+            return await self._say(await self._open(), args, within)
+        finally:
+            self._turn.release()
 
     async def _open(self) -> _Line:
         if self._line is not None and not self._line.gone:
