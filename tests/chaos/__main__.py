@@ -17,9 +17,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from chaos import report
+from chaos import report, timings
 from chaos.checker import Checker
-from chaos.faults import FAULTS, LANES
+from chaos.faults import DAMAGE, FAULTS, Fault
 from chaos.house import House, Plan
 from chaos.schedule import Planned, Schedule, drawn
 from fleets import pause
@@ -37,8 +37,9 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--pace", type=float, default=0.7, help="seconds from one thing that a charger does to the next")
     parser.add_argument("--patience", type=float, default=3, help="seconds that chargers wait for an answer, give or take a third")
     parser.add_argument("--rate", type=float, default=10, help="commands a second")
-    parser.add_argument("--only", default="", help="lanes, or numbers of FAULTS.md, with commas between them: no other faults")
+    parser.add_argument("--only", default="", help="lanes, names, or numbers of FAULTS.md, with commas between them: no other faults")
     parser.add_argument("--without", default="", help="likewise: none of these")
+    parser.add_argument("--damage", action="store_true", help="nothing but damages to the spool (F18); give few --faults, 5 s for each")
     parser.add_argument("--no-spool", action="store_true", help="run the gateway without --spool")
     parser.add_argument("--faketime", default="", help="libfaketime.so.1, where it is not in its usual place")
     parser.add_argument(
@@ -85,17 +86,23 @@ async def reckoning(house: House) -> Checker:
     await house.reader.catch_up()
     graves = await house.control("LRANGE", "commands:dead", "0", "-1")
     in_hand = await house.control("LRANGE", f"commands:processing:{house.gateway.NAME}", "0", "-1")
-    return Checker(house.ledger, house.reader.events, house.reader.came, graves, in_hand, house.plan.untold)
+    return Checker(house.ledger, house.reader.events, house.reader.came, graves, in_hand, house.plan.untold, house.damage)
 
 
-def chosen(house: House, only: str, without: str) -> list[Any]:
+def chosen(house: House, arguments: argparse.Namespace) -> list[Fault]:
     """The faults that can be and are wanted."""
-
-    def among(each: Any, words: str) -> bool:
-        return bool({each.number, each.lane} & set(words.split(",")))
-
-    able = [each for each in FAULTS.values() if not each.needs(house)]
-    return [each for each in able if (not only or among(each, only)) and not among(each, without)]
+    only, without = ({*words.split(",")} - {""} for words in (arguments.only, arguments.without))
+    wanted = [
+        each
+        for each in FAULTS.values()
+        if (each.lane == DAMAGE) == arguments.damage
+        and (not only or only & {each.number, each.lane, each.name})
+        and not without & {each.number, each.lane, each.name}
+    ]
+    able = [each for each in wanted if not each.needs(house)]
+    if not able:
+        raise SystemExit("none of these faults can be: " + "; ".join(f"{each.name}: {each.needs(house)}" for each in wanted))
+    return able
 
 
 async def play(arguments: argparse.Namespace) -> int:
@@ -114,16 +121,15 @@ async def play(arguments: argparse.Namespace) -> int:
         house = House(Path(directory), plan)
         try:
             await house.open()
-            schedule = drawn(arguments.seed, arguments.faults, arguments.duration, chosen(house, arguments.only, arguments.without))
+            schedule = drawn(arguments.seed, arguments.faults, arguments.duration, chosen(house, arguments))
             checker = await run(house, schedule)
             findings = checker.check()
             said = f"seed {arguments.seed}, {arguments.chargers} chargers, {house.ledger.now:.0f} s"
             line, table = report.totals(said, schedule, findings), report.rows(house, schedule, findings)
             print(report.plain(table))
-            for lane in LANES:
-                if lane not in schedule.lanes:
-                    print(f"no faults of the lane {lane}")
-            print(f"\n{dict(sorted(findings.counts.items()))}\n\n{line}")
+            print(f"\n{dict(sorted(findings.counts.items()))}\n{timings.told(house, schedule)}\n\n{line}")
+            for said in house.damage:
+                print(said)
             if findings.violations:
                 print("\n" + report.violations(schedule, findings))
                 where = arguments.keep / str(arguments.seed)

@@ -7,30 +7,17 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 
-from chaos.ledger import Ledger
+from chaos.ledger import Asked, Ledger
 
 MOODS = ("good", "refuses", "hangs", "drips", "is slow", "500", "html", "garbage", "redirects", "bomb", "huge", "hangs up")
 
 _BOMB = gzip.compress(b" " * (20 << 20))
-
-
-@dataclass(slots=True)
-class Asked:
-    """The gateway asked for a transaction's id; ``id`` is what it was told, 0 when nothing useful."""
-
-    at: float
-    charger: str
-    tag: str
-    key: str
-    mood: str
-    id: int = 0
 
 
 class Backend(Factory):
@@ -41,7 +28,6 @@ class Backend(Factory):
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.mood = "good"
-        self.asked: list[Asked] = []
         self._ids: dict[str, int] = {}
         self._last = 0
         self._listener = reactor.listenTCP(0, self, interface="127.0.0.1", backlog=256)
@@ -94,7 +80,7 @@ class _Request(Protocol):
         parts = urlsplit(target)
         tag = unquote(parts.path.rstrip("/").rpartition("/")[2])
         asked = Asked(backend.ledger.now, parse_qs(parts.query).get("charger", [""])[0], tag, key, mood)
-        backend.asked.append(asked)
+        backend.ledger.asked.append(asked)
         # What it decides it decides before it fails to say so: that is what the key is for.
         id = backend.id(key)
         body = json.dumps({"status": True, "data": {"id": id, "status": "active", "tag": tag}}).encode()

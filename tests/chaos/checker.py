@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from chaos.ledger import Ledger, Message, Push, canonical
+from chaos.ledger import Asked, Ledger, Message, Push, canonical
 
 COLUMNS = (
     "lost",
@@ -26,12 +26,12 @@ COLUMNS = (
 )
 
 OWN = frozenset(
-    {
-        "connect_charger", "disconnect_charger", "command_result", "late_response", "unresponsive", "duplicate_identity",
-        "handshake_rejected", "transaction_reconciled", "transaction_watched", "silent", "flapping", "clock_skew",
-    }
-)  # fmt: skip
-"""Events of the gateway's own that may come of what is done to it here. Not `seq_gap`: these chargers leave out no number."""
+    {"connect_charger", "disconnect_charger", "command_result", "late_response", "unresponsive", "duplicate_identity", "handshake_rejected"}
+)
+"""Events of the gateway's own that may come of what is done to it here, as often as they like."""
+
+AMISS = frozenset({"seq_gap", "transaction_status"})
+"""Events that say that messages of a transaction are missing. These chargers leave none out, so they are true only where a spool was damaged."""
 
 SENT = frozenset({"result", "error", "timeout", "connection_lost"})
 """Outcomes that say that the charger was sent the command."""
@@ -69,19 +69,26 @@ class Checker:
         graves: Iterable[bytes] = (),
         in_hand: Iterable[bytes] = (),
         untold: bool = False,
+        damage: Iterable[str] = (),
     ) -> None:
-        """``untold``: put up with a command that was done and is told as never sent, as of a gateway that forgot in a crash what it had sent."""
+        """``untold``: put up with a command that was done and is told as never sent, as of a gateway that forgot in a crash what it had sent.
+
+        ``damage``: what the gateway said of a damaged spool; then what was in it may be missing.
+        """
         self.ledger = ledger
         self.events: list[dict[str, Any]] = [msgspec.json.decode(each) for each in events]
         self.came = list(came) or [0.0] * len(self.events)
         self.graves = [msgspec.json.decode(each) for each in graves]
         self.in_hand = list(in_hand)
         self.untold = untold
+        self.damage = list(damage)
         self.findings = Findings()
         self._of: dict[str, list[int]] = defaultdict(list)
         self._messages: dict[tuple[str, str, str], Message] = {}
         self._told: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._results: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._followups: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._reconciled: dict[tuple[str, Any], list[int]] = defaultdict(list)
 
     def check(self) -> Findings:
         """All that is wrong."""
@@ -92,6 +99,7 @@ class Checker:
             self._message(message)
         self._order()
         self._transactions()
+        self._backend()
         self._commands()
         self._graves()
         for at, note in self.ledger.notes:
@@ -135,16 +143,22 @@ class Checker:
             self._found("phantoms", f"{charger} never sent this: {canonical(event)[:600]}", self.came[index], index)
         elif name == "message_refused":
             message.refusals.append(canonical(data))
+        elif name in AMISS and self.damage:
+            self.findings.counts["told as amiss with what was damaged"] += 1
         elif name not in message.told:
             self._found("phantoms", f"{name} is nothing that this message means: {message}", self.came[index], index)
         else:
             self._told[id(message)][name].append(index)
 
     def _own(self, index: int, name: str, data: dict[str, Any]) -> None:
-        if name not in OWN:
-            self._found("phantoms", f"an event {name} with {canonical(data)[:300]}", self.came[index], index)
-        elif name == "command_result":
+        if name == "command_result":
             self._results[data["charger"], data["id"]].append(index)
+        elif name == "command_followup":
+            self._followups[data["charger"], data["id"]].append(index)
+        elif name == "transaction_reconciled":
+            self._reconciled[data["charger"], data["transaction_id"]].append(index)
+        elif name not in OWN and not (name in AMISS and self.damage):
+            self._found("phantoms", f"an event {name} with {canonical(data)[:300]}", self.came[index], index)
 
     # each message
 
@@ -154,7 +168,9 @@ class Checker:
             self._found("other", f"a CALLERROR for {message}: {message.refusals}", message.sendings[0].at)
         if message.acknowledged:
             missing = [name for name in message.told if not told[name]]
-            if missing:
+            if missing and self.damage:
+                self.findings.counts["lost with what was damaged"] += 1
+            elif missing:
                 at = next(each.answered for each in message.sendings if each.answered)
                 self._found("lost", f"no {', '.join(missing)} of {message}", at, self._near(message))
         if message.once:
@@ -217,6 +233,39 @@ class Checker:
                     text = f"transaction id {each} was given twice: {other}\n    and {message}"
                     self._found("two ids for one message", text, message.sendings[0].at, *indexes)
 
+    def _backend(self) -> None:
+        """A start is one question to the backend, however often it is put; its answer is the transaction's id, at once or later."""
+        asked: dict[str, list[Asked]] = defaultdict(list)
+        for each in self.ledger.asked:
+            asked[each.tag].append(each)
+        for tag, questions in asked.items():
+            keys = {each.key for each in questions if each.key}
+            if len(keys) > 1:
+                self._found("other", f"the backend was asked under {len(keys)} keys for one start: {questions}", questions[0].at)
+            if "" not in {each.key for each in questions}:
+                self.findings.counts["asked again under the same key"] += len(questions) - len(keys)
+            self.findings.counts["asked of the backend"] += 1 if tag else 0
+        starts: dict[tuple[str, Any], tuple[int, str]] = {}
+        for message in self.ledger.messages:
+            for index in self._told[id(message)]["start_transaction"]:
+                event = self.events[index]
+                data = event["data"]
+                starts[message.charger, data["transaction_id"]] = index, data["tag"]
+                self.findings.counts["provisional starts"] += event.get("provisional") is True
+                given = data["transaction_id"] if message.starts else data.get("backend_id")
+                if event.get("provisional") is not True and given not in {each.id for each in asked[data["tag"]]}:
+                    self._found("phantoms", f"the backend gave no id {given}, but {asked[data['tag']]}: {message}", self.came[index], index)
+        for (charger, transaction), indexes in self._reconciled.items():
+            self.findings.counts["reconciled"] += 1
+            begun, tag = starts.get((charger, transaction), (None, ""))
+            if len(indexes) > 1:
+                self._found("two ids for one message", f"{transaction} of {charger} was reconciled twice", self.came[indexes[1]], *indexes)
+            if begun is None or self.events[begun].get("provisional") is not True:
+                self._found("phantoms", f"{transaction} of {charger} was reconciled but never provisional", self.came[indexes[0]], *indexes)
+            elif self.events[indexes[0]]["data"]["backend_id"] not in {each.id for each in asked[tag]}:
+                text = f"{transaction} of {charger} was reconciled with what the backend never said: {asked[tag]}"
+                self._found("phantoms", text, self.came[indexes[0]], *indexes)
+
     # commands
 
     def _commands(self) -> None:
@@ -236,6 +285,10 @@ class Checker:
         for key, indexes in self._results.items():
             if not pushes[key]:
                 self._found("phantoms", f"a result of a command that nobody gave: {key}", self.came[indexes[0]], *indexes)
+        for key, indexes in self._followups.items():
+            if not done[key] or len(indexes) > 1:
+                text = f"{len(indexes)} follow-ups of {key}, which was done {done[key]} times"
+                self._found("phantoms", text, self.came[indexes[0]], *indexes, *self._results[key])
         for key, group in pushes.items():
             if group:
                 self._command(key, group, done[key])
@@ -261,7 +314,8 @@ class Checker:
             self._found("commands without exactly one result", f"{strange} is no outcome of this: {what}", group[0].at, *indexes)
         if executed > 1:
             self._found("commands executed twice", what, executions[1].at, *indexes)
-        if not executed and {"result", "error"} & set(outcomes):
+        sent = {self.events[index]["data"]["outcome"] for index in indexes if self.events[index]["data"].get("sent")}
+        if not executed and {"result", "error"} & sent:
             self._found("phantoms", f"told, but never done: {what}", group[0].at, *indexes)
 
     def _graves(self) -> None:

@@ -38,6 +38,9 @@ class Fault:
 
 FAULTS: dict[str, Fault] = {}
 
+DAMAGE = "damage"
+"""The lane of faults after which something may be missing."""
+
 LANES = {"valkey": 0.20, "redis line": 0.15, "gateway": 0.08, "backend": 0.15, "chargers": 0.40, "clock": 0.02}
 """The share that each lane has of all faults; that of a lane that cannot be goes to the others."""
 
@@ -329,6 +332,29 @@ async def chargers_were_offline(house: House, seconds: float, rng: random.Random
         charger.go_offline(seconds)
         charger.remember_hours(rng.randrange(2, 6))
     await pause(seconds)
+
+
+# the spool: a lane that is only in a run of its own, since what was in a damaged row may be missing
+
+
+@fault(
+    "the spool is damaged",
+    "F18",
+    "gateway kill -9 with Valkey away, file truncated or a bit flipped",
+    DAMAGE,
+    1,
+    (1, 2),
+    lambda house: house.no_spool,
+)
+async def spool_is_damaged(house: House, seconds: float, rng: random.Random) -> None:
+    await house.blocking(house.valkey.kill)
+    await pause(seconds)
+    await house.gateway.kill()
+    house.damage_spool(rng)
+    await house.gateway.start()
+    await pause(0.5)
+    await house.valkey_starts()
+    await pause(3)
 
 
 # the clock

@@ -62,7 +62,7 @@ class House:
         self._clock = directory / "clock"
         self._disk = directory / "spool"
         self._mounted = False
-        self.no_small_disk = self.no_false_clock = ""
+        self.no_spool = self.no_small_disk = self.no_false_clock = ""
 
     async def open(self) -> None:
         """Start everything but the chargers."""
@@ -103,8 +103,8 @@ class House:
     def _spool(self) -> list[str]:
         """On a disk of its own that is small, where that can be."""
         if not self.plan.spool or not knows("--spool"):
-            self.no_small_disk = "the gateway has no --spool"
-            return []
+            self.no_spool = self.no_small_disk = "the gateway has no --spool"
+            return ["--spool", "no"] if knows("--spool") else []
         self._disk.mkdir()
         tried = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "chaos", str(self._disk)], capture_output=True, text=True, check=False
@@ -176,6 +176,27 @@ class House:
     def empty_disk(self) -> None:
         """Make room again."""
         (self._disk / "ballast").unlink(missing_ok=True)
+
+    def damage_spool(self, rng: random.Random) -> None:
+        """Cut some bytes off the largest file of the spool, or flip a bit in its latter half."""
+        path = max((each for each in (self._disk / "spool").rglob("*") if each.is_file()), key=lambda each: each.stat().st_size)
+        data = bytearray(path.read_bytes())
+        if rng.random() < 0.5:
+            cut = rng.choice((1, 7, 100, 4096))
+            what, data = f"{cut} bytes cut off", data[:-cut]
+        else:
+            place = rng.randrange(len(data) // 2, len(data))
+            data[place] ^= 1 << rng.randrange(8)
+            what = f"a bit flipped at {place} of {len(data)}"
+        path.write_bytes(data)
+        with self.gateway.log.open("a") as log:
+            log.write(f"---- {path.name}: {what}\n")
+
+    @property
+    def damage(self) -> list[str]:
+        """What the gateway has said of a damaged spool."""
+        lines = self.gateway.log.read_text(errors="replace").splitlines()
+        return [line for line in lines if "damaged" in line and not line.startswith("----")]
 
     def set_clock(self, seconds: int) -> None:
         """Set the gateway's clock forth or back from the true time."""

@@ -126,6 +126,18 @@ class Push:
     state: str = "never"
 
 
+@dataclass(slots=True)
+class Asked:
+    """The gateway asked the backend for a transaction's id; ``id`` is what it was told, 0 when nothing useful."""
+
+    at: float
+    charger: str
+    tag: str
+    key: str
+    mood: str
+    id: int = 0
+
+
 class Ledger:
     """All of it; times are seconds since it was opened."""
 
@@ -134,6 +146,7 @@ class Ledger:
         self.messages: list[Message] = []
         self.executions: list[Execution] = []
         self.pushes: list[Push] = []
+        self.asked: list[Asked] = []
         self.notes: list[tuple[float, str]] = []
         """What the harness itself found wrong, such as a gateway that ended with an error."""
         self._numbers: dict[tuple[str, int], int] = defaultdict(int)

@@ -58,8 +58,8 @@ def markdown(table: list[tuple[str, str, str, str, str]], line: str) -> str:
 def into(document: Path, text: str) -> None:
     """Put it between the document's markers."""
     old = document.read_text()
-    new, number = re.subn(r"(<!-- chaos -->\n).*?(<!-- /chaos -->)", lambda match: f"{match[1]}{text}\n{match[2]}", old, flags=re.DOTALL)
-    assert number == 1, f"{document} has no place for it, between <!-- chaos --> and <!-- /chaos -->"
+    new, number = re.subn(r"(<!-- chaos -->\n).*?(<!-- chaos end -->)", lambda match: f"{match[1]}{text}\n{match[2]}", old, flags=re.DOTALL)
+    assert number == 1, f"{document} has no place for it, between <!-- chaos --> and <!-- chaos end -->"
     document.write_text(new)
 
 
@@ -94,7 +94,7 @@ def dump(where: Path, house: House, schedule: Schedule, findings: Findings, line
         ("messages", ledger.messages),
         ("executions", ledger.executions),
         ("pushes", ledger.pushes),
-        ("asked", house.backend.asked),
+        ("asked", ledger.asked),
     ):
         with (where / f"{name}.jsonl").open("w") as file:
             file.writelines(json.dumps(asdict(each)) + "\n" for each in things)

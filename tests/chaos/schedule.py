@@ -38,9 +38,13 @@ class Schedule:
     def all(self) -> list[Planned]:
         return sorted((each for lane in self.lanes.values() for each in lane), key=lambda each: each.begun or each.at)
 
-    def during(self, at: float, before: float = 8.0) -> list[Planned]:
-        """Those that held at that time or some seconds before it."""
-        return [each for each in self.all if each.begun and each.begun <= at + 0.5 and (each.healed or at) >= at - before]
+    def between(self, begin: float, end: float) -> list[Planned]:
+        """Those that held at any time between these."""
+        return [each for each in self.all if each.begun and each.begun <= end and (not each.healed or each.healed >= begin)]
+
+    def during(self, at: float) -> list[Planned]:
+        """Those that held at about that time, or some seconds before."""
+        return self.between(at - 8.0, at + 0.5)
 
 
 def drawn(seed: int, count: int, duration: float, faults: Iterable[Fault]) -> Schedule:
@@ -49,10 +53,11 @@ def drawn(seed: int, count: int, duration: float, faults: Iterable[Fault]) -> Sc
     choices: dict[str, list[Fault]] = {}
     for each in faults:
         choices.setdefault(each.lane, []).append(each)
-    whole = sum(LANES[lane] for lane in choices)
+    shares = LANES if len(choices) > 1 else dict.fromkeys(choices, 1.0)
+    whole = sum(shares[lane] for lane in choices)
     schedule, left = Schedule(), count
     for place, (lane, kinds) in enumerate(choices.items()):
-        share = left if place == len(choices) - 1 else round(count * LANES[lane] / whole)
+        share = left if place == len(choices) - 1 else round(count * shares[lane] / whole)
         left -= share
         # Each kind once before chance decides, so that a short run leaves as little out as it can.
         picked = [*kinds, *rng.choices(kinds, [each.weight for each in kinds], k=max(0, share - len(kinds)))] if share >= len(kinds) else (

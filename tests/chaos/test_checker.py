@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chaos.checker import COLUMNS, Checker
-from chaos.faults import FAULTS, LANES
-from chaos.ledger import Ledger, Message, Push
+from chaos.faults import DAMAGE, FAULTS, LANES
+from chaos.ledger import Asked, Ledger, Message, Push
 from chaos.schedule import drawn
 
 Event = dict[str, Any]
@@ -25,14 +25,15 @@ class History:
         self.graves: list[dict[str, str]] = []
         self.in_hand: list[bytes] = []
         self.connect = self.tell("connect_charger", {})
-        self.start = self.say("StartTransaction", {"meterStart": 1, "timestamp": "t1"}, transaction_id=7)
+        self.ledger.asked.append(Asked(1.0, "c1", "T1", "key", "good", 7))
+        self.start = self.say("StartTransaction", {"meterStart": 1, "timestamp": "t1"}, transaction_id=7, tag="T1")
         self.first = self.say("MeterValues", {"meterValue": [1]})
         self.second = self.say("MeterValues", {"meterValue": [2]})
         element = '{"CpID": "c1", "data": [2, "cmd-1", "ClearCache", {}]}'
         self.push = Push("c1", "cmd-1", element, "raw", ("result", "offline"), {}, 1.0, "certain")
         self.ledger.pushes.append(self.push)
         self.ledger.did("c1", "cmd-1", "ClearCache", {}, 1, "at once")
-        self.result = self.tell("command_result", {"id": "cmd-1", "outcome": "result"})
+        self.result = self.tell("command_result", {"id": "cmd-1", "outcome": "result", "sent": True})
 
     def say(self, action: str, payload: dict[str, Any], **data: Any) -> Message:
         message = Message("c1", action, payload, True)
@@ -52,7 +53,7 @@ class History:
         """The same once more, under another id."""
         self.events.insert(place + 1, {**self.events[place], "id": "another"})
 
-    def found(self, numbered: bool = True) -> dict[str, int]:
+    def found(self, numbered: bool = True, **more: Any) -> dict[str, int]:
         if numbered:
             for seq, event in enumerate(self.events, 1):
                 event["seq"] = seq
@@ -61,6 +62,7 @@ class History:
             [json.dumps(each).encode() for each in self.events],
             graves=[json.dumps(each).encode() for each in self.graves],
             in_hand=self.in_hand,
+            **more,
         )
         findings = checker.check()
         return {column: findings.column(column) for column in COLUMNS if findings.column(column)}
@@ -104,10 +106,33 @@ def two_transaction_ids(history: History) -> None:
 
 def another_transaction_id_in_the_event(history: History) -> None:
     history.events[1]["data"]["transaction_id"] = 9
+    history.ledger.asked.append(Asked(1.0, "c1", "T1", "key", "good", 9))
 
 
 def one_transaction_id_for_two_starts(history: History) -> None:
-    history.say("StartTransaction", {"meterStart": 2}, transaction_id=7)
+    history.say("StartTransaction", {"meterStart": 2}, transaction_id=7, tag="T1")
+
+
+def an_id_that_the_backend_never_gave(history: History) -> None:
+    history.ledger.asked[0].id = 6
+
+
+def two_keys_for_one_start(history: History) -> None:
+    history.ledger.asked.append(Asked(1.0, "c1", "T1", "another key", "good", 7))
+
+
+def reconciled_but_never_provisional(history: History) -> None:
+    history.tell("transaction_reconciled", {"transaction_id": 7, "backend_id": 7})
+
+
+def reconciled_twice(history: History) -> None:
+    history.events[1]["provisional"] = True
+    for _ in range(2):
+        history.tell("transaction_reconciled", {"transaction_id": 7, "backend_id": 7})
+
+
+def a_followup_of_nothing(history: History) -> None:
+    history.tell("command_followup", {"id": "cmd-9", "verdict": "confirmed"})
 
 
 def inversion(history: History) -> None:
@@ -182,11 +207,15 @@ WRONG: list[tuple[Callable[[History], None], str]] = [
     (two_transaction_ids, "two ids for one message"),
     (another_transaction_id_in_the_event, "two ids for one message"),
     (one_transaction_id_for_two_starts, "two ids for one message"),
+    (reconciled_twice, "two ids for one message"),
     (inversion, "inversions"),
     (nobody_sent_it, "phantoms"),
     (it_was_changed, "phantoms"),
     (an_event_of_the_gateways_own_that_cannot_be, "phantoms"),
     (a_result_of_nothing, "phantoms"),
+    (an_id_that_the_backend_never_gave, "phantoms"),
+    (reconciled_but_never_provisional, "phantoms"),
+    (a_followup_of_nothing, "phantoms"),
     (never_done, "phantoms"),
     (nobody_ordered_it, "phantoms"),
     (no_result, "commands without exactly one result"),
@@ -196,6 +225,7 @@ WRONG: list[tuple[Callable[[History], None], str]] = [
     (buried, "commands without exactly one result"),
     (never_buried, "commands without exactly one result"),
     (done_twice, "commands executed twice"),
+    (two_keys_for_one_start, "other"),
     (a_callerror, "other"),
     (a_complaint, "other"),
 ]
@@ -224,9 +254,21 @@ def test_an_unsure_push_may_have_come_to_nothing():
 
 
 def test_a_schedule_can_be_had_again_and_has_as_many_faults_as_were_asked_for():
+    usual = [each for each in FAULTS.values() if each.lane != DAMAGE]
+
     def plan(seed: int) -> list[tuple[float, str, float]]:
-        return [(each.at, each.fault.name, each.seconds) for each in drawn(seed, 500, 60, FAULTS.values()).all]
+        return [(each.at, each.fault.name, each.seconds) for each in drawn(seed, 500, 60, usual).all]
 
     assert plan(1) == plan(1) != plan(2)
-    assert len(plan(1)) == 500 and {name for _, name, _ in plan(1)} == set(FAULTS)
+    assert len(plan(1)) == 500 and {name for _, name, _ in plan(1)} == {each.name for each in usual}
     assert sum(LANES.values()) == pytest.approx(1)
+
+
+def test_what_was_in_a_damaged_spool_may_be_missing_and_nothing_else():
+    history = History()
+    lost(history)
+    an_event_of_the_gateways_own_that_cannot_be(history)
+    assert history.found() == {"lost": 1, "phantoms": 1}
+    assert history.found(damage=["the spool was damaged"]) == {}
+    two_events_of_a_start(history)
+    assert history.found(damage=["the spool was damaged"]) == {"two ids for one message": 1}
