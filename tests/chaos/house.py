@@ -19,7 +19,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from chaos.backend import Backend
-from chaos.charger import Charger, habits
+from chaos.charger import Charger
+from chaos.habits import habits
 from chaos.ledger import Ledger
 from chaos.orders import Orders
 from chaos.processes import GatewayProcess, knows

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chaos.faults import LANES, Fault
+from chaos.fault import LANES, Fault
 
 
 @dataclass
