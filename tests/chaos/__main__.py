@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
@@ -56,7 +57,11 @@ async def lane(house: House, planned: list[Planned], epoch: float) -> None:
     for each in planned:
         await pause(max(0.0, epoch + each.at - house.ledger.now))
         each.begun = house.ledger.now
-        await each.fault.run(house, each.seconds, random.Random(each.seed))
+        try:
+            await each.fault.run(house, each.seconds, random.Random(each.seed))
+        except Exception as why:
+            house.ledger.complain(f"no more faults like '{each.fault.name}', since this one failed: {why!r}")
+            return
         each.healed = house.ledger.now
 
 
@@ -72,7 +77,7 @@ async def calm(house: House) -> Checker:
     for charger in restless:
         ledger.complain(f"{charger.name} could not get rid of what it has to say in {CALM:g} s: {charger.state}")
     deadline = time.monotonic() + 20
-    while (await reckoning(house)).unanswered() and time.monotonic() < deadline:
+    while (await reckoning(house)).commands.unanswered() and time.monotonic() < deadline:
         await pause(1)
     for charger in house.chargers:
         charger.end()
@@ -119,6 +124,7 @@ async def play(arguments: argparse.Namespace) -> int:
     )
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as directory:
         house = House(Path(directory), plan)
+        reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(house.close()))
         try:
             await house.open()
             schedule = drawn(arguments.seed, arguments.faults, arguments.duration, chosen(house, arguments))

@@ -30,7 +30,7 @@ from chaos.store import Store
 from fleets import Valkey, pause
 
 FAKETIME = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
-DISK = 2 << 20
+DISK = 8 << 20
 """Bytes that the spool's disk has, where one can be made for it."""
 BALLAST = "for i = 1, 4000 do redis.call('SET', 'ballast:' .. i, i) end"
 """Keys of no meaning, which make the server slow to load what stands before the latest events."""
@@ -62,7 +62,6 @@ class House:
         self._closers: list[Callable[[], Any]] = []
         self._clock = directory / "clock"
         self._disk = directory / "spool"
-        self._mounted = False
         self.no_spool = self.no_small_disk = self.no_false_clock = ""
 
     async def open(self) -> None:
@@ -78,6 +77,7 @@ class House:
         await self.control("BGREWRITEAOF")
         self.redis_line = Proxy(self.valkey.port)
         self.backend = Backend(self.ledger)
+        self._closers += [self.redis_line.close, self.backend.close]
         options = [
             "--redis", f"redis://127.0.0.1:{self.redis_line.port}", "--base-url", self.backend.url, "--backend-timeout", "2",
             "--call-timeout", "3", "--ping-interval", "3", "--ping-timeout", "2", *self.plan.gateway_options,
@@ -87,6 +87,7 @@ class House:
         self._closers.append(self.gateway.close)
         await self.gateway.start()
         self.door = Proxy(self.gateway.port)
+        self._closers.append(self.door.close)
         self.reader = Reader(self.store(), self.ledger)
         rng = random.Random(f"{self.plan.seed} fleet")
         for number in range(self.plan.chargers):
@@ -113,7 +114,7 @@ class House:
         if tried.returncode:
             self.no_small_disk = f"no tmpfs can be mounted: {tried.stderr.strip()}"
         else:
-            self._mounted = True
+            self._closers.append(lambda: subprocess.run(["umount", "-l", str(self._disk)], check=False))
         return ["--spool", str(self._disk / "spool")]
 
     def _false_clock(self) -> dict[str, str]:
@@ -130,17 +131,14 @@ class House:
         }
 
     async def close(self) -> None:
-        """End it all, in the order in which one needs the other."""
+        """End it all, once, in the order in which one needs the other."""
+        closers, self._closers = self._closers, []
         for charger in self.chargers:
             charger.end()
-        for proxy in (getattr(self, "door", None), getattr(self, "redis_line", None), getattr(self, "backend", None)):
-            if proxy is not None:
-                await proxy.close()
-        for closer in reversed(self._closers):
+        for closer in reversed(closers):
             with suppress(Exception):
                 closer()
-        if self._mounted:
-            subprocess.run(["umount", "-l", str(self._disk)], check=False)
+        await pause(0.05)  # what was cut ends in a turn or two of the reactor
 
     # what faults need
 

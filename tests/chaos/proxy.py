@@ -6,6 +6,7 @@ even its end is noticed until it is thawed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,6 +26,9 @@ class End(Protocol):
         self.pair = pair
         self.other: End | None = None
         self.heard_all = self.gone = False
+        self.late: deque[bytes] = deque()
+        """What has come in and is delayed; what comes after it has to wait for it, however long."""
+        self.due = 0.0
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -57,7 +61,7 @@ class Pair:
         self.front, self.back = End(self), End(self)
         self.frozen = False
         self._early: list[bytes] = []
-        self._late: list[Any] = []
+        self._timers: list[Any] = []
 
     @property
     def ends(self) -> list[End]:
@@ -83,11 +87,18 @@ class Pair:
             self.freeze()
 
     def passed(self, end: End, data: bytes) -> None:
-        if self._proxy.wait:
-            self._late = [each for each in self._late if each.active()]
-            self._late.append(reactor.callLater(self._proxy.wait, self._pass, end, data))
-        else:
+        now = reactor.seconds()
+        end.due = max(end.due, now + self._proxy.wait)
+        if end.due <= now and not end.late:
             self._pass(end, data)
+            return
+        end.late.append(data)
+        self._timers = [each for each in self._timers if each.active()]
+        self._timers.append(reactor.callLater(end.due - now, self._pass_late, end))
+
+    def _pass_late(self, end: End) -> None:
+        # Whichever timer this is: as many go off as pieces wait.
+        self._pass(end, end.late.popleft())
 
     def _pass(self, end: End, data: bytes) -> None:
         if end.other is None:
@@ -96,9 +107,9 @@ class Pair:
             end.other.transport.write(data)
 
     def lost(self, end: End) -> None:
-        for late in self._late:
-            if late.active():
-                late.cancel()
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
         self.drop()
         if not self.ends and self in self._proxy.pairs:
             self._proxy.pairs.remove(self)

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from chaos.checker import COLUMNS, Findings
+from chaos.evidence import COLUMNS, Findings
 from chaos.faults import FAULTS
 from chaos.house import House
 from chaos.schedule import Schedule

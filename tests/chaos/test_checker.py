@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chaos.checker import COLUMNS, Checker
+from chaos.checker import Checker
+from chaos.evidence import COLUMNS
 from chaos.faults import DAMAGE, FAULTS, LANES
 from chaos.ledger import Asked, Ledger, Message, Push
 from chaos.schedule import drawn

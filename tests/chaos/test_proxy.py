@@ -140,6 +140,18 @@ async def test_delay(town):
     assert 0.15 < reactor.seconds() - before < 3
 
 
+async def test_what_was_delayed_is_not_overtaken_when_the_delay_is_over(town):
+    here, there = await town.both()
+    for number, wait in enumerate((0.3, 0.1, 0.0)):
+        town.proxy.wait = wait
+        here.transport.write(b"%d" % number)
+        await pause(0.03)
+    town.proxy.go_on()
+    here.transport.write(b"3")
+    await until(lambda: len(there.heard) == len("hello0123"))
+    assert there.heard == b"hello0123"
+
+
 @pytest.mark.parametrize(("verb", "why"), [("drop", ConnectionDone), ("reset", ConnectionLost)])
 async def test_drop_and_reset(town, verb, why):
     here, there = await town.both()
