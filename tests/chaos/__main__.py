@@ -132,8 +132,9 @@ async def play(arguments: argparse.Namespace) -> int:
             findings = checker.check()
             said = f"seed {arguments.seed}, {arguments.chargers} chargers, {house.ledger.now:.0f} s"
             line, table = report.totals(said, schedule, findings), report.rows(house, schedule, findings)
+            took = timings.told(house, schedule)
             print(report.plain(table))
-            print(f"\n{dict(sorted(findings.counts.items()))}\n{timings.told(house, schedule)}\n\n{line}")
+            print(f"\n{dict(sorted(findings.counts.items()))}\n{took}\n\n{line}")
             for said in house.damage:
                 print(said)
             if findings.violations:
@@ -142,7 +143,7 @@ async def play(arguments: argparse.Namespace) -> int:
                 report.dump(where, house, schedule, findings, line)
                 print(f"\nall that was recorded is in {where}")
             if arguments.markdown:
-                report.into(arguments.markdown, report.markdown(table, line))
+                report.into(arguments.markdown, report.markdown(table, line, took))
             return bool(findings.violations)
         finally:
             await house.close()

@@ -48,11 +48,11 @@ def totals(plan: str, schedule: Schedule, findings: Findings) -> str:
     return f"{plan}: {injected} faults; {checked}. " + ", ".join(f"{each} {findings.column(each)}" for each in COLUMNS) + "."
 
 
-def markdown(table: list[tuple[str, str, str, str, str]], line: str) -> str:
-    """The table as it stands in docs/operations.md."""
+def markdown(table: list[tuple[str, str, str, str, str]], *below: str) -> str:
+    """The table as it stands in docs/operations.md, with lines below it."""
     lines = ["| fault | number | injected by | times | found |", "| --- | --- | --- | --- | --- |"]
     lines += ["| " + " | ".join(row) + " |" for row in table]
-    return "\n".join([*lines, "", line])
+    return "\n".join([*lines, *(f"\n{line}" for line in below)])
 
 
 def into(document: Path, text: str) -> None:

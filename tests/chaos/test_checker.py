@@ -10,9 +10,7 @@ import pytest
 
 from chaos.checker import Checker
 from chaos.evidence import COLUMNS
-from chaos.faults import DAMAGE, FAULTS, LANES
 from chaos.ledger import Asked, Ledger, Message, Push
-from chaos.schedule import drawn
 
 Event = dict[str, Any]
 
@@ -252,17 +250,6 @@ def test_an_unsure_push_may_have_come_to_nothing():
     history.ledger.executions.clear()
     history.events.remove(history.result)
     assert history.found() == {}
-
-
-def test_a_schedule_can_be_had_again_and_has_as_many_faults_as_were_asked_for():
-    usual = [each for each in FAULTS.values() if each.lane != DAMAGE]
-
-    def plan(seed: int) -> list[tuple[float, str, float]]:
-        return [(each.at, each.fault.name, each.seconds) for each in drawn(seed, 500, 60, usual).all]
-
-    assert plan(1) == plan(1) != plan(2)
-    assert len(plan(1)) == 500 and {name for _, name, _ in plan(1)} == {each.name for each in usual}
-    assert sum(LANES.values()) == pytest.approx(1)
 
 
 def test_what_was_in_a_damaged_spool_may_be_missing_and_nothing_else():

@@ -42,8 +42,10 @@ def resumptions(house: House, schedule: Schedule) -> list[float]:
     found = []
     for planned in schedule.lanes.get("valkey", ()):
         if planned.fault.number in ("F1", "F2") and planned.healed:
-            others = [each for each in schedule.between(planned.healed - AFTER, planned.healed + 1) if each is not planned]
             place = bisect_left(came, planned.healed)
-            if place < len(came) and all(each.fault.lane in ("backend", "chargers") for each in others):
+            if place == len(came):
+                continue
+            others = [each for each in schedule.between(planned.healed - 0.5, came[place]) if each is not planned]
+            if all(each.fault.lane in ("backend", "chargers") for each in others):
                 found.append(came[place] - planned.healed)
     return found
