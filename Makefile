@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage bench docs build clean
+.PHONY: help install run test lint format coverage bench chaos docs build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ coverage: $(STAMP) ## run the test suite and say which lines it never reached (t
 
 bench: $(STAMP) ## measure what a message costs, beside Twisted's and Autobahn's own echo (ARGS="--chargers 1000")
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+chaos: $(STAMP) ## break everything around a gateway for ten minutes and prove that nothing is lost (ARGS="--seed 7 --faults 1000 --duration 600")
+	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ARGS)
 
 docs: $(STAMP) ## write the tables of docs/ anew from the code
 	@$(BIN)/python docs/tables.py

@@ -1,0 +1,31 @@
+"""A short run of the chaos test (F35): `make chaos` is the long one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
+
+def test_nothing_is_lost_whatever_breaks(tmp_path):
+    """F35, in half a minute: Valkey and the gateway are killed and hindered while a dozen chargers are at work."""
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "chaos", "--seed", "4", "--faults", "14", "--duration", "14", "--chargers", "12",
+            "--keep", str(tmp_path / "failure"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-12_000:] + run.stderr[-3000:]
+    assert ": 14 faults; " in run.stdout
