@@ -33,7 +33,7 @@ class Pending(NamedTuple):
 class Asking:
     """The CALLs of ours on one connection. ``most`` is how many items the charger takes in a message, by action, once it has said."""
 
-    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "most")
+    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "_waiting", "most")
 
     def __init__(self, charger: Charger) -> None:
         self.most: dict[str, int] | None = None
@@ -41,6 +41,7 @@ class Asking:
         self._pending: dict[str | int, Pending] = {}
         self._ids = self._unanswered = self._heard = 0
         self._triggered: set[str] = set()
+        self._waiting: list[Deferred[None]] = []
         self._about: set[str] = set()
 
     def call(self, action: str, payload: Payload, timeout: float, raw: bytes, id: str) -> Deferred[Outcome]:
@@ -75,6 +76,7 @@ class Asking:
             outcome = Outcome("error", error=failure, sent=True, latency_ms=latency)
         self._send(more)
         pending.outcome.callback(outcome)
+        self._notice_idle()
         return True
 
     def triggered(self, action: str) -> bool:
@@ -91,6 +93,17 @@ class Asking:
             self._about.add(transaction)
             charger.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._told_about, transaction)
 
+    def idle(self) -> Deferred[None]:
+        """Fires once nothing is being asked, or when the connection has ended."""
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        self._notice_idle()
+        return waiting
+
+    def _notice_idle(self) -> None:
+        while self._waiting and not self._pending:
+            self._waiting.pop(0).callback(None)
+
     def close(self) -> None:
         """The connection has ended: what was sent is lost, what was not is not sent."""
         waiting, self._pending = self._pending, {}
@@ -100,6 +113,7 @@ class Asking:
                 pending.outcome.callback(Outcome("connection_lost", sent=True))
             else:
                 pending.outcome.callback(Outcome("offline"))
+        self._notice_idle()
 
     def _send(self, call: Call | None) -> None:
         """Send the next one, if it is somebody's turn; its time starts now (R8)."""
@@ -121,6 +135,7 @@ class Asking:
         pending = self._pending.pop(call.id)
         self._send(more)
         pending.outcome.callback(Outcome("timeout", sent=True))
+        self._notice_idle()
 
     def _told_about(self, outcome: Outcome, transaction: str) -> None:
         charger, said = self._charger, outcome.payload or {}

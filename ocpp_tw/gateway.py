@@ -22,9 +22,9 @@ from .handshake import choose
 from .intake import Intake
 from .interfaces import IGate, IRecords, IRoster, IWire, Maybe
 from .settings import Settings
-from .store import Effect, Entry, Keep, Note, Record
+from .store import Away, Effect, Entry, Keep, Note, Record
 from .versions import Version
-from .waiting import in_time
+from .waiting import deferred, in_time
 
 log = Logger()
 
@@ -153,6 +153,8 @@ class Gateway:
     async def _welcome(self, charger: Charger) -> None:
         try:
             record = await in_time(self._roster.arrive(charger.id, charger.connection), ROSTER_TIMEOUT, self._clock)
+        except Away:
+            record = Record()  # that the fleet's memory is away has been told
         except Exception as why:
             log.warn("{charger} is served without what is remembered of it: {why}", charger=charger.id, why=repr(why))
             record = Record()
@@ -264,6 +266,7 @@ class Gateway:
             del self.chargers[id]
             charger.left()
             charger.close(4000, "replaced by a newer connection")
+            deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)  # or it would be announced again one day
 
     # the end
 

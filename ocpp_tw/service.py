@@ -78,7 +78,7 @@ class GatewayService(MultiService):
         desk = Desk(self.handlers, store.records, ids)
         intake = Intake(settings, reactor, stamps, desk, store.events, self.tolerance)
         self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
-        self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events)
+        self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events, intake)
         self.door = ChargerFactory(self.gateway, settings, reactor)
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
         await self._listen(site, settings.http, "operators' HTTP")

@@ -136,6 +136,14 @@ class MemoryFleet:
         self.memory.living.discard(gateway.name)
         self.memory.takers.remove(gateway.commands._serve)
 
+    async def crash(self, gateway: Gateway) -> None:
+        """It ends in the middle of whatever it does."""
+        await self.stop(gateway)
+
+    async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
+        """The gateway finds that the other one is gone for good, and takes over."""
+        self.memory.reclaim(gone.name, gateway.name)
+
     async def close(self) -> None:
         pass
 
@@ -174,6 +182,21 @@ class RedisFleet:
     async def stop(self, gateway: Gateway) -> None:
         await gateway.store.stopService()
         self.stores.remove(gateway.store)
+
+    async def crash(self, gateway: Gateway) -> None:
+        """It ends in the middle of whatever it does: all its lines are cut at once."""
+        store = gateway.store
+        for connection in store._connections:
+            await connection.stopService()
+        await store.stopService()
+        self.stores.remove(store)
+
+    async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
+        """The gateway finds that the other one is gone for good, and takes over."""
+        boot = self.server("HGET", "ocpp:gateways", gone.name).split()[0].decode()
+        self.server("HSET", "ocpp:gateways", gone.name, f"{boot} {time.time() - 61:.3f}")
+        self.server("DEL", f"ocpp:gateway:{gone.name}")
+        await gateway.store.life.reclaim(gone.name, boot)
 
     async def close(self) -> None:
         for store in self.stores:

@@ -99,7 +99,7 @@ class House:
         self.desk = Desk(handlers, self.records, TransactionIds(self.records))
         self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
         self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
-        self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events)
+        self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events, self.intake)
         self._told = 0
 
     def knock(self, id: str = "cp1", address: str = "10.0.0.1", offered: tuple[str, ...] = ("ocpp1.6",)) -> Guest:

@@ -46,8 +46,8 @@ def lose(monkeypatch):
 async def test_an_id_is_claimed_once(fleet, lose):
     gateway, lost = await fleet.gateway("a"), lose(commands._CLAIM)
     command = commands.Command("c1", "1", action="Reset")
-    assert await soon(gateway.commands.claim(command)) is True
-    assert await soon(gateway.commands.claim(command)) is False
+    assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
+    assert (await soon(gateway.commands.claim(command, "1"))).kind == "duplicate"
     assert lost
 
 

@@ -17,6 +17,7 @@ from . import durability
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection
 from .events import RedisEvents
+from .life import Life
 from .line import RedisError
 from .names import Names
 from .records import RedisRecords
@@ -42,8 +43,9 @@ class RedisStore(MultiService):
         self.commands = RedisCommands(ordinary, shared, own, names)
         self.events = RedisEvents(ordered, names, self.commands.let_go)
         self.roster = RedisRoster(ordinary, names)
+        self.life = Life(ordinary, names, self.roster, self.commands)
         self.records = RedisRecords(ordinary, names)
-        for each in (*self._connections, self.events, self.roster, self.commands):
+        for each in (*self._connections, self.events, self.commands, self.life):
             each.setServiceParent(self)
 
     async def guarantee(self) -> tuple[str, bool]:
@@ -65,7 +67,7 @@ class RedisStore(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        parting = [each.stopService() for each in (self.roster, self.commands, self.events)]
+        parting = [each.stopService() for each in (self.life, self.commands, self.events)]
         for each in parting:
             if each is not None:
                 await each

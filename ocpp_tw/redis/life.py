@@ -1,0 +1,283 @@
+"""Which gateways live, and what becomes of those that do not: what they had in hand goes to the living, once.
+
+Knows no command and no charger.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ..commands import Taken
+from .commands import RedisCommands
+from .connection import Connection, cancelled
+from .line import RedisError, ResponseError, Script
+from .lua import CLOCK, KINDS, NOTE
+from .names import Names
+from .roster import RedisRoster
+
+LIVES = 10
+"""Seconds for which a gateway that says nothing more is still taken to live."""
+REFRESH = 3.0
+"""Seconds between its signs of life."""
+GONE = 60.0
+"""Seconds without a sign of life after which another gateway takes over what it had in hand."""
+LOOK = 10.0
+"""Seconds between looks for such gateways."""
+REMEMBERED = 7 * 86_400
+"""Seconds for which it is remembered that a run of a gateway was taken over: as long may it be suspended and come round."""
+
+_RUN = """
+local function run(held)
+  local boot, last, silent = string.match(held or '', '^(%S+) (%S+) ?(%S*)$')
+  return boot, tonumber(last), tonumber(silent)
+end
+"""
+# Elements with whether their command was claimed: of equal ones one only, for an id is claimed once.
+_LEFT = """
+local function left(elements, marks)
+  local found, seen = {}, {}
+  for _, element in ipairs(elements) do
+    local digest = redis.sha1hex(element)
+    local sent = not seen[digest] and redis.call('HEXISTS', marks, digest) == 1
+    seen[digest] = seen[digest] or sent
+    found[#found + 1] = element
+    found[#found + 1] = sent and '1' or ''
+  end
+  return found
+end
+"""
+# Asked again because its answer was lost, it says the same.
+_BEGIN = Script(
+    CLOCK
+    + _RUN
+    + _LEFT
+    + KINDS
+    + """
+local gateways, living, processing, sent = unpack(KEYS)
+local name, boot, lives, reclaimed, remembered = unpack(ARGV)
+local wrong = wanted({[gateways] = 'hash', [living] = 'string', [processing] = 'list', [sent] = 'hash'})
+if wrong then
+  return wrong
+end
+local now, before, last, silent = seconds(), run(redis.call('HGET', gateways, name))
+if before and before ~= boot then
+  redis.call('SET', reclaimed .. before, name, 'EX', remembered)
+  silent = math.max(0, now - last)
+end
+silent = silent or 0
+redis.call('HSET', gateways, name, string.format('%s %.3f %.3f', boot, now, silent))
+redis.call('SET', living, '1', 'EX', lives)
+return {tostring(silent), left(redis.call('LRANGE', processing, 0, -1), sent)}
+"""
+)
+_ALIVE = Script(
+    CLOCK
+    + _RUN
+    + """
+local boot = run(redis.call('HGET', KEYS[1], ARGV[1]))
+local taken_over = redis.call('EXISTS', KEYS[3]) == 1
+if boot and boot ~= ARGV[2] and taken_over then
+  return 'usurped'
+end
+local lived = redis.call('EXISTS', KEYS[2]) == 1
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.3f', ARGV[2], seconds()))
+return (not boot and taken_over) and 'reclaimed' or lived and 'lives' or 'missed'
+"""
+)
+_DEAD = Script(
+    CLOCK
+    + _RUN
+    + """
+local now, held, dead = seconds(), redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #held, 2 do
+  local boot, last = run(held[i + 1])
+  if last and now - last > tonumber(ARGV[2]) and redis.call('EXISTS', ARGV[1] .. held[i]) == 0 then
+    dead[#dead + 1] = held[i]
+    dead[#dead + 1] = boot
+  end
+end
+return dead
+"""
+)
+_RECLAIM = Script(
+    CLOCK
+    + _RUN
+    + _LEFT
+    + NOTE
+    + KINDS
+    + """
+local gateways, living, reclaimed, from, to, own, commands, marks, our_marks, provisional, our_provisional = unpack(KEYS)
+local name, boot, gone, us, remembered = unpack(ARGV)
+local run_of, last = run(redis.call('HGET', gateways, name))
+local silent = last and seconds() - last
+if run_of ~= boot or silent <= tonumber(gone) or redis.call('EXISTS', living) == 1 then
+  return false
+end
+local wrong = wanted({[from] = 'list', [to] = 'list', [own] = 'list', [commands] = 'list', [reclaimed] = 'string'})
+  or wanted({[marks] = 'hash', [our_marks] = 'hash', [provisional] = 'hash', [our_provisional] = 'hash'})
+if wrong then
+  return wrong
+end
+
+local found, kept = left(redis.call('LRANGE', from, 0, -1), marks), {}
+for i = 1, #found, 2 do
+  if not note(found[i]) then
+    redis.call('RPUSH', to, found[i])
+    kept[#kept + 1] = found[i]
+    kept[#kept + 1] = found[i + 1]
+  end
+end
+local waiting = redis.call('LRANGE', own, 0, -1)
+for i = #waiting, 1, -1 do
+  if not note(waiting[i]) then
+    redis.call('LPUSH', commands, waiting[i])
+  end
+end
+for source, target in pairs({[marks] = our_marks, [provisional] = our_provisional}) do
+  local fields = redis.call('HGETALL', source)
+  for i = 1, #fields, 2 do
+    redis.call('HSET', target, fields[i], fields[i + 1])
+  end
+end
+redis.call('SET', reclaimed, us, 'EX', remembered)
+redis.call('DEL', from, own, marks, provisional)
+redis.call('HDEL', gateways, name)
+return {tostring(silent), kept}
+"""
+)
+
+
+class Life(Service):
+    """As long as it runs its gateway lives. It begins with what an earlier run left over, and `RedisCommands` with it.
+
+    ``roster`` announces our chargers when others may have taken us for dead, ``commands`` gets what is left over.
+    """
+
+    _log = Logger()
+
+    def __init__(self, connection: Connection, names: Names, roster: RedisRoster, commands: RedisCommands) -> None:
+        self._connection = connection
+        self._names = names
+        self._roster = roster
+        self._commands = commands
+        self._tasks: list[Deferred[None]] = []
+        self._complaint = ""
+
+        self._begun = False
+        connection.watch(self._changed)
+
+    def startService(self) -> None:
+        super().startService()
+        self._tasks = [Deferred.fromCoroutine(self._live()).addErrback(cancelled)]
+
+    def _changed(self) -> None:
+        """A line that was opened again hears at once that we live, and who is here: before it is asked anything else."""
+        if self._connection.line is None or not self.running:
+            return
+        if self._begun:
+            self._tasks = [each for each in self._tasks if not each.called]
+            self._tasks.append(Deferred.fromCoroutine(self._for_sure(self._refresh)).addErrback(cancelled))
+        self._roster.announce()
+
+    def stopService(self) -> Deferred[Any] | None:
+        """Live no more, at once, so that nobody hands commands to a gateway that is leaving."""
+        super().stopService()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        line = self._connection.line
+        if line is None:
+            return None
+        bye = line.say("DEL", self._names.living())
+        return bye.addTimeout(1.0, self._connection.reactor).addErrback(lambda _: None)
+
+    async def _live(self) -> None:
+        self._commands.begin(await self._for_sure(self._begin))
+        self._begun = True
+        self._tasks.append(Deferred.fromCoroutine(self._look()).addErrback(cancelled))
+        while self.running:
+            await deferLater(self._connection.reactor, REFRESH)
+            await self._for_sure(self._refresh)
+
+    async def _for_sure(self, do: Callable[[], Any]) -> Any:
+        """What it comes to, tried until Redis has nothing against it."""
+        attempt = 0
+        while True:
+            try:
+                done = await do()
+            except RedisError as why:
+                if isinstance(why, ResponseError) and str(why) != self._complaint:
+                    self._complaint = str(why)
+                    self._log.error("no sign of life can be given, so that nobody can hand commands to us: {why}", why=str(why))
+                await self._connection.pause(attempt)
+                attempt += 1
+            else:
+                self._complaint = ""
+                return done
+
+    async def _begin(self) -> list[Taken]:
+        names = self._names
+        keys = (names.gateways, names.living(), names.processing, names.shelf("sent", names.gateway))
+        args = (names.gateway, names.boot, LIVES, names.reclaimed(" ")[:-1], REMEMBERED)
+        silent, left = await self._connection.ask(lambda line, _: _BEGIN.run(line, keys, *args))
+        return _taken(silent, left)
+
+    async def _refresh(self) -> None:
+        names = self._names
+        keys = (names.gateways, names.living(), names.reclaimed())
+        said = await self._connection.ask(lambda line, _: _ALIVE.run(line, keys, names.gateway, names.boot, LIVES))
+        if said == b"usurped":
+            self._log.error("another process goes by the name {name}: give each gateway one of its own", name=names.gateway)
+        elif said == b"reclaimed":
+            self._log.warn("this gateway was suspended for so long that another one has taken over what it had in hand")
+        if said in (b"usurped", b"reclaimed"):
+            await self._commands.forget()
+        if said == b"lives":
+            self._roster.announce_rest()
+        else:
+            self._roster.announce()  # who was taken for dead may have lost chargers, and nobody told us
+
+    async def _look(self) -> None:
+        names = self._names
+        while self.running:
+            await deferLater(self._connection.reactor, LOOK)
+            try:
+                dead = await self._connection.ask(lambda line, _: _DEAD.run(line, (names.gateways,), names.living(" ")[:-1], GONE))
+                for name, boot in zip(dead[::2], dead[1::2], strict=True):
+                    await self.reclaim(name.decode(errors="replace"), boot.decode(errors="replace"))
+            except RedisError as why:
+                self._log.error("what gateways that are gone had in hand cannot be taken over: {why}", why=str(why))
+
+    async def reclaim(self, name: str, boot: str) -> None:
+        """Take over from that run of a gateway, if it is still gone and nobody has."""
+        names = self._names
+        shelves = [names.shelf(shelf, gateway) for shelf in ("sent", "provisional") for gateway in (name, names.gateway)]
+        keys = (
+            names.gateways, names.living(name), names.reclaimed(boot), names.processing_of(name), names.processing,
+            names.own(name), names.commands, *shelves,
+        )  # fmt: skip
+        line = await self._connection.ready()
+        try:
+            found = await _RECLAIM.run(line, keys, name, boot, GONE, names.gateway, REMEMBERED)
+        except RedisError as why:
+            if isinstance(why, ResponseError):
+                raise
+            self._commands.doubt()  # it may be in our hands, and we do not know it
+            return
+        if found:
+            left = _taken(*found)
+            self._log.warn("{name} is gone: the {count} commands that it had in hand are seen to here", name=name, count=len(left))
+            self._commands.inherit(left)
+
+
+def _taken(silent: bytes, left: list[bytes]) -> list[Taken]:
+    return [Taken(element, float(silent), bool(sent)) for element, sent in zip(left[::2], left[1::2], strict=True)]
