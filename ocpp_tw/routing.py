@@ -256,7 +256,7 @@ class Router:
                 del self._parked[command.charger]
 
     def _arrived(self, charger: str) -> None:
-        for waiting in self._parked.pop(charger, ()):
+        for waiting in list(self._parked.pop(charger, ())):
             waiting.callback(None)
 
 
