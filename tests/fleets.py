@@ -150,8 +150,8 @@ class MemoryFleet:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.memory.events]
 
-    def push(self, element: bytes) -> None:
-        self.memory.push(element)
+    def push(self, element: bytes, gateway: str = "") -> None:
+        self.memory.push(element, gateway)
 
     def processing(self, name: str) -> list[bytes]:
         return list(self.memory.processing[name])
@@ -205,8 +205,8 @@ class RedisFleet:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.server("LRANGE", "events", 0, -1)]
 
-    def push(self, element: bytes) -> None:
-        self.server("RPUSH", "commands", element)
+    def push(self, element: bytes, gateway: str = "") -> None:
+        self.server("RPUSH", f"commands:for:{gateway}" if gateway else "commands", element)
 
     def processing(self, name: str) -> list[bytes]:
         return self.server("LRANGE", f"commands:processing:{name}", 0, -1)

@@ -74,7 +74,7 @@ def test_what_waits_for_its_turn_when_the_charger_leaves_is_never_sent():
 
 
 def test_what_waits_for_its_turn_when_a_newer_connection_comes_is_sent_on_that():
-    here, cp = with_charger()
+    here, _ = with_charger()
     for n in range(2):
         here.orders(CpID="cp1", data=clear(n))
     again = here.comes()

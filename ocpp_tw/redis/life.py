@@ -235,12 +235,12 @@ class Life(Service):
         names = self._names
         keys = (names.gateways, names.living(), names.reclaimed())
         said = await self._connection.ask(lambda line, _: _ALIVE.run(line, keys, names.gateway, names.boot, LIVES))
+        if said in (b"usurped", b"reclaimed"):
+            await self._commands.forget()
         if said == b"usurped":
             self._log.error("another process goes by the name {name}: give each gateway one of its own", name=names.gateway)
         elif said == b"reclaimed":
             self._log.warn("this gateway was suspended for so long that another one has taken over what it had in hand")
-        if said in (b"usurped", b"reclaimed"):
-            await self._commands.forget()
         if said == b"lives":
             self._roster.announce_rest()
         else:
