@@ -72,9 +72,8 @@ for i = 5, here - 1, 4 do
   local stamp = tonumber(ARGV[i + 3])
   stamps[#stamps + 1] = place(ARGV[i], ARGV[i + 1], ARGV[i + 2], stamp > 0 and stamp or now + stamp)
 end
-for i = here, #ARGV, 2 do
-  local other, connection = parsed(redis.call('HGET', owners, ARGV[i]))
-  if other == gateway and connection == ARGV[i + 1] then
+for i = here, #ARGV do
+  if parsed(redis.call('HGET', owners, ARGV[i])) == gateway then
     redis.call('HDEL', owners, ARGV[i])
   end
 end
@@ -87,7 +86,7 @@ _LEAVE = Script(
     + """
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 local gateway, connection = parsed(held)
-if gateway == ARGV[2] and connection == ARGV[3] then
+if gateway == ARGV[2] and (connection == ARGV[3] or ARGV[5] == '1') then
   redis.call('HDEL', KEYS[1], ARGV[1])
   return 1
 end
@@ -126,14 +125,14 @@ class RedisRoster:
         self._connection = connection
         self._names = names
         self._here: dict[str, Here] = {}
-        self._gone: dict[str, str] = {}
+        self._gone: set[str] = set()
         self._prefixes = (names.gateway, names.living(" ")[:-1], names.own(" ")[:-1])
         self._opened = 0.0
 
     async def arrive(self, charger: str, connection: str) -> Record:
         """See `IRoster`."""
         here = self._here[charger] = Here(connection, self._connection.reactor.seconds())
-        self._gone.pop(charger, None)
+        self._gone.discard(charger)
         fields = Record.__struct_fields__
         keys = (self._names.owners, record := self._names.shelf("record", charger))
         args = (*self._prefixes, encode(charger), msgspec.json.encode(charger), connection, *fields)
@@ -152,14 +151,15 @@ class RedisRoster:
     async def leave(self, charger: str, connection: str) -> bool:
         """See `IRoster`."""
         here = self._here.get(charger)
-        if here is None or here.connection == connection:
-            self._here.pop(charger, None)
-            self._gone[charger] = connection
+        current = here is not None and here.connection == connection
+        if current:  # whatever the fleet has of ours is older still
+            del self._here[charger]
+            self._gone.add(charger)
         args = (encode(charger), self._names.gateway, connection)
         keys = (self._names.owners,)
-        left = bool(await self._ask(lambda line, again: _LEAVE.run(line, keys, *args, int(again))))
-        if self._gone.get(charger) == connection:
-            del self._gone[charger]
+        left = bool(await self._ask(lambda line, again: _LEAVE.run(line, keys, *args, int(again), int(current))))
+        if current and charger not in self._here:
+            self._gone.discard(charger)
         return left
 
     async def whereabouts(self, charger: str) -> str | None:
@@ -189,18 +189,17 @@ class RedisRoster:
         if line is None or not (chargers or self._gone):
             return
         batches = [chargers[start : start + BATCH] for start in range(0, len(chargers), BATCH)] or [[]]
-        gone = list(self._gone.items())
+        gone = list(self._gone)
         told = [self._announce(line, batch, gone if batch is batches[-1] else ()) for batch in batches]
         gatherResults(told, consumeErrors=True).addCallbacks(self._announced, self._not_announced, callbackArgs=(gone,))
 
-    def _announce(self, line: Line, chargers: list[tuple[str, Here]], gone: Iterable[tuple[str, str]] = ()) -> Deferred[None]:
+    def _announce(self, line: Line, chargers: list[tuple[str, Here]], gone: Iterable[str] = ()) -> Deferred[None]:
         now = self._connection.reactor.seconds()
         args: list[Any] = [*self._prefixes, len(chargers)]
         for charger, here in chargers:
             stamp = here.stamp or -int((now - here.since) * 1000)
             args += (encode(charger), msgspec.json.encode(charger), here.connection, stamp)
-        for charger, connection in gone:
-            args += (encode(charger), connection)
+        args += [encode(charger) for charger in gone]
 
         def told(stamps: list[bytes]) -> None:
             for (_, here), stamp in zip(chargers, stamps, strict=True):
@@ -208,10 +207,8 @@ class RedisRoster:
 
         return _ANNOUNCE.run(line, (self._names.owners,), *args).addCallback(told)
 
-    def _announced(self, _: list[None], gone: list[tuple[str, str]]) -> None:
-        for charger, connection in gone:
-            if self._gone.get(charger) == connection:
-                del self._gone[charger]
+    def _announced(self, _: list[None], gone: list[str]) -> None:
+        self._gone -= {charger for charger in gone if charger not in self._here}
 
     def _not_announced(self, why: Failure) -> None:
         error = why.value.subFailure.value if isinstance(why.value, FirstError) else why.value
