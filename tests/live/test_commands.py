@@ -10,60 +10,13 @@ import signal
 import socket
 import time
 from collections import Counter
-from typing import Any
 
 import pytest
 import websockets
 
-from clients import eventually
+from clients import Obedient, clear, eventually, known, results
 
 pytestmark = pytest.mark.live
-
-
-class Charger:
-    """Notes every CALL it gets; answers ``Accepted`` while it is ``willing``."""
-
-    def __init__(self, id: str = "cp1") -> None:
-        self.id, self.willing = id, True
-        self.got: list[tuple[str, str]] = []  # the gateway and the message id
-
-    async def serve(self, gateway: Any, name: str) -> None:
-        async with websockets.connect(f"ws://127.0.0.1:{gateway.port}/{self.id}", subprotocols=["ocpp1.6"]) as line:
-            async for text in line:
-                kind, id, *_ = json.loads(text)
-                if kind == 2:
-                    self.got.append((name, id))
-                    if self.willing:
-                        await line.send(json.dumps([3, id, {"status": "Accepted"}]))
-
-    def connect(self, gateway: Any, name: str = "") -> asyncio.Task[None]:
-        return asyncio.create_task(self.serve(gateway, name))
-
-    def ids(self, name: str = "") -> list[str]:
-        return [id for at, id in self.got if at == name]
-
-
-def clear(charger: str, id: str, **more: Any) -> bytes:
-    return json.dumps({"CpID": charger, "data": [2, id, "ClearCache", {}], **more}).encode()
-
-
-def results(events: Any) -> list[tuple[str, str, bool]]:
-    found = [event["data"] for event in events() if event["event"] == "command_result"]
-    return [(data["id"], data["outcome"], data["sent"]) for data in found]
-
-
-def known(server: Any, charger: str) -> list[str]:
-    return (server("HGET", "ocpp:owners", charger) or b"").decode().split()
-
-
-@pytest.fixture
-def hasty(tmp_path, request) -> dict[str, str]:
-    """Gateways are soon taken for dead, and soon found: the environment of one that sees it so."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "from ocpp_tw.redis import life\nlife.LIVES, life.REFRESH, life.GONE, life.LOOK = 1, 0.2, 2.0, 0.3\n"
-    )
-    root = request.config.rootpath
-    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}
 
 
 def test_a_gateway_is_killed_and_comes_back(start, clean, events):
@@ -71,7 +24,7 @@ def test_a_gateway_is_killed_and_comes_back(start, clean, events):
     gateway = start()
 
     async def run() -> None:
-        charger = Charger()
+        charger = Obedient()
         charger.willing = False
         first = charger.connect(gateway)
         await eventually(lambda: known(clean, "cp1"))
@@ -85,7 +38,7 @@ def test_a_gateway_is_killed_and_comes_back(start, clean, events):
         charger.willing = True
         await asyncio.to_thread(gateway.start)
         await asyncio.sleep(0.3)
-        late = Charger("cp2")
+        late = Obedient("cp2")
         tasks = [charger.connect(gateway), late.connect(gateway)]
         await eventually(lambda: len(results(events)) == 53)
         assert sorted(results(events)) == sorted(
@@ -102,7 +55,7 @@ def test_a_gateway_is_killed_and_comes_back(start, clean, events):
 
 def test_a_gateway_is_killed_again_and_again(start, clean, events):
     """F14, F33: whatever moment it is, and some commands pushed twice."""
-    gateway, charger = start(), Charger()
+    gateway, charger = start(), Obedient()
     count, pushed = 300, Counter()
 
     async def stay(stop: asyncio.Event) -> None:
@@ -150,7 +103,7 @@ def test_another_gateway_takes_over_from_one_that_is_gone_for_good(start, clean,
     second = start("--name", "two", environment=hasty)
 
     async def run() -> None:
-        charger = Charger()
+        charger = Obedient()
         charger.willing = False
         gone = charger.connect(first, "one")
         await eventually(lambda: known(clean, "cp1")[:1] == ["one"])
@@ -180,7 +133,7 @@ def test_a_charger_with_two_connections_is_sent_commands_on_the_newer_one(start,
     gateways = {name: start("--name", name) for name in ("one", "two")}
 
     async def run() -> None:
-        charger, pushed, lines = Charger(), 0, []
+        charger, pushed, lines = Obedient(), 0, []
         for turn in range(6):
             name = ("one", "two")[turn % 2]
             before = known(clean, "cp1")
@@ -238,7 +191,7 @@ def test_poisoned_elements_stop_nothing(start, clean, events):
     clean("DEL", "commands")
 
     async def run() -> None:
-        charger = Charger()
+        charger = Obedient()
         task = charger.connect(gateway)
         await eventually(lambda: known(clean, "cp1"))
         text = "x" * (3 << 20)
