@@ -19,7 +19,7 @@ LABEL org.opencontainers.image.title="ocpp_tw" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}"
 ENV PATH=/opt/ocpp_tw/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# /var/lib/ocpp_tw: the data of the embedded Valkey, for a gateway that is given no Redis. Its home too, where a .env would be read.
+# /var/lib/ocpp_tw: the spool, and the data of the embedded Valkey for a gateway that is given no Redis. Its home too, where a .env would be read.
 RUN groupadd --system --gid 10001 ocpp \
  && useradd --system --uid 10001 --gid ocpp --home-dir /var/lib/ocpp_tw --shell /usr/sbin/nologin ocpp \
  && install --directory --owner=ocpp --group=ocpp /var/lib/ocpp_tw
@@ -27,6 +27,8 @@ COPY --from=build /opt/ocpp_tw /opt/ocpp_tw
 # Twisted keeps a list of its plugins beside them. The gateway may not write there, so it is made now; and an image without the plugin fails here.
 RUN twistd --help | grep ' ocpp '
 WORKDIR /var/lib/ocpp_tw
+# What waits there has been acknowledged to chargers: it must outlive the container.
+VOLUME /var/lib/ocpp_tw
 USER 10001:10001
 EXPOSE 10800 10801
 STOPSIGNAL SIGTERM

@@ -73,6 +73,8 @@ class Gateway:
         """Whether this charger may come in, and with which version of OCPP. Raises `Refused`."""
         if self.stopping:
             raise Refused(503, "restarting", (("Retry-After", "5"),))
+        if self._intake.choked:
+            raise Refused(503, "events cannot be kept at the moment", (("Retry-After", "30"),))
         admitted = self._gate.admit(knock)
         return self._let_in(knock, wire) if admitted is None else self._let_in_later(admitted, knock, wire)
 
@@ -156,8 +158,8 @@ class Gateway:
         except Away:
             record = Record()  # that the fleet's memory is away has been told
         except Exception as why:
-            log.warn("{charger} is served without what is remembered of it: {why}", charger=charger.id, why=repr(why))
-            record = Record()
+            log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why))
+            record = await self._recalled(charger.id)
         if charger.gone:
             return
         if self._mistaken(charger, record):
@@ -165,6 +167,14 @@ class Gateway:
             return
         charger.welcome(record)
         self.on_arrival(charger.id)
+
+    async def _recalled(self, id: str) -> Record:
+        """What can be known of a charger without the fleet."""
+        try:
+            return await in_time(self._records.record(id), ROSTER_TIMEOUT, self._clock)
+        except Exception as why:
+            log.warn("{charger} is served without what is remembered of it: {why}", charger=id, why=repr(why))
+            return Record()
 
     def _mistaken(self, charger: Charger, record: Record) -> bool:
         """Whether an operator wants another version, and this gateway only learns that now: the charger comes again at once."""

@@ -74,6 +74,9 @@ class Intake:
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
+        if self._events.choked:  # what is not acknowledged the charger keeps
+            charger.close(1013, "events cannot be kept at the moment")
+            return None
         version = charger.version
         translation = version.translations.get(call.action)
         if translation is None and version.unnamed:
@@ -237,6 +240,11 @@ class Intake:
         payload = frame.payload if isinstance(frame, Result) else None
         self.tell(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
         self.on_late(charger, call, frame)
+
+    @property
+    def choked(self) -> bool:
+        """Whether nothing more can be taken in."""
+        return self._events.choked
 
     def publish(self, entry: Entry, then: Callable[[Any], None]) -> None:
         """Carry out effects that belong to no event."""

@@ -154,6 +154,7 @@ class IEvents(Interface):
     """Where events go: one ordered stream. Nothing is lost once it is safe, and nothing is in it twice."""
 
     waiting: int = Attribute("how many entries are not safe yet")
+    choked: bool = Attribute("whether nothing more should be taken in: what waits can be made safe nowhere")
 
     def publish(entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry's event and carry out its effects, both or neither.

@@ -94,7 +94,7 @@ class MemoryEvents:
     _log = Logger()
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
-        self.paused = False
+        self.paused = self.choked = False
         self._store, self._gateway = store, gateway
         self._writing = False
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()

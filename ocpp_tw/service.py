@@ -30,6 +30,7 @@ from .intake import Intake
 from .redis import RedisStore, probe
 from .settings import Address, Settings, Wrong
 from .site import Operators
+from .spool import Unusable
 from .stamps import Stamps
 from .tolerance import Tolerance
 from .versions import known
@@ -71,10 +72,14 @@ class GatewayService(MultiService):
     async def _start(self) -> None:
         settings, reactor = replace(self.settings, redis=await self._redis()), self._reactor
         self.store = store = RedisStore(settings, reactor)
+        try:
+            await store.open()
+        except Unusable as why:
+            raise Wrong(f"--spool: {why}") from None
         store.setServiceParent(self)
         Deferred.fromCoroutine(self._tell_durability(store)).addErrback(lambda failure: None)
         stamps = Stamps()
-        ids = TransactionIds(store.records)
+        ids = TransactionIds(store.records, reactor, store.spool)
         desk = Desk(self.handlers, store.records, ids)
         intake = Intake(settings, reactor, stamps, desk, store.events, self.tolerance)
         self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))

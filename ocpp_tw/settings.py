@@ -160,6 +160,11 @@ def text(value: str) -> str:
     return value.strip()
 
 
+def spool(value: str) -> str:
+    """A directory, or no."""
+    return "" if value.strip().lower() in ("no", "off", "false", "0") else value.strip()
+
+
 TABLE: tuple[Setting, ...] = (
     Setting("port", "ADDR", Address("", 10800), address, "where chargers connect: a port, or HOST:PORT"),
     Setting("http", "HTTP_ADDR", Address("127.0.0.1", 10801), address, "where operators' HTTP is served: a port, or HOST:PORT"),
@@ -183,6 +188,21 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("legacy", "OCPP_LEGACY", False, switch, "whether chargers that offer only ocpp1.2 or ocpp1.5 are let in, and served as 1.6"),
     Setting("data", "OCPP_DATA", "ocpp-data", text, "the directory of the embedded Valkey's data"),
+    Setting(
+        "spool",
+        "OCPP_SPOOL",
+        "ocpp-spool",
+        spool,
+        "the directory where events wait, on the disk, while Redis cannot take them; no: they wait in memory, and nobody is answered",
+    ),
+    Setting("spool_limit", "OCPP_SPOOL_LIMIT", 4096, whole(1, 1 << 24), "how large the spool may grow, in MiB"),
+    Setting(
+        "durability",
+        "DURABILITY",
+        "redis",
+        choice("redis", "fsync"),
+        "when an event counts as safe: Redis has it, or it is synced to a disk (Redis's own, by WAITAOF, or else the spool's)",
+    ),
     Setting("events", "EVENTS_LIST", "events", name, "the list that events are appended to"),
     Setting("commands", "COMMANDS_LIST", "commands", name, "the list that commands are taken from"),
     Setting("prefix", "OCPP_PREFIX", "ocpp", name, "what the names of the gateway's own keys in Redis begin with"),
@@ -275,6 +295,9 @@ class Settings:
     versions: tuple[str, ...] = ("1.6", "2.0.1", "2.1")
     legacy: bool = False
     data: str = "ocpp-data"
+    spool: str = "ocpp-spool"
+    spool_limit: int = 4096
+    durability: str = "redis"
     events: str = "events"
     commands: str = "commands"
     prefix: str = "ocpp"
@@ -322,6 +345,8 @@ def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> S
     settings = Settings(**values)
     if not settings.http.loopback and not settings.http_token:
         raise Wrong(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
+    if settings.durability == "fsync" and not settings.spool:
+        raise Wrong("--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default")
     if settings.authorize == "backend" and not settings.base_url:
         raise Wrong("--authorize: backend needs --base-url (BASE_URL) to say where it is")
     return settings

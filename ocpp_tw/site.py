@@ -46,7 +46,10 @@ class Health(Protocol):
     """What readiness is judged by."""
 
     async def ping(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis takes events."""
+
+    def spooled(self) -> dict[str, Any]:
+        """What waits on the disk, and whether the disk takes more; {} without a spool."""
 
 
 class Evidence(Protocol):
@@ -142,9 +145,11 @@ class Operators:
         """Whether it should be given work: Redis answers, and it is not stopping."""
 
         async def answer() -> bytes:
-            redis = await self._health.ping()
-            ready = redis and not self._gateway.stopping
-            return _json(request, 200 if ready else 503, {"ready": ready, "redis": redis, "stopping": self._gateway.stopping})
+            redis, spool = await self._health.ping(), self._health.spooled()
+            safe = redis or (bool(spool) and not spool["trouble"])
+            ready = safe and not self._gateway.stopping
+            told = {"ready": ready, "redis": redis, "spool": spool or None, "stopping": self._gateway.stopping}
+            return _json(request, 200 if ready else 503, told)
 
         return self._run(request, answer())
 

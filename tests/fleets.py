@@ -168,15 +168,18 @@ class RedisFleet:
 
     def __init__(self, server: Valkey, reply_timeout: float = 5.0, **settings: Any) -> None:
         self.server = server
-        self.settings = Settings(redis=server.url, **settings)
+        self.settings = Settings(redis=server.url, **{"spool": "", **settings})
         self.reply_timeout = reply_timeout
         self.stores: list[RedisStore] = []
 
     async def gateway(self, name: str) -> Gateway:
-        store = RedisStore(replace(self.settings, name=name), reactor, self.reply_timeout)
+        spool = str(Path(self.settings.spool) / name) if self.settings.spool else ""
+        store = RedisStore(replace(self.settings, name=name, spool=spool), reactor, self.reply_timeout)
         self.stores.append(store)
+        await store.open()
         store.startService()
-        await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
+        if self.server.process.poll() is None:
+            await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
         return Gateway(name, store.events, store.roster, store.records, store.commands, store)
 
     async def stop(self, gateway: Gateway) -> None:

@@ -96,7 +96,7 @@ class House:
         self.roster = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)
         handlers = self.handlers or Handlers(self.settings, self.backend)
-        self.desk = Desk(handlers, self.records, TransactionIds(self.records))
+        self.desk = Desk(handlers, self.records, TransactionIds(self.records, self.clock))
         self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
         self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
         self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events, self.intake)

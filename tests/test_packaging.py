@@ -208,6 +208,8 @@ def test_events_outlive_a_power_cut(compose):
     assert volume.endswith(":/data")
     assert volume.partition(":")[0] in compose["volumes"]
     assert "ports" not in valkey
+    [spool] = compose["services"]["gateway"]["volumes"]
+    assert spool.endswith(":/var/lib/ocpp_tw") and spool.partition(":")[0] in compose["volumes"]
 
 
 def test_the_gateway_waits_for_its_valkey(compose):

@@ -20,6 +20,9 @@ SAFE = {"appendonly": "yes", "appendfsync": "always", "maxmemory": "0", "maxmemo
         (SAFE | {"appendonly": "no"}, "appendonly no", False),
         (SAFE | {"maxmemory": "1000000"}, "allkeys-lru", False),
         (SAFE | {"maxmemory": "1000000", "maxmemory-policy": "noeviction"}, "survives", True),
+        (SAFE | {"connected_slaves": "2", "min-replicas-to-write": "0"}, "fail-over", False),
+        (SAFE | {"connected_slaves": "2", "min-replicas-to-write": "1"}, "survives", True),
+        (SAFE | {"connected_slaves": "0", "min-replicas-to-write": "0"}, "survives", True),
         ({}, "CONFIG", False),
     ],
 )

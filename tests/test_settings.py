@@ -142,12 +142,14 @@ WRONG = {
     "legacy": ["perhaps"],
     "backend_actions": ["a b", "/", ","],
     "drain": ["0"],
+    "spool_limit": ["0", "-1", "4G", "16777217"],
+    "durability": ["aof", "yes"],
 }
 
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
-    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance"}
+    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance", "spool"}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -260,3 +262,14 @@ def test_a_redis_is_named_by_address_or_url(text: str, url: str) -> None:
 def test_a_value_is_read_as_people_write_it(name: str, text: str, value: Any) -> None:
     """In any case, where it is a word."""
     assert getattr(read({name: text}, {}), name) == value
+
+
+def test_a_spool_can_be_done_without_by_name() -> None:
+    assert read({}, {}).spool == "ocpp-spool"
+    assert read({"spool": "/var/lib/ocpp"}, {}).spool == "/var/lib/ocpp"
+    assert [read({"spool": word}, {}).spool for word in ("no", "No", "off")] == ["", "", ""]
+
+
+def test_what_is_to_be_synced_needs_a_spool() -> None:
+    with pytest.raises(Wrong, match="--durability"):
+        read({"spool": "no", "durability": "fsync"}, {})

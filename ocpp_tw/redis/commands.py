@@ -128,7 +128,7 @@ class RedisCommands(Service):
         self._queue: DeferredQueue[Taken] = DeferredQueue()
         self._room: list[Deferred[None]] = []
         self._tasks: list[Deferred[None]] = []
-        self._checking = False
+        self._begun = self._checking = False
         self._complaint = ""
 
     def take(self) -> Deferred[Taken]:
@@ -183,6 +183,7 @@ class RedisCommands(Service):
         """Take commands from now on; first what an earlier run has left over."""
         self.inherit(left)
         if self.running:
+            self._begun = True
             for blocking, source in self._sources:
                 self._spawn(self._pull(blocking, source))
             self.doubt()
@@ -214,7 +215,7 @@ class RedisCommands(Service):
 
     async def _give_back(self) -> None:
         line = self._connection.line
-        if line is None:
+        if line is None or not self._begun:
             return
         for blocking, _ in self._sources:
             if blocking.line:

@@ -22,7 +22,7 @@ SYNCED = {
 
 
 def guarantee(config: Mapping[str, str]) -> tuple[str, bool]:
-    """The line, and whether all is well; of ``config`` (CONFIG GET) any member may be missing."""
+    """The line, and whether all is well; of ``config`` (CONFIG GET, and INFO's part on replication) any member may be missing."""
     if not config:
         return "it does not tell how durable it is (CONFIG is not allowed): see docs/operations.md", False
     if config.get("appendonly") == "yes":
@@ -31,6 +31,8 @@ def guarantee(config: Mapping[str, str]) -> tuple[str, bool]:
         said, well = "a crash loses everything since its last snapshot (appendonly no)", False
     if config.get("maxmemory", "0") != "0" and config.get("maxmemory-policy", "noeviction") != "noeviction":
         said, well = f"{said}; when its memory is full it throws events away (maxmemory-policy {config['maxmemory-policy']})", False
+    if config.get("connected_slaves", "0") != "0" and config.get("min-replicas-to-write", "0") == "0":
+        said, well = f"{said}; a fail-over to a replica may forget the last of it (min-replicas-to-write 0; 1 is safe)", False
     return said, well
 
 
@@ -38,7 +40,9 @@ async def asked(connection: Connection) -> dict[str, str]:
     """What the server is set to; {} when it will not tell."""
     try:
         told: list[bytes] = await connection.say("CONFIG", "GET", *ASKED)
+        info: bytes = await connection.say("INFO", "replication")
     except RedisError:
         return {}
     texts = [each.decode(errors="replace") for each in told]
-    return dict(zip(texts[::2], texts[1::2], strict=True))
+    lines = [line.partition(":") for line in info.decode(errors="replace").splitlines()]
+    return {name: value for name, _, value in lines} | dict(zip(texts[::2], texts[1::2], strict=True))

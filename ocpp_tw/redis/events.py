@@ -1,4 +1,4 @@
-"""Events go to Redis in batches, one at a time and in order, again and again until Redis says that they are written.
+"""Events go to Redis in groups, one at a time and in order; while Redis cannot take them, to the spool, and from there to Redis.
 
 Knows neither what events say nor who waits for them to be safe.
 """
@@ -12,119 +12,201 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..interfaces import IEvents
-from ..store import Entry, Settled
-from .batch import WRITE, Waiting, load
-from .connection import Connection, backoff
-from .line import ResponseError
+from ..spool import Kept, Row, Spool
+from ..store import Entry, Keep, Settled
+from .batch import MOST_EVENTS, Group, Waiting, load
+from .connection import Connection
+from .line import Packed, encode
 from .names import Names
+from .writer import Writer
+
+PATIENCE = 1.0
+"""Seconds that Redis has for a group; then it goes to the spool."""
+
+LOOK = 0.25
+"""Seconds between looks at how long Redis or the disk has been trying one's patience."""
+
+CHOKED = 20_000
+"""With so many entries that are safe nowhere nothing more should be taken in: there is no Redis and no disk."""
+
+
+class Batch:
+    """Entries that are made safe together. ``told``: whoever waits for them knows that they are."""
+
+    __slots__ = ("chosen", "group", "told")
+
+    def __init__(self, chosen: list[Waiting], group: Group) -> None:
+        self.chosen, self.group, self.told = chosen, group, False
 
 
 @implementer(IEvents)
 class RedisEvents(Service):
-    """Events over a connection of their own, one batch in flight at a time. While Redis is of no use entries wait here, in order.
+    """Events over a connection of their own. With a ``spool`` they are safe when they are in it; without one they wait here.
 
-    ``let_go`` is told of each element whose `Settled` effect was carried out.
+    ``let_go`` is told of each element whose `Settled` effect was carried out. ``synced``: an event is safe only on a disk.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, names: Names, let_go: Callable[[bytes], None] | None = None) -> None:
-        self.trouble = ""
-        """Why nothing can be written at the moment; "" while all is well."""
-        self._objection = ""
-        self._connection = connection
+    def __init__(
+        self,
+        connection: Connection,
+        names: Names,
+        let_go: Callable[[bytes], None] | None = None,
+        spool: Spool | None = None,
+        synced: bool = False,
+    ) -> None:
+        self.choked = False
         self._clock = connection.reactor
         self._let_go = let_go
         self._names = names
-        self._keys = (names.batch(), names.seq, names.events, names.processing)
+        self._spool = spool
+        self._writer = Writer(connection, names, synced, self._never_direct)
         self._queue: list[Waiting] = []
-        self._flight: list[Waiting] = []
-        self._batch: tuple[Any, ...] = ()
         self._number = 0
-        self._busy = False
-        self._attempt = 0
-        self._safe = 0
+        self._flight: Batch | None = None  # on its way to Redis
+        self._storing: Batch | None = None  # on its way to the disk
+        self._since = 0.0  # when either began
+        self._appending = False  # the disk is at work on it
+        self._stuck = False  # the disk did not take it
         self._soon: Any = None
+        self._spooling = spool is not None and bool(spool.groups)
+        self._holding = False  # the spool is all but empty: what comes now waits for Redis
+        self._always = False
+        self._reading = self._unreadable = False
+        self._drained = 0
+        self._elements: dict[int, list[bytes]] = {}
+        self._safe = 0
         self._settling: list[tuple[int, Deferred[None]]] = []
-        connection.watch(self._changed)
+        self._caught_up: list[Deferred[None]] = []
+        self._wheel = LoopingCall(self._look)
+        self._wheel.clock = self._clock
+
+    @property
+    def trouble(self) -> str:
+        """Why Redis takes nothing at the moment; "" while all is well."""
+        return self._writer.trouble
 
     @property
     def waiting(self) -> int:
         """How many entries are not safe yet."""
-        return len(self._queue) + len(self._flight)
+        return len(self._queue) + sum([len(each.chosen) for each in self._unsafe()])
+
+    def _unsafe(self) -> list[Batch]:
+        return [each for each in {self._flight, self._storing} if each is not None and not each.told]
 
     def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
-        """Append the entry with the batch of this turn of the reactor (see `IEvents`)."""
+        """Append the entry with the group of this turn of the reactor (see `IEvents`)."""
         self._queue.append(Waiting.of(entry, then, value))
-        if self._soon is None and not self._flight and self.running:
-            self._soon = self._clock.callLater(0, self._send)
+        if self._soon is None and self.running:
+            if (self._storing if self._spooling else self._flight) is None:
+                self._soon = self._clock.callLater(0, self._turn)
+            elif len(self._queue) >= CHOKED:
+                self.choked = True
 
     def settled(self) -> Deferred[None]:
         """Fires once all that was published so far is safe."""
-        if not self.waiting:
+        waiting = self.waiting
+        if not waiting:
             return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._settling.append((self._safe + self.waiting, waiting))
+        settled: Deferred[None] = Deferred()
+        self._settling.append((self._safe + waiting, settled))
+        return settled
+
+    def caught_up(self) -> Deferred[None]:
+        """Fires once nothing is in the spool: then Redis knows all that an earlier run of the gateway has done."""
+        if not self._spooling or (self._spool is not None and not self._spool.groups):
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(lambda gone: self._caught_up.remove(gone))
+        self._caught_up.append(waiting)
         return waiting
+
+    def pending(self, shelf: bytes) -> dict[bytes, bytes | None]:
+        """What the entries that are not safe yet will do to a shelf, by name; None: it is taken off."""
+        entries = [*(each for batch in self._unsafe() for each in batch.chosen), *self._queue]
+        return {name: value for each in entries if each.effects for key, name, value in self._kept([each]) if key == shelf}
 
     def startService(self) -> None:
         super().startService()
-        self._send()
+        self._spooling = self._spooling or (self._spool is not None and bool(self._spool.groups))
+        self._writer.start()
+        if self._spool is not None:
+            self._wheel.start(LOOK, now=False)
+        self._turn()
+        self._drain()
 
     def stopService(self) -> None:
         """Write no more; what is not safe by now never will be. Await `settled` before, for a while."""
         super().stopService()
-        self._unschedule()
-
-    def _unschedule(self) -> None:
+        self._writer.stop()
+        if self._wheel.running:
+            self._wheel.stop()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
+        for each in self._caught_up[:]:
+            each.cancel()
 
-    def _changed(self) -> None:
-        if self._connection.line is None:
-            self._failed(self._connection.trouble)
+    # to Redis, or to the disk
+
+    def _turn(self) -> None:
+        self._soon = None
+        if not self.running or not self._queue:
             return
-        self._attempt = 0
-        self._unschedule()
-        if self.waiting:
+        if not self._spooling:
             self._send()
-        else:
-            self._works()
+        elif not self._holding:
+            self._store()
+
+    def _load(self) -> Batch:
+        self._number += 1
+        batch = Batch(*load(self._queue, self._names, self._number))
+        self._since = self._clock.seconds()
+        if self._spool is not None and (kept := self._kept(batch.chosen)):
+            self._spool.note(kept)
+        return batch
+
+    def _kept(self, chosen: list[Waiting]) -> list[Kept]:
+        shelf = self._names.shelf
+        return [
+            (encode(shelf(effect.shelf, each.charger if effect.of is None else effect.of)), encode(effect.name), effect.value)
+            for each in chosen
+            if each.effects
+            for effect in each.effects
+            if isinstance(effect, Keep)
+        ]
 
     def _send(self) -> None:
-        self._soon = None
-        line = self._connection.line
-        if line is None or self._busy or not self.running or not self.waiting:
-            return
-        if not self._flight:
-            self._number += 1
-            self._flight, self._batch = load(self._queue, self._names, self._number)
-        self._busy = True
-        WRITE.run(line, self._keys, *self._batch).addCallbacks(self._written, self._refused).addErrback(
-            lambda why: self._log.failure("events: a batch's end failed", why)
-        )
+        if self._flight is None and self._queue and not self._writer.busy:
+            self._flight = flight = self._load()
+            self._writer.write([flight.group.packed], self._written)
 
     def _written(self, dropped: list[bytes]) -> None:
-        flight, self._flight, self._batch = self._flight, [], ()
-        self._busy, self._attempt = False, 0
-        self._safe += len(flight)
-        for key, why in zip(dropped[::2], dropped[1::2], strict=True):
-            text = why.decode(errors="replace")
-            self._log.error("events: an effect on {key} was dropped: {why}", key=key.decode(errors="replace"), why=text)
-        self._works()
-        # The next batch is under way before this one's answers are given.
-        self._send()
-        for _, _, effects, then, value in flight:
-            if effects and self._let_go:
-                for effect in effects:
-                    if isinstance(effect, Settled):
-                        self._let_go(effect.element)
+        flight, self._flight = self._flight, None
+        assert flight is not None
+        if self._spooling:  # it went to the spool meanwhile, where Redis will know it again
+            self._tell(flight)
+            self._drain()
+            return
+        self._send()  # the next group is under way before this one's answers are given
+        self._release(_elements(flight))
+        self._tell(flight)
+
+    def _tell(self, batch: Batch) -> None:
+        """The batch is safe."""
+        if batch.told:
+            return
+        batch.told = True
+        self._safe += len(batch.chosen)
+        if self.choked and len(self._queue) < CHOKED // 2:
+            self.choked = False
+        for _, _, _, then, value in batch.chosen:
             if then is not None:
                 try:
                     then(value)
@@ -133,27 +215,123 @@ class RedisEvents(Service):
         while self._settling and self._settling[0][0] <= self._safe:
             self._settling.pop(0)[1].callback(None)
 
-    def _refused(self, why: Failure) -> None:
-        """It may or may not have been written: it is sent again, under the same number, until an answer says that it was."""
-        self._busy = False
+    def _release(self, elements: list[bytes]) -> None:
+        if self._let_go is not None:
+            for each in elements:
+                self._let_go(each)
+
+    # the spool
+
+    def _look(self) -> None:
+        if self._spooling:
+            self._drain()
+        if self._clock.seconds() - self._since <= PATIENCE:
+            return
+        if self._stuck:
+            self._store()
+        elif self._flight is not None and not self._spooling:
+            self._divert()
+        elif self._holding and self._queue:
+            self._holding = False
+            self._store()
+
+    def _divert(self) -> None:
+        """Redis takes too long: from now on events go to the spool, first of all what is on its way to Redis."""
+        assert self._spool is not None
+        why = self._writer.trouble or "it does not answer"
+        self._log.error("events go to the spool {directory}: {why}", directory=str(self._spool.directory), why=why)
+        self._spooling, self._holding = True, False
+        self._storing = self._flight
+        self._store()
+
+    def _never_direct(self) -> None:
+        if self._spool is not None:
+            self._always = self._spooling = True
+            self._drain()
+
+    def _store(self) -> None:
+        spool = self._spool
+        if self._appending or spool is None:
+            return
+        if self._storing is None:
+            if not self._queue:
+                return
+            self._storing = self._load()
+        batch, self._appending, self._since = self._storing, True, self._clock.seconds()
+        group = batch.group
+        stored = spool.append(self._names.boot, group.number, group.events, group.packed.number, group.packed.data)
+        stored.addCallbacks(self._stored, self._unstored, callbackArgs=(batch,))
+        stored.addErrback(lambda why: self._log.failure("events: a group's end failed", why))
+
+    def _stored(self, row: int, batch: Batch) -> None:
+        self._storing, self._appending = None, False
+        if self._stuck:
+            self._stuck = False
+            self._log.info("the spool takes events again")
+        if elements := _elements(batch):
+            self._elements[row] = elements
+        if self.running and not self._holding:
+            self._store()
+        self._tell(batch)
+        self._drain()
+
+    def _unstored(self, why: Failure) -> None:
+        """The disk is full, or broken: nobody is told that the group is safe, and it is tried again."""
+        self._appending = False
+        if not self._stuck:
+            self._stuck = True
+            self._log.error("the spool takes no events, and nobody is answered: {why}", why=why.getErrorMessage())
+        self._drain()
+
+    # from the spool to Redis
+
+    def _drain(self) -> None:
+        if self._spooling and self.running and not self._reading and not self._writer.busy and self._flight is None:
+            assert self._spool is not None
+            self._reading = True
+            self._spool.read(self._drained, MOST_EVENTS).addCallbacks(self._read, self._unread)
+
+    def _unread(self, why: Failure) -> None:
+        self._reading = False
+        if not self._unreadable:
+            self._unreadable = True
+            self._log.error("the spool cannot be read: {why}", why=why.getErrorMessage())
+
+    def _read(self, rows: list[Row]) -> None:
+        self._reading = self._unreadable = False
         if not self.running:
             return
-        self._failed(str(why.value), why.check(ResponseError) is not None)
-        self._unschedule()
-        self._soon = self._clock.callLater(backoff(self._attempt), self._send)
-        self._attempt += 1
+        if rows:
+            groups = [Packed(each.arguments, each.data) for each in rows]
+            self._writer.write(groups, lambda dropped: self._poured(rows), rows[0].boot)
+        elif self._stuck and self._storing is not None and not self._appending:  # the disk does not take it, but Redis may
+            self._flight, self._storing, self._stuck = self._storing, None, False
+            self._since = self._clock.seconds()
+            self._spooling = self._holding = False
+            self._writer.write([self._flight.group.packed], self._written)
+        elif self._storing is None:
+            self._emptied()
 
-    def _failed(self, why: str, refused: bool = False) -> None:
-        # Once for an outage and not for each attempt, but a server that is there again and has another objection is told of.
-        if self.running and (not self.trouble or (refused and why != self._objection)):
-            self._log.error("Redis at {where} takes no events: {why}", where=str(self._connection.where), why=why)
-        self.trouble = why
-        if refused:
-            self._objection = why
+    def _poured(self, rows: list[Row]) -> None:
+        assert self._spool is not None
+        self._drained = rows[-1].id
+        self._spool.forget(rows)
+        for each in rows:
+            self._release(self._elements.pop(each.id, []))
+        if self._spool.events <= MOST_EVENTS and not self._always and not self._holding:
+            self._holding, self._since = True, self._clock.seconds()
+        self._drain()
 
-    def _works(self) -> None:
-        if self.trouble:
-            self._log.info(
-                "Redis at {where} takes events again; {waiting} are waiting", where=str(self._connection.where), waiting=self.waiting
-            )
-        self.trouble = self._objection = ""
+    def _emptied(self) -> None:
+        waiting, self._caught_up = self._caught_up, []
+        for each in waiting:
+            each.callback(None)
+        if self._always:
+            return
+        self._spooling = self._holding = False
+        self._log.info("the spool is empty: events go to Redis again")
+        self._send()
+
+
+def _elements(batch: Batch) -> list[bytes]:
+    return [effect.element for each in batch.chosen if each.effects for effect in each.effects if isinstance(effect, Settled)]

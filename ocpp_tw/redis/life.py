@@ -157,7 +157,7 @@ return {tostring(silent), kept}
 
 
 class Life(Service):
-    """As long as it runs its gateway lives. It begins with what an earlier run left over, and `RedisCommands` with it.
+    """As long as it runs its gateway lives; from `begin` on commands are taken, and those of gateways that are gone.
 
     ``roster`` announces our chargers when others may have taken us for dead, ``commands`` gets what is left over.
     """
@@ -183,9 +183,8 @@ class Life(Service):
         """A line that was opened again hears at once that we live, and who is here: before it is asked anything else."""
         if self._connection.line is None or not self.running:
             return
-        if self._begun:
-            self._tasks = [each for each in self._tasks if not each.called]
-            self._tasks.append(Deferred.fromCoroutine(self._for_sure(self._refresh)).addErrback(cancelled))
+        self._tasks = [each for each in self._tasks if not each.called]
+        self._tasks.append(Deferred.fromCoroutine(self._for_sure(self._refresh)).addErrback(cancelled))
         self._roster.announce()
 
     def stopService(self) -> Deferred[Any] | None:
@@ -200,13 +199,18 @@ class Life(Service):
         bye = line.say("DEL", self._names.living())
         return bye.addTimeout(1.0, self._connection.reactor).addErrback(lambda _: None)
 
-    async def _live(self) -> None:
-        self._commands.begin(await self._for_sure(self._begin))
+    async def begin(self) -> None:
+        """Take over what an earlier run of this gateway left over; to be awaited once Redis knows all that it has done."""
+        left = await self._for_sure(self._begin)
         self._begun = True
-        self._tasks.append(Deferred.fromCoroutine(self._look()).addErrback(cancelled))
+        if self.running:
+            self._tasks.append(Deferred.fromCoroutine(self._look()).addErrback(cancelled))
+            self._commands.begin(left)
+
+    async def _live(self) -> None:
         while self.running:
-            await deferLater(self._connection.reactor, REFRESH)
             await self._for_sure(self._refresh)
+            await deferLater(self._connection.reactor, REFRESH)
 
     async def _for_sure(self, do: Callable[[], Any]) -> Any:
         """What it comes to, tried until Redis has nothing against it."""
@@ -233,6 +237,9 @@ class Life(Service):
 
     async def _refresh(self) -> None:
         names = self._names
+        if not self._begun:  # when the earlier run ended is not to be forgotten yet
+            await self._connection.say("SET", names.living(), "1", "EX", LIVES)
+            return
         keys = (names.gateways, names.living(), names.reclaimed())
         said = await self._connection.ask(lambda line, _: _ALIVE.run(line, keys, names.gateway, names.boot, LIVES))
         if said in (b"usurped", b"reclaimed"):

@@ -76,7 +76,7 @@ class Line(RedisProtocol):  # type: ignore[misc]
         # The end of a large batch would wait 40 ms for the beginning to be acknowledged.
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
-        for option, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 10_000)):
+        for option, value in (("TCP_KEEPIDLE", 2), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 4_000)):
             if hasattr(socket, option):
                 handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 

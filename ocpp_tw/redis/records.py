@@ -5,12 +5,22 @@ Writes none of it but the ids: records are written by the effects of entries (`o
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import CancelledError, TimeoutError
 from zope.interface import implementer
 
 from ..interfaces import IRecords
+from ..spool import Spool
 from ..store import Record
+from ..waiting import in_time
 from .connection import Connection
+from .events import RedisEvents
+from .line import encode
 from .names import Names
+
+PATIENCE = 1.0
+"""Seconds that Redis has to say what is on a shelf; then what this gateway knows of it will do."""
 
 FIRST_ID = 1_000_000_001
 """Where the gateway's own range of transaction ids begins: a backend's own ids are far below."""
@@ -18,22 +28,48 @@ FIRST_ID = 1_000_000_001
 
 @implementer(IRecords)
 class RedisRecords:
-    """Records over an ordinary connection. Its methods wait while Redis is of no use."""
+    """Records over an ordinary connection. With a ``spool`` they are known without Redis too, as far as this gateway has written them.
 
-    def __init__(self, connection: Connection, names: Names) -> None:
+    What ``events`` has not brought to Redis yet counts as if it had.
+    """
+
+    def __init__(self, connection: Connection, names: Names, events: RedisEvents | None = None, spool: Spool | None = None) -> None:
         self._connection = connection
         self._names = names
+        self._events = events
+        self._spool = spool
 
     async def transactions(self, charger: str) -> list[bytes]:
         """See `IRecords`."""
-        kept: list[bytes] = await self._connection.say("HVALS", self._names.shelf("transactions", charger))
-        return kept
+        return list((await self._shelf("transactions", charger)).values())
 
     async def record(self, charger: str) -> Record:
         """See `IRecords`."""
-        asked = ("HMGET", self._names.shelf("record", charger), *Record.__struct_fields__)
-        fields: list[bytes | None] = await self._connection.say(*asked)
-        return Record(*[(field or b"").decode(errors="replace") for field in fields])
+        found = await self._shelf("record", charger)
+        return Record(*[found.get(name.encode(), b"").decode(errors="replace") for name in Record.__struct_fields__])
+
+    async def _shelf(self, shelf: str, of: str) -> dict[bytes, bytes]:
+        key = encode(self._names.shelf(shelf, of))
+        pending = self._events.pending(key) if self._events else {}
+        if self._spool is not None and self._spool.groups:
+            pending = await self._spool.kept(key) | pending
+        found = await self._base(key) | pending
+        return {name: value for name, value in found.items() if value is not None}
+
+    async def _base(self, key: bytes) -> dict[bytes, Any]:
+        """What Redis has, or else the mirror."""
+        if self._spool is None:
+            return await self._asked(key)
+        if self._connection.line is not None:
+            try:
+                return await in_time(self._asked(key), PATIENCE, self._connection.reactor)
+            except (TimeoutError, CancelledError):
+                pass
+        return await self._spool.mirrored(key)
+
+    async def _asked(self, key: bytes) -> dict[bytes, Any]:
+        told: list[bytes] = await self._connection.say("HGETALL", key)
+        return dict(zip(told[::2], told[1::2], strict=True))
 
     async def lease(self, count: int) -> int:
         """See `IRecords`. Ids are lost, never given twice, when Redis fails in between."""

@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 class Process:
     """``twistd ocpp`` with these options; its log is in ``log``."""
 
-    def __init__(self, directory: Path, redis: str, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, directory: Path, redis: str, *options: str, environment: dict[str, str] | None = None, wait: bool = True) -> None:
         self.directory, self.redis, self.options = directory, redis, options
         self.environment = environment or {}
         self.port, self.http = free_port(), free_port()
         self.log = directory / "gateway.log"
-        self.start()
+        self.start(wait)
 
     def start(self, wait: bool = True) -> None:
         with self.log.open("ab") as log:

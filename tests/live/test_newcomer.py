@@ -140,9 +140,10 @@ def test_readiness_tells_the_truth_about_redis(start, valkey, tmp_path):
     try:
         gateway = start(redis=server.url)
         server.kill()
-        gateway.until(lambda: gateway.get("/readyz")[0] == 503)
+        gateway.until(lambda: not gateway.get("/readyz")[1]["redis"])
+        assert gateway.get("/readyz")[0] == 200  # events are safe on the disk
         assert gateway.get("/healthz")[0] == 200
         server.start()
-        gateway.until(lambda: gateway.get("/readyz")[0] == 200)
+        gateway.until(lambda: gateway.get("/readyz")[1]["redis"])
     finally:
         server.close()

@@ -1,0 +1,253 @@
+"""The spool's file: groups of entries in SQLite, each synced to the disk before anybody is told that it is there.
+
+It blocks, and so is used in a thread. Knows neither what a group says nor who reads it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from .salvage import log_is_sound, salvaged
+
+PAGE = 4096
+"""Bytes of a page of the file."""
+
+SHRINK = 16 << 20
+"""An empty file that is larger than this gives its space back."""
+
+DISTRUST = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
+"""Errors after which nothing may be written to the file any more: after a failed fsync the kernel forgets what was not written."""
+
+NOT_DAMAGE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
+"""Errors that say nothing against what is in the file."""
+
+_SCHEMA = """
+CREATE TABLE groups (id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT, number INTEGER, events INTEGER, arguments INTEGER, data BLOB, sum INTEGER);
+CREATE TABLE kept (row INTEGER, shelf BLOB, name BLOB, value BLOB);
+CREATE INDEX kept_by_shelf ON kept (shelf);
+CREATE INDEX kept_by_row ON kept (row);
+CREATE TABLE reserve (first INTEGER, count INTEGER);
+"""
+
+
+class Row(NamedTuple):
+    """One group as it lies in the file; ``id`` counts up over the life of the file."""
+
+    id: int
+    boot: str
+    number: int
+    events: int
+    arguments: int
+    data: bytes
+
+
+Kept = tuple[bytes, bytes, bytes | None]
+"""A shelf's key, a name on it, and the value that is there now; None: it was taken off."""
+
+
+class Unusable(Exception):
+    """The directory cannot hold a spool; the text says why and what to do."""
+
+
+class Damaged(sqlite3.DatabaseError):
+    """A group is not what was written."""
+
+
+class Damage(NamedTuple):
+    """What was wrong with a file: how many groups could be saved, which ids could not, and where the damaged file is now."""
+
+    saved: int
+    lost: list[int]
+    aside: Path
+
+
+def checksum(boot: str, number: int, data: bytes) -> int:
+    """What tells a damaged group."""
+    return zlib.crc32(data, zlib.crc32(f"{boot} {number}".encode()))
+
+
+class SpoolFile:
+    """``keeps`` tells what a group leaves on shelves, from its numbers of events and arguments and its data. ``limit`` is in bytes.
+
+    Every method but `open` may raise `sqlite3.Error`; nothing of what it was asked is done then.
+    """
+
+    def __init__(self, directory: Path, keeps: Callable[[int, int, bytes], Iterable[Kept]], limit: int) -> None:
+        self._directory = directory
+        self._keeps = keeps
+        self._limit = limit
+        self._path = directory / "spool.db"
+        self._lock: IO[bytes] | None = None
+        self._db: sqlite3.Connection
+
+    def open(self) -> tuple[int, int, Damage | None]:
+        """How many groups and events are in it, and the damage if there is any. Raises `Unusable`."""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._lock = (self._directory / "lock").open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unusable(f"{self._directory} is the spool of another gateway that runs; give each its own") from None
+        except OSError as why:
+            raise Unusable(f"{self._directory} cannot be used: {why.strerror}; name a directory that can be written to") from None
+        fresh = self._path.with_name("fresh.db")
+        if fresh.exists() and not self._path.exists():
+            fresh.rename(self._path)  # a renewal came to its end but for this
+        try:
+            damage = None if self._opens() else self.renew()
+        except sqlite3.DatabaseError as why:
+            raise Unusable(f"{self._path} cannot be opened: {why}") from None
+        return *self.count(), damage
+
+    def _opens(self) -> bool:
+        """Whether it is a sound file."""
+        if not log_is_sound(self._path, PAGE):
+            return False
+        try:
+            self._db = self._connected(self._path)
+            return bool(self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except UnicodeDecodeError:  # what SQLite says of the damage may quote it
+            return False
+        except sqlite3.DatabaseError as why:
+            if why.sqlite_errorcode & 0xFF in NOT_DAMAGE:
+                raise
+            return False
+
+    def count(self) -> tuple[int, int]:
+        """How many groups and events are in it."""
+        groups, events = self._db.execute("SELECT count(*), coalesce(sum(events), 0) FROM groups").fetchone()
+        return groups, events
+
+    def _connected(self, path: Path) -> sqlite3.Connection:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.text_factory = lambda raw: raw.decode(errors="replace")
+        try:
+            db.execute(f"PRAGMA page_size={PAGE}")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA secure_delete=ON")  # what is forgotten cannot come back when the file is salvaged
+            db.execute("PRAGMA wal_autocheckpoint=250")
+            db.execute(f"PRAGMA max_page_count={max(1, self._limit // PAGE)}")
+            if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+            for table in ("groups", "kept", "reserve"):
+                db.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608  # the names are these three
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def renew(self) -> Damage:
+        """Put the file aside and begin a new one with all groups that can be read, checked by their sums."""
+        rows = list(salvaged(self._path, PAGE))
+        found = {id: values for id, values in rows if _sound(values)}
+        fresh = self._path.with_name("fresh.db")
+        for each in self._directory.glob("fresh.db*"):
+            each.unlink()
+        new = self._connected(fresh)
+        try:
+            _all_or_nothing(new, lambda: [self._insert(new, tuple(values[:5]), id) for id, values in sorted(found.items())])
+            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            new.close()
+        if hasattr(self, "_db"):
+            self._db.close()
+        stamp, n = time.strftime("%Y%m%dT%H%M%S", time.gmtime()), 0
+        while (aside := self._path.with_name(f"damaged-{stamp}-{n}.db")).exists():
+            n += 1
+        for suffix in ("-wal", "-shm", ""):
+            part = self._path.with_name(self._path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        fresh.rename(self._path)
+        self._db = self._connected(self._path)
+        between = range(min(found), max(found) + 1) if found else ()
+        return Damage(len(found), sorted({*between, *(id for id, _ in rows)} - set(found)), aside)
+
+    def append(self, boot: str, number: int, events: int, arguments: int, data: bytes) -> int:
+        """Add a group; its id. When this returns it is on the disk."""
+        id: int = _all_or_nothing(self._db, lambda: self._insert(self._db, (boot, number, events, arguments, data)))
+        return id
+
+    def _insert(self, db: sqlite3.Connection, group: tuple[Any, ...], id: int | None = None) -> int:
+        boot, number, events, arguments, data = group
+        row = db.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?)", (id, *group, checksum(boot, number, data))).lastrowid
+        assert row is not None
+        db.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", [(row, *each) for each in self._keeps(events, arguments, data)])
+        return row
+
+    def read(self, after: int, most: int) -> list[Row]:
+        """The groups behind that id, of one run of a gateway, with ``most`` events and 8 MiB together (or one group). Raises `Damaged`."""
+        rows: list[Row] = []
+        events = size = 0
+        for id, *values in self._db.execute("SELECT * FROM groups WHERE id > ? ORDER BY id", (after,)):
+            if not _sound(values):
+                raise Damaged(f"group {id} is not what was written")
+            row = Row(id, *values[:5])
+            events, size = events + row.events, size + len(row.data)
+            if rows and (row.boot != rows[0].boot or events > most or size > 8 << 20):
+                break
+            rows.append(row)
+        return rows
+
+    def forget(self, upto: int) -> None:
+        """Remove the groups up to that id: they are where they belong."""
+
+        def work() -> None:
+            self._db.execute("DELETE FROM groups WHERE id <= ?", (upto,))
+            self._db.execute("DELETE FROM kept WHERE row <= ?", (upto,))
+
+        _all_or_nothing(self._db, work)
+        if not self._db.execute("SELECT 1 FROM groups LIMIT 1").fetchone() and self._path.stat().st_size > SHRINK:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def kept(self, shelf: bytes) -> dict[bytes, bytes | None]:
+        """What the groups will have done to the shelf."""
+        return dict(self._db.execute("SELECT name, value FROM kept WHERE shelf = ? ORDER BY rowid", (shelf,)))
+
+    def reserve(self) -> tuple[int, int] | None:
+        """The ids put by: the first, and how many."""
+        found: tuple[int, int] | None = self._db.execute("SELECT first, count FROM reserve").fetchone()
+        return found
+
+    def put_by(self, ids: tuple[int, int] | None) -> None:
+        """Put ids by in place of those that are; None: they are being used."""
+
+        def work() -> None:
+            self._db.execute("DELETE FROM reserve")
+            if ids is not None:
+                self._db.execute("INSERT INTO reserve VALUES (?, ?)", ids)
+
+        _all_or_nothing(self._db, work)
+
+    def close(self) -> None:
+        """Let another process have it."""
+        if hasattr(self, "_db"):
+            self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _all_or_nothing(db: sqlite3.Connection, work: Callable[[], Any]) -> Any:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        result = work()
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _sound(values: Any) -> bool:
+    boot, number, events, arguments, data, sum = values
+    kinds = isinstance(boot, str) and isinstance(data, bytes) and all(isinstance(each, int) for each in (number, events, arguments, sum))
+    return kinds and checksum(boot, number, data) == sum

@@ -1,0 +1,334 @@
+"""What becomes of events in a long outage of Redis: on the disk before anybody is answered, and all of them in order afterwards."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
+
+from fleets import RedisFleet, Valkey, pause, soon, until
+from ocpp_tw.ids import DRAWN, TransactionIds
+from ocpp_tw.redis import events
+from ocpp_tw.spool.file import SpoolFile
+from ocpp_tw.store import Entry, Keep, Record, Reply, Settled
+from test_redis_faults import Source, proven
+
+
+@pytest_twisted.async_yield_fixture
+async def server(tmp_path):
+    """A server of this test's own, whose data outlives it."""
+    (tmp_path / "valkey").mkdir()
+    made = Valkey(tmp_path / "valkey", "--appendonly", "yes", "--appendfsync", "always")
+    yield made
+    made.close()
+
+
+@pytest_twisted.async_yield_fixture
+async def fleet(server, tmp_path):
+    made = RedisFleet(server, reply_timeout=0.6, spool=str(tmp_path / "spool"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(events, "PATIENCE", 0.3)
+    monkeypatch.setattr(events, "LOOK", 0.05)
+
+
+@pytest.fixture
+def said():
+    lines: list[str] = []
+    globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
+    yield lines
+    globalLogPublisher.removeObserver(observer)
+
+
+def told(server: Valkey) -> list[int]:
+    return [json.loads(each)["n"] for each in server("LRANGE", "events", 0, -1)]
+
+
+def numbers(server: Valkey) -> list[int]:
+    return [json.loads(each)["seq"] for each in server("LRANGE", "events", 0, -1)]
+
+
+async def test_a_dead_server_is_missed_by_nobody_for_long(server, fleet):
+    """F1"""
+    source = Source(await fleet.gateway("a"))
+    await pause(0.2)
+    server.kill()
+    await pause(0.8)
+    safe = len(source.safe)
+    await pause(0.3)
+    assert len(source.safe) > safe  # from the disk
+    server.start()
+    back = time.monotonic()
+    await until(lambda: not fleet.stores[0].events._spooling, 10)
+    assert time.monotonic() - back < 3
+    await source.end()
+    assert source.gap < 1.5
+    proven(server, source)
+
+
+async def test_a_server_that_hangs_is_waited_for_a_moment_only(server, fleet):
+    """F3: what it was sent it carries out when it comes round, and the spool brings it again."""
+    source = Source(await fleet.gateway("a"))
+    await pause(0.1)
+    for _ in range(3):
+        server.signal(signal.SIGSTOP)
+        await pause(1.5)
+        server.signal(signal.SIGCONT)
+        await pause(0.7)
+    await source.end()
+    await until(lambda: len(told(server)) == source.sent)
+    assert source.gap < 1.2
+    proven(server, source)
+
+
+async def test_a_gateway_begins_without_a_server_and_another_run_of_it_brings_all_home(server, fleet):
+    """F2: nothing is held in memory."""
+    server.kill()
+    for run in range(3):
+        gateway = await fleet.gateway("a")
+        for n in range(10):
+            gateway.events.publish(Entry("c", b'{"n":%d}' % (10 * run + n)))
+        await soon(gateway.events.settled())
+        assert gateway.store.spool.events == 10 * (run + 1)
+        await fleet.stop(gateway)
+    gateway = await fleet.gateway("a")
+    server.start()
+    await soon(gateway.events.caught_up())
+    gateway.events.publish(Entry("c", b'{"n":30}'))
+    await soon(gateway.events.settled())
+    assert told(server) == list(range(31))
+    assert numbers(server) == list(range(1, 32))
+    assert gateway.store.spool.groups == 0
+
+
+async def test_what_an_earlier_run_left_comes_before_what_this_one_tells(server, fleet):
+    server.kill()
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":0}'))
+    await soon(gateway.events.settled())
+    await fleet.stop(gateway)
+    server.start()
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":1}'))
+    await soon(gateway.events.settled())
+    await soon(gateway.events.caught_up())
+    await until(lambda: told(server) == [0, 1])
+
+
+async def test_a_run_that_ends_after_a_write_of_unknown_outcome_writes_nothing_twice(server, fleet, tmp_path, monkeypatch):
+    """F3, F14: the gateway dies while a hung server has its events; the next run sends them again, and the server knows them."""
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":0}'))
+    await soon(gateway.events.settled())
+    server.signal(signal.SIGSTOP)
+    gateway.events.publish(Entry("c", b'{"n":1}'))
+    await soon(gateway.events.settled())
+    await soon(gateway.store.stopService(), 4)
+    fleet.stores.remove(gateway.store)
+    server.signal(signal.SIGCONT)
+    gateway = await fleet.gateway("a")
+    await soon(gateway.events.caught_up())
+    gateway.events.publish(Entry("c", b'{"n":2}'))
+    await soon(gateway.events.settled())
+    assert told(server) == [0, 1, 2]
+
+
+async def test_effects_come_true_with_their_events_when_they_come_home(server, fleet):
+    gateway = await fleet.gateway("a")
+    fleet.push(b"order")
+    assert await soon(gateway.commands.take()) == b"order"
+    server.kill()
+    effects = (Keep("transactions", "1", b"one"), Reply("replies", b"yes"), Settled(b"order"))
+    gateway.events.publish(Entry("c", b'{"n":0}', effects))
+    await soon(gateway.events.settled())
+    server.start()
+    await soon(gateway.events.caught_up())
+    assert server("HGETALL", "ocpp:transactions:c") == [b"1", b"one"]
+    assert fleet.replies("replies") == [b"yes"] and fleet.processing("a") == []
+
+
+async def test_a_command_whose_end_waits_in_the_spool_is_not_taken_up_again(server, fleet):
+    gateway = await fleet.gateway("a")
+    fleet.push(b"order")
+    assert await soon(gateway.commands.take()) == b"order"
+    server.kill()
+    gateway.events.publish(Entry("c", b'{"n":0}', (Settled(b"order"),)))
+    await soon(gateway.events.settled())
+    await fleet.stop(gateway)
+    server.start()
+    gateway = await fleet.gateway("a")
+    fleet.push(b"next")
+    assert await soon(gateway.commands.take(), 10) == b"next"
+
+
+async def test_ten_thousand_events_a_second_come_home(server, fleet):
+    """F2; as a ratio it is in the benchmarks, here it only must not take for ever."""
+    gateway = await fleet.gateway("a")
+    server.kill()
+    for n in range(20_000):
+        gateway.events.publish(Entry(f"c{n % 50}", b'{"n":%d,"x":"%b"}' % (n, b"y" * 400)))
+    await soon(gateway.events.settled(), 30)
+    assert gateway.events.waiting == 0
+    server.start()
+    await soon(gateway.events.caught_up(), 60)
+    assert told(server) == list(range(20_000))
+
+
+async def test_what_is_remembered_is_known_without_a_server(server, fleet):
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":0}', (Keep("transactions", "1", b"one"), Keep("record", "boot", b"Accepted"))))
+    await soon(gateway.events.settled())
+    server.kill()
+    gateway.events.publish(Entry("c", b'{"n":1}', (Keep("transactions", "2", b"two"),)))
+    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c", b'{"n":2}', (Keep("transactions", "3", b"three"), Keep("transactions", "1", None))))
+    assert sorted(await soon(gateway.records.transactions("c"))) == [b"three", b"two"]
+    assert await soon(gateway.records.record("c")) == Record(boot="Accepted")
+    await soon(gateway.events.settled())
+    await fleet.stop(gateway)
+    gateway = await fleet.gateway("a")  # the next run of it knows as much
+    assert sorted(await soon(gateway.records.transactions("c"))) == [b"three", b"two"]
+    assert await soon(gateway.records.record("c")) == Record(boot="Accepted")
+
+
+async def test_what_waits_in_the_spool_counts_before_what_redis_has(server, fleet, monkeypatch):
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":0}', (Keep("transactions", "1", b"one"),)))
+    await soon(gateway.events.settled())
+    server("CONFIG", "SET", "min-replicas-to-write", "1")
+    gateway.events.publish(Entry("c", b'{"n":1}', (Keep("transactions", "1", b"uno"), Keep("transactions", "2", b"dos"))))
+    await soon(gateway.events.settled())
+    assert sorted(await soon(gateway.records.transactions("c"))) == [b"dos", b"uno"]
+    server("CONFIG", "SET", "min-replicas-to-write", "0")
+    await soon(gateway.events.caught_up())
+    assert sorted(await soon(gateway.records.transactions("c"))) == [b"dos", b"uno"]
+
+
+async def test_transaction_ids_do_not_run_out_in_an_outage(server, fleet):
+    gateway = await fleet.gateway("a")
+    ids = TransactionIds(gateway.records, reactor, gateway.store.spool)
+    ids.lease()
+    given = [await soon(Deferred.fromCoroutine(_next(ids)))]
+    while await soon(gateway.store.spool.reserve()) is None:
+        await pause(0.01)
+    server.kill()
+    await fleet.stop(gateway)
+    gateway = await fleet.gateway("a")
+    ids = TransactionIds(gateway.records, reactor, gateway.store.spool)
+    ids.lease()
+    given += [await soon(_next(ids), 3) for _ in range(1500)]
+    assert len(set(given)) == 1501 and all(1_000_000_000 < id < DRAWN[0] for id in given)
+    await fleet.stop(gateway)
+    gateway = await fleet.gateway("a")  # what was put by is used, so that it cannot be given again
+    ids = TransactionIds(gateway.records, reactor, gateway.store.spool)
+    assert await soon(_next(ids), 5) >= DRAWN[0]
+
+
+async def _next(ids: TransactionIds) -> int:
+    id = ids.next()
+    return id if isinstance(id, int) else await id
+
+
+async def test_with_neither_a_server_nor_a_disk_nobody_is_answered_and_with_either_all_are(server, fleet, said, monkeypatch):
+    """F17"""
+    gateway = await fleet.gateway("a")
+    broken, append = [True], SpoolFile.append
+
+    def full(self, *group):
+        if broken:
+            import sqlite3
+
+            raise sqlite3.OperationalError("database or disk is full")
+        return append(self, *group)
+
+    monkeypatch.setattr(SpoolFile, "append", full)
+    for back in ("disk", "server"):
+        server.kill()
+        broken[:] = [True]
+        source = Source(gateway)
+        await pause(0.8)
+        safe = len(source.safe)
+        await pause(0.3)
+        assert len(source.safe) == safe and gateway.events.waiting and gateway.store.spooled()["trouble"]
+        if back == "disk":
+            broken.clear()
+        else:
+            server.start()
+        await until(lambda: len(source.safe) > safe + 20)  # noqa: B023
+        await source.end()
+        if back == "disk":
+            assert not gateway.store.spooled()["trouble"]
+            server.start()
+        await soon(gateway.events.caught_up())
+        proven(server, source)
+        server("FLUSHALL")
+    assert sum("takes no events, and nobody is answered" in line for line in said) == 2
+
+
+async def test_a_gateway_with_neither_takes_no_more_than_it_can_hold(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(events, "CHOKED", 100)
+    fleet = RedisFleet(server)
+    gateway = await fleet.gateway("a")
+    server.kill()
+    for n in range(100):
+        gateway.events.publish(Entry("c", b'{"n":%d}' % n))
+        await pause()
+    assert not gateway.events.choked
+    gateway.events.publish(Entry("c", b'{"n":100}'))
+    assert gateway.events.choked
+    server.start()
+    await soon(gateway.events.settled())
+    assert not gateway.events.choked and told(server) == list(range(101))
+    await fleet.close()
+
+
+@pytest.mark.parametrize("synced", ["always", "everysec"])
+async def test_fsync_waits_until_the_server_has_it_on_its_disk(tmp_path, synced):
+    (tmp_path / "v").mkdir()
+    server = Valkey(tmp_path / "v", "--appendonly", "yes", "--appendfsync", synced)
+    fleet = RedisFleet(server, spool=str(tmp_path / "spool"), durability="fsync")
+    gateway = await fleet.gateway("a")
+    for n in range(20):
+        gateway.events.publish(Entry("c", b'{"n":%d}' % n))
+        await soon(gateway.events.settled())
+    assert told(server) == list(range(20)) and gateway.store.spool.groups == 0
+    assert b"calls=" in server("INFO", "commandstats").partition(b"cmdstat_waitaof:")[2]
+    await fleet.close()
+    server.close()
+
+
+async def test_fsync_with_a_server_that_syncs_nothing_goes_by_the_spool(tmp_path, said):
+    (tmp_path / "v").mkdir()
+    server = Valkey(tmp_path / "v")
+    fleet = RedisFleet(server, spool=str(tmp_path / "spool"), durability="fsync")
+    gateway = await fleet.gateway("a")
+    appended, append = [], gateway.store.spool.append
+    gateway.store.spool.append = lambda *group: appended.append(group) or append(*group)
+    for n in range(50):
+        gateway.events.publish(Entry("c", b'{"n":%d}' % n))
+        await soon(gateway.events.settled())
+    assert len(appended) == 49  # all but the first, which found out
+    await until(lambda: told(server) == list(range(50)))
+    assert sum("goes to the spool first" in line for line in said) == 1
+    await fleet.close()
+    server.close()
+
+
+async def test_the_store_says_what_waits_on_the_disk(server, fleet):
+    gateway = await fleet.gateway("a")
+    assert gateway.store.spooled() == {"groups": 0, "events": 0, "trouble": ""}
+    server.kill()
+    gateway.events.publish(Entry("c", b'{"n":0}'))
+    await soon(gateway.events.settled())
+    assert gateway.store.spooled() == {"groups": 1, "events": 1, "trouble": ""}
+    assert not await soon(gateway.store.ping())

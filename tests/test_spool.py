@@ -1,0 +1,329 @@
+"""The spool's file: what was said to be in it is, whatever happens to the process, the disk and the bytes on it (F17, F18)."""
+
+from __future__ import annotations
+
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.internet import reactor
+from twisted.logger import formatEvent, globalLogPublisher
+
+from fleets import soon
+from ocpp_tw.spool import Spool, Unusable
+from ocpp_tw.spool.file import SpoolFile
+
+ROOT = Path(__file__).parents[1]
+
+
+def nothing(events: int, arguments: int, data: bytes) -> list:
+    return []
+
+
+def shelved(events: int, arguments: int, data: bytes) -> list:
+    """Groups of these tests keep what they are on a shelf."""
+    return [(b"shelf", b"name", data[:10]), (b"shelf", data[:2], None)]
+
+
+def opened(directory: Path, keeps=nothing, limit: int = 1 << 30) -> SpoolFile:
+    file = SpoolFile(directory, keeps, limit)
+    file.open()
+    return file
+
+
+def filled(directory: Path, count: int, size: int = 300, forgotten: int = 0) -> list[bytes]:
+    """A spool of so many groups, closed as a killed process leaves it; what is in them."""
+    live = directory.with_name(directory.name + "-live")
+    file, random_ = opened(live), random.Random(count)
+    datas = [random_.randbytes(random_.randrange(1, size)) for _ in range(count)]
+    for n, data in enumerate(datas):
+        file.append("boot", n + 1, 1, 2, data)
+    if forgotten:
+        file.forget(forgotten)
+    directory.mkdir(exist_ok=True)
+    for name in ("spool.db", "spool.db-wal"):
+        shutil.copy(live / name, directory / name)
+    file.close()
+    return datas[forgotten:]
+
+
+def checkpointed(directory: Path) -> None:
+    """All of it in the one file."""
+    db = sqlite3.connect(directory / "spool.db")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+
+
+def read(file: SpoolFile) -> list[bytes]:
+    rows, after = [], 0
+    while found := file.read(after, 1000):
+        rows += found
+        after = found[-1].id
+    return [each.data for each in rows]
+
+
+def survived(directory: Path):
+    """What can be read of a damaged spool, what was said of the damage, and the file."""
+    file = SpoolFile(directory, nothing, 1 << 30)
+    _, _, damage = file.open()
+    try:
+        return read(file), damage, file
+    except sqlite3.DatabaseError:
+        damage = file.renew()
+        return read(file), damage, file
+
+
+@pytest_twisted.async_yield_fixture
+async def spool(tmp_path):
+    made = Spool(tmp_path / "spool", reactor, shelved, 1 << 30)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def said():
+    lines: list[str] = []
+    globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
+    yield lines
+    globalLogPublisher.removeObserver(observer)
+
+
+async def test_groups_are_read_as_they_were_added_and_in_order(spool):
+    for n in range(5):
+        await soon(spool.append("boot", n, 2, 3, b"%d" % n))
+    assert (spool.groups, spool.events) == (5, 10)
+    assert [row[1:] for row in await soon(spool.read(0, 100))] == [("boot", n, 2, 3, b"%d" % n) for n in range(5)]
+
+
+async def test_one_read_is_of_one_run_and_of_so_many_events(spool):
+    for n, boot in enumerate(["old", "old", "old", "new"]):
+        await soon(spool.append(boot, n, 40, 3, b"%d" % n))
+    first = await soon(spool.read(0, 100))
+    second = await soon(spool.read(first[-1].id, 100))
+    third = await soon(spool.read(second[-1].id, 100))
+    assert [[row.number for row in each] for each in (first, second, third)] == [[0, 1], [2], [3]]
+    assert [row.number for row in await soon(spool.read(0, 1))] == [0]
+
+
+async def test_what_is_forgotten_is_gone_and_so_is_what_it_left_on_shelves(spool):
+    for n in range(4):
+        await soon(spool.append("boot", n, 1, 3, b"%d-data" % n))
+    assert (await soon(spool.kept(b"shelf")))[b"name"] == b"3-data"
+    assert (await soon(spool.kept(b"shelf")))[b"1-"] is None
+    rows = await soon(spool.read(0, 3))
+    spool.forget(rows)
+    assert [row.number for row in await soon(spool.read(0, 100))] == [3]
+    assert (await soon(spool.kept(b"shelf"))) == {b"name": b"3-data", b"3-": None}
+    assert (spool.groups, spool.events) == (1, 1)
+
+
+async def test_ids_are_put_by_and_taken(spool):
+    assert await soon(spool.reserve()) is None
+    await soon(spool.put_by((1_000_000_001, 500)))
+    assert await soon(spool.reserve()) == (1_000_000_001, 500)
+    await soon(spool.put_by(None))
+    assert await soon(spool.reserve()) is None
+
+
+async def test_the_mirror_has_what_stands_last(spool):
+    spool.note([(b"a", b"1", b"one"), (b"a", b"2", b"two"), (b"b", b"1", b"other")])
+    spool.note([(b"a", b"1", b"uno"), (b"a", b"2", None)])
+    assert await soon(spool.mirrored(b"a")) == {b"1": b"uno"}
+    assert await soon(spool.mirrored(b"c")) == {}
+
+
+async def test_it_is_found_again_by_the_next_process(tmp_path):
+    for n in range(3):
+        spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+        await spool.open()
+        assert spool.groups == n
+        await soon(spool.append("boot", n, 1, 3, b"x"))
+        await soon(spool.close())
+
+
+async def test_two_gateways_cannot_have_one_spool(tmp_path, spool):
+    other = Spool(spool.directory, reactor, nothing, 1 << 30)
+    with pytest.raises(Unusable, match="another gateway"):
+        await other.open()
+    await other.close()
+
+
+async def test_a_directory_that_cannot_be_is_told_of(tmp_path):
+    (tmp_path / "file").write_text("")
+    other = Spool(tmp_path / "file" / "spool", reactor, nothing, 1 << 30)
+    with pytest.raises(Unusable, match="name a directory"):
+        await other.open()
+    await other.close()
+
+
+async def test_a_full_disk_takes_nothing_and_takes_it_when_there_is_room(tmp_path):
+    spool = Spool(tmp_path, reactor, nothing, 200_000)
+    await spool.open()
+    taken = 0
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for _ in range(100):
+            await soon(spool.append("boot", taken, 1, 3, b"x" * 9000))
+            taken += 1
+    assert 5 < taken < 30 and "full" in spool.trouble and spool.groups == taken
+    spool.forget(await soon(spool.read(0, 5)))
+    await soon(spool.append("boot", taken, 1, 3, b"x" * 9000))
+    assert not spool.trouble
+    numbers = [row.number for row in await soon(spool.read(0, 1000))]
+    assert numbers == list(range(5, taken + 1))
+    await soon(spool.close())
+
+
+async def test_after_a_failed_sync_the_file_is_trusted_no_more(tmp_path, monkeypatch, said):
+    """The kernel says once that it could not write; the pages it dropped look clean from then on."""
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+    await soon(spool.append("boot", 1, 1, 3, b"one"))
+    insert, failed = SpoolFile._insert, []
+
+    def broken(self, db, group, id=None):
+        if not failed and id is None:
+            failed.append(1)
+            why = sqlite3.OperationalError("disk I/O error")
+            why.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise why
+        return insert(self, db, group, id)
+
+    monkeypatch.setattr(SpoolFile, "_insert", broken)
+    await soon(spool.append("boot", 2, 1, 3, b"two"))
+    assert [row.data for row in await soon(spool.read(0, 10))] == [b"one", b"two"]
+    assert len(list(tmp_path.glob("damaged-*.db"))) == 1
+    assert any("1 groups could be read" in line for line in said)
+    await soon(spool.close())
+
+
+def test_what_an_append_returned_for_outlives_kill_9(tmp_path):
+    script = (
+        "import sys, pathlib; from ocpp_tw.spool.file import SpoolFile\n"
+        "file = SpoolFile(pathlib.Path(sys.argv[1]), lambda *_: [], 1 << 30); file.open()\n"
+        "for n in range(1_000_000): file.append('boot', n, 1, 3, b'x' * (n % 7000)); print(n, flush=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    for line in process.stdout:
+        if int(line) >= 300:
+            process.send_signal(signal.SIGKILL)
+            break
+    last = [int(line) for line in process.stdout] or [300]
+    process.stdout.close()
+    process.wait()
+    file = SpoolFile(tmp_path, nothing, 1 << 30)
+    groups, _, damage = file.open()
+    assert damage is None and groups in (last[-1] + 1, last[-1] + 2)
+    assert [len(data) for data in read(file)] == [n % 7000 for n in range(groups)]
+    file.close()
+
+
+def test_a_file_that_may_not_grow_is_survived(tmp_path):
+    """RLIMIT_FSIZE is what a quota or a full disk looks like without root."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    file = opened(tmp_path)
+    taken = 0
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+        with pytest.raises(sqlite3.OperationalError):
+            for _ in range(100):
+                file.append("boot", taken, 1, 3, b"%d" % taken * 5000)
+                taken += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert taken
+    file.append("boot", taken, 1, 3, b"%d" % taken * 5000)
+    assert [row.number for row in file.read(0, 1000)] == list(range(taken + 1))
+    file.close()
+
+
+@pytest.mark.parametrize("cut", [7, 4096, 5000])
+def test_a_file_that_was_cut_off_gives_all_that_was_not(tmp_path, cut):
+    datas = filled(tmp_path, 200)
+    checkpointed(tmp_path)
+    path = tmp_path / "spool.db"
+    path.write_bytes(path.read_bytes()[:-cut])
+    found, damage, file = survived(tmp_path)
+    assert damage is not None and damage.saved == len(found)
+    assert [each for each in datas if each in found] == found and len(found) > 100
+    file.append("boot", 999, 1, 3, b"new")
+    assert read(file)[-1] == b"new"
+    file.close()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_flipped_byte_anywhere_costs_no_more_than_what_it_hit(tmp_path_factory, data):
+    directory = tmp_path_factory.mktemp("spool")
+    forgotten = data.draw(st.sampled_from([0, 40]))
+    datas = filled(directory, 150, data.draw(st.sampled_from([100, 3000, 20_000])), forgotten)
+    path = directory / data.draw(st.sampled_from(["spool.db", "spool.db-wal"]))
+    raw = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw)
+    found, damage, file = survived(directory)
+    # nothing changed, in order; what was forgotten may come back, and Redis knows it
+    assert [each for each in datas if each in found] == [each for each in found if each in set(datas)]
+    lost = [n for n, each in enumerate(datas) if each not in found]
+    page = 4096
+    assert sum(len(datas[n]) for n in lost[1:-1]) <= page  # what shares the page, and what reaches into it at either end
+    assert not lost or damage is not None
+    file.close()
+
+
+def test_no_file_is_too_damaged_to_start(tmp_path):
+    (tmp_path / "spool.db").write_bytes(random.Random(1).randbytes(50_000))
+    (tmp_path / "mirror.db").write_bytes(random.Random(2).randbytes(50_000))
+    file = SpoolFile(tmp_path, nothing, 1 << 30)
+    groups, _, damage = file.open()
+    assert groups == 0 and damage.saved == 0 and damage.aside.stat().st_size == 50_000
+    file.append("boot", 1, 1, 3, b"new")
+    assert read(file) == [b"new"]
+    file.close()
+
+
+async def test_a_damaged_group_is_told_of_and_the_others_go_on(tmp_path, said):
+    datas = filled(tmp_path, 20, 3000)
+    db = sqlite3.connect(tmp_path / "spool.db")
+    db.execute("UPDATE groups SET data = x'00' WHERE id = 7")
+    db.commit()
+    db.close()
+    (tmp_path / "mirror.db").write_bytes(b"no database at all" * 1000)
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+    found = [row.data for row in await soon(spool.read(0, 1000))]
+    assert found == datas[:6] + datas[7:]
+    assert any("groups [7] are lost" in line for line in said)
+    assert await soon(spool.mirrored(b"x")) == {}
+    await soon(spool.close())
+
+
+def test_a_renewal_that_was_cut_short_is_brought_to_its_end(tmp_path):
+    filled(tmp_path, 3)
+    checkpointed(tmp_path)
+    (tmp_path / "spool.db").rename(tmp_path / "fresh.db")
+    file = SpoolFile(tmp_path, nothing, 1 << 30)
+    assert file.open()[0] == 3
+    file.close()
+
+
+def test_an_empty_spool_gives_its_space_back(tmp_path):
+    file = opened(tmp_path)
+    for n in range(40):
+        file.append("boot", n, 1, 3, bytes(500_000))
+    assert (tmp_path / "spool.db").stat().st_size > 16 << 20
+    file.forget(40)
+    assert (tmp_path / "spool.db").stat().st_size < 1 << 20
+    file.append("boot", 41, 1, 3, b"more")
+    assert [row.id for row in file.read(0, 10)] == [41]
+    file.close()
