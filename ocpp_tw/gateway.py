@@ -155,10 +155,9 @@ class Gateway:
     async def _welcome(self, charger: Charger) -> None:
         try:
             record = await in_time(self._roster.arrive(charger.id, charger.connection), ROSTER_TIMEOUT, self._clock)
-        except Away:
-            record = Record()  # that the fleet's memory is away has been told
         except Exception as why:
-            log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why))
+            if not isinstance(why, Away):  # which has been told once, and not for each charger
+                log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why))
             record = await self._recalled(charger.id)
         if charger.gone:
             return

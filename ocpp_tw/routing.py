@@ -6,10 +6,9 @@ Knows neither how commands come nor how their results are told.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -20,6 +19,7 @@ from .follow import Follow, Watch
 from .frames import Payload
 from .gateway import ROSTER_TIMEOUT, Gateway
 from .interfaces import ICommands, IEvents, IRoster
+from .parked import Parked
 from .reports import Reports
 from .store import Entry, Note
 from .turns import Turns
@@ -71,7 +71,6 @@ class Router:
         store: IEvents,
         follow: Follow,
     ) -> None:
-        self.waiting = 0
         self._name = name
         self._clock = clock
         self._unix = unix
@@ -81,18 +80,21 @@ class Router:
         self._events = store
         self._follow = follow
         self._turns = Turns()
-        self._parked: dict[str, list[Deferred[None]]] = {}
+        self._parked = Parked(clock)
         self._sent: set[tuple[str, str]] = set()
         self._stopped = False
-        gateway.on_arrival = self._arrived
+        gateway.on_arrival = self._parked.arrived
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for their charger to come online."""
+        return len(self._parked)
 
     def stop(self) -> None:
         """What has not been sent stays in hand, and is taken up again after the restart."""
         self._stopped = True
         self._turns.cancel()
-        parked, self._parked = self._parked, {}
-        for waiting in (each for chargers in parked.values() for each in chargers):
-            waiting.cancel()
+        self._parked.cancel()
 
     async def run(self, command: Command, tell: Tell, silent: float | None = None) -> events.CommandResult | None:
         """What ``tell``, which does not fail, makes of what came of it; None when another gateway sees to it now.
@@ -241,23 +243,7 @@ class Router:
         """Wait for the charger to come online here, for so long at most, and no longer than the command is good for."""
         if command.expires is not None:
             seconds = max(0.0, min(seconds, command.expires - self._unix()))
-        waiting: Deferred[None] = Deferred()
-        parked = self._parked.setdefault(command.charger, [])
-        parked.append(waiting)
-        self.waiting += 1
-        try:
-            with suppress(TimeoutError):
-                await waiting.addTimeout(seconds, self._clock)
-        finally:
-            self.waiting -= 1
-            if waiting in parked:
-                parked.remove(waiting)
-            if not parked and self._parked.get(command.charger) is parked:
-                del self._parked[command.charger]
-
-    def _arrived(self, charger: str) -> None:
-        for waiting in list(self._parked.pop(charger, ())):
-            waiting.callback(None)
+        await self._parked.wait(command.charger, seconds)
 
 
 def _expired(why: str) -> Outcome:

@@ -25,8 +25,8 @@ from zope.interface import implementer
 from ..commands import Claim, Command, Taken, digest
 from ..interfaces import ICommands
 from .connection import Connection
-from .line import RedisError, ResponseError, Script, encode
-from .lua import HELD, NOTE
+from .inhand import CLAIM, GIVE_BACK, LISTED, MOVE
+from .line import RedisError, ResponseError, encode
 from .names import Names
 
 BLOCK = 5
@@ -39,73 +39,6 @@ REMEMBERED = 86_400
 """Seconds for which an id is remembered."""
 FRESH = 5.0
 """Seconds after which a claim's answer is asked for again: whoever was suspended meanwhile may have lost what it had."""
-
-# Each of these is asked again when the line was lost, and so must do nothing the second time.
-_CLAIM = Script(
-    HELD
-    + """
-local done, owners, reclaimed, gateways, processing, sent = unpack(KEYS)
-local token, remembered, charger, gateway, connection, living, boot, digest, element = unpack(ARGV)
-local held = redis.call('GET', done)
-local other, current = parsed(redis.call('HGET', owners, charger))
-local refused = nil
-if element ~= '' and redis.call('EXISTS', reclaimed) == 1 then
-  local run = redis.call('HGET', gateways, gateway)
-  if not redis.call('LPOS', processing, element) or (run and string.sub(run, 1, #boot + 1) ~= boot .. ' ') then
-    refused = {'gone', ''}
-  end
-end
-if not refused and other and (other ~= gateway or current ~= connection) then
-  refused = {'elsewhere', redis.call('EXISTS', living .. other) == 1 and other or gateway}
-end
-if refused then
-  if held == token then
-    redis.call('DEL', done)
-    redis.call('HDEL', sent, digest)
-  end
-  return refused
-end
-if held and held ~= token then
-  return {'duplicate', ''}
-end
-redis.call('SET', done, token, 'EX', remembered)
-if element ~= '' then
-  redis.call('HSET', sent, digest, boot)
-end
-return {'new', ''}
-"""
-)
-_MOVE = Script("""
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
-  redis.call('RPUSH', KEYS[2], ARGV[2])
-end
-""")
-# What was claimed by an earlier run stays, for its result can only be told by who knows that.
-_GIVE_BACK = Script(
-    NOTE
-    + """
-local taken, back = {}, {}
-for _, element in ipairs(ARGV) do
-  taken[element] = (taken[element] or 0) + 1
-end
-for _, element in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  if (taken[element] or 0) > 0 then
-    taken[element] = taken[element] - 1
-  elseif redis.call('HEXISTS', KEYS[3], redis.sha1hex(element)) == 0 then
-    back[#back + 1] = element
-  end
-end
-for i = #back, 1, -1 do
-  redis.call('LREM', KEYS[1], -1, back[i])
-  if not note(back[i]) then
-    redis.call('LPUSH', KEYS[2], back[i])
-  end
-end
-"""
-)
-_LISTED = Script("""
-return {redis.call('LRANGE', KEYS[1], 0, -1), redis.call('HKEYS', KEYS[2])}
-""")
 
 
 @implementer(ICommands)
@@ -148,7 +81,7 @@ class RedisCommands(Service):
         whose = (encode(command.charger), names.gateway, connection, names.living(" ")[:-1], names.boot, mark, command.element)
         while True:
             began = self._clock.seconds()
-            kind, gateway = await self._connection.ask(lambda line, _: _CLAIM.run(line, keys, token, REMEMBERED, *whose))
+            kind, gateway = await self._connection.ask(lambda line, _: CLAIM.run(line, keys, token, REMEMBERED, *whose))
             if 0 <= self._clock.seconds() - began < FRESH:
                 break
         if kind == b"new" and command.element:
@@ -169,7 +102,7 @@ class RedisCommands(Service):
 
     async def _move(self, element: bytes, target: str, value: bytes) -> None:
         keys = (self._names.processing, target)
-        await self._connection.ask(lambda line, _: _MOVE.run(line, keys, element, value))
+        await self._connection.ask(lambda line, _: MOVE.run(line, keys, element, value))
         self.let_go(element)
 
     def let_go(self, element: bytes) -> None:
@@ -224,7 +157,7 @@ class RedisCommands(Service):
                 line.say("CLIENT", "UNBLOCK", blocking.line.number).addErrback(lambda _: None)
         names = self._names
         keys = (names.processing, names.commands, names.shelf("sent", names.gateway))
-        given = _GIVE_BACK.run(line, keys, *self._in_hand.elements())
+        given = GIVE_BACK.run(line, keys, *self._in_hand.elements())
         await given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -252,7 +185,7 @@ class RedisCommands(Service):
         keys, attempt = (self._names.processing, self._names.shelf("sent", self._names.gateway)), 0
         while True:
             try:
-                listed, marks = await self._connection.ask(lambda line, _: _LISTED.run(line, keys))
+                listed, marks = await self._connection.ask(lambda line, _: LISTED.run(line, keys))
                 return listed, marks
             except RedisError as why:
                 self._complain(why)

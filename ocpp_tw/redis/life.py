@@ -18,9 +18,9 @@ from twisted.logger import Logger
 from ..commands import Taken
 from .commands import RedisCommands
 from .connection import Connection, cancelled
-from .line import RedisError, ResponseError, Script
-from .lua import CLOCK, KINDS, NOTE
+from .line import RedisError, ResponseError
 from .names import Names
+from .reclaim import ALIVE, BEGIN, DEAD, RECLAIM
 from .roster import RedisRoster
 
 LIVES = 10
@@ -33,127 +33,6 @@ LOOK = 10.0
 """Seconds between looks for such gateways."""
 REMEMBERED = 7 * 86_400
 """Seconds for which it is remembered that a run of a gateway was taken over: as long may it be suspended and come round."""
-
-_RUN = """
-local function run(held)
-  local boot, last, silent = string.match(held or '', '^(%S+) (%S+) ?(%S*)$')
-  return boot, tonumber(last), tonumber(silent)
-end
-"""
-# Elements with whether their command was claimed: of equal ones one only, for an id is claimed once.
-_LEFT = """
-local function left(elements, marks)
-  local found, seen = {}, {}
-  for _, element in ipairs(elements) do
-    local digest = redis.sha1hex(element)
-    local sent = not seen[digest] and redis.call('HEXISTS', marks, digest) == 1
-    seen[digest] = seen[digest] or sent
-    found[#found + 1] = element
-    found[#found + 1] = sent and '1' or ''
-  end
-  return found
-end
-"""
-# Asked again because its answer was lost, it says the same.
-_BEGIN = Script(
-    CLOCK
-    + _RUN
-    + _LEFT
-    + KINDS
-    + """
-local gateways, living, processing, sent = unpack(KEYS)
-local name, boot, lives, reclaimed, remembered = unpack(ARGV)
-local wrong = wanted({[gateways] = 'hash', [living] = 'string', [processing] = 'list', [sent] = 'hash'})
-if wrong then
-  return wrong
-end
-local now, before, last, silent = seconds(), run(redis.call('HGET', gateways, name))
-if before and before ~= boot then
-  redis.call('SET', reclaimed .. before, name, 'EX', remembered)
-  silent = math.max(0, now - last)
-end
-silent = silent or 0
-redis.call('HSET', gateways, name, string.format('%s %.3f %.3f', boot, now, silent))
-redis.call('SET', living, '1', 'EX', lives)
-return {tostring(silent), left(redis.call('LRANGE', processing, 0, -1), sent)}
-"""
-)
-_ALIVE = Script(
-    CLOCK
-    + _RUN
-    + """
-local boot = run(redis.call('HGET', KEYS[1], ARGV[1]))
-local taken_over = redis.call('EXISTS', KEYS[3]) == 1
-if boot and boot ~= ARGV[2] and taken_over then
-  return 'usurped'
-end
-local lived = redis.call('EXISTS', KEYS[2]) == 1
-redis.call('SET', KEYS[2], '1', 'EX', ARGV[3])
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.3f', ARGV[2], seconds()))
-return (not boot and taken_over) and 'reclaimed' or lived and 'lives' or 'missed'
-"""
-)
-_DEAD = Script(
-    CLOCK
-    + _RUN
-    + """
-local now, held, dead = seconds(), redis.call('HGETALL', KEYS[1]), {}
-for i = 1, #held, 2 do
-  local boot, last = run(held[i + 1])
-  if last and now - last > tonumber(ARGV[2]) and redis.call('EXISTS', ARGV[1] .. held[i]) == 0 then
-    dead[#dead + 1] = held[i]
-    dead[#dead + 1] = boot
-  end
-end
-return dead
-"""
-)
-_RECLAIM = Script(
-    CLOCK
-    + _RUN
-    + _LEFT
-    + NOTE
-    + KINDS
-    + """
-local gateways, living, reclaimed, from, to, own, commands, marks, our_marks, provisional, our_provisional = unpack(KEYS)
-local name, boot, gone, us, remembered = unpack(ARGV)
-local run_of, last = run(redis.call('HGET', gateways, name))
-local silent = last and seconds() - last
-if run_of ~= boot or silent <= tonumber(gone) or redis.call('EXISTS', living) == 1 then
-  return false
-end
-local wrong = wanted({[from] = 'list', [to] = 'list', [own] = 'list', [commands] = 'list', [reclaimed] = 'string'})
-  or wanted({[marks] = 'hash', [our_marks] = 'hash', [provisional] = 'hash', [our_provisional] = 'hash'})
-if wrong then
-  return wrong
-end
-
-local found, kept = left(redis.call('LRANGE', from, 0, -1), marks), {}
-for i = 1, #found, 2 do
-  if not note(found[i]) then
-    redis.call('RPUSH', to, found[i])
-    kept[#kept + 1] = found[i]
-    kept[#kept + 1] = found[i + 1]
-  end
-end
-local waiting = redis.call('LRANGE', own, 0, -1)
-for i = #waiting, 1, -1 do
-  if not note(waiting[i]) then
-    redis.call('LPUSH', commands, waiting[i])
-  end
-end
-for source, target in pairs({[marks] = our_marks, [provisional] = our_provisional}) do
-  local fields = redis.call('HGETALL', source)
-  for i = 1, #fields, 2 do
-    redis.call('HSET', target, fields[i], fields[i + 1])
-  end
-end
-redis.call('SET', reclaimed, us, 'EX', remembered)
-redis.call('DEL', from, own, marks, provisional)
-redis.call('HDEL', gateways, name)
-return {tostring(silent), kept}
-"""
-)
 
 
 class Life(Service):
@@ -171,7 +50,7 @@ class Life(Service):
         self._commands = commands
         self._tasks: list[Deferred[None]] = []
         self._complaint = ""
-
+        self._said = b""
         self._begun = False
         connection.watch(self._changed)
 
@@ -232,7 +111,7 @@ class Life(Service):
         names = self._names
         keys = (names.gateways, names.living(), names.processing, names.shelf("sent", names.gateway))
         args = (names.gateway, names.boot, LIVES, names.reclaimed(" ")[:-1], REMEMBERED)
-        silent, left = await self._connection.ask(lambda line, _: _BEGIN.run(line, keys, *args))
+        silent, left = await self._connection.ask(lambda line, _: BEGIN.run(line, keys, *args))
         return _taken(silent, left)
 
     async def _refresh(self) -> None:
@@ -241,16 +120,17 @@ class Life(Service):
             await self._connection.say("SET", names.living(), "1", "EX", LIVES)
             return
         keys = (names.gateways, names.living(), names.reclaimed())
-        said = await self._connection.ask(lambda line, _: _ALIVE.run(line, keys, names.gateway, names.boot, LIVES))
+        said = await self._connection.ask(lambda line, _: ALIVE.run(line, keys, names.gateway, names.boot, LIVES))
         if said in (b"usurped", b"reclaimed"):
             await self._commands.forget()
-        if said == b"usurped":
+        before, self._said = self._said, said
+        if said == b"usurped" and before != said:
             self._log.error("another process goes by the name {name}: give each gateway one of its own", name=names.gateway)
         elif said == b"reclaimed":
             self._log.warn("this gateway was suspended for so long that another one has taken over what it had in hand")
         if said == b"lives":
             self._roster.announce_rest()
-        else:
+        elif said != b"usurped":
             self._roster.announce()  # who was taken for dead may have lost chargers, and nobody told us
 
     async def _look(self) -> None:
@@ -258,7 +138,7 @@ class Life(Service):
         while self.running:
             await deferLater(self._connection.reactor, LOOK)
             try:
-                dead = await self._connection.ask(lambda line, _: _DEAD.run(line, (names.gateways,), names.living(" ")[:-1], GONE))
+                dead = await self._connection.ask(lambda line, _: DEAD.run(line, (names.gateways,), names.living(" ")[:-1], GONE))
                 for name, boot in zip(dead[::2], dead[1::2], strict=True):
                     await self.reclaim(name.decode(errors="replace"), boot.decode(errors="replace"))
             except RedisError as why:
@@ -274,7 +154,7 @@ class Life(Service):
         )  # fmt: skip
         line = await self._connection.ready()
         try:
-            found = await _RECLAIM.run(line, keys, name, boot, GONE, names.gateway, REMEMBERED)
+            found = await RECLAIM.run(line, keys, name, boot, GONE, names.gateway, REMEMBERED)
         except RedisError as why:
             if isinstance(why, ResponseError):
                 raise
@@ -282,7 +162,8 @@ class Life(Service):
             return
         if found:
             left = _taken(*found)
-            self._log.warn("{name} is gone: the {count} commands that it had in hand are seen to here", name=name, count=len(left))
+            told = self._log.warn if left else self._log.info
+            told("{name} is gone: the {count} commands that it had in hand are seen to here", name=name, count=len(left))
             self._commands.inherit(left)
 
 

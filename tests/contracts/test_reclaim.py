@@ -59,7 +59,6 @@ async def test_it_hands_nothing_of_it_over(fleet):
     nothing.cancel()
 
 
-# Depends on the store: whatever writes entries has to look whether their elements are still in hand.
 async def test_its_results_are_told_no_more(fleet):
     """F16: the other gateway has told of them, or will."""
     first, second = await fleet.gateway("a"), await fleet.gateway("b")

@@ -1,7 +1,4 @@
-"""A gateway that was suspended for so long that another one took over, and comes round.
-
-Depends on the store: whatever writes entries has to look whether their elements are still in hand.
-"""
+"""A gateway that was suspended for so long that another one took over, and comes round."""
 
 from __future__ import annotations
 
