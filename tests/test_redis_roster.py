@@ -68,9 +68,8 @@ async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(s
 async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
     gateway = await fleet.gateway("a")
     many = 2 * roster.BATCH + 7
-    for n in range(many):
-        Deferred.fromCoroutine(gateway.roster.arrive(f"c{n}", "1"))
-    await until(lambda: len(have(server)) == many)
+    for arriving in [Deferred.fromCoroutine(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
+        await soon(arriving)
     server("FLUSHALL")
     server("CLIENT", "KILL", "TYPE", "normal")
     await until(lambda: len(have(server)) == many)
