@@ -35,7 +35,7 @@ class Asking:
     ``unresponsive`` is it from when the backend was told so.
     """
 
-    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "most", "unresponsive")
+    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "_waiting", "most", "unresponsive")
 
     def __init__(self, charger: Charger) -> None:
         self.most: dict[str, int] | None = None
@@ -44,6 +44,7 @@ class Asking:
         self._pending: dict[str | int, Pending] = {}
         self._ids = self._unanswered = self._heard = 0
         self._triggered: set[str] = set()
+        self._waiting: list[Deferred[None]] = []
         self._about: set[str] = set()
 
     def call(self, action: str, payload: Payload, timeout: float, raw: bytes, id: str) -> Deferred[Outcome]:
@@ -81,6 +82,7 @@ class Asking:
             outcome = Outcome("error", error=failure, sent=True, latency_ms=latency)
         self._send(more)
         pending.outcome.callback(outcome)
+        self._notice_idle()
         return True
 
     def triggered(self, action: str) -> bool:
@@ -97,6 +99,17 @@ class Asking:
             self._about.add(transaction)
             charger.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._told_about, transaction)
 
+    def idle(self) -> Deferred[None]:
+        """Fires once nothing is being asked, or when the connection has ended."""
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        self._notice_idle()
+        return waiting
+
+    def _notice_idle(self) -> None:
+        while self._waiting and not self._pending:
+            self._waiting.pop(0).callback(None)
+
     def close(self) -> None:
         """The connection has ended: what was sent is lost, what was not is not sent."""
         waiting, self._pending = self._pending, {}
@@ -106,6 +119,7 @@ class Asking:
                 pending.outcome.callback(Outcome("connection_lost", sent=True))
             else:
                 pending.outcome.callback(Outcome("offline"))
+        self._notice_idle()
 
     def _send(self, call: Call | None) -> None:
         """Send the next one, if it is somebody's turn; its time starts now (R8)."""
@@ -128,6 +142,7 @@ class Asking:
         pending = self._pending.pop(call.id)
         self._send(more)
         pending.outcome.callback(Outcome("timeout", sent=True))
+        self._notice_idle()
 
     def _told_about(self, outcome: Outcome, transaction: str) -> None:
         charger, said = self._charger, outcome.payload or {}

@@ -113,6 +113,11 @@ class Charger:
         self._resume(None)
 
     @property
+    def welcomed(self) -> bool:
+        """Whether it is being served: the fleet has been told that it is here, if it can be."""
+        return self.decided is not UNDECIDED
+
+    @property
     def restricted(self) -> bool:
         """Whether its registration is Pending or Rejected: then most messages are out of bounds, in both directions."""
         return self.registration in RESTRICTED

@@ -5,8 +5,10 @@ Knows neither where commands come from nor how they reach a charger.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,13 +19,16 @@ MAX_TIMEOUT = 3600.0
 MAX_TTL = 86_400.0
 """The longest ``ttl``, in seconds: a day, as long as ids are remembered."""
 
+NOTES = (b'{"evict"', b'{"event"', b'{"decided"')
+"""How elements begin that are no commands but word from another gateway, and for nobody else."""
+
 
 class Command(msgspec.Struct, frozen=True):
     """One thing to be asked of one charger.
 
     Exactly one of ``action`` (an OCPP action; ``raw`` is its payload's compact JSON, as the backend wrote it) and
-    ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds.
-    ``element`` is the list's element that it came in, b"" when it came another way; ``asker`` is the gateway of the fleet
+    ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds, ``expires``
+    is Unix time. ``element`` is the list's element that it came in, b"" when it came another way; ``asker`` is the gateway of the fleet
     that was asked by HTTP and waits for the result.
     """
 
@@ -35,6 +40,7 @@ class Command(msgspec.Struct, frozen=True):
     raw: bytes = b""
     timeout: float | None = None
     ttl: float = 0.0
+    expires: float | None = None
     reply_to: str | None = None
     asker: str = ""
     element: bytes = b""
@@ -43,6 +49,25 @@ class Command(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """What the backend called it."""
         return self.action or self.neutral
+
+
+class Taken(NamedTuple):
+    """An element of the list. One that an earlier run of a gateway left over was last seen to ``silent`` seconds ago, and ``sent``
+    says whether that run had claimed its command, and so may have sent it.
+    """
+
+    element: bytes
+    silent: float | None = None
+    sent: bool = False
+
+
+class Claim(NamedTuple):
+    """Whether a command may be sent now: ``new`` (it may), ``duplicate`` (its id was taken before), ``elsewhere`` (``gateway`` has its
+    charger, on another connection than ours) or ``gone`` (another gateway has taken it over from us).
+    """
+
+    kind: str
+    gateway: str = ""
 
 
 class Invalid(Exception):
@@ -82,11 +107,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
 OUTCOMES = {
     "result": "the charger answered",
-    "error": "the charger answered with a CALLERROR",
+    "error": "the charger answered with a CALLERROR; with `sent` false: the gateway failed before it was sent",
     "timeout": "it was sent, and no answer came in time",
-    "connection_lost": "it was sent, the connection ended: whether it was done is unknown",
+    "connection_lost": "it was sent, the connection or the gateway ended: whether it was done is unknown",
     "offline": "the charger is not connected",
-    "expired": "the charger did not connect within `ttl`",
+    "expired": "the charger did not connect within `ttl`, or `expires` has passed; nothing was sent",
     "invalid": "it is no valid command for this charger; nothing was sent",
     "not_allowed": "the charger is not accepted yet and may not be asked this",
     "duplicate": "a command with this id was taken for this charger within the last 24 hours; nothing was sent",
@@ -137,8 +162,13 @@ def render(command: Command, asker: str) -> bytes:
         said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
     else:
         said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
-    said |= {"timeout": command.timeout, "ttl": command.ttl, "reply_to": command.reply_to, "asker": asker}
+    said |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "reply_to": command.reply_to, "asker": asker}
     return msgspec.json.encode({name: value for name, value in said.items() if value})
+
+
+def digest(element: bytes) -> str:
+    """What an element is called where it would be too long itself."""
+    return hashlib.sha1(element, usedforsecurity=False).hexdigest()
 
 
 def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any], made_id: str) -> dict[str, Any]:
@@ -183,18 +213,32 @@ def _payload(raw: msgspec.Raw, what: str, known: dict[str, Any]) -> dict[str, An
 
 def _waits(told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     waits: dict[str, Any] = {}
+    named = known.get("action") or known.get("neutral") or ""
+    whose = (known["charger"], known["id"], named, known["reply_to"])
     for name, most in (("timeout", MAX_TIMEOUT), ("ttl", MAX_TTL)):
         value = told.get(name)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-            named = known.get("action") or known.get("neutral") or ""
-            raise Invalid(
-                f"`{name}` must be a number of seconds from 0 to {most:.0f}", known["charger"], known["id"], named, known["reply_to"]
-            )
+            raise Invalid(f"`{name}` must be a number of seconds from 0 to {most:.0f}", *whose)
         if value or name == "ttl":
             waits[name] = float(value)
+    if told.get("expires") is not None:
+        waits["expires"] = _moment(told["expires"])
+        if waits["expires"] is None:
+            raise Invalid("`expires` must be a time: ISO 8601 (2026-11-22T10:00:00Z) or Unix seconds", *whose)
     return waits
+
+
+def _moment(value: object) -> float | None:
+    """Unix time of a time in either spelling (UTC where it names no zone); None when it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if 0 <= value < 1e11 else None
+    try:
+        time = datetime.fromisoformat(str(value).strip().upper())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _id(id: object) -> str:

@@ -75,13 +75,16 @@ class Desk:
             Beat: lambda charger, fact, verdict: Served(verdict, (("health", events.Health(charger.id)),)),
             Presented: _presented,
             Status: _status,
-            Started: _started,
-            Updated: steps.updated,
-            Stopped: _stopped,
+            **_TRANSACTIONS,
             Metered: _metered,
             Transfer: _transfer,
             Other: _other,
         }
+
+    def overhear(self, heard: Callable[[Charger, Any, Served], None] | None) -> None:
+        """Tell ``heard`` as well of what comes of transactions, or nobody any more: then it costs nothing."""
+        for kind, tell in _TRANSACTIONS.items():
+            self.tell[kind] = tell if heard is None else _overheard(tell, heard)
 
     def without(self, charger: Charger, fact: Fact) -> Maybe[Verdict]:
         """The verdict when the handler has failed: a transaction goes on (OCPP 1.6 §4.8: the answer must come), the rest has none.
@@ -240,6 +243,20 @@ def _transfer(charger: Charger, fact: Transfer, verdict: Transferred) -> Served:
 
 def _other(charger: Charger, fact: Other, verdict: Answer) -> Served:
     return Served(verdict, ((_names.get(fact.action) or _name(fact.action), events.Data(charger.id)),))
+
+
+_TRANSACTIONS: dict[type, Callable[[Charger, Any, Any], Served]] = {Started: _started, Updated: steps.updated, Stopped: _stopped}
+
+
+def _overheard(
+    tell: Callable[[Charger, Any, Any], Served], heard: Callable[[Charger, Any, Served], None]
+) -> Callable[[Charger, Any, Any], Served]:
+    def told(charger: Charger, fact: Any, verdict: Any) -> Served:
+        served = tell(charger, fact, verdict)
+        heard(charger, fact, served)
+        return served
+
+    return told
 
 
 _names: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""From a command to its one result: routed, checked, asked once, reported, and settled.
+"""From an element to its one result: read, brought on its way, reported, and settled.
 
-Knows neither Redis nor HTTP; commands come from `ICommands` or from `ask`.
+Knows neither Redis nor HTTP; commands come from `ICommands` or from `ask`. How they reach their chargers is the router's business.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from . import events, splitting
-from .charger import Charger
-from .commands import Command, Failed, Invalid, Outcome, parse, render
+from . import events
+from .commands import NOTES, Command, Failed, Invalid, Outcome, Taken, digest, parse
+from .follow import Follow
 from .gateway import Gateway
+from .intake import Intake
 from .interfaces import ICommands, IEvents, IRoster
-from .reports import Reports
+from .routing import FAILED, WHEREABOUTS_TIMEOUT, Ended, Router
 from .settings import Settings
 from .stamps import Stamps
-from .store import Effect, Entry, Note, Released, Reply, Settled
-from .versions.translating import meant, translated
-from .waiting import in_time, pause
+from .store import Effect, Entry, Keep, Note, Released, Reply, Settled
+from .versions.translating import meant
+from .waiting import pause
 
 log = Logger()
 
-WHEREABOUTS_TIMEOUT = 5.0
-"""Seconds that the fleet's memory has to say where a charger is, or whether an id is new."""
-
-NOTES = (b'{"evict"', b'{"event"', b'{"decided"')
-"""How elements begin that are no commands but word from another gateway."""
-
 MOST = 10_000
 """How many commands may be under way at once; the others wait in Redis."""
+
+
+UNKNOWN = ("timeout", "connection_lost")
+"""Outcomes that do not say whether the charger has done it."""
 
 
 class Dispatch:
@@ -50,19 +49,19 @@ class Dispatch:
         commands: ICommands,
         roster: IRoster,
         store: IEvents,
+        intake: Intake,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._stamps = stamps
         self._gateway = gateway
         self._commands = commands
-        self._roster = roster
         self._events = store
-        self._parked: dict[str, list[Deferred[None]]] = {}
+        self._follow = Follow(clock, intake, gateway.chargers)
+        self._router = Router(settings.name, clock, stamps.unix, gateway, commands, roster, store, self._follow)
         self._asked: dict[str, Deferred[dict[str, Any]]] = {}
         self._loop: Deferred[None] | None = None
         self._running = 0
-        gateway.on_arrival = self._arrived
 
     # the loop
 
@@ -72,35 +71,35 @@ class Dispatch:
         self._loop.addErrback(_ended)
 
     def stop(self) -> None:
-        """Take no more, and stop waiting for chargers to come online."""
+        """Take no more, and send no more: what waits stays in hand, and is taken up again after the restart."""
         if self._loop is not None:
             self._loop.cancel()
             self._loop = None
-        parked, self._parked = self._parked, {}
-        for waiting in (each for chargers in parked.values() for each in chargers):
-            waiting.cancel()  # they stay in hand, and are taken up again after the restart
+        self._router.stop()
+        self._follow.stop()
 
     async def _take_for_ever(self) -> None:
         while True:
             try:
-                element = await self._commands.take()
+                taken = await self._commands.take()
             except CancelledError:
                 raise
             except Exception:
                 log.failure("no commands could be taken")
                 await pause(1, self._clock)
                 continue
-            while self._running >= MOST:
+            while self._running - self._router.waiting >= MOST:  # whoever waits for a charger keeps no other command waiting
                 await pause(0.1, self._clock)
-            Deferred.fromCoroutine(self.run(element)).addErrback(self._failed, element)
+            Deferred.fromCoroutine(self.run(taken)).addErrback(self._failed, taken.element)
 
     def _failed(self, failure: Failure, element: bytes) -> None:
         if failure.check(CancelledError):  # type: ignore[no-untyped-call]
             return
-        log.failure("a command failed: {element}", failure, element=element[:200])
+        log.failure("an element could not be seen to: {element}", failure, element=element[:200])
 
-    async def run(self, element: bytes) -> None:
+    async def run(self, taken: Taken) -> None:
         """One element of the list, from parsing to its result."""
+        element = taken.element
         if element.startswith(NOTES):
             try:
                 self._note(msgspec.json.decode(element))
@@ -112,17 +111,19 @@ class Dispatch:
             command = parse(element)
         except Invalid as why:
             if why.charger and why.id:
-                self._report(_unreadable(why, element), Outcome("invalid", error=Failed("invalid", str(why))))
+                self._report(_unreadable(why, element), Ended(Outcome("invalid", error=Failed("invalid", str(why)))))
                 return None
             log.warn("a command nobody can be told of was put aside: {why}", why=str(why))
             return await self._commands.bury(element, str(why))
+        if taken.sent:
+            watch = self._follow.begin(command, None, command.name, command.payload)
+            self._report(command, Ended(Outcome("connection_lost", sent=True), True, watch))
+            return None
         self._running += 1
         try:
-            outcome = await self._execute(command)
+            await self._router.run(command, self._report, taken.silent)
         finally:
             self._running -= 1
-        if outcome is not None:
-            self._report(command, outcome)
         return None
 
     def _note(self, said: dict[str, Any]) -> None:
@@ -153,91 +154,34 @@ class Dispatch:
             return _data(self._result(command, Outcome("duplicate", error=Failed("duplicate", "that id is being asked"))))
         self._asked[command.id] = answer
         try:
-            outcome = await self._execute(command)
-            if outcome is None:  # another gateway has the charger, and will tell us
+            result = await self._router.run(command, self._report)
+            if result is None:  # another gateway has the charger, and will tell us
                 most = (command.timeout or self._settings.call_timeout) + command.ttl + WHEREABOUTS_TIMEOUT
                 return await answer.addTimeout(most, self._clock)
-            return _data(self._report(command, outcome))
+            return _data(result)
         finally:
             self._asked.pop(command.id, None)
 
-    # from command to outcome
-
-    async def _execute(self, command: Command) -> Outcome | None:
-        """What came of it; None when another gateway has it now."""
-        charger = self._gateway.chargers.get(command.charger)
-        if charger is None:
-            other = await self._whereabouts(command.charger)
-            if other not in (None, self._settings.name):
-                if command.element:
-                    await self._commands.hand_over(command.element, str(other))
-                else:
-                    note = Note(str(other), render(command, self._settings.name))
-                    self._events.publish(Entry("", effects=(note,)))
-                return None
-            if command.ttl and not await self._comes(command):
-                return Outcome("expired", error=Failed("expired", f"the charger did not connect within {command.ttl:g} s"))
-            charger = self._gateway.chargers.get(command.charger)
-            if charger is None:
-                return Outcome("offline", error=Failed("offline", "the charger is not connected"))
-        try:
-            action, payload, raw = translated(command, charger.version)
-        except Invalid as why:
-            return Outcome("invalid", error=Failed("invalid", str(why)))
-        if charger.registration == "Rejected" or (charger.restricted and action in charger.version.starting):
-            return Outcome("not_allowed", error=Failed("not_allowed", f"the charger's registration is {charger.registration}"))
-        if not await self._commands.claim(command):
-            return Outcome("duplicate", error=Failed("duplicate", "a command with this id was taken within the last 24 hours"))
-        outcome = await splitting.ask(charger, action, payload, command.timeout, raw, command.id)
-        if outcome.status == "Accepted" and action in charger.version.reports and isinstance(payload.get("requestId"), int):
-            self._await_report(charger, command, action, payload["requestId"])
-        return outcome
-
-    def _await_report(self, charger: Charger, command: Command, action: str, request: int) -> None:
-        """2.x: what was asked for comes in parts; when the last has come the backend hears of it under the command's id."""
-
-        def done(parts: int, complete: bool, missing: list[int]) -> None:
-            data = events.CommandReport(charger.id, command.id, action, request, parts, complete, missing)
-            charger.intake.tell(charger, "command_report", data)
-
-        if charger.reports is None:
-            charger.reports = Reports(self._clock)
-        charger.reports.open(charger.version.reports[action], request, done)
-
-    async def _whereabouts(self, charger: str) -> str | None:
-        try:
-            return await in_time(self._roster.whereabouts(charger), WHEREABOUTS_TIMEOUT, self._clock)
-        except Exception as why:
-            log.warn("where {charger} is cannot be told: {why}", charger=charger, why=repr(why))
-            return None
-
-    async def _comes(self, command: Command) -> bool:
-        """Whether the charger comes online within the command's ttl."""
-        waiting: Deferred[None] = Deferred()
-        timer = self._clock.callLater(command.ttl, waiting.callback, None)
-        self._parked.setdefault(command.charger, []).append(waiting)
-        self._running -= 1  # whoever waits for a charger keeps no other command waiting
-        try:
-            await waiting
-        finally:
-            self._running += 1
-            if timer.active():
-                timer.cancel()
-            parked = self._parked.get(command.charger, [])
-            if waiting in parked:
-                parked.remove(waiting)
-                if not parked:
-                    del self._parked[command.charger]
-        return command.charger in self._gateway.chargers
-
-    def _arrived(self, charger: str) -> None:
-        for waiting in self._parked.pop(charger, ()):
-            waiting.callback(None)
-
     # the result
 
-    def _report(self, command: Command, outcome: Outcome) -> events.CommandResult:
+    def _report(self, command: Command, ended: Ended) -> events.CommandResult:
         """Exactly one result for each command; with it the element is done with."""
+        try:
+            result = self._publish(command, ended)
+        except Exception:
+            log.failure("the result of {id} for {charger} cannot be told as it is", id=command.id, charger=command.charger)
+            sent = ended.outcome.sent
+            ended = ended._replace(outcome=Outcome("connection_lost" if sent else "error", error=FAILED, sent=sent))
+            result = self._publish(command, ended)
+        if ended.watch is not None:
+            if ended.outcome.kind in UNKNOWN:
+                self._follow.unknown(ended.watch, ended.outcome.kind)
+            else:
+                self._follow.end(ended.watch)
+        return result
+
+    def _publish(self, command: Command, ended: Ended) -> events.CommandResult:
+        outcome = ended.outcome
         charger, result = self._gateway.chargers.get(command.charger), self._result(command, outcome)
         event = events.Event(
             "command_result",
@@ -249,12 +193,16 @@ class Dispatch:
             charger.ocpp if charger else None,
         )
         text = events.encode(event)
-        effects: list[Effect] = [Settled(command.element)] if command.element else []
+        effects: list[Effect] = []
+        if command.element:
+            effects.append(Settled(command.element))
+            if ended.claimed:
+                effects.append(Keep("sent", digest(command.element), None, of=self._settings.name))
         if command.reply_to:
             effects.append(Reply(command.reply_to, text))
         if command.asker:
             effects.append(Note(command.asker, text))
-        if outcome.kind == "offline":  # it was never sent: the same id may be tried again
+        if ended.claimed and outcome.kind in ("offline", "expired"):  # it was never sent: the same id may be tried again
             effects.append(Released(command.charger, command.id))
         self._events.publish(Entry(command.charger, text, tuple(effects)))
         return result

@@ -298,6 +298,22 @@ class CommandResult(Data):
     """milliseconds from sending to the answer"""
 
 
+class CommandFollowup(Data):
+    """What became of a remote start or stop whose `command_result` could not say (`timeout`, `connection_lost`); at most one for each."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action, or the neutral command when it could not be translated"""
+    outcome: str
+    """the outcome that the result had"""
+    verdict: str
+    """confirmed: the transaction began, or ended; refuted: the charger refused, or was connected two minutes later and nothing had
+    happened; unknown: it was not connected then"""
+    transaction_id: int | str | None
+    """the transaction; null when none began"""
+
+
 class CommandReport(Data):
     """2.x: what a command asked for has come in all its parts, each of which is an event of its own; or it has not."""
 
@@ -437,6 +453,7 @@ NAMES: dict[str, type[Data]] = {
     "meter_value": MeterValue,
     "data_transfer": DataTransfer,
     "command_result": CommandResult,
+    "command_followup": CommandFollowup,
     "command_report": CommandReport,
     "seq_gap": SeqGap,
     "transaction_status": TransactionStatus,

@@ -23,9 +23,9 @@ from .intake import Intake
 from .interfaces import IGate, IRecords, IRoster, IWire, Maybe
 from .liveness import Liveness
 from .settings import Settings
-from .store import Effect, Entry, Keep, Note, Record
+from .store import Away, Effect, Entry, Keep, Note, Record
 from .versions import Version
-from .waiting import in_time
+from .waiting import deferred, in_time
 
 log = Logger()
 
@@ -159,7 +159,8 @@ class Gateway:
         try:
             record = await in_time(self._roster.arrive(charger.id, charger.connection), ROSTER_TIMEOUT, self._clock)
         except Exception as why:
-            log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why))
+            if not isinstance(why, Away):  # which has been told once, and not for each charger
+                log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why))
             record = await self._recalled(charger.id)
         if charger.gone:
             return
@@ -277,6 +278,7 @@ class Gateway:
             del self.chargers[id]
             charger.left()
             charger.close(4000, "replaced by a newer connection")
+            deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)  # or it would be announced again one day
 
     # the end
 

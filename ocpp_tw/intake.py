@@ -69,6 +69,9 @@ class Intake:
         self.tolerance = tolerance or Tolerance.of(settings)
         self.evidence = Evidence()
         self._zoned = self.tolerance.zoned
+        self.on_late: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
+        self.overhear = desk.overhear
+        self.ledger = desk.ledger
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
@@ -239,6 +242,7 @@ class Intake:
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
         self.tell(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
+        self.on_late(charger, call, frame)
 
     @property
     def choked(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from .commands import Command, Outcome
+    from .commands import Claim, Command, Outcome, Taken
     from .facts import (
         Answer,
         Authorisation,
@@ -170,13 +170,16 @@ class IEvents(Interface):
 
 
 class IRoster(Interface):
-    """Which gateway of the fleet has which charger. The last one to arrive has it."""
+    """Which gateway of the fleet has which charger. The last one to arrive has it.
+
+    `arrive` and `leave` fail with `ocpp_tw.store.Away` while the fleet's memory is known to be away; what they said is made good later.
+    """
 
     def arrive(charger: str, connection: str) -> Awaitable[Record]:
         """This gateway has the charger now, on that connection; what is remembered of the charger."""
 
     def leave(charger: str, connection: str) -> Awaitable[bool]:
-        """The connection ended; whether it still was the one that had the charger."""
+        """The connection ended, or is given up; whether it still was the one that had the charger."""
 
     def whereabouts(charger: str) -> Awaitable[str | None]:
         """The name of the living gateway that has the charger."""
@@ -201,11 +204,14 @@ class IRecords(Interface):
 class ICommands(Interface):
     """Where commands come from. An element that was taken stays in hand until an entry's `Settled` effect (or a hand-over)."""
 
-    def take() -> Awaitable[bytes]:
-        """The next element, whenever it comes."""
+    def take() -> Awaitable[Taken]:
+        """The next element, whenever it comes; first what an earlier run of this gateway, or one that is gone for good, has left over."""
 
-    def claim(command: Command) -> Awaitable[bool]:
-        """Whether this id is new for this charger; from now on it is not (for 24 hours)."""
+    def claim(command: Command, connection: str) -> Awaitable[Claim]:
+        """Whether the command may be sent on that connection of its charger, at once; asked right before it is.
+
+        If so its id is taken from now on (for 24 hours), and its element marked as ``sent`` (see `Keep`) until an entry takes the mark away.
+        """
 
     def hand_over(element: bytes, gateway: str) -> Awaitable[None]:
         """Give an element in hand to the gateway that has its charger."""

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from .commands import Command
+from .commands import NOTES, Claim, Command, Taken, digest
 from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
 from .store import Entry, Keep, Note, Record, Released, Reply, Settled, numbered
 
@@ -39,15 +39,42 @@ class MemoryStore:
     processing: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     done: set[tuple[str, str]] = field(default_factory=set)
     dead: list[bytes] = field(default_factory=list)
+    left: dict[str, deque[Taken]] = field(default_factory=lambda: defaultdict(deque))
+    reclaimed: set[str] = field(default_factory=set)
     leased: int = 0
     takers: list[Callable[[], bool]] = field(default_factory=list)
 
     def push(self, element: bytes, gateway: str = "") -> None:
         """What a backend does with a command; with a gateway's name, into the list that is its own."""
         (self.own[gateway] if gateway else self.commands).append(element)
-        for taker in list(self.takers):
-            if taker():
-                break
+        self.serve()
+
+    def serve(self) -> None:
+        """Give what waits to who waits for it."""
+        while any(taker() for taker in list(self.takers)):
+            pass
+
+    def left_over(self, gateway: str, silent: float) -> list[Taken]:
+        """What a gateway has in hand, as whoever sees to it next will take it."""
+        marks = self.shelves["sent", gateway]
+        left: list[Taken] = []
+        for element in self.processing[gateway]:
+            sent = digest(element) in marks and not any(each.sent and each.element == element for each in left)
+            left.append(Taken(element, silent, sent))
+        return left
+
+    def reclaim(self, gone: str, gateway: str, silent: float = 60.0) -> None:
+        """A gateway takes over from one that is gone for good."""
+        left = [each for each in self.left_over(gone, silent) if not each.element.startswith(NOTES)]
+        own = [each for each in self.own.pop(gone, ()) if not each.startswith(NOTES)]
+        for shelf in ("sent", "provisional"):
+            self.shelves[shelf, gateway] |= self.shelves.pop((shelf, gone), {})
+        self.processing.pop(gone, None)
+        self.reclaimed.add(gone)
+        self.processing[gateway] += [each.element for each in left]
+        self.left[gateway] += left
+        self.commands.extendleft(reversed(own))
+        self.serve()
 
     def settle(self, gateway: str, element: bytes) -> bool:
         """Take an element out of the gateway's hands; whether it was in them."""
@@ -115,6 +142,9 @@ class MemoryEvents:
 
     def _append(self, entry: Entry) -> None:
         store = self._store
+        settled = [effect.element for effect in entry.effects if isinstance(effect, Settled)]
+        if self._gateway in store.reclaimed and any(each not in store.processing[self._gateway] for each in settled):
+            return  # another gateway has taken it over, and tells what came of it
         if entry.event:
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
@@ -192,34 +222,44 @@ class MemoryCommands:
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
         self._store, self._gateway = store, gateway
-        self._left = deque(store.processing[gateway])
-        self._takers: deque[Deferred[bytes]] = deque()
+        store.reclaimed.discard(gateway)
+        store.left[gateway] = deque(store.left_over(gateway, 0.0))
+        self._takers: deque[Deferred[Taken]] = deque()
         store.takers.append(self._serve)
 
-    def take(self) -> Deferred[bytes]:
-        taker: Deferred[bytes] = Deferred(self._takers.remove)
+    def take(self) -> Deferred[Taken]:
+        taker: Deferred[Taken] = Deferred(self._takers.remove)
         self._takers.append(taker)
         self._serve()
         return taker
 
     def _serve(self) -> bool:
         """Give the next element to who waits for it; whether there were both."""
-        own, shared = self._store.own[self._gateway], self._store.commands
-        if not self._takers or not (self._left or own or shared):
+        own, shared, left = self._store.own[self._gateway], self._store.commands, self._store.left[self._gateway]
+        if not self._takers or not (left or own or shared):
             return False
-        if self._left:
-            element = self._left.popleft()
+        if left:
+            taken = left.popleft()
         else:
-            element = (own or shared).popleft()
-            self._store.processing[self._gateway].append(element)
-        self._takers.popleft().callback(element)
+            taken = Taken((own or shared).popleft())
+            self._store.processing[self._gateway].append(taken.element)
+        self._takers.popleft().callback(taken)
         return True
 
-    def claim(self, command: Command) -> Deferred[bool]:
+    def claim(self, command: Command, connection: str) -> Deferred[Claim]:
         """See `ICommands`; here an id is remembered as long as the store."""
-        count = len(self._store.done)
-        self._store.done.add((command.charger, command.id))
-        return succeed(len(self._store.done) > count)
+        store, mine, key = self._store, self._gateway, (command.charger, command.id)
+        if mine in store.reclaimed and command.element and command.element not in store.processing[mine]:
+            return succeed(Claim("gone"))
+        gateway, current = store.owners.get(command.charger, (mine, connection))
+        if (gateway == mine and current != connection) or (gateway != mine and gateway in store.living):
+            return succeed(Claim("elsewhere", gateway))
+        if key in store.done:
+            return succeed(Claim("duplicate"))
+        store.done.add(key)
+        if command.element:
+            store.shelves["sent", mine][digest(command.element)] = b"1"
+        return succeed(Claim("new"))
 
     def hand_over(self, element: bytes, gateway: str) -> Deferred[None]:
         if self._store.settle(self._gateway, element):

@@ -86,7 +86,7 @@ class GatewayService(MultiService):
         desk = Desk(self.handlers, store.records, ids)
         intake = Intake(settings, reactor, stamps, desk, store.events, self.tolerance)
         self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
-        self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events)
+        self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events, intake)
         if self.breaker is not None:
             self.reconciler = Reconciler(self.breaker, reactor, self.gateway, desk, intake, store.roster, store.records)
         self.door = ChargerFactory(self.gateway, settings, reactor)

@@ -17,6 +17,13 @@ LISTS = {"GetVariables": ("getVariableData", "getVariableResult"), "SetVariables
 """Action -> the member that is a list in its request, and the one in its answer."""
 
 
+async def prepare(charger: Charger, action: str, payload: Payload) -> None:
+    """Ask the charger what has to be known before it can be asked this, if anything."""
+    items = payload.get(LISTS.get(action, ("", ""))[0])
+    if isinstance(items, list) and len(items) > 1:
+        await _most(charger, action)
+
+
 async def ask(charger: Charger, action: str, payload: Payload, patience: float | None, raw: bytes, id: str) -> Outcome:
     """What came of it; of one that was asked in parts and failed midway, the failure, with the results there are."""
     asked, told = LISTS.get(action, ("", ""))

@@ -13,10 +13,10 @@ from time import gmtime, strftime, time
 class Stamps:
     """``clock`` tells Unix time in seconds. Ids begin with the time the process started, so that they sort by it."""
 
-    __slots__ = ("_clock", "_count", "_prefix", "_second", "_text")
+    __slots__ = ("_clock", "_count", "_prefix", "_second", "_text", "unix")
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
-        self._clock = clock
+        self._clock = self.unix = clock
         self._second = -1
         self._text = ""
         self._count = 0

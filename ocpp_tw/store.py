@@ -8,11 +8,16 @@ from __future__ import annotations
 import msgspec
 
 
+class Away(Exception):
+    """The fleet's memory is known to be of no use at the moment: nobody need wait for it."""
+
+
 class Keep(msgspec.Struct, frozen=True):
     """Remember ``value`` for the charger under shelf and name; None forgets it.
 
-    Shelves: ``record`` (see `Record`), ``transactions`` (name: the transaction's id, value: its JSON) and ``provisional`` (of a gateway,
-    see `ocpp_tw.reconcile`). ``of`` is whose it is when it is not the entry's own charger's: a gateway's name, say.
+    Shelves: ``record`` (see `Record`), ``transactions`` (name: the transaction's id, value: its JSON). ``of`` is whose it is when it is not
+    the entry's own charger's: a gateway's name, say. A gateway has ``provisional`` (see `ocpp_tw.reconcile`) and ``sent`` (name: the digest
+    of an element whose command was claimed and has no result yet).
     """
 
     shelf: str

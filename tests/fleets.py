@@ -136,14 +136,22 @@ class MemoryFleet:
         self.memory.living.discard(gateway.name)
         self.memory.takers.remove(gateway.commands._serve)
 
+    async def crash(self, gateway: Gateway) -> None:
+        """It ends in the middle of whatever it does."""
+        await self.stop(gateway)
+
+    async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
+        """The gateway finds that the other one is gone for good, and takes over."""
+        self.memory.reclaim(gone.name, gateway.name)
+
     async def close(self) -> None:
         pass
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.memory.events]
 
-    def push(self, element: bytes) -> None:
-        self.memory.push(element)
+    def push(self, element: bytes, gateway: str = "") -> None:
+        self.memory.push(element, gateway)
 
     def processing(self, name: str) -> list[bytes]:
         return list(self.memory.processing[name])
@@ -178,6 +186,21 @@ class RedisFleet:
         await gateway.store.stopService()
         self.stores.remove(gateway.store)
 
+    async def crash(self, gateway: Gateway) -> None:
+        """It ends in the middle of whatever it does: all its lines are cut at once."""
+        store = gateway.store
+        for connection in store._connections:
+            await connection.stopService()
+        await store.stopService()
+        self.stores.remove(store)
+
+    async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
+        """The gateway finds that the other one is gone for good, and takes over."""
+        boot = self.server("HGET", "ocpp:gateways", gone.name).split()[0].decode()
+        self.server("HSET", "ocpp:gateways", gone.name, f"{boot} {time.time() - 61:.3f}")
+        self.server("DEL", f"ocpp:gateway:{gone.name}")
+        await gateway.store.life.reclaim(gone.name, boot)
+
     async def close(self) -> None:
         for store in self.stores:
             await soon(store.stopService(), 3)
@@ -185,8 +208,8 @@ class RedisFleet:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.server("LRANGE", "events", 0, -1)]
 
-    def push(self, element: bytes) -> None:
-        self.server("RPUSH", "commands", element)
+    def push(self, element: bytes, gateway: str = "") -> None:
+        self.server("RPUSH", f"commands:for:{gateway}" if gateway else "commands", element)
 
     def processing(self, name: str) -> list[bytes]:
         return self.server("LRANGE", f"commands:processing:{name}", 0, -1)

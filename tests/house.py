@@ -102,7 +102,7 @@ class House:
         self.desk = Desk(handlers, self.records, TransactionIds(self.records, self.clock))
         self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
         self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
-        self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events)
+        self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events, self.intake)
         if breaker is not None:  # a test starts it, and stops it
             self.reconciler = Reconciler(breaker, self.clock, self.gateway, self.desk, self.intake, self.roster, self.records)
         self._told = 0

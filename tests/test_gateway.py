@@ -10,6 +10,7 @@ from house import START_1, House, house
 from ocpp_tw.gate import Knock, Refused
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
+from ocpp_tw.store import Away
 
 
 def test_coming_and_going_is_told():
@@ -187,6 +188,31 @@ def test_a_charger_is_served_when_the_fleets_memory_is_out_of_reach():
     assert cp.got() == []
     here.clock.advance(3.1)
     assert len(cp.got()) == 1
+
+
+def test_nobody_waits_for_a_memory_that_is_known_to_be_away():
+    """What this gateway remembers by itself will do."""
+    here = house()
+    here.store.shelves["record", "cp1"]["boot_status"] = b"Rejected"
+    here.gateway._roster.arrive = lambda charger, connection: fail(Away())
+    here.gateway._roster.leave = lambda charger, connection: fail(Away())
+    cp = here.comes()
+    assert here.gateway.chargers["cp1"].registration == "Rejected"
+    cp.leaves()
+    assert here.names() == ["connect_charger", "disconnect_charger"]
+
+
+def test_a_charger_that_is_given_up_is_not_announced_again():
+    first = House(Settings(name="gw1"))
+    second = House(Settings(name="gw2"), store=first.store)
+    first.dispatch.start()
+    left: list[tuple[str, str]] = []
+    leave = first.roster.leave
+    first.roster.leave = lambda charger, connection: left.append((charger, connection)) or leave(charger, connection)
+    old = first.comes()
+    second.comes()
+    assert left == [("cp1", old.charger.connection)] and first.store.owners["cp1"][0] == "gw2"
+    first.dispatch.stop()
 
 
 def test_the_charger_belongs_to_the_gateway_it_came_to_last():

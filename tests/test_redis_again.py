@@ -8,7 +8,8 @@ import pytest
 import pytest_twisted
 
 from fleets import RedisFleet, soon
-from ocpp_tw.redis import commands, roster
+from ocpp_tw.commands import Command
+from ocpp_tw.redis import inhand, roster
 from ocpp_tw.redis.line import LostError, Script
 
 
@@ -44,15 +45,15 @@ def lose(monkeypatch):
 
 
 async def test_an_id_is_claimed_once(fleet, lose):
-    gateway, lost = await fleet.gateway("a"), lose(commands._CLAIM)
-    command = commands.Command("c1", "1", action="Reset")
-    assert await soon(gateway.commands.claim(command)) is True
-    assert await soon(gateway.commands.claim(command)) is False
+    gateway, lost = await fleet.gateway("a"), lose(inhand.CLAIM)
+    command = Command("c1", "1", action="Reset")
+    assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
+    assert (await soon(gateway.commands.claim(command, "1"))).kind == "duplicate"
     assert lost
 
 
 async def test_an_element_is_handed_over_once(fleet, clean, lose):
-    gateway, lost = await fleet.gateway("a"), lose(commands._MOVE)
+    gateway, lost = await fleet.gateway("a"), lose(inhand.MOVE)
     fleet.push(b"x")
     await soon(gateway.commands.take())
     await soon(gateway.commands.hand_over(b"x", "b"))

@@ -41,7 +41,7 @@ async def test_no_more_is_pulled_than_can_be_taken_soon_and_a_stop_gives_it_back
     await until(lambda: clean("LLEN", "commands") <= 200)
     await pause(0.05)
     assert clean("LLEN", "commands") in range(198, 201)
-    taken = [await soon(gateway.commands.take()) for _ in range(50)]
+    taken = [(await soon(gateway.commands.take())).element for _ in range(50)]
     await until(lambda: clean("LLEN", "commands") <= 150)
     await fleet.stop(gateway)
     assert taken == [b"%d" % n for n in range(50)] == fleet.processing("a")
@@ -68,17 +68,17 @@ async def test_a_list_of_the_wrong_type_is_waited_for(fleet, clean):
     await until(lambda: gateway.commands._complaint)
     clean("DEL", "commands")
     fleet.push(b"one")
-    assert await soon(gateway.commands.take()) == b"one"
+    assert (await soon(gateway.commands.take())).element == b"one"
 
 
 async def test_what_was_moved_while_nobody_listened_is_found(fleet, clean, hasty):
     gateway = await fleet.gateway("a")
     fleet.push(b"seen")
-    assert await soon(gateway.commands.take()) == b"seen"
+    assert (await soon(gateway.commands.take())).element == b"seen"
     clean("CLIENT", "KILL", "TYPE", "normal")
     clean("RPUSH", "commands:processing:a", b"lost", b"seen")
     began = time.monotonic()
-    assert [await soon(gateway.commands.take()), await soon(gateway.commands.take())] == [b"lost", b"seen"]
+    assert [(await soon(gateway.commands.take())).element, (await soon(gateway.commands.take())).element] == [b"lost", b"seen"]
     assert time.monotonic() - began < 4.5
     for element in (b"seen", b"seen", b"lost"):
         gateway.events.publish(Entry("c", b'{"n":1}', (Settled(element),)))
@@ -96,10 +96,10 @@ async def test_a_server_that_hangs_is_given_up_and_nothing_is_lost(tmp_path, has
     await until(lambda: not any(line.connected for line in cut), 3)
     server.signal(signal.SIGCONT)
     fleet.push(b"one")
-    assert await soon(gateway.commands.take()) == b"one"
+    assert (await soon(gateway.commands.take())).element == b"one"
     server.kill()
     server.start()
     fleet.push(b"two")
-    assert await soon(gateway.commands.take()) == b"two"
+    assert (await soon(gateway.commands.take())).element == b"two"
     await fleet.close()
     server.close()

@@ -146,7 +146,7 @@ async def test_a_run_that_ends_after_a_write_of_unknown_outcome_writes_nothing_t
 async def test_effects_come_true_with_their_events_when_they_come_home(server, fleet):
     gateway = await fleet.gateway("a")
     fleet.push(b"order")
-    assert await soon(gateway.commands.take()) == b"order"
+    assert (await soon(gateway.commands.take())).element == b"order"
     server.kill()
     effects = (Keep("transactions", "1", b"one"), Reply("replies", b"yes"), Settled(b"order"))
     gateway.events.publish(Entry("c", b'{"n":0}', effects))
@@ -160,7 +160,7 @@ async def test_effects_come_true_with_their_events_when_they_come_home(server, f
 async def test_a_command_whose_end_waits_in_the_spool_is_not_taken_up_again(server, fleet):
     gateway = await fleet.gateway("a")
     fleet.push(b"order")
-    assert await soon(gateway.commands.take()) == b"order"
+    assert (await soon(gateway.commands.take())).element == b"order"
     server.kill()
     gateway.events.publish(Entry("c", b'{"n":0}', (Settled(b"order"),)))
     await soon(gateway.events.settled())
@@ -168,7 +168,7 @@ async def test_a_command_whose_end_waits_in_the_spool_is_not_taken_up_again(serv
     server.start()
     gateway = await fleet.gateway("a")
     fleet.push(b"next")
-    assert await soon(gateway.commands.take(), 10) == b"next"
+    assert (await soon(gateway.commands.take(), 10)).element == b"next"
 
 
 async def test_ten_thousand_events_a_second_come_home(server, fleet):

@@ -1,6 +1,6 @@
 """Commands come from a list of the fleet's and one of this gateway's own, each element moved to the list of those in hand.
 
-Knows nothing of what an element says, but that word from another gateway (see `Note`) is for nobody else.
+Knows nothing of what an element says, but that word from another gateway (see `Note`) is for nobody else; nor who lives.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -22,10 +22,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..commands import Command
+from ..commands import Claim, Command, Taken, digest
 from ..interfaces import ICommands
 from .connection import Connection
-from .line import RedisError, ResponseError, Script
+from .inhand import CLAIM, GIVE_BACK, LISTED, MOVE
+from .line import RedisError, ResponseError, encode
 from .names import Names
 
 BLOCK = 5
@@ -36,46 +37,13 @@ MOST_UNTAKEN = 100
 """How many elements are pulled before they are taken; the rest waits in Redis, where another gateway can have it."""
 REMEMBERED = 86_400
 """Seconds for which an id is remembered."""
-
-# Each of these is asked again when the line was lost, and so must do nothing the second time.
-_CLAIM = Script("""
-local mine = redis.call('GET', KEYS[1])
-if not mine then
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-  return 1
-end
-return mine == ARGV[1] and 1 or 0
-""")
-_MOVE = Script("""
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
-  redis.call('RPUSH', KEYS[2], ARGV[2])
-end
-""")
-_GIVE_BACK = Script("""
-local taken, back = {}, {}
-for _, element in ipairs(ARGV) do
-  taken[element] = (taken[element] or 0) + 1
-end
-for _, element in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  if (taken[element] or 0) > 0 then
-    taken[element] = taken[element] - 1
-  else
-    back[#back + 1] = element
-  end
-end
-for i = #back, 1, -1 do
-  redis.call('LREM', KEYS[1], -1, back[i])
-  local start = string.sub(back[i], 1, 8)
-  if start ~= '{"evict"' and start ~= '{"event"' and start ~= '{"decide' then
-    redis.call('LPUSH', KEYS[2], back[i])
-  end
-end
-""")
+FRESH = 5.0
+"""Seconds after which a claim's answer is asked for again: whoever was suspended meanwhile may have lost what it had."""
 
 
 @implementer(ICommands)
 class RedisCommands(Service):
-    """Commands over an ordinary connection and two for waiting, which it does not start or stop.
+    """Commands over an ordinary connection and two for waiting, which it does not start or stop. Nothing is taken before `begin`.
 
     The methods wait while Redis is of no use, and end in a CancelledError when the connection is stopped.
     """
@@ -89,14 +57,15 @@ class RedisCommands(Service):
         self._names = names
         self._block = block
         self._in_hand: Counter[bytes] = Counter()
-        self._queue: DeferredQueue[bytes] = DeferredQueue()
+        self._claimed: set[str] = set()
+        self._queue: DeferredQueue[Taken] = DeferredQueue()
         self._room: list[Deferred[None]] = []
         self._tasks: list[Deferred[None]] = []
-        self._checking = False
+        self._begun = self._checking = False
         self._complaint = ""
 
-    def take(self) -> Deferred[bytes]:
-        """See `ICommands`. What an earlier run of this gateway left in hand comes first."""
+    def take(self) -> Deferred[Taken]:
+        """See `ICommands`."""
         taken = self._queue.get()
         if len(self._queue.pending) < MOST_UNTAKEN:
             waiting, self._room = self._room, []
@@ -104,10 +73,20 @@ class RedisCommands(Service):
                 each.callback(None)
         return taken
 
-    async def claim(self, command: Command) -> bool:
+    async def claim(self, command: Command, connection: str) -> Claim:
         """See `ICommands`."""
-        keys, token = (self._names.done(command.charger, command.id),), secrets.token_hex(8)
-        return bool(await self._connection.ask(lambda line, _: _CLAIM.run(line, keys, token, REMEMBERED)))
+        names, token, mark = self._names, secrets.token_hex(8), digest(command.element)
+        done, sent = names.done(command.charger, command.id), names.shelf("sent", names.gateway)
+        keys = (done, names.owners, names.reclaimed(), names.gateways, names.processing, sent)
+        whose = (encode(command.charger), names.gateway, connection, names.living(" ")[:-1], names.boot, mark, command.element)
+        while True:
+            began = self._clock.seconds()
+            kind, gateway = await self._connection.ask(lambda line, _: CLAIM.run(line, keys, token, REMEMBERED, *whose))
+            if 0 <= self._clock.seconds() - began < FRESH:
+                break
+        if kind == b"new" and command.element:
+            self._claimed.add(mark)
+        return Claim(kind.decode(), gateway.decode(errors="replace"))
 
     async def hand_over(self, element: bytes, gateway: str) -> None:
         """See `ICommands`."""
@@ -123,7 +102,7 @@ class RedisCommands(Service):
 
     async def _move(self, element: bytes, target: str, value: bytes) -> None:
         keys = (self._names.processing, target)
-        await self._connection.ask(lambda line, _: _MOVE.run(line, keys, element, value))
+        await self._connection.ask(lambda line, _: MOVE.run(line, keys, element, value))
         self.let_go(element)
 
     def let_go(self, element: bytes) -> None:
@@ -131,10 +110,30 @@ class RedisCommands(Service):
         self._in_hand[element] -= 1
         if self._in_hand[element] <= 0:
             del self._in_hand[element]
+            self._claimed.discard(digest(element))
 
-    def startService(self) -> None:
-        super().startService()
-        self._spawn(self._begin())
+    def begin(self, left: list[Taken]) -> None:
+        """Take commands from now on; first what an earlier run has left over."""
+        self.inherit(left)
+        if self.running:
+            self._begun = True
+            for blocking, source in self._sources:
+                self._spawn(self._pull(blocking, source))
+            self.doubt()
+
+    def inherit(self, left: list[Taken]) -> None:
+        """These are in our hands now, and nobody else will see to them."""
+        for taken in left:
+            self._arrived(taken)
+
+    async def forget(self) -> None:
+        """Another gateway has taken over what we had in hand: what nobody has taken here yet is not ours any more."""
+        listed = Counter((await self._listed())[0])
+        known = self._in_hand.elements()
+        self._in_hand = Counter(each for each in list(known) if _took(listed, each))
+        ours = self._in_hand.copy()
+        self._queue.pending = [taken for taken in self._queue.pending if _took(ours, taken.element)]
+        self.doubt()
 
     def stopService(self) -> Deferred[None]:
         """Pull no more; what nobody took goes back to the front of the fleet's list."""
@@ -143,20 +142,22 @@ class RedisCommands(Service):
         for task in tasks:
             task.cancel()
         untaken, self._queue.pending = self._queue.pending, []
-        for element in untaken:
-            self.let_go(element)
+        for taken in untaken:
+            self.let_go(taken.element)
         return Deferred.fromCoroutine(self._give_back())
 
     async def _give_back(self) -> None:
         line = self._connection.line
-        if line is None:
+        if line is None or not self._begun:
             return
         for blocking, _ in self._sources:
             if blocking.line:
                 # Who still waits at the server would be given at once what is given back.
                 blocking.line.cut()
                 line.say("CLIENT", "UNBLOCK", blocking.line.number).addErrback(lambda _: None)
-        given = _GIVE_BACK.run(line, (self._names.processing, self._names.commands), *self._in_hand.elements())
+        names = self._names
+        keys = (names.processing, names.commands, names.shelf("sent", names.gateway))
+        given = GIVE_BACK.run(line, keys, *self._in_hand.elements())
         await given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -168,29 +169,30 @@ class RedisCommands(Service):
         self._tasks = [each for each in self._tasks if not each.called]
         self._tasks.append(task.addErrback(ended))
 
-    async def _begin(self) -> None:
-        # What an earlier run had in hand nobody else will see to.
-        for element in await self._strange():
-            self._arrived(element)
-        if self.running:
-            for blocking, source in self._sources:
-                self._spawn(self._pull(blocking, source))
-            self._doubt()
-
-    async def _strange(self) -> list[bytes]:
+    async def _strange(self) -> list[Taken]:
         """What Redis has in our hands and we know nothing of."""
         known = Counter(self._in_hand)
-        attempt = 0
+        listed, marks = await self._listed()
+        claimed = {each.decode() for each in marks} - self._claimed
+        strange = []
+        for element in [each for each in listed if not _took(known, each)]:
+            strange.append(Taken(element, 0.0, digest(element) in claimed))
+            claimed.discard(digest(element))
+        return strange
+
+    async def _listed(self) -> tuple[list[bytes], list[bytes]]:
+        """What Redis has in our hands, and the marks of what was claimed."""
+        keys, attempt = (self._names.processing, self._names.shelf("sent", self._names.gateway)), 0
         while True:
             try:
-                listed: list[bytes] = await self._connection.say("LRANGE", self._names.processing, 0, -1)
-                return [each for each in listed if not _took(known, each)]
+                listed, marks = await self._connection.ask(lambda line, _: LISTED.run(line, keys))
+                return listed, marks
             except RedisError as why:
                 self._complain(why)
                 await self._connection.pause(attempt)
                 attempt += 1
 
-    def _doubt(self) -> None:
+    def doubt(self) -> None:
         """An element may have been moved while nobody listened any more; look for it, once it is certain that none is on its way."""
         if not self._checking:
             self._checking = True
@@ -200,12 +202,12 @@ class RedisCommands(Service):
         try:
             # A client that Redis believes to be there still may be given elements for as long as it asked to wait.
             await deferLater(self._clock, self._block + 1.0)
-            if first := Counter(await self._strange()):
+            if first := Counter(each.element for each in await self._strange()):
                 # What was just then on its way, hither or out of the list, is not strange for two looks in a row.
                 await deferLater(self._clock, 1.0)
-                for element in await self._strange():
-                    if _took(first, element):
-                        self._arrived(element)
+                for taken in await self._strange():
+                    if _took(first, taken.element):
+                        self._arrived(taken)
         finally:
             self._checking = False
 
@@ -224,17 +226,17 @@ class RedisCommands(Service):
             except RedisError as why:
                 self._complain(why)
                 if not isinstance(why, ResponseError):
-                    self._doubt()
+                    self.doubt()
                 await self._connection.pause(attempt)
                 attempt += 1
                 continue
             attempt, self._complaint = 0, ""
             if element is not None:
-                self._arrived(element)
+                self._arrived(Taken(element))
 
-    def _arrived(self, element: bytes) -> None:
-        self._in_hand[element] += 1
-        self._queue.put(element)
+    def _arrived(self, taken: Taken) -> None:
+        self._in_hand[taken.element] += 1
+        self._queue.put(taken)
 
     def _complain(self, why: Exception) -> None:
         """Log what the server has against it, once; that it is not there is told by those who miss it more."""

@@ -37,7 +37,7 @@ def cancelled(why: Failure) -> None:
 class Connection(Service):
     """Keeps a `Line` open as long as it runs.
 
-    ``line`` is the usable one, None while there is none, and ``trouble`` then says why.
+    ``line`` is the usable one, None while there is none, and ``trouble`` then says why; ``tried`` once there has been an attempt.
     """
 
     def __init__(self, reactor: Any, where: Where, reply_timeout: float = REPLY_TIMEOUT) -> None:
@@ -45,6 +45,7 @@ class Connection(Service):
         self.where = where
         self.line: Line | None = None
         self.trouble = "there was no connection yet"
+        self.tried = False
         self._reply_timeout = reply_timeout
         self._latest: Line | None = None
         self._ready: list[Deferred[Line]] = []
@@ -165,11 +166,11 @@ class Connection(Service):
     def _changed(self, line: Line | None, trouble: str) -> None:
         if self._stopped:
             return
-        self.line, self.trouble = line, trouble
+        self.line, self.trouble, self.tried = line, trouble, True
+        for watcher in self._watchers:  # what they say at once comes before what others have been waiting to say
+            watcher()
         if line:
             waiting, self._ready = self._ready, []
             for each in waiting:
                 if not each.called:
                     each.callback(line)
-        for watcher in self._watchers:
-            watcher()

@@ -51,12 +51,17 @@ class Names:
 
     @property
     def owners(self) -> str:
-        """A hash: "<gateway> <connection>" of each charger that is connected somewhere."""
+        """A hash: "<gateway> <connection> <time of arrival in ms>" of each charger that is connected somewhere."""
         return f"{self.prefix}:owners"
 
     def living(self, gateway: str = "") -> str:
         """There as long as the gateway lives."""
         return f"{self.prefix}:gateway:{gateway or self.gateway}"
+
+    @property
+    def gateways(self) -> str:
+        """A hash: "<boot> <time>" of each gateway that has ever been, and is not forgotten: its run, and its last sign of life."""
+        return f"{self.prefix}:gateways"
 
     @property
     def transaction_ids(self) -> str:
@@ -70,7 +75,11 @@ class Names:
     @property
     def processing(self) -> str:
         """A list: the elements that this gateway has in hand."""
-        return f"{self.commands}:processing:{self.gateway}"
+        return self.processing_of(self.gateway)
+
+    def processing_of(self, gateway: str) -> str:
+        """The same of any gateway."""
+        return f"{self.commands}:processing:{gateway}"
 
     def own(self, gateway: str = "") -> str:
         """A list: the elements for one gateway only."""

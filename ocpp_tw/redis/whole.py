@@ -20,6 +20,7 @@ from .batch import keeps
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection, cancelled
 from .events import RedisEvents
+from .life import Life
 from .line import RedisError
 from .names import Names
 from .records import RedisRecords
@@ -46,8 +47,9 @@ class RedisStore(MultiService):
         self.commands = RedisCommands(ordinary, shared, own, names)
         self.events = RedisEvents(ordered, names, self.commands.let_go, self.spool, settings.durability)
         self.roster = RedisRoster(ordinary, names)
+        self.life = Life(ordinary, names, self.roster, self.commands)
         self.records = RedisRecords(ordinary, names, self.events, self.spool)
-        for each in (*self._connections, self.events, self.roster):
+        for each in (*self._connections, self.events, self.commands, self.life):
             each.setServiceParent(self)
         self._taking: Deferred[None] | None = None
 
@@ -63,7 +65,7 @@ class RedisStore(MultiService):
     async def _take_commands(self) -> None:
         # What an earlier run had in hand may be done with, and the word of it in the spool.
         await self.events.caught_up()
-        self.commands.setServiceParent(self)
+        await self.life.begin()
 
     async def guarantee(self) -> tuple[str, bool]:
         """What the server does with what was acknowledged, in a line, and whether all is well; waits until it can be asked."""
@@ -91,8 +93,7 @@ class RedisStore(MultiService):
     async def _stop(self) -> None:
         if self._taking is not None:
             self._taking.cancel()
-        leaving = (self.roster, self.commands, self.events) if self.commands.running else (self.roster, self.events)
-        parting = [each.stopService() for each in leaving]
+        parting = [each.stopService() for each in (self.life, self.commands, self.events)]
         for each in parting:
             if each is not None:
                 await each

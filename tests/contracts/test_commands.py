@@ -8,9 +8,9 @@ from twisted.internet.defer import CancelledError
 from zope.interface.verify import verifyObject
 
 from fleets import soon
-from ocpp_tw.commands import Command
+from ocpp_tw.commands import Claim, Command, Taken, digest
 from ocpp_tw.interfaces import ICommands
-from ocpp_tw.store import Entry, Settled
+from ocpp_tw.store import Entry, Keep, Settled
 
 
 async def test_it_provides_the_interface(fleet):
@@ -21,7 +21,7 @@ async def test_elements_come_in_order_and_stay_in_hand(fleet):
     gateway = await fleet.gateway("a")
     for n in range(10):
         fleet.push(b"%d" % n)
-    assert [await soon(gateway.commands.take()) for _ in range(10)] == [b"%d" % n for n in range(10)]
+    assert [(await soon(gateway.commands.take())).element for _ in range(10)] == [b"%d" % n for n in range(10)]
     assert fleet.processing("a") == [b"%d" % n for n in range(10)]
 
 
@@ -30,7 +30,7 @@ async def test_who_waits_gets_what_comes_later(fleet):
     taken = gateway.commands.take()
     assert not taken.called
     fleet.push(b"\x00\xff\r\n")
-    assert await soon(taken) == b"\x00\xff\r\n"
+    assert await soon(taken) == Taken(b"\x00\xff\r\n")
 
 
 async def test_a_taker_that_gives_up_loses_nothing(fleet):
@@ -39,7 +39,7 @@ async def test_a_taker_that_gives_up_loses_nothing(fleet):
     gone.addErrback(lambda why: why.trap(CancelledError))
     gone.cancel()
     fleet.push(b"one")
-    assert await soon(gateway.commands.take()) == b"one"
+    assert await soon(gateway.commands.take()) == Taken(b"one")
 
 
 async def test_each_element_goes_to_one_gateway_only(fleet):
@@ -47,7 +47,7 @@ async def test_each_element_goes_to_one_gateway_only(fleet):
     taken = [gateway.commands.take() for gateway in (first, second) for _ in range(5)]
     for n in range(10):
         fleet.push(b"%d" % n)
-    assert sorted([await soon(each) for each in taken if each]) == [b"%d" % n for n in range(10)]
+    assert sorted([(await soon(each)).element for each in taken if each]) == [b"%d" % n for n in range(10)]
 
 
 async def test_what_was_in_hand_at_the_end_comes_first_after_a_restart(fleet):
@@ -61,17 +61,53 @@ async def test_what_was_in_hand_at_the_end_comes_first_after_a_restart(fleet):
     await fleet.stop(gateway)
     fleet.push(b"new")
     again = await fleet.gateway("a")
-    assert [await soon(again.commands.take()) for _ in range(3)] == [b"old 0", b"old 2", b"new"]
+    assert [(await soon(again.commands.take())).element for _ in range(3)] == [b"old 0", b"old 2", b"new"]
     assert fleet.processing("a") == [b"old 0", b"old 2", b"new"]
 
 
 async def test_an_id_can_be_claimed_once_for_a_charger_by_whomever(fleet):
+    """F33."""
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     command = Command("c1", "id-1", action="Reset")
-    assert await soon(first.commands.claim(command))
-    assert not await soon(first.commands.claim(command))
-    assert not await soon(second.commands.claim(command))
-    assert await soon(second.commands.claim(Command("c2", "id-1", action="Reset")))
+    assert await soon(first.commands.claim(command, "1")) == Claim("new")
+    assert await soon(first.commands.claim(command, "1")) == Claim("duplicate")
+    assert await soon(second.commands.claim(command, "1")) == Claim("duplicate")
+    assert await soon(second.commands.claim(Command("c2", "id-1", action="Reset"), "1")) == Claim("new")
+
+
+async def test_a_command_is_claimed_only_on_the_connection_that_has_its_charger(fleet):
+    """F13."""
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    command = Command("c1", "id-1", action="Reset")
+    await soon(first.roster.arrive("c1", "old"))
+    await soon(first.roster.arrive("c1", "new"))
+    assert await soon(first.commands.claim(command, "old")) == Claim("elsewhere", "a")
+    await soon(second.roster.arrive("c1", "newest"))
+    assert await soon(first.commands.claim(command, "new")) == Claim("elsewhere", "b")
+    assert await soon(second.commands.claim(command, "newest")) == Claim("new")
+    assert await soon(second.commands.claim(command, "newest")) == Claim("duplicate")
+
+
+async def test_what_was_claimed_is_known_after_a_restart(fleet):
+    """F14: of two copies one was."""
+    gateway = await fleet.gateway("a")
+    one, other = b'{"n":1}', b'{"n":2}'
+    for element in (one, other, one):
+        fleet.push(element)
+        assert await soon(gateway.commands.take()) == Taken(element)
+    assert await soon(gateway.commands.claim(Command("c1", "1", action="Reset", element=one), "1")) == Claim("new")
+    await fleet.crash(gateway)
+    again = await fleet.gateway("a")
+    taken = [await soon(again.commands.take()) for _ in range(3)]
+    assert [(each.element, each.sent) for each in taken] == [(one, True), (other, False), (one, False)]
+    assert all(each.silent is not None and each.silent < 30 for each in taken)
+    effects = (Settled(one), Keep("sent", digest(one), None, of="a"))
+    again.events.publish(Entry("c1", b'{"n":1}', effects))
+    await soon(again.events.settled())
+    await fleet.crash(again)
+    last = await fleet.gateway("a")
+    assert [(each.element, each.sent) for each in [await soon(last.commands.take()) for _ in range(2)]] == [(other, False), (one, False)]
+    assert await soon(last.commands.claim(Command("c1", "1", action="Reset", element=one), "1")) == Claim("duplicate")
 
 
 async def test_an_element_is_handed_over(fleet):
@@ -80,7 +116,7 @@ async def test_an_element_is_handed_over(fleet):
     fleet.push(b"theirs")
     await soon(taken)
     await soon(first.commands.hand_over(b"theirs", "b"))
-    assert await soon(second.commands.take()) == b"theirs"
+    assert await soon(second.commands.take()) == Taken(b"theirs")
     assert (fleet.processing("a"), fleet.processing("b")) == ([], [b"theirs"])
 
 
@@ -90,7 +126,7 @@ async def test_an_element_that_is_not_in_hand_is_not_handed_over(fleet):
     later = second.commands.take()
     fleet.push(b"first")
     fleet.push(b"second")
-    assert await soon(later) in (b"first", b"second")
+    assert (await soon(later)).element in (b"first", b"second")
 
 
 async def test_what_nobody_can_answer_is_buried(fleet):

@@ -110,7 +110,7 @@ async def test_a_settled_element_is_no_longer_in_hand(fleet):
     gateway = await fleet.gateway("a")
     fleet.push(b"one")
     fleet.push(b"two")
-    assert [await soon(gateway.commands.take()), await soon(gateway.commands.take())] == [b"one", b"two"]
+    assert [(await soon(gateway.commands.take())).element for _ in range(2)] == [b"one", b"two"]
     gateway.events.publish(entry(0, "c1", Settled(b"one")))
     await soon(gateway.events.settled())
     assert fleet.processing("a") == [b"two"]
@@ -125,10 +125,10 @@ async def test_a_reply_is_appended_to_the_backends_list(fleet):
 
 async def test_a_released_id_can_be_claimed_again(fleet):
     gateway, command = await fleet.gateway("a"), Command("c1", "id-1", action="Reset")
-    assert await soon(gateway.commands.claim(command))
+    assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
     gateway.events.publish(entry(0, "c1", Released("c1", "id-1")))
     await soon(gateway.events.settled())
-    assert await soon(gateway.commands.claim(command))
+    assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
 
 
 async def test_an_entry_without_an_event_has_its_effects_and_no_number(fleet):
@@ -157,7 +157,7 @@ async def test_a_note_is_found_by_the_gateway_it_is_for(fleet):
     gateway, other = await fleet.gateway("a"), await fleet.gateway("b")
     gateway.events.publish(Entry("", effects=(Note("b", b'{"event":"x"}'),)))
     await soon(gateway.events.settled())
-    assert await soon(other.commands.take()) == b'{"event":"x"}'
+    assert (await soon(other.commands.take())).element == b'{"event":"x"}'
     other.events.publish(Entry("", effects=(Settled(b'{"event":"x"}'),)))
     await soon(other.events.settled())
     assert fleet.processing("b") == []

@@ -46,7 +46,7 @@ async def test_the_other_gateway_is_told_to_drop_its_connection(fleet):
     await soon(first.roster.arrive('c"1/ä', 'old "one"'))
     await soon(second.roster.arrive('c"1/ä', "new"))
     await soon(second.roster.arrive('c"1/ä', "newer"))
-    told = await soon(first.commands.take())
+    told = (await soon(first.commands.take())).element
     assert told.startswith(b'{"evict":')
     assert json.loads(told) == {"evict": 'c"1/ä', "connection": 'old "one"'}
     assert fleet.processing("a") == [told]

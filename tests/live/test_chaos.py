@@ -13,6 +13,7 @@ pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parents[2]
 
+
 def test_nothing_is_lost_whatever_breaks(tmp_path):
     """F35, in half a minute: Valkey and the gateway are killed and hindered while a dozen chargers are at work."""
     run = subprocess.run(

@@ -1,0 +1,222 @@
+"""Who has which charger, through outages of Redis: nobody waits for it, and the newest connection has the charger afterwards."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from fleets import RedisFleet, Valkey, pause, soon, until
+from ocpp_tw.redis import RedisStore, life, roster
+from ocpp_tw.store import Away, Record
+
+
+@pytest_twisted.async_yield_fixture
+async def server(tmp_path) -> AsyncIterator[Valkey]:
+    """A server of this test's own, whose data outlives it."""
+    made = Valkey(tmp_path, "--appendonly", "yes", "--appendfsync", "always")
+    yield made
+    made.close()
+
+
+@pytest_twisted.async_yield_fixture
+async def fleet(server) -> AsyncIterator[RedisFleet]:
+    made = RedisFleet(server, reply_timeout=0.4)
+    yield made
+    await made.close()
+
+
+async def away(awaitable) -> float:
+    """How long it took to say so."""
+    began = time.monotonic()
+    with pytest.raises(Away):
+        await soon(awaitable)
+    return time.monotonic() - began
+
+
+def have(server: Valkey) -> dict[str, list[str]]:
+    """Gateway and connection of each charger."""
+    held = [each.decode() for each in server("HGETALL", "ocpp:owners")]
+    return {charger: each.split()[:2] for charger, each in zip(held[::2], held[1::2], strict=True)}
+
+
+async def down(server: Valkey, *gateways) -> None:
+    server.kill()
+    await until(lambda: all(each.store._ordinary.line is None for each in gateways))
+
+
+async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(server, fleet):
+    gateway = await fleet.gateway("a")
+    for n in range(3):
+        await soon(gateway.roster.arrive(f"c{n}", "1"))
+    await down(server, gateway)
+    assert await away(gateway.roster.arrive("c3", "1")) < 0.1
+    assert await away(gateway.roster.arrive("c0", "2")) < 0.1
+    assert await away(gateway.roster.leave("c1", "1")) < 0.1
+    assert await away(gateway.roster.leave("c0", "1")) < 0.1
+    server.start()
+    await until(lambda: have(server) == {"c0": ["a", "2"], "c2": ["a", "1"], "c3": ["a", "1"]})
+
+
+async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
+    gateway = await fleet.gateway("a")
+    many = 2 * roster.BATCH + 7
+    for arriving in [Deferred.fromCoroutine(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
+        await soon(arriving)
+    server("FLUSHALL")
+    server("CLIENT", "KILL", "TYPE", "normal")
+    await until(lambda: len(have(server)) == many)
+    other = await fleet.gateway("b")
+    assert await soon(other.roster.whereabouts("c0")) == "a"
+
+
+async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fleet):
+    """The first moments of a gateway: Redis is not known to be away."""
+    store = RedisStore(replace(fleet.settings, name="a"), reactor)
+    arriving = Deferred.fromCoroutine(store.roster.arrive("c1", "1"))
+    fleet.stores.append(store)
+    store.startService()
+    assert await soon(arriving) == Record()
+
+
+async def test_who_arrived_elsewhere_meanwhile_keeps_the_charger(server, fleet):
+    """F13: the older connection is dropped by the gateway that has it."""
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await soon(first.roster.arrive("c1", "old"))
+    await down(server, first, second)
+    await away(second.roster.arrive("c1", "new"))
+    await pause(0.05)
+    server.start()
+    assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"old"}'
+    await until(lambda: have(server) == {"c1": ["b", "new"]})
+    await away_is_over(first, second)
+    assert await soon(first.roster.whereabouts("c1")) == "b"
+
+
+async def away_is_over(*gateways) -> None:
+    await until(lambda: all(each.store._ordinary.line is not None for each in gateways))
+    for each in gateways:
+        await soon(each.store._ordinary.say("PING"))
+
+
+async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server, fleet, monkeypatch):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    run, lost = roster.Script.run, []
+
+    def losing(self, line, keys, *args):
+        answer = run(self, line, keys, *args)
+        if self is roster._ARRIVE and not lost:
+            lost.append(True)
+
+            def lose(_):
+                raise roster.LostError("as if")
+
+            answer.addCallback(lose)
+        return answer
+
+    monkeypatch.setattr(roster.Script, "run", losing)
+    arriving = Deferred.fromCoroutine(first.roster.arrive("c1", "old"))
+    await until(lambda: have(server))
+    await soon(second.roster.arrive("c1", "new"))
+    await soon(arriving)
+    assert have(server) == {"c1": ["b", "new"]}
+    assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"old"}'
+
+
+async def test_what_an_earlier_version_wrote_is_understood(server, fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    server("HSET", "ocpp:owners", "c1", "a 1")
+    assert await soon(second.roster.whereabouts("c1")) == "a"
+    await soon(second.roster.arrive("c1", "2"))
+    assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"1"}'
+    assert have(server) == {"c1": ["b", "2"]}
+
+
+async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(server, fleet):
+    """Its sign of life has run out, and it has not been able to give another."""
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await soon(first.roster.arrive("c1", "1"))
+    await down(server, first, second)
+    server.start()
+    await away_is_over(first, second)
+    server("DEL", "ocpp:gateway:a")
+    second.roster.announce()
+    asked = Deferred.fromCoroutine(second.roster.whereabouts("c1"))
+    await pause(0.3)
+    assert not asked.called
+    server("SET", "ocpp:gateway:a", "1")
+    assert await soon(asked) == "a"
+
+
+async def test_a_charger_that_could_not_be_told_of_is_told_of_without_a_new_line(server, fleet, monkeypatch):
+    """Redis is there, but full."""
+    monkeypatch.setattr(life, "REFRESH", 0.2)
+    gateway = await fleet.gateway("a")
+    server("CONFIG", "SET", "maxmemory", "1")
+    arriving = Deferred.fromCoroutine(gateway.roster.arrive("c1", "1")).addErrback(lambda why: None)
+    await pause(0.3)
+    arriving.cancel()
+    server("CONFIG", "SET", "maxmemory", "0")
+    await until(lambda: have(server) == {"c1": ["a", "1"]})
+
+
+@pytest_twisted.async_yield_fixture
+async def near(clean) -> AsyncIterator[RedisFleet]:
+    """A fleet on the server that all tests share."""
+    made = RedisFleet(clean)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_the_order_the_newest_connection_has_the_charger(clean, near, seed):
+    """Two gateways; each can be out of Redis's reach at any time, and is back in the end."""
+    dice, gateways = random.Random(seed), [await near.gateway(name) for name in "ab"]
+    lines = [each.store._ordinary.line for each in gateways]
+    current: dict[str, tuple[int, str]] = {}
+
+    async def tried(awaitable) -> None:
+        with suppress(Away):
+            await soon(awaitable)
+
+    def reach(n: int, *, can: bool) -> None:
+        connection = gateways[n].store._ordinary
+        connection.line = lines[n] if can else None
+        if can:
+            gateways[n].roster.announce()
+
+    for step in range(60):
+        n, charger = dice.randrange(2), f"c{dice.randrange(3)}"
+        match dice.choice(["arrive", "arrive", "leave", "away", "back"]):
+            case "arrive":
+                if charger in current and current[charger][0] != n and dice.random() < 0.5:
+                    continue
+                current[charger] = n, f"x{step}"
+                await tried(gateways[n].roster.arrive(charger, f"x{step}"))
+            case "leave":
+                if charger in current:
+                    n, connection = current.pop(charger)
+                    await tried(gateways[n].roster.leave(charger, connection))
+                    # the other gateway may still hold an older connection, which has ended as well
+                    other = gateways[1 - n]
+                    here = other.roster._here.get(charger)
+                    if here:
+                        await tried(other.roster.leave(charger, here.connection))
+            case "away":
+                reach(n, can=False)
+            case "back":
+                reach(n, can=True)
+        await pause(0.002)
+    for n in dice.sample(range(2), 2):
+        reach(n, can=True)
+    expected = {charger: ["ab"[n], connection] for charger, (n, connection) in current.items()}
+    with suppress(AssertionError):
+        await until(lambda: have(clean) == expected)
+    assert have(clean) == expected

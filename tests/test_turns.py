@@ -1,0 +1,54 @@
+"""Turns are taken in order, one at a time for each name."""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from ocpp_tw.turns import Turns
+
+
+def test_each_waits_for_the_one_before_and_nobody_for_another_name():
+    turns, had = Turns(), []
+
+    async def want(name: str, who: int) -> None:
+        await turns.take(name)
+        had.append((name, who))
+
+    for who in range(3):
+        Deferred.fromCoroutine(want("a", who))
+    Deferred.fromCoroutine(want("b", 0))
+    assert had == [("a", 0), ("b", 0)]
+    for _ in range(3):
+        turns.give("a")
+    turns.give("b")
+    assert had == [("a", 0), ("b", 0), ("a", 1), ("a", 2)]
+    assert len(turns) == 0
+
+
+def test_thousands_who_are_done_at_once_follow_each_other():
+    turns, had = Turns(), []
+
+    async def want(who: int) -> None:
+        await turns.take("a")
+        had.append(who)
+        turns.give("a")
+
+    Deferred.fromCoroutine(turns.take("a"))
+    many = 3 * sys.getrecursionlimit()
+    for who in range(many):
+        Deferred.fromCoroutine(want(who))
+    turns.give("a")
+    assert had == list(range(many)) and len(turns) == 0
+
+
+def test_who_no_longer_waits_has_no_turn():
+    turns, ends = Turns(), []
+    Deferred.fromCoroutine(turns.take("a"))
+    for _ in range(2):
+        Deferred.fromCoroutine(turns.take("a")).addErrback(lambda why: ends.append(why.check(CancelledError)))
+    turns.cancel()
+    assert ends == [CancelledError] * 2
+    turns.give("a")
+    assert len(turns) == 0
