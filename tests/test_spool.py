@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import resource
 import shutil
@@ -327,3 +329,101 @@ def test_an_empty_spool_gives_its_space_back(tmp_path):
     file.append("boot", 41, 1, 3, b"more")
     assert [row.id for row in file.read(0, 10)] == [41]
     file.close()
+
+
+# a disk so full that not even SQLite can begin
+
+
+@pytest.fixture
+def no_room(monkeypatch):
+    """While there is something in it SQLite has no room for anything, as on a tmpfs that is full."""
+    full, execute = [True], SpoolFile._connected
+
+    def connected(self, path):
+        if full:
+            why = sqlite3.OperationalError("database or disk is full")
+            why.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise why
+        return execute(self, path)
+
+    monkeypatch.setattr(SpoolFile, "_connected", connected)
+    return full
+
+
+async def test_a_gateway_begins_on_a_full_disk_and_reads_what_is_there(tmp_path, no_room, said):
+    no_room.clear()
+    datas = filled(tmp_path, 50, 3000)
+    no_room.append(True)
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+    assert (spool.groups, spool.events, spool.trouble) == (50, 50, "database or disk is full")
+    assert [row.data for row in await soon(spool.read(0, 1000))] == datas
+    assert await soon(spool.reserve()) is None
+    with pytest.raises(sqlite3.OperationalError):
+        await soon(spool.append("boot", 51, 1, 3, b"new"))
+    no_room.clear()
+    await soon(spool.append("boot", 51, 1, 3, b"new"))
+    assert not spool.trouble
+    assert [row.data for row in await soon(spool.read(0, 1000))] == [*datas, b"new"]
+    await soon(spool.close())
+
+
+async def test_shelves_are_known_on_a_full_disk(tmp_path, no_room):
+    no_room.clear()
+    filled(tmp_path, 3)
+    no_room.append(True)
+    spool = Spool(tmp_path, reactor, shelved, 1 << 30)
+    await spool.open()
+    assert b"name" in await soon(spool.kept(b"shelf"))
+    assert await soon(spool.kept(b"other")) == {}
+    await soon(spool.close())
+
+
+async def test_a_spool_that_is_done_with_makes_room_where_there_is_none(tmp_path, no_room):
+    no_room.clear()
+    filled(tmp_path, 50, 3000)
+    no_room.append(True)
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+    spool.emptied()
+    assert await soon(spool.read(0, 1000)) == []
+    assert not (tmp_path / "spool.db").exists()
+    no_room.clear()
+    await soon(spool.append("boot", 1, 1, 3, b"new"))
+    assert [row.data for row in await soon(spool.read(0, 1000))] == [b"new"]
+    await soon(spool.close())
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
+async def test_a_small_disk_that_fills_up_is_survived(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        for _ in range(3):
+            spool = Spool(disk / "spool", reactor, nothing, 1 << 30)
+            await spool.open()
+            with pytest.raises(sqlite3.Error):
+                for n in range(1000):
+                    await soon(spool.append("boot", n, 1, 3, bytes(5000)))
+            (disk / "more").write_bytes(b"")
+            with contextlib.suppress(OSError), (disk / "more").open("wb") as more:
+                more.write(bytes(4 << 20))
+            await soon(spool.close())
+            spool = Spool(disk / "spool", reactor, nothing, 1 << 30)
+            await spool.open()
+            taken = spool.groups
+            rows, after = 0, 0
+            while found := await soon(spool.read(after, 1000)):
+                rows, after = rows + len(found), found[-1].id
+            assert rows == taken > 10
+            spool.emptied()
+            await soon(spool.read(0, 1))
+            (disk / "more").unlink()
+            await soon(spool.append("boot", 5000, 1, 3, b"new"))
+            assert [row.data for row in await soon(spool.read(0, 1000))] == [b"new"]
+            spool.emptied()
+            await soon(spool.close())
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -335,6 +335,8 @@ class RedisEvents(Service):
         self._drain()
 
     def _emptied(self) -> None:
+        if self._spool is not None and (self._fetched or self._spool.groups):
+            self._spool.emptied()
         waiting, self._caught_up = self._caught_up, []
         for each in waiting:
             each.callback(None)

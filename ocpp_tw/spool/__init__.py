@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .aside import Aside
 from .file import DISTRUST, Damage, Damaged, Kept, Row, SpoolFile, Unusable
@@ -40,15 +41,12 @@ class Spool:
 
     async def open(self) -> None:
         """Open it. A damaged file is put aside, and a new one begun with all that can be read of it. Raises `Unusable`."""
-
-        def work() -> tuple[int, int, Damage | None]:
-            found = self._file.open()
-            self._mirror.open()
-            return found
-
-        self.groups, self.events, damage = await self._aside.do(work)
+        self.groups, self.events, damage = await self._aside.do(self._file.open)
+        self.trouble = self._file.trouble
         if damage:
             self._tell(damage)
+        if self.trouble:
+            self._log.error("the spool {directory} takes no events: {why}", directory=str(self.directory), why=self.trouble)
         if self.groups:
             self._log.info("{events} events wait in the spool {directory}", events=self.events, directory=str(self.directory))
 
@@ -75,8 +73,13 @@ class Spool:
         """These groups, the first there are, are in Redis."""
         self.groups -= len(rows)
         self.events -= sum([each.events for each in rows])
-        # If it fails they are sent again after a restart, and Redis knows them.
-        self._do(lambda: self._file.forget(rows[-1].id)).addErrback(lambda why: self._log.warn("spool: {why}", why=why.getErrorMessage()))
+        # On a full disk nothing can be removed either; what is sent again after a restart Redis knows.
+        self._do(lambda: self._file.forget(rows[-1].id)).addErrback(_put_up_with)
+
+    def emptied(self) -> None:
+        """All there was is in Redis: whatever is in the file still can go, on a full disk too."""
+        self.groups = self.events = 0
+        self._do(self._file.clear).addErrback(_put_up_with)
 
     def kept(self, shelf: bytes) -> Deferred[dict[bytes, bytes | None]]:
         """What the groups will have done to the shelf, by name; None: it was taken off."""
@@ -132,3 +135,7 @@ class Spool:
             "the spool was damaged: {saved} groups could be read, {lost}; the damaged file is kept as {aside}",
             saved=damage.saved, lost=lost, aside=str(damage.aside),
         )  # fmt: skip
+
+
+def _put_up_with(why: Failure) -> None:
+    why.trap(sqlite3.Error)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ import fcntl
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -24,7 +24,9 @@ SHRINK = 16 << 20
 DISTRUST = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 """Errors after which nothing may be written to the file any more: after a failed fsync the kernel forgets what was not written."""
 
-NOT_DAMAGE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
+FORBIDDEN = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+NO_ROOM = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_TRUNCATE)
+NOT_DAMAGE = (*FORBIDDEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
 """Errors that say nothing against what is in the file."""
 
 _SCHEMA = """
@@ -85,6 +87,9 @@ class SpoolFile:
         self._path = directory / "spool.db"
         self._lock: IO[bytes] | None = None
         self._db: sqlite3.Connection
+        self._rescued: list[Row] = []
+        self.trouble = ""
+        """Why the file could not be opened; "" when it is open."""
 
     def open(self) -> tuple[int, int, Damage | None]:
         """How many groups and events are in it, and the damage if there is any. Raises `Unusable`."""
@@ -102,8 +107,25 @@ class SpoolFile:
         try:
             damage = None if self._opens() else self.renew()
         except sqlite3.DatabaseError as why:
-            raise Unusable(f"{self._path} cannot be opened: {why}") from None
+            if why.sqlite_errorcode & 0xFF in FORBIDDEN:
+                raise Unusable(f"{self._path} cannot be opened: {why}; see that it can be read and written to") from None
+            self._do_without(why)
+            return len(self._rescued), sum([each.events for each in self._rescued]), None
         return *self.count(), damage
+
+    def _do_without(self, why: sqlite3.DatabaseError) -> None:
+        """The disk is full, say. What is in the file can be read without SQLite, which would have to write; it is opened when there is room."""
+        self.trouble = str(why)
+        self._rescued = [Row(id, *values[:5]) for id, values in sorted(_sound_rows(self._path).items())]
+
+    def _use(self) -> sqlite3.Connection:
+        """The file's connection; it is opened now if it could not be before."""
+        if self.trouble:
+            if not self._opens():
+                self.renew()
+            self.trouble = ""
+            self._rescued = []
+        return self._db
 
     def _opens(self) -> bool:
         """Whether it is a sound file."""
@@ -115,13 +137,13 @@ class SpoolFile:
         except UnicodeDecodeError:  # what SQLite says of the damage may quote it
             return False
         except sqlite3.DatabaseError as why:
-            if why.sqlite_errorcode & 0xFF in NOT_DAMAGE:
+            if why.sqlite_errorcode & 0xFF in NOT_DAMAGE or why.sqlite_errorcode in NO_ROOM:
                 raise
             return False
 
     def count(self) -> tuple[int, int]:
         """How many groups and events are in it."""
-        groups, events = self._db.execute("SELECT count(*), coalesce(sum(events), 0) FROM groups").fetchone()
+        groups, events = self._use().execute("SELECT count(*), coalesce(sum(events), 0) FROM groups").fetchone()
         return groups, events
 
     def _connected(self, path: Path) -> sqlite3.Connection:
@@ -172,7 +194,8 @@ class SpoolFile:
 
     def append(self, boot: str, number: int, events: int, arguments: int, data: bytes) -> int:
         """Add a group; its id. When this returns it is on the disk."""
-        id: int = _all_or_nothing(self._db, lambda: self._insert(self._db, (boot, number, events, arguments, data)))
+        db = self._use()
+        id: int = _all_or_nothing(db, lambda: self._insert(db, (boot, number, events, arguments, data)))
         return id
 
     def _insert(self, db: sqlite3.Connection, group: tuple[Any, ...], id: int | None = None) -> int:
@@ -186,46 +209,76 @@ class SpoolFile:
         """The groups behind that id, of one run of a gateway, with ``most`` events and 8 MiB together (or one group). Raises `Damaged`."""
         rows: list[Row] = []
         events = size = 0
-        for id, *values in self._db.execute("SELECT * FROM groups WHERE id > ? ORDER BY id", (after,)):
-            if not _sound(values):
-                raise Damaged(f"group {id} is not what was written")
-            row = Row(id, *values[:5])
+        for row in self._behind(after):
             events, size = events + row.events, size + len(row.data)
             if rows and (row.boot != rows[0].boot or events > most or size > 8 << 20):
                 break
             rows.append(row)
         return rows
 
+    def _behind(self, after: int) -> Iterator[Row]:
+        try:
+            db = self._use()
+        except sqlite3.DatabaseError:
+            yield from (each for each in self._rescued if each.id > after)
+            return
+        for id, *values in db.execute("SELECT * FROM groups WHERE id > ? ORDER BY id", (after,)):
+            if not _sound(values):
+                raise Damaged(f"group {id} is not what was written")
+            yield Row(id, *values[:5])
+
     def forget(self, upto: int) -> None:
         """Remove the groups up to that id: they are where they belong."""
+        db = self._use()
 
         def work() -> None:
-            self._db.execute("DELETE FROM groups WHERE id <= ?", (upto,))
-            self._db.execute("DELETE FROM kept WHERE row <= ?", (upto,))
+            db.execute("DELETE FROM groups WHERE id <= ?", (upto,))
+            db.execute("DELETE FROM kept WHERE row <= ?", (upto,))
 
-        _all_or_nothing(self._db, work)
-        if not self._db.execute("SELECT 1 FROM groups LIMIT 1").fetchone() and self._path.stat().st_size > SHRINK:
-            self._db.execute("VACUUM")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _all_or_nothing(db, work)
+        if not db.execute("SELECT 1 FROM groups LIMIT 1").fetchone() and self._path.stat().st_size > SHRINK:
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def clear(self) -> None:
+        """Remove all groups; where there is no room even for that, the file itself."""
+        try:
+            last = self._use().execute("SELECT max(id) FROM groups").fetchone()[0]
+            if last is not None:
+                self.forget(last)
+        except sqlite3.DatabaseError as why:
+            if hasattr(self, "_db"):
+                self._db.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self.trouble, self._rescued = str(why), []
 
     def kept(self, shelf: bytes) -> dict[bytes, bytes | None]:
         """What the groups will have done to the shelf."""
-        return dict(self._db.execute("SELECT name, value FROM kept WHERE shelf = ? ORDER BY rowid", (shelf,)))
+        try:
+            return dict(self._use().execute("SELECT name, value FROM kept WHERE shelf = ? ORDER BY rowid", (shelf,)))
+        except sqlite3.DatabaseError:
+            kept = (found for row in self._rescued for found in self._keeps(row.events, row.arguments, row.data))
+            return {name: value for key, name, value in kept if key == shelf}
 
     def reserve(self) -> tuple[int, int] | None:
         """The ids put by: the first, and how many."""
-        found: tuple[int, int] | None = self._db.execute("SELECT first, count FROM reserve").fetchone()
+        try:
+            found: tuple[int, int] | None = self._use().execute("SELECT first, count FROM reserve").fetchone()
+        except sqlite3.DatabaseError:
+            return None
         return found
 
     def put_by(self, ids: tuple[int, int] | None) -> None:
         """Put ids by in place of those that are; None: they are being used."""
+        db = self._use()
 
         def work() -> None:
-            self._db.execute("DELETE FROM reserve")
+            db.execute("DELETE FROM reserve")
             if ids is not None:
-                self._db.execute("INSERT INTO reserve VALUES (?, ?)", ids)
+                db.execute("INSERT INTO reserve VALUES (?, ?)", ids)
 
-        _all_or_nothing(self._db, work)
+        _all_or_nothing(db, work)
 
     def close(self) -> None:
         """Let another process have it."""
@@ -245,6 +298,10 @@ def _all_or_nothing(db: sqlite3.Connection, work: Callable[[], Any]) -> Any:
             db.execute("ROLLBACK")
         raise
     return result
+
+
+def _sound_rows(path: Path) -> dict[int, list[Any]]:
+    return {id: values for id, values in salvaged(path, PAGE) if _sound(values)}
 
 
 def _sound(values: Any) -> bool:

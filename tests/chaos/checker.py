@@ -15,6 +15,7 @@ from chaos.ledger import Asked, Ledger, Message, canonical
 
 OWN = frozenset(
     {"connect_charger", "disconnect_charger", "late_response", "unresponsive", "duplicate_identity", "handshake_rejected"}
+    | {"flapping", "silent", "clock_skew"}
     | {"command_result", "command_followup"}
 )
 """Events of the gateway's own that may come of what is done to it here; those of commands are looked into by `Commands`."""
