@@ -77,24 +77,27 @@ class Doors:
         Wrong: somebody else has the address.
     """
 
-    def __init__(self, where: Address, whom: str) -> None:
-        self._where = where
+    def __init__(self, where: Address, whom: str, count: int) -> None:
+        self.where = where
         self._whom = whom
         self._open: dict[int, socket.socket] = {}
         # The kernel would let another gateway share the address as well: hence a first try that shares with nobody.
         first = self._bound(where, False)
-        self._where = Address(where.host, first.getsockname()[1])
+        self.where = Address(where.host, first.getsockname()[1])
         if SPREADS:
             first.close()
+            # All from the beginning: those who come before the last process is there are not all for the first.
+            for number in range(1, count + 1):
+                self.door(number)
         else:
             self._open[0] = first
-        _tell(where, whom, self._where.port)
+        _tell(where, whom, self.where.port)
 
     def door(self, number: int) -> socket.socket:
-        """The socket that this process is to accept from."""
+        """The socket that this process is to accept from; they are counted from 1."""
         number = number if SPREADS else 0
         if number not in self._open:
-            self._open[number] = self._bound(self._where, True)
+            self._open[number] = self._bound(self.where, True)
         return self._open[number]
 
     def shut(self, number: int) -> None:
@@ -118,7 +121,7 @@ class Doors:
             line.listen(BACKLOG)
         except OSError as why:
             line.close()
-            raise Wrong(_taken(self._where, self._whom, why)) from None
+            raise Wrong(_taken(self.where, self._whom, why)) from None
         line.setblocking(False)
         return line
 

@@ -24,7 +24,7 @@ from .listening import Places
 from .log import json_lines
 from .settings import Settings, Wrong
 
-log = Logger()
+log = Logger("ocpp_tw.worker")  # which runs as __main__
 
 ORDERS, LOG, STDERR, DOOR, WORD = range(5)
 """The descriptors that a worker is born with: orders, its log, what Python says when it cannot log, the chargers' listening socket, and

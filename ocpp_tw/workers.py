@@ -49,6 +49,10 @@ LONGEST = 1 << 20
 """The longest line of a worker's that is waited for, in bytes."""
 
 
+class Unproven(Exception):
+    """A worker ended before it had ever served."""
+
+
 class Worker(ProcessProtocol):
     """One worker, through all its lives; ``ended`` is called at the end of each, with what it died of."""
 
@@ -73,13 +77,14 @@ class Worker(ProcessProtocol):
     def spawn(self, reactor: Any, doors: Doors) -> None:
         """Live, or live again."""
         door = doors.door(self.number)
-        self.again, self.alive, self._rest = None, True, {}
+        self.again, self._rest = None, {}
         self._path.unlink(missing_ok=True)
         orders = Orders(self.settings, type(reactor).__module__, int(door.family), str(self._path))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         descriptors = {ORDERS: "w", LOG: "r", STDERR: "r", DOOR: door.fileno(), WORD: "r"}
         command = [sys.executable, "-m", "ocpp_tw.worker"]
         self._process = reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
+        self.alive = True
         self._process.writeToChild(ORDERS, msgspec.json.encode(orders) + b"\n")
 
     def signal(self, name: str) -> None:
@@ -123,7 +128,7 @@ class Workers(MultiService):
 
     def __init__(self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.stopping = self.complete = False
+        self.stopping = self.complete = self._failing = False
         self._settings = settings
         self._reactor = reactor
         self._give_up = give_up
@@ -144,12 +149,12 @@ class Workers(MultiService):
 
     async def _start(self) -> None:
         settings, reactor = self._settings, self._reactor
-        self._doors = doors = Doors(settings.port, "chargers")
-        self._http = await listen(at(settings.http, reactor), Front(self, reactor).site(), settings.http, "operators' HTTP")
         if not settings.redis:
             from .embedded import found  # which needs the drivers of Redis
 
             settings = replace(settings, redis=await found(self, reactor, settings.data))
+        self._http = await listen(at(settings.http, reactor), Front(self, reactor).site(), settings.http, "operators' HTTP")
+        self._doors = doors = Doors(settings.port, "chargers", settings.workers)
         self._directory = Path(tempfile.mkdtemp(prefix="ocpp-"))
         for number in range(1, settings.workers + 1):
             self._workers.append(Worker(number, worker(settings, number), self._directory / str(number), self._ended))
@@ -165,7 +170,8 @@ class Workers(MultiService):
         log.info("{count} workers serve", count=len(self._workers))
 
     def _failed(self, why: Failure) -> None:
-        if not why.check(CancelledError):
+        if not why.check(CancelledError) and not self._failing:
+            self._failing = True
             log.error("the gateway cannot start: {why}", why=why.getErrorMessage())
             self._give_up()
 
@@ -174,10 +180,7 @@ class Workers(MultiService):
             if self._all_gone is not None and not self._alive():
                 self._all_gone.callback(None)
         elif not worker.proven:
-            assert self._starting is not None
-            self._starting.cancel()
-            log.error("the gateway cannot start: its worker {worker} ended before it served", worker=worker.settings.name)
-            self._give_up()
+            self._failed(Failure(Unproven(f"its worker {worker.settings.name} ended before it served")))
         else:
             assert self._doors is not None
             delay = worker.delay()

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,36 @@ def test_a_worker_that_is_killed_comes_back_and_its_chargers_are_served_again(st
     for id in IDS:
         mine = [each["seq"] for each in told if each["data"]["charger"] == id]
         assert mine == list(range(1, len(mine) + 1))
+
+
+def test_while_a_worker_goes_on_ending_the_others_have_whoever_comes(start):
+    """It is started again later and later, and nobody waits at its door meanwhile."""
+    gateway = start("--workers", "2")
+    steady, unlucky = children(gateway.process.pid)
+
+    def told(delay: str) -> bool:
+        return f"is started again in {delay} s" in gateway.log.read_text()
+
+    def back() -> list[int]:
+        here = all(gateway.get("/readyz")[1]["workers"].values())
+        return [each for each in children(gateway.process.pid) if each != steady] if here else []
+
+    for delay in ("0.4", "0.8"):
+        os.kill(unlucky, signal.SIGKILL)
+        gateway.until(partial(told, delay))
+        (unlucky,) = gateway.until(back)
+    os.kill(unlucky, signal.SIGKILL)
+    gateway.until(partial(told, "1.6"))
+
+    async def come() -> None:
+        for id in IDS[:12]:
+            async with asyncio.timeout(1), websockets.connect(f"ws://127.0.0.1:{gateway.port}/{id}", subprotocols=["ocpp1.6"]):
+                pass
+
+    assert children(gateway.process.pid) == [steady]
+    asyncio.run(come())
+    gateway.until(back)  # and in the end it is there again
+    assert gateway.stop() == 0
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, None)])
