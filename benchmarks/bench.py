@@ -1,6 +1,6 @@
 """What the gateway costs, beside what Twisted and Autobahn cost alone and what a Python peer costs: see docs/performance.md.
 
-``--quick`` takes half a minute instead of some three; ``--markdown FILE`` writes the result into a document as well.
+``--quick`` takes less than a minute instead of some four; ``--markdown FILE`` writes the result into a document as well.
 """
 
 from __future__ import annotations
