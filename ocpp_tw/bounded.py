@@ -98,16 +98,17 @@ class Pool(HTTPConnectionPool):
 
 
 class Body(Protocol):
-    """Collects a body into ``done``; cancelling that aborts the connection."""
+    """Collects a body of at most so many bytes into ``done``; cancelling that aborts the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST) -> None:
+        self._longest = longest
         self.done: Deferred[bytes] = Deferred(lambda _done: self.abort())
         self._parts = bytearray()
 
     def dataReceived(self, data: bytes) -> None:
         self._parts += data
-        if len(self._parts) > LONGEST and not self.done.called:
-            self.done.errback(Unfit(f"longer than {LONGEST} bytes"))
+        if len(self._parts) > self._longest and not self.done.called:
+            self.done.errback(Unfit(f"longer than {self._longest} bytes"))
             self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -125,9 +126,9 @@ class Body(Protocol):
             transport.abortConnection()
 
 
-def collect(response: IResponse) -> Deferred[bytes]:
+def collect(response: IResponse, longest: float = LONGEST) -> Deferred[bytes]:
     """The whole body; fails with `Unfit`."""
-    body = Body()
+    body = Body(longest)
     response.deliverBody(body)
     return body.done
 

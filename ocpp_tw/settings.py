@@ -8,9 +8,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
+
+NAME = 64
+"""The longest name of a gateway, in characters."""
+
+OWN = ("spool",)
+"""Settings that name a directory which no two gateways can share."""
 
 
 class Wrong(Exception):
@@ -285,6 +291,9 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("event_payload", "EVENT_PAYLOAD", True, switch, "whether events carry the charger's own payload"),
     Setting("handlers", "OCPP_HANDLERS", "", text, "the name of the handlers plugin to use instead of the gateway's own"),
+    Setting(
+        "workers", "OCPP_WORKERS", 1, whole(1, 64), "how many processes share the chargers' port; one for each core that is to be used"
+    ),
     Setting("drain", "DRAIN_TIMEOUT", 8.0, seconds, "seconds that a stopping gateway gives to what is in flight"),
 )
 
@@ -328,6 +337,7 @@ class Settings:
     tolerance: str = ""
     event_payload: bool = True
     handlers: str = ""
+    workers: int = 1
     drain: float = 8.0
 
 
@@ -355,7 +365,22 @@ def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> S
         raise Wrong("--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default")
     if settings.authorize == "backend" and not settings.base_url:
         raise Wrong("--authorize: backend needs --base-url (BASE_URL) to say where it is")
+    if len(settings.name) > longest(settings.workers):
+        raise Wrong(
+            f"--name: with --workers {settings.workers} it may have {longest(settings.workers)} characters, since each adds its number"
+        )
     return settings
+
+
+def longest(workers: int) -> int:
+    """How long a gateway's name may be, which so many workers add their numbers to."""
+    return NAME if workers == 1 else NAME - len(f"-{workers}")
+
+
+def worker(settings: Settings, number: int) -> Settings:
+    """The settings of one of several workers: a gateway of its own name, with directories of its own."""
+    directories: dict[str, Any] = {each: f"{path}/{number}" for each in OWN if (path := getattr(settings, each, ""))}
+    return replace(settings, workers=1, name=f"{settings.name}-{number}", **directories)
 
 
 assert [field.name for field in fields(Settings)] == [row.name for row in TABLE]

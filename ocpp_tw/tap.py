@@ -17,7 +17,7 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from .settings import TABLE, Settings, Wrong, read
+from .settings import TABLE, Settings, Wrong, longest, read
 
 
 class Options(TwistedOptions):
@@ -39,32 +39,40 @@ class Options(TwistedOptions):
         except Wrong as why:
             raise UsageError(str(why)) from None
         if not settings.name:
-            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[:64])
+            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[: longest(settings.workers)])
         self.settings = settings
 
 
 def makeService(options: Options) -> IService:
-    """The gateway, ready to be started."""
+    """The gateway, ready to be started; or what looks after several, which are processes of their own."""
     from twisted.internet import reactor
 
+    prepare(reactor)
+    if options.settings.workers > 1:
+        from .workers import Workers  # who looks after gateways needs no gateway's memory
+
+        return Workers(options.settings, reactor, lambda: give_up(reactor))
     from .service import GatewayService
 
-    process: Any = reactor
-    process.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
-    process.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: process.callFromThread(_stop, process))
     try:
-        return GatewayService(options.settings, reactor, lambda: _give_up(process))
+        return GatewayService(options.settings, reactor, lambda: give_up(reactor))
     except Wrong as why:
         raise SystemExit(f"twistd ocpp: {why}") from None
 
 
-def _stop(reactor: Any) -> None:
+def prepare(reactor: Any) -> None:
+    """What a reactor needs to be fit for a gateway, in whichever process."""
+    reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
+    reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop, reactor))
+
+
+def stop(reactor: Any) -> None:
     """What SIGTERM does here. Twisted's own handler would end the process by the signal, as if it had failed to stop."""
     if reactor.running and not getattr(reactor, "_stopped", False):
         reactor.stop()
 
 
-def _give_up(reactor: Any) -> None:
+def give_up(reactor: Any) -> None:
     """End with status 1; twistd itself has no way to say so from inside a service."""
     reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
     if reactor.running:

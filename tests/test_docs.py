@@ -28,7 +28,16 @@ def test_every_neutral_command_of_the_contract_is_known():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/contract.md", "docs/operations.md", "docs/extending.md", "docs/tolerance.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/contract.md",
+        "docs/operations.md",
+        "docs/extending.md",
+        "docs/tolerance.md",
+        "docs/performance.md",
+    ],
 )
 def test_every_make_target_and_file_that_is_named_exists(name):
     text = (ROOT / name).read_text()

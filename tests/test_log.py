@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 
-from twisted.logger import Logger, LogPublisher
+import pytest
+from twisted.logger import Logger, LogLevel, LogPublisher, formatEvent
 from twisted.python.failure import Failure
 
-from ocpp_tw.log import json_lines
+from ocpp_tw.log import event_of, json_line, json_lines
 
 
 def lines(tell):
@@ -44,3 +45,30 @@ def test_a_failure_brings_its_traceback():
 def test_any_object_can_stand_in_it():
     (line,) = lines(lambda log: log.info("odd", thing=object()))
     assert line["thing"].startswith("<object")
+
+
+def test_a_line_can_be_told_again_by_another_process():
+    line = json.dumps(lines(lambda log: log.warn("{charger} has {{braces}}", charger="{cp1}", seconds=3))[0]).encode()
+    event = event_of(line, worker="gw-1")
+    assert formatEvent(event) == "{cp1} has {braces}"
+    assert (event["log_level"], event["log_namespace"], event["seconds"], event["worker"]) == (LogLevel.warn, "ocpp_tw.test", 3, "gw-1")
+    assert json.loads(json_line(event)) == {**json.loads(line), "worker": "gw-1"}
+
+
+def test_a_traceback_told_again_is_in_the_text():
+    def tell(log):
+        try:
+            raise RuntimeError("bug")
+        except RuntimeError:
+            log.failure("it failed", Failure())
+
+    event = event_of(json.dumps(lines(tell)[0]).encode())
+    assert formatEvent(event).startswith("it failed\n") and "RuntimeError: bug" in formatEvent(event)
+
+
+@pytest.mark.parametrize(
+    "line", [b"Fatal Python error", b"{}", b"[]", b"3", b"\xff{x}", b'{"time": 1, "level": "info"}', b'{"time": "now", "level": "x"}']
+)
+def test_what_is_no_line_of_ours_is_told_as_it_is(line):
+    event = event_of(line, worker="gw-1")
+    assert formatEvent(event) == line.decode(errors="replace") and event["worker"] == "gw-1" and event["log_level"] is LogLevel.warn

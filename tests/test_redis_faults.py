@@ -109,6 +109,13 @@ async def test_a_server_hangs_and_comes_round(server, fleet):
     proven(server, source)
 
 
+async def test_a_server_that_hangs_is_not_ready_before_anybody_has_noticed(server, fleet):
+    gateway = await fleet.gateway("a")
+    server.signal(signal.SIGSTOP)
+    assert not await soon(gateway.store.ping(0.1))
+    server.signal(signal.SIGCONT)
+
+
 async def test_a_server_that_is_full_gets_everything_once_there_is_room(server, fleet):
     gateway = await fleet.gateway("a")
     source = Source(gateway)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from ocpp_tw.settings import TABLE, Address, Setting, Settings, Wrong, address, read, redis_url
+from ocpp_tw.settings import TABLE, Address, Setting, Settings, Wrong, address, name, read, redis_url, worker
 
 TOKEN = {"http_token": "secret"}
 
@@ -148,6 +148,7 @@ WRONG = {
     "versions": ["1.5", "1.6,3", ","],
     "legacy": ["perhaps"],
     "backend_actions": ["a b", "/", ","],
+    "workers": ["0", "65", "-1", "1.5", "many"],
     "drain": ["0"],
     "spool_limit": ["0", "-1", "4G", "16777217"],
     "durability": ["aof", "yes"],
@@ -280,3 +281,23 @@ def test_a_spool_can_be_done_without_by_name() -> None:
 def test_what_is_to_be_synced_needs_a_spool() -> None:
     with pytest.raises(Wrong, match="--durability"):
         read({"spool": "no", "durability": "fsync"}, {})
+
+
+# several workers
+
+
+@pytest.mark.parametrize(("workers", "longest"), [(1, 64), (2, 62), (9, 62), (10, 61), (64, 61)])
+def test_a_name_leaves_room_for_the_workers_numbers(workers: int, longest: int) -> None:
+    """Each is a gateway of its own name."""
+    settings = read({"name": "n" * longest, "workers": str(workers)}, {})
+    own = [worker(settings, number).name for number in range(1, workers + 1)] if workers > 1 else [settings.name]
+    assert len(set(own)) == workers and all(name(each) == each for each in own)
+    if workers > 1:
+        assert f"{longest} characters" in wrong({"name": "n" * (longest + 1), "workers": str(workers)})
+
+
+def test_a_worker_is_a_gateway_like_any_other_but_for_its_name() -> None:
+    """It has no workers of its own."""
+    settings = read({"name": "gw", "workers": "3", "drain": "5"}, {})
+    assert worker(settings, 2) == read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
+    assert worker(read({"name": "gw", "workers": "3", "spool": "no"}, {}), 2).spool == ""

@@ -28,6 +28,9 @@ from fleets import pause
 CALM = 90.0
 """Seconds that chargers have, when all is well again, to get rid of what they have to say."""
 
+MINUTE = 75.0
+"""Seconds that commands have then: one that a dead gateway left over waits a minute for its charger."""
+
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__.partition("\n")[0])
@@ -76,7 +79,7 @@ async def calm(house: House) -> Checker:
         await pause(0.2)
     for charger in restless:
         ledger.complain(f"{charger.name} could not get rid of what it has to say in {CALM:g} s: {charger.state}")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + MINUTE
     while (await reckoning(house)).commands.unanswered() and time.monotonic() < deadline:
         await pause(1)
     for charger in house.chargers:

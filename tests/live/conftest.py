@@ -24,9 +24,17 @@ ROOT = Path(__file__).parents[2]
 class Process:
     """``twistd ocpp`` with these options; its log is in ``log``."""
 
-    def __init__(self, directory: Path, redis: str, *options: str, environment: dict[str, str] | None = None, wait: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        redis: str,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        twistd: list[str] | None = None,
+        wait: bool = True,
+    ) -> None:
         self.directory, self.redis, self.options = directory, redis, options
-        self.environment = environment or {}
+        self.environment, self.twistd = environment or {}, twistd or []
         self.port, self.http = free_port(), free_port()
         self.log = directory / "gateway.log"
         self.start(wait)
@@ -35,7 +43,7 @@ class Process:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    str(Path(sys.executable).parent / "twistd"), "--pidfile=", "-n", "ocpp",
+                    str(Path(sys.executable).parent / "twistd"), "--pidfile=", "-n", *self.twistd, "ocpp",
                     "--port", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http}",
                     *(["--redis", self.redis] if self.redis else []), "--name", "gw-live", *self.options,
                 ],

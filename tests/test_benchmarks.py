@@ -1,0 +1,142 @@
+"""The benchmarks measure what they say: valid messages, answered and published; and their tables stand where they should."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleets import free_port
+from ocpp_tw import schemas
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Benchmarks are programs that find each other beside themselves."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import mix
+    import tables
+
+    yield mix, tables
+    for each in ("mix", "tables"):
+        sys.modules.pop(each, None)
+
+
+def test_the_mix_is_a_charging_cycle_of_valid_calls(modules):
+    mix, _ = modules
+    calls = [json.loads(b'[2,"00000001' + tail) for tail in (*mix.cycle(7, 3, 12345), mix.BOOT, mix.meter(1, 1), mix.meter(1, 160))]
+    for _, _, action, payload in calls:
+        assert schemas.load("v16").request(action, payload) == [], action
+    actions = [call[2] for call in calls[:20]]
+    counts = {"MeterValues": 10, "Heartbeat": 4, "StatusNotification": 4, "StartTransaction": 1, "StopTransaction": 1}
+    assert {action: actions.count(action) for action in actions} == counts
+    assert 600 < len(mix.meter(12345)) < 720
+    assert len(calls[-1][3]["meterValue"][0]["sampledValue"]) == 160
+
+
+def load(*options: Any) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "load.py"), *map(str, options)], capture_output=True, text=True, timeout=60, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@linux
+@pytest.mark.live
+@pytest.mark.parametrize("which", ["gateway", "peer"])
+def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_path):
+    """The peer has to do the same work as the gateway, or it is no comparison."""
+    if which == "gateway":
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "twistd"), "--pidfile=", "-n", "ocpp", "--port", f"127.0.0.1:{(port := free_port())}",
+             "--http", "127.0.0.1:0", "--redis", clean.url],
+            cwd=tmp_path, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    else:
+        process = subprocess.Popen([sys.executable, str(BENCHMARKS / "peer.py"), str(port := free_port()), str(clean.port)])
+    try:
+        wait_for(port)
+        found = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, f"--pid=server={process.pid}")
+    finally:
+        process.terminate()
+        process.wait(15)
+    assert found["come"]["count"] == 30 and found["play"]["count"] > 100
+    events = [json.loads(each)["event"] for each in clean("LRANGE", "events", 0, -1)]
+    assert events.count("boot_notification") == 30 and "message_refused" not in events
+    assert len(events) >= 30 + found["play"]["count"] and {"health", "meter_value", "start_transaction", "stop_transaction"} <= set(events)
+    assert 5 < found["play"]["us"]["server"] < 20_000 and found["memory"][1] >= found["memory"][0] > 10_000
+    assert 0 < found["play"]["p50"] <= found["play"]["p99"] < 5000
+
+
+@linux
+@pytest.mark.live
+@pytest.mark.parametrize(("kind", "server"), [("raw", "raw"), ("websocket", "websocket")])
+def test_the_floors_echo_what_they_are_sent_at_the_pace_that_is_asked_for(kind, server):
+    process = subprocess.Popen([sys.executable, str(BENCHMARKS / "floors.py"), server, str(port := free_port())])
+    try:
+        wait_for(port)
+        found = load(kind, port, "--chargers", 10, "--seconds", 1, "--rate", 200, f"--pid=server={process.pid}")
+    finally:
+        process.kill()
+        process.wait()
+    assert 150 < found["play"]["count"] < 250
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("it does not listen")
+
+
+@linux
+@pytest.mark.live
+def test_the_profile_says_which_functions_a_message_is_spent_in(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "where.py"), "--chargers", "50", "--seconds", "3"], capture_output=True, text=True, timeout=90
+    )
+    assert done.returncode == 0, done.stderr
+    assert "µs of CPU per message, 50 chargers" in done.stdout
+    for line in ("| ocpp_tw ", "| twisted ", "| ocpp_tw.frames ", "ocpp_tw.frames: parse"):
+        assert f"\n{line}" in done.stdout, done.stdout
+
+
+def test_the_tables_stand_where_the_last_ones_stood(modules, tmp_path):
+    _, tables = modules
+    made = tables.table(["a", "long header"], [["x", "1"], ["longer", "22"]])
+    assert made.splitlines() == [
+        "| a      | long header |",
+        "| ------ | ----------: |",
+        "| x      |           1 |",
+        "| longer |          22 |",
+    ]
+    document = tmp_path / "x.md"
+    document.write_text("before\n<!-- bench -->\n<!-- bench end -->\nafter\n")
+    for text in ("one", made):
+        tables.write(document, text)
+        assert document.read_text() == f"before\n<!-- bench -->\n\n{text}\n\n<!-- bench end -->\nafter\n"
+    document.write_text("nothing")
+    with pytest.raises(SystemExit):
+        tables.write(document, made)
+    assert [tables.number(each) for each in (1234.5, 99.94, 9.994, None)] == ["1,234", "99.9", "9.99", "-"]
+
+
+def test_the_document_has_the_last_result():
+    document = (ROOT / "docs" / "performance.md").read_text()
+    result = document.partition("<!-- bench -->")[2].partition("<!-- bench end -->")[0]
+    for part in ("raw Twisted echo", "Autobahn echo", "ocpp on websockets", "at once", "samples", "workers", "cores of ", "Python 3."):
+        assert part in result, part

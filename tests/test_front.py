@@ -1,0 +1,226 @@
+"""Operators' HTTP of several workers behind one address: what is asked of all, and what when one of them is of no use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_twisted import async_yield_fixture
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from fleets import soon
+from ocpp_tw import front
+from ocpp_tw.evidence import Evidence, together
+from ocpp_tw.front import Front, Peer
+from ocpp_tw.schemas import Violation
+
+
+class Played(Resource):
+    """A worker's own HTTP: canned answers, and what was asked."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, bytes, str | None]] = []
+        self.silent = self.rude = False
+
+    def render(self, request):
+        self.asked.append((request.method.decode(), request.uri.decode(), request.content.read(), request.getHeader("authorization")))
+        if self.rude:
+            request.transport.abortConnection()
+        if self.silent or self.rude:
+            request.notifyFinish().addErrback(lambda _: None)
+            return NOT_DONE_YET
+        status, body = self.answers.get(request.path.decode(), (404, {"detail": "what?"}))
+        request.setResponseCode(status)
+        request.setHeader("content-type", "application/json")
+        request.setHeader("x-inner", "yes")
+        return json.dumps(body).encode()
+
+
+class Fleet:
+    """Two workers, and the front before them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.stopping, self.complete = False, True
+        self.played = [Played(), Played()]
+        self.down: set[int] = set()
+        self.paths = [str(directory / str(number)) for number in (0, 1)]
+        self.factories = [WrappingFactory(Site(each)) for each in self.played]
+        self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
+        self.factories.append(WrappingFactory(Front(self, reactor).site()))
+        self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
+        self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
+
+    def peers(self) -> list[Peer]:
+        return [Peer(f"gw-{number + 1}", path, number not in self.down) for number, path in enumerate(self.paths)]
+
+    def both(self, path: str, *answers: tuple[int, Any]) -> None:
+        for played, answer in zip(self.played, answers, strict=True):
+            played.answers[path] = answer
+
+    async def says(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        url = f"http://127.0.0.1:{self.ports[-1].getHost().port}{path}"
+        self.response = await self.client.request(method, url, data=None if body is None else json.dumps(body).encode(), headers=headers)
+        text = await self.response.text()
+        return self.response.code, json.loads(text) if text else None
+
+    async def close(self) -> None:
+        for port in self.ports:
+            if port.connected:
+                await port.stopListening()
+        while any(each.protocols for each in self.factories):
+            for each in [one for factory in self.factories for one in list(factory.protocols)]:
+                each.transport.abortConnection()
+            await deferLater(reactor, 0.01)
+
+
+@async_yield_fixture
+async def fleet(tmp_path) -> AsyncIterator[Fleet]:
+    made = Fleet(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_all_chargers_are_listed_whichever_worker_has_them(fleet):
+    fleet.both("/api/chargers", (200, [{"id": "a"}, {"id": "b"}]), (200, [{"id": "c"}]))
+    assert await fleet.says("GET", "/api/chargers") == (200, [{"id": "a"}, {"id": "b"}, {"id": "c"}])
+    assert fleet.response.headers.getRawHeaders("content-type") == ["application/json"]
+    assert await fleet.says("HEAD", "/api/chargers") == (200, None)
+
+
+HERE, REMEMBERED, UNKNOWN = (200, {"connected": True, "id": "a"}), (200, {"connected": False, "id": "a"}), (404, {"detail": "no"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        (HERE, REMEMBERED, HERE),
+        (REMEMBERED, HERE, HERE),
+        (UNKNOWN, HERE, HERE),
+        (REMEMBERED, REMEMBERED, REMEMBERED),
+        (UNKNOWN, REMEMBERED, REMEMBERED),
+        (UNKNOWN, UNKNOWN, UNKNOWN),
+        ((500, {"detail": "x"}), HERE, HERE),
+        ((500, {"detail": "x"}), REMEMBERED, (500, {"detail": "x"})),
+    ],
+)
+async def test_one_charger_is_told_of_by_the_worker_that_has_it(fleet, one, other, answer):
+    fleet.both("/api/chargers/a%2Fb", one, other)
+    assert await fleet.says("GET", "/api/chargers/a%2Fb?x=1") == answer
+    assert [each.asked[-1][1] for each in fleet.played] == ["/api/chargers/a%2Fb?x=1"] * 2
+
+
+async def test_what_changes_something_goes_to_one_worker_only_each_in_its_turn(fleet):
+    fleet.both("/command/", (200, {"status": "Accepted"}), (400, {"detail": "Charger not connected"}))
+    answers = [await fleet.says("POST", "/command/", {"cp_id": "a"}, authorization="Bearer x") for _ in range(4)]
+    assert sorted(status for status, _ in answers) == [200, 200, 400, 400]
+    asked = [each.asked for each in fleet.played]
+    assert asked == [[("POST", "/command/", b'{"cp_id": "a"}', "Bearer x")] * 2] * 2
+    assert fleet.response.headers.getRawHeaders("x-inner") is None
+
+
+async def test_one_that_is_not_there_is_passed_over(fleet):
+    """It has no chargers then, and has done nothing that was asked."""
+    await fleet.ports[0].stopListening()
+    fleet.played[1].answers |= {"/api/chargers": (200, [{"id": "c"}]), "/command/": (200, {})}
+    assert await fleet.says("GET", "/api/chargers") == (200, [{"id": "c"}])
+    assert [await fleet.says("POST", "/command/", {}) for _ in range(2)] == [(200, {})] * 2
+    fleet.down = {0, 1}
+    assert [await fleet.says(*each) for each in (("POST", "/command/", {}), ("GET", "/api/chargers/a"))] == [
+        (503, {"detail": "No worker is there at the moment"})
+    ] * 2
+
+
+async def test_one_that_ends_while_it_is_asked_is_not_asked_again(fleet, tidy):
+    """Nobody knows whether it did what was asked: another may not do it a second time."""
+    fleet.down = {1}
+    fleet.played[0].rude = True
+    assert (await fleet.says("POST", "/command/", {}))[0] == 502
+    assert len(fleet.played[0].asked) == 1 and fleet.played[1].asked == []
+    assert len(tidy) == 1
+    tidy.clear()
+    fleet.down = set()
+    fleet.played[1].answers["/api/chargers"] = (200, [{"id": "c"}])
+    assert await fleet.says("GET", "/api/chargers") == (200, [{"id": "c"}])
+
+
+async def test_one_that_lives_and_says_nothing_makes_the_list_untrue(fleet, monkeypatch):
+    monkeypatch.setattr(front, "PATIENCE", 0.2)
+    fleet.both("/api/chargers", (200, []), (200, []))
+    fleet.played[1].silent = True
+    assert await fleet.says("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})
+
+
+async def test_who_goes_away_leaves_nothing_behind(fleet):
+    fleet.played[0].silent = fleet.played[1].silent = True
+    asking = Deferred.fromCoroutine(fleet.says("POST", "/command/", {})).addErrback(lambda _: None)
+    while not any(each.asked for each in fleet.played):
+        await deferLater(reactor, 0.01)
+    asking.cancel()
+    while any(each.protocols for each in fleet.factories):
+        await soon(deferLater(reactor, 0.01))
+
+
+async def test_a_token_that_is_wrong_is_wrong_for_all(fleet):
+    refusal = (401, {"detail": "A bearer token is needed"})
+    for path in ("/api/chargers", "/api/violations", "/api/chargers/a"):
+        fleet.both(path, refusal, refusal)
+        assert await fleet.says("GET", path, authorization="Bearer wrong") == refusal
+    assert {asked[3] for each in fleet.played for asked in each.asked} == {"Bearer wrong"}
+
+
+READY, NOT_READY = (200, {"ready": True, "redis": True}), (503, {"ready": False, "redis": False})
+
+
+@pytest.mark.parametrize(
+    ("answers", "down", "complete", "stopping", "status", "redis", "workers"),
+    [
+        ((READY, READY), (), True, False, 200, True, [True, True]),
+        ((READY, NOT_READY), (), True, False, 200, False, [True, False]),
+        ((NOT_READY, NOT_READY), (), True, False, 503, False, [False, False]),
+        ((READY, READY), (1,), True, False, 200, True, [True, False]),
+        ((READY, READY), (1,), False, False, 503, True, [True, False]),
+        ((READY, READY), (0, 1), True, False, 503, False, [False, False]),
+        ((READY, READY), (), True, True, 503, True, [True, True]),
+    ],
+)
+async def test_it_is_ready_while_one_worker_is_but_not_before_all_have_been(
+    fleet, answers, down, complete, stopping, status, redis, workers
+):
+    fleet.both("/readyz", *answers)
+    fleet.down, fleet.complete, fleet.stopping = set(down), complete, stopping
+    told = {"ready": status == 200, "redis": redis, "stopping": stopping, "workers": dict(zip(("gw-1", "gw-2"), workers, strict=True))}
+    assert await fleet.says("GET", "/readyz") == (status, told)
+
+
+async def test_health_counts_the_chargers_of_each(fleet):
+    fleet.both("/healthz", (200, {"chargers": 3}), (200, {"chargers": 4}))
+    assert await fleet.says("GET", "/healthz") == (200, {"status": "ok", "chargers": 7, "workers": {"gw-1": 3, "gw-2": 4}})
+
+
+def seen(*notes: tuple[str, str, str]) -> Evidence:
+    counted = Evidence()
+    for model, rule, time in notes:
+        counted.note(("V", model, "1"), "Heartbeat", [Violation(("a",), rule, 1, "")], time)
+    return counted
+
+
+async def test_evidence_of_all_is_what_one_gateway_would_have_seen(fleet):
+    notes = [("B", "type", "1"), ("A", "type", "2"), ("A", "enum", "3"), ("A", "enum", "4"), ("A", "type", "5"), ("A", "enum", "6")]
+    parts = [seen(*notes[0::2]), seen(*notes[1::2])]
+    fleet.both("/api/violations", *((200, each.report()) for each in parts))
+    assert await fleet.says("GET", "/api/violations") == (200, seen(*notes).report())
+    assert together([]) == []
