@@ -51,6 +51,7 @@ def test_a_command_is_claimed_only_when_its_turn_has_come():
     assert here.store.done == {("cp1", "u0")}
     cp.answers({"status": "Accepted"}, "u0")
     assert here.store.done == {("cp1", "u0"), ("cp1", "u1")}
+    here.dispatch.stop()
 
 
 def test_it_is_not_claimed_while_the_gateway_asks_for_itself():
