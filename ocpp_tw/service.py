@@ -17,6 +17,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from . import transport
 from .backend import HttpBackend
 from .breaker import Breaker
 from .desk import Desk
@@ -116,6 +117,7 @@ class GatewayService(MultiService):
             port = await endpoint.listen(factory)
         except CannotListenError as why:
             raise Wrong(f"nothing can listen for {whom} at {where}: {why.socketError}") from None
+        transport.serve(port)
         self._ports.append(port)
         log.info("{whom} at {host}:{port}", whom=whom, host=where.host or "*", port=port.getHost().port)
 

@@ -47,9 +47,11 @@ def makeService(options: Options) -> IService:
     """The gateway, ready to be started."""
     from twisted.internet import reactor
 
+    from . import loop
     from .service import GatewayService
 
     process: Any = reactor
+    loop.shorten(process)
     process.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     process.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: process.callFromThread(_stop, process))
     try:
