@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from .asking import Asking
 from .commands import Outcome
-from .conversation import Conversation, Heard
+from .conversation import NEW, Conversation
 from .evidence import Model
 from .frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
 from .intake import Intake
@@ -155,7 +155,7 @@ class Charger:
             frame = mended
         if type(frame) is Call:
             heard = self.conversation.heard(frame.id, hash(text))
-            if heard is Heard.NEW:
+            if heard is NEW:
                 self._hear(frame)
             elif type(heard) is bytes:
                 self.send(heard)

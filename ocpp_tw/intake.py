@@ -151,7 +151,7 @@ class Intake:
             return self._events.publish(Entry(charger.id), charger.answer, then)
         *before, (name, data) = served.told
         for earlier, more in before:
-            self._events.publish(self._entry(charger, call, earlier, more, now, violations, served._replace(effects=())))
+            self._events.publish(self._entry(charger, call, earlier, more, now, violations, msgspec.structs.replace(served, effects=())))
         self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.answer, then)
         if charger.reports is not None and type(fact) is Other:
             charger.reports.part(fact.action, fact.payload)
