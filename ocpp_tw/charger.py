@@ -172,7 +172,9 @@ class Charger:
     def _hear(self, call: Call | Send) -> None:
         """A message of the charger's own accord: served now, or when those before it are."""
         if self._inbox is None:
-            if self._take(call):
+            later = self.intake.serve(self, call)
+            if later is not None and not later.called:
+                later.addCallback(self._resume)
                 self._inbox = deque()
             return
         self._inbox.append(call)
@@ -183,23 +185,19 @@ class Charger:
 
     def answer(self, id_and_text: tuple[str | int, bytes]) -> None:
         """Answer a CALL of the charger's; called when its event is safe."""
-        if id_and_text[1]:  # a SEND is not answered
-            self.conversation.answered(*id_and_text)
-            self.send(id_and_text[1])
-
-    def _take(self, call: Call | Send) -> bool:
-        """Serve the CALL; whether that takes its time. Then `_resume` goes on with those that come meanwhile."""
-        later = self.intake.serve(self, call)
-        if later is None or later.called:
-            return False
-        later.addCallback(self._resume)
-        return True
+        id, text = id_and_text
+        if text:  # a SEND is not answered
+            self.conversation.answered(id, text)
+            self.sent += 1
+            self.wire.send(text)
 
     def _resume(self, _: None) -> None:
         inbox = self._inbox or deque()
         held = len(inbox) >= INBOX
         while inbox and not self.gone:
-            if self._take(inbox.popleft()):
+            later = self.intake.serve(self, inbox.popleft())
+            if later is not None and not later.called:
+                later.addCallback(self._resume)
                 break
         else:
             self._inbox = None

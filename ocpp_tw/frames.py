@@ -105,9 +105,9 @@ def parse(text: bytes) -> Frame:
     try:
         kind, id, action, raw = _decode_call(text)
         if (kind == 2 or kind == 6) and id:
-            payload, text_of_it = _decode(raw), bytes(raw)
-            if type(payload) is dict and not too_deep(text_of_it, payload):
-                return (Call if kind == 2 else Send)(id, action, payload, text_of_it)
+            payload = _decode(raw)
+            if type(payload) is dict and not too_deep(text, payload):
+                return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not that simple: the careful way finds out what it is
     return _parse_carefully(text)
@@ -116,16 +116,21 @@ def parse(text: bytes) -> Frame:
 def render(frame: Frame) -> bytes:
     """The compact JSON text of a frame, members in their order, in UTF-8."""
     match frame:
+        case Result(id=id, payload=payload):
+            return render_result(id, payload)
         case Call(id=id, action=action, payload=payload, raw=raw):
             return _encode((2, id, action, msgspec.Raw(raw) if raw else payload))
-        case Result(id=id, payload=payload):
-            return _encode((3, id, payload))
         case Error(id=id, code=code, description=description, details=details):
             return _encode((4, id, code, description[:MAX_DESCRIPTION], details))
         case ResultError(id=id, code=code, description=description, details=details):
             return _encode((5, id, code, description[:MAX_DESCRIPTION], details))
         case Send(id=id, action=action, payload=payload, raw=raw):
             return _encode((6, id, action, msgspec.Raw(raw) if raw else payload))
+
+
+def render_result(id: str | int, payload: Payload) -> bytes:
+    """The text of a `Result`, of which there is one for nearly every message of every charger."""
+    return _encode((3, id, payload))
 
 
 def too_deep(text: bytes, value: Any) -> bool:

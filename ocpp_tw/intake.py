@@ -20,7 +20,7 @@ from .events import Event
 from .evidence import Evidence
 from .facts import Answer, Fact, Other
 from .forms import request
-from .frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render
+from .frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render, render_result
 from .interfaces import IEvents
 from .repair import COMMA, clocked, json_text, readable, repaired
 from .schemas import Violation
@@ -146,12 +146,12 @@ class Intake:
             if type(verdict) is Answer and verdict.members and not charger.version.schemas.valid_answer[call.action](answer):
                 log.error("the backend's answer to {action} breaks its schema and is left out", action=call.action, charger=charger.id)
                 answer = charger.version.translations[call.action].answer(fact, Answer(), now)
-            then = (call.id, render(Result(call.id, answer)))
+            then = (call.id, render_result(call.id, answer))
         if not served.told:  # a repeat: all there is to tell has been told
             return self._events.publish(Entry(charger.id), charger.answer, then)
-        *before, (name, data) = served.told
-        for earlier, more in before:
-            self._events.publish(self._entry(charger, call, earlier, more, now, violations, msgspec.structs.replace(served, effects=())))
+        for name, data in served.told[:-1]:
+            self._events.publish(self._entry(charger, call, name, data, now, violations, msgspec.structs.replace(served, effects=())))
+        name, data = served.told[-1]
         self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.answer, then)
         if charger.reports is not None and type(fact) is Other:
             charger.reports.part(fact.action, fact.payload)
