@@ -147,7 +147,7 @@ class Charger:
         """One text message of the charger's, as UTF-8."""
         self.received += 1
         try:
-            frame = parse(text)
+            frame = parse(text, self.version.quick)
         except Malformed as bad:
             mended = self.intake.mended(self, text) if bad.syntax else None
             if mended is None:

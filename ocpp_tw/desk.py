@@ -219,13 +219,13 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> 
 
 
 def _metered(charger: Charger, fact: Metered, verdict: None) -> Served:
-    values = normalise(fact.readings)
+    values = normalise(fact.said) if fact.values is None else fact.values
     if charger.ledger is not None and fact.transaction_id is not None:
         wh = energy(values)
         if wh is not None:
             charger.ledger.meter(fact.transaction_id, wh)
     # 0, not null, outside a transaction: the field is a number to backends that have it in a typed model
-    return Served(verdict, (("meter_value", events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.readings, values)),))
+    return Served(verdict, (("meter_value", events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.said, values)),))
 
 
 def _transfer(charger: Charger, fact: Transfer, verdict: Transferred) -> Served:

@@ -87,7 +87,10 @@ class Intake:
             self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
         violations: list[Violation] | None = None
-        payload = call.payload
+        fact: Any = call.fact
+        if fact is not None and not self._zoned:
+            return self._decide(charger, call, fact, None)
+        payload = call.payload if fact is None else msgspec.json.decode(call.raw)
         if call.mended or not version.schemas.valid_request[call.action](payload):
             violations, payload, fatal = self._broken(charger, call, translation)
             if fatal is not None:
@@ -101,6 +104,10 @@ class Intake:
         except ValueError as why:  # a word that tells messages apart is none that we know; the schema has said so
             self._refuse(charger, call, "enum", str(why), violations)
             return None
+        return self._decide(charger, call, fact, violations)
+
+    def _decide(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> Deferred[None] | None:
+        """What a message says is known: what it comes to."""
         try:
             verdict = self._desk.ask[type(fact)](charger, fact)
             if type(verdict) in VERDICTS:
