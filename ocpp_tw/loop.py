@@ -15,6 +15,10 @@ from twisted.python import log
 NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
 """What is used here of Twisted's reactor and is not public: without any of it, its own loop stays."""
 
+AT_ONCE = 64
+"""How many events a turn takes; the kernel keeps the others in their order. When thousands of chargers come or go in one moment, timers,
+and answers that wait for Redis, do not wait for the last of them."""
+
 
 def shorten(reactor: Any) -> bool:
     """Have the reactor run the short loop from its next turn on; whether it can be had."""
@@ -33,7 +37,7 @@ def _turn(reactor: Any) -> Callable[[float | None], None]:
 
     def turn(timeout: float | None) -> None:
         try:
-            events = poll(-1 if timeout is None else timeout, len(selectables))
+            events = poll(-1 if timeout is None else timeout, AT_ONCE)
         except InterruptedError:
             return
         for fd, event in events:

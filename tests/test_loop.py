@@ -161,6 +161,22 @@ def test_whoever_was_stopped_earlier_in_the_turn_is_not_read_from(reactor: Any, 
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("reactor", ["short"], indirect=True)
+def test_a_turn_takes_a_part_of_what_a_crowd_says(reactor: Any, told: list[Any]) -> None:
+    """FIELD 4: so that a turn is short when everybody speaks at once; nobody is passed over."""
+    crowd = [End(reactor, str(number), told) for number in range(loop.AT_ONCE * 2)]
+    for each in crowd:
+        each.peer.send(b"x")
+    reactor.doIteration(0)
+    assert len(told) == loop.AT_ONCE
+    turns(reactor, 2)
+    assert sorted(each[0] for each in told) == sorted(each.name for each in crowd)
+    for each in crowd:
+        each.stopReading()
+        each.peer.close()
+        each.line.close()
+
+
 def test_another_reactor_keeps_its_own_loop() -> None:
     class Other:
         def doIteration(self, delay: float) -> None:

@@ -15,8 +15,8 @@ from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
-from fleets import pause
-from ocpp_tw.transport import ChargerConnection, serve
+from fleets import pause, until
+from ocpp_tw.transport import ARRIVALS, ChargerConnection, serve
 
 
 class Echo(Protocol):
@@ -162,6 +162,36 @@ async def test_what_can_leave_leaves_at_once(pair: Pair) -> None:
     await pause(0.05)
     pair.line.write(b"again")
     assert pair.peer.recv(100) == b"again"
+
+
+async def test_a_crowd_comes_in_a_few_at_a_time() -> None:
+    """FIELD 4: a storm after a restart never stands between those who are in and their answers; everybody comes in."""
+    came: list[int] = []
+    turn = [0]
+
+    class Crowd(Factory):
+        noisy = False
+
+        def buildProtocol(self, address: Any) -> Protocol:
+            came.append(turn[0])
+            return Protocol()
+
+    def next_turn() -> None:
+        turn[0] += 1
+        if len(came) < 100:
+            turns[0] = reactor.callLater(0, next_turn)
+
+    port = reactor.listenTCP(0, Crowd(), interface="127.0.0.1", backlog=200)
+    serve(port)
+    crowd = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(100)]
+    turns = [reactor.callLater(0, next_turn)]
+    await until(lambda: len(came) == 100)
+    await until(lambda: not turns[0].active())
+    assert max(came.count(each) for each in came) == ARRIVALS
+    for each in crowd:
+        each.close()
+    await port.stopListening()
+    await pause(0.05)
 
 
 @pytest.mark.parametrize("pair", ["ours"], indirect=True)
