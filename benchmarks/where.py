@@ -80,7 +80,8 @@ def main() -> None:
     top = []
     for (where, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[: chosen.top]:
         (file, line), most = lines.most_common(1)[0]
-        hottest = f"{round(100 * most / lines.total())} % in {line}: {linecache.getline(file, line).strip()[:70]}"
+        text = linecache.getline(file, line).strip()[:70] if line else ""  # an instruction may belong to no line
+        hottest = f"{round(100 * most / lines.total())} % in {line}: {text}"
         top.append([f"{where}: {name}", number(lines.total() / total * cost), f"{100 * lines.total() / total:.0f}", hottest])
     width = max(len(each[0]) for each in top)
     for function, us, share, hottest in top:

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from .asking import Asking
 from .commands import Outcome
-from .conversation import Conversation, Heard
+from .conversation import NEW, Conversation
 from .evidence import Model
 from .frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
 from .intake import Intake
@@ -161,7 +161,7 @@ class Charger:
         """One text message of the charger's, as UTF-8."""
         self.received += 1
         try:
-            frame = parse(text)
+            frame = parse(text, self.version.quick)
         except Malformed as bad:
             mended = self.intake.mended(self, text) if bad.syntax else None
             if mended is None:
@@ -169,7 +169,7 @@ class Charger:
             frame = mended
         if type(frame) is Call:
             heard = self.conversation.heard(frame.id, hash(text))
-            if heard is Heard.NEW:
+            if heard is NEW:
                 self._hear(frame)
             elif type(heard) is bytes:
                 self.send(heard)
@@ -186,7 +186,9 @@ class Charger:
     def _hear(self, call: Call | Send) -> None:
         """A message of the charger's own accord: served now, or when those before it are."""
         if self._inbox is None:
-            if self._take(call):
+            later = self.intake.serve(self, call)
+            if later is not None and not later.called:
+                later.addCallback(self._resume)
                 self._inbox = deque()
             return
         self._inbox.append(call)
@@ -197,23 +199,19 @@ class Charger:
 
     def answer(self, id_and_text: tuple[str | int, bytes]) -> None:
         """Answer a CALL of the charger's; called when its event is safe."""
-        if id_and_text[1]:  # a SEND is not answered
-            self.conversation.answered(*id_and_text)
-            self.send(id_and_text[1])
-
-    def _take(self, call: Call | Send) -> bool:
-        """Serve the CALL; whether that takes its time. Then `_resume` goes on with those that come meanwhile."""
-        later = self.intake.serve(self, call)
-        if later is None or later.called:
-            return False
-        later.addCallback(self._resume)
-        return True
+        id, text = id_and_text
+        if text:  # a SEND is not answered
+            self.conversation.answered(id, text)
+            self.sent += 1
+            self.wire.send(text)
 
     def _resume(self, _: None) -> None:
         inbox = self._inbox or deque()
         held = len(inbox) >= INBOX
         while inbox and not self.gone:
-            if self._take(inbox.popleft()):
+            later = self.intake.serve(self, inbox.popleft())
+            if later is not None and not later.called:
+                later.addCallback(self._resume)
                 break
         else:
             self._inbox = None

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from . import events, steps
 from .facts import (
     Answer,
@@ -188,7 +190,7 @@ def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
     if served.told and not served.offline:
         charger.said_time = fact.timestamp, charger.intake.clock.seconds()
     if served.provisional:
-        return served._replace(effects=(*served.effects, *set_aside(charger, fact, verdict)))
+        return msgspec.structs.replace(served, effects=(*served.effects, *set_aside(charger, fact, verdict)))
     return served
 
 
@@ -221,7 +223,7 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> 
 
 
 def _metered(charger: Charger, fact: Metered, verdict: None) -> Served:
-    values, backend_id = normalise(fact.readings), None
+    values, backend_id = normalise(fact.said) if fact.values is None else fact.values, None
     if charger.ledger is not None and fact.transaction_id is not None:
         transaction = charger.ledger.find(fact.transaction_id)
         if transaction is not None:
@@ -230,7 +232,7 @@ def _metered(charger: Charger, fact: Metered, verdict: None) -> Served:
             if wh is not None:
                 transaction.meter = wh  # not kept over a restart: the next reading is soon there
     # 0, not null, outside a transaction: the field is a number to backends that have it in a typed model
-    data = events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.readings, values, backend_id)
+    data = events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.said, values, backend_id)
     return Served(verdict, (("meter_value", data),))
 
 

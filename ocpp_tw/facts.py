@@ -102,11 +102,22 @@ class Stopped(msgspec.Struct, frozen=True):
 
 
 class Metered(msgspec.Struct, frozen=True):
-    """MeterValues. ``transaction_id`` is None outside a transaction."""
+    """MeterValues. ``transaction_id`` is None outside a transaction.
+
+    ``said`` are the readings as they came, or their JSON where nobody had to look into it; ``values`` are they in canonical units
+    (`meter.normalise`), where they were read so.
+    """
 
     conn: int
     transaction_id: int | None
-    readings: Readings
+    said: Any
+    values: Any = None
+
+    @property
+    def readings(self) -> Readings:
+        """OCPP's ``meterValue`` array, as it came."""
+        readings: Readings = msgspec.json.decode(self.said) if isinstance(self.said, msgspec.Raw) else self.said
+        return readings
 
 
 class Transfer(msgspec.Struct, frozen=True):

@@ -5,6 +5,8 @@ Knows neither who speaks nor what an action means; a payload is just a JSON obje
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -16,6 +18,11 @@ MAX_DESCRIPTION = 255
 
 MAX_DEPTH = 100
 """How deep a payload may be nested: OCPP's own go ten deep, and parsers and validators give up at depths of their own."""
+
+Quick = Callable[[msgspec.Raw], Any]
+"""Reads the JSON of a payload as what it says; None when that takes more care."""
+
+NOT_READ: Payload = {}
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -30,7 +37,8 @@ class Call(msgspec.Struct, frozen=True):
 
     ``id`` is a string, or the number that a sloppy charger sent in its place.
     ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for calls of our own). ``mended``: the text was no JSON, and
-    had to be put right before it could be read.
+    had to be put right before it could be read. ``fact`` is what it says, where that was read at once (`Quick`): then it is
+    valid, and ``payload`` was not read.
     """
 
     id: str | int
@@ -38,6 +46,7 @@ class Call(msgspec.Struct, frozen=True):
     payload: Payload
     raw: bytes = b""
     mended: bool = False
+    fact: Any = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -73,6 +82,7 @@ class Send(msgspec.Struct, frozen=True):
     payload: Payload
     raw: bytes = b""
     mended: bool = False
+    fact: Any = None
 
 
 Frame = Call | Result | Error | ResultError | Send
@@ -95,8 +105,8 @@ class UnknownType(Malformed):
     """A well-formed array with a message type number that no version knows; ``id`` is what stands in the id's place."""
 
 
-def parse(text: bytes) -> Frame:
-    """The frame that ``text`` (UTF-8 JSON) holds.
+def parse(text: bytes, quick: Mapping[str, Quick] = MappingProxyType({})) -> Frame:
+    """The frame that ``text`` (UTF-8 JSON) holds; ``quick`` are ways to read a CALL of an action at once.
 
     Raises:
         UnknownType: an unknown message type number.
@@ -105,9 +115,13 @@ def parse(text: bytes) -> Frame:
     try:
         kind, id, action, raw = _decode_call(text)
         if (kind == 2 or kind == 6) and id:
-            payload, text_of_it = _decode(raw), bytes(raw)
-            if type(payload) is dict and not too_deep(text_of_it, payload):
-                return (Call if kind == 2 else Send)(id, action, payload, text_of_it)
+            if action in quick and kind == 2:
+                fact = quick[action](raw)
+                if fact is not None:
+                    return Call(id, action, NOT_READ, bytes(raw), False, fact)
+            payload = _decode(raw)
+            if type(payload) is dict and not too_deep(text, payload):
+                return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not that simple: the careful way finds out what it is
     return _parse_carefully(text)
@@ -116,16 +130,21 @@ def parse(text: bytes) -> Frame:
 def render(frame: Frame) -> bytes:
     """The compact JSON text of a frame, members in their order, in UTF-8."""
     match frame:
+        case Result(id=id, payload=payload):
+            return render_result(id, payload)
         case Call(id=id, action=action, payload=payload, raw=raw):
             return _encode((2, id, action, msgspec.Raw(raw) if raw else payload))
-        case Result(id=id, payload=payload):
-            return _encode((3, id, payload))
         case Error(id=id, code=code, description=description, details=details):
             return _encode((4, id, code, description[:MAX_DESCRIPTION], details))
         case ResultError(id=id, code=code, description=description, details=details):
             return _encode((5, id, code, description[:MAX_DESCRIPTION], details))
         case Send(id=id, action=action, payload=payload, raw=raw):
             return _encode((6, id, action, msgspec.Raw(raw) if raw else payload))
+
+
+def render_result(id: str | int, payload: Payload) -> bytes:
+    """The text of a `Result`, of which there is one for nearly every message of every charger."""
+    return _encode((3, id, payload))
 
 
 def too_deep(text: bytes, value: Any) -> bool:

@@ -20,7 +20,7 @@ from .events import Event
 from .evidence import Evidence
 from .facts import Answer, Fact, Other
 from .forms import request
-from .frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render
+from .frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render, render_result
 from .interfaces import IEvents
 from .repair import COMMA, clocked, json_text, readable, repaired
 from .schemas import Violation
@@ -63,7 +63,7 @@ class Intake:
         self.settings = settings
         self.clock = clock
         self._stamps = stamps
-        self.wall = stamps.seconds
+        self.wall = stamps.unix
         self._desk = desk
         self._events = store
         self.tolerance = tolerance or Tolerance.of(settings)
@@ -94,7 +94,10 @@ class Intake:
             self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
         violations: list[Violation] | None = None
-        payload = call.payload
+        fact: Any = call.fact
+        if fact is not None and not self._zoned:
+            return self._decide(charger, call, fact, None)
+        payload = call.payload if fact is None else msgspec.json.decode(call.raw)
         if call.mended or not version.schemas.valid_request[call.action](payload):
             violations, payload, fatal = self._broken(charger, call, translation)
             if fatal is not None:
@@ -108,6 +111,10 @@ class Intake:
         except ValueError as why:  # a word that tells messages apart is none that we know; the schema has said so
             self._refuse(charger, call, "enum", str(why), violations)
             return None
+        return self._decide(charger, call, fact, violations)
+
+    def _decide(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> Deferred[None] | None:
+        """What a message says is known: what it comes to."""
         try:
             verdict = self._desk.ask[type(fact)](charger, fact)
             if type(verdict) in VERDICTS:
@@ -155,12 +162,12 @@ class Intake:
             if type(verdict) is Answer and verdict.members and not charger.version.schemas.valid_answer[call.action](answer):
                 log.error("the backend's answer to {action} breaks its schema and is left out", action=call.action, charger=charger.id)
                 answer = charger.version.translations[call.action].answer(fact, Answer(), now)
-            then = (call.id, render(Result(call.id, answer)))
+            then = (call.id, render_result(call.id, answer))
         if not served.told:  # a repeat: all there is to tell has been told
             return self._events.publish(Entry(charger.id), charger.answer, then)
-        *before, (name, data) = served.told
-        for earlier, more in before:
-            self._events.publish(self._entry(charger, call, earlier, more, now, violations, served._replace(effects=())))
+        for name, data in served.told[:-1]:
+            self._events.publish(self._entry(charger, call, name, data, now, violations, msgspec.structs.replace(served, effects=())))
+        name, data = served.told[-1]
         self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.answer, then)
         if charger.reports is not None and type(fact) is Other:
             charger.reports.part(fact.action, fact.payload)

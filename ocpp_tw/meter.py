@@ -83,7 +83,7 @@ def normalise(readings: Readings) -> list[Value]:
                 unit, context, phase, location = get("unit") or None, get("context"), get("phase"), get("location")
                 known = _known.get((measurand, unit))
                 if known is None:
-                    known = _unit(measurand, unit)
+                    known = canonical(measurand, unit)
                 if type(context) not in _WORD or type(phase) not in _WORD or type(location) not in _WORD:
                     raise TypeError
                 if (
@@ -106,8 +106,10 @@ def energy(values: list[Value]) -> int | None:
     """The last reading of the whole connector's import register, in whole Wh; None when there is none."""
     latest = None
     for value in values:
-        if value.measurand == ENERGY and value.phase is None and value.location in (None, "Outlet") and not value.signed:
+        if value.measurand == ENERGY and not value.phase and (not value.location or value.location == "Outlet") and not value.signed:
             latest = value
+    if latest is not None and latest.value.isdecimal():
+        return int(latest.value)
     number = _decimal(latest.value) if latest else None
     return None if number is None else int(number.to_integral_value())
 
@@ -129,8 +131,8 @@ def _sensible_members(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if isinstance(value, str) or name in ("value", "unitOfMeasure")}
 
 
-def _unit(measurand: object, unit: object) -> tuple[str | None, int]:
-    """The canonical unit; remembered, as there are few and they come by the million."""
+def canonical(measurand: object, unit: object) -> tuple[str | None, int]:
+    """The canonical unit of what is measured in that unit, and the power of ten between them; remembered, as they come by the million."""
     if not isinstance(measurand, str) or not (unit is None or isinstance(unit, str)):
         raise TypeError
     if unit is None:
@@ -154,7 +156,7 @@ def _careful(
     measure = sample.get("unitOfMeasure")
     if isinstance(measure, dict):  # 2.x: a unit and a power of ten of its own
         unit, power = measure.get("unit"), measure.get("multiplier")
-        known = _unit(measurand, unit if isinstance(unit, str) and unit else None)
+        known = canonical(measurand, unit if isinstance(unit, str) and unit else None)
         if isinstance(power, int) and abs(power) <= 12:
             number = number.scaleb(power)
     if known[1] == CONVERTED:

@@ -42,8 +42,8 @@ class Schemas:
         self._answers: dict[str, jsonschema_rs.Validator] = {}
         for file in files("ocpp").joinpath(folder, "schemas").iterdir():
             if file.name.endswith(".json"):
-                validator = jsonschema_rs.validator_for(_bare(json.loads(file.read_text("utf-8-sig"))))
                 action = file.name.removesuffix(".json")
+                validator = jsonschema_rs.validator_for(_bare(source(folder, action)))
                 if action.endswith("Response"):
                     self._answers[action.removesuffix("Response")] = validator
                 else:
@@ -60,6 +60,11 @@ class Schemas:
     def answer(self, action: str, payload: Payload) -> list[Violation]:
         """Every breach of an answer's payload. Raises `KeyError` for an unknown action."""
         return _violations(self._answers[action], payload)
+
+
+def source(folder: str, name: str) -> Any:
+    """The schema of a file as it is: ``source("v16", "MeterValues")``."""
+    return json.loads(files("ocpp").joinpath(folder, "schemas", name + ".json").read_text("utf-8-sig"))
 
 
 @cache

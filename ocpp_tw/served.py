@@ -5,7 +5,7 @@ Knows neither how it came to that nor what becomes of it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from . import events
 from .facts import Verdict
@@ -15,7 +15,7 @@ Told = tuple[tuple[str, events.Data], ...]
 """Events by name, in their order."""
 
 
-class Served(NamedTuple):
+class Served(msgspec.Struct, frozen=True):
     """The verdict to answer, the events to tell, and what becomes true with the last of them; no events: it was a repeat."""
 
     verdict: Verdict

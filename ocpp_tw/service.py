@@ -15,6 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from . import transport
 from .backend import HttpBackend
 from .breaker import Breaker
 from .desk import Desk
@@ -92,7 +93,8 @@ class GatewayService(MultiService):
         self.door = ChargerFactory(self.gateway, settings, reactor)
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
         self._ports.append(await listen(self._places.operators, site, settings.http, "operators' HTTP"))
-        self._ports.append(await listen(self._places.chargers, self.door, settings.port, "chargers"))
+        self._ports.append(chargers := await listen(self._places.chargers, self.door, settings.port, "chargers"))
+        transport.serve(chargers)
         if not settings.port.loopback:
             log.warn("chargers are not authenticated (security profile 0): let only your own network reach their port")
         ids.lease()

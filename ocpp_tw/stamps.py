@@ -6,35 +6,45 @@ Knows wall-clock time only; nothing is ever scheduled by it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
 from time import gmtime, strftime, time
+
+LAST = tuple(f"{number:02x}" for number in range(256))
+"""The last two digits of an id: two texts put together cost less than a number made into one."""
 
 
 class Stamps:
-    """``clock`` tells Unix time in seconds. Ids begin with the time the process started, so that they sort by it."""
+    """``clock`` tells Unix time in seconds. Ids begin with the time the process started, so that they sort by it.
 
-    __slots__ = ("_clock", "_count", "_prefix", "_second", "_text", "unix")
+    ``unix()`` is that time. ``id()`` is an id that nobody else ever gives, of 20 to 36 characters.
+    """
+
+    __slots__ = ("_clock", "_from", "_second", "_start", "_text", "_until", "id", "unix")
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
         self._clock = self.unix = clock
         self._second = -1
-        self._text = ""
-        self._count = 0
-        self._prefix = f"{int(clock() * 1000):011x}-{secrets.token_hex(4)}-"
+        self._from = self._until = 0.0
+        self._start = self._text = ""
+        self.id: Callable[[], str] = partial(next, _ids(f"{int(clock() * 1000):011x}-{secrets.token_hex(4)}-"))
 
     def now(self) -> str:
         """The time, UTC, as ISO 8601 with milliseconds and Z."""
         now = self._clock()
-        second = int(now)
-        if second != self._second:  # most events of a second share its text
-            self._second, self._text = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-        return f"{self._text}.{int((now - second) * 1000):03d}Z"
+        if not self._from <= now < self._until:  # the events of a millisecond share its text, those of a second its beginning
+            second = int(now)
+            if second != self._second:
+                self._second, self._start = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+            part = int((now - second) * 1000)
+            self._from, self._until = now, second + (part + 1) / 1000
+            self._text = f"{self._start}.{part:03d}Z"
+        return self._text
 
-    def seconds(self) -> float:
-        """The time, as Unix time."""
-        return self._clock()
 
-    def id(self) -> str:
-        """An id that nobody else ever gives, 20 to 36 characters."""
-        self._count += 1
-        return f"{self._prefix}{self._count:06x}"
+def _ids(prefix: str) -> Iterator[str]:
+    for page in count():
+        start = f"{prefix}{page:04x}"
+        for last in LAST:
+            yield start + last

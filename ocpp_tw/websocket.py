@@ -59,6 +59,7 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
     utf8validator: Any
     send_queue: Any
     # kept on the class until they are needed, since most of the time they are not
+    _plain = False  # whether the connection is open and nothing is under way on it: what comes next begins a frame, what is said may leave
     _alive: Callable[[], None] | None = None
     _held = 0
     _consuming = False
@@ -72,6 +73,9 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
     # IWire
 
     def send(self, text: bytes) -> None:
+        if self._plain and len(text) <= compression.SHORT:
+            self.transport.write(text_frame(text))
+            return
         # not sendMessage(): it has our limit for the charger's messages hold for ours too
         deflate = self._perMessageCompress
         if self.state != self.STATE_OPEN:
@@ -90,6 +94,7 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
             self.dropConnection(abort=True)
 
     def ping(self, answered: Callable[[], None]) -> None:
+        self._plain = False
         self._alive = answered
         self.sendPing()
 
@@ -108,6 +113,7 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         pass
 
     def _hold(self, why: int, held: bool) -> None:
+        self._plain = False
         before = self._held
         self._held = before | why if held else before & ~why
         if self._gone or bool(before) == bool(self._held):
@@ -130,6 +136,16 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._plain:
+            taken = take(data, self.maxMessagePayloadSize)
+            if taken is not None and taken[1] == len(data):  # one frame and no more: nearly every read
+                self._heard = self.factory.tick
+                self._tell(taken[0])
+                return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Whatever else comes, in whatever state the connection is."""
         if self.state == self.STATE_CLOSED or self.failedByMe:
             return  # nothing it says is of use any more (RFC 6455 §7.1.7)
         if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HEAD + AHEAD:
@@ -156,6 +172,11 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
                     break
         finally:
             self._consuming = False
+            self._plain = self._is_plain()
+
+    def _is_plain(self) -> bool:
+        half_done = self.data or self.inside_message or self.current_frame is not None
+        return not (half_done or self._held or self._asked or self._alive or self.failedByMe) and self.state == self.STATE_OPEN
 
     def _take(self) -> bool:
         """Take the next frame the short way, if it is one for it; Autobahn has the others, and those that it has begun."""
@@ -227,16 +248,18 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         self.transport.write(data)  # Autobahn's prepares a debug line each time
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        self._plain = False
         self._deadline = self.factory.tick + CLOSING + 1
         super().sendCloseFrame(code, reasonUtf8, isReply)
 
     def _closeConnection(self, abort: bool = False) -> None:
+        self._plain = False
         self._deadline = self.factory.tick + LINGER
         # after a complete closing handshake there is no reason for a reset, which some chargers' libraries take for an error
         super()._closeConnection(abort and not self.wasClean)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        self._gone = True
+        self._plain, self._gone = False, True
         self._alive = None
         self.factory.connected.pop(self, None)
         if self._admission is not None:
@@ -265,7 +288,7 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         if silent < self._patience:
             return
         if not self._asked:
-            self._asked = True
+            self._plain, self._asked = False, True
             self.sendPing()
         elif silent >= self._patience + timeout:
             self.wasNotCleanReason = f"no sign of life for {silent} s"

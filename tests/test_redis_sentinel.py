@@ -111,7 +111,7 @@ async def test_events_follow_the_master_and_none_is_lost(watched, tmp_path):
     fleet.push = lambda element: second("RPUSH", "commands", element)
     taken = gateway.commands.take()
     fleet.push(b"order")
-    assert await soon(taken, 10) == b"order"
+    assert (await soon(taken, 10)).element == b"order"
     await fleet.close()
 
 

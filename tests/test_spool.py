@@ -23,6 +23,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from fleets import soon
 from ocpp_tw.spool import Spool, Unusable
 from ocpp_tw.spool.file import SpoolFile
+from ocpp_tw.spool.mirror import Mirror
 
 ROOT = Path(__file__).parents[1]
 
@@ -142,6 +143,33 @@ async def test_the_mirror_has_what_stands_last(spool):
     spool.note([(b"a", b"1", b"uno"), (b"a", b"2", None)])
     assert await soon(spool.mirrored(b"a")) == {b"1": b"uno"}
     assert await soon(spool.mirrored(b"c")) == {}
+
+
+async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_path, monkeypatch):
+    spool, opened, full = Spool(tmp_path, reactor, nothing, 1 << 30), Mirror._opened, []
+    await spool.open()
+
+    def opening(self):
+        if full:
+            self.close()
+            why = sqlite3.OperationalError("database or disk is full")
+            why.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise why
+        return opened(self)
+
+    monkeypatch.setattr(Mirror, "_opened", opening)
+    spool.note([(b"a", b"1", b"one"), (b"a", b"2", b"two")])
+    assert await soon(spool.mirrored(b"a")) == {b"1": b"one", b"2": b"two"}
+    full.append(True)
+    spool.note([(b"a", b"2", None), (b"a", b"3", b"three")])
+    assert await soon(spool.mirrored(b"a")) == {b"3": b"three"}
+    full.clear()
+    spool.note([(b"a", b"4", b"four")])
+    await soon(spool.close())
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+    assert await soon(spool.mirrored(b"a")) == {b"1": b"one", b"3": b"three", b"4": b"four"}
+    await soon(spool.close())
 
 
 async def test_it_is_found_again_by_the_next_process(tmp_path):
@@ -280,6 +308,18 @@ def test_a_flipped_byte_anywhere_costs_no_more_than_what_it_hit(tmp_path_factory
     page = 4096
     assert sum(len(datas[n]) for n in lost[1:-1]) <= page  # what shares the page, and what reaches into it at either end
     assert not lost or damage is not None
+    file.close()
+
+
+def test_a_group_in_the_wrong_place_is_damaged(tmp_path):
+    """Redis takes a group of a later number for a sign that it has all before it."""
+    datas = filled(tmp_path, 20)
+    db = sqlite3.connect(tmp_path / "spool.db")
+    db.execute("UPDATE groups SET id = 100 - id WHERE id = 7")
+    db.commit()
+    db.close()
+    found, damage, file = survived(tmp_path)
+    assert found == datas[:6] + datas[7:] and damage.lost == [7, 93]
     file.close()
 
 

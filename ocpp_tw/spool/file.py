@@ -38,6 +38,11 @@ CREATE TABLE reserve (first INTEGER, count INTEGER);
 """
 
 
+_NEXT = """
+SELECT 1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'groups'), 0), coalesce((SELECT max(id) FROM groups), 0))
+"""
+
+
 class Row(NamedTuple):
     """One group as it lies in the file; ``id`` counts up over the life of the file."""
 
@@ -69,9 +74,9 @@ class Damage(NamedTuple):
     aside: Path
 
 
-def checksum(boot: str, number: int, data: bytes) -> int:
-    """What tells a damaged group."""
-    return zlib.crc32(data, zlib.crc32(f"{boot} {number}".encode()))
+def checksum(id: int, boot: str, number: int, data: bytes) -> int:
+    """What tells a damaged group, be it only its place among the others."""
+    return zlib.crc32(data, zlib.crc32(f"{id} {boot} {number}".encode()))
 
 
 class SpoolFile:
@@ -168,7 +173,7 @@ class SpoolFile:
     def renew(self) -> Damage:
         """Put the file aside and begin a new one with all groups that can be read, checked by their sums."""
         rows = list(salvaged(self._path, PAGE))
-        found = {id: values for id, values in rows if _sound(values)}
+        found = {id: values for id, values in rows if _sound(id, values)}
         fresh = self._path.with_name("fresh.db")
         for each in self._directory.glob("fresh.db*"):
             each.unlink()
@@ -200,10 +205,10 @@ class SpoolFile:
 
     def _insert(self, db: sqlite3.Connection, group: tuple[Any, ...], id: int | None = None) -> int:
         boot, number, events, arguments, data = group
-        row = db.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?)", (id, *group, checksum(boot, number, data))).lastrowid
-        assert row is not None
-        db.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", [(row, *each) for each in self._keeps(events, arguments, data)])
-        return row
+        place: int = db.execute(_NEXT).fetchone()[0] if id is None else id
+        db.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?)", (place, *group, checksum(place, boot, number, data)))
+        db.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", [(place, *each) for each in self._keeps(events, arguments, data)])
+        return place
 
     def read(self, after: int, most: int) -> list[Row]:
         """The groups behind that id, of one run of a gateway, with ``most`` events and 8 MiB together (or one group). Raises `Damaged`."""
@@ -223,7 +228,7 @@ class SpoolFile:
             yield from (each for each in self._rescued if each.id > after)
             return
         for id, *values in db.execute("SELECT * FROM groups WHERE id > ? ORDER BY id", (after,)):
-            if not _sound(values):
+            if not _sound(id, values):
                 raise Damaged(f"group {id} is not what was written")
             yield Row(id, *values[:5])
 
@@ -301,10 +306,10 @@ def _all_or_nothing(db: sqlite3.Connection, work: Callable[[], Any]) -> Any:
 
 
 def _sound_rows(path: Path) -> dict[int, list[Any]]:
-    return {id: values for id, values in salvaged(path, PAGE) if _sound(values)}
+    return {id: values for id, values in salvaged(path, PAGE) if _sound(id, values)}
 
 
-def _sound(values: Any) -> bool:
+def _sound(id: int, values: Any) -> bool:
     boot, number, events, arguments, data, sum = values
     kinds = isinstance(boot, str) and isinstance(data, bytes) and all(isinstance(each, int) for each in (number, events, arguments, sum))
-    return kinds and checksum(boot, number, data) == sum
+    return kinds and checksum(id, boot, number, data) == sum

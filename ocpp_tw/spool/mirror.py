@@ -1,6 +1,7 @@
 """What the fleet's memory has of this gateway's chargers, once more on the disk: for the ledgers of a gateway that starts without a Redis.
 
-It is not synced: a crash of the process loses nothing of it, a power cut may. A damaged file is begun anew; a full disk is done without.
+It is not synced: a crash of the process loses nothing of it, a power cut may. A damaged file is begun anew; what a full disk does not take is
+kept in memory until it does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from .file import Kept
 
+MOST_OWED = 100_000
+"""How much is kept in memory at most; beyond that the oldest is let go."""
+
 
 class Mirror:
     """It blocks, and so is used in a thread."""
@@ -18,28 +22,33 @@ class Mirror:
     def __init__(self, directory: Path) -> None:
         self._path = directory / "mirror.db"
         self._db: sqlite3.Connection | None = None
+        self._owed: list[Kept] = []
 
     def note(self, kept: Iterable[Kept]) -> None:
-        """These are so now. What cannot be noted is let go: the fleet's memory has it."""
+        """These are so now."""
+        self._owed = [*self._owed[-MOST_OWED:], *kept] if self._owed else list(kept)
         try:
             db = self._opened()
             db.execute("BEGIN")
-            for shelf, name, value in kept:
+            for shelf, name, value in self._owed:
                 if value is None:
                     db.execute("DELETE FROM kept WHERE shelf = ? AND name = ?", (shelf, name))
                 else:
                     db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (shelf, name, value))
             db.execute("COMMIT")
+            self._owed = []
         except sqlite3.DatabaseError as why:
             self._recover(why)
 
     def kept(self, shelf: bytes) -> dict[bytes, bytes]:
         """All that is on the shelf."""
+        found: dict[bytes, bytes | None] = {}
         try:
-            return dict(self._opened().execute("SELECT name, value FROM kept WHERE shelf = ?", (shelf,)))
+            found = dict(self._opened().execute("SELECT name, value FROM kept WHERE shelf = ?", (shelf,)))
         except sqlite3.DatabaseError as why:
             self._recover(why)
-            return {}
+        found |= {name: value for key, name, value in self._owed if key == shelf}
+        return {name: value for name, value in found.items() if value is not None}
 
     def close(self) -> None:
         """Leave it."""

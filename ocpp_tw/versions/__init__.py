@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..facts import Fact
-from ..frames import Payload
+from ..frames import Payload, Quick
 from ..schemas import Schemas
 from ..settings import Settings
 
@@ -51,6 +51,8 @@ class Version:
     """Whether a message without a readable id is answered under the id "-1" (2.x part 4 §4.2.3)."""
     unknown_type: str = ""
     """The error code for an unknown message type number, "" to ignore it (OCPP-J 1.6 §4.1.3)."""
+    quick: Mapping[str, Quick] = field(default_factory=dict)
+    """Actions of which a plain message can be read at once, from its payload's JSON to its fact (None: it is not plain)."""
     reports: Mapping[str, str] = field(default_factory=dict)
     """What is asked for and comes in parts: the action asked -> the action that brings a part."""
 

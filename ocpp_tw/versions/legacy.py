@@ -31,5 +31,5 @@ METER_VALUES = Translation(
     {"connectorId": int},
 )
 
-V15 = replace(V16, name="1.5", subprotocol="ocpp1.5", translations={**TRANSLATIONS, "MeterValues": METER_VALUES})
+V15 = replace(V16, name="1.5", subprotocol="ocpp1.5", quick={}, translations={**TRANSLATIONS, "MeterValues": METER_VALUES})
 V12 = replace(V15, name="1.2", subprotocol="ocpp1.2")

@@ -23,6 +23,7 @@ from ..frames import Payload
 from ..schemas import load
 from . import Translation, Version
 from .alike import DATA_TRANSFER, HEARTBEAT, registration
+from .metering16 import metered
 from .neutral import SENT16
 from .neutral16 import NEUTRAL16, STATUSES
 from .reading import listed, number, text
@@ -153,5 +154,6 @@ V16 = Version(
     asked=ASKED,
     codes=CODES,
     neutral=NEUTRAL16,
+    quick={"MeterValues": metered},
     starting=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

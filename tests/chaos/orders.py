@@ -115,7 +115,9 @@ class Orders:
     def _nobody(self) -> list[Push]:
         id = self._id()
         element = json.dumps({"CpID": f"nobody-{self._count}", "data": [2, id, "ClearCache", {}]})
-        return [Push(f"nobody-{self._count}", id, element, "to nobody", ("offline",))]
+        return [
+            Push(f"nobody-{self._count}", id, element, "to nobody", ("offline", "expired"))
+        ]  # expired: a gateway that died left it over
 
     def _patient(self) -> list[Push]:
         id = self._id()

@@ -1,0 +1,59 @@
+"""The reactor's loop with one call for each event: Twisted's own makes five, and a logging context that nobody here reads.
+
+Knows nothing of chargers. Where the reactor is not Twisted's epoll, its own loop stays.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python import log
+
+NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
+"""What is used here of Twisted's reactor and is not public: without any of it, its own loop stays."""
+
+AT_ONCE = 64
+"""How many events a turn takes; the kernel keeps the others in their order. When thousands of chargers come or go in one moment, timers,
+and answers that wait for Redis, do not wait for the last of them."""
+
+
+def shorten(reactor: Any) -> bool:
+    """Have the reactor run the short loop from its next turn on; whether it can be had."""
+    kind = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
+    if kind != "twisted.internet.epollreactor.EPollReactor" or not all(hasattr(reactor, each) for each in NEEDED):
+        return False
+    reactor.doPoll = reactor.doIteration = _turn(reactor)
+    return True
+
+
+def _turn(reactor: Any) -> Callable[[float | None], None]:
+    """One turn of the loop: what ``EPollReactor.doPoll`` does. Whatever is not simply there to be read is left to Twisted."""
+    poll, selectables = reactor._poller.poll, reactor._selectables
+    uncommon, disconnect = reactor._doReadOrWrite, reactor._disconnectSelectable
+    readable = reactor._POLL_IN
+
+    def turn(timeout: float | None) -> None:
+        try:
+            events = poll(-1 if timeout is None else timeout, AT_ONCE)
+        except InterruptedError:
+            return
+        for fd, event in events:
+            selectable = selectables.get(fd)
+            if selectable is None:
+                continue  # an event before this one has ended it
+            if event != readable:
+                log.callWithLogger(selectable, uncommon, selectable, fd, event)
+                continue
+            why: BaseException | None
+            try:
+                why = selectable.doRead()
+            except BaseException as failed:  # as Twisted does: it is logged, and costs this connection alone
+                why = failed
+                log.err()
+            if why:
+                log.callWithLogger(selectable, disconnect, selectable, why, True)
+
+    return turn

@@ -1,0 +1,194 @@
+"""The short loop does what Twisted's own does, and an error in one connection costs no other."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.selectreactor import SelectReactor
+from twisted.logger import LogEvent
+
+from ocpp_tw import loop
+
+pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="the short loop is for epoll")
+
+
+class End(FileDescriptor):
+    """One end of a line, which does with what it reads as it is told; ``told`` is everybody's."""
+
+    def __init__(self, reactor: Any, name: str, told: list[Any]) -> None:
+        super().__init__(reactor)
+        self.name, self.told = name, told
+        self.line, self.peer = socket.socketpair()
+        self.line.setblocking(False)
+        self.act: Any = lambda: None
+        self.connected = 1
+        self.startReading()
+
+    def fileno(self) -> int:
+        return self.line.fileno()
+
+    def doRead(self) -> Any:
+        data = self.line.recv(100)
+        self.told.append((self.name, data))
+        return self.act() if data else CONNECTION_DONE
+
+    def writeSomeData(self, data: bytes) -> int:
+        self.told.append((self.name, "writes"))
+        return self.line.send(data)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.told.append((self.name, reason.type))
+        super().connectionLost(reason)
+        self.line.close()
+
+
+@pytest.fixture(params=["Twisted's own", "short"])
+def reactor(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """One that runs when it is told to."""
+    from twisted.internet.epollreactor import EPollReactor
+
+    made = EPollReactor()
+    if request.param == "short":
+        assert loop.shorten(made)
+        assert made.doIteration.__module__ == loop.__name__
+    yield made
+    for each in made.removeAll():
+        each.connectionLost(None)  # its own wakers
+    made._poller.close()
+
+
+@pytest.fixture
+def told() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def ends(reactor: Any, told: list[Any]) -> Iterator[list[End]]:
+    made = [End(reactor, name, told) for name in "abc"]
+    yield made
+    for each in made:
+        each.peer.close()
+        if each.connected:
+            each.stopReading()
+            each.stopWriting()
+            each.line.close()
+
+
+def turns(reactor: Any, count: int = 3) -> None:
+    for _ in range(count):
+        reactor.doIteration(0)
+
+
+def test_what_comes_is_read_and_what_is_written_leaves(reactor: Any, ends: list[End], told: list[Any]) -> None:
+    one, two, _ = ends
+    one.peer.send(b"hello")
+    turns(reactor)
+    two.write(b"to you")
+    turns(reactor)
+    assert told == [("a", b"hello"), ("b", "writes")] and two.peer.recv(100) == b"to you"
+
+
+def test_a_turn_waits_no_longer_than_it_may(reactor: Any, ends: list[End], told: list[Any]) -> None:
+    """And as long as it takes where it may: there is something to read then."""
+    reactor.doIteration(0.01)
+    assert told == []
+    ends[0].peer.send(b"x")
+    reactor.doIteration(None)
+    assert told == [("a", b"x")]
+
+
+@pytest.mark.parametrize("failure", [ValueError("boom"), KeyboardInterrupt()], ids=repr)
+def test_an_error_is_logged_and_costs_its_own_connection_alone(
+    reactor: Any, ends: list[End], told: list[Any], tidy: list[LogEvent], failure: BaseException
+) -> None:
+    """C15: whatever a reader raises."""
+
+    def fails() -> None:
+        raise failure
+
+    ends[1].act = fails
+    for each in ends:
+        each.peer.send(b"1")
+    turns(reactor)
+    for each in (ends[0], ends[2]):
+        each.peer.send(b"2")
+    turns(reactor)
+    (event,) = tidy
+    assert event["failure"].value is failure
+    tidy.clear()
+    assert sorted(told, key=str) == sorted([("a", b"1"), ("b", b"1"), ("c", b"1"), ("b", type(failure)), ("a", b"2"), ("c", b"2")], key=str)
+
+
+def test_an_error_in_the_end_of_a_connection_is_logged_too(reactor: Any, ends: list[End], told: list[Any], tidy: list[LogEvent]) -> None:
+    def fails(reason: Any) -> None:
+        raise ValueError("boom")
+
+    ends[0].connectionLost = fails  # type: ignore[method-assign]
+    ends[0].peer.close()
+    ends[1].peer.send(b"still here")
+    turns(reactor)
+    (event,) = tidy
+    tidy.clear()
+    assert str(event["failure"].value) == "boom" and ("b", b"still here") in told
+
+
+def test_the_end_of_a_connection_is_told_once(reactor: Any, ends: list[End], told: list[Any]) -> None:
+    """Whether the peer has closed it or a read says that it is lost."""
+    ends[0].peer.close()
+    ends[1].act = lambda: CONNECTION_LOST
+    ends[1].peer.send(b"last words")
+    turns(reactor)
+    assert told.count(("a", ConnectionDone)) == 1
+    assert [each[1] for each in told if each[0] == "b"][1:] == [type(CONNECTION_LOST)]
+
+
+def test_whoever_was_stopped_earlier_in_the_turn_is_not_read_from(reactor: Any, ends: list[End], told: list[Any]) -> None:
+    def stop_the_others() -> None:
+        for each in ends:
+            each.stopReading()
+
+    for each in ends:
+        each.act = stop_the_others
+        each.peer.send(b"x")
+    turns(reactor)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("reactor", ["short"], indirect=True)
+def test_a_turn_takes_a_part_of_what_a_crowd_says(reactor: Any, told: list[Any]) -> None:
+    """FIELD 4: so that a turn is short when everybody speaks at once; nobody is passed over."""
+    crowd = [End(reactor, str(number), told) for number in range(loop.AT_ONCE * 2)]
+    for each in crowd:
+        each.peer.send(b"x")
+    reactor.doIteration(0)
+    assert len(told) == loop.AT_ONCE
+    turns(reactor, 2)
+    assert sorted(each[0] for each in told) == sorted(each.name for each in crowd)
+    for each in crowd:
+        each.stopReading()
+        each.peer.close()
+        each.line.close()
+
+
+def test_another_reactor_keeps_its_own_loop() -> None:
+    class Other:
+        def doIteration(self, delay: float) -> None:
+            pass
+
+    other = Other()
+    assert not loop.shorten(other) and other.doIteration.__func__ is Other.doIteration  # type: ignore[attr-defined]
+    assert not loop.shorten(object.__new__(SelectReactor))
+
+
+def test_a_reactor_that_lacks_what_is_needed_keeps_its_own_loop(monkeypatch: pytest.MonkeyPatch, reactor: Any) -> None:
+    """As one of a later Twisted may."""
+    before = reactor.doIteration
+    monkeypatch.setattr(loop, "NEEDED", (*loop.NEEDED, "_somethingElse"))
+    assert not loop.shorten(reactor) and reactor.doIteration == before
