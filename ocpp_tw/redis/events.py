@@ -225,6 +225,8 @@ class RedisEvents(Service):
     # the spool
 
     def _look(self) -> None:
+        assert self._spool is not None
+        self._spool.mirror()
         if self._spooling:
             self._drain()
         if self._clock.seconds() - self._since <= PATIENCE:

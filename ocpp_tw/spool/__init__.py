@@ -38,6 +38,7 @@ class Spool:
         self._aside = Aside(reactor, "spool")
         self._file = SpoolFile(directory, keeps, limit)
         self._mirror = Mirror(directory)
+        self._noted: dict[tuple[bytes, bytes], bytes | None] = {}
 
     async def open(self) -> None:
         """Open it. A damaged file is put aside, and a new one begun with all that can be read of it. Raises `Unusable`."""
@@ -86,11 +87,19 @@ class Spool:
         return self._do(lambda: self._file.kept(shelf))
 
     def note(self, kept: list[Kept]) -> None:
-        """Mirror what is on shelves now."""
-        self._aside.post(lambda: self._mirror.note(kept))
+        """What is on shelves now: the next `mirror` takes it to the disk."""
+        for shelf, name, value in kept:
+            self._noted[shelf, name] = value
+
+    def mirror(self) -> None:
+        """Mirror what was noted. Now and then is enough; for each group another thread would cost more than all that is done for a message."""
+        if self._noted:
+            noted, self._noted = [(shelf, name, value) for (shelf, name), value in self._noted.items()], {}
+            self._aside.post(lambda: self._mirror.note(noted))
 
     def mirrored(self, shelf: bytes) -> Deferred[dict[bytes, bytes]]:
         """What this gateway knows of the shelf without asking Redis."""
+        self.mirror()
         return self._do(lambda: self._mirror.kept(shelf))
 
     def reserve(self) -> Deferred[tuple[int, int] | None]:
@@ -103,6 +112,7 @@ class Spool:
 
     def close(self) -> Deferred[None]:
         """Fires when another process may have it."""
+        self.mirror()
         self._aside.post(self._file.close)
         self._aside.post(self._mirror.close)
         return self._aside.end()
