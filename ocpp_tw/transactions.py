@@ -16,6 +16,9 @@ from .store import Effect, Keep
 KEPT = 50
 """How many ended transactions stay in the ledger: a charger's repeats are of the last few."""
 
+SPARE = 10
+"""How many more there may be until those that are too many go, all at once."""
+
 MISSING = 200
 """How many missing numbers are remembered of a transaction."""
 
@@ -92,6 +95,9 @@ class Closing(NamedTuple):
     effects: tuple[Effect, ...] = ()
 
 
+Same = tuple[str, int, str, int | None]
+"""What a start of 1.6 has in common with its repeats: time, connector, tag and meter."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Transaction).decode
 
@@ -99,16 +105,18 @@ _decode = msgspec.json.Decoder(Transaction).decode
 class Ledger:
     """Opened with the JSON of each transaction that is kept; every change comes with the effects that keep it."""
 
-    __slots__ = ("_transactions",)
+    __slots__ = ("_starts", "_transactions")
 
     def __init__(self, kept: list[bytes] | None = None) -> None:
         self._transactions: dict[int | str, Transaction] = {}
+        self._starts: dict[Same, Transaction] = {}
         for text in kept or ():
             try:
                 transaction = _decode(text)
             except ValueError:
                 continue  # written by another version of this program: no use here, no harm either
             self._transactions[transaction.id] = transaction
+            self._starts[_same(transaction)] = transaction
 
     @property
     def running(self) -> list[Transaction]:
@@ -121,11 +129,7 @@ class Ledger:
 
     def repeated(self, start: Started) -> Transaction | None:
         """The transaction that this very start began before, under whatever message id."""
-        for each in self._transactions.values():
-            # the time tells nearly all apart
-            if each.started == start.timestamp and (each.conn, each.tag, each.meter_start) == (start.conn, start.tag, start.meter_start):
-                return each
-        return None
+        return self._starts.get((start.timestamp, start.conn, start.tag, start.meter_start))
 
     def begin(self, start: Started, verdict: Start) -> tuple[Effect, ...]:
         """Enter a new transaction; ``verdict`` has its id."""
@@ -134,7 +138,7 @@ class Ledger:
             verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorisation, verdict.provisional
         )
         transaction.backend_id = verdict.backend_id
-        self._transactions[transaction.id] = transaction
+        self._transactions[transaction.id] = self._starts[_same(transaction)] = transaction
         return self.kept(transaction)
 
     def reconcile(self, id: int | str, backend_id: int | None) -> tuple[Effect, ...]:
@@ -182,10 +186,15 @@ class Ledger:
         return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
 
     def _prune(self) -> tuple[Effect, ...]:
+        """Now and then, what is too old for anybody to repeat goes."""
+        if len(self._transactions) <= KEPT + SPARE:
+            return ()
         ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
         gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
         for each in gone:
             del self._transactions[each.id]
+            if self._starts.get(_same(each)) is each:
+                del self._starts[_same(each)]
         return tuple(Keep("transactions", str(each.id), None) for each in gone)
 
 
@@ -206,6 +215,10 @@ def _fits(transaction: Transaction, stop: Stopped) -> bool:
     seconds = duration(transaction.started, stop.timestamp)
     same_tag = stop.tag is None or stop.tag == transaction.tag
     return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
+
+
+def _same(transaction: Transaction) -> Same:
+    return transaction.started, transaction.conn, transaction.tag, transaction.meter_start
 
 
 def _keep(transaction: Transaction) -> Keep:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ocpp_tw.facts import Authorisation, Start, Started, Stopped
 from ocpp_tw.store import Effect, Keep
-from ocpp_tw.transactions import KEPT, Closing, Ledger, duration
+from ocpp_tw.transactions import KEPT, SPARE, Closing, Ledger, duration
 
 START = Started(1, "RFID-12345", 1000, "2026-11-22T10:00:00Z")
 STOP = Stopped(123, 6000, "2026-11-22T11:00:00Z", "Local", "RFID-12345")
@@ -153,14 +153,14 @@ def test_ended_transactions_are_forgotten_oldest_first_and_running_ones_never() 
     """What is kept of a charger is bounded; the store forgets what the ledger does."""
     ledger = begun(9999)
     effects: list[Effect] = []
-    for number in range(KEPT + 3):
+    for number in range(KEPT + SPARE - 1):
         start = Started(1, "A", number, f"2026-11-23T{number // 60:02}:{number % 60:02}:00Z")
         effects += ledger.begin(start, Start(Authorisation(), number + 1))
         effects += ledger.close(Stopped(number + 1, number, start.timestamp)).effects
     effects += ledger.begin(START, Start(Authorisation(), 5000))
-    assert [each.name for each in effects if isinstance(each, Keep) and each.value is None] == ["1", "2", "3"]
+    assert [each.name for each in effects if isinstance(each, Keep) and each.value is None] == [str(number) for number in range(1, SPARE)]
     assert {each.id for each in ledger.running} == {9999, 5000}
-    assert ledger.find(3) is None and ledger.find(4) is not None
+    assert ledger.find(SPARE - 1) is None and ledger.find(SPARE) is not None
 
 
 def test_what_the_backend_says_later_is_kept_and_changes_no_answer() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import hiredis
+import msgspec
 from twisted.logger import Logger
 
 from ..store import Effect, Entry, Keep, Note, Released, Settled
@@ -117,8 +118,8 @@ return dropped
 )
 
 
-class Waiting(NamedTuple):
-    """An entry that is not safe yet: its charger and event, packed, and what to do afterwards."""
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """An entry that is not safe yet: its charger and event, packed, and what to do afterwards. It is in no cycle."""
 
     packed: bytes
     charger: str

@@ -208,10 +208,10 @@ class RedisEvents(Service):
         self._safe += len(batch.chosen)
         if self.choked and len(self._queue) < CHOKED // 2:
             self.choked = False
-        for _, _, _, then, value in batch.chosen:
-            if then is not None:
+        for each in batch.chosen:
+            if each.then is not None:
                 try:
-                    then(value)
+                    each.then(each.value)
                 except Exception:
                     self._log.failure("events: what follows upon an event failed")
         while self._settling and self._settling[0][0] <= self._safe:
