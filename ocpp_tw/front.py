@@ -201,7 +201,14 @@ class Front(Resource):
         workers = dict.fromkeys((peer.name for peer in self._fleet.peers()), False)
         workers |= {peer.name: answer.status == 200 for peer, answer in told}
         ready = self._fleet.complete and not self._fleet.stopping and any(workers.values())
-        return Answer.of(200 if ready else 503, {"ready": ready, "redis": redis, "stopping": self._fleet.stopping, "workers": workers})
+        spools = [answer.told["spool"] for _, answer in told if answer.told["spool"]]
+        spool = {
+            "groups": sum(each["groups"] for each in spools),
+            "events": sum(each["events"] for each in spools),
+            "trouble": next((each["trouble"] for each in spools if each["trouble"]), ""),
+        }
+        said = {"ready": ready, "redis": redis, "spool": spool if spools else None, "stopping": self._fleet.stopping, "workers": workers}
+        return Answer.of(200 if ready else 503, said)
 
 
 def _everyone(told: Told) -> Answer:

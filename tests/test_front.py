@@ -182,7 +182,9 @@ async def test_a_token_that_is_wrong_is_wrong_for_all(fleet):
     assert {asked[3] for each in fleet.played for asked in each.asked} == {"Bearer wrong"}
 
 
-READY, NOT_READY = (200, {"ready": True, "redis": True}), (503, {"ready": False, "redis": False})
+SPOOL = {"groups": 1, "events": 2, "trouble": ""}
+READY = (200, {"ready": True, "redis": True, "spool": SPOOL})
+NOT_READY = (503, {"ready": False, "redis": False, "spool": SPOOL | {"trouble": "full"}})
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,11 @@ async def test_it_is_ready_while_one_worker_is_but_not_before_all_have_been(
 ):
     fleet.both("/readyz", *answers)
     fleet.down, fleet.complete, fleet.stopping = set(down), complete, stopping
-    told = {"ready": status == 200, "redis": redis, "stopping": stopping, "workers": dict(zip(("gw-1", "gw-2"), workers, strict=True))}
+    up = [answer for number, answer in enumerate(answers) if number not in down]
+    trouble = "full" if NOT_READY in up else ""
+    spool = {"groups": len(up), "events": 2 * len(up), "trouble": trouble} if up else None
+    told = {"ready": status == 200, "redis": redis, "spool": spool, "stopping": stopping}
+    told["workers"] = dict(zip(("gw-1", "gw-2"), workers, strict=True))
     assert await fleet.says("GET", "/readyz") == (status, told)
 
 
