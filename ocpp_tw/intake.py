@@ -18,7 +18,7 @@ from . import events
 from .desk import VERDICTS, Desk, NoAnswer
 from .events import Event
 from .evidence import Evidence
-from .facts import Answer, Fact, Other
+from .facts import Answer, Fact, Other, Started
 from .forms import request
 from .frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render, render_result
 from .interfaces import IEvents
@@ -48,6 +48,13 @@ def _about(member: str, violations: list[Violation]) -> Violation:
     """The breach that a member is unreadable for."""
     path = tuple(member.split("/"))
     return next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), violations[0])
+
+
+def _kept_by(charger: Charger, call: Message, fact: Fact) -> bool:
+    """Whether the connection has ended meanwhile, and the charger has the message still, to say it again on its next one: what it comes to
+    there counts. A start goes on, for the backend may have given it a transaction; its repeat waits for it (`ocpp_tw.starts`).
+    """
+    return charger.gone and type(call) is Call and type(fact) is not Started
 
 
 Message = Call | Send
@@ -131,6 +138,8 @@ class Intake:
             verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
             if type(verdict) not in VERDICTS:
                 raise TypeError(f"{verdict!r} is no verdict")
+            if _kept_by(charger, call, fact):
+                return
             self._conclude(charger, call, fact, verdict, violations)
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
@@ -140,6 +149,8 @@ class Intake:
 
     async def _without(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
         """The handler has failed: what can go on without it does."""
+        if _kept_by(charger, call, fact):
+            return
         try:
             verdict: Any = self._desk.without(charger, fact)
             if type(verdict) not in VERDICTS:

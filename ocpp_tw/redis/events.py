@@ -318,6 +318,7 @@ class RedisEvents(Service):
             self._since = self._clock.seconds()
             self._spooling = self._holding = False
             self._writer.write([self._flight.group.packed], self._written)
+            self._tell_caught_up()
 
     def _pour(self) -> None:
         if not self._ahead or self._writer.busy or self._flight is not None:
@@ -336,12 +337,15 @@ class RedisEvents(Service):
         self._pour()
         self._drain()
 
-    def _emptied(self) -> None:
-        if self._spool is not None and (self._fetched or self._spool.groups):
-            self._spool.emptied()
+    def _tell_caught_up(self) -> None:
         waiting, self._caught_up = self._caught_up, []
         for each in waiting:
             each.callback(None)
+
+    def _emptied(self) -> None:
+        if self._spool is not None and (self._fetched or self._spool.groups):
+            self._spool.emptied(self._fetched)
+        self._tell_caught_up()
         if self._always:
             return
         self._spooling = self._holding = False

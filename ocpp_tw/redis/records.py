@@ -5,6 +5,7 @@ Writes none of it but the ids: records are written by the effects of entries (`o
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, TimeoutError
@@ -41,20 +42,23 @@ class RedisRecords:
 
     async def transactions(self, charger: str) -> list[bytes]:
         """See `IRecords`."""
-        return list((await self.shelf("transactions", charger)).values())
+        return list((await self._read("transactions", charger, self._base)).values())
 
     async def record(self, charger: str) -> Record:
         """See `IRecords`."""
-        found = await self.shelf("record", charger)
+        found = await self._read("record", charger, self._base)
         return Record(*[found.get(name, b"").decode(errors="replace") for name in Record.__struct_fields__])
 
     async def shelf(self, name: str, of: str) -> dict[str, bytes]:
         """See `IRecords`."""
-        key = encode(self._names.shelf(name, of))
+        return await self._read(name, of, self._asked)
+
+    async def _read(self, shelf: str, of: str, base: Callable[[bytes], Awaitable[dict[bytes, Any]]]) -> dict[str, bytes]:
+        key = encode(self._names.shelf(shelf, of))
         pending = self._events.pending(key) if self._events else {}
         if self._spool is not None and self._spool.groups:
             pending = await self._spool.kept(key) | pending
-        found = await self._base(key) | pending
+        found = await base(key) | pending
         return {each.decode(errors="replace"): value for each, value in found.items() if value is not None}
 
     async def _base(self, key: bytes) -> dict[bytes, Any]:

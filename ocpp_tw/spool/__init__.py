@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from .aside import Aside
 from .file import DISTRUST, Damage, Damaged, Kept, Row, SpoolFile, Unusable
+from .journal import Journal
 from .mirror import Mirror
 
 __all__ = ["Kept", "Row", "Spool", "Unusable"]
@@ -38,11 +39,21 @@ class Spool:
         self._aside = Aside(reactor, "spool")
         self._file = SpoolFile(directory, keeps, limit)
         self._mirror = Mirror(directory)
+        self._journal = Journal(directory)
         self._noted: dict[tuple[bytes, bytes], bytes | None] = {}
 
     async def open(self) -> None:
         """Open it. A damaged file is put aside, and a new one begun with all that can be read of it. Raises `Unusable`."""
-        self.groups, self.events, damage = await self._aside.do(self._file.open)
+
+        def work() -> tuple[int, int, Damage | None]:
+            found = self._file.open()
+            for kept in self._journal.left():
+                self._mirror.note(kept)
+            if not self._mirror.owes:
+                self._journal.begin()
+            return found
+
+        self.groups, self.events, damage = await self._aside.do(work)
         self.trouble = self._file.trouble
         if damage:
             self._tell(damage)
@@ -77,25 +88,34 @@ class Spool:
         # On a full disk nothing can be removed either; what is sent again after a restart Redis knows.
         self._do(lambda: self._file.forget(rows[-1].id)).addErrback(_put_up_with)
 
-    def emptied(self) -> None:
-        """All there was is in Redis: whatever is in the file still can go, on a full disk too."""
+    def emptied(self, upto: int) -> None:
+        """All there was, up to that id, is in Redis: it can go, on a full disk too."""
         self.groups = self.events = 0
-        self._do(self._file.clear).addErrback(_put_up_with)
+        self._do(lambda: self._file.clear(upto)).addErrback(_put_up_with)
 
     def kept(self, shelf: bytes) -> Deferred[dict[bytes, bytes | None]]:
         """What the groups will have done to the shelf, by name; None: it was taken off."""
         return self._do(lambda: self._file.kept(shelf))
 
     def note(self, kept: list[Kept]) -> None:
-        """What is on shelves now: the next `mirror` takes it to the disk."""
+        """What is on shelves now: it is in the journal, and the next `mirror` takes it to where it can be found."""
+        self._journal.write(kept)
         for shelf, name, value in kept:
             self._noted[shelf, name] = value
 
     def mirror(self) -> None:
         """Mirror what was noted. Now and then is enough; for each group another thread would cost more than all that is done for a message."""
-        if self._noted:
-            noted, self._noted = [(shelf, name, value) for (shelf, name), value in self._noted.items()], {}
-            self._aside.post(lambda: self._mirror.note(noted))
+        if not self._noted:
+            return
+        noted, self._noted = [(shelf, name, value) for (shelf, name), value in self._noted.items()], {}
+        turned = self._journal.turn()
+
+        def work() -> None:
+            self._mirror.note(noted)
+            if turned and not self._mirror.owes:
+                self._journal.taken()
+
+        self._aside.post(work)
 
     def mirrored(self, shelf: bytes) -> Deferred[dict[bytes, bytes]]:
         """What this gateway knows of the shelf without asking Redis."""
@@ -115,6 +135,7 @@ class Spool:
         self.mirror()
         self._aside.post(self._file.close)
         self._aside.post(self._mirror.close)
+        self._journal.close()
         return self._aside.end()
 
     def _do(self, work: Callable[[], T]) -> Deferred[T]:

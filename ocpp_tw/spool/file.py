@@ -93,6 +93,7 @@ class SpoolFile:
         self._lock: IO[bytes] | None = None
         self._db: sqlite3.Connection
         self._rescued: list[Row] = []
+        self._last = 0  # the latest id given: ids count up, also when the file is begun anew, since readers remember how far they are
         self.trouble = ""
         """Why the file could not be opened; "" when it is open."""
 
@@ -160,6 +161,7 @@ class SpoolFile:
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA secure_delete=ON")  # what is forgotten cannot come back when the file is salvaged
             db.execute("PRAGMA wal_autocheckpoint=250")
+            db.execute("PRAGMA journal_size_limit=1048576")
             db.execute(f"PRAGMA max_page_count={max(1, self._limit // PAGE)}")
             if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
@@ -200,12 +202,12 @@ class SpoolFile:
     def append(self, boot: str, number: int, events: int, arguments: int, data: bytes) -> int:
         """Add a group; its id. When this returns it is on the disk."""
         db = self._use()
-        id: int = _all_or_nothing(db, lambda: self._insert(db, (boot, number, events, arguments, data)))
-        return id
+        self._last = _all_or_nothing(db, lambda: self._insert(db, (boot, number, events, arguments, data)))
+        return self._last
 
     def _insert(self, db: sqlite3.Connection, group: tuple[Any, ...], id: int | None = None) -> int:
         boot, number, events, arguments, data = group
-        place: int = db.execute(_NEXT).fetchone()[0] if id is None else id
+        place: int = max(db.execute(_NEXT).fetchone()[0], self._last + 1) if id is None else id
         db.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?)", (place, *group, checksum(place, boot, number, data)))
         db.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", [(place, *each) for each in self._keeps(events, arguments, data)])
         return place
@@ -245,17 +247,18 @@ class SpoolFile:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def clear(self) -> None:
-        """Remove all groups; where there is no room even for that, the file itself."""
+    def clear(self, upto: int) -> None:
+        """The same when nothing is behind that id; where there is no room even for that, the file itself goes."""
         try:
-            last = self._use().execute("SELECT max(id) FROM groups").fetchone()[0]
-            if last is not None:
-                self.forget(last)
+            self.forget(upto)
         except sqlite3.DatabaseError as why:
+            if any(True for _ in self.read(upto, 1)):
+                raise
             if hasattr(self, "_db"):
                 self._db.close()
             for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._last = max(self._last, upto)
             self.trouble, self._rescued = str(why), []
 
     def kept(self, shelf: bytes) -> dict[bytes, bytes | None]:

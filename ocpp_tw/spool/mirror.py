@@ -24,6 +24,11 @@ class Mirror:
         self._db: sqlite3.Connection | None = None
         self._owed: list[Kept] = []
 
+    @property
+    def owes(self) -> bool:
+        """Whether there is something that the disk has not taken."""
+        return bool(self._owed)
+
     def note(self, kept: Iterable[Kept]) -> None:
         """These are so now."""
         self._owed = [*self._owed[-MOST_OWED:], *kept] if self._owed else list(kept)
@@ -62,6 +67,8 @@ class Mirror:
             try:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=OFF")
+                db.execute("PRAGMA wal_autocheckpoint=64")
+                db.execute("PRAGMA journal_size_limit=262144")
                 db.execute("CREATE TABLE IF NOT EXISTS kept (shelf BLOB, name BLOB, value BLOB, PRIMARY KEY (shelf, name)) WITHOUT ROWID")
             except BaseException:
                 db.close()
