@@ -142,6 +142,29 @@ def test_the_readings_of_a_stop_are_told_as_meter_values_first():
     assert stopped["event"] == "stop_transaction" and metered["id"] != stopped["id"]
 
 
+def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_its_repeat_only():
+    """The charger was not answered, and has it still."""
+    here = house()
+    id = here.comes().asks("StartTransaction", START_1)["transactionId"]
+    here = House(store=here.store)
+    opening, known = [], here.records.transactions
+
+    def slow(charger):
+        opening.append(Deferred())
+        return opening[-1]
+
+    here.records.transactions = slow
+    first = here.comes()
+    first.says("StopTransaction", stop(id))
+    first.leaves()
+    second = here.comes()
+    second.says("StopTransaction", stop(id))
+    for each in opening:
+        known("cp1").addCallback(each.callback)
+    assert first.got() == [] and [frame[0] for frame in second.got()] == [3]
+    assert here.names().count("stop_transaction") == 1
+
+
 def test_old_messages_are_served_as_ordinary_ones():
     """T7: never rejected for age or future."""
     here = house()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -246,8 +247,6 @@ async def test_with_neither_a_server_nor_a_disk_nobody_is_answered_and_with_eith
 
     def full(self, *group):
         if broken:
-            import sqlite3
-
             raise sqlite3.OperationalError("database or disk is full")
         return append(self, *group)
 
@@ -273,6 +272,49 @@ async def test_with_neither_a_server_nor_a_disk_nobody_is_answered_and_with_eith
         proven(server, source)
         server("FLUSHALL")
     assert sum("takes no events, and nobody is answered" in line for line in said) == 2
+
+
+async def test_whoever_waits_for_the_spool_goes_on_when_redis_is_back_before_the_disk(server, fleet, monkeypatch):
+    """F17: commands, that is."""
+    server.kill()
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":0}'))
+    await soon(gateway.events.settled())
+    await fleet.stop(gateway)
+
+    def full(self, *group):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(SpoolFile, "append", full)
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":1}'))
+    await until(lambda: gateway.store.spooled()["trouble"])
+    caught_up = gateway.events.caught_up()
+    server.start()
+    fleet.push(b"order")
+    await soon(caught_up)
+    assert (await soon(gateway.commands.take(), 10)).element == b"order"
+    assert told(server) == [0, 1]
+
+
+async def test_a_file_that_was_begun_anew_is_not_taken_for_empty(server, fleet, monkeypatch):
+    """Ids go on where they were, for the reader remembers how far it is."""
+    gateway = await fleet.gateway("a")
+    for n in range(3):
+        server.kill()
+        gateway.events.publish(Entry("c", b'{"n":%d}' % n))
+        await soon(gateway.events.settled())
+        if n == 0:
+            forget = SpoolFile.forget
+
+            def full(self, upto):
+                raise sqlite3.OperationalError("database or disk is full")
+
+            monkeypatch.setattr(SpoolFile, "forget", full)
+        server.start()
+        await soon(gateway.events.caught_up())
+        monkeypatch.setattr(SpoolFile, "forget", forget)
+    assert told(server) == [0, 1, 2]
 
 
 async def test_a_gateway_with_neither_takes_no_more_than_it_can_hold(server, tmp_path, monkeypatch):

@@ -172,6 +172,38 @@ async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_pa
     await soon(spool.close())
 
 
+async def test_what_was_noted_outlives_a_kill_before_it_is_mirrored(tmp_path):
+    """The next run finds it in the journal, the end of which may be missing."""
+    spool = Spool(tmp_path / "live", reactor, nothing, 1 << 30)
+    await spool.open()
+    spool.note([(b"a", b"1", b"one"), (b"a", b"2", b"two")])
+    spool.mirror()
+    await soon(spool.mirrored(b"a"))
+    spool.note([(b"a", b"1", None)])
+    spool.note([(b"a", b"3", b"three")])
+    shutil.copytree(tmp_path / "live", tmp_path / "killed")
+    await soon(spool.close())
+    with (tmp_path / "killed" / "mirror.log").open("ab") as journal:
+        journal.write(b"\0\0\1\0half")
+    spool = Spool(tmp_path / "killed", reactor, nothing, 1 << 30)
+    await spool.open()
+    assert not (tmp_path / "killed" / "mirror.log").exists()
+    assert await soon(spool.mirrored(b"a")) == {b"2": b"two", b"3": b"three"}
+    await soon(spool.close())
+
+
+async def test_the_journal_does_not_grow(tmp_path):
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+    for n in range(50):
+        spool.note([(b"a", b"%d" % n, bytes(1000))])
+        spool.mirror()
+        await soon(spool.reserve())
+    assert sum(each.stat().st_size for each in tmp_path.glob("mirror.[lo]*")) < 5000
+    assert len(await soon(spool.mirrored(b"a"))) == 50
+    await soon(spool.close())
+
+
 async def test_it_is_found_again_by_the_next_process(tmp_path):
     for n in range(3):
         spool = Spool(tmp_path, reactor, nothing, 1 << 30)
