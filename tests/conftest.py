@@ -50,6 +50,19 @@ async def tidy() -> AsyncIterator[list[LogEvent]]:
     assert not timers, [(each, each.creator) for each in timers]
 
 
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """The lines that are logged meanwhile."""
+    lines: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A server for the whole session; it keeps nothing on the disk."""

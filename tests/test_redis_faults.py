@@ -11,7 +11,6 @@ import pytest
 import pytest_twisted
 from twisted.internet import protocol, reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import formatEvent, globalLogPublisher
 
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.redis import RedisStore, batch
@@ -32,15 +31,6 @@ async def fleet(server) -> AsyncIterator[RedisFleet]:
     made = RedisFleet(server, reply_timeout=0.4)
     yield made
     await made.close()
-
-
-@pytest.fixture
-def said():
-    """The lines that were logged meanwhile."""
-    lines: list[str] = []
-    globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
-    yield lines
-    globalLogPublisher.removeObserver(observer)
 
 
 class Source:

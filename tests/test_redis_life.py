@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
-from twisted.logger import formatEvent, globalLogPublisher
 
 from fleets import RedisFleet, pause, soon, until
 from ocpp_tw.commands import Claim, Command, Taken
@@ -34,15 +33,6 @@ def hasty(monkeypatch) -> None:
         self.commands._block = 1
 
     monkeypatch.setattr(RedisStore, "__init__", quick)
-
-
-@pytest.fixture
-def said():
-    """The lines that were logged meanwhile."""
-    lines: list[str] = []
-    globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
-    yield lines
-    globalLogPublisher.removeObserver(observer)
 
 
 def suspended(gateway):

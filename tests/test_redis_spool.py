@@ -11,7 +11,6 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import formatEvent, globalLogPublisher
 
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.ids import DRAWN, TransactionIds
@@ -41,14 +40,6 @@ async def fleet(server, tmp_path):
 def impatient(monkeypatch):
     monkeypatch.setattr(events, "PATIENCE", 0.3)
     monkeypatch.setattr(events, "LOOK", 0.05)
-
-
-@pytest.fixture
-def said():
-    lines: list[str] = []
-    globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
-    yield lines
-    globalLogPublisher.removeObserver(observer)
 
 
 def told(server: Valkey) -> list[int]:

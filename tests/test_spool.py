@@ -18,7 +18,6 @@ import pytest_twisted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor
-from twisted.logger import formatEvent, globalLogPublisher
 
 from fleets import soon
 from ocpp_tw.spool import Spool, Unusable
@@ -91,14 +90,6 @@ async def spool(tmp_path):
     await made.open()
     yield made
     await made.close()
-
-
-@pytest.fixture
-def said():
-    lines: list[str] = []
-    globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
-    yield lines
-    globalLogPublisher.removeObserver(observer)
 
 
 async def test_groups_are_read_as_they_were_added_and_in_order(spool):
