@@ -11,6 +11,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.main import CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -84,8 +85,10 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         why = self._reason
-        if not self._handshakeDone and why is not None and why.check(SSL.Error):
-            self.factory.failed(self.transport.getPeer(), why.value)
+        if why is not None and why.check(SSL.Error):
+            if not self._handshakeDone:
+                self.factory.failed(self.transport.getPeer(), why.value)
+            self._reason = Failure(CONNECTION_LOST)  # Autobahn would tell of TLS once more, and not whose
         super().connectionLost(reason)
 
 
