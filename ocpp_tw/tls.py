@@ -34,6 +34,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     factory: OverTls
     transport: Any
+    _spoken = False
     _even = True
     """Whether the last read ended where a record ends; else the next one begins inside a record that ``_body`` or ``_head`` tells of."""
     _body = 0
@@ -53,8 +54,14 @@ class ChargerTls(TLSMemoryBIOProtocol):
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(text)
             return
+        self._spoken = True
         self._follow(data)
         super().dataReceived(data)
+
+    def _checkHandshakeStatus(self) -> None:
+        # It is for the charger to begin. Until it does, OpenSSL need not have its buffers: 30 KiB.
+        if self._spoken:
+            super()._checkHandshakeStatus()
 
     def _follow(self, data: bytes) -> None:
         """Find where in a record the data ends."""
