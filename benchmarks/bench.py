@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Suite:
         server.settle()
         pids = [f"--pid=server={','.join(map(str, server.pids))}", f"--pid=valkey={self.bench.valkey.process.pid}"]
         command = [sys.executable, str(HERE / "load.py"), server.kind, str(server.port), *map(str, options), *pids]
+        command += ["--tls"] if server.tls else []
         others = cores or self.bench.others
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=lambda: os.sched_setaffinity(0, others)
@@ -63,7 +65,7 @@ class Suite:
 
     def messages(self) -> str:
         bench = self.bench
-        servers = [bench.raw(), bench.echo(), bench.gateway(), bench.peer()]
+        servers = [bench.raw(), bench.echo(), bench.gateway(), bench.gateway(tls=True), bench.peer()]
         full = self.played(servers)
         paced = self.played(servers, "--rate", 500, rounds=1)
         for server in servers:
@@ -73,7 +75,7 @@ class Suite:
             [
                 name, number(each["us"]), number(each["us"] / raw), number(each["us"] / echo), number(each["us"] / peer),
                 number(each["rate"]), f"{number(each['p50'])} / {number(each['p99'])}",
-                f"{number(paced[name]['p50'])} / {number(paced[name]['p99'])}", number(each["valkey"]) if name in (OURS, PEER) else "-",
+                f"{number(paced[name]['p50'])} / {number(paced[name]['p99'])}", number(each["valkey"]) if name not in (RAW, ECHO) else "-",
             ]
             for name, each in full.items()
         ]  # fmt: skip
@@ -94,7 +96,7 @@ class Suite:
         """What it costs when many chargers come at once, and when they rest: each time with a fresh server."""
         bench, found = self.bench, dict[str, list[dict[str, float]]]()
         for _ in range(min(self.rounds, 2)):
-            for begin in (bench.raw, bench.echo, bench.gateway, bench.peer):
+            for begin in (bench.raw, bench.echo, bench.echo_over_tls, bench.gateway, partial(bench.gateway, tls=True), bench.peer):
                 server = begin()
                 told = self.load(server, "--chargers", self.storm, "--hold", 1, "--seconds", 0)
                 bench.end(server)

@@ -1,11 +1,13 @@
-"""``floors.py raw|websocket PORT``: servers that do nothing but echo, for the price of Twisted and of Autobahn alone."""
+"""``floors.py raw|websocket PORT [PEM]``: servers that do nothing but echo, for the price of Twisted and of Autobahn alone; over TLS with a PEM file."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import protocol, reactor
+from twisted.internet.ssl import PrivateCertificate
 
 
 class RawEcho(protocol.Protocol):
@@ -26,7 +28,11 @@ def main() -> None:
     factory = protocol.Factory.forProtocol(RawEcho) if kind == "raw" else WebSocketServerFactory()
     if kind != "raw":
         factory.protocol = WebSocketEcho
-    reactor.listenTCP(port, factory, backlog=1024, interface="127.0.0.1")
+    if len(sys.argv) > 3:
+        shown = PrivateCertificate.loadPEM(Path(sys.argv[3]).read_bytes()).options()
+        reactor.listenSSL(port, factory, shown, backlog=1024, interface="127.0.0.1")
+    else:
+        reactor.listenTCP(port, factory, backlog=1024, interface="127.0.0.1")
     reactor.run()
 
 

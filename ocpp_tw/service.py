@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from . import transport
 from .backend import HttpBackend
 from .breaker import Breaker
+from .certificate import Certificate
 from .desk import Desk
 from .dispatch import Dispatch
 from .embedded import found
@@ -33,6 +34,7 @@ from .settings import Settings, Wrong
 from .site import Operators
 from .spool import Unusable
 from .stamps import Stamps
+from .tls import OverTls
 from .tolerance import Tolerance
 from .versions import known
 from .waiting import in_time, pause
@@ -64,6 +66,7 @@ class GatewayService(MultiService):
         self.handlers = find(settings, self.breaker)
         self.reconciler: Reconciler | None = None
         self.tolerance = Tolerance.of(settings)
+        self.certificate = Certificate.of(settings, reactor)
         self.started: Deferred[None] | None = None
 
     def startService(self) -> None:
@@ -93,16 +96,31 @@ class GatewayService(MultiService):
         self.door = ChargerFactory(self.gateway, settings, reactor)
         site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
         self._ports.append(await listen(self._places.operators, site, settings.http, "operators' HTTP"))
-        self._ports.append(chargers := await listen(self._places.chargers, self.door, settings.port, "chargers"))
-        transport.serve(chargers)
-        if not settings.port.loopback:
-            log.warn("chargers are not authenticated (security profile 0): let only your own network reach their port")
+        await self._open()
         ids.lease()
         self.door.start()
         self.dispatch.start()
         self.gateway.liveness.start()
         if self.reconciler is not None:
             self.reconciler.start()
+
+    async def _open(self) -> None:
+        """Chargers may come."""
+        settings, certificate = self.settings, self.certificate
+        factory: Any = self.door if certificate is None else OverTls(certificate, self.door, self._reactor)
+        whom = "chargers" if certificate is None else "chargers over TLS"
+        self._ports.append(port := await listen(self._places.chargers, factory, settings.port, whom))
+        transport.serve(port)
+        if certificate is not None:
+            certificate.start()
+        if not settings.port.loopback:
+            so = "security profile 0" if certificate is None else "TLS proves to them who we are, and not to us who they are"
+            log.warn("chargers are not authenticated ({so}): let only your own network reach their port", so=so)
+
+    def reload(self) -> None:
+        """Read again what may have changed while the gateway runs: the certificate."""
+        if self.certificate is not None:
+            self.certificate.reload()
 
     async def _tell_durability(self, store: RedisStore) -> None:
         said, well = await store.guarantee()
@@ -118,6 +136,8 @@ class GatewayService(MultiService):
         deadline = time.monotonic() + self.settings.drain
         if self.started is not None:
             self.started.cancel()  # if it has not come to that yet
+        if self.certificate is not None:
+            self.certificate.stop()
         for port in self._ports:
             await _maybe(port.stopListening())
         if not hasattr(self, "dispatch"):

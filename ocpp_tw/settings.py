@@ -179,6 +179,14 @@ def spool(value: str) -> str:
 
 TABLE: tuple[Setting, ...] = (
     Setting("port", "ADDR", Address("", 10800), address, "where chargers connect: a port, or HOST:PORT"),
+    Setting(
+        "tls",
+        "TLS_CERTIFICATE",
+        "",
+        text,
+        "a PEM file with the certificate to show to chargers, those that vouch for it, and its private key; then their port speaks TLS only",
+    ),
+    Setting("tls_key", "TLS_KEY", "", text, "the PEM file with the private key, if it is another one"),
     Setting("http", "HTTP_ADDR", Address("127.0.0.1", 10801), address, "where operators' HTTP is served: a port, or HOST:PORT"),
     Setting(
         "http_token", "HTTP_TOKEN", "", text, "the bearer token that operators' HTTP asks for; needed unless it listens on loopback only"
@@ -303,6 +311,8 @@ class Settings:
     """The values in force; the table says what each means."""
 
     port: Address = Address("", 10800)
+    tls: str = ""
+    tls_key: str = ""
     http: Address = Address("127.0.0.1", 10801)
     http_token: str = ""
     redis: str = ""
@@ -361,6 +371,8 @@ def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> S
     settings = Settings(**values)
     if not settings.http.loopback and not settings.http_token:
         raise Wrong(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
+    if settings.tls_key and not settings.tls:
+        raise Wrong("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
     if settings.durability == "fsync" and not settings.spool:
         raise Wrong("--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default")
     if settings.authorize == "backend" and not settings.base_url:

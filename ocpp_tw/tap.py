@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -52,13 +53,17 @@ def makeService(options: Options) -> IService:
     if options.settings.workers > 1:
         from .workers import Workers  # who looks after gateways needs no gateway's memory
 
-        return Workers(options.settings, reactor, lambda: give_up(reactor))
+        workers = Workers(options.settings, reactor, lambda: give_up(reactor))
+        on_hangup(reactor, options.settings, workers.reload)
+        return workers
     from .service import GatewayService
 
     try:
-        return GatewayService(options.settings, reactor, lambda: give_up(reactor))
+        gateway = GatewayService(options.settings, reactor, lambda: give_up(reactor))
     except Wrong as why:
         raise SystemExit(f"twistd ocpp: {why}") from None
+    on_hangup(reactor, options.settings, gateway.reload)
+    return gateway
 
 
 def prepare(reactor: Any) -> None:
@@ -66,6 +71,12 @@ def prepare(reactor: Any) -> None:
     loop.shorten(reactor)
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop, reactor))
+
+
+def on_hangup(reactor: Any, settings: Settings, reload: Callable[[], None]) -> None:
+    """What SIGHUP does where there is something to read again; elsewhere it ends the process, as ever."""
+    if settings.tls and hasattr(signal, "SIGHUP"):
+        reactor.callWhenRunning(signal.signal, signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
 
 
 def stop(reactor: Any) -> None:

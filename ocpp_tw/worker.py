@@ -79,7 +79,7 @@ def main() -> None:
     from twisted.internet import reactor
 
     from .service import GatewayService
-    from .tap import give_up, prepare, stop
+    from .tap import give_up, on_hangup, prepare, stop
 
     process: Any = reactor
     prepare(process)
@@ -103,6 +103,7 @@ def main() -> None:
 
     process.addSystemEventTrigger("before", "shutdown", gateway.stopService)
     process.addSystemEventTrigger("after", "shutdown", _tidy, Path(orders.operators).parent)
+    on_hangup(process, orders.settings, gateway.reload)
     process.callWhenRunning(start)
     process.callWhenRunning(Lifeline(process, lambda: stop(process)).startReading)
     process.run()

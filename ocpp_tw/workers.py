@@ -154,7 +154,7 @@ class Workers(MultiService):
 
             settings = replace(settings, redis=await found(self, reactor, settings.data))
         self._http = await listen(at(settings.http, reactor), Front(self, reactor).site(), settings.http, "operators' HTTP")
-        self._doors = doors = Doors(settings.port, "chargers", settings.workers)
+        self._doors = doors = Doors(settings.port, "chargers over TLS" if settings.tls else "chargers", settings.workers)
         self._directory = Path(tempfile.mkdtemp(prefix="ocpp-"))
         for number in range(1, settings.workers + 1):
             self._workers.append(Worker(number, worker(settings, number), self._directory / str(number), self._ended))
@@ -168,6 +168,12 @@ class Workers(MultiService):
             await each.served
         self.complete = True
         log.info("{count} workers serve", count=len(self._workers))
+
+    def reload(self) -> None:
+        """Have each of them read again what may have changed; one that is about to serve reads it anyway."""
+        for each in self._workers:
+            if each.serving:
+                each.signal("HUP")
 
     def _failed(self, why: Failure) -> None:
         if not why.check(CancelledError) and not self._failing:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from certificates import Made
 from fleets import free_port
 from ocpp_tw import schemas
 
@@ -54,20 +55,22 @@ def load(*options: Any) -> dict[str, Any]:
 
 @linux
 @pytest.mark.live
-@pytest.mark.parametrize("which", ["gateway", "peer"])
+@pytest.mark.parametrize("which", ["gateway", "gateway over TLS", "peer"])
 def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_path):
     """The peer has to do the same work as the gateway, or it is no comparison."""
-    if which == "gateway":
+    tls = Made().write(tmp_path / "tls.pem") if "TLS" in which else ""
+    if which != "peer":
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "twistd"), "--pidfile=", "-n", "ocpp", "--port", f"127.0.0.1:{(port := free_port())}",
-             "--http", "127.0.0.1:0", "--redis", clean.url],
+             "--http", "127.0.0.1:0", "--redis", clean.url, "--tls", tls],
             cwd=tmp_path, stdout=subprocess.DEVNULL,
         )  # fmt: skip
     else:
         process = subprocess.Popen([sys.executable, str(BENCHMARKS / "peer.py"), str(port := free_port()), str(clean.port)])
     try:
         wait_for(port)
-        found = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, f"--pid=server={process.pid}")
+        options = [*(["--tls"] if tls else []), f"--pid=server={process.pid}"]
+        found = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, *options)
     finally:
         process.terminate()
         process.wait(15)
@@ -81,12 +84,13 @@ def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_pat
 
 @linux
 @pytest.mark.live
-@pytest.mark.parametrize(("kind", "server"), [("raw", "raw"), ("websocket", "websocket")])
-def test_the_floors_echo_what_they_are_sent_at_the_pace_that_is_asked_for(kind, server):
-    process = subprocess.Popen([sys.executable, str(BENCHMARKS / "floors.py"), server, str(port := free_port())])
+@pytest.mark.parametrize(("kind", "tls"), [("raw", False), ("websocket", False), ("websocket", True)])
+def test_the_floors_echo_what_they_are_sent_at_the_pace_that_is_asked_for(kind, tls, tmp_path):
+    certificate, option = ([Made().write(tmp_path / "tls.pem")], ["--tls"]) if tls else ([], [])
+    process = subprocess.Popen([sys.executable, str(BENCHMARKS / "floors.py"), kind, str(port := free_port()), *certificate])
     try:
         wait_for(port)
-        found = load(kind, port, "--chargers", 10, "--seconds", 1, "--rate", 200, f"--pid=server={process.pid}")
+        found = load(kind, port, "--chargers", 10, "--seconds", 1, "--rate", 200, *option, f"--pid=server={process.pid}")
     finally:
         process.kill()
         process.wait()

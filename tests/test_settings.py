@@ -157,7 +157,7 @@ WRONG = {
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
-    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance", "spool"}
+    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance", "spool", "tls", "tls_key"}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -1,0 +1,171 @@
+"""A gateway over TLS as a process: chargers that are not ours, certificates that change, and files and peers that will not do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+
+from certificates import Made, shown
+
+pytestmark = pytest.mark.live
+
+OLD, NEW = Made("old"), Made("new")
+BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
+
+
+def connect(gateway: Any, id: str = "cp1", made: Made = OLD) -> Any:
+    return websockets.connect(f"wss://127.0.0.1:{gateway.port}/{id}", subprotocols=["ocpp1.6"], ssl=made.trust)
+
+
+async def call(line: Any, action: str = "Heartbeat", payload: Any = None) -> Any:
+    await line.send(json.dumps([2, action, action, payload or {}]))
+    return json.loads(await asyncio.wait_for(line.recv(), 10))
+
+
+def log(gateway: Any, text: str = "TLS handshake") -> list[str]:
+    return [line for line in gateway.log.read_text().splitlines() if text in line]
+
+
+@pytest.fixture
+def gateway(start, tmp_path):
+    return start("--tls", OLD.write(tmp_path / "tls.pem"), "--handshake-timeout", "1")
+
+
+def test_a_charger_that_is_not_ours_is_served(gateway, events):
+    async def day() -> None:
+        async with connect(gateway) as line:
+            assert (await call(line, "BootNotification", BOOT))[2]["status"] == "Accepted"
+            big = {"connectorId": 1, "meterValue": [{"timestamp": "2024-01-01T00:00:00Z", "sampledValue": [{"value": "1"}] * 3000}]}
+            assert (await call(line, "MeterValues", big))[:2] == [3, "MeterValues"]
+            status, answer = await asyncio.to_thread(gateway.get, "/api/chargers/cp1")
+            assert status == 200 and answer["connected"]
+            await asyncio.wait_for(await line.ping(), 10)
+
+    asyncio.run(day())
+    (connected,) = [each for each in events() if each["event"] == "connect_charger"]
+    assert connected["data"]["remote_address"] == "127.0.0.1" and connected["data"]["security_profile"] == 0
+    assert gateway.stop() == 0
+    said = gateway.log.read_text()
+    assert f"chargers over TLS at 127.0.0.1:{gateway.port}" in said and "CN=old" in said and "Traceback" not in said
+
+
+def test_our_own_simulator_comes_in(gateway, events):
+    url = f"wss://127.0.0.1:{gateway.port}/"
+    command = [Path(sys.executable).parent / "ocpp-tw", "simulate", "--url", url, "--insecure", "--speed-up", "3000"]
+    subprocess.run(command, timeout=60, check=True, capture_output=True)
+    assert {"boot_notification", "start_transaction", "stop_transaction"} <= {each["event"] for each in events()}
+
+
+def test_a_certificate_is_replaced_while_chargers_stay(gateway, tmp_path):
+    """F23."""
+
+    async def day() -> None:
+        async with connect(gateway) as line:
+            NEW.write(tmp_path / "tls.pem")
+            gateway.process.send_signal(signal.SIGHUP)
+            before = time.monotonic()
+            await asyncio.to_thread(gateway.until, lambda: shown(gateway.port) == NEW.number, 5)
+            assert time.monotonic() - before < 5
+            async with connect(gateway, "cp2", NEW) as other:
+                assert (await call(other))[0] == 3
+            assert (await call(line))[0] == 3
+            # and one that will not do changes nothing
+            (tmp_path / "tls.pem").write_bytes(OLD.certificate)
+            gateway.process.send_signal(signal.SIGHUP)
+            await asyncio.to_thread(gateway.until, lambda: log(gateway, "the certificate in use stays"))
+            assert await asyncio.to_thread(shown, gateway.port) == NEW.number
+            assert (await call(line))[0] == 3
+
+    asyncio.run(day())
+    assert gateway.stop() == 0
+
+
+def test_workers_serve_tls_and_all_have_the_new_certificate(start, tmp_path):
+    gateway = start("--workers", "2", "--tls", OLD.write(tmp_path / "tls.pem"))
+
+    async def come(made: Made, begin: int) -> None:
+        lines = await asyncio.gather(*(connect(gateway, f"cp{number}", made) for number in range(begin, begin + 16)))
+        assert all([(await call(line))[0] == 3 for line in lines])
+        spread = (await asyncio.to_thread(gateway.get, "/healthz"))[1]["workers"]
+        assert len(spread) == 2 and all(spread.values())
+        for line in lines:
+            await line.close()
+
+    asyncio.run(come(OLD, 0))
+    NEW.write(tmp_path / "tls.pem")
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.until(lambda: len(log(gateway, "CN=new")) == 2, 5)
+    assert {shown(gateway.port) for _ in range(20)} == {NEW.number}
+    asyncio.run(come(NEW, 20))
+    assert gateway.stop() == 0
+    assert "Traceback" not in gateway.log.read_text()
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_files_that_will_not_do_end_the_start_in_one_line(start, tmp_path, workers):
+    made = tmp_path / "tls.pem"
+    made.write_bytes(OLD.certificate + NEW.key)
+    gateway = start("--tls", str(made), *workers, wait=False)
+    assert gateway.process.wait(20) == 1
+    said = gateway.log.read_text()
+    assert "Traceback" not in said
+    assert len(re.findall("--tls: the private key in .* does not belong to the first certificate", said)) == 1
+
+
+def test_an_expired_certificate_is_used_and_warned_of(start, tmp_path):
+    """F23."""
+    gateway = start(environment={"TLS_CERTIFICATE": (made := Made("gone", begin=-20)).write(tmp_path / "tls.pem")})
+    assert shown(gateway.port) == made.number
+    assert log(gateway, "has expired")
+
+
+def test_a_peer_that_says_nothing_is_dropped_in_time(gateway):
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as line:
+        before = time.monotonic()
+        with suppress(ConnectionResetError):
+            while line.recv(100):
+                pass
+        assert 0.5 < time.monotonic() - before < 8
+    assert not log(gateway)
+
+
+def test_plain_http_is_turned_away_and_told(gateway):
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as line:
+        line.sendall(b"GET /cp1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        with suppress(ConnectionResetError):
+            while line.recv(100):
+                pass
+    gateway.until(lambda: log(gateway))
+    (told,) = log(gateway)
+    assert "127.0.0.1" in told and "http request" in told
+    assert "Traceback" not in gateway.log.read_text()
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
+def test_old_versions_are_refused(gateway):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as line, pytest.raises(ssl.SSLError, match="protocol version"):
+        context.wrap_socket(line)
+    gateway.until(lambda: log(gateway))
+    assert "unsupported protocol" in log(gateway)[0]
+
+
+def test_without_tls_a_hangup_ends_the_gateway_as_ever(start):
+    gateway = start()
+    assert gateway.stop(signal.SIGHUP) == -signal.SIGHUP
