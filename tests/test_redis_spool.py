@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.ids import DRAWN, TransactionIds
-from ocpp_tw.redis import events
+from ocpp_tw.redis import events, records
 from ocpp_tw.spool.file import SpoolFile
 from ocpp_tw.store import Entry, Keep, Record, Reply, Settled
 from test_redis_faults import Source, proven
@@ -40,6 +40,7 @@ async def fleet(server, tmp_path):
 def impatient(monkeypatch):
     monkeypatch.setattr(events, "PATIENCE", 0.3)
     monkeypatch.setattr(events, "LOOK", 0.05)
+    monkeypatch.setattr(records, "UNSEEN", 0.5)
 
 
 def told(server: Valkey) -> list[int]:

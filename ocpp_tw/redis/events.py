@@ -169,8 +169,6 @@ class RedisEvents(Service):
         self._number += 1
         batch = Batch(*load(self._queue, self._names, self._number))
         self._since = self._clock.seconds()
-        if self._spool is not None and (kept := self._kept(batch.chosen)):
-            self._spool.note(kept)
         return batch
 
     def _kept(self, chosen: list[Waiting]) -> list[Kept]:
@@ -206,6 +204,9 @@ class RedisEvents(Service):
             return
         batch.told = True
         self._safe += len(batch.chosen)
+        # Not before: whoever took a message for known that is safe nowhere would answer it, and lose it. Not later either.
+        if self._spool is not None and (kept := self._kept(batch.chosen)):
+            self._spool.note(kept)
         if self.choked and len(self._queue) < CHOKED // 2:
             self.choked = False
         for each in batch.chosen:

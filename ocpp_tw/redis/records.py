@@ -23,6 +23,9 @@ from .names import Names
 PATIENCE = 1.0
 """Seconds that Redis has to say what is on a shelf; then what this gateway knows of it will do."""
 
+UNSEEN = 8.0
+"""The same for a Redis that this run of the gateway has never seen: it may know more than the run before could note when it was killed."""
+
 FIRST_ID = 1_000_000_001
 """Where the gateway's own range of transaction ids begins: a backend's own ids are far below."""
 
@@ -39,6 +42,7 @@ class RedisRecords:
         self._names = names
         self._events = events
         self._spool = spool
+        self._unseen = connection.reactor.seconds() + UNSEEN  # until when it is waited for a Redis that was never there
 
     async def transactions(self, charger: str) -> list[bytes]:
         """See `IRecords`."""
@@ -65,9 +69,15 @@ class RedisRecords:
         """What Redis has, or else the mirror."""
         if self._spool is None:
             return await self._asked(key)
+        clock = self._connection.reactor
         if self._connection.line is not None:
+            self._unseen = 0.0
+            patience = PATIENCE
+        else:
+            patience = self._unseen - clock.seconds()
+        if patience > 0:
             try:
-                return await in_time(self._asked(key), PATIENCE, self._connection.reactor)
+                return await in_time(self._asked(key), patience, clock)
             except (TimeoutError, CancelledError):
                 pass
         return await self._spool.mirrored(key)

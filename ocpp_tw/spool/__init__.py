@@ -108,12 +108,12 @@ class Spool:
         if not self._noted:
             return
         noted, self._noted = [(shelf, name, value) for (shelf, name), value in self._noted.items()], {}
-        turned = self._journal.turn()
+        turns = self._journal.turn()
 
         def work() -> None:
             self._mirror.note(noted)
-            if turned and not self._mirror.owes:
-                self._journal.taken()
+            if not self._mirror.owes:
+                self._journal.taken(turns)
 
         self._aside.post(work)
 

@@ -25,27 +25,35 @@ class Journal:
         self._path = directory / "mirror.log"
         self._turned = directory / "mirror.old"
         self._file = -1
+        self._size = 0
+        self.turns = 0
 
     def write(self, kept: list[Kept]) -> None:
-        """Append it; a full disk takes nothing, or a part that is told by its length."""
+        """Append it; a full disk takes nothing."""
         text = _encode(kept)
+        text = len(text).to_bytes(4, "big") + text
         with suppress(OSError):
             if self._file < 0:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            os.write(self._file, len(text).to_bytes(4, "big") + text)
+                self._size = os.fstat(self._file).st_size
+            if os.write(self._file, text) == len(text):
+                self._size += len(text)
+            else:
+                os.ftruncate(self._file, self._size)
 
-    def turn(self) -> bool:
-        """Begin a new file, so that the old one can be taken to the mirror; not while one still is."""
-        if self._file < 0 or self._turned.exists():
-            return False
-        with suppress(OSError):
-            self._path.rename(self._turned)
-        self.close()
-        return True
+    def turn(self) -> int:
+        """Begin a new file, so that the old one can be taken to the mirror; not while one still is. How often that was done by now."""
+        if self._file >= 0 and not self._turned.exists():
+            with suppress(OSError):
+                self._path.rename(self._turned)
+                self.turns += 1
+            self.close()
+        return self.turns
 
-    def taken(self) -> None:
-        """The mirror has the old file."""
-        self._turned.unlink(missing_ok=True)
+    def taken(self, turns: int) -> None:
+        """The mirror has all that was noted until that turn."""
+        if turns == self.turns:
+            self._turned.unlink(missing_ok=True)
 
     def left(self) -> Iterator[list[Kept]]:
         """What an earlier run left, oldest first."""

@@ -61,7 +61,8 @@ class Commands:
             if not pushes[key]:
                 self.evidence.found("phantoms", f"a result of a command that nobody gave: {key}", self.evidence.came[indexes[0]], *indexes)
         for key, indexes in self._followups.items():
-            if not done[key] or len(indexes) > 1:
+            verdicts = [self.evidence.events[index]["data"]["verdict"] for index in indexes]
+            if (not done[key] and "confirmed" in verdicts) or len(indexes) > 1:
                 text = f"{len(indexes)} follow-ups of {key}, which was done {done[key]} times"
                 self.evidence.found("phantoms", text, self.evidence.came[indexes[0]], *indexes, *self._results[key])
         for key, group in pushes.items():
