@@ -43,6 +43,13 @@ IDLE: dict[str, Any] = {**dict.fromkeys(NONE), **dict.fromkeys(FALSE, False)}
 """What Autobahn sets on each connection and few ever change: the class says it for all, which saves a third of an idle one."""
 
 
+class Nobody:
+    """Who waits for a connection to open, or to close: Autobahn tells, and a Deferred that has the connection would keep it for ever."""
+
+    def callback(self, result: object) -> None:
+        pass
+
+
 class Guest(Protocol):
     """Whoever is behind the door: told of frames, in order; of none after `IWire.close`."""
 
@@ -80,6 +87,10 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     _admission: Deferred[str | None] | None = None
     _refusal: tuple[tuple[str, str], ...] = ()
     _gone = False
+    is_open = is_closed = Nobody()
+
+    def __init__(self) -> None:
+        pass  # Autobahn's makes what nobody here asks for: Deferreds, tables of listeners, details of the transport
 
     def processHandshake(self) -> None:
         """Autobahn sees a tidied head; what the charger really asked for is kept in `_knock`."""

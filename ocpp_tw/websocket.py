@@ -264,13 +264,14 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         self.factory.connected.pop(self, None)
         if self._admission is not None:
             self._admission.cancel()
-        if self._guest is None:
+        guest, self._guest = self._guest, None  # each has the other: they would wait for the garbage collector
+        if guest is None:
             return
         if self.closedByMe:  # then our own words say more than whether the charger answered them
             code, reason = self.localCloseCode, (self.localCloseReason or b"").decode("utf-8", "replace")
         elif not wasClean:
             reason = self.wasNotCleanReason
-        self._contained(partial(self.factory.door.departed, self._guest, code or 1005, reason or ""))
+        self._contained(partial(self.factory.door.departed, guest, code or 1005, reason or ""))
 
     # called by the factory once a second
 
