@@ -129,8 +129,6 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
     def connectionMade(self) -> None:
         super().connectionMade()
         factory = self.factory
-        # these Autobahn makes for each connection; one of each will do
-        self.trafficStats, self.utf8validator, self.send_queue = factory.traffic, None, ()
         self._deadline = factory.tick + math.ceil(factory.settings.handshake_timeout) + 1
         factory.connected[self] = None
         self.transport.registerProducer(self, True)
@@ -315,7 +313,6 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.door = door
         self.settings = settings
         self.tick = 0
-        self.traffic = TrafficStats()
         self.connected: dict[ChargerProtocol, None] = {}
         # One wheel for all: a timer for each connection would be set again with every frame, and Autobahn's are on the global
         # reactor. It counts turns, not time: nobody is dropped because this process was suspended.
@@ -334,7 +331,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         )
         # Autobahn copies its options to each connection; a class of our own has them once
         options = {name: getattr(self, name) for name in ChargerProtocol.CONFIG_ATTRS}
-        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**IDLE, **options, "CONFIG_ATTRS": ()})  # type: ignore[assignment]
+        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**IDLE, **options, "trafficStats": TrafficStats()})  # type: ignore[assignment]
 
     def start(self) -> None:
         """Begin to look after connections: their handshakes, their silence, their end."""

@@ -15,7 +15,6 @@ def usual() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 def test_what_is_here_by_now_is_looked_at_no_more(usual: None) -> None:
