@@ -13,8 +13,11 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import WebSocketProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 
 from . import compression
@@ -109,6 +112,14 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         with suppress(AttributeError, OSError):  # Unix sockets, say
             self.transport.setTcpNoDelay(self.tcpNoDelay)
         self.factory.countConnections += 1
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        """As Autobahn's, but of the usual ends it has nothing to say, and prepares to say it."""
+        if isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
+            WebSocketProtocol._connectionLost(self, reason)
+            self.factory.countConnections -= 1
+        else:
+            super().connectionLost(reason)
 
     def processHandshake(self) -> None:
         """A usual handshake is completed here, any other by Autobahn, which sees a tidied head. `_knock` has what was really asked for."""

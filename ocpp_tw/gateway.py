@@ -24,6 +24,7 @@ from .handshake import choose
 from .intake import Intake
 from .interfaces import IGate, IRecords, IRoster, IWire, Maybe
 from .liveness import Liveness
+from .log import literal
 from .settings import Settings
 from .store import Away, Effect, Entry, Keep, Note, Record
 from .versions import Version
@@ -254,7 +255,7 @@ class Gateway:
         self._takeovers.pop(guest.id, None)
         connected = round(self._clock.seconds() - guest.connected_at, 1)
         log.info(
-            "{charger} left after {seconds} s: {code} {reason}", charger=guest.id, seconds=connected, code=code, reason=reason,
+            literal(f"{guest.id} left after {connected} s: {code} {reason}"), charger=guest.id, seconds=connected, code=code, reason=reason,
             received=guest.received, sent=guest.sent, violations=guest.violations, ocpp=guest.ocpp, peer=guest.address,
         )  # fmt: skip
         data = events.DisconnectCharger(guest.id, code, reason, connected, guest.received, guest.sent, guest.violations)

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
 
 from door import KEY, Line, Street, frame, request
 from ocpp_tw import admission
@@ -180,3 +182,16 @@ def test_what_chargers_send_goes_the_short_way(host: bytes, connection: bytes) -
         street.enter(b"", Host=host, Connection=connection)
         street.close()
     assert usual_key(read(request(Host=host, Connection=connection))) == KEY.decode()
+
+
+@pytest.mark.parametrize("why", [ConnectionDone(), ConnectionLost(), ConnectionAborted(), OSError("something else")])
+def test_every_end_is_counted_and_told(why: Exception) -> None:
+    street = Street()
+    visit = street.enter()
+    assert street.factory.countConnections == 1
+    with patch.object(street.factory.protocol, "log"):
+        visit.ours.connectionLost(Failure(why))
+    assert street.factory.countConnections == 0 and not street.factory.connected
+    assert street.told[-1][:2] == ("departed", 1006)
+    street.visits.clear()
+    street.close()
