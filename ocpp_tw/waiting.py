@@ -39,7 +39,7 @@ class Deadlines:
     def hold(self, awaitable: Awaitable[T]) -> Deferred[T]:
         """It, or a `twisted.internet.defer.TimeoutError`; then it is cancelled."""
         waiting = deferred(awaitable)
-        if not waiting.called:
+        if not waiting.called or waiting.paused:  # called, but with another one that is waited for
             self._waiting[waiting] = self._clock.seconds() + self._seconds
             waiting.addBoth(self._ended, waiting)
             if self._timer is None:

@@ -47,6 +47,13 @@ def test_nobody_who_waits_is_no_timer():
     assert came == [ValueError] and clock.getDelayedCalls() == []
 
 
+def test_what_waits_for_another_is_not_there_yet():
+    clock = Clock()
+    came = held(Deadlines(3.0, clock), succeed(None).addCallback(lambda _: Deferred()))
+    clock.advance(3)
+    assert came == [TimeoutError]
+
+
 def test_whoever_gives_up_is_not_late():
     clock = Clock()
     deadlines = Deadlines(3.0, clock)
