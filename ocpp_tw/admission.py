@@ -8,18 +8,21 @@ Knows nothing of what comes after it; `ocpp_tw.websocket` is the rest of a conne
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import WebSocketProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 
 from . import compression
 from .gate import Knock, Refused
-from .handshake import MAX_HEAD, BadHandshake, identity, offers, read
+from .handshake import MAX_HEAD, BadHandshake, Head, identity, offers, read, usual_key, welcome
 from .interfaces import IWire, Maybe
 
 SPENT = (
@@ -39,8 +42,25 @@ FALSE = (
     "wasClean", "wasCloseHandshakeTimeout", "wasMaxFramePayloadSizeExceeded", "wasMaxMessagePayloadSizeExceeded",
     "wasOpenHandshakeTimeout", "wasServerConnectionDropTimeout", "wasServingFlashSocketPolicyFile",
 )  # fmt: skip
-IDLE: dict[str, Any] = {**dict.fromkeys(NONE), **dict.fromkeys(FALSE, False)}
-"""What Autobahn sets on each connection and few ever change: the class says it for all, which saves a third of an idle one."""
+IDLE: dict[str, Any] = {
+    **dict.fromkeys(NONE),
+    **dict.fromkeys(FALSE, False),
+    "autoPingPendingSeq": 0,
+    "data": b"",
+    "send_queue": (),
+    "send_state": WebSocketServerProtocol.SEND_STATE_GROUND,
+    "state": WebSocketServerProtocol.STATE_CONNECTING,
+    "websocket_version": 13,
+}
+"""How every connection begins. Autobahn sets it on each, and few ever change it: the class says it for all, which saves time, and a third
+of an idle one's memory."""
+
+
+class Nobody:
+    """Who waits for a connection to open, or to close: Autobahn tells, and a Deferred that has the connection would keep it for ever."""
+
+    def callback(self, result: object) -> None:
+        pass
 
 
 class Guest(Protocol):
@@ -74,17 +94,37 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     _log = Logger()  # Autobahn owns .log
     factory: Any
     transport: Any
+    tcpNoDelay: bool
+    _transport_details: Any = None
     # kept on the class until they are needed, since most of the time they are not
     _guest: Guest | None = None
     _knock: Knock | None = None
     _admission: Deferred[str | None] | None = None
     _refusal: tuple[tuple[str, str], ...] = ()
     _gone = False
+    is_open = is_closed = Nobody()
+
+    def __init__(self) -> None:
+        pass  # Autobahn's makes what nobody here asks for: Deferreds, tables of listeners, details of the transport
+
+    def connectionMade(self) -> None:
+        """What Autobahn's does that anybody here asks for; the rest is in `IDLE`."""
+        with suppress(AttributeError, OSError):  # Unix sockets, say
+            self.transport.setTcpNoDelay(self.tcpNoDelay)
+        self.factory.countConnections += 1
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        """As Autobahn's, but of the usual ends it has nothing to say, and prepares to say it."""
+        if isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
+            WebSocketProtocol._connectionLost(self, reason)
+            self.factory.countConnections -= 1
+        else:
+            super().connectionLost(reason)
 
     def processHandshake(self) -> None:
-        """Autobahn sees a tidied head; what the charger really asked for is kept in `_knock`."""
+        """A usual handshake is completed here, any other by Autobahn, which sees a tidied head. `_knock` has what was really asked for."""
         if self._knock is not None:
-            return  # bytes behind the head, while the gate thinks: Autobahn keeps them
+            return  # bytes behind the head, while the gate thinks: they are kept
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAX_HEAD:
             if len(self.data) > MAX_HEAD:
@@ -93,19 +133,43 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         try:
             head = read(self.data[: end + 4])
             if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn turns it away
-                peer = self.transport.getPeer()
-                address = getattr(peer, "host", str(peer))
-                self._knock = Knock("", head.headers.get("host", ""), address, tuple(offers(head.headers)), head.headers, head.repairs)
-                self._knock = replace(self._knock, id=identity(head.target, self.factory.settings.max_identity))
+                self._knock = self._knocked(head)
         except BadHandshake as bad:
             self.failHandshake(bad.reason, bad.status)
             return
-        self.data = head.text + self.data[end + 4 :]
-        super().processHandshake()
+        key, rest = usual_key(head), self.data[end + 4 :]
+        if not key or self._knock is None:
+            self.data = head.text + rest
+            super().processHandshake()
+            return
+        self.data = rest
+        self._wskey, self.websocket_protocols, self.websocket_extensions = key, list(self._knock.offered), []
+        try:
+            answer = self._ask()
+        except ConnectionDeny as no:
+            self._denied(no)
+            return
+        if isinstance(answer, Deferred):
+            answer.addCallbacks(self.succeedHandshake, lambda why: self._denied(why.value))
+        else:
+            self.succeedHandshake(answer)
+
+    def _knocked(self, head: Head) -> Knock:
+        peer = self.transport.getPeer()
+        address = peer.host if hasattr(peer, "host") else str(peer)
+        shown = (head.headers.get("host", ""), address, tuple(offers(head.headers)), head.headers, head.repairs)
+        try:
+            return Knock(identity(head.target, self.factory.settings.max_identity), *shown)
+        except BadHandshake:
+            self._knock = Knock("", *shown)
+            raise
 
     def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
-        assert self._knock is not None
         self.websocket_extensions = compression.usable(self.websocket_extensions)
+        return self._ask()
+
+    def _ask(self) -> str | Deferred[str | None] | None:
+        assert self._knock is not None
         try:
             answer = self.factory.door.knock(self._knock, self)
             if isinstance(answer, tuple):
@@ -141,6 +205,9 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         self._refusal = (("Retry-After", "10"),)
         return ConnectionDeny(503, "Service Unavailable")
 
+    def _denied(self, why: Any) -> None:
+        self.failHandshake(why.reason, why.code)
+
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None) -> None:
         if self.state != self.STATE_CONNECTING:
             return  # the charger has left while the gate thought about it, or we have had enough
@@ -156,8 +223,22 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     def succeedHandshake(self, res: str | None) -> None:
         if self.state != self.STATE_CONNECTING:
             return
-        super().succeedHandshake(res)
+        if self.websocket_extensions:
+            super().succeedHandshake(res)
+        else:
+            self._open(res)
         self.__dict__ = {each: value for each, value in self.__dict__.items() if each not in SPENT and IDLE.get(each, self) is not value}
+
+    def _open(self, subprotocol: str | None) -> None:
+        self.websocket_protocol_in_use = subprotocol
+        self.transport.write(welcome(self._wskey, subprotocol, self.factory.server))
+        self.state = self.STATE_OPEN
+        self.onOpen()
+        if self.data:
+            self.consumeData()
+
+    def _onOpen(self) -> None:
+        self.onOpen()  # Autobahn's would first look at the TLS connection for what nobody here asks for
 
     def _contained(self, tell: Callable[[], None]) -> None:
         try:

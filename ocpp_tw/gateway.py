@@ -8,12 +8,14 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from . import events
 from .charger import RESTRICTED, Charger
@@ -22,10 +24,11 @@ from .handshake import choose
 from .intake import Intake
 from .interfaces import IGate, IRecords, IRoster, IWire, Maybe
 from .liveness import Liveness
+from .log import literal
 from .settings import Settings
 from .store import Away, Effect, Entry, Keep, Note, Record
 from .versions import Version
-from .waiting import deferred, in_time
+from .waiting import Deadlines, deferred, in_time
 
 log = Logger()
 
@@ -68,6 +71,8 @@ class Gateway:
         self._knocks: dict[Charger, Knock] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
         self._pins: dict[str, str] = {}
+        self._deadlines = Deadlines(ROSTER_TIMEOUT, clock)
+        self._connections = map(f"{secrets.token_hex(5)}{{:06x}}".format, count())
 
     # the door asks
 
@@ -92,7 +97,7 @@ class Gateway:
         if not name and self.settings.subprotocol_mismatch == "refuse":
             raise Refused(400, "no common subprotocol")
         version = self._versions.get(name) or next(iter(self._versions.values()))
-        charger = Charger(knock.id, knock.domain, knock.address, version, wire, self._intake, secrets.token_hex(6))
+        charger = Charger(knock.id, knock.domain, knock.address, version, wire, self._intake, next(self._connections))
         self._knocks[charger] = knock
         return charger, chosen[0] if chosen else None
 
@@ -153,15 +158,10 @@ class Gateway:
             previous.left()
             previous.close(4000, "replaced by a newer connection")
             self._notice_flapping(charger, previous)
-        Deferred.fromCoroutine(self._welcome(charger))
+        asked = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection))
+        asked.addCallbacks(self._welcome, self._not_told, callbackArgs=(charger,), errbackArgs=(charger,))
 
-    async def _welcome(self, charger: Charger) -> None:
-        try:
-            record = await in_time(self._roster.arrive(charger.id, charger.connection), ROSTER_TIMEOUT, self._clock)
-        except Exception as why:
-            if not isinstance(why, Away):  # which has been told once, and not for each charger
-                log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why))
-            record = await self._recalled(charger.id)
+    def _welcome(self, record: Record, charger: Charger) -> None:
         if charger.gone:
             return
         if self._mistaken(charger, record):
@@ -169,6 +169,11 @@ class Gateway:
             return
         charger.welcome(record)
         self.on_arrival(charger.id)
+
+    def _not_told(self, why: Failure, charger: Charger) -> Deferred[None]:
+        if not isinstance(why.value, Away):  # which has been told once, and not for each charger
+            log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why.value))
+        return Deferred.fromCoroutine(self._recalled(charger.id)).addCallback(self._welcome, charger)
 
     async def _recalled(self, id: str) -> Record:
         """What can be known of a charger without the fleet."""
@@ -250,21 +255,19 @@ class Gateway:
         self._takeovers.pop(guest.id, None)
         connected = round(self._clock.seconds() - guest.connected_at, 1)
         log.info(
-            "{charger} left after {seconds} s: {code} {reason}", charger=guest.id, seconds=connected, code=code, reason=reason,
+            literal(f"{guest.id} left after {connected} s: {code} {reason}"), charger=guest.id, seconds=connected, code=code, reason=reason,
             received=guest.received, sent=guest.sent, violations=guest.violations, ocpp=guest.ocpp, peer=guest.address,
         )  # fmt: skip
         data = events.DisconnectCharger(guest.id, code, reason, connected, guest.received, guest.sent, guest.violations)
         self._leaving[guest.id] = guest, data
-        Deferred.fromCoroutine(self._leave(guest, data))
+        asked = self._deadlines.hold(self._roster.leave(guest.id, guest.connection))
+        # unless we hear otherwise it was ours: better a goodbye too many than a charger that seems to be there
+        asked.addErrback(lambda _: True).addCallback(self._left, guest, data)
         if waiting is not None and waiting[0] is not guest:
             self._unseat(waiting[0])
 
-    async def _leave(self, charger: Charger, data: events.DisconnectCharger) -> None:
+    def _left(self, ours: bool, charger: Charger, data: events.DisconnectCharger) -> None:
         """Unless it is at another gateway meanwhile, the backend hears that it left; once."""
-        try:
-            ours = await in_time(self._roster.leave(charger.id, charger.connection), ROSTER_TIMEOUT, self._clock)
-        except Exception:
-            ours = True  # better a goodbye too many than a charger that seems to be there
         waiting = self._leaving.get(charger.id)
         if waiting is not None and waiting[0] is charger:
             del self._leaving[charger.id]

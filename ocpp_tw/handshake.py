@@ -1,12 +1,14 @@
 """The opening handshake as chargers really send it: what is sloppy is put right, what is dangerous refused (OCPP-J 1.6 §3.1).
 
-Knows bytes only; Autobahn completes the handshake from the tidied head.
+Knows bytes only; what is unusual about a handshake Autobahn judges, from the tidied head.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
+from hashlib import sha1
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +21,11 @@ ONCE = frozenset({"authorization", "host", "upgrade", "sec-websocket-key", "sec-
 ALIASES = {"ocpp1.6j": "ocpp1.6", "ocpp16": "ocpp1.6"}
 """Subprotocols as some chargers spell them, in lower case."""
 
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_UNFIT = re.compile(rb"[^\t\x20-\x7e]")
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
 
 class BadHandshake(Exception):
     """The request is refused with this HTTP status; the reason is our own text and safe to send."""
@@ -29,15 +36,19 @@ class BadHandshake(Exception):
 
 
 class Head(NamedTuple):
-    """A request's head. ``text`` is it in canonical form, for ``/`` (the charger's own target may be anything).
+    """A request's head. ``headers`` have lower-case names; ``repairs`` say what was put right."""
 
-    ``headers`` have lower-case names; ``repairs`` say what was put right.
-    """
-
+    method: bytes
     target: bytes
+    version: bytes
     headers: dict[str, str]
-    text: bytes
     repairs: tuple[str, ...]
+
+    @property
+    def text(self) -> bytes:
+        """It in canonical form, for ``/`` (the charger's own target may be anything)."""
+        lines = [f"{name}: {value}\r\n".encode("ascii") for name, value in self.headers.items()]
+        return b"".join([self.method, b" / ", self.version, b"\r\n", *lines, b"\r\n"])
 
 
 def read(head: bytes) -> Head:
@@ -49,7 +60,7 @@ def read(head: bytes) -> Head:
     line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, _, rest = line.partition(b" ")
     target, _, version = rest.rpartition(b" ")
-    if not method.isalpha() or not re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version) or not target.strip():
+    if not method.isalpha() or not _VERSION.fullmatch(version) or not target.strip():
         raise BadHandshake(400, "not an HTTP request")
     repairs = ["a space in the URL"] if b" " in target.strip() else []
     headers = _headers(lines)
@@ -66,16 +77,13 @@ def read(head: bytes) -> Head:
         if not unique:
             del headers["sec-websocket-protocol"]
     headers.pop("origin", None)  # a browser's protection; some chargers' libraries send nonsense in it
-    text = b"".join(
-        [method, b" / ", version, b"\r\n", *(f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()), b"\r\n"]
-    )
-    return Head(target.strip(), headers, text, tuple(repairs))
+    return Head(method, target.strip(), version, headers, tuple(repairs))
 
 
 def _headers(lines: Iterable[bytes]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for line in lines:
-        if any((byte < 0x20 and byte != 0x09) or byte >= 0x7F for byte in line):
+        if _UNFIT.search(line):
             raise BadHandshake(400, "a header has a byte that headers may not have")
         name, colon, value = line.decode("ascii").partition(":")
         if not colon or not name or name != name.strip():
@@ -87,6 +95,32 @@ def _headers(lines: Iterable[bytes]) -> dict[str, str]:
             value = f"{headers[name]}, {value}"
         headers[name] = value
     return headers
+
+
+def usual_key(head: Head) -> str:
+    """The WebSocket key of a handshake that has nothing unusual, as nearly all have; "" when Autobahn has to judge (RFC 6455 §4.2.1)."""
+    headers = head.headers
+    host, key = headers.get("host"), headers.get("sec-websocket-key", "")
+    usual = (
+        head.method == b"GET"
+        and head.version == b"HTTP/1.1"
+        and host is not None
+        and (":" not in host or host.endswith("]") or host.rpartition(":")[2].isdecimal())
+        and headers.get("upgrade", "").lower() == "websocket"
+        and "upgrade" in [each.strip() for each in headers.get("connection", "").lower().split(",")]
+        and headers.get("sec-websocket-version") == "13"
+        and "sec-websocket-extensions" not in headers
+        and _KEY.fullmatch(key)
+    )
+    return key if usual else ""
+
+
+def welcome(key: str, subprotocol: str | None, server: str) -> bytes:
+    """The answer to a handshake that is accepted, without extensions (RFC 6455 §4.2.2)."""
+    accept = b64encode(sha1(key.encode() + _MAGIC, usedforsecurity=False).digest())
+    chosen = b"" if subprotocol is None else b"Sec-WebSocket-Protocol: %b\r\n" % subprotocol.encode()
+    start = b"HTTP/1.1 101 Switching Protocols\r\nServer: %b\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n" % server.encode()
+    return start + chosen + b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
 
 
 def identity(target: bytes, longest: int = 48) -> str:

@@ -36,6 +36,11 @@ def json_lines(file: TextIO | None = None) -> FileLogObserver:
     return FileLogObserver(file or sys.stdout, json_line)
 
 
+def literal(text: str) -> str:
+    """The format of a line that is to say just this: of one that is written for each charger, formatting is the greater part."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def event_of(line: bytes, **fields: object) -> LogEvent:
     """The event that a line was made of, as far as the line tells, with these fields as well; of anything else an event that says it."""
     try:
@@ -46,5 +51,4 @@ def event_of(line: bytes, **fields: object) -> LogEvent:
     except (msgspec.MsgspecError, UnicodeError, AttributeError, KeyError, TypeError, ValueError, InvalidLogLevelError):
         return {"log_level": LogLevel.warn, "log_namespace": "-", "log_format": "{said}", "said": line.decode(errors="replace"), **fields}
     text = message if "traceback" not in told else f"{message}\n{told.pop('traceback')}"
-    literal = text.replace("{", "{{").replace("}", "}}")
-    return {**told, "log_time": at, "log_level": level, "log_namespace": namespace, "log_format": literal, **fields}
+    return {**told, "log_time": at, "log_level": level, "log_namespace": namespace, "log_format": literal(text), **fields}

@@ -18,7 +18,7 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from . import loop
+from . import garbage, loop
 from .settings import TABLE, Settings, Wrong, longest, read
 
 
@@ -70,6 +70,7 @@ def prepare(reactor: Any) -> None:
     """What a reactor needs to be fit for a gateway, in whichever process."""
     loop.shorten(reactor)
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
+    reactor.callWhenRunning(garbage.settle)
     reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop, reactor))
 
 

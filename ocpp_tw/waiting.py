@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -25,6 +25,45 @@ def deferred(awaitable: Awaitable[T]) -> Deferred[T]:
 def in_time(awaitable: Awaitable[T], seconds: float, clock: IReactorTime) -> Deferred[T]:
     """It, or a `twisted.internet.defer.TimeoutError` after so many seconds; then it is cancelled."""
     return deferred(awaitable).addTimeout(seconds, clock)
+
+
+class Deadlines:
+    """`in_time` for many who wait equally long: one timer for all, and no coroutine for what is a Deferred already."""
+
+    def __init__(self, seconds: float, clock: IReactorTime) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._waiting: dict[Deferred[Any], float] = {}
+        self._timer: IDelayedCall | None = None
+
+    def hold(self, awaitable: Awaitable[T]) -> Deferred[T]:
+        """It, or a `twisted.internet.defer.TimeoutError`; then it is cancelled."""
+        waiting = deferred(awaitable)
+        if not waiting.called or waiting.paused:  # called, but with another one that is waited for
+            self._waiting[waiting] = self._clock.seconds() + self._seconds
+            waiting.addBoth(self._ended, waiting)
+            if self._timer is None:
+                self._timer = self._clock.callLater(self._seconds, self._due)
+        return waiting
+
+    def _ended(self, result: Any, waiting: Deferred[Any]) -> Any:
+        late = self._waiting.pop(waiting, None) is None
+        if late and isinstance(result, Failure) and isinstance(result.value, CancelledError):
+            raise TimeoutError(self._seconds, "Deferred")
+        if not self._waiting and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return result
+
+    def _due(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        for waiting, due in list(self._waiting.items()):  # they are in the order in which they began
+            if due > now:
+                self._timer = self._clock.callLater(due - now, self._due)
+                return
+            del self._waiting[waiting]
+            waiting.cancel()
 
 
 async def both(first: Awaitable[T], second: Awaitable[U], expected: type[E]) -> tuple[T | E, U | E]:

@@ -129,8 +129,6 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
     def connectionMade(self) -> None:
         super().connectionMade()
         factory = self.factory
-        # these Autobahn makes for each connection; one of each will do
-        self.trafficStats, self.utf8validator, self.send_queue = factory.traffic, None, ()
         self._deadline = factory.tick + math.ceil(factory.settings.handshake_timeout) + 1
         factory.connected[self] = None
         self.transport.registerProducer(self, True)
@@ -264,13 +262,14 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         self.factory.connected.pop(self, None)
         if self._admission is not None:
             self._admission.cancel()
-        if self._guest is None:
+        guest, self._guest = self._guest, None  # each has the other: they would wait for the garbage collector
+        if guest is None:
             return
         if self.closedByMe:  # then our own words say more than whether the charger answered them
             code, reason = self.localCloseCode, (self.localCloseReason or b"").decode("utf-8", "replace")
         elif not wasClean:
             reason = self.wasNotCleanReason
-        self._contained(partial(self.factory.door.departed, self._guest, code or 1005, reason or ""))
+        self._contained(partial(self.factory.door.departed, guest, code or 1005, reason or ""))
 
     # called by the factory once a second
 
@@ -314,7 +313,6 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.door = door
         self.settings = settings
         self.tick = 0
-        self.traffic = TrafficStats()
         self.connected: dict[ChargerProtocol, None] = {}
         # One wheel for all: a timer for each connection would be set again with every frame, and Autobahn's are on the global
         # reactor. It counts turns, not time: nobody is dropped because this process was suspended.
@@ -333,7 +331,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         )
         # Autobahn copies its options to each connection; a class of our own has them once
         options = {name: getattr(self, name) for name in ChargerProtocol.CONFIG_ATTRS}
-        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**IDLE, **options, "CONFIG_ATTRS": ()})  # type: ignore[assignment]
+        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**IDLE, **options, "trafficStats": TrafficStats()})  # type: ignore[assignment]
 
     def start(self) -> None:
         """Begin to look after connections: their handshakes, their silence, their end."""

@@ -9,7 +9,7 @@ import pytest
 from twisted.logger import Logger, LogLevel, LogPublisher, formatEvent
 from twisted.python.failure import Failure
 
-from ocpp_tw.log import event_of, json_line, json_lines
+from ocpp_tw.log import event_of, json_line, json_lines, literal
 
 
 def lines(tell):
@@ -72,3 +72,8 @@ def test_a_traceback_told_again_is_in_the_text():
 def test_what_is_no_line_of_ours_is_told_as_it_is(line):
     event = event_of(line, worker="gw-1")
     assert formatEvent(event) == line.decode(errors="replace") and event["worker"] == "gw-1" and event["log_level"] is LogLevel.warn
+
+
+@pytest.mark.parametrize("text", ["cp1 left", "{cp1} left {0} {}", "}{", "{{cp1}}"])
+def test_a_literal_line_says_just_what_it_is(text):
+    assert formatEvent({"log_format": literal(text)}) == text

@@ -9,7 +9,7 @@ import pytest_twisted
 
 from fleets import RedisFleet, soon
 from ocpp_tw.commands import Command
-from ocpp_tw.redis import inhand, roster
+from ocpp_tw.redis import inhand, place
 from ocpp_tw.redis.line import LostError, Script
 
 
@@ -62,15 +62,16 @@ async def test_an_element_is_handed_over_once(fleet, clean, lose):
 
 
 async def test_leaving_is_known_to_have_worked(fleet, lose):
-    gateway, lost = await fleet.gateway("a"), lose(roster._LEAVE)
+    gateway = await fleet.gateway("a")
     await soon(gateway.roster.arrive("c1", "1"))
+    lost = lose(place.TELL)
     assert await soon(gateway.roster.leave("c1", "1")) is True
     assert await soon(gateway.roster.leave("c1", "1")) is False
     assert lost
 
 
 async def test_the_other_gateway_is_told_once(fleet, clean, lose):
-    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(roster._ARRIVE)
+    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(place.TELL)
     await soon(first.roster.arrive("c1", "1"))
     assert lost
     lost.clear()

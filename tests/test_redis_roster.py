@@ -11,11 +11,13 @@ from dataclasses import replace
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.redis import RedisStore, life, roster
+from ocpp_tw.redis import RedisStore, connection, crowd, life, place, roster
+from ocpp_tw.redis.line import LostError, Script
 from ocpp_tw.store import Away, Record
+from ocpp_tw.waiting import deferred
 
 
 @pytest_twisted.async_yield_fixture
@@ -68,7 +70,7 @@ async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(s
 async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
     gateway = await fleet.gateway("a")
     many = 2 * roster.BATCH + 7
-    for arriving in [Deferred.fromCoroutine(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
+    for arriving in [deferred(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
         await soon(arriving)
     server("FLUSHALL")
     server("CLIENT", "KILL", "TYPE", "normal")
@@ -80,7 +82,7 @@ async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
 async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fleet):
     """The first moments of a gateway: Redis is not known to be away."""
     store = RedisStore(replace(fleet.settings, name="a"), reactor)
-    arriving = Deferred.fromCoroutine(store.roster.arrive("c1", "1"))
+    arriving = deferred(store.roster.arrive("c1", "1"))
     fleet.stores.append(store)
     store.startService()
     assert await soon(arriving) == Record()
@@ -108,26 +110,96 @@ async def away_is_over(*gateways) -> None:
 
 async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server, fleet, monkeypatch):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
-    run, lost = roster.Script.run, []
+    run, lost = Script.run, []
 
     def losing(self, line, keys, *args):
         answer = run(self, line, keys, *args)
-        if self is roster._ARRIVE and not lost:
+        if self is place.TELL and not lost:
             lost.append(True)
 
             def lose(_):
-                raise roster.LostError("as if")
+                raise LostError("as if")
 
             answer.addCallback(lose)
         return answer
 
-    monkeypatch.setattr(roster.Script, "run", losing)
-    arriving = Deferred.fromCoroutine(first.roster.arrive("c1", "old"))
+    monkeypatch.setattr(Script, "run", losing)
+    arriving = deferred(first.roster.arrive("c1", "old"))
     await until(lambda: have(server))
     await soon(second.roster.arrive("c1", "new"))
     await soon(arriving)
     assert have(server) == {"c1": ["b", "new"]}
     assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"old"}'
+
+
+async def test_all_who_come_and_go_in_one_turn_are_told_of_at_once_in_their_order(server, fleet, monkeypatch):
+    gateway, said = await fleet.gateway("a"), []
+    run = Script.run
+    monkeypatch.setattr(Script, "run", lambda self, line, keys, *args: said.append(self) or run(self, line, keys, *args))
+    server("HSET", "ocpp:record:c2", "boot", "Accepted")
+    here = gateway.roster
+    waiting = [
+        here.arrive("c1", "1"), here.arrive("c2", "1"), here.leave("c1", "1"), here.leave("c2", "0"), here.arrive("c1", "2"),
+        here.arrive("c3", "1"), here.leave("c3", "1"), here.leave("c3", "1"),
+    ]  # fmt: skip
+    answers = [await soon(each) for each in waiting]
+    assert answers == [Record(), Record(boot="Accepted"), True, False, Record(), Record(), True, False]
+    assert have(server) == {"c1": ["a", "2"], "c2": ["a", "1"]}
+    assert said.count(place.TELL) == 1
+
+
+async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeypatch):
+    gateway, sizes = await fleet.gateway("a"), []
+    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * crowd.CROWD + 5)]
+    now: list[int] = []
+
+    def turn() -> None:
+        sizes.append(len(now))
+        now.clear()
+        if not all(each.called for each in waiting):
+            reactor.callLater(0, turn)
+
+    for each in waiting:
+        each.addCallback(lambda _: now.append(1))
+    turn()
+    for each in waiting:
+        await soon(each)
+    await until(lambda: len(have(server)) == len(waiting))
+    assert 0 < max(*sizes, len(now)) <= crowd.CROWD
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_lines_that_are_lost_at_any_time_change_nothing_for_whoever_is_here(server, fleet, monkeypatch, seed):
+    """What was said of a crowd may have been heard, or not."""
+    dice, gateway = random.Random(seed), await fleet.gateway("a")
+    run, here = Script.run, {}
+
+    def losing(self, line, keys, *args):
+        if self is not place.TELL or dice.random() < 0.5:
+            return run(self, line, keys, *args)
+        if dice.random() < 0.5:
+            return fail(LostError("before it was heard"))
+
+        def lose(_):
+            raise LostError("after it was heard")
+
+        return run(self, line, keys, *args).addCallback(lose)
+
+    monkeypatch.setattr(Script, "run", losing)
+    monkeypatch.setattr(connection, "backoff", lambda attempt: 0.005)
+    waiting = []
+    for step in range(60):
+        charger = f"c{dice.randrange(4)}"
+        if charger in here and dice.random() < 0.5:
+            waiting.append(gateway.roster.leave(charger, here.pop(charger)))
+        else:
+            here[charger] = f"x{step}"
+            waiting.append(gateway.roster.arrive(charger, here[charger]))
+        if dice.random() < 0.3:
+            await pause(0.002)
+    for each in waiting:
+        await soon(each)
+    assert have(server) == {charger: ["a", connection] for charger, connection in here.items()}
 
 
 async def test_what_an_earlier_version_wrote_is_understood(server, fleet):
@@ -160,7 +232,7 @@ async def test_a_charger_that_could_not_be_told_of_is_told_of_without_a_new_line
     monkeypatch.setattr(life, "REFRESH", 0.2)
     gateway = await fleet.gateway("a")
     server("CONFIG", "SET", "maxmemory", "1")
-    arriving = Deferred.fromCoroutine(gateway.roster.arrive("c1", "1")).addErrback(lambda why: None)
+    arriving = deferred(gateway.roster.arrive("c1", "1")).addErrback(lambda why: None)
     await pause(0.3)
     arriving.cancel()
     server("CONFIG", "SET", "maxmemory", "0")

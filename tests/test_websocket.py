@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -924,3 +926,18 @@ def test_no_timers_but_the_wheel(street: Street) -> None:
     street.connect().say(request()[:20])
     street.enter()
     assert len(street.clock.getDelayedCalls()) == 1
+
+
+def test_a_connection_that_has_ended_is_gone_at_once(street: Street) -> None:
+    """Nothing of it waits for the garbage collector, which would stand still for all of thousands."""
+    gc.disable()
+    try:
+        street.enter(frame(CALL)).leave()
+        visit = street.visits.pop()
+        ended = weakref.ref(visit.ours)
+        visit.line.protocol = visit.line.producer = None  # as Twisted's own does
+        street.porter.wires.clear()
+        del visit
+        assert ended() is None
+    finally:
+        gc.enable()

@@ -7,7 +7,7 @@ Knows no charger's connection beyond its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -19,96 +19,16 @@ from zope.interface import implementer
 from ..interfaces import IRoster
 from ..store import Away, Record
 from .connection import Connection
-from .line import Line, LostError, RedisError, Script, encode, passing
-from .lua import CLOCK, HELD
+from .crowd import Coming, Crowd, Going, Here, still_wanted
+from .line import Line, LostError, Packed, RedisError, encode, pack, passing
 from .names import Names
+from .place import ANNOUNCE, TELL, WHEREABOUTS
 
 BATCH = 1000
 """How many chargers are announced by one script."""
 
 SETTLING = 2.0
 """Seconds after the line was opened for which a gateway that seems dead may only be slower than we were."""
-
-# Of two connections the one that arrived later has the charger, whenever either is told of, and whether or not its gateway lives:
-# after an outage none seems to.
-_PLACE = (
-    CLOCK
-    + HELD
-    + """
-local owners, gateway, living, own = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local now = math.floor(seconds() * 1000)
-local function evict(from, written, connection)
-  redis.call('RPUSH', own .. from, '{"evict":' .. written .. ',"connection":' .. cjson.encode(connection) .. '}')
-end
-local function place(charger, written, connection, stamp)
-  local other, old, since = parsed(redis.call('HGET', owners, charger))
-  local theirs = other and other ~= gateway
-  if stamp == nil then
-    stamp = math.max(now, since + 1)
-  elseif theirs and since >= stamp then
-    evict(gateway, written, connection)
-    return '0'
-  end
-  redis.call('HSET', owners, charger, gateway .. ' ' .. connection .. ' ' .. string.format('%.0f', stamp))
-  if theirs and redis.call('EXISTS', living .. other) == 1 then
-    evict(other, written, old)
-  end
-  return string.format('%.0f', stamp)
-end
-"""
-)
-_ARRIVE = Script(
-    _PLACE
-    + """
-local stamp = place(ARGV[4], ARGV[5], ARGV[6])
-return {stamp, unpack(redis.call('HMGET', KEYS[2], unpack(ARGV, 7)))}
-"""
-)
-_ANNOUNCE = Script(
-    _PLACE
-    + """
-local stamps, here = {}, 5 + 4 * tonumber(ARGV[4])
-for i = 5, here - 1, 4 do
-  local stamp = tonumber(ARGV[i + 3])
-  stamps[#stamps + 1] = place(ARGV[i], ARGV[i + 1], ARGV[i + 2], stamp > 0 and stamp or now + stamp)
-end
-for i = here, #ARGV do
-  if parsed(redis.call('HGET', owners, ARGV[i])) == gateway then
-    redis.call('HDEL', owners, ARGV[i])
-  end
-end
-return stamps
-"""
-)
-# Asked again after the line was lost, it may find its own work done: nobody has the charger, so nobody took it from us.
-_LEAVE = Script(
-    HELD
-    + """
-local held = redis.call('HGET', KEYS[1], ARGV[1])
-local gateway, connection = parsed(held)
-if gateway == ARGV[2] and (connection == ARGV[3] or ARGV[5] == '1') then
-  redis.call('HDEL', KEYS[1], ARGV[1])
-  return 1
-end
-return (not held and ARGV[4] == '1') and 1 or 0
-"""
-)
-_WHEREABOUTS = Script(
-    HELD
-    + """
-local gateway = parsed(redis.call('HGET', KEYS[1], ARGV[1]))
-return gateway and {gateway, redis.call('EXISTS', ARGV[2] .. gateway)}
-"""
-)
-
-
-class Here:
-    """A charger that is here: on which connection, since when by our clock, and by the fleet's (in ms; 0: it has not been told)."""
-
-    __slots__ = ("connection", "since", "stamp")
-
-    def __init__(self, connection: str, since: float) -> None:
-        self.connection, self.since, self.stamp = connection, since, 0
 
 
 @implementer(IRoster)
@@ -128,46 +48,70 @@ class RedisRoster:
         self._gone: set[str] = set()
         self._prefixes = (names.gateway, names.living(" ")[:-1], names.own(" ")[:-1])
         self._opened = 0.0
+        self._crowd = Crowd(connection.reactor, self._tell)
+        fields = Record.__struct_fields__
+        self._start = Packed(len(self._prefixes) + 1 + len(fields), pack(*self._prefixes, str(len(fields)), *fields))
 
-    async def arrive(self, charger: str, connection: str) -> Record:
+    def arrive(self, charger: str, connection: str) -> Deferred[Record]:
         """See `IRoster`."""
         here = self._here[charger] = Here(connection, self._connection.reactor.seconds())
         self._gone.discard(charger)
-        fields = Record.__struct_fields__
-        keys = (self._names.owners, record := self._names.shelf("record", charger))
-        args = (*self._prefixes, encode(charger), msgspec.json.encode(charger), connection, *fields)
+        coming = Coming(charger, here)
+        self._crowd.join(coming)
+        return coming.waiting
 
-        def send(line: Line, again: bool) -> Deferred[Any]:
-            if not again:
-                return _ARRIVE.run(line, keys, *args)
-            # It may have been carried out, and the charger may have gone elsewhere since: now the later one counts.
-            told = self._announce(line, [(charger, here)])
-            return told.addCallback(lambda _: line.say("HMGET", record, *fields)).addCallback(lambda found: [b"0", *found])
-
-        stamp, *found = await self._ask(send)
-        here.stamp = here.stamp or int(stamp)
-        return Record(*[(field or b"").decode(errors="replace") for field in found])
-
-    async def leave(self, charger: str, connection: str) -> bool:
+    def leave(self, charger: str, connection: str) -> Deferred[bool]:
         """See `IRoster`."""
         here = self._here.get(charger)
         current = here is not None and here.connection == connection
         if current:  # whatever the fleet has of ours is older still
             del self._here[charger]
             self._gone.add(charger)
-        args = (encode(charger), self._names.gateway, connection)
-        keys = (self._names.owners,)
-        left = bool(await self._ask(lambda line, again: _LEAVE.run(line, keys, *args, int(again), int(current))))
-        if current and charger not in self._here:
+        going = Going(charger, connection, current)
+        self._crowd.join(going)
+        return going.waiting.addCallback(self._left, charger) if current else going.waiting
+
+    def _left(self, left: bool, charger: str) -> bool:
+        if charger not in self._here:
             self._gone.discard(charger)
         return left
+
+    def _tell(self, some: list[Coming | Going]) -> Deferred[list[Any]]:
+        return Deferred.fromCoroutine(self._ask(some))
+
+    def _say(self, some: list[Coming | Going], line: Line) -> Deferred[list[Any]]:
+        keys, args = [self._names.owners], list[Any]()
+        for each in some:
+            if isinstance(each, Coming):
+                keys.append(self._names.shelf("record", each.charger))
+                args += ("arrive", encode(each.charger), msgspec.json.encode(each.charger), each.here.connection)
+            else:
+                args += self._leaving(each, again=False)
+        return TELL.run(line, keys, self._start, *args)
+
+    def _leaving(self, each: Going, *, again: bool) -> tuple[Any, ...]:
+        current = each.current and not (again and each.charger in self._here)  # it may have come again since
+        return ("leave", encode(each.charger), each.connection, int(again), int(current))
+
+    async def _say_again(self, some: list[Coming | Going], line: Line) -> list[Any]:
+        """It may have been carried out, and chargers may have gone elsewhere since: now the later ones count."""
+        coming = [each for each in some if isinstance(each, Coming)]
+        still = [(each.charger, each.here) for each in coming if self._here.get(each.charger) is each.here]
+        going = [arg for each in some if isinstance(each, Going) for arg in self._leaving(each, again=True)]
+        said: list[Deferred[Any]] = [self._announce(line, still), TELL.run(line, (self._names.owners,), self._start, *going)]
+        said += [line.say("HMGET", self._names.shelf("record", each.charger), *Record.__struct_fields__) for each in coming]
+        try:
+            _, left, *records = await gatherResults(said, consumeErrors=True)
+        except FirstError as why:
+            why.subFailure.raiseException()
+        return [[b"0", *records.pop(0)] if isinstance(each, Coming) else left.pop(0) for each in some]
 
     async def whereabouts(self, charger: str) -> str | None:
         """See `IRoster`."""
         args = (encode(charger), self._prefixes[1])
         keys = (self._names.owners,)
         while True:
-            found = await self._connection.ask(lambda line, _: _WHEREABOUTS.run(line, keys, *args))
+            found = await self._connection.ask(lambda line, _: WHEREABOUTS.run(line, keys, *args))
             if found and found[1]:
                 return str(found[0].decode(errors="replace"))
             if not found or self._connection.reactor.seconds() - self._opened > SETTLING:
@@ -205,7 +149,7 @@ class RedisRoster:
             for (_, here), stamp in zip(chargers, stamps, strict=True):
                 here.stamp = int(stamp) or here.stamp
 
-        return _ANNOUNCE.run(line, (self._names.owners,), *args).addCallback(told)
+        return ANNOUNCE.run(line, (self._names.owners,), *args).addCallback(told)
 
     def _announced(self, _: list[None], gone: list[str]) -> None:
         self._gone -= {charger for charger in gone if charger not in self._here}
@@ -215,8 +159,8 @@ class RedisRoster:
         if error is not None and not passing(error):
             self._log.error("the fleet cannot be told which chargers are here: {why}", why=str(error))
 
-    async def _ask(self, send: Callable[[Line, bool], Deferred[Any]]) -> Any:
-        """As `Connection.ask`, but nobody waits for a Redis that is known to be away."""
+    async def _ask(self, some: list[Coming | Going]) -> list[Any]:
+        """As `Connection.ask`, but nobody waits for a Redis that is known to be away, and it ends when nobody waits for the answer."""
         unknown, attempt = False, 0
         while True:
             line = self._connection.line
@@ -224,8 +168,11 @@ class RedisRoster:
                 if self._connection.tried:
                     raise Away(self._connection.trouble)
                 line = await self._connection.ready()
+            some[:] = still_wanted(some)  # who has gone since, or gone elsewhere, is not to be placed here
+            if not some:
+                return []
             try:
-                return await send(line, unknown)
+                return await (self._say_again(some, line) if unknown else self._say(some, line))
             except RedisError as why:
                 if not passing(why):
                     raise

@@ -1,0 +1,197 @@
+"""The short way through the opening handshake ends where Autobahn's own does, whatever a charger sends and whoever decides."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
+
+from door import KEY, Line, Street, frame, request
+from ocpp_tw import admission
+from ocpp_tw.gate import Refused
+from ocpp_tw.handshake import read, usual_key
+
+CALL = frame(b'[2,"1","Heartbeat",{}]')
+
+OURS = {"factory", "transport", "connected", "is_open", "is_closed", "_guest", "_patience", "trafficStats"}
+"""What belongs to one connection alone, or is nobody's."""
+
+DIFFERENT = {"_transport_details", "_valid_events", "_results", "peer", "utf8validator", "send_queue", "trackedTimings"}
+"""What Autobahn makes for each connection and nobody here asks for."""
+
+
+def state(protocol: Any, names: set[str]) -> dict[str, Any]:
+    """What it is like; of other objects, what they are."""
+    found = {name: getattr(protocol, name, "there is none") for name in names}
+    return {name: value if isinstance(value, int | float | str | bytes | list | tuple) else type(value) for name, value in found.items()}
+
+
+def test_a_connection_begins_as_autobahn_begins_it() -> None:
+    street = Street()
+    ours, theirs = (street.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50123)) for _ in range(2))
+    Line(ours).protocol.makeConnection(Line(ours))
+    WebSocketServerProtocol.__init__(theirs)
+    theirs.transport = Line(theirs)
+    WebSocketServerProtocol.connectionMade(theirs)
+    names = set(vars(theirs)) - OURS - DIFFERENT
+    assert {"state", "data", "send_state", "wasClean", "closedByMe", "current_frame"} <= names | set(admission.IDLE)
+    assert state(ours, names) == state(theirs, names)
+    street.factory.stop()
+
+
+Decide = Callable[[Street, list[Deferred[None]]], Any]
+
+
+def first(street: Street, waiting: list[Deferred[None]]) -> Any:
+    return lambda knock, wire: (street.porter.visitor, knock.offered[0] if knock.offered else None)
+
+
+def nothing(street: Street, waiting: list[Deferred[None]]) -> Any:
+    return lambda knock, wire: (street.porter.visitor, None)
+
+
+def invented(street: Street, waiting: list[Deferred[None]]) -> Any:
+    return lambda knock, wire: (street.porter.visitor, "made-up")
+
+
+def refuses(street: Street, waiting: list[Deferred[None]]) -> Any:
+    def decide(knock: Any, wire: Any) -> Any:
+        raise Refused(401, "who\r\nare you?", (("WWW-Authenticate", "Basic"),))
+
+    return decide
+
+
+def fails(street: Street, waiting: list[Deferred[None]]) -> Any:
+    def decide(knock: Any, wire: Any) -> Any:
+        raise RuntimeError("as if")
+
+    return decide
+
+
+def later(then: Decide) -> Decide:
+    def make(street: Street, waiting: list[Deferred[None]]) -> Any:
+        def decide(knock: Any, wire: Any) -> Any:
+            thinking: Deferred[None] = Deferred()
+            waiting.append(thinking)
+
+            async def decided() -> Any:
+                await thinking
+                return then(street, waiting)(knock, wire)
+
+            return decided()
+
+        return decide
+
+    return make
+
+
+def outcome(decide: Decide, pieces: tuple[bytes, ...]) -> dict[str, Any]:
+    """All that comes of a connection: what it is answered, what the door is told, and what the protocol is like; then what it says next."""
+    street, waiting = Street(), []
+    street.porter.decide = decide(street, waiting)
+    visit = street.connect()
+    said = [visit.say(*pieces)]
+    for thinking in waiting:
+        thinking.callback(None)
+    said.append(visit.say())
+    names = {*vars(visit.ours), *admission.IDLE, "_plain"} - OURS - set(admission.SPENT)
+    after = {name: value for name, value in state(visit.ours, names).items() if value not in (False, type(None))}
+    said.append(visit.say(CALL) if not visit.peer.lost else b"")
+    visit.ours.send(b'[3,"1",{}]')
+    said.append(visit.say())
+    street.close()
+    told, knocks = street.told, street.porter.knocks
+    return {
+        "said": said,
+        "told": told,
+        "knocks": knocks,
+        "after": after,
+        "lost": visit.peer.lost,
+        "aborted": visit.line.aborted,
+    }
+
+
+usual = {"Host": b"csms.example.com:10800", "Upgrade": b"websocket", "Connection": b"Upgrade", "Sec_WebSocket_Version": b"13"}
+others: dict[str, Any] = {
+    "Host": st.sampled_from([b"h", b"h:", b"h:80", b"h: 80", b"h:x", b"[::1]", b"[::1]:80", b"a:b:1", b"", b"h:-1"]),
+    "Upgrade": st.sampled_from([b"WebSocket", b"h2c, websocket", b"h2c", b"websockets", b""]),
+    "Connection": st.sampled_from([b"upgrade", b"keep-alive, Upgrade", b"keep-alive,UPGRADE", b"Upgraded", b"close", b""]),
+    "Sec_WebSocket_Version": st.sampled_from([b"8", b"13 ", b"013", b"14", b"x", b""]),
+}
+key = st.one_of(
+    st.just(KEY),
+    st.binary(max_size=20).map(lambda raw: b64encode(raw)),
+    st.sampled_from([KEY[:-1], KEY[:-2] + b"AA", b"!" + KEY[1:], KEY + b"=", KEY[:22] + b"= "]),
+)
+protocols = st.sampled_from([b"ocpp1.6", b"ocpp1.6, ocpp2.0.1", b"ocpp1.6,ocpp1.6", b" ,ocpp1.6", b"soap", b"", None])
+extra = st.lists(
+    st.sampled_from(
+        [
+            b"User-Agent: x", b"Origin: null", b"Sec-WebSocket-Extensions: permessage-deflate", b"Sec-WebSocket-Extensions: x-other",
+            b"Sec-WebSocket-Extensions: ", b"X-Forwarded-For: 1.2.3.4", b"Authorization: Basic eA==", b"Upgrade: websocket", b"Cookie: a=b",
+            b"Host: other", b"Bad Header: 1", b"Nothing",
+        ]
+    ),
+    max_size=2,
+)  # fmt: skip
+decisions = st.sampled_from([first, nothing, invented, refuses, fails, later(first), later(refuses), later(fails), later(nothing)])
+
+
+@st.composite
+def requests(draw: Any) -> bytes:
+    """Opening handshakes, most of them usual but for one thing or two."""
+    odd = draw(st.lists(st.sampled_from(sorted(usual)), max_size=2, unique=True))
+    headers = usual | {name: draw(others[name]) for name in odd}
+    made = request(
+        draw(st.sampled_from(["/cp1", "/ocpp/CP%201", "//x/CP;1", "/", "/%ff", "http://h/c"])), *draw(extra), protocols=draw(protocols),
+        without=tuple(name.replace("_", "-").encode() for name in draw(st.lists(st.sampled_from(sorted(usual)), max_size=1))),
+        Sec_WebSocket_Key=draw(key), **headers,
+    )  # fmt: skip
+    line = draw(st.sampled_from([b"GET ", b"GET ", b"GET ", b"POST ", b"get "])) + made[4:]
+    return line.replace(b"HTTP/1.1", draw(st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"])), 1)
+
+
+@settings(max_examples=400, deadline=None)
+@given(requests(), decisions, st.sampled_from([b"", CALL, CALL + CALL[:7]]), st.integers(1, 500))
+def test_it_ends_where_autobahn_does(asked: bytes, decide: Decide, behind: bytes, cut: int) -> None:
+    whole = asked + behind
+    pieces = (whole[:cut], whole[cut:]) if cut < len(whole) else (whole,)
+    with patch.object(admission.Admission, "_log") as log:  # a gate that fails is told of
+        short, failures = outcome(decide, pieces), log.failure.call_count
+        with patch.object(admission, "usual_key", lambda head: ""):
+            assert outcome(decide, pieces) == short
+        assert log.failure.call_count == 2 * failures
+
+
+@pytest.mark.parametrize("connection", [b"Upgrade", b"keep-alive, Upgrade"])
+@pytest.mark.parametrize("host", [b"csms.example.com", b"csms.example.com:80", b"[::1]:80", b"[::1]"])
+def test_what_chargers_send_goes_the_short_way(host: bytes, connection: bytes) -> None:
+    """Else the test above would compare Autobahn with itself."""
+    with patch.object(WebSocketServerProtocol, "processHandshake", side_effect=AssertionError):
+        street = Street()
+        street.enter(b"", Host=host, Connection=connection)
+        street.close()
+    assert usual_key(read(request(Host=host, Connection=connection))) == KEY.decode()
+
+
+@pytest.mark.parametrize("why", [ConnectionDone(), ConnectionLost(), ConnectionAborted(), OSError("something else")])
+def test_every_end_is_counted_and_told(why: Exception) -> None:
+    street = Street()
+    visit = street.enter()
+    assert street.factory.countConnections == 1
+    with patch.object(street.factory.protocol, "log"):
+        visit.ours.connectionLost(Failure(why))
+    assert street.factory.countConnections == 0 and not street.factory.connected
+    assert street.told[-1][:2] == ("departed", 1006)
+    street.visits.clear()
+    street.close()

@@ -1,0 +1,36 @@
+"""Python looks for cycles seldom, and never among what stays."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from ocpp_tw import garbage
+
+
+@pytest.fixture
+def usual() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+def test_what_is_here_by_now_is_looked_at_no_more(usual: None) -> None:
+    garbage.settle()
+    frozen, threshold = gc.get_freeze_count(), gc.get_threshold()
+    assert frozen > 1000 and threshold == (garbage.YOUNG, garbage.AGEING, garbage.OLD)
+
+
+def test_cycles_that_come_later_are_still_found(usual: None) -> None:
+    garbage.settle()
+    found: list[int] = []
+    gc.callbacks.append(look := lambda phase, told: found.append(told["collected"]))
+    try:
+        for _ in range(2 * garbage.YOUNG):
+            cycle: list[object] = []
+            cycle.append(cycle)
+    finally:
+        gc.callbacks.remove(look)
+    assert sum(found) > garbage.YOUNG // 2
