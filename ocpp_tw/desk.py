@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from twisted.internet.defer import Deferred
 
 from . import events, steps
 from .facts import (
@@ -53,12 +54,17 @@ class NoAnswer(Exception):
     """There is no verdict to answer with: the charger is told InternalError and will ask again."""
 
 
+class Left(Exception):
+    """The connection has ended before anybody was asked: the charger has its message still, and will say it again."""
+
+
 class Desk:
     """One for all the chargers of a gateway: for each fact a way to `ask` for the verdict and to `tell` of it."""
 
     def __init__(self, handlers: IHandlers, records: IRecords, ids: TransactionIds) -> None:
         self._handlers = handlers
         self._records = records
+        self._opening: dict[str, list[Deferred[Ledger]]] = {}
         self._starts = Starts(handlers, ids)
         self.ask: dict[type, Callable[[Charger, Any], Maybe[Verdict]]] = {
             Booted: handlers.booted,
@@ -107,16 +113,36 @@ class Desk:
         It is the one of an earlier connection if a start of that is still being decided on: what that comes to is in no record yet.
         """
         if charger.ledger is None:
-            ledger = self._starts.ledger(charger.id) or Ledger(await self._records.transactions(charger.id))
+            ledger = self._starts.ledger(charger.id) or await self._opened(charger.id)
             if charger.ledger is None:  # nobody else has opened it meanwhile
                 charger.ledger = ledger
         return charger.ledger
+
+    async def _opened(self, id: str) -> Ledger:
+        """The charger's ledger, one for all of its connections that wait for it: what one of them enters the others must find."""
+        if id in self._opening:
+            waiting: Deferred[Ledger] = Deferred()
+            self._opening[id].append(waiting)
+            return await waiting
+        self._opening[id] = []
+        try:
+            ledger = Ledger(await self._records.transactions(id))
+        except BaseException as why:
+            for each in self._opening.pop(id):
+                each.errback(why)
+            raise
+        for each in self._opening.pop(id):
+            each.callback(ledger)
+        return ledger
 
     def _with_ledger(self, ask: Callable[[Charger, F, Ledger], Maybe[Verdict]]) -> Callable[[Charger, F], Maybe[Verdict]]:
         """Ask when the ledger is open; it nearly always is."""
 
         async def later(charger: Charger, fact: F) -> Verdict:
-            verdict = ask(charger, fact, await self.ledger(charger))
+            ledger = await self.ledger(charger)
+            if charger.gone:
+                raise Left
+            verdict = ask(charger, fact, ledger)
             return verdict if isinstance(verdict, Verdict) else await verdict
 
         def now(charger: Charger, fact: F) -> Maybe[Verdict]:

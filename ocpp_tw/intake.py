@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from . import events
-from .desk import VERDICTS, Desk, NoAnswer
+from .desk import VERDICTS, Desk, Left, NoAnswer
 from .events import Event
 from .evidence import Evidence
 from .facts import Answer, Fact, Other, Started
@@ -141,6 +141,8 @@ class Intake:
             if _kept_by(charger, call, fact):
                 return
             self._conclude(charger, call, fact, verdict, violations)
+        except Left:
+            return
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
             await self._without(charger, call, fact, violations)

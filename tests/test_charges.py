@@ -165,6 +165,31 @@ def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_i
     assert here.names().count("stop_transaction") == 1
 
 
+def test_a_start_that_waits_for_the_ledger_on_two_connections_is_one_start():
+    """With Redis away that takes a while, and chargers do not wait for ever."""
+    here = house()
+    opening, known = [], here.records.transactions
+
+    def slow(charger):
+        opening.append(Deferred())
+        return opening[-1]
+
+    here.records.transactions = slow
+    first = here.comes()
+    first.says("StartTransaction", START_1)
+    second = here.knock()
+    here.gateway.arrived(second.charger)
+    second.says("StartTransaction", START_1)  # it has taken over; the first is not to be answered any more
+    third = here.knock()
+    third.charger.welcome(first.charger.decided)
+    third.says("StartTransaction", START_1)  # one that nobody has told of the others' end
+    assert len(opening) == 1
+    known("cp1").addCallback(opening[0].callback)
+    answers = [frame[2]["transactionId"] for guest in (second, third) for frame in guest.got()]
+    assert first.got() == [] and len(answers) == 2 and len(set(answers)) == 1
+    assert here.names().count("start_transaction") == 1
+
+
 def test_old_messages_are_served_as_ordinary_ones():
     """T7: never rejected for age or future."""
     here = house()
