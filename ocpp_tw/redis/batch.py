@@ -168,6 +168,11 @@ def arguments(groups: list[Packed]) -> tuple[Any, ...]:
     return (REMEMBERED, *groups)
 
 
+def shelf_of(names: Names, charger: str, keep: Keep) -> str:
+    """The key of the shelf that an effect of an entry of this charger is about."""
+    return names.shelf(keep.shelf, charger if keep.of is None else keep.of)
+
+
 def keeps(events: int, arguments: int, data: bytes) -> list[tuple[bytes, bytes, bytes | None]]:
     """What a group leaves on shelves: a shelf's key, a name on it, and the value that is there now (None: it was taken off)."""
     reader = hiredis.Reader()
@@ -195,7 +200,7 @@ def _effects(names: Names, entry: Waiting, place: int) -> list[Packed]:
 
 def _packed(names: Names, charger: str, effect: Effect) -> Packed:
     if isinstance(effect, Keep):
-        shelf = names.shelf(effect.shelf, charger if effect.of is None else effect.of)
+        shelf = shelf_of(names, charger, effect)
         if effect.value is None:
             return Packed(3, pack(b"forget", shelf, effect.name))
         return Packed(4, pack(b"keep", shelf, effect.name, effect.value))

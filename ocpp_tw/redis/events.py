@@ -20,7 +20,7 @@ from zope.interface import implementer
 from ..interfaces import IEvents
 from ..spool import Kept, Row, Spool
 from ..store import Entry, Keep, Settled
-from .batch import MOST_EVENTS, Group, Waiting, load
+from .batch import MOST_EVENTS, Group, Waiting, load, shelf_of
 from .connection import Connection
 from .line import Packed, encode
 from .names import Names
@@ -76,7 +76,7 @@ class RedisEvents(Service):
         self._appending = False  # the disk is at work on it
         self._stuck = False  # the disk did not take it
         self._soon: Any = None
-        self._spooling = spool is not None and bool(spool.groups)
+        self._spooling = False
         self._holding = False  # the spool is all but empty: what comes now waits for Redis
         self._always = False
         self._reading = self._unreadable = False
@@ -172,9 +172,8 @@ class RedisEvents(Service):
         return batch
 
     def _kept(self, chosen: list[Waiting]) -> list[Kept]:
-        shelf = self._names.shelf
         return [
-            (encode(shelf(effect.shelf, each.charger if effect.of is None else effect.of)), encode(effect.name), effect.value)
+            (encode(shelf_of(self._names, each.charger, effect)), encode(effect.name), effect.value)
             for each in chosen
             if each.effects
             for effect in each.effects

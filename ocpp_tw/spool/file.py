@@ -74,6 +74,11 @@ class Damage(NamedTuple):
     aside: Path
 
 
+def parts(path: Path) -> list[Path]:
+    """The files that are one database, the one that names it last."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
+
+
 def checksum(id: int, boot: str, number: int, data: bytes) -> int:
     """What tells a damaged group, be it only its place among the others."""
     return zlib.crc32(data, zlib.crc32(f"{id} {boot} {number}".encode()))
@@ -122,7 +127,8 @@ class SpoolFile:
     def _do_without(self, why: sqlite3.DatabaseError) -> None:
         """The disk is full, say. What is in the file can be read without SQLite, which would have to write; it is opened when there is room."""
         self.trouble = str(why)
-        self._rescued = [Row(id, *values[:5]) for id, values in sorted(_sound_rows(self._path).items())]
+        found = {id: values for id, values in salvaged(self._path, PAGE) if _sound(id, values)}
+        self._rescued = [Row(id, *values[:5]) for id, values in sorted(found.items())]
 
     def _use(self) -> sqlite3.Connection:
         """The file's connection; it is opened now if it could not be before."""
@@ -190,10 +196,9 @@ class SpoolFile:
         stamp, n = time.strftime("%Y%m%dT%H%M%S", time.gmtime()), 0
         while (aside := self._path.with_name(f"damaged-{stamp}-{n}.db")).exists():
             n += 1
-        for suffix in ("-wal", "-shm", ""):
-            part = self._path.with_name(self._path.name + suffix)
+        for part, name in zip(parts(self._path), parts(aside), strict=True):
             if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
+                part.rename(name)
         fresh.rename(self._path)
         self._db = self._connected(self._path)
         between = range(min(found), max(found) + 1) if found else ()
@@ -256,8 +261,8 @@ class SpoolFile:
                 raise
             if hasattr(self, "_db"):
                 self._db.close()
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            for part in parts(self._path):
+                part.unlink(missing_ok=True)
             self._last = max(self._last, upto)
             self.trouble, self._rescued = str(why), []
 
@@ -306,10 +311,6 @@ def _all_or_nothing(db: sqlite3.Connection, work: Callable[[], Any]) -> Any:
             db.execute("ROLLBACK")
         raise
     return result
-
-
-def _sound_rows(path: Path) -> dict[int, list[Any]]:
-    return {id: values for id, values in salvaged(path, PAGE) if _sound(id, values)}
 
 
 def _sound(id: int, values: Any) -> bool:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from .file import Kept
+from .file import Kept, parts
 
 MOST_OWED = 100_000
 """How much is kept in memory at most; beyond that the oldest is let go."""
@@ -80,5 +80,5 @@ class Mirror:
         """A transaction that was cut short is taken back with the connection; a damaged file goes altogether."""
         self.close()
         if why.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            for part in parts(self._path):
+                part.unlink(missing_ok=True)
