@@ -12,6 +12,7 @@ import hiredis
 import msgspec
 from twisted.logger import Logger
 
+from ..spool import Kept
 from ..store import Effect, Entry, Keep, Note, Released, Settled
 from .line import Packed, Script, encode, pack
 from .names import Names
@@ -127,6 +128,12 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     then: Callable[[Any], None] | None
     value: Any
 
+    def kept(self, names: Names) -> list[Kept]:
+        """What it does to shelves."""
+        return [
+            (encode(shelf_of(names, self.charger, each)), encode(each.name), each.value) for each in self.effects if isinstance(each, Keep)
+        ]
+
     @classmethod
     def of(cls, entry: Entry, then: Callable[[Any], None] | None, value: Any) -> Waiting:
         """Pack the entry's event now, for the group is made when there is no time."""
@@ -173,12 +180,12 @@ def shelf_of(names: Names, charger: str, keep: Keep) -> str:
     return names.shelf(keep.shelf, charger if keep.of is None else keep.of)
 
 
-def keeps(events: int, arguments: int, data: bytes) -> list[tuple[bytes, bytes, bytes | None]]:
-    """What a group leaves on shelves: a shelf's key, a name on it, and the value that is there now (None: it was taken off)."""
+def keeps(events: int, arguments: int, data: bytes) -> list[Kept]:
+    """What a group leaves on shelves."""
     reader = hiredis.Reader()
     reader.feed(b"*%d\r\n%b" % (arguments, data))
     told: list[bytes] = reader.gets()
-    found: list[tuple[bytes, bytes, bytes | None]] = []
+    found: list[Kept] = []
     at = 3 + 2 * events
     while at < len(told):
         kind = told[at]

@@ -18,12 +18,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..interfaces import IEvents
-from ..spool import Kept, Row, Spool
-from ..store import Entry, Keep, Settled
-from .batch import MOST_EVENTS, Group, Waiting, load, shelf_of
+from ..spool import Row, Spool
+from ..store import Entry, Settled
+from .batch import MOST_EVENTS, Group, Waiting, load
 from .connection import Connection
-from .line import Packed, encode
+from .line import Packed
 from .names import Names
+from .promised import Promised
 from .writer import Writer
 
 PATIENCE = 1.0
@@ -31,6 +32,9 @@ PATIENCE = 1.0
 
 LOOK = 0.25
 """Seconds between looks at how long Redis or the disk has been trying one's patience."""
+
+MIRROR = 2.0
+"""Seconds between times that what is known of shelves goes to where it can be found: what comes to one name meanwhile is written once."""
 
 CHOKED = 20_000
 """With so many entries that are safe nowhere nothing more should be taken in: there is no Redis and no disk."""
@@ -69,6 +73,7 @@ class RedisEvents(Service):
         self._spool = spool
         self._writer = Writer(connection, names, durability, self._never_direct)
         self._queue: list[Waiting] = []
+        self._promised = Promised()
         self._number = 0
         self._flight: Batch | None = None  # on its way to Redis
         self._storing: Batch | None = None  # on its way to the disk
@@ -86,8 +91,7 @@ class RedisEvents(Service):
         self._safe = 0
         self._settling: list[tuple[int, Deferred[None]]] = []
         self._caught_up: list[Deferred[None]] = []
-        self._wheel = LoopingCall(self._look)
-        self._wheel.clock = self._clock
+        self._wheels = [] if spool is None else [(LOOK, LoopingCall(self._look)), (MIRROR, LoopingCall(spool.mirror))]
 
     @property
     def trouble(self) -> str:
@@ -104,7 +108,10 @@ class RedisEvents(Service):
 
     def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry with the group of this turn of the reactor (see `IEvents`)."""
-        self._queue.append(Waiting.of(entry, then, value))
+        waiting = Waiting.of(entry, then, value)
+        self._queue.append(waiting)
+        if entry.effects:
+            self._promised.add(waiting.kept(self._names))
         if self._soon is None and self.running:
             if (self._storing if self._spooling else self._flight) is None:
                 self._soon = self._clock.callLater(0, self._turn)
@@ -130,15 +137,15 @@ class RedisEvents(Service):
 
     def pending(self, shelf: bytes) -> dict[bytes, bytes | None]:
         """What the entries that are not safe yet will do to a shelf, by name; None: it is taken off."""
-        entries = [*(each for batch in self._unsafe() for each in batch.chosen), *self._queue]
-        return {name: value for each in entries if each.effects for key, name, value in self._kept([each]) if key == shelf}
+        return self._promised.on(shelf)
 
     def startService(self) -> None:
         super().startService()
         self._spooling = self._spooling or (self._spool is not None and bool(self._spool.groups))
         self._writer.start()
-        if self._spool is not None:
-            self._wheel.start(LOOK, now=False)
+        for interval, wheel in self._wheels:
+            wheel.clock = self._clock
+            wheel.start(interval, now=False)
         self._turn()
         self._drain()
 
@@ -146,8 +153,9 @@ class RedisEvents(Service):
         """Write no more; what is not safe by now never will be. Await `settled` before, for a while."""
         super().stopService()
         self._writer.stop()
-        if self._wheel.running:
-            self._wheel.stop()
+        for _, wheel in self._wheels:
+            if wheel.running:
+                wheel.stop()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
@@ -170,15 +178,6 @@ class RedisEvents(Service):
         batch = Batch(*load(self._queue, self._names, self._number))
         self._since = self._clock.seconds()
         return batch
-
-    def _kept(self, chosen: list[Waiting]) -> list[Kept]:
-        return [
-            (encode(shelf_of(self._names, each.charger, effect)), encode(effect.name), effect.value)
-            for each in chosen
-            if each.effects
-            for effect in each.effects
-            if isinstance(effect, Keep)
-        ]
 
     def _send(self) -> None:
         if self._flight is None and self._queue and not self._writer.busy:
@@ -204,8 +203,10 @@ class RedisEvents(Service):
         batch.told = True
         self._safe += len(batch.chosen)
         # Not before: whoever took a message for known that is safe nowhere would answer it, and lose it. Not later either.
-        if self._spool is not None and (kept := self._kept(batch.chosen)):
-            self._spool.note(kept)
+        if kept := [kept for each in batch.chosen if each.effects for kept in each.kept(self._names)]:
+            self._promised.drop(kept)
+            if self._spool is not None:
+                self._spool.note(kept)
         if self.choked and len(self._queue) < CHOKED // 2:
             self.choked = False
         for each in batch.chosen:
@@ -225,8 +226,6 @@ class RedisEvents(Service):
     # the spool
 
     def _look(self) -> None:
-        assert self._spool is not None
-        self._spool.mirror()
         if self._spooling:
             self._drain()
         if self._clock.seconds() - self._since <= PATIENCE:

@@ -34,12 +34,11 @@ class Mirror:
         self._owed = [*self._owed[-MOST_OWED:], *kept] if self._owed else list(kept)
         try:
             db = self._opened()
+            # One statement for all of a kind, in the order of the file: each of its pages is then written once.
+            last = sorted({(shelf, name): value for shelf, name, value in self._owed}.items())
             db.execute("BEGIN")
-            for shelf, name, value in self._owed:
-                if value is None:
-                    db.execute("DELETE FROM kept WHERE shelf = ? AND name = ?", (shelf, name))
-                else:
-                    db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (shelf, name, value))
+            db.executemany("DELETE FROM kept WHERE shelf = ? AND name = ?", [each for each, value in last if value is None])
+            db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", [(*each, value) for each, value in last if value is not None])
             db.execute("COMMIT")
             self._owed = []
         except sqlite3.DatabaseError as why:
