@@ -14,7 +14,7 @@ from .facts import Readings
 encode = msgspec.json.Encoder().encode
 
 
-class Event(msgspec.Struct, omit_defaults=True):
+class Event(msgspec.Struct, omit_defaults=True, gc=False):
     """One element of the events list. ``seq`` is added by the store that numbers it."""
 
     event: str
@@ -47,7 +47,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     """only when true: the transaction's id is the gateway's own, since the backend could not be asked"""
 
 
-class Data(msgspec.Struct):
+class Data(msgspec.Struct, gc=False):
     """Every event names its charger."""
 
     charger: str
@@ -228,7 +228,7 @@ class MeterValue(Data, omit_defaults=True):
     """the id that the backend has given the transaction, where that is not `transaction_id`"""
 
 
-class Value(msgspec.Struct, omit_defaults=True):
+class Value(msgspec.Struct, omit_defaults=True, gc=False):
     """One sampled value, normalised."""
 
     measurand: str

@@ -15,7 +15,7 @@ Readings = list[dict[str, Any]]
 """OCPP's ``meterValue`` array, as it came."""
 
 
-class Booted(msgspec.Struct, frozen=True):
+class Booted(msgspec.Struct, frozen=True, gc=False):
     """BootNotification: the charger has (re)started."""
 
     vendor: str
@@ -24,18 +24,18 @@ class Booted(msgspec.Struct, frozen=True):
     firmware: str | None = None
 
 
-class Beat(msgspec.Struct, frozen=True):
+class Beat(msgspec.Struct, frozen=True, gc=False):
     """Heartbeat: the charger is alive and asks for the time."""
 
 
-class Presented(msgspec.Struct, frozen=True):
+class Presented(msgspec.Struct, frozen=True, gc=False):
     """Authorize: somebody presented a tag; ``kind`` is its type in 2.x (ISO14443, eMAID, …), "" in 1.6."""
 
     tag: str
     kind: str = ""
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True, gc=False):
     """StatusNotification. ``conn`` 0 is the charger as a whole; in 2.x it is the EVSE, and ``connector`` one of its connectors."""
 
     conn: int
@@ -47,7 +47,7 @@ class Status(msgspec.Struct, frozen=True):
     connector: int | None = None
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What every TransactionEvent of 2.x says beside what it is; there is none in 1.6.
 
     ``seq_no`` orders the messages of a transaction, whenever they arrive. ``conn`` is the EVSE, None where the message names none.
@@ -63,7 +63,7 @@ class Step(msgspec.Struct, frozen=True):
     remote_start_id: int | None = None
 
 
-class Started(msgspec.Struct, frozen=True):
+class Started(msgspec.Struct, frozen=True, gc=False):
     """StartTransaction, or TransactionEvent Started. ``meter_start`` in Wh.
 
     In 2.x ``transaction_id`` is the charger's own, and tag and meter may be unknown yet ("" and None).
@@ -79,7 +79,7 @@ class Started(msgspec.Struct, frozen=True):
     step: Step | None = None
 
 
-class Updated(msgspec.Struct, frozen=True):
+class Updated(msgspec.Struct, frozen=True, gc=False):
     """TransactionEvent Updated. ``tag`` is the one presented with it, if any."""
 
     transaction_id: str
@@ -89,7 +89,7 @@ class Updated(msgspec.Struct, frozen=True):
     readings: Readings = []
 
 
-class Stopped(msgspec.Struct, frozen=True):
+class Stopped(msgspec.Struct, frozen=True, gc=False):
     """StopTransaction, or TransactionEvent Ended. ``meter_stop`` in Wh; ``readings`` is its transactionData or meterValue."""
 
     transaction_id: int | str
@@ -101,7 +101,7 @@ class Stopped(msgspec.Struct, frozen=True):
     step: Step | None = None
 
 
-class Metered(msgspec.Struct, frozen=True):
+class Metered(msgspec.Struct, frozen=True, gc=False):
     """MeterValues. ``transaction_id`` is None outside a transaction.
 
     ``said`` are the readings as they came, or their JSON where nobody had to look into it; ``values`` are they in canonical units
@@ -120,7 +120,7 @@ class Metered(msgspec.Struct, frozen=True):
         return readings
 
 
-class Transfer(msgspec.Struct, frozen=True):
+class Transfer(msgspec.Struct, frozen=True, gc=False):
     """DataTransfer of a vendor."""
 
     vendor_id: str
@@ -128,7 +128,7 @@ class Transfer(msgspec.Struct, frozen=True):
     data: Any = None
 
 
-class Other(msgspec.Struct, frozen=True):
+class Other(msgspec.Struct, frozen=True, gc=False):
     """Any action without a meaning of its own to the gateway."""
 
     action: str
@@ -138,14 +138,14 @@ class Other(msgspec.Struct, frozen=True):
 Fact = Booted | Beat | Presented | Status | Started | Updated | Stopped | Metered | Transfer | Other
 
 
-class Registration(msgspec.Struct, frozen=True):
+class Registration(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Booted`: Accepted, Pending or Rejected, and the heartbeat or retry interval in seconds."""
 
     status: str = "Accepted"
     interval: int = 300
 
 
-class Authorisation(msgspec.Struct, frozen=True):
+class Authorisation(msgspec.Struct, frozen=True, gc=False):
     """The verdict on a tag: OCPP's AuthorizationStatus, until when it holds, and the tag's group."""
 
     status: str = "Accepted"
@@ -153,7 +153,7 @@ class Authorisation(msgspec.Struct, frozen=True):
     parent_tag: str | None = None
 
 
-class Start(msgspec.Struct, frozen=True):
+class Start(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Started`.
 
     ``transaction_id`` is a positive integer, or None to let the gateway give one out.
@@ -166,14 +166,14 @@ class Start(msgspec.Struct, frozen=True):
     backend_id: int | None = None
 
 
-class Transferred(msgspec.Struct, frozen=True):
+class Transferred(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Transfer`: Accepted, Rejected, UnknownMessageId or UnknownVendorId, and data for the charger."""
 
     status: str = "Accepted"
     data: str | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Other`: members to set in the answer."""
 
     members: dict[str, Any] = {}

@@ -32,7 +32,7 @@ _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A request: ``[2, id, action, payload]``.
 
     ``id`` is a string, or the number that a sloppy charger sent in its place.
@@ -49,14 +49,14 @@ class Call(msgspec.Struct, frozen=True):
     fact: Any = None
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """An answer: ``[3, id, payload]``."""
 
     id: str | int
     payload: Payload
 
 
-class Error(msgspec.Struct, frozen=True):
+class Error(msgspec.Struct, frozen=True, gc=False):
     """A refusal: ``[4, id, code, description, details]``; what is sent has at most 255 characters of description."""
 
     id: str | int
@@ -65,7 +65,7 @@ class Error(msgspec.Struct, frozen=True):
     details: Payload = {}
 
 
-class ResultError(msgspec.Struct, frozen=True):
+class ResultError(msgspec.Struct, frozen=True, gc=False):
     """OCPP 2.1: an answer could not be processed: ``[5, id, code, description, details]`` (part 4 §4.2.4)."""
 
     id: str | int
@@ -74,7 +74,7 @@ class ResultError(msgspec.Struct, frozen=True):
     details: Payload = {}
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """OCPP 2.1: a message that is never answered: ``[6, id, action, payload]`` (part 4 §4.2.5). ``raw`` as in `Call`."""
 
     id: str | int

@@ -15,7 +15,7 @@ Told = tuple[tuple[str, events.Data], ...]
 """Events by name, in their order."""
 
 
-class Served(msgspec.Struct, frozen=True):
+class Served(msgspec.Struct, frozen=True, gc=False):
     """The verdict to answer, the events to tell, and what becomes true with the last of them; no events: it was a repeat."""
 
     verdict: Verdict

@@ -12,7 +12,7 @@ class Away(Exception):
     """The fleet's memory is known to be of no use at the moment: nobody need wait for it."""
 
 
-class Keep(msgspec.Struct, frozen=True):
+class Keep(msgspec.Struct, frozen=True, gc=False):
     """Remember ``value`` for the charger under shelf and name; None forgets it.
 
     Shelves: ``record`` (see `Record`), ``transactions`` (name: the transaction's id, value: its JSON). ``of`` is whose it is when it is not
@@ -26,27 +26,27 @@ class Keep(msgspec.Struct, frozen=True):
     of: str | None = None
 
 
-class Settled(msgspec.Struct, frozen=True):
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """A command's element is done with: it leaves the list of those in hand."""
 
     element: bytes
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """Append ``value`` to a list of the backend's own; the list expires (an hour after the last reply)."""
 
     list: str
     value: bytes
 
 
-class Released(msgspec.Struct, frozen=True):
+class Released(msgspec.Struct, frozen=True, gc=False):
     """A command that was claimed was not sent after all: its id is new again for this charger."""
 
     charger: str
     id: str
 
 
-class Note(msgspec.Struct, frozen=True):
+class Note(msgspec.Struct, frozen=True, gc=False):
     """Word for another gateway of the fleet: it finds the element in its own list."""
 
     gateway: str
@@ -56,7 +56,7 @@ class Note(msgspec.Struct, frozen=True):
 Effect = Keep | Settled | Reply | Released | Note
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event of one charger (a JSON object, without ``seq``: the store numbers events as it appends them) and its effects.
 
     An empty event appends nothing: the effects are carried out, and whoever waits for the entry waits for all before it.
@@ -67,7 +67,7 @@ class Entry(msgspec.Struct, frozen=True):
     effects: tuple[Effect, ...] = ()
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a charger over connections and restarts; all of it text, an empty field is unknown.
 
     ``boot`` is the registration status last given: Accepted, Pending or Rejected. The next three are an operator's decisions: the

@@ -155,8 +155,8 @@ def load(queue: list[Waiting], names: Names, number: int) -> tuple[list[Waiting]
     size = MOST_EVENTS
     while True:
         chosen = queue[:size]
-        data = b"".join([each.packed for each in chosen])
-        if len(data) <= MOST_BYTES or len(chosen) == 1:
+        parts = [each.packed for each in chosen]
+        if len(chosen) == 1 or sum(map(len, parts)) <= MOST_BYTES:
             break
         size = len(chosen) // 2
     del queue[: len(chosen)]
@@ -166,8 +166,8 @@ def load(queue: list[Waiting], names: Names, number: int) -> tuple[list[Waiting]
         if each.effects:
             tail += _effects(names, each, events if each.packed else 0)
     arguments = sum([each.number for each in tail])
-    head = pack(str(number), str(events), str(arguments))
-    return chosen, Group(number, events, Packed(3 + 2 * events + arguments, b"".join([head, data, *[each.data for each in tail]])))
+    parts = [pack(str(number), str(events), str(arguments)), *parts, *[each.data for each in tail]]
+    return chosen, Group(number, events, Packed(3 + 2 * events + arguments, b"".join(parts)))
 
 
 def arguments(groups: list[Packed]) -> tuple[Any, ...]:

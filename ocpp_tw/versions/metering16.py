@@ -69,28 +69,26 @@ _message = msgspec.json.Decoder(Message).decode
 _readings = msgspec.json.Decoder(_type(_list, items=Reading)).decode
 
 PLAIN = {
-    (measurand, unit): canonical(measurand, unit)[0]
+    measurand: {unit: canonical(measurand, unit)[0] for unit in (None, *_words["unit"]) if canonical(measurand, unit)[1] == 0}
     for measurand in _words["measurand"]
-    for unit in (None, *_words["unit"])
-    if canonical(measurand, unit)[1] == 0
 }
-"""A measurand and its unit -> the canonical unit, where that needs no conversion."""
+"""A measurand -> its unit -> the canonical unit, where that needs no conversion."""
 
 
 def metered(payload: msgspec.Raw) -> Metered | None:
     """The fact in the payload of a plain MeterValues; None: it has to be read with care."""
     try:
         message = _message(payload)
-        values = []
+        values: list[Any] = []
         for reading in _readings(message.meterValue):
-            timestamp = reading.timestamp
-            for sample in reading.sampledValue:
+            timestamp, samples = reading.timestamp, reading.sampledValue
+            for sample in samples:
                 value = sample.value
                 if not (value.isdigit() or value.replace(".", "", 1).isdigit()) or not value.isascii():
                     return None
-                sample.unit = PLAIN[sample.measurand, sample.unit]
+                sample.unit = PLAIN[sample.measurand][sample.unit]
                 sample.timestamp = timestamp
-                values.append(sample)
+            values += samples
     except (ValueError, KeyError, RecursionError):
         return None
     return Metered(message.connectorId, message.transactionId, message.meterValue, values)
