@@ -153,8 +153,7 @@ class Suite:
 
     def cores(self) -> str:
         """What a second worker brings. Worth reading where two cores are free beside those of the load and Valkey."""
-        free = len(CORES) >= 4
-        ours, others = (set(CORES[:2]), set(CORES[2:])) if free else (set(CORES), set(CORES))
+        ours, others = (set(self.bench.own), self.bench.others) if len(self.bench.own) > 1 else (set(CORES), set(CORES))
         found = {}
         for workers in (1, 2):
             server = self.bench.gateway("--workers", str(workers), cores=ours) if workers > 1 else self.bench.gateway(cores=ours)

@@ -77,15 +77,18 @@ class Server:
 
 
 class Bench:
-    """Starts them; the first core is the servers', the others are the load's and Valkey's. All end with it."""
+    """Starts them: the first core is the servers' (with four cores or more, the first two), the others are the load's and Valkey's. All end with it."""
 
     def __init__(self) -> None:
+        self.own = CORES[:2] if len(CORES) >= 4 else CORES[:1]
         self.started: list[Server] = []
-        self.others = set(CORES[1:]) or set(CORES)
+        self.awake: list[subprocess.Popen[bytes]] = []
+        self.others = set(CORES) - set(self.own) or set(CORES)
         self.directory = tempfile.TemporaryDirectory()
         self.redis = free_port()
 
     def __enter__(self) -> Bench:
+        self.awake = [subprocess.Popen([sys.executable, str(HERE / "awake.py"), str(core)]) for core in self.own]
         command = [str(get_binary_path()), "--port", str(self.redis), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory.name]
         self.valkey = self.server("Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always"], self.redis, self.others)
         return self
@@ -93,6 +96,9 @@ class Bench:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, traceback: TracebackType | None) -> None:
         for server in self.started:
             server.end()
+        for each in self.awake:
+            each.kill()
+            each.wait()
         self.directory.cleanup()
 
     def server(self, name: str, kind: str, command: list[str], port: int, cores: set[int] | None = None, tls: bool = False) -> Server:

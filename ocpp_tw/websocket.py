@@ -79,7 +79,7 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         # not sendMessage(): it has our limit for the charger's messages hold for ours too
         deflate = self._perMessageCompress
         if self.state != self.STATE_OPEN:
-            self._log.debug("dropped a frame for a charger that has left")
+            pass  # the charger has left: what was for it is lost, and it says again what it had no answer to
         elif deflate is None or len(text) <= compression.SHORT:
             self.transport.write(text_frame(text))
         else:
