@@ -1,4 +1,7 @@
-"""Where the time goes: the gateway under the load of bench.py, sampled; microseconds per message by library, module and function."""
+"""Where the time goes: the gateway under the load of bench.py, sampled; microseconds per message by library, module and function.
+
+``--memory``: where the memory of chargers goes that have come and rest, in bytes for each, by module and line.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +53,46 @@ def sampled(chargers: int, seconds: float) -> tuple[Counter[Place], float]:
         return Counter({(file, name, line): count for file, name, line, count in json.loads(out.read_text())}), told["play"]["us"]["server"]
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--chargers", type=int, default=200)
-    options.add_argument("--seconds", type=float, default=8)
-    options.add_argument("--top", type=int, default=30, help="how many functions are shown")
-    chosen = options.parse_args()
-    seen, cost = sampled(chosen.chargers, chosen.seconds)
+def held(chargers: int) -> list[tuple[str, int, int, int]]:
+    """File, line, bytes and pieces: what so many chargers have made that is still there when they rest."""
+    with Bench() as bench, tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "held"
+        server = bench.gateway(wrapper=(sys.executable, str(HERE / "held.py"), str(out)))
+        command = [sys.executable, str(HERE / "load.py"), "ocpp", str(server.port), f"--pid=server={server.process.pid}", "--seconds", "0"]
+        subprocess.run([*command, "--chargers", "50"], stdout=subprocess.DEVNULL, check=True)  # what is made once is made
+        server.settle()
+        server.process.send_signal(signal.SIGUSR1)
+        server.settle()
+        bench.ask("UNLINK", "events")
+        load = subprocess.Popen([*command, "--chargers", str(chargers), "--hold", "8"], stdout=subprocess.DEVNULL)
+        while bench.ask("LLEN", "events") != 2 * chargers:  # each has come, and has told its boot
+            time.sleep(0.1)
+        time.sleep(3)  # what is kept for a while is not theirs
+        server.process.send_signal(signal.SIGUSR2)
+        while not out.exists() or not out.read_text().endswith("\n"):
+            time.sleep(0.05)
+        load.wait()
+        return [(file, line, size, count) for file, line, size, count in json.loads(out.read_text())]
+
+
+def memory(chargers: int, top: int) -> None:
+    lines = held(chargers)
+    modules: Counter[str] = Counter()
+    for file, _, size, _ in lines:
+        modules[module(file)] += size
+    total = modules.total()
+    print(f"{machine()}\n\n{total / chargers:,.0f} bytes of Python's for each of {chargers:,} chargers at rest\n")
+    rows = [[name, number(size / chargers), f"{100 * size / total:.0f}"] for name, size in modules.most_common() if size > total / 200]
+    print(table(["module", "bytes", "%"], rows), end="\n\n")
+    for file, line, size, count in sorted(lines, key=lambda each: -each[2])[:top]:
+        place = f"{module(file)}:{line}"
+        print(
+            f"{number(size / chargers):>6} bytes in {number(count / chargers):>5}   {place:<40} {linecache.getline(file, line).strip()[:90]}"
+        )
+
+
+def cpu(chargers: int, seconds: float, top: int) -> None:
+    seen, cost = sampled(chargers, seconds)
     total = seen.total()
     modules: Counter[str] = Counter()
     functions: defaultdict[tuple[str, str], Counter[tuple[str, int]]] = defaultdict(Counter)
@@ -74,18 +110,31 @@ def main() -> None:
             if count > total / 200
         ]
 
-    print(f"{machine()}\n\n{number(cost)} µs of CPU per message, {chosen.chargers} chargers, {total:,} samples\n")
+    print(f"{machine()}\n\n{number(cost)} µs of CPU per message, {chargers} chargers, {total:,} samples\n")
     print(table(["library", "µs/message", "%"], rows(libraries)), end="\n\n")
     print(table(["module", "µs/message", "%"], rows(modules)), end="\n\n")
-    top = []
-    for (where, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[: chosen.top]:
+    hot = []
+    for (where, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[:top]:
         (file, line), most = lines.most_common(1)[0]
         text = linecache.getline(file, line).strip()[:70] if line else ""  # an instruction may belong to no line
         hottest = f"{round(100 * most / lines.total())} % in {line}: {text}"
-        top.append([f"{where}: {name}", number(lines.total() / total * cost), f"{100 * lines.total() / total:.0f}", hottest])
-    width = max(len(each[0]) for each in top)
-    for function, us, share, hottest in top:
+        hot.append([f"{where}: {name}", number(lines.total() / total * cost), f"{100 * lines.total() / total:.0f}", hottest])
+    width = max(len(each[0]) for each in hot)
+    for function, us, share, hottest in hot:
         print(f"{function:<{width}} {us:>6} µs {share:>3} %   {hottest}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--chargers", type=int, default=200)
+    options.add_argument("--seconds", type=float, default=8)
+    options.add_argument("--top", type=int, default=30, help="how many functions are shown")
+    options.add_argument("--memory", action="store_true", help="bytes for each charger at rest, by line")
+    chosen = options.parse_args()
+    if chosen.memory:
+        memory(chosen.chargers, chosen.top)
+    else:
+        cpu(chosen.chargers, chosen.seconds, chosen.top)
 
 
 if __name__ == "__main__":

@@ -58,10 +58,11 @@ class Aside:
         while (piece := self._work.get()) is not None:
             work, done = piece
             try:
-                result = work()
+                result: Any = work()
             except BaseException:
                 result = Failure()  # type: ignore[no-untyped-call]
                 if done is None:
                     self._reactor.callFromThread(self._log.failure, "in the thread {name}", result, name=self._name)
             if done is not None:
                 self._reactor.callFromThread(done.callback, result)
+            del piece, work, done, result  # or it would hold on to all of it until there is more to do
