@@ -55,7 +55,7 @@ bench: $(VENV)/.bench ## measure what messages and chargers cost, beside others 
 chaos: $(STAMP) ## break everything around a gateway for ten minutes and prove that nothing is lost (ARGS="--seed 7 --faults 1000 --duration 600")
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ARGS)
 
-profile: $(STAMP) ## show where the gateway's time goes, by library, module and function (ARGS="--chargers 1000 --top 50")
+profile: $(STAMP) ## show where the gateway's time goes, by library, module and function (ARGS="--chargers 1000 --top 50"), or its memory (ARGS=--memory)
 	@$(BIN)/python benchmarks/where.py $(ARGS)
 
 docs: $(STAMP) ## write the tables of docs/ anew from the code
