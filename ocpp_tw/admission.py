@@ -26,11 +26,11 @@ from .handshake import MAX_HEAD, BadHandshake, Head, identity, offers, read, usu
 from .interfaces import IWire, Maybe
 
 SPENT = (
-    "http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path", "http_request_uri",
+    "factory", "http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path", "http_request_uri",
     "http_response_data", "http_status_line", "is_open", "websocket_extensions", "websocket_extensions_in_use", "websocket_origin",
     "websocket_protocols", "_admission", "_knock", "_refusal", "_transport_details", "_wskey",
 )  # fmt: skip
-"""What of a connection is of no use to anybody once the handshake is over."""
+"""What of a connection is of no use to anybody once the handshake is over, or its class has as well."""
 
 NONE = (
     "_perMessageCompress", "autoPingPending", "autoPingPendingCall", "autoPingPendingSent", "autoPingTimeoutCall",

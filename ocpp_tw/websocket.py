@@ -329,9 +329,10 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
             maxMessagePayloadSize=settings.max_message,
             perMessageCompressionAccept=partial(compression.accept, longest=settings.max_message),
         )
-        # Autobahn copies its options to each connection; a class of our own has them once
+        # Autobahn copies its options to each connection; a class of our own has them once, as it has its factory
         options = {name: getattr(self, name) for name in ChargerProtocol.CONFIG_ATTRS}
-        self.protocol = type("ChargerProtocol", (ChargerProtocol,), {**IDLE, **options, "trafficStats": TrafficStats()})  # type: ignore[assignment]
+        once = {**IDLE, **options, "factory": self, "trafficStats": TrafficStats()}
+        self.protocol = type("ChargerProtocol", (ChargerProtocol,), once)  # type: ignore[assignment]
 
     def start(self) -> None:
         """Begin to look after connections: their handshakes, their silence, their end."""
