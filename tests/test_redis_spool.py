@@ -40,7 +40,7 @@ async def fleet(server, tmp_path):
 def impatient(monkeypatch):
     monkeypatch.setattr(events, "PATIENCE", 0.3)
     monkeypatch.setattr(events, "LOOK", 0.05)
-    monkeypatch.setattr(records, "UNSEEN", 0.5)
+    monkeypatch.setattr(records, "YOUNG", 0.5)
 
 
 def told(server: Valkey) -> list[int]:
@@ -192,6 +192,20 @@ async def test_what_is_remembered_is_known_without_a_server(server, fleet):
     gateway = await fleet.gateway("a")  # the next run of it knows as much
     assert sorted(await soon(gateway.records.transactions("c"))) == [b"three", b"two"]
     assert await soon(gateway.records.record("c")) == Record(boot="Accepted")
+
+
+async def test_a_run_asks_its_redis_for_what_the_run_before_could_not_note_though_it_has_seen_it(server, fleet, monkeypatch):
+    """F14 and F1 together: killed after a start was in Redis and before it was noted, then Redis goes once more: the start is known all the same."""
+    monkeypatch.setattr(records, "YOUNG", 8.0)
+    gateway = await fleet.gateway("a")
+    server("HSET", gateway.events._names.shelf("transactions", "c"), "7", "a start")
+    assert await soon(gateway.records.transactions("other")) == []
+    server.kill()
+    await until(lambda: gateway.store._ordinary.line is None)
+    asked = Deferred.fromCoroutine(gateway.records.transactions("c"))
+    await pause(0.5)
+    server.start()
+    assert await soon(asked) == [b"a start"]
 
 
 async def test_what_waits_in_the_spool_counts_before_what_redis_has(server, fleet, monkeypatch):

@@ -23,8 +23,9 @@ from .names import Names
 PATIENCE = 1.0
 """Seconds that Redis has to say what is on a shelf; then what this gateway knows of it will do."""
 
-UNSEEN = 8.0
-"""The same for a Redis that this run of the gateway has never seen: it may know more than the run before could note when it was killed."""
+YOUNG = 8.0
+"""How old a run of the gateway must be for that, in seconds; before, Redis is waited for until then, seen or not. It may know more than the
+run before could note when it was killed, of chargers that this run has not asked it about; and those say again what had no answer."""
 
 FIRST_ID = 1_000_000_001
 """Where the gateway's own range of transaction ids begins: a backend's own ids are far below."""
@@ -42,7 +43,7 @@ class RedisRecords:
         self._names = names
         self._events = events
         self._spool = spool
-        self._unseen = connection.reactor.seconds() + UNSEEN  # until when it is waited for a Redis that was never there
+        self._grown = connection.reactor.seconds() + YOUNG
 
     async def transactions(self, charger: str) -> list[bytes]:
         """See `IRecords`."""
@@ -70,11 +71,7 @@ class RedisRecords:
         if self._spool is None:
             return await self._asked(key)
         clock = self._connection.reactor
-        if self._connection.line is not None:
-            self._unseen = 0.0
-            patience = PATIENCE
-        else:
-            patience = self._unseen - clock.seconds()
+        patience = max(0.0 if self._connection.line is None else PATIENCE, self._grown - clock.seconds())
         if patience > 0:
             try:
                 return await in_time(self._asked(key), patience, clock)
