@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 from servers import HERE, Bench
 from tables import machine, number, table
@@ -48,9 +49,23 @@ def sampled(chargers: int, seconds: float) -> tuple[Counter[Place], float]:
         time.sleep(max(0.5, seconds - chargers / 1000 - 1))
         server.process.send_signal(signal.SIGUSR2)
         told = json.loads(load.communicate()[0])
-        while not out.exists() or not out.read_text().endswith("\n"):
-            time.sleep(0.05)
-        return Counter({(file, name, line): count for file, name, line, count in json.loads(out.read_text())}), told["play"]["us"]["server"]
+        return Counter({(file, name, line): count for file, name, line, count in written(out)}), told["play"]["us"]["server"]
+
+
+def written(out: Path) -> list[list[Any]]:
+    """What the gateway writes to the file, when it has."""
+    while not out.exists() or not out.read_text().endswith("\n"):
+        time.sleep(0.05)
+    found: list[list[Any]] = json.loads(out.read_text())
+    return found
+
+
+def rows(counted: Counter[str], whole: float) -> list[list[str]]:
+    """What is worth a line of its own: its part of the whole, and that in percent."""
+    total = counted.total()
+    return [
+        [name, number(count / total * whole), f"{100 * count / total:.0f}"] for name, count in counted.most_common() if count > total / 200
+    ]
 
 
 def held(chargers: int) -> list[tuple[str, int, int, int]]:
@@ -69,10 +84,9 @@ def held(chargers: int) -> list[tuple[str, int, int, int]]:
             time.sleep(0.1)
         time.sleep(3)  # what is kept for a while is not theirs
         server.process.send_signal(signal.SIGUSR2)
-        while not out.exists() or not out.read_text().endswith("\n"):
-            time.sleep(0.05)
+        found = written(out)
         load.wait()
-        return [(file, line, size, count) for file, line, size, count in json.loads(out.read_text())]
+        return [(file, line, size, count) for file, line, size, count in found]
 
 
 def memory(chargers: int, top: int) -> None:
@@ -82,8 +96,7 @@ def memory(chargers: int, top: int) -> None:
         modules[module(file)] += size
     total = modules.total()
     print(f"{machine()}\n\n{total / chargers:,.0f} bytes of Python's for each of {chargers:,} chargers at rest\n")
-    rows = [[name, number(size / chargers), f"{100 * size / total:.0f}"] for name, size in modules.most_common() if size > total / 200]
-    print(table(["module", "bytes", "%"], rows), end="\n\n")
+    print(table(["module", "bytes", "%"], rows(modules, total / chargers)), end="\n\n")
     for file, line, size, count in sorted(lines, key=lambda each: -each[2])[:top]:
         place = f"{module(file)}:{line}"
         print(
@@ -103,16 +116,9 @@ def cpu(chargers: int, seconds: float, top: int) -> None:
     for name, count in modules.items():
         libraries[name.partition(".")[0]] += count
 
-    def rows(counted: Counter[str]) -> list[list[str]]:
-        return [
-            [name, number(count / total * cost), f"{100 * count / total:.0f}"]
-            for name, count in counted.most_common()
-            if count > total / 200
-        ]
-
     print(f"{machine()}\n\n{number(cost)} µs of CPU per message, {chargers} chargers, {total:,} samples\n")
-    print(table(["library", "µs/message", "%"], rows(libraries)), end="\n\n")
-    print(table(["module", "µs/message", "%"], rows(modules)), end="\n\n")
+    print(table(["library", "µs/message", "%"], rows(libraries, cost)), end="\n\n")
+    print(table(["module", "µs/message", "%"], rows(modules, cost)), end="\n\n")
     hot = []
     for (where, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[:top]:
         (file, line), most = lines.most_common(1)[0]

@@ -79,8 +79,8 @@ class ChargerProtocol(Admission):  # type: ignore[misc,unused-ignore]
         # not sendMessage(): it has our limit for the charger's messages hold for ours too
         deflate = self._perMessageCompress
         if self.state != self.STATE_OPEN:
-            pass  # the charger has left: what was for it is lost, and it says again what it had no answer to
-        elif deflate is None or len(text) <= compression.SHORT:
+            return  # the charger has left: what was for it is lost, and it says again what it had no answer to
+        if deflate is None or len(text) <= compression.SHORT:
             self.transport.write(text_frame(text))
         else:
             deflate.start_compress_message()

@@ -142,11 +142,8 @@ def test_the_readings_of_a_stop_are_told_as_meter_values_first():
     assert stopped["event"] == "stop_transaction" and metered["id"] != stopped["id"]
 
 
-def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_its_repeat_only():
-    """The charger was not answered, and has it still."""
-    here = house()
-    id = here.comes().asks("StartTransaction", START_1)["transactionId"]
-    here = House(store=here.store)
+def slowed(here):
+    """Ledgers open when the test says so: what waits for them, and what there is to be told."""
     opening, known = [], here.records.transactions
 
     def slow(charger):
@@ -154,6 +151,15 @@ def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_i
         return opening[-1]
 
     here.records.transactions = slow
+    return opening, known
+
+
+def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_its_repeat_only():
+    """The charger was not answered, and has it still."""
+    here = house()
+    id = here.comes().asks("StartTransaction", START_1)["transactionId"]
+    here = House(store=here.store)
+    opening, known = slowed(here)
     first = here.comes()
     first.says("StopTransaction", stop(id))
     first.leaves()
@@ -168,13 +174,7 @@ def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_i
 def test_a_start_that_waits_for_the_ledger_on_two_connections_is_one_start():
     """With Redis away that takes a while, and chargers do not wait for ever."""
     here = house()
-    opening, known = [], here.records.transactions
-
-    def slow(charger):
-        opening.append(Deferred())
-        return opening[-1]
-
-    here.records.transactions = slow
+    opening, known = slowed(here)
     first = here.comes()
     first.says("StartTransaction", START_1)
     second = here.knock()

@@ -120,26 +120,21 @@ return dropped
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """An entry that is not safe yet: its charger and event, packed, and what to do afterwards. It is in no cycle."""
+    """An entry that is not safe yet: its charger and event, packed, what it does to shelves, and what to do afterwards. It is in no cycle."""
 
     packed: bytes
     charger: str
     effects: tuple[Effect, ...]
+    kept: tuple[Kept, ...]
     then: Callable[[Any], None] | None
     value: Any
 
-    def kept(self, names: Names) -> list[Kept]:
-        """What it does to shelves."""
-        return [
-            (encode(shelf_of(names, self.charger, each)), encode(each.name), each.value) for each in self.effects if isinstance(each, Keep)
-        ]
-
     @classmethod
-    def of(cls, entry: Entry, then: Callable[[Any], None] | None, value: Any) -> Waiting:
+    def of(cls, entry: Entry, names: Names, then: Callable[[Any], None] | None, value: Any) -> Waiting:
         """Pack the entry's event now, for the group is made when there is no time."""
         charger, event = encode(entry.charger), entry.event
         packed = b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(charger), charger, len(event), event) if event else b""
-        return cls(packed, entry.charger, entry.effects, then, value)
+        return cls(packed, entry.charger, entry.effects, _kept(names, entry) if entry.effects else (), then, value)
 
 
 class Group(NamedTuple):
@@ -178,6 +173,11 @@ def arguments(groups: list[Packed]) -> tuple[Any, ...]:
 def shelf_of(names: Names, charger: str, keep: Keep) -> str:
     """The key of the shelf that an effect of an entry of this charger is about."""
     return names.shelf(keep.shelf, charger if keep.of is None else keep.of)
+
+
+def _kept(names: Names, entry: Entry) -> tuple[Kept, ...]:
+    keeps = [each for each in entry.effects if isinstance(each, Keep)]
+    return tuple([(encode(shelf_of(names, entry.charger, each)), encode(each.name), each.value) for each in keeps])
 
 
 def keeps(events: int, arguments: int, data: bytes) -> list[Kept]:

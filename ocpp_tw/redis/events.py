@@ -101,17 +101,15 @@ class RedisEvents(Service):
     @property
     def waiting(self) -> int:
         """How many entries are not safe yet."""
-        return len(self._queue) + sum([len(each.chosen) for each in self._unsafe()])
-
-    def _unsafe(self) -> list[Batch]:
-        return [each for each in {self._flight, self._storing} if each is not None and not each.told]
+        batches = {self._flight, self._storing}
+        return len(self._queue) + sum([len(each.chosen) for each in batches if each is not None and not each.told])
 
     def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry with the group of this turn of the reactor (see `IEvents`)."""
-        waiting = Waiting.of(entry, then, value)
+        waiting = Waiting.of(entry, self._names, then, value)
         self._queue.append(waiting)
-        if entry.effects:
-            self._promised.add(waiting.kept(self._names))
+        if waiting.kept:
+            self._promised.add(waiting.kept)
         if self._soon is None and self.running:
             if (self._storing if self._spooling else self._flight) is None:
                 self._soon = self._clock.callLater(0, self._turn)
@@ -203,7 +201,7 @@ class RedisEvents(Service):
         batch.told = True
         self._safe += len(batch.chosen)
         # Not before: whoever took a message for known that is safe nowhere would answer it, and lose it. Not later either.
-        if kept := [kept for each in batch.chosen if each.effects for kept in each.kept(self._names)]:
+        if kept := [kept for each in batch.chosen for kept in each.kept]:
             self._promised.drop(kept)
             if self._spool is not None:
                 self._spool.note(kept)

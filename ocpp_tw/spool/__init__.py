@@ -107,11 +107,11 @@ class Spool:
         """Mirror what was noted. Now and then is enough; for each group another thread would cost more than all that is done for a message."""
         if not self._noted:
             return
-        noted, self._noted = [(shelf, name, value) for (shelf, name), value in self._noted.items()], {}
+        noted, self._noted = self._noted, {}
         turns = self._journal.turn()
 
         def work() -> None:
-            self._mirror.note(noted)
+            self._mirror.note((shelf, name, value) for (shelf, name), value in noted.items())
             if not self._mirror.owes:
                 self._journal.taken(turns)
 
