@@ -24,7 +24,7 @@ Place = tuple[str, str, int]
 
 
 def module(path: str) -> str:
-    """`ocpp_tw.frames` for a file of ours or of a library, by where it lies."""
+    """`ocpp_tw.ocpp.frames` for a file of ours or of a library, by where it lies."""
     if Path(path).parent == HERE:
         return "the sampling itself"
     parts = Path(path).with_suffix("").parts

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from ocpp_tw import events
-from ocpp_tw.commands import OUTCOMES
+from ocpp_tw.core import events
+from ocpp_tw.core.commands import OUTCOMES
 from ocpp_tw.settings import TABLE
 
 DOCS = Path(__file__).parent
 
 
 def fields(of: type) -> list[tuple[str, str, str]]:
-    """Name, type and meaning of each field of a class in `ocpp_tw.events` and of its bases, as their source has them."""
+    """Name, type and meaning of each field of a class in `ocpp_tw.core.events` and of its bases, as their source has them."""
     bases = [each for base in of.__bases__ if base not in (events.Data, msgspec.Struct) for each in fields(base)]
     tree = ast.parse(Path(events.__file__).read_text())
     node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == of.__name__)

@@ -1,7 +1,7 @@
 """What a charger tells us and what it is answered, in words that hold for every version of OCPP.
 
 A *fact* is what a message says (`Started`), a *verdict* what a handler decides about it (`Start`).
-Knows nothing of the wire: `ocpp_tw.versions` reads facts out of payloads and puts verdicts into answers.
+Knows nothing of the wire: `ocpp_tw.ocpp` reads facts out of payloads and puts verdicts into answers.
 Timestamps are the charger's own text; energies are integers in Wh.
 """
 

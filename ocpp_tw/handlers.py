@@ -10,7 +10,8 @@ from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from zope.interface import implementer
 
-from .backend import BackendFailed
+from .backend.http import BackendFailed
+from .core.provisional import Question, ask
 from .facts import (
     Answer,
     Authorisation,
@@ -29,10 +30,9 @@ from .facts import (
     Updated,
 )
 from .interfaces import IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
-from .pnc import PlugAndCharge
-from .question import Question, ask
 from .settings import Settings, Wrong
-from .vendors import Vendors, installed
+from .vendors.plug_and_charge import PlugAndCharge
+from .vendors.table import Vendors, installed
 
 log = Logger()
 

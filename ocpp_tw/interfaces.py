@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from .commands import Claim, Command, Outcome, Taken
+    from .core.commands import Claim, Command, Outcome, Taken
+    from .core.entries import Entry, Record
     from .facts import (
         Answer,
         Authorisation,
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
         Transferred,
         Updated,
     )
-    from .frames import Payload
-    from .gate import Knock
+    from .gateway.gate import Knock
+    from .ocpp.frames import Payload
     from .settings import Settings
-    from .store import Entry, Record
 
 T = TypeVar("T")
 Maybe: TypeAlias = Union[T, Awaitable[T]]  # noqa: UP007  # an alias with a type variable has to be spelled so
@@ -125,7 +125,7 @@ class IGate(Interface):
     """Who may come in."""
 
     def admit(knock: Knock) -> Maybe[None]:
-        """Let the charger in, or raise `ocpp_tw.gate.Refused` with the HTTP status to answer."""
+        """Let the charger in, or raise `Refused` with the HTTP status to answer."""
 
 
 class IVendor(Interface):
@@ -138,7 +138,7 @@ class IVendor(Interface):
 
 
 class IBackend(Interface):
-    """The operator's own system. Every method fails with `ocpp_tw.backend.BackendFailed` when it is of no use in time."""
+    """The operator's own system. Every method fails with `BackendFailed` when it is of no use in time."""
 
     def transaction(tag: str, charger: str, connector: int, key: str = "") -> Awaitable[int | None]:
         """The id of the transaction that this tag may begin; None: the tag has none.
@@ -172,7 +172,7 @@ class IEvents(Interface):
 class IRoster(Interface):
     """Which gateway of the fleet has which charger. The last one to arrive has it.
 
-    `arrive` and `leave` fail with `ocpp_tw.store.Away` while the fleet's memory is known to be away; what they said is made good later.
+    `arrive` and `leave` fail with `Away` while the fleet's memory is known to be away; what they said is made good later.
     """
 
     def arrive(charger: str, connection: str) -> Awaitable[Record]:

@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from .commands import NOTES, Claim, Command, Taken, digest
+from .core.commands import NOTES, Claim, Command, Taken, digest
+from .core.entries import Entry, Keep, Note, Record, Released, Reply, Settled, numbered
 from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
-from .store import Entry, Keep, Note, Record, Released, Reply, Settled, numbered
 
 FIRST_ID = 1_000_000_001
 """Where the gateway's own range of transaction ids begins."""

@@ -18,7 +18,7 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from . import garbage, loop
+from .process import garbage, tuning
 from .settings import TABLE, Settings, Wrong, longest, read
 
 
@@ -51,12 +51,12 @@ def makeService(options: Options) -> IService:
 
     prepare(reactor)
     if options.settings.workers > 1:
-        from .workers import Workers  # who looks after gateways needs no gateway's memory
+        from .process.workers import Workers  # who looks after gateways needs no gateway's memory
 
         workers = Workers(options.settings, reactor, lambda: give_up(reactor))
         on_hangup(reactor, options.settings, workers.reload)
         return workers
-    from .service import GatewayService
+    from .process.service import GatewayService
 
     try:
         gateway = GatewayService(options.settings, reactor, lambda: give_up(reactor))
@@ -68,7 +68,7 @@ def makeService(options: Options) -> IService:
 
 def prepare(reactor: Any) -> None:
     """What a reactor needs to be fit for a gateway, in whichever process."""
-    loop.shorten(reactor)
+    tuning.shorten(reactor)
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     reactor.callWhenRunning(garbage.settle)
     reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop, reactor))

@@ -1,4 +1,4 @@
-"""A door to knock at, without a network and without time: what the tests of `ocpp_tw.websocket` share."""
+"""A door to knock at, without a network and without time: what the tests of `ocpp_tw.websocket.connection` share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.test import iosim
 
-from ocpp_tw.gate import Knock
+from ocpp_tw.gateway.gate import Knock
 from ocpp_tw.interfaces import IWire
 from ocpp_tw.settings import Settings
-from ocpp_tw.websocket import ChargerFactory
+from ocpp_tw.websocket.connection import ChargerFactory
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 

@@ -8,20 +8,20 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from ocpp_tw.breaker import Breaker
-from ocpp_tw.charger import Charger
-from ocpp_tw.desk import Desk
-from ocpp_tw.dispatch import Dispatch
-from ocpp_tw.gate import Knock, OpenGate
-from ocpp_tw.gateway import Gateway
+from ocpp_tw.core.stamps import Stamps
+from ocpp_tw.dispatch.dispatcher import Dispatch
+from ocpp_tw.gateway.breaker import Breaker
+from ocpp_tw.gateway.charger import Charger
+from ocpp_tw.gateway.gate import Knock, OpenGate
+from ocpp_tw.gateway.gateway import Gateway
+from ocpp_tw.gateway.incoming import Intake
+from ocpp_tw.gateway.reconcile import Reconciler
+from ocpp_tw.gateway.transaction_ids import TransactionIds
+from ocpp_tw.gateway.verdicts import Desk
 from ocpp_tw.handlers import Handlers
-from ocpp_tw.ids import TransactionIds
-from ocpp_tw.intake import Intake
 from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore, MemoryWire
-from ocpp_tw.reconcile import Reconciler
+from ocpp_tw.ocpp.version import known
 from ocpp_tw.settings import Settings
-from ocpp_tw.stamps import Stamps
-from ocpp_tw.versions import known
 
 START = 1_790_000_000
 """Unix time at which every test begins."""

@@ -17,9 +17,9 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.python.failure import Failure
 
 from door import KEY, Line, Street, frame, request
-from ocpp_tw import admission
-from ocpp_tw.gate import Refused
-from ocpp_tw.handshake import read, usual_key
+from ocpp_tw.gateway.gate import Refused
+from ocpp_tw.websocket import admission
+from ocpp_tw.websocket.handshake import read, usual_key
 
 CALL = frame(b'[2,"1","Heartbeat",{}]')
 

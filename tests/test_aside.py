@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from fleets import soon
-from ocpp_tw.spool.aside import Aside
+from ocpp_tw.spool.thread import Aside
 
 
 class Held:

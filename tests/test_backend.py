@@ -31,10 +31,10 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
-from ocpp_tw.backend import BackendFailed, HttpBackend
-from ocpp_tw.bounded import LONGEST, LONGEST_QUESTION, Plain, Pool
+from ocpp_tw.backend.http import BackendFailed, HttpBackend
+from ocpp_tw.backend.static import StaticBackend
+from ocpp_tw.bounded_http import LONGEST, LONGEST_QUESTION, Plain, Pool
 from ocpp_tw.facts import Authorisation
-from ocpp_tw.static_backend import StaticBackend
 
 TAG = "RFID-12345"
 SOON = 0.3

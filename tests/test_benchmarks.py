@@ -14,7 +14,7 @@ import pytest
 
 from certificates import Made
 from fleets import free_port
-from ocpp_tw import schemas
+from ocpp_tw.ocpp import schemas
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -115,7 +115,7 @@ def test_the_profile_says_which_functions_a_message_is_spent_in(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "µs of CPU per message, 50 chargers" in done.stdout
-    for line in ("| ocpp_tw ", "| twisted ", "| ocpp_tw.frames ", "ocpp_tw.frames: parse"):
+    for line in ("| ocpp_tw ", "| twisted ", "| ocpp_tw.ocpp.frames ", "ocpp_tw.ocpp.frames: parse"):
         assert f"\n{line}" in done.stdout, done.stdout
 
 

@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from ocpp_tw.backend import BackendFailed
-from ocpp_tw.breaker import FAILURES, PEACE, TRIALS, Breaker
+from ocpp_tw.backend.http import BackendFailed
+from ocpp_tw.backend.static import StaticBackend
+from ocpp_tw.gateway.breaker import FAILURES, PEACE, TRIALS, Breaker
 from ocpp_tw.interfaces import IBackend
-from ocpp_tw.static_backend import StaticBackend
 
 
 def standing() -> tuple[StaticBackend, Breaker, Clock]:

@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
-from ocpp_tw import certificate
-from ocpp_tw.certificate import LOOK, Certificate
 from ocpp_tw.settings import Settings, Wrong, read
+from ocpp_tw.websocket import certificate
+from ocpp_tw.websocket.certificate import LOOK, Certificate
 
 ONE, OTHER = Made("one"), Made("other")
 

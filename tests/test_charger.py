@@ -13,8 +13,8 @@ from house import START_1, House, house, stop
 from ocpp_tw.facts import Registration, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import ICharger, IHandlers
+from ocpp_tw.ocpp.tolerance.rules import Tolerance
 from ocpp_tw.settings import Settings
-from ocpp_tw.tolerance import Tolerance
 
 
 def test_a_charger_provides_what_handlers_see_of_it():
@@ -458,7 +458,7 @@ def test_a_flood_of_nonsense_does_not_fill_the_log():
     lines: list[object] = []
 
     def watch(event):
-        if event.get("log_namespace") in ("ocpp_tw.charger", "ocpp_tw.intake"):
+        if event.get("log_namespace") in ("ocpp_tw.gateway.charger", "ocpp_tw.gateway.incoming"):
             lines.append(event)
 
     cp = house().comes()

@@ -9,11 +9,11 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from house import START_1, House, house, stop
-from ocpp_tw.backend import BackendFailed, HttpBackend
-from ocpp_tw.breaker import FAILURES, PEACE
+from ocpp_tw.backend.http import BackendFailed, HttpBackend
+from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorisation
+from ocpp_tw.gateway.breaker import FAILURES, PEACE
 from ocpp_tw.settings import Settings
-from ocpp_tw.static_backend import StaticBackend
 
 
 def test_a_start_gets_a_positive_id_and_a_stop_its_energy():

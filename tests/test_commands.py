@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.commands import MAX_TIMEOUT, MAX_TTL, OUTCOMES, Command, Invalid, Outcome, parse, render
-from ocpp_tw.frames import MAX_DEPTH
+from ocpp_tw.core.commands import MAX_TIMEOUT, MAX_TTL, OUTCOMES, Command, Invalid, Outcome, parse, render
+from ocpp_tw.ocpp.frames import MAX_DEPTH
 from payloads import json_objects, json_values
 
 SEED = b'{"CpID": "charger-001", "data": [2, "unique-id", "RemoteStartTransaction", {"connectorId": 1, "idTag": "RFID-12345"}]}'

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.conversation import LATE, REMEMBERED, Conversation, Heard
-from ocpp_tw.frames import Call, Error, Result
+from ocpp_tw.ocpp.conversation import LATE, REMEMBERED, Conversation, Heard
+from ocpp_tw.ocpp.frames import Call, Error, Result
 
 
 def calls(count: int) -> list[Call]:

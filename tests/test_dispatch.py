@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from house import House, house
-from ocpp_tw.commands import Invalid
-from ocpp_tw.dispatch import NOTES
+from ocpp_tw.core.commands import Invalid
+from ocpp_tw.dispatch.dispatcher import NOTES
 from ocpp_tw.facts import Registration
 from ocpp_tw.handlers import Handlers
+from ocpp_tw.ocpp.v16 import V16
 from ocpp_tw.settings import Settings
-from ocpp_tw.versions.v16 import V16
 
 START = [2, "u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "T"}]
 
@@ -339,7 +339,7 @@ def test_a_stop_leaves_waiting_commands_in_hand():
 
 
 def test_more_commands_than_can_be_under_way_wait(monkeypatch):
-    monkeypatch.setattr("ocpp_tw.dispatch.MOST", 2)
+    monkeypatch.setattr("ocpp_tw.dispatch.dispatcher.MOST", 2)
     here, cp = with_charger()
     for n in range(5):
         here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}])

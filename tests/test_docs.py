@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ocpp_tw.versions.v16 import V16
+from ocpp_tw.ocpp.v16 import V16
 
 ROOT = Path(__file__).parents[1]
 

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from door import BINARY, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
-from ocpp_tw.gate import Refused
-from ocpp_tw.handshake import MAX_HEAD
-from ocpp_tw.websocket import MAX_FRAGMENTS, PINGS
+from ocpp_tw.gateway.gate import Refused
+from ocpp_tw.websocket.connection import MAX_FRAGMENTS, PINGS
+from ocpp_tw.websocket.handshake import MAX_HEAD
 
 CALL = b'[2,"1","Heartbeat",{}]'
 

@@ -14,7 +14,7 @@ import pytest
 from twisted.internet import reactor
 
 from fleets import Valkey, free_port, soon, until
-from ocpp_tw.embedded import EmbeddedFailed, EmbeddedValkey
+from ocpp_tw.process.embedded_valkey import EmbeddedFailed, EmbeddedValkey
 from ocpp_tw.redis import Connection, Where, probe
 
 
@@ -100,7 +100,7 @@ async def test_it_can_be_stopped_while_it_starts(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 async def test_it_does_not_outlive_a_gateway_that_is_killed(tmp_path):
     program = (
-        "import sys; from twisted.internet import reactor; from ocpp_tw.embedded import EmbeddedValkey\n"
+        "import sys; from twisted.internet import reactor; from ocpp_tw.process.embedded_valkey import EmbeddedValkey\n"
         "e = EmbeddedValkey(reactor, sys.argv[1], int(sys.argv[2])); e.startService()\n"
         "e.ready().addCallback(lambda _: print(e.pid, flush=True)); reactor.run()"
     )

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ocpp_tw import events
-from ocpp_tw.events import NAMES, Data, Event, encode, snake_case
-from ocpp_tw.schemas import load
-from ocpp_tw.store import numbered
+from ocpp_tw.core import events
+from ocpp_tw.core.entries import numbered
+from ocpp_tw.core.events import NAMES, Data, Event, encode, snake_case
+from ocpp_tw.ocpp.schemas import load
 
 CONTRACT = {
     "connect_charger": ["charger"],

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from door import BINARY, PING, TEXT, Street, closing, frame, frames
-from ocpp_tw import websocket
-from ocpp_tw.fastpath import take, text_frame
+from ocpp_tw.websocket import connection
+from ocpp_tw.websocket.fast_frames import take, text_frame
 
 texts = st.binary(max_size=40) | st.sampled_from([b"", b"x" * 125, b"x" * 126, b"x" * 300, "é€😀".encode(), b"\xff", b"x" * 65536])
 pieces = st.one_of(
@@ -37,11 +37,11 @@ def test_both_ways_hear_the_same(sent: list[bytes], cuts: list[int]) -> None:
     """The frame path: fragments, control frames, breaches and partial reads go through Autobahn untouched."""
     data = b"".join(sent)
     quick = heard(data, cuts)
-    before, websocket.take = websocket.take, lambda data, longest: None
+    before, connection.take = connection.take, lambda data, longest: None
     try:
         assert heard(data, cuts) == quick
     finally:
-        websocket.take = before
+        connection.take = before
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from house import START_1, house, stop
-from ocpp_tw.commands import Taken, digest
+from ocpp_tw.core.commands import Taken, digest
 
 START = [2, "u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "TAG1"}]
 NOW = "2026-11-23T08:00:00Z"

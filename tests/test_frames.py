@@ -11,7 +11,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.frames import MAX_DEPTH, MAX_DESCRIPTION, Call, Error, Frame, Malformed, Result, ResultError, Send, UnknownType, parse, render
+from ocpp_tw.ocpp.frames import (
+    MAX_DEPTH,
+    MAX_DESCRIPTION,
+    Call,
+    Error,
+    Frame,
+    Malformed,
+    Result,
+    ResultError,
+    Send,
+    UnknownType,
+    parse,
+    render,
+)
 from payloads import json_objects, json_values
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.integers()

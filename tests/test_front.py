@@ -19,10 +19,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from fleets import soon
-from ocpp_tw import front
-from ocpp_tw.evidence import Evidence, together
-from ocpp_tw.front import Front, Peer
-from ocpp_tw.schemas import Violation
+from ocpp_tw.ocpp.schemas import Violation
+from ocpp_tw.ocpp.tolerance.evidence import Evidence, together
+from ocpp_tw.operators import fan_out
+from ocpp_tw.operators.fan_out import Front, Peer
 
 
 class Played(Resource):
@@ -158,7 +158,7 @@ async def test_one_that_ends_while_it_is_asked_is_not_asked_again(fleet, tidy):
 
 
 async def test_one_that_lives_and_says_nothing_makes_the_list_untrue(fleet, monkeypatch):
-    monkeypatch.setattr(front, "PATIENCE", 0.2)
+    monkeypatch.setattr(fan_out, "PATIENCE", 0.2)
     fleet.both("/api/chargers", (200, []), (200, []))
     fleet.played[1].silent = True
     assert await fleet.says("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})

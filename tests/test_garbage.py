@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocpp_tw import garbage
+from ocpp_tw.process import garbage
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
 from house import START_1, House, house
-from ocpp_tw.gate import Knock, Refused
+from ocpp_tw.core.entries import Away
+from ocpp_tw.gateway.gate import Knock, Refused
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
-from ocpp_tw.store import Away
 
 
 def test_coming_and_going_is_told():

@@ -12,6 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import formatEvent, globalLogPublisher
 from zope.interface.verify import verifyObject
 
+from ocpp_tw.backend.static import StaticBackend
+from ocpp_tw.core.entries import Record
+from ocpp_tw.core.provisional import key
 from ocpp_tw.facts import (
     Answer,
     Authorisation,
@@ -29,10 +32,7 @@ from ocpp_tw.facts import (
 )
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import IHandlers
-from ocpp_tw.question import key
 from ocpp_tw.settings import Settings
-from ocpp_tw.static_backend import StaticBackend
-from ocpp_tw.store import Record
 
 NOW = "2026-11-23T08:00:00Z"
 SETTINGS = Settings(base_url="http://b", authorize="backend", backend_actions=("SignCertificate", "DataTransfer"))

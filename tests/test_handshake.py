@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.handshake import ONCE, BadHandshake, choose, identity, offers, read
+from ocpp_tw.websocket.handshake import ONCE, BadHandshake, choose, identity, offers, read
 
 GOOD = (
     b"Host: csms.example.com:10800",

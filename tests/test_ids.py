@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from ocpp_tw.ids import BLOCK, DRAWN, PATIENCE, PUT_BY, TransactionIds
+from ocpp_tw.gateway.transaction_ids import BLOCK, DRAWN, PATIENCE, PUT_BY, TransactionIds
 
 
 class Records:

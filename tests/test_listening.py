@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ocpp_tw import listening
-from ocpp_tw.listening import Doors
+from ocpp_tw.process import listening
+from ocpp_tw.process.listening import Doors
 from ocpp_tw.settings import Address, Wrong
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not spread")

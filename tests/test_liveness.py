@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from house import START, START_1, Guest, House, house
-from ocpp_tw.liveness import FLAPS, TURN, WITHIN
+from ocpp_tw.gateway.liveness import FLAPS, TURN, WITHIN
 
 STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}

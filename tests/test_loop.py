@@ -14,7 +14,7 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.selectreactor import SelectReactor
 from twisted.logger import LogEvent
 
-from ocpp_tw import loop
+from ocpp_tw.process import tuning
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="the short loop is for epoll")
 
@@ -56,8 +56,8 @@ def reactor(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     made = EPollReactor()
     if request.param == "short":
-        assert loop.shorten(made)
-        assert made.doIteration.__module__ == loop.__name__
+        assert tuning.shorten(made)
+        assert made.doIteration.__module__ == tuning.__name__
     yield made
     for each in made.removeAll():
         each.connectionLost(None)  # its own wakers
@@ -164,11 +164,11 @@ def test_whoever_was_stopped_earlier_in_the_turn_is_not_read_from(reactor: Any, 
 @pytest.mark.parametrize("reactor", ["short"], indirect=True)
 def test_a_turn_takes_a_part_of_what_a_crowd_says(reactor: Any, told: list[Any]) -> None:
     """FIELD 4: so that a turn is short when everybody speaks at once; nobody is passed over."""
-    crowd = [End(reactor, str(number), told) for number in range(loop.AT_ONCE * 2)]
+    crowd = [End(reactor, str(number), told) for number in range(tuning.AT_ONCE * 2)]
     for each in crowd:
         each.peer.send(b"x")
     reactor.doIteration(0)
-    assert len(told) == loop.AT_ONCE
+    assert len(told) == tuning.AT_ONCE
     turns(reactor, 2)
     assert sorted(each[0] for each in told) == sorted(each.name for each in crowd)
     for each in crowd:
@@ -183,12 +183,12 @@ def test_another_reactor_keeps_its_own_loop() -> None:
             pass
 
     other = Other()
-    assert not loop.shorten(other) and other.doIteration.__func__ is Other.doIteration  # type: ignore[attr-defined]
-    assert not loop.shorten(object.__new__(SelectReactor))
+    assert not tuning.shorten(other) and other.doIteration.__func__ is Other.doIteration  # type: ignore[attr-defined]
+    assert not tuning.shorten(object.__new__(SelectReactor))
 
 
 def test_a_reactor_that_lacks_what_is_needed_keeps_its_own_loop(monkeypatch: pytest.MonkeyPatch, reactor: Any) -> None:
     """As one of a later Twisted may."""
     before = reactor.doIteration
-    monkeypatch.setattr(loop, "NEEDED", (*loop.NEEDED, "_somethingElse"))
-    assert not loop.shorten(reactor) and reactor.doIteration == before
+    monkeypatch.setattr(tuning, "NEEDED", (*tuning.NEEDED, "_somethingElse"))
+    assert not tuning.shorten(reactor) and reactor.doIteration == before

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.events import Value
-from ocpp_tw.meter import ENERGY, UNITS, energy, normalise, plain
+from ocpp_tw.core.events import Value
+from ocpp_tw.ocpp.meter_values import ENERGY, UNITS, energy, normalise, plain
 from payloads import json_values, schema, valid
 
 TIME = "2026-11-22T10:00:00Z"

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from house import house
-from ocpp_tw.meter import normalise
-from ocpp_tw.versions.metering16 import metered
-from ocpp_tw.versions.v16 import V16
+from ocpp_tw.ocpp.meter_values import normalise
+from ocpp_tw.ocpp.v16 import V16
+from ocpp_tw.ocpp.v16_meter_values import metered
 from payloads import broken, schema, valid
 
 SCHEMA = schema("v16", "MeterValues")

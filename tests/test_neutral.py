@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.events import snake_case
-from ocpp_tw.schemas import Schemas, load
-from ocpp_tw.versions.keys import NO_VARIABLE, NOT_SET, VARIABLES, variable
-from ocpp_tw.versions.neutral import SENT16, SENT21, SENT201, CannotMean, Maker, Unfit
-from ocpp_tw.versions.neutral2 import NEUTRAL21, NEUTRAL201
-from ocpp_tw.versions.neutral16 import NEUTRAL16
-from ocpp_tw.versions.profiles import PERIOD, PROFILE
-from ocpp_tw.versions.shapes import SHAPES, TAG
+from ocpp_tw.core.events import snake_case
+from ocpp_tw.ocpp.neutral.common import SENT16, SENT21, SENT201, Maker
+from ocpp_tw.ocpp.neutral.keys import NO_VARIABLE, NOT_SET, VARIABLES, variable
+from ocpp_tw.ocpp.neutral.profiles import PERIOD, PROFILE
+from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, CannotMean, Unfit
+from ocpp_tw.ocpp.neutral.v2 import NEUTRAL21, NEUTRAL201
+from ocpp_tw.ocpp.neutral.v16 import NEUTRAL16
+from ocpp_tw.ocpp.schemas import Schemas, load
 from payloads import fullest, json_objects, json_values, schema
 
 TIME = "2026-11-22T10:00:00Z"

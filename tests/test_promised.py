@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocpp_tw.redis.promised import Promised
+from ocpp_tw.redis.unwritten import Promised
 
 
 def test_a_shelf_is_told_what_will_be_on_it_the_latest_last():

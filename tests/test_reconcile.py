@@ -9,13 +9,13 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from house import START_1, Guest, House, stop
-from ocpp_tw.backend import BackendFailed
-from ocpp_tw.breaker import FAILURES, PEACE
+from ocpp_tw.backend.http import BackendFailed
+from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorisation
+from ocpp_tw.gateway.breaker import FAILURES, PEACE
+from ocpp_tw.gateway.reconcile import LOOK
 from ocpp_tw.handlers import Handlers
-from ocpp_tw.reconcile import LOOK
 from ocpp_tw.settings import Settings
-from ocpp_tw.static_backend import StaticBackend
 
 PROVISIONAL = ("provisional", "gw")
 

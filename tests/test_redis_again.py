@@ -8,9 +8,9 @@ import pytest
 import pytest_twisted
 
 from fleets import RedisFleet, soon
-from ocpp_tw.commands import Command
-from ocpp_tw.redis import inhand, place
-from ocpp_tw.redis.line import LostError, Script
+from ocpp_tw.core.commands import Command
+from ocpp_tw.redis.protocol import LostError, Script
+from ocpp_tw.redis.scripts import claims, presence
 
 
 @pytest_twisted.async_yield_fixture
@@ -45,7 +45,7 @@ def lose(monkeypatch):
 
 
 async def test_an_id_is_claimed_once(fleet, lose):
-    gateway, lost = await fleet.gateway("a"), lose(inhand.CLAIM)
+    gateway, lost = await fleet.gateway("a"), lose(claims.CLAIM)
     command = Command("c1", "1", action="Reset")
     assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
     assert (await soon(gateway.commands.claim(command, "1"))).kind == "duplicate"
@@ -53,7 +53,7 @@ async def test_an_id_is_claimed_once(fleet, lose):
 
 
 async def test_an_element_is_handed_over_once(fleet, clean, lose):
-    gateway, lost = await fleet.gateway("a"), lose(inhand.MOVE)
+    gateway, lost = await fleet.gateway("a"), lose(claims.MOVE)
     fleet.push(b"x")
     await soon(gateway.commands.take())
     await soon(gateway.commands.hand_over(b"x", "b"))
@@ -64,14 +64,14 @@ async def test_an_element_is_handed_over_once(fleet, clean, lose):
 async def test_leaving_is_known_to_have_worked(fleet, lose):
     gateway = await fleet.gateway("a")
     await soon(gateway.roster.arrive("c1", "1"))
-    lost = lose(place.TELL)
+    lost = lose(presence.TELL)
     assert await soon(gateway.roster.leave("c1", "1")) is True
     assert await soon(gateway.roster.leave("c1", "1")) is False
     assert lost
 
 
 async def test_the_other_gateway_is_told_once(fleet, clean, lose):
-    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(place.TELL)
+    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(presence.TELL)
     await soon(first.roster.arrive("c1", "1"))
     assert lost
     lost.clear()

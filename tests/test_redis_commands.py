@@ -10,8 +10,8 @@ import pytest
 import pytest_twisted
 
 from fleets import RedisFleet, Valkey, pause, soon, until
+from ocpp_tw.core.entries import Entry, Settled
 from ocpp_tw.redis import RedisStore, commands
-from ocpp_tw.store import Entry, Settled
 
 
 @pytest_twisted.async_yield_fixture

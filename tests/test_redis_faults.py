@@ -13,9 +13,9 @@ from twisted.internet import protocol, reactor
 from twisted.internet.defer import CancelledError, Deferred
 
 from fleets import RedisFleet, Valkey, pause, soon, until
+from ocpp_tw.core.entries import Entry, Keep, Reply
 from ocpp_tw.redis import RedisStore, batch
 from ocpp_tw.settings import Settings
-from ocpp_tw.store import Entry, Keep, Reply
 
 
 @pytest_twisted.async_yield_fixture

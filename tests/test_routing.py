@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred, fail
 
 from house import START as NOW
 from house import House, house
-from ocpp_tw.asking import Asking
-from ocpp_tw.commands import Claim, Taken, digest
-from ocpp_tw.frames import Result
+from ocpp_tw.core.commands import Claim, Taken, digest
+from ocpp_tw.gateway.outgoing import Asking
+from ocpp_tw.ocpp.frames import Result
 from ocpp_tw.settings import Settings
 
 

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from house import House, house
-from ocpp_tw.gate import Refused
+from ocpp_tw.gateway.gate import Refused
 from ocpp_tw.settings import Settings
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.schemas import Schemas, Violation, load
+from ocpp_tw.ocpp.schemas import Schemas, Violation, load
 from payloads import broken, fullest, json_objects, schema, valid
 
 VERSIONS = (("v16", ""), ("v201", "Request"), ("v21", "Request"))

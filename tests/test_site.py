@@ -17,9 +17,9 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from house import START_1, House
-from ocpp_tw.commands import Invalid
+from ocpp_tw.core.commands import Invalid
+from ocpp_tw.operators.api import MAX_BODY, Operators
 from ocpp_tw.settings import Settings
-from ocpp_tw.site import MAX_BODY, Operators
 
 STANDS = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
 

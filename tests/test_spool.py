@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 
 from fleets import soon
-from ocpp_tw.spool import Spool, Unusable
 from ocpp_tw.spool.file import SpoolFile
 from ocpp_tw.spool.mirror import Mirror
+from ocpp_tw.spool.spool import Spool, Unusable
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.stamps import Stamps
+from ocpp_tw.core.stamps import Stamps
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
 from door import TEXT, Peer, Street, Visit, closing, farewell, frame, frames, request
-from ocpp_tw.certificate import Certificate
-from ocpp_tw.tls import TOLD, WHILE, OverTls
+from ocpp_tw.websocket.certificate import Certificate
+from ocpp_tw.websocket.tls import TOLD, WHILE, OverTls
 
 MADE = Made()
 CALL = b'[2,"1","Heartbeat",{}]'

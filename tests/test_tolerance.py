@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw import clocks, evidence, tolerance
-from ocpp_tw.evidence import Evidence
-from ocpp_tw.schemas import Violation, load
+from ocpp_tw.ocpp import timestamps
+from ocpp_tw.ocpp.schemas import Violation, load
+from ocpp_tw.ocpp.tolerance import evidence, rules
+from ocpp_tw.ocpp.tolerance.evidence import Evidence
+from ocpp_tw.ocpp.tolerance.rules import Tolerance
 from ocpp_tw.settings import Wrong
-from ocpp_tw.tolerance import Tolerance
 
 FILE = """
 default = "strict"
@@ -42,7 +43,7 @@ mode = "strict"
 
 
 def written(folder: Path, text: str) -> Path:
-    path = folder / "tolerance.toml"
+    path = folder / "rules.toml"
     path.write_text(text)
     return path
 
@@ -69,7 +70,7 @@ def test_the_first_rule_that_says_so_decides(tmp_path: Path, who: tuple[str, str
 
 
 def test_without_rules_it_is_the_default(tmp_path: Path) -> None:
-    for default in tolerance.MODES:
+    for default in rules.MODES:
         assert Tolerance(default=default).mode("X", None, None, "Heartbeat") == default
         assert Tolerance.read(written(tmp_path, ""), default).mode("X", "V", "M", "Heartbeat") == default
     assert Tolerance().mode("X", None, None, "Heartbeat") == "tolerant"
@@ -86,7 +87,7 @@ def test_the_rule_of_a_model_counts_once_the_model_is_known(tmp_path: Path) -> N
 
 def test_decisions_are_remembered_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By model where no rule is about a charger of its own; and never more than so many."""
-    monkeypatch.setattr(tolerance, "KEPT", 10)
+    monkeypatch.setattr(rules, "KEPT", 10)
     by_model = Tolerance.read(written(tmp_path, '[[rule]]\nmodel = "M"\nmode = "strict"'))
     by_charger = Tolerance.read(written(tmp_path, '[[rule]]\ncharger = "c9*"\nmode = "strict"'))
     for number in range(100):
@@ -113,9 +114,9 @@ def test_a_zone_by_its_name(tmp_path: Path) -> None:
     except Wrong:
         pytest.skip("this machine has no time zones")
     assert zone is not None
-    assert clocks.utc("2026-07-01T12:00:00", zone) == "2026-07-01T10:00:00Z"
-    assert clocks.utc("2026-12-01T12:00:00", zone) == "2026-12-01T11:00:00Z"
-    assert clocks.utc("2026-10-25T02:30:00", zone) == "2026-10-25T00:30:00Z"
+    assert timestamps.utc("2026-07-01T12:00:00", zone) == "2026-07-01T10:00:00Z"
+    assert timestamps.utc("2026-12-01T12:00:00", zone) == "2026-12-01T11:00:00Z"
+    assert timestamps.utc("2026-10-25T02:30:00", zone) == "2026-10-25T00:30:00Z"
 
 
 @pytest.mark.parametrize(
@@ -167,11 +168,11 @@ toml = st.recursive(
 @settings(deadline=None)
 def test_any_file_is_read_or_wrong(file: dict[str, object]) -> None:
     try:
-        read = tolerance.parse(file)
+        read = rules.parse(file)
     except Wrong as why:
         assert str(why)
     else:
-        assert read.mode("X", "V", "M", "Heartbeat") in tolerance.MODES
+        assert read.mode("X", "V", "M", "Heartbeat") in rules.MODES
 
 
 V16 = load("v16")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocpp_tw.core.entries import Effect, Keep
+from ocpp_tw.core.ledger import KEPT, SPARE, Closing, Ledger, duration
 from ocpp_tw.facts import Authorisation, Start, Started, Stopped
-from ocpp_tw.store import Effect, Keep
-from ocpp_tw.transactions import KEPT, SPARE, Closing, Ledger, duration
 
 START = Started(1, "RFID-12345", 1000, "2026-11-22T10:00:00Z")
 STOP = Stopped(123, 6000, "2026-11-22T11:00:00Z", "Local", "RFID-12345")

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
 from fleets import pause, until
-from ocpp_tw.transport import ARRIVALS, ChargerConnection, serve
+from ocpp_tw.websocket.tcp import ARRIVALS, ChargerConnection, serve
 
 
 class Echo(Protocol):

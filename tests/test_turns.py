@@ -6,7 +6,7 @@ import sys
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from ocpp_tw.turns import Turns
+from ocpp_tw.dispatch.queues import Turns
 
 
 def test_each_waits_for_the_one_before_and_nobody_for_another_name():

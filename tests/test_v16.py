@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.events import snake_case
+from ocpp_tw.core.events import snake_case
 from ocpp_tw.facts import (
     Answer,
     Authorisation,
@@ -27,9 +27,9 @@ from ocpp_tw.facts import (
     Transferred,
     Verdict,
 )
+from ocpp_tw.ocpp.v16 import V16
+from ocpp_tw.ocpp.version import known
 from ocpp_tw.settings import Settings
-from ocpp_tw.versions import known
-from ocpp_tw.versions.v16 import V16
 from payloads import broken, fullest, json_values, schema, valid
 
 NOW = "2026-11-22T10:00:00.123Z"

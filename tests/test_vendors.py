@@ -17,14 +17,14 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from house import House
+from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorisation, Transfer, Transferred
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import IVendor
-from ocpp_tw.pnc import PlugAndCharge
+from ocpp_tw.ocpp.v2 import V201
 from ocpp_tw.settings import Settings
-from ocpp_tw.static_backend import StaticBackend
-from ocpp_tw.vendors import Vendors
-from ocpp_tw.versions.v2 import V201
+from ocpp_tw.vendors.plug_and_charge import PlugAndCharge
+from ocpp_tw.vendors.table import Vendors
 
 ROOT = Path(__file__).parents[1]
 PNC = "org.openchargealliance.iso15118pnc"

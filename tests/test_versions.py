@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import payloads
 from house import house
-from ocpp_tw import events
-from ocpp_tw.versions.v2 import V21, V201
-from ocpp_tw.versions.v16 import V16
+from ocpp_tw.core import events
+from ocpp_tw.ocpp.v2 import V21, V201
+from ocpp_tw.ocpp.v16 import V16
 
 ALL = {"1.6": V16, "2.0.1": V201, "2.1": V21}
 SENT = [(ocpp, action) for ocpp, version in ALL.items() for action in sorted(version.translations)]

@@ -15,10 +15,10 @@ from twisted.logger import LogEvent
 from zope.interface.verify import verifyObject
 
 from door import ACCEPT, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
-from ocpp_tw.gate import Refused
-from ocpp_tw.handshake import choose
+from ocpp_tw.gateway.gate import Refused
 from ocpp_tw.interfaces import IWire
-from ocpp_tw.websocket import AHEAD, CLOSING, LINGER
+from ocpp_tw.websocket.connection import AHEAD, CLOSING, LINGER
+from ocpp_tw.websocket.handshake import choose
 
 CALL = b'[2,"1","Heartbeat",{}]'
 

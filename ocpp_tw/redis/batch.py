@@ -12,10 +12,10 @@ import hiredis
 import msgspec
 from twisted.logger import Logger
 
-from ..spool import Kept
-from ..store import Effect, Entry, Keep, Note, Released, Settled
-from .line import Packed, Script, encode, pack
-from .names import Names
+from ..core.entries import Effect, Entry, Keep, Note, Released, Settled
+from ..spool.spool import Kept
+from .keys import Names
+from .protocol import Packed, Script, encode, pack
 
 _log = Logger()
 

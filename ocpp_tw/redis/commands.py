@@ -22,12 +22,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..commands import Claim, Command, Taken, digest
+from ..core.commands import Claim, Command, Taken, digest
 from ..interfaces import ICommands
 from .connection import Connection
-from .inhand import CLAIM, GIVE_BACK, LISTED, MOVE
-from .line import RedisError, ResponseError, encode
-from .names import Names
+from .keys import Names
+from .protocol import RedisError, ResponseError, encode
+from .scripts.claims import CLAIM, GIVE_BACK, LISTED, MOVE
 
 BLOCK = 5
 """Seconds that one BLMOVE waits at the server: as long may an element go to a client that has been lost."""

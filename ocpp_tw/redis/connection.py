@@ -16,9 +16,9 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from .line import Line, LostError, RedisError, passing
+from .address import Where
+from .protocol import Line, LostError, RedisError, passing
 from .sentinel import master
-from .where import Where
 
 REPLY_TIMEOUT = 5.0
 """Seconds after which a server that does not answer is taken for hung, and the line to it is cut."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .connection import Connection
-from .line import RedisError
+from .protocol import RedisError
 
 ASKED = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory", "min-replicas-to-write")
 

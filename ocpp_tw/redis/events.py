@@ -17,14 +17,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..core.entries import Entry, Settled
 from ..interfaces import IEvents
-from ..spool import Row, Spool
-from ..store import Entry, Settled
+from ..spool.spool import Row, Spool
 from .batch import MOST_EVENTS, Group, Waiting, load
 from .connection import Connection
-from .line import Packed
-from .names import Names
-from .promised import Promised
+from .keys import Names
+from .protocol import Packed
+from .unwritten import Promised
 from .writer import Writer
 
 PATIENCE = 1.0

@@ -11,14 +11,14 @@ from typing import Any
 from twisted.internet.defer import CancelledError, TimeoutError
 from zope.interface import implementer
 
+from ..core.entries import Record
 from ..interfaces import IRecords
-from ..spool import Spool
-from ..store import Record
+from ..spool.spool import Spool
 from ..waiting import in_time
 from .connection import Connection
 from .events import RedisEvents
-from .line import encode
-from .names import Names
+from .keys import Names
+from .protocol import encode
 
 PATIENCE = 1.0
 """Seconds that Redis has to say what is on a shelf; then what this gateway knows of it will do."""

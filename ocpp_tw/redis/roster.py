@@ -16,13 +16,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..core.entries import Away, Record
 from ..interfaces import IRoster
-from ..store import Away, Record
 from .connection import Connection
-from .crowd import Coming, Crowd, Going, Here, still_wanted
-from .line import Line, LostError, Packed, RedisError, encode, pack, passing
-from .names import Names
-from .place import ANNOUNCE, TELL, WHEREABOUTS
+from .keys import Names
+from .presence_batch import Coming, Crowd, Going, Here, still_wanted
+from .protocol import Line, LostError, Packed, RedisError, encode, pack, passing
+from .scripts.presence import ANNOUNCE, TELL, WHEREABOUTS
 
 BATCH = 1000
 """How many chargers are announced by one script."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import hiredis
 
-from .line import pack
-from .where import Where, question
+from .address import Where, question
+from .protocol import pack
 
 PATIENCE = 0.5
 """Seconds that one Sentinel has: the next one may know, and a fail-over is no time to wait."""

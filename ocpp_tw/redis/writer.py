@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from .batch import WRITE, arguments
 from .connection import Connection, backoff
-from .line import Line, Packed, ResponseError
-from .names import Names
+from .keys import Names
+from .protocol import Line, Packed, ResponseError
 
 SYNC_TIMEOUT = 4000
 """Milliseconds that the server has to sync what it has written."""

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from ..facts import Beat, Other, Registration, Status
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .certificates import Certificates
 from .configuration import Configuration
 from .connector import Connector

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, succeed
 
 from ..facts import Authorisation, Metered, Readings, Start, Started, Status, Stopped
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .outbox import Ref
 from .pace import Timers
 from .power import Car, Meter

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..facts import Booted, Fact, Readings, Verdict
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .configuration import Key
 from .connector import Connector
 from .power import Sample

@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from ..facts import Authorisation, Readings, Start, Started, Status, Step, Stopped, Updated
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .connector import Connector, Transaction
 from .power import Car
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..facts import Fact, Metered, Started, Stopped, Updated
-from ..frames import Call, Error, Payload, Result
+from ..ocpp.frames import Call, Error, Payload, Result
 
 LIMIT = 2000
 """How many messages are kept; beyond that the oldest meter values go (OCPP 1.6 §3.7.1: intermediate ones may)."""

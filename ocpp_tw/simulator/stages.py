@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..facts import Other
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .pace import moment
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..frames import Payload
+from ..ocpp.frames import Payload
 
 
 @dataclass(slots=True)

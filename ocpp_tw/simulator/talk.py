@@ -10,8 +10,8 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..conversation import Conversation, Heard
-from ..frames import Call, Error, Malformed, Result, Send, parse, render
+from ..ocpp.conversation import Conversation, Heard
+from ..ocpp.frames import Call, Error, Malformed, Result, Send, parse, render
 from .report import Tally
 
 Then = Callable[[Result | Error | None], None]

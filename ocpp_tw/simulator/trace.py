@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..facts import Booted, Fact, Metered, Other, Presented, Started, Status, Stopped, Updated
-from ..frames import Call, Error, Payload, Result
+from ..ocpp.frames import Call, Error, Payload, Result
 
 if TYPE_CHECKING:
     from .charger import Charger

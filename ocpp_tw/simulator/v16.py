@@ -27,7 +27,7 @@ from ..facts import (
     Updated,
     Verdict,
 )
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .configuration import Key
 from .dialect import Dialect
 from .power import Sample

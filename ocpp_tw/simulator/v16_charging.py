@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .dialect import Command, accepted, need
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..facts import Authorisation, Beat, Other
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .dialect import Command, accepted, need
 from .pace import moment
 from .stages import progress

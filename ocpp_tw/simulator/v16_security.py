@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..facts import Other
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .certificates import identify, request
 from .dialect import Command, accepted, need
 from .stages import progress

@@ -30,7 +30,7 @@ from ..facts import (
     Updated,
     Verdict,
 )
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .dialect import Boot, Dialect
 from .evse import Evse
 from .power import Sample

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..facts import Authorisation
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .dialect import Command, accepted, need
 from .evse import Evse
 from .pace import moment

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .dialect import Command, Refusal, accepted, need
 from .v2_reports import in_parts
 from .v2_variables import ROWS

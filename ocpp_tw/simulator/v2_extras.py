@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from ..facts import Beat, Metered
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .certificates import request
 from .dialect import Command, accepted, need
 from .evse import Evse

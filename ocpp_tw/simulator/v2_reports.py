@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..frames import Payload
+from ..ocpp.frames import Payload
 
 if TYPE_CHECKING:
     from .charger import Charger

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..facts import Answer, Other, Verdict
-from ..frames import Payload
+from ..ocpp.frames import Payload
 from .dialect import Command, accepted, need
 from .evse import Evse
 from .station import Monitor, Stream

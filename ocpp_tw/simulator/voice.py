@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..facts import Fact, Verdict
-from ..frames import Call, Error, Payload, Result, Send
+from ..ocpp.frames import Call, Error, Payload, Result, Send
 from .dialect import Refusal
 from .outbox import Answered, Letter, Outbox, Ref, Told
 from .talk import Talk, Then, Wire

@@ -17,10 +17,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
-from ocpp_tw.backend import BackendFailed, HttpBackend
+from ocpp_tw.backend.http import BackendFailed, HttpBackend
+from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorisation
 from ocpp_tw.interfaces import IBackend
-from ocpp_tw.static_backend import StaticBackend
 
 ODD = ["a/b", "a?x=1", "a#f", "50%", "%2F", "a b+c", "été", "🚗", "a&b=c;d", '"', "...", "a..b", "http://x@y:1"]  # fmt: skip
 CLIMBING = ["", ".", "..", "../../admin", "a/../b", "..\\..\\admin"]

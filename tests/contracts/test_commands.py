@@ -8,9 +8,9 @@ from twisted.internet.defer import CancelledError
 from zope.interface.verify import verifyObject
 
 from fleets import soon
-from ocpp_tw.commands import Claim, Command, Taken, digest
+from ocpp_tw.core.commands import Claim, Command, Taken, digest
+from ocpp_tw.core.entries import Entry, Keep, Settled
 from ocpp_tw.interfaces import ICommands
-from ocpp_tw.store import Entry, Keep, Settled
 
 
 async def test_it_provides_the_interface(fleet):

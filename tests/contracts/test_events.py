@@ -5,9 +5,9 @@ from __future__ import annotations
 from zope.interface.verify import verifyObject
 
 from fleets import soon
-from ocpp_tw.commands import Command
+from ocpp_tw.core.commands import Command
+from ocpp_tw.core.entries import Entry, Keep, Note, Released, Reply, Settled
 from ocpp_tw.interfaces import IEvents
-from ocpp_tw.store import Entry, Keep, Note, Released, Reply, Settled
 
 
 def entry(n: int, charger: str = "c1", *effects) -> Entry:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fleets import soon
-from ocpp_tw.commands import Claim, Command, Taken
-from ocpp_tw.store import Entry, Keep, Settled
+from ocpp_tw.core.commands import Claim, Command, Taken
+from ocpp_tw.core.entries import Entry, Keep, Settled
 
 
 async def in_hand(fleet, gateway, *elements: bytes) -> None:

@@ -6,8 +6,8 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from fleets import soon
+from ocpp_tw.core.entries import Entry, Keep
 from ocpp_tw.interfaces import IRecords
-from ocpp_tw.store import Entry, Keep
 
 
 async def test_it_provides_the_interface(fleet):

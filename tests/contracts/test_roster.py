@@ -7,8 +7,8 @@ import json
 from zope.interface.verify import verifyObject
 
 from fleets import soon
+from ocpp_tw.core.entries import Record
 from ocpp_tw.interfaces import IRoster
-from ocpp_tw.store import Record
 
 
 async def test_it_provides_the_interface(fleet):

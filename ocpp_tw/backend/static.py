@@ -1,0 +1,81 @@
+"""A backend of dictionaries, in the process: for tests and for trying the gateway out.
+
+Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from ..facts import Authorisation
+from ..interfaces import IBackend
+from .http import BackendFailed
+
+T = TypeVar("T")
+
+
+@implementer(IBackend)
+class StaticBackend:
+    """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorisation) and ``answers`` (action -> members).
+
+    Who is in neither of the first two has no transaction and is Invalid. ``asked`` has every question: the method's name and its
+    arguments, a kind or a key only when there is one.
+    """
+
+    def __init__(
+        self,
+        transactions: dict[str, int] | None = None,
+        tags: dict[str, Authorisation] | None = None,
+        answers: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self.transactions = {} if transactions is None else transactions
+        self.tags = {} if tags is None else tags
+        self.answers = {} if answers is None else answers
+        self.asked: list[tuple[Any, ...]] = []
+        self._reason = ""
+        self._held: list[Deferred[None]] | None = None
+
+    def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
+        """The id of the transaction that this tag may begin; None: the tag has none. It is the same whatever the ``key``."""
+        self.asked.append(("transaction", tag, charger, connector, key) if key else ("transaction", tag, charger, connector))
+        return self._answer(self.transactions.get(tag))
+
+    def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:
+        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+        self.asked.append(("authorise", tag, charger, connector, kind) if kind else ("authorise", tag, charger, connector))
+        return self._answer(self.tags.get(tag, Authorisation("Invalid")))
+
+    def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
+        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
+        self.asked.append(("answer", charger, ocpp, action, payload))
+        return self._answer(self.answers.get(action))
+
+    def fail(self, reason: str = "the backend is told to fail") -> None:
+        """Fail every question from now on, and those that hang."""
+        self._reason = reason
+        self._release()
+
+    def hang(self) -> None:
+        """Leave every question from now on without an answer, until `fail` or `recover`."""
+        self._reason = ""
+        self._held = self._held or []
+
+    def recover(self) -> None:
+        """Answer again, and those that hang too."""
+        self._reason = ""
+        self._release()
+
+    def _answer(self, answer: T) -> Deferred[T]:
+        if self._held is None:
+            return fail(BackendFailed(self._reason)) if self._reason else succeed(answer)
+        held: Deferred[None] = Deferred()
+        self._held.append(held)
+        return held.addCallback(lambda _none: self._answer(answer))
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        for one in held:
+            one.callback(None)

@@ -1,0 +1,248 @@
+"""What the backend asks of us: both forms of a command, and the outcomes it can have (docs/contract.md).
+
+Knows neither where commands come from nor how they reach a charger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..ocpp.frames import MAX_DEPTH, Payload, too_deep
+
+MAX_TIMEOUT = 3600.0
+"""The longest ``timeout`` that a command may ask for, in seconds."""
+MAX_TTL = 86_400.0
+"""The longest ``ttl``, in seconds: a day, as long as ids are remembered."""
+
+NOTES = (b'{"evict"', b'{"event"', b'{"decided"')
+"""How elements begin that are no commands but word from another gateway, and for nobody else."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One thing to be asked of one charger.
+
+    Exactly one of ``action`` (an OCPP action; ``raw`` is its payload's compact JSON, as the backend wrote it) and
+    ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds, ``expires``
+    is Unix time. ``element`` is the list's element that it came in, b"" when it came another way; ``asker`` is the gateway of the fleet
+    that was asked by HTTP and waits for the result.
+    """
+
+    charger: str
+    id: str
+    action: str = ""
+    neutral: str = ""
+    payload: Payload = {}
+    raw: bytes = b""
+    timeout: float | None = None
+    ttl: float = 0.0
+    expires: float | None = None
+    reply_to: str | None = None
+    asker: str = ""
+    element: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """What the backend called it."""
+        return self.action or self.neutral
+
+
+class Taken(NamedTuple):
+    """An element of the list. One that an earlier run of a gateway left over was last seen to ``silent`` seconds ago, and ``sent``
+    says whether that run had claimed its command, and so may have sent it.
+    """
+
+    element: bytes
+    silent: float | None = None
+    sent: bool = False
+
+
+class Claim(NamedTuple):
+    """Whether a command may be sent now: ``new`` (it may), ``duplicate`` (its id was taken before), ``elsewhere`` (``gateway`` has its
+    charger, on another connection than ours) or ``gone`` (another gateway has taken it over from us).
+    """
+
+    kind: str
+    gateway: str = ""
+
+
+class Invalid(Exception):
+    """An element is no command. ``charger`` and ``id`` are what could be read of them, "" when nothing."""
+
+    def __init__(self, why: str, charger: str = "", id: str = "", name: str = "", reply_to: str | None = None) -> None:
+        super().__init__(why)
+        self.charger, self.id, self.name, self.reply_to = charger, id, name, reply_to
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Why a command brought no result: OCPP's error of the charger's, or the gateway's own words."""
+
+    code: str
+    description: str = ""
+    details: Any = msgspec.field(default_factory=dict)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a command; ``kind`` is one of `OUTCOMES`.
+
+    ``sent`` says whether the charger was sent it; ``latency_ms`` is from sending to the answer.
+    """
+
+    kind: str
+    payload: Payload | None = None
+    error: Failed | None = None
+    sent: bool = False
+    latency_ms: int | None = None
+
+    @property
+    def status(self) -> str | None:
+        """The status of the charger's answer, where it has one."""
+        status = self.payload.get("status") if self.payload else None
+        return status if isinstance(status, str) else None
+
+
+OUTCOMES = {
+    "result": "the charger answered",
+    "error": "the charger answered with a CALLERROR; with `sent` false: the gateway failed before it was sent",
+    "timeout": "it was sent, and no answer came in time",
+    "connection_lost": "it was sent, the connection or the gateway ended: whether it was done is unknown",
+    "offline": "the charger is not connected",
+    "expired": "the charger did not connect within `ttl`, or `expires` has passed; nothing was sent",
+    "invalid": "it is no valid command for this charger; nothing was sent",
+    "not_allowed": "the charger is not accepted yet and may not be asked this",
+    "duplicate": "a command with this id was taken for this charger within the last 24 hours; nothing was sent",
+}
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_any = msgspec.json.Decoder().decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_ACTION = re.compile(r"[A-Za-z0-9]{1,64}(-Signed)?")
+_NEUTRAL = re.compile(r"[a-z0-9_]{1,64}")
+
+
+def parse(element: bytes, *, made_id: str = "") -> Command:
+    """The command in an element: the raw form (``CpID`` and an OCPP CALL) or the neutral one (``cp_id``, ``command``, ``data``).
+
+    ``made_id`` stands in for an id that the neutral form left out; without it the id is mandatory.
+
+    Raises:
+        Invalid: it is no command; the text says what is wrong, for the backend's developer.
+    """
+    try:
+        members = _decode(element)
+        raw_data = members.pop("data", msgspec.Raw(b"{}"))
+        told = {name: _decode_any(value) for name, value in members.items()}
+    except (ValueError, RecursionError):
+        raise Invalid("not a JSON object") from None
+    charger = told.get("CpID", told.get("cp_id"))
+    reply_to = told.get("reply_to")
+    known: dict[str, Any] = {
+        "charger": charger if isinstance(charger, str) else "",
+        "reply_to": reply_to if isinstance(reply_to, str) and 0 < len(reply_to) <= 512 else None,
+    }
+    if not known["charger"]:
+        raise Invalid("`CpID` (or `cp_id`) must name the charger, as a string", **known)
+    if reply_to is not None and known["reply_to"] is None:
+        raise Invalid("`reply_to` must name a list, in 1 to 512 characters", **known)
+    if "command" in told:
+        known |= _neutral(told, raw_data, known, made_id)
+    else:
+        known |= _call(raw_data, known)
+    asker = told.get("asker")
+    return Command(**known, **_waits(told, known), asker=asker if isinstance(asker, str) else "", element=element)
+
+
+def render(command: Command, asker: str) -> bytes:
+    """The command as an element again, for another gateway's list; ``asker`` is the one that is to hear of its result."""
+    if command.action:
+        said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
+    else:
+        said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
+    said |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "reply_to": command.reply_to, "asker": asker}
+    return msgspec.json.encode({name: value for name, value in said.items() if value})
+
+
+def digest(element: bytes) -> str:
+    """What an element is called where it would be too long itself."""
+    return hashlib.sha1(element, usedforsecurity=False).hexdigest()
+
+
+def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any], made_id: str) -> dict[str, Any]:
+    name, id = told["command"], told.get("id", made_id)
+    known = known | {"id": _id(id), "name": name if isinstance(name, str) else ""}
+    if not known["id"]:
+        raise Invalid("`id` must be given: a string of 1 to 36 characters, or a number", **known)
+    if not isinstance(name, str) or not _NEUTRAL.fullmatch(name):
+        raise Invalid("`command` must be a name in snake_case, such as remote_start_transaction", **known)
+    return {"id": known["id"], "neutral": name, **_payload(raw_data, "data", known)}
+
+
+def _call(raw_data: msgspec.Raw, known: dict[str, Any]) -> dict[str, Any]:
+    try:
+        elements = _decode_list(raw_data)
+        head: list[Any] = [*map(_decode_any, elements[:3]), None, None, None]
+        kind, id, action = head[:3]
+    except (ValueError, RecursionError):
+        raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known) from None
+    known = known | {"id": _id(id), "name": action if isinstance(action, str) else ""}
+    if not known["id"]:
+        raise Invalid("the CALL's id must be a string of 1 to 36 characters, or a number", **known)
+    if kind != 2 or isinstance(kind, bool | float) or len(elements) != 4:
+        raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known)
+    if not isinstance(action, str) or not _ACTION.fullmatch(action):
+        raise Invalid("the CALL's action must be the name of an OCPP action", **known)
+    return {"id": known["id"], "action": action, **_payload(elements[3], "the CALL's payload", known)}
+
+
+def _payload(raw: msgspec.Raw, what: str, known: dict[str, Any]) -> dict[str, Any]:
+    try:
+        payload = _decode_any(raw)
+        compact = msgspec.json.format(bytes(raw), indent=-1)
+    except (ValueError, RecursionError):
+        payload = None
+    if not isinstance(payload, dict):
+        raise Invalid(f"{what} must be a JSON object", **known)
+    if too_deep(compact, payload):
+        raise Invalid(f"{what} must not be nested deeper than {MAX_DEPTH}", **known)
+    return {"payload": payload, "raw": compact}
+
+
+def _waits(told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    waits: dict[str, Any] = {}
+    named = known.get("action") or known.get("neutral") or ""
+    whose = (known["charger"], known["id"], named, known["reply_to"])
+    for name, most in (("timeout", MAX_TIMEOUT), ("ttl", MAX_TTL)):
+        value = told.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise Invalid(f"`{name}` must be a number of seconds from 0 to {most:.0f}", *whose)
+        if value or name == "ttl":
+            waits[name] = float(value)
+    if told.get("expires") is not None:
+        waits["expires"] = _moment(told["expires"])
+        if waits["expires"] is None:
+            raise Invalid("`expires` must be a time: ISO 8601 (2026-11-22T10:00:00Z) or Unix seconds", *whose)
+    return waits
+
+
+def _moment(value: object) -> float | None:
+    """Unix time of a time in either spelling (UTC where it names no zone); None when it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if 0 <= value < 1e11 else None
+    try:
+        time = datetime.fromisoformat(str(value).strip().upper())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _id(id: object) -> str:
+    """The id as a string, "" when it cannot be one (OCPP-J 1.6 §4.1.4: at most 36 characters)."""
+    if isinstance(id, bool) or not isinstance(id, str | int):
+        return ""
+    return str(id) if 0 < len(str(id)) <= 36 else ""

@@ -1,0 +1,225 @@
+"""The ledger of one charger's transactions: what began, what repeats, what a stop belongs to (OCPP 1.6 §4.8, §4.10).
+
+Knows only its own charger's transactions: a stop of another's finds nothing here. Energies are Wh, times the charger's own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from ..facts import Authorisation, Start, Started, Stopped
+from ..ocpp.timestamps import moment
+from .entries import Effect, Keep
+
+KEPT = 50
+"""How many ended transactions stay in the ledger: a charger's repeats are of the last few."""
+
+SPARE = 10
+"""How many more there may be until those that are too many go, all at once."""
+
+MISSING = 200
+"""How many missing numbers are remembered of a transaction."""
+
+OPEN = 100
+"""How many may be open: a charger has a few connectors, what is older will never end."""
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a transaction ended, as the charger told it first."""
+
+    meter_stop: int | None
+    timestamp: str
+    reason: str
+    tag: str | None = None
+
+
+class Transaction(msgspec.Struct, omit_defaults=True):
+    """One transaction; ``meter`` is the latest reading of its energy register, in Wh.
+
+    ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
+    numbers: all from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
+    """
+
+    id: int | str
+    conn: int
+    tag: str
+    meter_start: int | None
+    started: str
+    authorisation: Authorisation
+    provisional: bool = False
+    end: End | None = None
+    meter: int | None = None
+    backend_id: int | None = None
+    first: int | None = None
+    last: int | None = None
+    missing: list[int] = []
+
+    @property
+    def verdict(self) -> Start:
+        """What the charger was answered at the start."""
+        return Start(self.authorisation, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
+
+    def has(self, seq_no: int) -> bool:
+        """Whether the message of that number has come before."""
+        return self.first is not None and self.last is not None and self.first <= seq_no <= self.last and seq_no not in self.missing
+
+    def note(self, seq_no: int) -> list[int]:
+        """A message of that number has come; the numbers between it and the others that have not, and were not missed before."""
+        if self.first is None or self.last is None:
+            self.first = self.last = seq_no
+            return []
+        gap: list[int] = []
+        if seq_no > self.last:
+            gap = list(range(self.last + 1, seq_no))[-MISSING:]
+            self.last = seq_no
+        elif seq_no < self.first:
+            gap = list(range(seq_no + 1, self.first))[-MISSING:]
+            self.first = seq_no
+        self.missing = sorted({*self.missing, *gap} - {seq_no})[-MISSING:]
+        return gap
+
+
+class Closing(NamedTuple):
+    """What the end of a transaction turned out to be.
+
+    ``match`` is exact, by_connector or none; ``repeat`` an exact copy of the stop we know, ``duplicate`` a differing second one.
+    """
+
+    match: str
+    energy_wh: int | None = None
+    duration_s: int | None = None
+    repeat: bool = False
+    duplicate: bool = False
+    effects: tuple[Effect, ...] = ()
+
+
+Same = tuple[str, int, str, int | None]
+"""What a start of 1.6 has in common with its repeats: time, connector, tag and meter."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Transaction).decode
+
+
+class Ledger:
+    """Opened with the JSON of each transaction that is kept; every change comes with the effects that keep it."""
+
+    __slots__ = ("_starts", "_transactions")
+
+    def __init__(self, kept: list[bytes] | None = None) -> None:
+        self._transactions: dict[int | str, Transaction] = {}
+        self._starts: dict[Same, Transaction] = {}
+        for text in kept or ():
+            try:
+                transaction = _decode(text)
+            except ValueError:
+                continue  # written by another version of this program: no use here, no harm either
+            self._transactions[transaction.id] = transaction
+            self._starts[_same(transaction)] = transaction
+
+    @property
+    def running(self) -> list[Transaction]:
+        """The transactions that have not ended, in no order."""
+        return [each for each in self._transactions.values() if each.end is None]
+
+    def find(self, id: int | str) -> Transaction | None:
+        """The charger's own transaction of that id."""
+        return self._transactions.get(id)
+
+    def repeated(self, start: Started) -> Transaction | None:
+        """The transaction that this very start began before, under whatever message id."""
+        return self._starts.get((start.timestamp, start.conn, start.tag, start.meter_start))
+
+    def begin(self, start: Started, verdict: Start) -> tuple[Effect, ...]:
+        """Enter a new transaction; ``verdict`` has its id."""
+        assert verdict.transaction_id is not None
+        transaction = Transaction(
+            verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorisation, verdict.provisional
+        )
+        transaction.backend_id = verdict.backend_id
+        self._transactions[transaction.id] = self._starts[_same(transaction)] = transaction
+        return self.kept(transaction)
+
+    def reconcile(self, id: int | str, backend_id: int | None) -> tuple[Effect, ...]:
+        """The backend has been heard on a provisional transaction after all; it may have been forgotten meanwhile."""
+        transaction = self._transactions.get(id)
+        if transaction is None:
+            return ()
+        transaction.provisional, transaction.backend_id = False, backend_id
+        return (_keep(transaction),)
+
+    def close(self, stop: Stopped) -> Closing:
+        """Enter a stop. An unknown one is matched with the only open transaction, if its tag and times fit, and changes nothing."""
+        end = End(stop.meter_stop, stop.timestamp, stop.reason, stop.tag)
+        transaction = self._transactions.get(stop.transaction_id)
+        if transaction is None:
+            running = self.running
+            if len(running) == 1 and _fits(running[0], stop):
+                return Closing("by_connector", _energy(running[0], stop.meter_stop), duration(running[0].started, stop.timestamp))
+            return Closing("none")
+        energy, seconds = _energy(transaction, stop.meter_stop), duration(transaction.started, stop.timestamp)
+        if transaction.end is not None:
+            return Closing("exact", energy, seconds, repeat=transaction.end == end, duplicate=transaction.end != end)
+        transaction.end = end
+        return Closing("exact", energy, seconds, effects=(_keep(transaction),))
+
+    # the messages of 2.x, which come in any order
+
+    def enter(self, id: str) -> Transaction:
+        """The charger's transaction of that id; a new one, of which nothing is known yet, with whichever message comes first."""
+        transaction = self._transactions.get(id)
+        if transaction is None:
+            transaction = self._transactions[id] = Transaction(id, 0, "", None, "", Authorisation())
+        return transaction
+
+    def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
+        """The effects that keep it as it is now."""
+        return (_keep(transaction), *self._prune())
+
+    def end(self, transaction: Transaction, stop: Stopped) -> Closing:
+        """Its last message has come; the others may not have."""
+        last = stop.meter_stop if stop.meter_stop is not None else transaction.meter
+        duplicate, known = transaction.end is not None, bool(transaction.started)
+        transaction.end = transaction.end or End(last, stop.timestamp, stop.reason, stop.tag)
+        seconds = duration(transaction.started, stop.timestamp) if known else None
+        return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
+
+    def _prune(self) -> tuple[Effect, ...]:
+        """Now and then, what is too old for anybody to repeat goes."""
+        if len(self._transactions) <= KEPT + SPARE:
+            return ()
+        ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
+        gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
+        for each in gone:
+            del self._transactions[each.id]
+            if self._starts.get(_same(each)) is each:
+                del self._starts[_same(each)]
+        return tuple(Keep("transactions", str(each.id), None) for each in gone)
+
+
+def duration(start: str, stop: str) -> int | None:
+    """Whole seconds between two ISO 8601 times (UTC where they name no zone); None when one cannot be read."""
+    begin, end = moment(start), moment(stop)
+    return None if begin is None or end is None else round((end - begin).total_seconds())
+
+
+def _energy(transaction: Transaction, meter_stop: int | None) -> int | None:
+    """Wh delivered; unknown when the meter seems to have run backwards: it was exchanged, or reset."""
+    if meter_stop is None or transaction.meter_start is None or meter_stop < transaction.meter_start:
+        return None
+    return meter_stop - transaction.meter_start
+
+
+def _fits(transaction: Transaction, stop: Stopped) -> bool:
+    seconds = duration(transaction.started, stop.timestamp)
+    same_tag = stop.tag is None or stop.tag == transaction.tag
+    return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
+
+
+def _same(transaction: Transaction) -> Same:
+    return transaction.started, transaction.conn, transaction.tag, transaction.meter_start
+
+
+def _keep(transaction: Transaction) -> Keep:
+    return Keep("transactions", str(transaction.id), _encode(transaction))

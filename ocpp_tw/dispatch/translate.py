@@ -1,0 +1,38 @@
+"""A command in the words of a charger's version, checked as strictly as what we send must be.
+
+Knows no charger.
+"""
+
+from __future__ import annotations
+
+from ..core.commands import Command, Invalid
+from ..ocpp.frames import Payload
+from ..ocpp.version import Version
+
+
+def translated(command: Command, version: Version) -> tuple[str, Payload, bytes]:
+    """The action, the payload, and the payload's JSON as the backend wrote it (b"" when it is ours). Raises `Invalid`."""
+    action, payload, raw = command.action, command.payload, command.raw
+    if command.neutral:
+        if command.neutral not in version.neutral:
+            raise Invalid(f"OCPP {version.name} has no command {command.neutral}")
+        try:
+            action, payload = version.neutral[command.neutral](command.payload)
+        except (KeyError, TypeError, ValueError) as why:
+            raise Invalid(f"{command.neutral}: {why}") from None
+        raw = raw if payload is command.payload else b""
+    elif action not in version.asked:
+        said = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"
+        raise Invalid(f"{action} {said}")
+    violations = version.schemas.request(action, payload)
+    if violations:
+        raise Invalid("; ".join(f"{'/'.join(map(str, each.path)) or action}: {each.message}" for each in violations[:5]))
+    return action, payload, raw
+
+
+def meant(command: Command, version: Version) -> str:
+    """The action that the command comes to, "" when it comes to none."""
+    try:
+        return command.action or version.neutral[command.neutral](command.payload)[0]
+    except (KeyError, TypeError, ValueError):
+        return ""

@@ -1,0 +1,139 @@
+"""Transaction ids of the gateway's own range: positive, 31 bits, and given once in the life of the fleet.
+
+Knows only that ids are leased in blocks; a block's rest is lost with the process, never given again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..interfaces import IRecords, Maybe
+from ..waiting import deferred, pause
+
+log = Logger()
+
+BLOCK = 1000
+"""How many ids are leased at once."""
+
+AHEAD = 200
+"""With so many left the next block is asked for, so that nobody waits."""
+
+PUT_BY = 10_000
+"""How many ids are put by on the disk, for a gateway that starts while there is no Redis."""
+
+PATIENCE = 1.0
+"""Seconds that somebody waits for an id that can be leased nowhere; then one is drawn."""
+
+DRAWN = (2_000_000_000, 2_147_483_000)
+"""The range of ids that are drawn by lot: above all that is ever leased."""
+
+
+class Reserve(Protocol):
+    """Where ids are put by."""
+
+    def reserve(self) -> Awaitable[tuple[int, int] | None]:
+        """The first, and how many."""
+
+    def put_by(self, ids: tuple[int, int] | None) -> Awaitable[None]:
+        """Put these by in place of those that are; None: they are in use from now on."""
+
+
+class TransactionIds:
+    """Gives ids out, from a block if there is one at hand; else from the ``reserve``; else, with neither, by lot."""
+
+    __slots__ = ("_clock", "_end", "_helping", "_leasing", "_next", "_putting_by", "_records", "_reserve", "_spare", "_waiting")
+
+    def __init__(self, records: IRecords, clock: IReactorTime, reserve: Reserve | None = None) -> None:
+        self._records = records
+        self._clock = clock
+        self._reserve = reserve
+        self._next = self._end = 0
+        self._spare: tuple[int, int] | None = None
+        self._leasing = self._helping = self._putting_by = False
+        self._waiting: list[Deferred[int]] = []
+
+    def next(self) -> Maybe[int]:
+        """The next id; at once while there are any."""
+        if self._next == self._end and self._spare is not None:
+            self._next, self._end = self._spare
+            self._spare = None
+        if self._end - self._next <= AHEAD and self._spare is None:
+            self.lease()
+            if self._next == self._end and self._spare is None:
+                return self._later()
+            if self._next == self._end:
+                return self.next()
+        self._next += 1
+        return self._next - 1
+
+    def lease(self) -> None:
+        """Ask for a block; also to be ready before the first charger comes."""
+        if not self._leasing:
+            self._leasing = True
+            Deferred.fromCoroutine(self._lease())
+
+    def _later(self) -> Deferred[int]:
+        waiting: Deferred[int] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        if not self._helping:
+            self._helping = True
+            Deferred.fromCoroutine(self._help()).addErrback(lambda why: log.failure("no transaction ids could be had", why))
+        return waiting
+
+    async def _lease(self) -> None:
+        try:
+            first = await self._records.lease(BLOCK)
+        except CancelledError:
+            return  # the gateway ends
+        except Exception:
+            log.failure("no transaction ids could be leased")
+            return
+        finally:
+            self._leasing = False
+        self._got(first, BLOCK)
+        if self._reserve is not None and not self._putting_by:
+            self._putting_by = True
+            try:
+                if await self._reserve.reserve() is None:
+                    await self._reserve.put_by((await self._records.lease(PUT_BY), PUT_BY))
+            except CancelledError:
+                return
+            except Exception as why:
+                log.warn("no transaction ids could be put by: {why}", why=str(why))
+            finally:
+                self._putting_by = False
+
+    async def _help(self) -> None:
+        """Nobody gets an id from a lease at the moment."""
+        try:
+            if self._reserve is not None:
+                put_by = await self._reserve.reserve()
+                if put_by is not None and self._waiting:
+                    await self._reserve.put_by(None)
+                    log.warn("transaction ids are taken from the reserve: {first} and on", first=put_by[0])
+                    self._got(*put_by)
+            if self._waiting:
+                await pause(PATIENCE, self._clock)
+            if self._waiting:
+                low, high = DRAWN
+                first = low + secrets.randbelow((high - low) // BLOCK) * BLOCK
+                log.warn("no transaction ids can be leased: {first} and on are drawn by lot", first=first)
+                self._got(first, BLOCK)
+        finally:
+            self._helping = False
+
+    def _got(self, first: int, count: int) -> None:
+        self._spare = first, first + count
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            id = self.next()
+            if isinstance(id, int):
+                each.callback(id)
+            else:
+                deferred(id).chainDeferred(each)

@@ -1,0 +1,35 @@
+"""OCPP 1.5 and 1.2 in JSON, as some old chargers speak them: read as 1.6, their differences put up with.
+
+Knows only the differences; neither version has JSON schemas of its own, so 1.6's are asked and their breaches told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..facts import Metered, Readings
+from .frames import Payload
+from .reading import listed, number
+from .v16 import TRANSLATIONS, V16
+from .version import Translation
+
+
+def _readings(payload: Payload) -> Readings:
+    """1.5 has ``values`` of ``values``, where 1.6 has ``meterValue`` of ``sampledValue``; 1.2 has a single number in each."""
+    readings = []
+    for reading in listed(payload, "meterValue") or listed(payload, "values"):
+        samples = reading.get("sampledValue") or reading.get("values") or reading.get("value") or []
+        samples = samples if isinstance(samples, list) else [samples]
+        said = [each if isinstance(each, dict) else {"value": str(each)} for each in samples]
+        readings.append({"timestamp": reading.get("timestamp"), "sampledValue": said})
+    return readings
+
+
+METER_VALUES = Translation(
+    lambda payload: Metered(payload["connectorId"], number(payload, "transactionId"), _readings(payload)),
+    TRANSLATIONS["MeterValues"].answer,
+    {"connectorId": int},
+)
+
+V15 = replace(V16, name="1.5", subprotocol="ocpp1.5", quick={}, translations={**TRANSLATIONS, "MeterValues": METER_VALUES})
+V12 = replace(V15, name="1.2", subprotocol="ocpp1.2")

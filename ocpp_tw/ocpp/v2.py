@@ -1,0 +1,192 @@
+"""OCPP 2.0.1 and 2.1: one reading for both, as 2.1 takes nothing away from 2.0.1.
+
+Knows no connection. ``conn`` is the EVSE here, which is the number that a driver sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..facts import Answer, Authorisation, Booted, Fact, Metered, Other, Presented, Start, Started, Status, Step, Stopped, Updated
+from .common import DATA_TRANSFER, HEARTBEAT, registration
+from .frames import Payload
+from .meter_values import register
+from .neutral.common import SENT21, SENT201
+from .neutral.v2 import NEUTRAL21, NEUTRAL201
+from .reading import inner, listed, number, text
+from .schemas import load
+from .version import Translation, Version
+
+CODES = {
+    "syntax": "FormatViolation",
+    "structure": "ProtocolError",
+    "unnamed": "RpcFrameworkError",
+    "unknown": "NotImplemented",
+    "unsupported": "NotSupported",
+    "security": "SecurityError",
+    "internal": "InternalError",
+    "other": "FormatViolation",
+    "required": "OccurrenceConstraintViolation",
+    "additionalProperties": "FormatViolation",
+    "type": "TypeConstraintViolation",
+    "enum": "PropertyConstraintViolation",
+    "maxLength": "PropertyConstraintViolation",
+    "minLength": "PropertyConstraintViolation",
+    "maximum": "PropertyConstraintViolation",
+    "minimum": "PropertyConstraintViolation",
+    "multipleOf": "PropertyConstraintViolation",
+    "pattern": "PropertyConstraintViolation",
+    "minItems": "OccurrenceConstraintViolation",
+    "maxItems": "OccurrenceConstraintViolation",
+}
+"""OCPP-J 2.0.1 and 2.1 part 4 §4.3."""
+
+
+def _booted(payload: Payload) -> Booted:
+    station = payload["chargingStation"]
+    return Booted(
+        text(station, "vendorName") or "", text(station, "model") or "", text(station, "serialNumber"), text(station, "firmwareVersion")
+    )
+
+
+def _status(payload: Payload) -> Status:
+    evse, connector = payload["evseId"], payload["connectorId"]
+    return Status(evse, payload["connectorStatus"], timestamp=text(payload, "timestamp"), connector=connector)
+
+
+def _transaction(payload: Payload) -> Fact:
+    info, evse, token = payload["transactionInfo"], inner(payload, "evse"), inner(payload, "idToken")
+    id, timestamp, readings, tag = info["transactionId"], payload["timestamp"], listed(payload, "meterValue"), text(token, "idToken")
+    step = Step(
+        payload["seqNo"],
+        text(payload, "triggerReason") or "",
+        payload.get("offline") is True,
+        text(info, "chargingState"),
+        number(evse, "id"),
+        number(evse, "connectorId"),
+        text(token, "type") or "",
+        number(info, "remoteStartId"),
+    )
+    match payload["eventType"]:
+        case "Started":
+            begin = register(readings, "Transaction.Begin")
+            return Started(step.conn or 0, tag or "", begin, timestamp, number(payload, "reservationId"), id, readings, step)
+        case "Updated":
+            return Updated(id, timestamp, step, tag, readings)
+        case "Ended":
+            reason = text(info, "stoppedReason") or "Local"  # omitted means Local (E06.FR.08)
+            return Stopped(id, register(readings, "Transaction.End"), timestamp, reason, tag, readings, step)
+    raise ValueError("eventType")
+
+
+def _token_info(verdict: Authorisation) -> Payload:
+    info: Payload = {"status": verdict.status}
+    if verdict.expiry_date:
+        info["cacheExpiryDateTime"] = verdict.expiry_date
+    if verdict.parent_tag:
+        info["groupIdToken"] = {"idToken": verdict.parent_tag, "type": "Central"}
+    return info
+
+
+def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Authorisation | None, now: str) -> Payload:
+    """idTokenInfo is for a message that has an idToken (E01.FR.11)."""
+    authorisation = verdict.authorisation if isinstance(verdict, Start) else verdict
+    return {"idTokenInfo": _token_info(authorisation)} if authorisation is not None and fact.tag else {}
+
+
+def _chain_status(payload: Payload) -> Payload:
+    """2.1: of each certificate asked about we know nothing."""
+    asked = listed(payload, "certificateStatusRequests")
+    unknown = [
+        {
+            "certificateHashData": each.get("certificateHashData"),
+            "source": each.get("source"),
+            "status": "Failed",
+            "nextUpdate": "1970-01-01T00:00:00Z",
+        }
+        for each in asked
+        if isinstance(each, dict)
+    ]
+    return {"certificateStatus": unknown}
+
+
+ANSWERS: Mapping[str, Callable[[Payload], Payload]] = {
+    "Get15118EVCertificate": lambda payload: {"status": "Failed", "exiResponse": ""},
+    "GetCertificateStatus": lambda payload: {"status": "Failed"},
+    "GetCertificateChainStatus": _chain_status,
+    "NotifyEVChargingNeeds": lambda payload: {"status": "Rejected"},
+    "NotifyEVChargingSchedule": lambda payload: {"status": "Accepted"},
+    "OpenPeriodicEventStream": lambda payload: {"status": "Accepted"},
+    "PullDynamicScheduleUpdate": lambda payload: {"status": "Rejected"},
+    "SignCertificate": lambda payload: {"status": "Rejected"},
+    "VatNumberValidation": lambda payload: {"vatNumber": payload.get("vatNumber"), "status": "Rejected"},
+}
+"""What is answered to an action whose answer is not empty, when no handler and no backend has anything to say."""
+
+
+def _nothing(payload: Payload) -> Payload:
+    return {}
+
+
+def _other(action: str) -> Translation:
+    default = ANSWERS.get(action, _nothing)
+
+    def say(fact: Other, verdict: Answer, now: str) -> Payload:
+        return default(fact.payload) | verdict.members
+
+    return Translation(lambda payload: Other(action, payload), say)
+
+
+TRANSLATIONS: Mapping[str, Translation] = {
+    "BootNotification": Translation(_booted, registration, {"chargingStation": dict}),
+    "Heartbeat": HEARTBEAT,
+    "Authorize": Translation(
+        lambda payload: Presented(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
+        lambda fact, verdict, now: {"idTokenInfo": _token_info(verdict)},
+        {"idToken": dict, "idToken/idToken": str},
+    ),
+    "StatusNotification": Translation(_status, lambda fact, verdict, now: {}, {"evseId": int, "connectorId": int, "connectorStatus": str}),
+    "TransactionEvent": Translation(
+        _transaction,
+        _transaction_answer,
+        {"eventType": str, "timestamp": str, "seqNo": int, "transactionInfo": dict, "transactionInfo/transactionId": str},
+    ),
+    "MeterValues": Translation(
+        lambda payload: Metered(payload["evseId"], None, payload["meterValue"]),
+        lambda fact, verdict, now: {},
+        {"evseId": int, "meterValue": list},
+    ),
+    "DataTransfer": DATA_TRANSFER,
+}
+
+REPORTS = {
+    "GetBaseReport": "NotifyReport",
+    "GetReport": "NotifyReport",
+    "GetMonitoringReport": "NotifyMonitoringReport",
+    "CustomerInformation": "NotifyCustomerInformation",
+    "GetChargingProfiles": "ReportChargingProfiles",
+    "GetDisplayMessages": "NotifyDisplayMessages",
+}
+
+
+def _version(name: str, folder: str, sent: frozenset[str], neutral: Mapping[str, Callable[[Payload], tuple[str, Payload]]]) -> Version:
+    schemas = load(folder)
+    translations = {action: TRANSLATIONS.get(action) or _other(action) for action in sent}
+    return Version(
+        name=name,
+        subprotocol=f"ocpp{name}",
+        schemas=schemas,
+        translations=translations,
+        asked=frozenset(schemas.actions - sent | {"DataTransfer"}),
+        codes=CODES,
+        neutral=neutral,
+        starting=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),
+        sent=frozenset({"NotifyPeriodicEventStream"}) if name == "2.1" else frozenset(),
+        unnamed=True,
+        unknown_type="MessageTypeNotSupported" if name == "2.0.1" else "",
+        reports=REPORTS | ({"GetDERControl": "ReportDERControl"} if name == "2.1" else {}),
+    )
+
+
+V201 = _version("2.0.1", "v201", SENT201, NEUTRAL201)
+V21 = _version("2.1", "v21", SENT21, NEUTRAL21)

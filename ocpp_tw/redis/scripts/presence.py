@@ -1,0 +1,93 @@
+"""Who has a charger, as Redis decides it: the scripts of the roster.
+
+Knows neither lines nor what a gateway has in its memory.
+"""
+
+from __future__ import annotations
+
+from ..protocol import Script
+from .common import CLOCK, HELD
+
+# Of two connections the one that arrived later has the charger, whenever either is told of, and whether or not its gateway lives:
+# after an outage none seems to.
+_PLACE = (
+    CLOCK
+    + HELD
+    + """
+local owners, gateway, living, own = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local now = math.floor(seconds() * 1000)
+local function evict(from, written, connection)
+  redis.call('RPUSH', own .. from, '{"evict":' .. written .. ',"connection":' .. cjson.encode(connection) .. '}')
+end
+local function place(charger, written, connection, stamp)
+  local other, old, since = parsed(redis.call('HGET', owners, charger))
+  local theirs = other and other ~= gateway
+  if stamp == nil then
+    stamp = math.max(now, since + 1)
+  elseif theirs and since >= stamp then
+    evict(gateway, written, connection)
+    return '0'
+  end
+  redis.call('HSET', owners, charger, gateway .. ' ' .. connection .. ' ' .. string.format('%.0f', stamp))
+  if theirs and redis.call('EXISTS', living .. other) == 1 then
+    evict(other, written, old)
+  end
+  return string.format('%.0f', stamp)
+end
+"""
+)
+# Whoever comes and goes, in that order. A leave that is asked again after the line was lost may find its own work done: nobody has the
+# charger, so nobody took it from us.
+TELL = Script(
+    _PLACE
+    + """
+local function leave(charger, connection, again, current)
+  local held = redis.call('HGET', owners, charger)
+  local theirs, on = parsed(held)
+  if theirs == gateway and (on == connection or current == '1') then
+    redis.call('HDEL', owners, charger)
+    return 1
+  end
+  return (not held and again == '1') and 1 or 0
+end
+local fields, told, key = {}, {}, 1
+local at = 5 + tonumber(ARGV[4])
+for i = 5, at - 1 do
+  fields[#fields + 1] = ARGV[i]
+end
+while ARGV[at] do
+  if ARGV[at] == 'leave' then
+    told[#told + 1] = leave(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+    at = at + 5
+  else
+    key = key + 1
+    told[#told + 1] = {place(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]), unpack(redis.call('HMGET', KEYS[key], unpack(fields)))}
+    at = at + 4
+  end
+end
+return told
+"""
+)
+ANNOUNCE = Script(
+    _PLACE
+    + """
+local stamps, here = {}, 5 + 4 * tonumber(ARGV[4])
+for i = 5, here - 1, 4 do
+  local stamp = tonumber(ARGV[i + 3])
+  stamps[#stamps + 1] = place(ARGV[i], ARGV[i + 1], ARGV[i + 2], stamp > 0 and stamp or now + stamp)
+end
+for i = here, #ARGV do
+  if parsed(redis.call('HGET', owners, ARGV[i])) == gateway then
+    redis.call('HDEL', owners, ARGV[i])
+  end
+end
+return stamps
+"""
+)
+WHEREABOUTS = Script(
+    HELD
+    + """
+local gateway = parsed(redis.call('HGET', KEYS[1], ARGV[1]))
+return gateway and {gateway, redis.call('EXISTS', ARGV[2] .. gateway)}
+"""
+)
