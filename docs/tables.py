@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from ocpp_tw import facts
 from ocpp_tw.core import events
 from ocpp_tw.core.commands import OUTCOMES
 from ocpp_tw.settings import TABLE
@@ -21,9 +22,9 @@ DOCS = Path(__file__).parent
 
 
 def fields(of: type) -> list[tuple[str, str, str]]:
-    """Name, type and meaning of each field of a class in `ocpp_tw.core.events` and of its bases, as their source has them."""
+    """Name, type and meaning of each field of a class and of its bases, as their source has them."""
     bases = [each for base in of.__bases__ if base not in (events.Data, msgspec.Struct) for each in fields(base)]
-    tree = ast.parse(Path(events.__file__).read_text())
+    tree = ast.parse(Path(inspect.getfile(of)).read_text())
     node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == of.__name__)
     found = []
     for field, after in zip(node.body, node.body[1:], strict=False):
@@ -76,7 +77,7 @@ def vocabulary() -> str:
         parts.append(f"### `{name}`\n\n{inspect.cleandoc(data.__doc__ or '')}\n")
         own = [(f"`{field}`", kind, meaning) for field, kind, meaning in (*fields(events.Data), *fields(data))]
         parts.append(rows(("field of `data`", "type", "meaning"), own) + "\n")
-    parts.append("### A value of `values`\n\n" + rows(("field", "type", "meaning"), [(f"`{n}`", k, m) for n, k, m in fields(events.Value)]))
+    parts.append("### A value of `values`\n\n" + rows(("field", "type", "meaning"), [(f"`{n}`", k, m) for n, k, m in fields(facts.Value)]))
     return "\n".join(parts)
 
 

@@ -26,7 +26,7 @@ LONGEST_QUESTION = 256 * 1024
 """Bytes of a question's body; it has a charger's message in it."""
 
 
-class Unfit(Exception):
+class BodyRejected(Exception):
     """The answer is not one to read; the text completes "the answer is …"."""
 
 
@@ -52,12 +52,12 @@ class Plain:
         response.headers.removeHeader(b"Set-Cookie")
         if response.code == 200 and encodings not in (b"", b"identity"):
             drop(response, self._reactor)
-            raise Unfit("compressed, though it was asked not to be")
+            raise BodyRejected("compressed, though it was asked not to be")
         return response
 
 
 @implementer(IBodyProducer)
-class Question:
+class RequestBody:
     """A request's body that is handed over in one piece: nothing of it is left to do when the request is given up."""
 
     def __init__(self, body: bytes) -> None:
@@ -108,7 +108,7 @@ class Body(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._parts += data
         if len(self._parts) > self._longest and not self.done.called:
-            self.done.errback(Unfit(f"longer than {self._longest} bytes"))
+            self.done.errback(BodyRejected(f"longer than {self._longest} bytes"))
             self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -117,7 +117,7 @@ class Body(Protocol):
         if reason.check(ResponseDone, PotentialDataLoss):  # the latter: HTTP/1.0, where the end of the connection is the end of the body
             self.done.callback(bytes(self._parts))
         else:
-            self.done.errback(Unfit("broken off"))
+            self.done.errback(BodyRejected("broken off"))
 
     def abort(self) -> None:
         """Be rid of the connection at once. The transport we are given can only close it, and with TLS that waits for the peer."""

@@ -15,7 +15,7 @@ Readings = list[dict[str, Any]]
 """OCPP's ``meterValue`` array, as it came."""
 
 
-class Booted(msgspec.Struct, frozen=True, gc=False):
+class BootNotification(msgspec.Struct, frozen=True, gc=False):
     """BootNotification: the charger has (re)started."""
 
     vendor: str
@@ -24,18 +24,18 @@ class Booted(msgspec.Struct, frozen=True, gc=False):
     firmware: str | None = None
 
 
-class Beat(msgspec.Struct, frozen=True, gc=False):
+class Heartbeat(msgspec.Struct, frozen=True, gc=False):
     """Heartbeat: the charger is alive and asks for the time."""
 
 
-class Presented(msgspec.Struct, frozen=True, gc=False):
+class Authorize(msgspec.Struct, frozen=True, gc=False):
     """Authorize: somebody presented a tag; ``kind`` is its type in 2.x (ISO14443, eMAID, …), "" in 1.6."""
 
     tag: str
-    kind: str = ""
+    tag_type: str = ""
 
 
-class Status(msgspec.Struct, frozen=True, gc=False):
+class StatusNotification(msgspec.Struct, frozen=True, gc=False):
     """StatusNotification. ``conn`` 0 is the charger as a whole; in 2.x it is the EVSE, and ``connector`` one of its connectors."""
 
     conn: int
@@ -47,7 +47,7 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     connector: int | None = None
 
 
-class Step(msgspec.Struct, frozen=True, gc=False):
+class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
     """What every TransactionEvent of 2.x says beside what it is; there is none in 1.6.
 
     ``seq_no`` orders the messages of a transaction, whenever they arrive. ``conn`` is the EVSE, None where the message names none.
@@ -59,7 +59,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     charging_state: str | None = None
     conn: int | None = None
     connector: int | None = None
-    kind: str = ""
+    tag_type: str = ""
     remote_start_id: int | None = None
 
 
@@ -76,7 +76,7 @@ class Started(msgspec.Struct, frozen=True, gc=False):
     reservation_id: int | None = None
     transaction_id: str | None = None
     readings: Readings = []
-    step: Step | None = None
+    event_info: TransactionEventInfo | None = None
 
 
 class Updated(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +84,7 @@ class Updated(msgspec.Struct, frozen=True, gc=False):
 
     transaction_id: str
     timestamp: str
-    step: Step
+    event_info: TransactionEventInfo
     tag: str | None = None
     readings: Readings = []
 
@@ -98,10 +98,31 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
     reason: str = "Local"
     tag: str | None = None
     readings: Readings = []
-    step: Step | None = None
+    event_info: TransactionEventInfo | None = None
 
 
-class Metered(msgspec.Struct, frozen=True, gc=False):
+class Value(msgspec.Struct, omit_defaults=True, gc=False):
+    """One sampled value, normalised."""
+
+    measurand: str
+    """what was measured, e.g. Energy.Active.Import.Register"""
+    value: str
+    """the value in `unit`, a decimal number as a string"""
+    unit: str | None
+    """Wh, W, A, V, Percent, Celsius, varh, var, VAh, VA, Hz, RPM; null for a ratio"""
+    timestamp: str | None
+    """when, by the charger's clock"""
+    context: str | None = None
+    """the context, e.g. Sample.Periodic"""
+    phase: str | None = None
+    """the phase, e.g. L1"""
+    location: str | None = None
+    """where it was measured, e.g. Outlet"""
+    signed: bool = False
+    """only when true: `value` is signed data, not a number"""
+
+
+class MeterValues(msgspec.Struct, frozen=True, gc=False):
     """MeterValues. ``transaction_id`` is None outside a transaction.
 
     ``said`` are the readings as they came, or their JSON where nobody had to look into it; ``values`` are they in canonical units
@@ -110,17 +131,17 @@ class Metered(msgspec.Struct, frozen=True, gc=False):
 
     conn: int
     transaction_id: int | None
-    said: Any
+    raw: Any
     values: Any = None
 
     @property
     def readings(self) -> Readings:
         """OCPP's ``meterValue`` array, as it came."""
-        readings: Readings = msgspec.json.decode(self.said) if isinstance(self.said, msgspec.Raw) else self.said
+        readings: Readings = msgspec.json.decode(self.raw) if isinstance(self.raw, msgspec.Raw) else self.raw
         return readings
 
 
-class Transfer(msgspec.Struct, frozen=True, gc=False):
+class DataTransfer(msgspec.Struct, frozen=True, gc=False):
     """DataTransfer of a vendor."""
 
     vendor_id: str
@@ -135,17 +156,17 @@ class Other(msgspec.Struct, frozen=True, gc=False):
     payload: dict[str, Any]
 
 
-Fact = Booted | Beat | Presented | Status | Started | Updated | Stopped | Metered | Transfer | Other
+Fact = BootNotification | Heartbeat | Authorize | StatusNotification | Started | Updated | Stopped | MeterValues | DataTransfer | Other
 
 
 class Registration(msgspec.Struct, frozen=True, gc=False):
-    """The verdict on `Booted`: Accepted, Pending or Rejected, and the heartbeat or retry interval in seconds."""
+    """The verdict on `BootNotification`: Accepted, Pending or Rejected, and the heartbeat or retry interval in seconds."""
 
     status: str = "Accepted"
     interval: int = 300
 
 
-class Authorisation(msgspec.Struct, frozen=True, gc=False):
+class Authorization(msgspec.Struct, frozen=True, gc=False):
     """The verdict on a tag: OCPP's AuthorizationStatus, until when it holds, and the tag's group."""
 
     status: str = "Accepted"
@@ -160,13 +181,13 @@ class Start(msgspec.Struct, frozen=True, gc=False):
     ``provisional`` says that the backend has not been heard on it. ``backend_id`` is the backend's id where that cannot be the one in use.
     """
 
-    authorisation: Authorisation = Authorisation()
+    authorization: Authorization = Authorization()
     transaction_id: int | None = None
     provisional: bool = False
     backend_id: int | None = None
 
 
-class Transferred(msgspec.Struct, frozen=True, gc=False):
+class DataTransferResult(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Transfer`: Accepted, Rejected, UnknownMessageId or UnknownVendorId, and data for the charger."""
 
     status: str = "Accepted"
@@ -179,4 +200,4 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     members: dict[str, Any] = {}
 
 
-Verdict = Registration | Authorisation | Start | Transferred | Answer | None
+Verdict = Registration | Authorization | Start | DataTransferResult | Answer | None

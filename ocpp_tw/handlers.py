@@ -10,33 +10,33 @@ from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from zope.interface import implementer
 
-from .backend.http import BackendFailed
-from .core.provisional import Question, ask
+from .core.provisional import StartQuery
 from .facts import (
     Answer,
-    Authorisation,
-    Beat,
-    Booted,
-    Metered,
+    Authorization,
+    Authorize,
+    BootNotification,
+    DataTransfer,
+    DataTransferResult,
+    Heartbeat,
+    MeterValues,
     Other,
-    Presented,
     Registration,
     Start,
     Started,
-    Status,
+    StatusNotification,
     Stopped,
-    Transfer,
-    Transferred,
     Updated,
 )
-from .interfaces import IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
-from .settings import Settings, Wrong
+from .gateway.start_query import ask
+from .interfaces import BackendFailed, IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
+from .settings import InvalidSetting, Settings
 from .vendors.plug_and_charge import PlugAndCharge
 from .vendors.table import Vendors, installed
 
 log = Logger()
 
-ACCEPTED = Authorisation()
+ACCEPTED = Authorization()
 TRANSFERRED = ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")
 
 
@@ -49,87 +49,89 @@ class Handlers:
         self.backend = backend
         self.vendors = Vendors((PlugAndCharge(self), *installed()))
 
-    def booted(self, charger: ICharger, fact: Booted) -> Maybe[Registration]:
+    def boot_notification(self, charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
         """An operator's decision holds. Else who was accepted once is accepted again, and whoever is new gets the settings' status."""
         accepted = "Accepted" if charger.registration == "Accepted" else self.settings.boot_status
-        status, retry = charger.decided.boot_status or accepted, charger.decided.retry_interval
+        status, retry = charger.record.boot_status or accepted, charger.record.retry_interval
         return Registration(status, int(retry) if retry and status != "Accepted" else self.settings.heartbeat_interval)
 
-    def beat(self, charger: ICharger, fact: Beat) -> Maybe[None]:
+    def heartbeat(self, charger: ICharger, fact: Heartbeat) -> Maybe[None]:
         """Nothing to decide."""
         return None
 
-    def presented(self, charger: ICharger, fact: Presented) -> Maybe[Authorisation]:
+    def authorize(self, charger: ICharger, fact: Authorize) -> Maybe[Authorization]:
         """Accepted, or what the backend says."""
-        return self._verify(charger, fact.tag, fact.kind, None)
+        return self._verify(charger, fact.tag, fact.tag_type, None)
 
-    def status(self, charger: ICharger, fact: Status) -> Maybe[None]:
+    def status_notification(self, charger: ICharger, fact: StatusNotification) -> Maybe[None]:
         """Nothing to decide."""
         return None
 
     def started(self, charger: ICharger, fact: Started) -> Maybe[Start]:
         """Accepted, under an id of the gateway's own in 1.6, or what the backend says."""
-        question = None if self.backend is None else Question.of(charger.id, fact)
-        return Start() if self.backend is None or question is None else self._start(self.backend, question)
+        question = None if self.backend is None else StartQuery.of(charger.id, fact)
+        return Start() if self.backend is None or question is None else self._ask_start(self.backend, question)
 
-    def updated(self, charger: ICharger, fact: Updated) -> Maybe[Authorisation | None]:
+    def updated(self, charger: ICharger, fact: Updated) -> Maybe[Authorization | None]:
         """Whoever is named in it is verified (E02.FR.04, E05.FR.01)."""
-        return None if fact.tag is None else self._verify(charger, fact.tag, fact.step.kind, fact.step.conn)
+        return None if fact.tag is None else self._verify(charger, fact.tag, fact.event_info.tag_type, fact.event_info.conn)
 
-    def stopped(self, charger: ICharger, fact: Stopped) -> Maybe[Authorisation | None]:
+    def stopped(self, charger: ICharger, fact: Stopped) -> Maybe[Authorization | None]:
         """A stop cannot be refused (OCPP 1.6 §4.10): whoever is named in it is told Accepted; in 2.x, what is thought of the tag."""
         if fact.tag is None:
             return None
-        return Authorisation() if fact.step is None else self._verify(charger, fact.tag, fact.step.kind, fact.step.conn)
+        return (
+            Authorization() if fact.event_info is None else self._verify(charger, fact.tag, fact.event_info.tag_type, fact.event_info.conn)
+        )
 
-    def metered(self, charger: ICharger, fact: Metered) -> Maybe[None]:
+    def meter_values(self, charger: ICharger, fact: MeterValues) -> Maybe[None]:
         """Nothing to decide."""
         return None
 
-    def transfer(self, charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
+    def data_transfer(self, charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
         """What the vendor's plugin says, or the backend where it answers DataTransfer itself; else Accepted: the backend has the event."""
         if fact.vendor_id in self.vendors:
-            return self.vendors.transfer(charger, fact)
+            return self.vendors.data_transfer(charger, fact)
         if self.backend is None or "DataTransfer" not in self.settings.backend_actions:
-            return Transferred()
-        return self._transfer(self.backend, charger, fact)
+            return DataTransferResult()
+        return self._ask_data_transfer(self.backend, charger, fact)
 
     def other(self, charger: ICharger, fact: Other) -> Maybe[Answer]:
         """What the backend answers where the settings say that it does, else the answer that says least."""
         if self.backend is None or fact.action not in self.settings.backend_actions:
             return Answer()
-        return self._other(self.backend, charger, fact)
+        return self._ask_answer(self.backend, charger, fact)
 
-    async def _start(self, backend: IBackend, question: Question) -> Start:
+    async def _ask_start(self, backend: IBackend, question: StartQuery) -> Start:
         """What the backend says holds, as far as it says anything; the policy has the rest."""
         said = await ask(backend, question, self.settings.authorize == "backend")
-        failed = next((each for each in (said.id, said.authorisation) if isinstance(each, BackendFailed)), None)
+        failed = next((each for each in (said.transaction_id, said.authorization) if isinstance(each, BackendFailed)), None)
         if failed is not None:
             log.warn("the backend was of no use for a start on {charger}: {why}", charger=question.charger, why=str(failed))
-        authorisation = self._without() if isinstance(said.authorisation, BackendFailed) else said.authorisation
-        if isinstance(said.id, BackendFailed):
-            return Start(self._without(authorisation), provisional=True)
-        return Start(authorisation, said.id)
+        authorization = self._without() if isinstance(said.authorization, BackendFailed) else said.authorization
+        if isinstance(said.transaction_id, BackendFailed):
+            return Start(self._without(authorization), provisional=True)
+        return Start(authorization, said.transaction_id)
 
-    def _verify(self, charger: ICharger, tag: str, kind: str, connector: int | None) -> Maybe[Authorisation]:
+    def _verify(self, charger: ICharger, tag: str, kind: str, connector: int | None) -> Maybe[Authorization]:
         """Accepted, or what the backend says. NoAuthorization is a button and nobody's tag (C02.FR.02)."""
         if self.backend is None or self.settings.authorize == "accept" or kind == "NoAuthorization":
-            return Authorisation()
-        return self._authorise(self.backend, charger, tag, kind, connector)
+            return Authorization()
+        return self._ask_authorization(self.backend, charger, tag, kind, connector)
 
-    async def _authorise(self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None) -> Authorisation:
+    async def _ask_authorization(self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None) -> Authorization:
         """No tag is ever in the log: some are codes that must not be (C04.FR.04)."""
         try:
-            return await backend.authorise(tag, charger.id, connector, kind)
+            return await backend.authorize(tag, charger.id, connector, kind)
         except BackendFailed as why:
             log.warn("the backend was of no use for a tag on {charger}: {why}", charger=charger.id, why=str(why))
             return self._without()
 
-    def _without(self, known: Authorisation = ACCEPTED) -> Authorisation:
+    def _without(self, known: Authorization = ACCEPTED) -> Authorization:
         """What holds without the backend: what is known of the tag, or the policy's no."""
-        return known if known.status != "Accepted" or self.settings.backend_policy == "provisional" else Authorisation("Invalid")
+        return known if known.status != "Accepted" or self.settings.backend_policy == "provisional" else Authorization("Invalid")
 
-    async def _other(self, backend: IBackend, charger: ICharger, fact: Other) -> Answer:
+    async def _ask_answer(self, backend: IBackend, charger: ICharger, fact: Other) -> Answer:
         try:
             members = await backend.answer(charger.id, charger.ocpp, fact.action, msgspec.json.encode(fact.payload))
         except BackendFailed as why:
@@ -137,15 +139,15 @@ class Handlers:
             return Answer()
         return Answer(members or {})
 
-    async def _transfer(self, backend: IBackend, charger: ICharger, fact: Transfer) -> Transferred:
+    async def _ask_data_transfer(self, backend: IBackend, charger: ICharger, fact: DataTransfer) -> DataTransferResult:
         said = {"vendorId": fact.vendor_id, "messageId": fact.message_id, "data": fact.data}
         payload = {name: value for name, value in said.items() if value is not None}
-        members = (await self._other(backend, charger, Other("DataTransfer", payload))).members
+        members = (await self._ask_answer(backend, charger, Other("DataTransfer", payload))).members
         status, data = members.get("status", "Accepted"), members.get("data")
         if status not in TRANSFERRED:
             log.warn("the backend's answer to {charger}'s DataTransfer has no status of OCPP's", charger=charger.id)
-            return Transferred()
-        return Transferred(status, data if isinstance(data, str | None) else msgspec.json.encode(data).decode())
+            return DataTransferResult()
+        return DataTransferResult(status, data if isinstance(data, str | None) else msgspec.json.encode(data).decode())
 
 
 def find(settings: Settings, backend: IBackend | None) -> IHandlers:
@@ -159,8 +161,8 @@ def find(settings: Settings, backend: IBackend | None) -> IHandlers:
     plugins = {plugin.name: plugin for plugin in getPlugins(IHandlersPlugin)}
     if settings.handlers not in plugins:
         have = ", ".join(sorted(plugins)) or "there is none"
-        raise Wrong(f"--handlers: no handlers plugin named {settings.handlers!r} in twisted/plugins ({have})")
+        raise InvalidSetting(f"--handlers: no handlers plugin named {settings.handlers!r} in twisted/plugins ({have})")
     made = plugins[settings.handlers].handlers(settings, backend)
     if not IHandlers.providedBy(made):
-        raise Wrong(f"--handlers: what the plugin {settings.handlers!r} makes does not provide IHandlers")
+        raise InvalidSetting(f"--handlers: what the plugin {settings.handlers!r} makes does not provide IHandlers")
     return made

@@ -7,6 +7,7 @@ whoever can answer at once returns the value itself, since waiting doubles the p
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 from zope.interface import Attribute, Interface
@@ -16,27 +17,57 @@ if TYPE_CHECKING:
     from .core.entries import Entry, Record
     from .facts import (
         Answer,
-        Authorisation,
-        Beat,
-        Booted,
-        Metered,
+        Authorization,
+        Authorize,
+        BootNotification,
+        DataTransfer,
+        DataTransferResult,
+        Heartbeat,
+        MeterValues,
         Other,
-        Presented,
         Registration,
         Start,
         Started,
-        Status,
+        StatusNotification,
         Stopped,
-        Transfer,
-        Transferred,
         Updated,
     )
-    from .gateway.gate import Knock
     from .ocpp.frames import Payload
     from .settings import Settings
 
 T = TypeVar("T")
 Maybe: TypeAlias = Union[T, Awaitable[T]]  # noqa: UP007  # an alias with a type variable has to be spelled so
+
+
+# What crosses the boundaries beside facts, entries and commands: a value, and the failures that callers must handle.
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRequest:
+    """What a charger sent in its opening handshake. ``headers`` have lower-case names and must not be logged (credentials)."""
+
+    id: str
+    domain: str
+    address: str
+    offered: tuple[str, ...]
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    repairs: tuple[str, ...] = ()
+
+
+class HandshakeRefused(Exception):
+    """The charger is refused with this HTTP status, reason (our own text, sent to the charger) and further headers."""
+
+    def __init__(self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.headers = status, reason, headers
+
+
+class BackendFailed(Exception):
+    """The backend gave no usable answer in time. The text is safe to log: it quotes neither the tag nor the answer."""
+
+
+class StoreUnavailable(Exception):
+    """The store is known to be unavailable at the moment, so nobody needs to wait for it."""
 
 
 class IWire(Interface):
@@ -61,7 +92,7 @@ class ICharger(Interface):
     id: str = Attribute("its identity, percent-decoded from the URL")
     domain: str = Attribute("the Host header it sent")
     ocpp: str = Attribute("the OCPP version spoken on this connection: 1.6")
-    decided: Record = Attribute("what an operator has decided about it, beside what else is remembered of it")
+    record: Record = Attribute("what an operator has decided about it, beside what else is remembered of it")
     registration: str = Attribute("the registration status last given: Accepted, Pending, Rejected, or empty when unknown")
 
     def call(action: str, payload: Payload, timeout: float | None = None) -> Awaitable[Outcome]:
@@ -78,16 +109,16 @@ class IHandlers(Interface):
     An exception is logged; a transaction then goes on under a provisional id, everything else is answered InternalError.
     """
 
-    def booted(charger: ICharger, fact: Booted) -> Maybe[Registration]:
+    def boot_notification(charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
         """BootNotification."""
 
-    def beat(charger: ICharger, fact: Beat) -> Maybe[None]:
+    def heartbeat(charger: ICharger, fact: Heartbeat) -> Maybe[None]:
         """Heartbeat."""
 
-    def presented(charger: ICharger, fact: Presented) -> Maybe[Authorisation]:
+    def authorize(charger: ICharger, fact: Authorize) -> Maybe[Authorization]:
         """Authorize."""
 
-    def status(charger: ICharger, fact: Status) -> Maybe[None]:
+    def status_notification(charger: ICharger, fact: StatusNotification) -> Maybe[None]:
         """StatusNotification."""
 
     def started(charger: ICharger, fact: Started) -> Maybe[Start]:
@@ -96,16 +127,16 @@ class IHandlers(Interface):
         In 2.x the transaction has its id from the charger; one in the verdict is the backend's own for it.
         """
 
-    def updated(charger: ICharger, fact: Updated) -> Maybe[Authorisation | None]:
+    def updated(charger: ICharger, fact: Updated) -> Maybe[Authorization | None]:
         """TransactionEvent Updated of 2.x; the verdict is on the tag that was presented with it, None without one."""
 
-    def stopped(charger: ICharger, fact: Stopped) -> Maybe[Authorisation | None]:
+    def stopped(charger: ICharger, fact: Stopped) -> Maybe[Authorization | None]:
         """StopTransaction, TransactionEvent Ended; the verdict is on the tag that stopped it, None to say nothing about it."""
 
-    def metered(charger: ICharger, fact: Metered) -> Maybe[None]:
+    def meter_values(charger: ICharger, fact: MeterValues) -> Maybe[None]:
         """MeterValues."""
 
-    def transfer(charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
+    def data_transfer(charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
         """DataTransfer."""
 
     def other(charger: ICharger, fact: Other) -> Maybe[Answer]:
@@ -124,8 +155,8 @@ class IHandlersPlugin(Interface):
 class IGate(Interface):
     """Who may come in."""
 
-    def admit(knock: Knock) -> Maybe[None]:
-        """Let the charger in, or raise `Refused` with the HTTP status to answer."""
+    def admit(request: HandshakeRequest) -> Maybe[None]:
+        """Let the charger in, or raise `HandshakeRefused` with the HTTP status to answer."""
 
 
 class IVendor(Interface):
@@ -133,7 +164,7 @@ class IVendor(Interface):
 
     vendor_id: str = Attribute("the vendorId that its messages name, in exactly this spelling")
 
-    def transfer(charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
+    def data_transfer(charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
         """DataTransfer of this vendor."""
 
 
@@ -146,7 +177,7 @@ class IBackend(Interface):
         ``key`` is the same whenever the same start is asked about again, so that it is one transaction to the backend too.
         """
 
-    def authorise(tag: str, charger: str, connector: int | None, kind: str = "") -> Awaitable[Authorisation]:
+    def authorize(tag: str, charger: str, connector: int | None, tag_type: str = "") -> Awaitable[Authorization]:
         """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
 
     def answer(charger: str, ocpp: str, action: str, payload: bytes) -> Awaitable[dict[str, Any] | None]:
@@ -157,7 +188,7 @@ class IEvents(Interface):
     """Where events go: one ordered stream. Nothing is lost once it is safe, and nothing is in it twice."""
 
     waiting: int = Attribute("how many entries are not safe yet")
-    choked: bool = Attribute("whether nothing more should be taken in: what waits can be made safe nowhere")
+    overloaded: bool = Attribute("whether nothing more should be taken in: what waits can be made safe nowhere")
 
     def publish(entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry's event and carry out its effects, both or neither.
@@ -165,14 +196,14 @@ class IEvents(Interface):
         ``then(value)`` is called once that can no longer be lost, in the order of the calls; never, when it never is.
         """
 
-    def settled() -> Awaitable[None]:
+    def flushed() -> Awaitable[None]:
         """Fires once all that was published so far is safe."""
 
 
 class IRoster(Interface):
     """Which gateway of the fleet has which charger. The last one to arrive has it.
 
-    `arrive` and `leave` fail with `Away` while the fleet's memory is known to be away; what they said is made good later.
+    `arrive` and `leave` fail with `StoreUnavailable` while the fleet's memory is known to be away; what they said is made good later.
     """
 
     def arrive(charger: str, connection: str) -> Awaitable[Record]:
@@ -181,7 +212,7 @@ class IRoster(Interface):
     def leave(charger: str, connection: str) -> Awaitable[bool]:
         """The connection ended, or is given up; whether it still was the one that had the charger."""
 
-    def whereabouts(charger: str) -> Awaitable[str | None]:
+    def locate(charger: str) -> Awaitable[str | None]:
         """The name of the living gateway that has the charger."""
 
 
@@ -194,7 +225,7 @@ class IRecords(Interface):
     def record(charger: str) -> Awaitable[Record]:
         """What is remembered of the charger."""
 
-    def shelf(name: str, of: str) -> Awaitable[dict[str, bytes]]:
+    def table(table: str, owner: str) -> Awaitable[dict[str, bytes]]:
         """What `Keep` effects have put on a shelf that is somebody's own: value by name."""
 
     def lease(count: int) -> Awaitable[int]:
@@ -213,8 +244,8 @@ class ICommands(Interface):
         If so its id is taken from now on (for 24 hours), and its element marked as ``sent`` (see `Keep`) until an entry takes the mark away.
         """
 
-    def hand_over(element: bytes, gateway: str) -> Awaitable[None]:
+    def forward(element: bytes, gateway: str) -> Awaitable[None]:
         """Give an element in hand to the gateway that has its charger."""
 
-    def bury(element: bytes, reason: str) -> Awaitable[None]:
+    def dead_letter(element: bytes, reason: str) -> Awaitable[None]:
         """Put an element that nobody can answer where a person finds it (``commands:dead``)."""

@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from .core.commands import NOTES, Claim, Command, Taken, digest
-from .core.entries import Entry, Keep, Note, Record, Released, Reply, Settled, numbered
+from .core.commands import PEER_MESSAGES, Claim, Command, Taken, digest
+from .core.entries import Acknowledged, Entry, IdReleased, PeerMessage, Put, Record, Reply, numbered
 from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
 
 FIRST_ID = 1_000_000_001
@@ -30,7 +30,7 @@ class MemoryStore:
 
     events: list[bytes] = field(default_factory=list)
     seq: Counter[str] = field(default_factory=Counter)
-    shelves: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    tables: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     replies: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
     living: set[str] = field(default_factory=set)
@@ -56,7 +56,7 @@ class MemoryStore:
 
     def left_over(self, gateway: str, silent: float) -> list[Taken]:
         """What a gateway has in hand, as whoever sees to it next will take it."""
-        marks = self.shelves["sent", gateway]
+        marks = self.tables["sent", gateway]
         left: list[Taken] = []
         for element in self.processing[gateway]:
             sent = digest(element) in marks and not any(each.sent and each.element == element for each in left)
@@ -65,10 +65,10 @@ class MemoryStore:
 
     def reclaim(self, gone: str, gateway: str, silent: float = 60.0) -> None:
         """A gateway takes over from one that is gone for good."""
-        left = [each for each in self.left_over(gone, silent) if not each.element.startswith(NOTES)]
-        own = [each for each in self.own.pop(gone, ()) if not each.startswith(NOTES)]
+        left = [each for each in self.left_over(gone, silent) if not each.element.startswith(PEER_MESSAGES)]
+        own = [each for each in self.own.pop(gone, ()) if not each.startswith(PEER_MESSAGES)]
         for shelf in ("sent", "provisional"):
-            self.shelves[shelf, gateway] |= self.shelves.pop((shelf, gone), {})
+            self.tables[shelf, gateway] |= self.tables.pop((shelf, gone), {})
         self.processing.pop(gone, None)
         self.reclaimed.add(gone)
         self.processing[gateway] += [each.element for each in left]
@@ -94,7 +94,7 @@ class MemoryEvents:
     _log = Logger()
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
-        self.paused = self.choked = False
+        self.paused = self.overloaded = False
         self._store, self._gateway = store, gateway
         self._writing = False
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
@@ -115,7 +115,7 @@ class MemoryEvents:
         self.paused = False
         self._write()
 
-    def settled(self) -> Deferred[None]:
+    def flushed(self) -> Deferred[None]:
         """Fires once all that was published so far is safe."""
         if not self._held:
             return succeed(None)
@@ -142,7 +142,7 @@ class MemoryEvents:
 
     def _append(self, entry: Entry) -> None:
         store = self._store
-        settled = [effect.element for effect in entry.effects if isinstance(effect, Settled)]
+        settled = [effect.element for effect in entry.effects if isinstance(effect, Acknowledged)]
         if self._gateway in store.reclaimed and any(each not in store.processing[self._gateway] for each in settled):
             return  # another gateway has taken it over, and tells what came of it
         if entry.event:
@@ -150,15 +150,15 @@ class MemoryEvents:
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
         for effect in entry.effects:
             match effect:
-                case Keep(shelf, name, None, of):
-                    store.shelves[shelf, entry.charger if of is None else of].pop(name, None)
-                case Keep(shelf, name, bytes() as value, of):
-                    store.shelves[shelf, entry.charger if of is None else of][name] = value
-                case Settled(element):
+                case Put(shelf, name, None, of):
+                    store.tables[shelf, entry.charger if of is None else of].pop(name, None)
+                case Put(shelf, name, bytes() as value, of):
+                    store.tables[shelf, entry.charger if of is None else of][name] = value
+                case Acknowledged(element):
                     store.settle(self._gateway, element)
-                case Released(charger, id):
+                case IdReleased(charger, id):
                     store.done.discard((charger, id))
-                case Note(gateway, element):
+                case PeerMessage(gateway, element):
                     store.push(element, gateway)
                 case Reply(list, value):
                     store.replies[list].append(value)
@@ -178,7 +178,7 @@ class MemoryRoster:
         store.owners[charger] = (self._gateway, connection)
         if gateway != self._gateway and gateway in store.living:
             store.push(msgspec.json.encode({"evict": charger, "connection": old}), gateway)
-        kept = store.shelves["record", charger]
+        kept = store.tables["record", charger]
         return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
 
     def leave(self, charger: str, connection: str) -> Deferred[bool]:
@@ -187,7 +187,7 @@ class MemoryRoster:
         del self._store.owners[charger]
         return succeed(True)
 
-    def whereabouts(self, charger: str) -> Deferred[str | None]:
+    def locate(self, charger: str) -> Deferred[str | None]:
         gateway, _ = self._store.owners.get(charger, ("", ""))
         return succeed(gateway if gateway in self._store.living else None)
 
@@ -200,14 +200,14 @@ class MemoryRecords:
         self._store = store
 
     def transactions(self, charger: str) -> Deferred[list[bytes]]:
-        return succeed(list(self._store.shelves["transactions", charger].values()))
+        return succeed(list(self._store.tables["transactions", charger].values()))
 
     def record(self, charger: str) -> Deferred[Record]:
-        kept = self._store.shelves["record", charger]
+        kept = self._store.tables["record", charger]
         return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
 
-    def shelf(self, name: str, of: str) -> Deferred[dict[str, bytes]]:
-        return succeed(dict(self._store.shelves[name, of]))
+    def table(self, name: str, owner: str) -> Deferred[dict[str, bytes]]:
+        return succeed(dict(self._store.tables[name, owner]))
 
     def lease(self, count: int) -> Deferred[int]:
         if count < 1:
@@ -258,15 +258,15 @@ class MemoryCommands:
             return succeed(Claim("duplicate"))
         store.done.add(key)
         if command.element:
-            store.shelves["sent", mine][digest(command.element)] = b"1"
+            store.tables["sent", mine][digest(command.element)] = b"1"
         return succeed(Claim("new"))
 
-    def hand_over(self, element: bytes, gateway: str) -> Deferred[None]:
+    def forward(self, element: bytes, gateway: str) -> Deferred[None]:
         if self._store.settle(self._gateway, element):
             self._store.push(element, gateway)
         return succeed(None)
 
-    def bury(self, element: bytes, reason: str) -> Deferred[None]:
+    def dead_letter(self, element: bytes, reason: str) -> Deferred[None]:
         grave = {"element": element.decode(errors="replace"), "reason": reason}
         if grave["element"].encode() != element:
             grave["base64"] = base64.b64encode(element).decode()

@@ -19,7 +19,7 @@ OWN = ("spool",)
 """Settings that name a directory which no two gateways can share."""
 
 
-class Wrong(Exception):
+class InvalidSetting(Exception):
     """A setting makes no sense; the text names the option, says why, and what would do."""
 
 
@@ -61,7 +61,7 @@ def address(text: str) -> Address:
     """``10800``, ``:10800``, ``127.0.0.1:10800`` or ``[::1]:10800``."""
     match = re.fullmatch(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/@\s]*)):)?([0-9]{1,5})", text.strip())
     if not match or int(match[3]) > 65535 or (match[1] and not _is_ipv6(match[1])):
-        raise Wrong("expected a port, HOST:PORT or [IPV6]:PORT")
+        raise InvalidSetting("expected a port, HOST:PORT or [IPV6]:PORT")
     return Address(match[1] or match[2] or "", int(match[3]))
 
 
@@ -79,16 +79,16 @@ def seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1e7:
-        raise Wrong("expected a positive number of seconds")
+        raise InvalidSetting("expected a positive number of seconds")
     return value
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def whole_number(low: int, high: int) -> Callable[[str], int]:
     """A whole number within bounds."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
-            raise Wrong(f"expected a whole number from {low} to {high}")
+            raise InvalidSetting(f"expected a whole number from {low} to {high}")
         return int(text)
 
     return read
@@ -101,7 +101,7 @@ def choice(*words: str) -> Callable[[str], str]:
         for word in words:
             if word.lower() == text.strip().lower():
                 return word
-        raise Wrong("expected " + " or ".join(words))
+        raise InvalidSetting("expected " + " or ".join(words))
 
     return read
 
@@ -112,7 +112,9 @@ def words(*known: str) -> Callable[[str], tuple[str, ...]]:
     def read(text: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
         if not found or (known and not set(found) <= set(known)) or not all(re.fullmatch(r"[A-Za-z0-9.]{1,64}", each) for each in found):
-            raise Wrong("expected " + (f"some of {', '.join(known)}" if known else "names of OCPP actions") + ", with commas between them")
+            raise InvalidSetting(
+                "expected " + (f"some of {', '.join(known)}" if known else "names of OCPP actions") + ", with commas between them"
+            )
         return found
 
     return read
@@ -121,14 +123,14 @@ def words(*known: str) -> Callable[[str], tuple[str, ...]]:
 def switch(text: str) -> bool:
     """yes or no."""
     if text.strip().lower() not in ("yes", "no", "true", "false", "1", "0", "on", "off"):
-        raise Wrong("expected yes or no")
+        raise InvalidSetting("expected yes or no")
     return text.strip().lower() in ("yes", "true", "1", "on")
 
 
 def name(text: str) -> str:
     """A name that is fit for a Redis key."""
     if not re.fullmatch(r"[A-Za-z0-9_.:@-]{1,64}", text):
-        raise Wrong("expected 1 to 64 letters, digits or any of _ . : @ -")
+        raise InvalidSetting("expected 1 to 64 letters, digits or any of _ . : @ -")
     return text
 
 
@@ -136,7 +138,7 @@ def base_url(text: str) -> str:
     """An http or https URL without query."""
     parts = _parts(text)
     if not parts or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise Wrong("expected a URL such as http://backend:8000")
+        raise InvalidSetting("expected a URL such as http://backend:8000")
     return text.rstrip("/")
 
 
@@ -147,14 +149,14 @@ def redis_url(text: str) -> str:
         return f"redis://{where}" if where.host else f"redis://127.0.0.1:{where.port}"
     if re.match(r"rediss?\+sentinel://", text):
         if not re.fullmatch(r"rediss?\+sentinel://([^\s@/]*@)?[^\s@/,]+(,[^\s@/,]+)*/[^\s/]+(/[0-9]{1,7})?/?", text):
-            raise Wrong("expected redis+sentinel://HOST:PORT,HOST:PORT/SERVICE or redis+sentinel://…/SERVICE/DB")
+            raise InvalidSetting("expected redis+sentinel://HOST:PORT,HOST:PORT/SERVICE or redis+sentinel://…/SERVICE/DB")
         if not all(_parts(f"redis://{each}") for each in text.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")):
-            raise Wrong("expected HOST:PORT for each Sentinel")
+            raise InvalidSetting("expected HOST:PORT for each Sentinel")
         return text
     parts = _parts(text)
     by_tcp = parts and parts.scheme in ("redis", "rediss") and parts.hostname and re.fullmatch(r"/?|/[0-9]{1,7}/?", parts.path)
     if not by_tcp and not (parts and parts.scheme == "unix" and (parts.netloc or parts.path)):
-        raise Wrong("expected HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL")
+        raise InvalidSetting("expected HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL")
     return text
 
 
@@ -198,7 +200,7 @@ TABLE: tuple[Setting, ...] = (
         redis_url,
         "the Redis or Valkey: HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL; when none is named, 127.0.0.1:6379, or else an embedded one",
     ),
-    Setting("redis_db", "REDIS_DB", 0, whole(0, 1_000_000), "the number of its database"),
+    Setting("redis_db", "REDIS_DB", 0, whole_number(0, 1_000_000), "the number of its database"),
     Setting(
         "versions",
         "OCPP_VERSIONS",
@@ -215,7 +217,7 @@ TABLE: tuple[Setting, ...] = (
         spool,
         "the directory where events wait, on the disk, while Redis cannot take them; no: they wait in memory, and nobody is answered",
     ),
-    Setting("spool_limit", "OCPP_SPOOL_LIMIT", 4096, whole(1, 1 << 24), "how large the spool may grow, in MiB"),
+    Setting("spool_limit", "OCPP_SPOOL_LIMIT", 4096, whole_number(1, 1 << 24), "how large the spool may grow, in MiB"),
     Setting(
         "durability",
         "DURABILITY",
@@ -246,12 +248,12 @@ TABLE: tuple[Setting, ...] = (
         words(),
         "OCPP actions whose answers the backend gives itself (POST /api/ocpp/ACTION/), with commas between them",
     ),
-    Setting("backend_limit", "BACKEND_LIMIT", 64, whole(1, 10_000), "how many requests the backend gets at once"),
+    Setting("backend_limit", "BACKEND_LIMIT", 64, whole_number(1, 10_000), "how many requests the backend gets at once"),
     Setting(
         "heartbeat_interval",
         "HEARTBEAT_INTERVAL",
         300,
-        whole(1, 86_400),
+        whole_number(1, 86_400),
         "seconds between heartbeats, as told to chargers at BootNotification",
     ),
     Setting(
@@ -267,8 +269,8 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("ping_timeout", "PING_TIMEOUT", 30.0, seconds, "seconds that it has to give a sign of life"),
     Setting("handshake_timeout", "HANDSHAKE_TIMEOUT", 15.0, seconds, "seconds that a connection has to become a WebSocket"),
-    Setting("max_message", "MAX_MESSAGE", 1 << 20, whole(1024, 1 << 30), "the longest message taken from a charger, in bytes"),
-    Setting("max_identity", "MAX_IDENTITY", 48, whole(1, 255), "the longest charger identity, in characters"),
+    Setting("max_message", "MAX_MESSAGE", 1 << 20, whole_number(1024, 1 << 30), "the longest message taken from a charger, in bytes"),
+    Setting("max_identity", "MAX_IDENTITY", 48, whole_number(1, 255), "the longest charger identity, in characters"),
     Setting(
         "subprotocol_mismatch",
         "SUBPROTOCOL_MISMATCH",
@@ -300,7 +302,11 @@ TABLE: tuple[Setting, ...] = (
     Setting("event_payload", "EVENT_PAYLOAD", True, switch, "whether events carry the charger's own payload"),
     Setting("handlers", "OCPP_HANDLERS", "", text, "the name of the handlers plugin to use instead of the gateway's own"),
     Setting(
-        "workers", "OCPP_WORKERS", 1, whole(1, 64), "how many processes share the chargers' port; one for each core that is to be used"
+        "workers",
+        "OCPP_WORKERS",
+        1,
+        whole_number(1, 64),
+        "how many processes share the chargers' port; one for each core that is to be used",
     ),
     Setting("drain", "DRAIN_TIMEOUT", 8.0, seconds, "seconds that a stopping gateway gives to what is in flight"),
 )
@@ -365,31 +371,33 @@ def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> S
         if given is not None and (given or row.default == ""):
             try:
                 values[row.name] = row.read(given) if given else ""
-            except Wrong as why:
+            except InvalidSetting as why:
                 shown = re.sub(r"(?<=//).*@", "***@", given)  # a password may be in it
-                raise Wrong(f"{said}: {why}, not {shown!r}") from None
+                raise InvalidSetting(f"{said}: {why}, not {shown!r}") from None
     settings = Settings(**values)
     if not settings.http.loopback and not settings.http_token:
-        raise Wrong(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
+        raise InvalidSetting(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
     if settings.tls_key and not settings.tls:
-        raise Wrong("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
+        raise InvalidSetting("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
     if settings.durability == "fsync" and not settings.spool:
-        raise Wrong("--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default")
+        raise InvalidSetting(
+            "--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default"
+        )
     if settings.authorize == "backend" and not settings.base_url:
-        raise Wrong("--authorize: backend needs --base-url (BASE_URL) to say where it is")
-    if len(settings.name) > longest(settings.workers):
-        raise Wrong(
-            f"--name: with --workers {settings.workers} it may have {longest(settings.workers)} characters, since each adds its number"
+        raise InvalidSetting("--authorize: backend needs --base-url (BASE_URL) to say where it is")
+    if len(settings.name) > longest_name(settings.workers):
+        raise InvalidSetting(
+            f"--name: with --workers {settings.workers} it may have {longest_name(settings.workers)} characters, since each adds its number"
         )
     return settings
 
 
-def longest(workers: int) -> int:
+def longest_name(workers: int) -> int:
     """How long a gateway's name may be, which so many workers add their numbers to."""
     return NAME if workers == 1 else NAME - len(f"-{workers}")
 
 
-def worker(settings: Settings, number: int) -> Settings:
+def worker_settings(settings: Settings, number: int) -> Settings:
     """The settings of one of several workers: a gateway of its own name, with directories of its own."""
     directories: dict[str, Any] = {each: f"{path}/{number}" for each in OWN if (path := getattr(settings, each, ""))}
     return replace(settings, workers=1, name=f"{settings.name}-{number}", **directories)

@@ -14,8 +14,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.test import iosim
 
-from ocpp_tw.gateway.gate import Knock
-from ocpp_tw.interfaces import IWire
+from ocpp_tw.interfaces import HandshakeRequest, IWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.websocket.connection import ChargerFactory
 
@@ -44,18 +43,21 @@ class Porter:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
-        self.knocks: list[Knock] = []
+        self.knocks: list[HandshakeRequest] = []
         self.wires: list[Any] = []
         self.visitor = Visitor(self.told)
-        self.decide: Callable[[Knock, IWire], Any] = lambda knock, wire: (self.visitor, knock.offered[0] if knock.offered else None)
+        self.decide: Callable[[HandshakeRequest, IWire], Any] = lambda knock, wire: (
+            self.visitor,
+            knock.offered[0] if knock.offered else None,
+        )
 
-    def knock(self, knock: Knock, wire: IWire) -> Any:
-        self.knocks.append(knock)
+    def admit(self, request: HandshakeRequest, wire: IWire) -> Any:
+        self.knocks.append(request)
         self.wires.append(wire)
-        return self.decide(knock, wire)
+        return self.decide(request, wire)
 
-    def refused(self, knock: Knock, status: int, reason: str) -> None:
-        self.told.append(("refused", knock.id, status, reason))
+    def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
+        self.told.append(("refused", request.id, status, reason))
 
     def arrived(self, guest: Any) -> None:
         assert guest is self.visitor

@@ -199,7 +199,7 @@ class RedisFleet:
         boot = self.server("HGET", "ocpp:gateways", gone.name).split()[0].decode()
         self.server("HSET", "ocpp:gateways", gone.name, f"{boot} {time.time() - 61:.3f}")
         self.server("DEL", f"ocpp:gateway:{gone.name}")
-        await gateway.store.life.reclaim(gone.name, boot)
+        await gateway.store.lease.reclaim(gone.name, boot)
 
     async def close(self) -> None:
         for store in self.stores:

@@ -9,18 +9,19 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from ocpp_tw.core.stamps import Stamps
-from ocpp_tw.dispatch.dispatcher import Dispatch
+from ocpp_tw.dispatch.dispatcher import Dispatcher
 from ocpp_tw.gateway.breaker import Breaker
 from ocpp_tw.gateway.charger import Charger
-from ocpp_tw.gateway.gate import Knock, OpenGate
+from ocpp_tw.gateway.gate import OpenGate
 from ocpp_tw.gateway.gateway import Gateway
-from ocpp_tw.gateway.incoming import Intake
+from ocpp_tw.gateway.incoming import IncomingCalls
 from ocpp_tw.gateway.reconcile import Reconciler
 from ocpp_tw.gateway.transaction_ids import TransactionIds
-from ocpp_tw.gateway.verdicts import Desk
+from ocpp_tw.gateway.verdicts import Verdicts
 from ocpp_tw.handlers import Handlers
+from ocpp_tw.interfaces import HandshakeRequest
 from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore, MemoryWire
-from ocpp_tw.ocpp.version import known
+from ocpp_tw.ocpp.negotiation import known
 from ocpp_tw.settings import Settings
 
 START = 1_790_000_000
@@ -99,10 +100,12 @@ class House:
         self.commands = MemoryCommands(self.store, name)
         breaker = Breaker(self.backend, self.clock) if self.backend else None
         handlers = self.handlers or Handlers(self.settings, breaker)
-        self.desk = Desk(handlers, self.records, TransactionIds(self.records, self.clock))
-        self.intake = Intake(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
+        self.desk = Verdicts(handlers, self.records, TransactionIds(self.records, self.clock))
+        self.intake = IncomingCalls(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
         self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
-        self.dispatch = Dispatch(self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events, self.intake)
+        self.dispatch = Dispatcher(
+            self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events, self.intake
+        )
         if breaker is not None:  # a test starts it, and stops it
             self.reconciler = Reconciler(breaker, self.clock, self.gateway, self.desk, self.intake, self.roster, self.records)
         self._told = 0
@@ -110,7 +113,7 @@ class House:
     def knock(self, id: str = "cp1", address: str = "10.0.0.1", offered: tuple[str, ...] = ("ocpp1.6",)) -> Guest:
         """A charger whose handshake has just been completed."""
         wire = MemoryWire()
-        charger, _ = self.gateway.knock(Knock(id, "csms.example.com", address, offered), wire)
+        charger, _ = self.gateway.admit(HandshakeRequest(id, "csms.example.com", address, offered), wire)
         return Guest(self, charger, wire)
 
     def comes(self, id: str = "cp1", address: str = "10.0.0.1", ocpp: str = "1.6") -> Guest:

@@ -17,13 +17,13 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.python.failure import Failure
 
 from door import KEY, Line, Street, frame, request
-from ocpp_tw.gateway.gate import Refused
+from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.websocket import admission
 from ocpp_tw.websocket.handshake import read, usual_key
 
 CALL = frame(b'[2,"1","Heartbeat",{}]')
 
-OURS = {"factory", "transport", "connected", "is_open", "is_closed", "_guest", "_patience", "trafficStats"}
+OURS = {"factory", "transport", "connected", "is_open", "is_closed", "_sink", "_ping_after", "trafficStats"}
 """What belongs to one connection alone, or is nobody's."""
 
 DIFFERENT = {"_transport_details", "_valid_events", "_results", "peer", "utf8validator", "send_queue", "trackedTimings"}
@@ -44,7 +44,7 @@ def test_a_connection_begins_as_autobahn_begins_it() -> None:
     theirs.transport = Line(theirs)
     WebSocketServerProtocol.connectionMade(theirs)
     names = set(vars(theirs)) - OURS - DIFFERENT
-    assert {"state", "data", "send_state", "wasClean", "closedByMe", "current_frame"} <= names | set(admission.IDLE)
+    assert {"state", "data", "send_state", "wasClean", "closedByMe", "current_frame"} <= names | set(admission.CLASS_DEFAULTS)
     assert state(ours, names) == state(theirs, names)
     street.factory.stop()
 
@@ -66,7 +66,7 @@ def invented(street: Street, waiting: list[Deferred[None]]) -> Any:
 
 def refuses(street: Street, waiting: list[Deferred[None]]) -> Any:
     def decide(knock: Any, wire: Any) -> Any:
-        raise Refused(401, "who\r\nare you?", (("WWW-Authenticate", "Basic"),))
+        raise HandshakeRefused(401, "who\r\nare you?", (("WWW-Authenticate", "Basic"),))
 
     return decide
 
@@ -104,7 +104,7 @@ def outcome(decide: Decide, pieces: tuple[bytes, ...]) -> dict[str, Any]:
     for thinking in waiting:
         thinking.callback(None)
     said.append(visit.say())
-    names = {*vars(visit.ours), *admission.IDLE, "_plain"} - OURS - set(admission.SPENT)
+    names = {*vars(visit.ours), *admission.CLASS_DEFAULTS, "_fast"} - OURS - set(admission.HANDSHAKE_ONLY)
     after = {name: value for name, value in state(visit.ours, names).items() if value not in (False, type(None))}
     said.append(visit.say(CALL) if not visit.peer.lost else b"")
     visit.ours.send(b'[3,"1",{}]')

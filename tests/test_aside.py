@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from fleets import soon
-from ocpp_tw.spool.thread import Aside
+from ocpp_tw.spool.thread import SerialThread
 
 
 class Held:
@@ -16,14 +16,14 @@ class Held:
 
 
 async def test_work_that_is_done_keeps_nothing_until_there_is_more_to_do():
-    aside, held = Aside(reactor, "test"), Held()
+    aside, held = SerialThread(reactor, "test"), Held()
     there = weakref.ref(held)
 
     def work(held=held) -> Held:
         return held
 
     try:
-        assert await soon(aside.do(work)) is held
+        assert await soon(aside.run(work)) is held
         aside.post(work)
         del work, held
         for _ in range(1000):

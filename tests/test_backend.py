@@ -31,10 +31,11 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
-from ocpp_tw.backend.http import BackendFailed, HttpBackend
+from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.bounded_http import LONGEST, LONGEST_QUESTION, Plain, Pool
-from ocpp_tw.facts import Authorisation
+from ocpp_tw.facts import Authorization
+from ocpp_tw.interfaces import BackendFailed
 
 TAG = "RFID-12345"
 SOON = 0.3
@@ -261,29 +262,29 @@ async def test_an_answer_about_a_transaction_that_makes_no_sense(server, backend
 @pytest.mark.parametrize(
     ("body", "verdict"),
     [
-        (shape({"status": "Accepted"}), Authorisation()),
-        (shape({"status": "Blocked", "tag": TAG, "more": [1]}), Authorisation("Blocked")),
+        (shape({"status": "Accepted"}), Authorization()),
+        (shape({"status": "Blocked", "tag": TAG, "more": [1]}), Authorization("Blocked")),
         (
             shape({"status": "Accepted", "expiry_date": "2026-11-22T10:00:00.5+01:00", "parent_tag": "p"}),
-            Authorisation("Accepted", "2026-11-22T10:00:00.500000+01:00", "p"),
+            Authorization("Accepted", "2026-11-22T10:00:00.500000+01:00", "p"),
         ),
-        (shape({"status": "Accepted", "expiry_date": "0001-01-01T00:00:00+14:00"}), Authorisation("Accepted", "0001-01-01T00:00:00+14:00")),
-        (shape({"status": "Accepted", "expiry_date": None, "parent_tag": None}), Authorisation()),
-        (shape({"status": "NoCredit"}), Authorisation("NoCredit")),
-        (shape({"status": "Unknown"}), Authorisation("Unknown")),
-        (shape({"status": "Expired"}, False), Authorisation("Expired")),
-        (shape({"status": "NotAtThisTime"}, False), Authorisation("NotAtThisTime")),
-        (shape({"status": "Accepted"}, False), Authorisation("Invalid")),
-        (shape({"status": "sorry"}, False), Authorisation("Invalid")),
-        (shape({"status": 1}, False), Authorisation("Invalid")),
-        (shape(None, False), Authorisation("Invalid")),
-        (shape(["no"], False), Authorisation("Invalid")),
-        (b'{"status": false}', Authorisation("Invalid")),
+        (shape({"status": "Accepted", "expiry_date": "0001-01-01T00:00:00+14:00"}), Authorization("Accepted", "0001-01-01T00:00:00+14:00")),
+        (shape({"status": "Accepted", "expiry_date": None, "parent_tag": None}), Authorization()),
+        (shape({"status": "NoCredit"}), Authorization("NoCredit")),
+        (shape({"status": "Unknown"}), Authorization("Unknown")),
+        (shape({"status": "Expired"}, False), Authorization("Expired")),
+        (shape({"status": "NotAtThisTime"}, False), Authorization("NotAtThisTime")),
+        (shape({"status": "Accepted"}, False), Authorization("Invalid")),
+        (shape({"status": "sorry"}, False), Authorization("Invalid")),
+        (shape({"status": 1}, False), Authorization("Invalid")),
+        (shape(None, False), Authorization("Invalid")),
+        (shape(["no"], False), Authorization("Invalid")),
+        (b'{"status": false}', Authorization("Invalid")),
     ],
 )
 async def test_the_answer_about_a_tag(server, backend, body, verdict):
     server.behave = answer(body)
-    assert await backend.authorise(TAG, "c1", 1) == verdict
+    assert await backend.authorize(TAG, "c1", 1) == verdict
 
 
 @pytest.mark.parametrize(
@@ -297,16 +298,16 @@ async def test_the_answer_about_a_tag(server, backend, body, verdict):
 )  # fmt: skip
 async def test_an_answer_about_a_tag_that_makes_no_sense(server, backend, data):
     server.behave = answer(shape(data))
-    assert "makes no sense" in await failure(backend.authorise(TAG, "c1", None))
+    assert "makes no sense" in await failure(backend.authorize(TAG, "c1", None))
 
 
 async def test_a_parent_fits_the_version_of_ocpp(server, backend):
     """OCPP 1.6 §7.28: 20 characters; 2.0.1 IdTokenType: 36."""
     server.behave = answer(shape({"status": "Accepted", "parent_tag": "x" * 36}))
-    assert (await backend.authorise(TAG, "c1", 1, "Central")).parent_tag == "x" * 36
-    assert "makes no sense" in await failure(backend.authorise(TAG, "c1", 1))
+    assert (await backend.authorize(TAG, "c1", 1, "Central")).parent_tag == "x" * 36
+    assert "makes no sense" in await failure(backend.authorize(TAG, "c1", 1))
     server.behave = answer(shape({"status": "Accepted", "parent_tag": "x" * 37}))
-    assert "makes no sense" in await failure(backend.authorise(TAG, "c1", 1, "Central"))
+    assert "makes no sense" in await failure(backend.authorize(TAG, "c1", 1, "Central"))
 
 
 def own(backend: HttpBackend, payload: bytes = b"{}", action: str = "SignCertificate") -> Deferred[Any]:
@@ -383,14 +384,14 @@ async def test_404_is_an_answer_whatever_its_body(server, backend):
     for body in (b"", b"<h1>gone</h1>", b"x" * (2 * LONGEST)):
         server.behave = answer(body, b"Content-Encoding: gzip", status=b"404 Not Found")
         assert await backend.transaction(TAG, "c1", 1) is None
-        assert await backend.authorise(TAG, "c1", 1) == Authorisation("Invalid")
+        assert await backend.authorize(TAG, "c1", 1) == Authorization("Invalid")
 
 
 async def test_what_is_asked(server, backend):
     server.behave = answer(shape({"id": 1, "status": "Accepted"}))
     await backend.transaction(TAG, "charger 1&x=1", 2)
-    await backend.authorise(TAG, "ü+", None)
-    await backend.authorise(TAG, "c1", 2, "ISO14443")
+    await backend.authorize(TAG, "ü+", None)
+    await backend.authorize(TAG, "c1", 2, "ISO14443")
     await backend.transaction(TAG, "c1", 1, "0123abcd")
     first, second, third, fourth = server.requests
     assert b"idempotency-key: 0123abcd" in fourth.lower().split(b"\r\n")
@@ -618,16 +619,16 @@ async def test_an_encrypted_connection_is_aborted_too(secure, sent):
 async def test_the_backend_of_dictionaries_hangs_when_told_to():
     backend = StaticBackend({TAG: 5})
     backend.hang()
-    first, second = backend.transaction(TAG, "c1", 1), backend.authorise(TAG, "c1", None)
+    first, second = backend.transaction(TAG, "c1", 1), backend.authorize(TAG, "c1", None)
     assert not first.called
     backend.recover()
-    assert (await first, await second) == (5, Authorisation("Invalid"))
+    assert (await first, await second) == (5, Authorization("Invalid"))
     backend.hang()
     third = backend.transaction(TAG, "c1", 1)
     backend.fail("gone")
     with pytest.raises(BackendFailed, match="gone"):
         await third
-    assert backend.asked == [("transaction", TAG, "c1", 1), ("authorise", TAG, "c1", None), ("transaction", TAG, "c1", 1)]
+    assert backend.asked == [("transaction", TAG, "c1", 1), ("authorize", TAG, "c1", None), ("transaction", TAG, "c1", 1)]
 
 
 async def test_a_question_to_the_backend_of_dictionaries_may_be_cancelled():

@@ -8,10 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from ocpp_tw.backend.http import BackendFailed
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.gateway.breaker import FAILURES, PEACE, TRIALS, Breaker
-from ocpp_tw.interfaces import IBackend
+from ocpp_tw.gateway.breaker import COOL_DOWN, FAILURES, PROBES, Breaker
+from ocpp_tw.interfaces import BackendFailed, IBackend
 
 
 def standing() -> tuple[StaticBackend, Breaker, Clock]:
@@ -35,7 +34,7 @@ def test_while_all_is_well_it_is_not_noticed():
     backend, breaker, _ = standing()
     verifyObject(IBackend, breaker)
     assert come(breaker.transaction("T", "cp1", 1, "key")) == 7
-    assert come(breaker.authorise("X", "cp1", None, "eMAID")).status == "Invalid"
+    assert come(breaker.authorize("X", "cp1", None, "eMAID")).status == "Invalid"
     assert come(breaker.answer("cp1", "2.0.1", "SignCertificate", b"{}")) is None
     assert [asked[-1] for asked in backend.asked] == ["key", "eMAID", b"{}"]
 
@@ -53,11 +52,11 @@ def test_a_question_or_two_find_out_whether_it_is_back():
     for _ in range(FAILURES):
         come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
     backend.hang()
-    clock.advance(PEACE + 0.1)
-    trials = [breaker.transaction("T", "cp1", 1) for _ in range(TRIALS)]
-    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + TRIALS
+    clock.advance(COOL_DOWN + 0.1)
+    trials = [breaker.transaction("T", "cp1", 1) for _ in range(PROBES)]
+    assert failed(breaker.transaction("T", "cp2", 1)) and len(backend.asked) == FAILURES + PROBES
     backend.recover()
-    assert [come(trial) for trial in trials] == [7] * TRIALS
+    assert [come(trial) for trial in trials] == [7] * PROBES
     assert come(breaker.transaction("T", "cp2", 1)) == 7
 
 
@@ -67,7 +66,7 @@ def test_one_that_fails_spares_it_the_other():
     for _ in range(FAILURES):
         come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
     for n in range(3):
-        clock.advance(PEACE + 0.1)
+        clock.advance(COOL_DOWN + 0.1)
         assert all(failed(breaker.transaction("T", "cp1", 1)) for _ in range(9))
         assert len(backend.asked) == FAILURES + n + 1
 
@@ -75,14 +74,14 @@ def test_one_that_fails_spares_it_the_other():
 def test_whoever_waits_for_its_return_is_told():
     backend, breaker, clock = standing()
     told: list[bool] = []
-    breaker.on_recovery = lambda: told.append(breaker.hopeful)
+    breaker.on_recovery = lambda: told.append(breaker.allows_requests)
     backend.fail()
     for _ in range(FAILURES):
-        assert breaker.hopeful and failed(breaker.transaction("T", "cp1", 1))
-    assert not breaker.hopeful
-    clock.advance(PEACE + 0.1)
-    assert breaker.hopeful and failed(breaker.transaction("T", "cp1", 1)) and not breaker.hopeful
-    clock.advance(PEACE + 0.1)
+        assert breaker.allows_requests and failed(breaker.transaction("T", "cp1", 1))
+    assert not breaker.allows_requests
+    clock.advance(COOL_DOWN + 0.1)
+    assert breaker.allows_requests and failed(breaker.transaction("T", "cp1", 1)) and not breaker.allows_requests
+    clock.advance(COOL_DOWN + 0.1)
     backend.recover()
     assert told == []
     assert [come(breaker.transaction("T", "cp1", 1)) for _ in range(3)] == [7] * 3

@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
-from ocpp_tw.settings import Settings, Wrong, read
+from ocpp_tw.settings import InvalidSetting, Settings, read
 from ocpp_tw.websocket import certificate
-from ocpp_tw.websocket.certificate import LOOK, Certificate
+from ocpp_tw.websocket.certificate import CHECK_INTERVAL, Certificate
 
 ONE, OTHER = Made("one"), Made("other")
 
@@ -84,13 +84,13 @@ def test_without_a_certificate_there_is_no_tls():
 )  # fmt: skip
 def test_what_will_not_do_is_said_in_one_line(put, tmp_path, chain, key, why):
     files = str(tmp_path / "absent.pem") if chain is None else put(chain), "" if key is None else put(key, "key.pem")
-    with pytest.raises(Wrong, match=why) as raised:
+    with pytest.raises(InvalidSetting, match=why) as raised:
         Certificate(*files, Clock())
     assert "\n" not in str(raised.value)
 
 
 def test_a_key_alone_is_no_setting():
-    with pytest.raises(Wrong, match="--tls-key: needs --tls"):
+    with pytest.raises(InvalidSetting, match="--tls-key: needs --tls"):
         read({"tls_key": "key.pem"}, {})
 
 
@@ -106,7 +106,7 @@ def test_its_end_is_told_once_when_it_comes(put, told, monkeypatch):
     clock = Clock()
     made = Certificate(put(ONE.pem), "", clock)
     made.start()
-    clock.advance(LOOK)
+    clock.advance(CHECK_INTERVAL)
     assert len(told) == 1
 
     class Later(datetime):
@@ -115,7 +115,7 @@ def test_its_end_is_told_once_when_it_comes(put, told, monkeypatch):
             return datetime.now(UTC) + timedelta(30)
 
     monkeypatch.setattr(certificate, "datetime", Later)
-    clock.pump([LOOK] * 5)
+    clock.pump([CHECK_INTERVAL] * 5)
     assert len(told) == 2 and "has expired" in told[1]
     made.stop()
     assert not clock.getDelayedCalls()
@@ -136,10 +136,10 @@ def test_a_new_one_is_found_within_a_minute(put):
     made = Certificate(put(ONE.certificate), put(ONE.key, "key.pem"), clock)
     made.start()
     put(OTHER.certificate)  # the key is not there yet
-    clock.advance(LOOK)
+    clock.advance(CHECK_INTERVAL)
     assert in_use(made) == ONE.number
     put(OTHER.key, "key.pem")
-    clock.advance(LOOK)
+    clock.advance(CHECK_INTERVAL)
     assert in_use(made) == OTHER.number
     made.stop()
 
@@ -153,11 +153,11 @@ def test_a_new_one_that_will_not_do_leaves_the_old_one_and_is_told_once(put, tol
         Path(file).unlink()
     else:
         put(bad)
-    clock.pump([LOOK] * 5)
+    clock.pump([CHECK_INTERVAL] * 5)
     assert in_use(made) == ONE.number
     assert len(told) == 2 and told[1].startswith("error: the certificate in use stays, since the new one will not do: --tls: ")
     put(OTHER.pem)
-    clock.advance(LOOK)
+    clock.advance(CHECK_INTERVAL)
     assert in_use(made) == OTHER.number
     made.stop()
 

@@ -272,7 +272,7 @@ def test_a_failing_handler_costs_nobody_his_charge(tidy):
         def stopped(self, charger, fact):
             raise RuntimeError("bug")
 
-        def booted(self, charger, fact):
+        def boot_notification(self, charger, fact):
             raise RuntimeError("bug")
 
     here = House(handlers=Broken(Settings()))
@@ -307,7 +307,7 @@ def test_pending_is_remembered_over_connections_and_keeps_the_rest_out():
     class Choosy(Handlers):
         verdict = Registration("Pending", 60)
 
-        def booted(self, charger, fact):
+        def boot_notification(self, charger, fact):
             return self.verdict
 
     handlers = Choosy(Settings())
@@ -338,7 +338,7 @@ def test_a_message_that_we_triggered_is_let_in_while_pending():
     """B2: messages we triggered."""
 
     class Choosy(Handlers):
-        def booted(self, charger, fact):
+        def boot_notification(self, charger, fact):
             return Registration("Pending", 60)
 
     here = House(handlers=Choosy(Settings()))

@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from house import START_1, House, house, stop
-from ocpp_tw.backend.http import BackendFailed, HttpBackend
+from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.facts import Authorisation
-from ocpp_tw.gateway.breaker import FAILURES, PEACE
+from ocpp_tw.facts import Authorization
+from ocpp_tw.gateway.breaker import COOL_DOWN, FAILURES
+from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.settings import Settings
 
 
@@ -181,7 +182,7 @@ def test_a_start_that_waits_for_the_ledger_on_two_connections_is_one_start():
     here.gateway.arrived(second.charger)
     second.says("StartTransaction", START_1)  # it has taken over; the first is not to be answered any more
     third = here.knock()
-    third.charger.welcome(first.charger.decided)
+    third.charger.serve(first.charger.record)
     third.says("StartTransaction", START_1)  # one that nobody has told of the others' end
     assert len(opening) == 1
     known("cp1").addCallback(opening[0].callback)
@@ -210,8 +211,8 @@ def test_the_running_transaction_knows_its_latest_reading():
 class Backend:
     """A backend that says what a test wants."""
 
-    def __init__(self, id=None, authorisation=None, fails=False):
-        self.id, self.authorisation, self.fails, self.asked = id, authorisation or Authorisation(), fails, []
+    def __init__(self, id=None, authorization=None, fails=False):
+        self.id, self.authorization, self.fails, self.asked = id, authorization or Authorization(), fails, []
 
     async def transaction(self, tag, charger, connector, key=""):
         self.asked.append((tag, charger, connector))
@@ -219,10 +220,10 @@ class Backend:
             raise BackendFailed("down")
         return self.id
 
-    async def authorise(self, tag, charger, connector, kind=""):
+    async def authorize(self, tag, charger, connector, kind=""):
         if self.fails:
             raise BackendFailed("down")
-        return self.authorisation
+        return self.authorization
 
 
 def with_backend(backend, **settings):
@@ -259,7 +260,7 @@ def test_or_is_denied_where_the_operator_wants_that():
 
 def test_the_backend_decides_on_tags_where_it_is_asked_to():
     """T14: the parent tag is handed on."""
-    backend = Backend(id=5, authorisation=Authorisation("Blocked", "2027-01-01T00:00:00Z", "GROUP"))
+    backend = Backend(id=5, authorization=Authorization("Blocked", "2027-01-01T00:00:00Z", "GROUP"))
     cp = with_backend(backend, authorize="backend").comes()
     told = {"status": "Blocked", "expiryDate": "2027-01-01T00:00:00Z", "parentIdTag": "GROUP"}
     assert cp.asks("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": told}
@@ -267,7 +268,7 @@ def test_the_backend_decides_on_tags_where_it_is_asked_to():
 
 
 def test_by_default_everybody_may_charge():
-    here = with_backend(Backend(id=5, authorisation=Authorisation("Blocked")))
+    here = with_backend(Backend(id=5, authorization=Authorization("Blocked")))
     assert here.comes().asks("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": {"status": "Accepted"}}
     assert here.told()[-1]["data"] == {"charger": "cp1", "tag": "TAG1", "status": "Accepted"}
 
@@ -372,25 +373,25 @@ def test_a_start_has_a_key_that_it_keeps():
 
 def test_both_questions_are_asked_at_once():
     """F19: so that a start takes no longer than one of them."""
-    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
     cp = with_backend(backend, authorize="backend").comes()
     backend.hang()
     cp.says("StartTransaction", START_1)
-    assert [asked[0] for asked in backend.asked] == ["authorise", "transaction"]
+    assert [asked[0] for asked in backend.asked] == ["authorize", "transaction"]
     backend.recover()
     assert cp.got()[0][2] == {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
 
 
 def test_the_first_start_after_an_outage_is_no_provisional_one():
     """F20: its two questions find out that the backend is back."""
-    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
     here = with_backend(backend, authorize="backend")
     cp = here.comes()
     backend.fail()
     for n in range(FAILURES):
         cp.asks("StartTransaction", START_1 | {"meterStart": n})
     backend.recover()
-    here.clock.advance(PEACE)
+    here.clock.advance(COOL_DOWN)
     assert cp.asks("StartTransaction", START_1 | {"meterStart": 100})["transactionId"] == 7
 
 
@@ -398,14 +399,14 @@ class Half(StaticBackend):
     """A backend that is of use for one kind of question only."""
 
     def __init__(self, fails: str, status: str = "Accepted", id: int | None = 7) -> None:
-        super().__init__({} if id is None else {"TAG1": id}, {"TAG1": Authorisation(status, parent_tag="family")})
+        super().__init__({} if id is None else {"TAG1": id}, {"TAG1": Authorization(status, parent_tag="family")})
         self.fails = fails
 
     def transaction(self, *question):
         return fail(BackendFailed("down")) if self.fails == "transaction" else super().transaction(*question)
 
-    def authorise(self, *question):
-        return fail(BackendFailed("down")) if self.fails == "authorise" else super().authorise(*question)
+    def authorize(self, *question):
+        return fail(BackendFailed("down")) if self.fails == "authorize" else super().authorize(*question)
 
 
 @pytest.mark.parametrize(
@@ -415,9 +416,9 @@ class Half(StaticBackend):
         (Half("transaction", "Blocked"), "provisional", "Blocked", True),
         (Half("transaction", "Blocked"), "deny", "Blocked", True),
         (Half("transaction"), "deny", "Invalid", True),
-        (Half("authorise"), "provisional", "Accepted", False),
-        (Half("authorise"), "deny", "Invalid", False),
-        (Half("authorise", id=None), "provisional", "Invalid", False),
+        (Half("authorize"), "provisional", "Accepted", False),
+        (Half("authorize"), "deny", "Invalid", False),
+        (Half("authorize", id=None), "provisional", "Invalid", False),
     ],
 )
 def test_what_half_a_backend_says_holds(backend, policy, status, provisional):
@@ -440,7 +441,7 @@ def test_an_id_that_another_transaction_runs_under_is_not_given_again():
     assert first == 7 and answer["transactionId"] > 10**9 and answer["idTagInfo"]["status"] == "Accepted"
     event = here.told()[-1]
     assert (event["data"]["transaction_id"], event["data"]["backend_id"]) == (answer["transactionId"], 7)
-    assert "provisional" not in event and here.store.shelves["provisional", "gw"] == {}
+    assert "provisional" not in event and here.store.tables["provisional", "gw"] == {}
     assert cp.asks("StartTransaction", START_1 | {"connectorId": 2}) == answer
     assert cp.asks("StartTransaction", START_1)["transactionId"] == 7
     cp.asks("StopTransaction", stop(answer["transactionId"]))
@@ -519,4 +520,4 @@ def test_a_charger_that_only_starts_does_not_fill_the_memory():
     for n in range(150):
         cp.says("StartTransaction", START_1 | {"meterStart": n})
     assert len(cp.charger.ledger.running) == 100
-    assert len(here.store.shelves["transactions", "cp1"]) == 100
+    assert len(here.store.tables["transactions", "cp1"]) == 100

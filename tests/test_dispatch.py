@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from house import House, house
 from ocpp_tw.core.commands import Invalid
-from ocpp_tw.dispatch.dispatcher import NOTES
+from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES
 from ocpp_tw.facts import Registration
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.ocpp.v16 import V16
@@ -219,7 +219,7 @@ def test_a_charger_that_is_not_accepted_is_not_asked():
     class Choosy(Handlers):
         verdict = Registration("Rejected", 60)
 
-        def booted(self, charger, fact):
+        def boot_notification(self, charger, fact):
             return self.verdict
 
     handlers = Choosy(Settings())
@@ -250,7 +250,7 @@ def test_the_result_goes_to_the_backends_own_list_as_well():
 
 def test_every_action_of_1_6_can_be_asked():
     """Every CSMS-initiated action: 19 of the core specification and 7 of the security extension, DataTransfer among them."""
-    assert len(V16.asked) == 26
+    assert len(V16.csms_actions) == 26
 
 
 def test_a_command_finds_the_gateway_that_has_its_charger():
@@ -320,7 +320,7 @@ def test_whatever_is_pushed_the_loop_goes_on(pushed):
     cp.leaves()
     here.clock.advance(100_000)
     results = here.names().count("command_result")
-    notes = sum(element.startswith(NOTES) for element in pushed)
+    notes = sum(element.startswith(PEER_MESSAGES) for element in pushed)
     assert results + len(here.store.dead) + notes == len(pushed) and here.store.processing["gw"] == []
     here.dispatch.stop()
 
@@ -339,7 +339,7 @@ def test_a_stop_leaves_waiting_commands_in_hand():
 
 
 def test_more_commands_than_can_be_under_way_wait(monkeypatch):
-    monkeypatch.setattr("ocpp_tw.dispatch.dispatcher.MOST", 2)
+    monkeypatch.setattr("ocpp_tw.dispatch.dispatcher.MAX_RUNNING", 2)
     here, cp = with_charger()
     for n in range(5):
         here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}])

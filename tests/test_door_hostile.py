@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from door import BINARY, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
-from ocpp_tw.gateway.gate import Refused
-from ocpp_tw.websocket.connection import MAX_FRAGMENTS, PINGS
+from ocpp_tw.interfaces import HandshakeRefused
+from ocpp_tw.websocket.connection import MAX_FRAGMENTS, PINGS_ANSWERED
 from ocpp_tw.websocket.handshake import MAX_HEAD
 
 CALL = b'[2,"1","Heartbeat",{}]'
@@ -198,11 +198,11 @@ def test_messages_of_many_fragments(street: Street) -> None:
 def test_a_flood_of_pings(street: Street) -> None:
     """A9: Autobahn answers 372,000 in 6 s and buffers the pongs; we answer ten a second, and a thousand are enough."""
     visit = street.enter()
-    assert len(frames(visit.say(frame(b"x" * 125, PING) * 100))) == PINGS
+    assert len(frames(visit.say(frame(b"x" * 125, PING) * 100))) == PINGS_ANSWERED
     street.wait(1)
     assert visit.say(frame(b"", PING)) == b"\x8a\0"
     answer = frames(visit.say(frame(b"", PING) * 5000))
-    assert len(answer) == PINGS
+    assert len(answer) == PINGS_ANSWERED
     assert answer[-1][0] == CLOSE
     assert answer[-1][1][:2] == struct.pack("!H", 1008)
 
@@ -370,7 +370,7 @@ def test_whatever_both_sides_do(head: bytes, thinks: bool, todo: list[tuple[str,
                 if value:
                     thought.callback((street.porter.visitor, None))
                 else:
-                    thought.errback(Refused(403, "no"))
+                    thought.errback(HandshakeRefused(403, "no"))
             elif wire and what == "send":
                 wire.send(value)
             elif wire and what == "hold":

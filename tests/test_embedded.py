@@ -15,7 +15,7 @@ from twisted.internet import reactor
 
 from fleets import Valkey, free_port, soon, until
 from ocpp_tw.process.embedded_valkey import EmbeddedFailed, EmbeddedValkey
-from ocpp_tw.redis import Connection, Where, probe
+from ocpp_tw.redis import Connection, RedisAddress, probe
 
 
 def gone(pid: int) -> bool:
@@ -34,10 +34,10 @@ async def test_it_keeps_what_it_was_given(tmp_path):
         embedded.startService()
         await soon(embedded.ready())
         await soon(embedded.ready())
-        connection = Connection(reactor, Where.of(embedded.url))
+        connection = Connection(reactor, RedisAddress.of(embedded.url))
         connection.startService()
-        assert await soon(connection.say("INCR", "turns")) == turn + 1
-        assert await soon(connection.say("CONFIG", "GET", "appendfsync")) == [b"appendfsync", b"always"]
+        assert await soon(connection.send("INCR", "turns")) == turn + 1
+        assert await soon(connection.send("CONFIG", "GET", "appendfsync")) == [b"appendfsync", b"always"]
         await connection.stopService()
         pids.append(embedded.pid)
         await soon(embedded.stopService())

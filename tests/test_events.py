@@ -10,7 +10,8 @@ import pytest
 
 from ocpp_tw.core import events
 from ocpp_tw.core.entries import numbered
-from ocpp_tw.core.events import NAMES, Data, Event, encode, snake_case
+from ocpp_tw.core.events import NAMES, Data, Event, encode
+from ocpp_tw.ocpp.actions import snake_case
 from ocpp_tw.ocpp.schemas import load
 
 CONTRACT = {

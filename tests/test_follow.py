@@ -207,7 +207,7 @@ def test_what_an_earlier_run_has_sent_is_followed_as_well(element, action):
     here, text = house(), json.dumps(element).encode()
     here.store.processing["gw"].append(text)
     here.store.left["gw"].append(Taken(text, 5.0, True))
-    here.store.shelves["sent", "gw"][digest(text)] = b"1"
+    here.store.tables["sent", "gw"][digest(text)] = b"1"
     here.dispatch.start()
     here.clock.advance(20)
     here.comes().says("StartTransaction", START_1)

@@ -20,9 +20,9 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from fleets import soon
 from ocpp_tw.ocpp.schemas import Violation
-from ocpp_tw.ocpp.tolerance.evidence import Evidence, together
+from ocpp_tw.ocpp.tolerance.evidence import Evidence, merged
 from ocpp_tw.operators import fan_out
-from ocpp_tw.operators.fan_out import Front, Peer
+from ocpp_tw.operators.fan_out import FanOut, Peer
 
 
 class Played(Resource):
@@ -60,7 +60,7 @@ class Fleet:
         self.paths = [str(directory / str(number)) for number in (0, 1)]
         self.factories = [WrappingFactory(Site(each)) for each in self.played]
         self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
-        self.factories.append(WrappingFactory(Front(self, reactor).site()))
+        self.factories.append(WrappingFactory(FanOut(self, reactor).site()))
         self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
@@ -158,7 +158,7 @@ async def test_one_that_ends_while_it_is_asked_is_not_asked_again(fleet, tidy):
 
 
 async def test_one_that_lives_and_says_nothing_makes_the_list_untrue(fleet, monkeypatch):
-    monkeypatch.setattr(fan_out, "PATIENCE", 0.2)
+    monkeypatch.setattr(fan_out, "WORKER_TIMEOUT", 0.2)
     fleet.both("/api/chargers", (200, []), (200, []))
     fleet.played[1].silent = True
     assert await fleet.says("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})
@@ -229,4 +229,4 @@ async def test_evidence_of_all_is_what_one_gateway_would_have_seen(fleet):
     parts = [seen(*notes[0::2]), seen(*notes[1::2])]
     fleet.both("/api/violations", *((200, each.report()) for each in parts))
     assert await fleet.says("GET", "/api/violations") == (200, seen(*notes).report())
-    assert together([]) == []
+    assert merged([]) == []

@@ -7,8 +7,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
 from house import START_1, House, house
-from ocpp_tw.core.entries import Away
-from ocpp_tw.gateway.gate import Knock, Refused
+from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
 
@@ -135,7 +134,7 @@ def test_a_charger_that_reconnects_often_from_one_place_is_no_clone():
 def test_the_version_is_chosen_by_the_chargers_order():
     """C7."""
     here = house()
-    _, subprotocol = here.gateway.knock(Knock("a", "h", "p", ("ocpp9", "OCPP1.6J", "ocpp1.6")), MemoryWire())
+    _, subprotocol = here.gateway.admit(HandshakeRequest("a", "h", "p", ("ocpp9", "OCPP1.6J", "ocpp1.6")), MemoryWire())
     assert subprotocol == "OCPP1.6J"
 
 
@@ -143,21 +142,21 @@ def test_no_common_subprotocol_is_refused_or_closed():
     """C8, C9."""
     here = house()
     for offered in ((), ("ocpp3",)):
-        with pytest.raises(Refused) as refusal:
-            here.gateway.knock(Knock("a", "h", "p", offered), MemoryWire())
+        with pytest.raises(HandshakeRefused) as refusal:
+            here.gateway.admit(HandshakeRequest("a", "h", "p", offered), MemoryWire())
         assert refusal.value.status == 400
     here = house(subprotocol_mismatch="close")
-    assert here.gateway.knock(Knock("a", "h", "p", ("x",)), MemoryWire())[1] is None
+    assert here.gateway.admit(HandshakeRequest("a", "h", "p", ("x",)), MemoryWire())[1] is None
     here = house(default_subprotocol="ocpp1.6")
-    assert here.gateway.knock(Knock("a", "h", "p", ()), MemoryWire())[1] is None
-    with pytest.raises(Refused):
-        here.gateway.knock(Knock("a", "h", "p", ("x",)), MemoryWire())
+    assert here.gateway.admit(HandshakeRequest("a", "h", "p", ()), MemoryWire())[1] is None
+    with pytest.raises(HandshakeRefused):
+        here.gateway.admit(HandshakeRequest("a", "h", "p", ("x",)), MemoryWire())
 
 
 def test_a_refused_charger_is_told_of():
     """FIELD 14: `handshake_rejected`."""
     here = house()
-    here.gateway.refused(Knock("cp9", "h", "10.0.0.9", ("x",)), 400, "no common subprotocol")
+    here.gateway.handshake_refused(HandshakeRequest("cp9", "h", "10.0.0.9", ("x",)), 400, "no common subprotocol")
     (event,) = here.told()
     assert event["event"] == "handshake_rejected"
     assert event["data"] == {
@@ -170,7 +169,7 @@ def test_a_stopping_gateway_lets_nobody_in_and_dismisses_the_others():
     here = house()
     guests = [here.comes(f"cp{n}") for n in range(5)]
     here.gateway.stopping = True
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(HandshakeRefused) as refusal:
         here.knock("late")
     assert refusal.value.status == 503
     assert here.gateway.dismiss(3) == 2 and here.gateway.dismiss(3) == 0
@@ -193,9 +192,9 @@ def test_a_charger_is_served_when_the_fleets_memory_is_out_of_reach():
 def test_nobody_waits_for_a_memory_that_is_known_to_be_away():
     """What this gateway remembers by itself will do."""
     here = house()
-    here.store.shelves["record", "cp1"]["boot_status"] = b"Rejected"
-    here.gateway._roster.arrive = lambda charger, connection: fail(Away())
-    here.gateway._roster.leave = lambda charger, connection: fail(Away())
+    here.store.tables["record", "cp1"]["boot_status"] = b"Rejected"
+    here.gateway._roster.arrive = lambda charger, connection: fail(StoreUnavailable())
+    here.gateway._roster.leave = lambda charger, connection: fail(StoreUnavailable())
     cp = here.comes()
     assert here.gateway.chargers["cp1"].registration == "Rejected"
     cp.leaves()

@@ -14,20 +14,20 @@ from zope.interface.verify import verifyObject
 
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.core.entries import Record
-from ocpp_tw.core.provisional import key
+from ocpp_tw.core.provisional import start_key
 from ocpp_tw.facts import (
     Answer,
-    Authorisation,
-    Booted,
+    Authorization,
+    Authorize,
+    BootNotification,
+    DataTransfer,
+    DataTransferResult,
     Other,
-    Presented,
     Registration,
     Start,
     Started,
-    Step,
     Stopped,
-    Transfer,
-    Transferred,
+    TransactionEventInfo,
     Updated,
 )
 from ocpp_tw.handlers import Handlers
@@ -46,15 +46,15 @@ class Someone:
     domain: str = "csms.example.com"
     ocpp: str = "2.0.1"
     registration: str = ""
-    decided: Record = field(default_factory=Record)
+    record: Record = field(default_factory=Record)
 
 
-def step(kind: str = "", conn: int | None = 2) -> Step:
-    return Step(1, "Authorized", conn=conn, kind=kind)
+def step(kind: str = "", conn: int | None = 2) -> TransactionEventInfo:
+    return TransactionEventInfo(1, "Authorized", conn=conn, tag_type=kind)
 
 
 def started(tag: str, kind: str = "", conn: int | None = 2) -> Started:
-    return Started(conn or 0, tag, None, NOW, transaction_id="t1", step=step(kind, conn))
+    return Started(conn or 0, tag, None, NOW, transaction_id="t1", event_info=step(kind, conn))
 
 
 OLD = Started(1, "TAG", 1000, NOW)
@@ -71,7 +71,7 @@ def now(verdict: Any) -> Any:
 
 @pytest.fixture
 def backend() -> StaticBackend:
-    return StaticBackend({"TAG": 7}, {"TAG": Authorisation(parent_tag="family"), "BAD": Authorisation("NoCredit")})
+    return StaticBackend({"TAG": 7}, {"TAG": Authorization(parent_tag="family"), "BAD": Authorization("NoCredit")})
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_they_are_handlers(handlers):
 def test_an_operators_decision_goes_before_all_else(setting, registration, decided, verdict):
     """B1, B3, B5: the interval that was decided on is between tries, and not between heartbeats."""
     handlers = Handlers(Settings(boot_status=setting))
-    assert handlers.booted(Someone(registration=registration, decided=decided), Booted("v", "m")) == verdict
+    assert handlers.boot_notification(Someone(registration=registration, record=decided), BootNotification("v", "m")) == verdict
 
 
 # tags
@@ -110,41 +110,41 @@ def test_an_operators_decision_goes_before_all_else(setting, registration, decid
 def test_without_a_backend_everybody_may_charge_at_once():
     """The verdict itself, not something to await."""
     handlers, someone = Handlers(Settings()), Someone()
-    assert handlers.presented(someone, Presented("x", "eMAID")) == Authorisation()
+    assert handlers.authorize(someone, Authorize("x", "eMAID")) == Authorization()
     assert handlers.started(someone, OLD) == handlers.started(someone, started("x")) == Start()
-    assert handlers.updated(someone, Updated("t1", NOW, step("ISO14443"), "x")) == Authorisation()
-    assert handlers.stopped(someone, Stopped("t1", None, NOW, "Local", "x", step=step())) == Authorisation()
+    assert handlers.updated(someone, Updated("t1", NOW, step("ISO14443"), "x")) == Authorization()
+    assert handlers.stopped(someone, Stopped("t1", None, NOW, "Local", "x", event_info=step())) == Authorization()
 
 
 def test_the_kind_of_a_tag_is_told(handlers, backend):
     """T9: whoever presents a tag is verified, whichever message it comes in (E01.FR.11, E02.FR.04, E05.FR.01)."""
     someone, verdict = Someone(), backend.tags["TAG"]
-    assert now(handlers.presented(someone, Presented("TAG", "ISO14443"))) == verdict
+    assert now(handlers.authorize(someone, Authorize("TAG", "ISO14443"))) == verdict
     assert now(handlers.updated(someone, Updated("t1", NOW, step("eMAID"), "TAG"))) == verdict
-    assert now(handlers.stopped(someone, Stopped("t1", None, NOW, "Local", "TAG", step=step("Local", None)))) == verdict
+    assert now(handlers.stopped(someone, Stopped("t1", None, NOW, "Local", "TAG", event_info=step("Local", None)))) == verdict
     assert now(handlers.started(someone, started("TAG", "ISO15693", None))) == Start(verdict, 7)
     assert backend.asked == [
-        ("authorise", "TAG", "cp1", None, "ISO14443"),
-        ("authorise", "TAG", "cp1", 2, "eMAID"),
-        ("authorise", "TAG", "cp1", None, "Local"),
-        ("authorise", "TAG", "cp1", None, "ISO15693"),
-        ("transaction", "TAG", "cp1", 0, key("cp1", started("TAG", "ISO15693", None))),
+        ("authorize", "TAG", "cp1", None, "ISO14443"),
+        ("authorize", "TAG", "cp1", 2, "eMAID"),
+        ("authorize", "TAG", "cp1", None, "Local"),
+        ("authorize", "TAG", "cp1", None, "ISO15693"),
+        ("transaction", "TAG", "cp1", 0, start_key("cp1", started("TAG", "ISO15693", None))),
     ]
 
 
 def test_the_backends_word_is_passed_on(handlers):
     """NoCredit and its like are words of 2.x; what 1.6 makes of them is 1.6's business."""
-    assert now(handlers.presented(Someone(), Presented("BAD", "Central"))) == Authorisation("NoCredit")
-    assert now(handlers.started(Someone(), started("BAD"))) == Start(Authorisation("NoCredit"))
+    assert now(handlers.authorize(Someone(), Authorize("BAD", "Central"))) == Authorization("NoCredit")
+    assert now(handlers.started(Someone(), started("BAD"))) == Start(Authorization("NoCredit"))
 
 
 def test_a_button_is_nobodys_tag(handlers, backend):
     """T13: NoAuthorization is Accepted (C02.FR.02), wherever it comes."""
     someone = Someone()
-    assert handlers.presented(someone, Presented("", "NoAuthorization")) == Authorisation()
+    assert handlers.authorize(someone, Authorize("", "NoAuthorization")) == Authorization()
     assert handlers.started(someone, started("", "NoAuthorization")) == Start()
-    assert handlers.updated(someone, Updated("t1", NOW, step("NoAuthorization"), "")) == Authorisation()
-    assert handlers.stopped(someone, Stopped("t1", None, NOW, "Local", "", step=step("NoAuthorization"))) == Authorisation()
+    assert handlers.updated(someone, Updated("t1", NOW, step("NoAuthorization"), "")) == Authorization()
+    assert handlers.stopped(someone, Stopped("t1", None, NOW, "Local", "", event_info=step("NoAuthorization"))) == Authorization()
     assert backend.asked == []
 
 
@@ -152,15 +152,15 @@ def test_a_2x_transaction_may_begin_without_a_tag(handlers, backend):
     """Plugged in first: there is nobody to ask about yet."""
     assert handlers.started(Someone(), started("")) == Start()
     assert handlers.updated(Someone(), Updated("t1", NOW, step())) is None
-    assert handlers.stopped(Someone(), Stopped("t1", None, NOW, step=step())) is None
+    assert handlers.stopped(Someone(), Stopped("t1", None, NOW, event_info=step())) is None
     assert backend.asked == []
 
 
 def test_a_tag_without_a_transaction_is_invalid(handlers, backend):
     """T1, T9: in both, and what was said of the tag before stands."""
-    backend.tags["NEW"] = Authorisation()
+    backend.tags["NEW"] = Authorization()
     for fact in (started("NEW", "Central"), replace_tag(OLD, "NEW")):
-        assert now(handlers.started(Someone(), fact)) == Start(Authorisation("Invalid"))
+        assert now(handlers.started(Someone(), fact)) == Start(Authorization("Invalid"))
     assert now(handlers.started(Someone(), OLD)) == Start(backend.tags["TAG"], 7)
 
 
@@ -170,14 +170,14 @@ def replace_tag(fact: Started, tag: str) -> Started:
 
 def test_with_authorize_accept_only_the_transaction_is_asked_for(backend):
     handlers = Handlers(replace(SETTINGS, authorize="accept"), backend)
-    assert handlers.presented(Someone(), Presented("BAD", "Central")) == Authorisation()
-    assert now(handlers.started(Someone(), started("TAG", "Central"))) == Start(Authorisation(), 7)
-    assert backend.asked == [("transaction", "TAG", "cp1", 2, key("cp1", started("TAG")))]
+    assert handlers.authorize(Someone(), Authorize("BAD", "Central")) == Authorization()
+    assert now(handlers.started(Someone(), started("TAG", "Central"))) == Start(Authorization(), 7)
+    assert backend.asked == [("transaction", "TAG", "cp1", 2, start_key("cp1", started("TAG")))]
 
 
 def test_a_stop_of_1_6_is_never_refused(handlers, backend):
     """T2: OCPP 1.6 §4.10."""
-    assert handlers.stopped(Someone(), Stopped(5, 10, NOW, "Local", "BAD")) == Authorisation()
+    assert handlers.stopped(Someone(), Stopped(5, 10, NOW, "Local", "BAD")) == Authorization()
     assert handlers.stopped(Someone(), Stopped(5, 10, NOW)) is None
     assert backend.asked == []
 
@@ -187,12 +187,12 @@ def test_a_backend_of_no_use(backend, policy, status):
     """T1, T9: the answer comes all the same."""
     handlers, someone = Handlers(replace(SETTINGS, backend_policy=policy), backend), Someone()
     backend.fail()
-    assert now(handlers.started(someone, OLD)) == Start(Authorisation(status), provisional=True)
-    assert now(handlers.started(someone, started("TAG", "Central"))) == Start(Authorisation(status), provisional=True)
-    assert now(handlers.presented(someone, Presented("TAG"))) == Authorisation(status)
-    assert now(handlers.updated(someone, Updated("t1", NOW, step(), "TAG"))) == Authorisation(status)
+    assert now(handlers.started(someone, OLD)) == Start(Authorization(status), provisional=True)
+    assert now(handlers.started(someone, started("TAG", "Central"))) == Start(Authorization(status), provisional=True)
+    assert now(handlers.authorize(someone, Authorize("TAG"))) == Authorization(status)
+    assert now(handlers.updated(someone, Updated("t1", NOW, step(), "TAG"))) == Authorization(status)
     assert now(handlers.other(someone, Other("SignCertificate", {}))) == Answer()
-    assert now(handlers.transfer(someone, Transfer("com.example"))) == Transferred()
+    assert now(handlers.data_transfer(someone, DataTransfer("com.example"))) == DataTransferResult()
 
 
 def test_key_codes_are_never_in_the_log(handlers, backend):
@@ -205,11 +205,11 @@ def test_key_codes_are_never_in_the_log(handlers, backend):
     globalLogPublisher.addObserver(observe)
     try:
         backend.fail("gone")
-        for fact in (Presented("4711", "KeyCode"),):
-            now(handlers.presented(Someone(), fact))
+        for fact in (Authorize("4711", "KeyCode"),):
+            now(handlers.authorize(Someone(), fact))
         now(handlers.started(Someone(), started("4711", "KeyCode")))
         now(handlers.updated(Someone(), Updated("t1", NOW, step("KeyCode"), "4711")))
-        now(handlers.stopped(Someone(), Stopped("t1", None, NOW, "Local", "4711", step=step("KeyCode"))))
+        now(handlers.stopped(Someone(), Stopped("t1", None, NOW, "Local", "4711", event_info=step("KeyCode"))))
     finally:
         globalLogPublisher.removeObserver(observe)
     assert len(lines) == 4
@@ -236,19 +236,19 @@ def test_a_backend_with_nothing_to_say_leaves_the_gateways_own_answer(handlers):
 @pytest.mark.parametrize(
     ("members", "verdict"),
     [
-        ({"status": "Rejected"}, Transferred("Rejected")),
-        ({"data": "42"}, Transferred("Accepted", "42")),
-        ({"status": "Accepted", "data": {"a": [1]}}, Transferred("Accepted", '{"a":[1]}')),
-        ({"status": "Fine"}, Transferred()),
-        ({"status": []}, Transferred()),
+        ({"status": "Rejected"}, DataTransferResult("Rejected")),
+        ({"data": "42"}, DataTransferResult("Accepted", "42")),
+        ({"status": "Accepted", "data": {"a": [1]}}, DataTransferResult("Accepted", '{"a":[1]}')),
+        ({"status": "Fine"}, DataTransferResult()),
+        ({"status": []}, DataTransferResult()),
     ],
 )
 def test_the_backend_may_answer_vendors_data(handlers, backend, members, verdict):
     backend.answers["DataTransfer"] = members
-    assert now(handlers.transfer(Someone(), Transfer("com.example", None, {"x": 1}))) == verdict
+    assert now(handlers.data_transfer(Someone(), DataTransfer("com.example", None, {"x": 1}))) == verdict
     assert json.loads(backend.asked[0][4]) == {"vendorId": "com.example", "data": {"x": 1}}
 
 
 def test_vendors_data_is_accepted_otherwise():
     """S16: the backend has it as an event."""
-    assert Handlers(Settings()).transfer(Someone(), Transfer("com.example")) == Transferred()
+    assert Handlers(Settings()).data_transfer(Someone(), DataTransfer("com.example")) == DataTransferResult()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.websocket.handshake import ONCE, BadHandshake, choose, identity, offers, read
+from ocpp_tw.ocpp.negotiation import choose
+from ocpp_tw.websocket.handshake import SINGLE_HEADERS, BadHandshake, identity, offers, read
 
 GOOD = (
     b"Host: csms.example.com:10800",
@@ -103,7 +104,7 @@ def test_a_raw_space_in_the_url_is_taken() -> None:
     assert identity(tidied.target) == "RDAM 123" and tidied.repairs == ("a space in the URL",)
 
 
-@pytest.mark.parametrize("name", sorted(ONCE))
+@pytest.mark.parametrize("name", sorted(SINGLE_HEADERS))
 def test_what_must_come_once_must_come_once(name: str) -> None:
     """A12: two readers would take two different ones."""
     twice = next((each for each in GOOD if each.lower().startswith(name.encode() + b":")), name.encode() + b": Basic YTpi")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from ocpp_tw.gateway.transaction_ids import BLOCK, DRAWN, PATIENCE, PUT_BY, TransactionIds
+from ocpp_tw.gateway.transaction_ids import BLOCK, PATIENCE, RANDOM_RANGE, RESERVED, TransactionIds
 
 
 class Records:
@@ -70,19 +70,19 @@ def test_a_reserve_is_put_by_once():
     records, reserve = Records(), Reserve()
     ids = TransactionIds(records, Clock(), reserve)
     ids.lease()
-    assert reserve.ids == (1_000_000_001 + BLOCK, PUT_BY)
+    assert reserve.ids == (1_000_000_001 + BLOCK, RESERVED)
     for _ in range(2 * BLOCK):
         ids.next()
-    assert reserve.ids == (1_000_000_001 + BLOCK, PUT_BY)
+    assert reserve.ids == (1_000_000_001 + BLOCK, RESERVED)
 
 
 def test_without_a_lease_the_reserve_is_used_up_for_good():
-    records, reserve = Records(away=True), Reserve((1_500_000_000, PUT_BY))
+    records, reserve = Records(away=True), Reserve((1_500_000_000, RESERVED))
     ids = TransactionIds(records, Clock(), reserve)
     ids.lease()
     first = ids.next()
     assert first.result == 1_500_000_000 and reserve.ids is None
-    assert [ids.next() for _ in range(PUT_BY - 1)] == list(range(1_500_000_001, 1_500_000_000 + PUT_BY))
+    assert [ids.next() for _ in range(RESERVED - 1)] == list(range(1_500_000_001, 1_500_000_000 + RESERVED))
     records.back()
     assert reserve.ids is not None and reserve.ids[0] > 1_000_000_000  # for the next time
     assert ids.next() < 1_100_000_000
@@ -96,7 +96,7 @@ def test_with_neither_ids_are_drawn_by_lot_after_a_moment():
     assert not waiting[0].called
     clock.advance(PATIENCE)
     first, second = (each.result for each in waiting)
-    assert DRAWN[0] <= first < DRAWN[1] and second == first + 1 and second < 2**31
+    assert RANDOM_RANGE[0] <= first < RANDOM_RANGE[1] and second == first + 1 and second < 2**31
 
 
 def test_a_lease_that_comes_in_time_leaves_the_lot_alone():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from house import START, START_1, Guest, House, house
-from ocpp_tw.gateway.liveness import FLAPS, TURN, WITHIN
+from ocpp_tw.gateway.liveness import FLAPPING_AFTER, FLAPPING_WINDOW, INTERVAL
 
 STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
@@ -25,11 +25,11 @@ def judged(here: House, name: str) -> list[dict[str, Any]]:
 
 
 def minutes(here: House, count: int) -> None:
-    here.clock.pump([TURN] * count)
+    here.clock.pump([INTERVAL] * count)
 
 
 def seen(here: House, cp: Guest) -> dict[str, Any]:
-    return here.gateway.liveness.seen(cp.charger)
+    return here.gateway.liveness.summary(cp.charger)
 
 
 # silence
@@ -67,7 +67,7 @@ def test_whoever_says_anything_is_not_silent():
 def test_the_interval_is_the_one_that_it_was_given():
     """An operator's retry interval, here; 0 would leave it to the charger, so the settings' counts."""
     here = watching(heartbeat_interval=60, boot_status="Pending")
-    here.store.shelves["record", "cp1"]["retry_interval"] = b"600"
+    here.store.tables["record", "cp1"]["retry_interval"] = b"600"
     here.comes().asks("BootNotification", BOOT)
     minutes(here, 30)
     assert judged(here, "silent") == []
@@ -110,34 +110,34 @@ def test_a_gateway_that_was_suspended_calls_nobody_silent():
 
 def test_a_charger_that_keeps_coming_back_is_told_of_once_per_episode():
     here = watching()
-    for n in range(2 * FLAPS):
+    for n in range(2 * FLAPPING_AFTER):
         cp = here.comes()
-        assert seen(here, cp)["liveness"]["flapping"] == (n >= FLAPS - 1)
+        assert seen(here, cp)["liveness"]["flapping"] == (n >= FLAPPING_AFTER - 1)
         here.clock.advance(20)
         cp.leaves()
-    assert judged(here, "flapping") == [{"charger": "cp1", "connects": FLAPS, "seconds": 80}]
+    assert judged(here, "flapping") == [{"charger": "cp1", "connects": FLAPPING_AFTER, "seconds": 80}]
     cp = here.comes()
-    here.clock.pump([TURN] * 5)
-    assert judged(here, "flapping") == [{"charger": "cp1", "over": True, "connects": 2 * FLAPS + 1, "seconds": 300}]
+    here.clock.pump([INTERVAL] * 5)
+    assert judged(here, "flapping") == [{"charger": "cp1", "over": True, "connects": 2 * FLAPPING_AFTER + 1, "seconds": 300}]
     assert not seen(here, cp)["liveness"]["flapping"]
     cp.leaves()
-    for _ in range(FLAPS):
+    for _ in range(FLAPPING_AFTER):
         here.comes().leaves()
-    assert [data["connects"] for data in judged(here, "flapping")] == [FLAPS]
+    assert [data["connects"] for data in judged(here, "flapping")] == [FLAPPING_AFTER]
 
 
 def test_a_connection_now_and_then_is_no_flapping():
     here = watching()
     for _ in range(20):
         here.comes().leaves()
-        here.clock.advance(WITHIN / (FLAPS - 1))
+        here.clock.advance(FLAPPING_WINDOW / (FLAPPING_AFTER - 1))
     assert "flapping" not in here.names()
 
 
 def test_take_overs_count_as_well_and_two_addresses_are_another_matter():
     """A3: `duplicate_identity` is for those."""
     here = watching()
-    for _ in range(FLAPS):
+    for _ in range(FLAPPING_AFTER):
         here.comes().asks("Heartbeat")
     names = here.names()
     assert names.count("flapping") == 1 and "duplicate_identity" not in names
@@ -145,7 +145,7 @@ def test_take_overs_count_as_well_and_two_addresses_are_another_matter():
 
 def test_an_episode_ends_though_the_charger_never_comes_again():
     here = watching()
-    for _ in range(FLAPS):
+    for _ in range(FLAPPING_AFTER):
         here.comes().leaves()
     here.told()
     minutes(here, 6)
@@ -161,10 +161,10 @@ def test_those_that_are_gone_are_forgotten():
     for n in range(1000):
         here.comes(f"cp{n}").leaves()
     minutes(here, 10)
-    assert list(here.gateway.liveness._pulses) == ["stays"]
+    assert list(here.gateway.liveness._observed) == ["stays"]
     stays.leaves()
     minutes(here, 10)
-    assert here.gateway.liveness._pulses == {}
+    assert here.gateway.liveness._observed == {}
 
 
 # clocks
@@ -175,7 +175,7 @@ def at(here: House, ahead: float) -> str:
     return datetime.fromtimestamp(START + here.clock.seconds() + ahead, UTC).isoformat().replace("+00:00", "Z")
 
 
-def reports(here: House, cp: Guest, ahead: float, wait: float = TURN) -> list[tuple[int, bool]]:
+def reports(here: House, cp: Guest, ahead: float, wait: float = INTERVAL) -> list[tuple[int, bool]]:
     """The charger tells of a status by a clock that is ahead; what is told in the following minute."""
     cp.asks("StatusNotification", STATUS | {"timestamp": at(here, ahead)})
     here.clock.advance(wait)
@@ -214,7 +214,7 @@ def test_two_messages_of_one_moment_are_one_hint():
     """Out of the queue they come together."""
     here = watching()
     cp = here.comes()
-    here.clock.advance(TURN - 1)
+    here.clock.advance(INTERVAL - 1)
     assert reports(here, cp, -600, wait=2) == []
     assert reports(here, cp, -600) == []
     assert reports(here, cp, -600) == [(-600, False)]
@@ -279,6 +279,6 @@ def test_it_is_not_told_again_for_each_connection():
     assert len(reports(here, cp, 7200)) == 1
     for _ in range(3):
         cp.leaves()
-        here.clock.advance(TURN)
+        here.clock.advance(INTERVAL)
         cp = here.comes()
         assert reports(here, cp, 7200) == [] and seen(here, cp)["clock_skew"] == 7200

@@ -56,7 +56,7 @@ def reactor(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     made = EPollReactor()
     if request.param == "short":
-        assert tuning.shorten(made)
+        assert tuning.shorten_loop(made)
         assert made.doIteration.__module__ == tuning.__name__
     yield made
     for each in made.removeAll():
@@ -164,11 +164,11 @@ def test_whoever_was_stopped_earlier_in_the_turn_is_not_read_from(reactor: Any, 
 @pytest.mark.parametrize("reactor", ["short"], indirect=True)
 def test_a_turn_takes_a_part_of_what_a_crowd_says(reactor: Any, told: list[Any]) -> None:
     """FIELD 4: so that a turn is short when everybody speaks at once; nobody is passed over."""
-    crowd = [End(reactor, str(number), told) for number in range(tuning.AT_ONCE * 2)]
+    crowd = [End(reactor, str(number), told) for number in range(tuning.EVENTS_PER_TURN * 2)]
     for each in crowd:
         each.peer.send(b"x")
     reactor.doIteration(0)
-    assert len(told) == tuning.AT_ONCE
+    assert len(told) == tuning.EVENTS_PER_TURN
     turns(reactor, 2)
     assert sorted(each[0] for each in told) == sorted(each.name for each in crowd)
     for each in crowd:
@@ -183,12 +183,12 @@ def test_another_reactor_keeps_its_own_loop() -> None:
             pass
 
     other = Other()
-    assert not tuning.shorten(other) and other.doIteration.__func__ is Other.doIteration  # type: ignore[attr-defined]
-    assert not tuning.shorten(object.__new__(SelectReactor))
+    assert not tuning.shorten_loop(other) and other.doIteration.__func__ is Other.doIteration  # type: ignore[attr-defined]
+    assert not tuning.shorten_loop(object.__new__(SelectReactor))
 
 
 def test_a_reactor_that_lacks_what_is_needed_keeps_its_own_loop(monkeypatch: pytest.MonkeyPatch, reactor: Any) -> None:
     """As one of a later Twisted may."""
     before = reactor.doIteration
-    monkeypatch.setattr(tuning, "NEEDED", (*tuning.NEEDED, "_somethingElse"))
-    assert not tuning.shorten(reactor) and reactor.doIteration == before
+    monkeypatch.setattr(tuning, "REQUIRED", (*tuning.REQUIRED, "_somethingElse"))
+    assert not tuning.shorten_loop(reactor) and reactor.doIteration == before

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.core.events import Value
+from ocpp_tw.facts import Value
 from ocpp_tw.ocpp.meter_values import ENERGY, UNITS, energy, normalise, plain
 from payloads import json_values, schema, valid
 

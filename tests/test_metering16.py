@@ -121,10 +121,10 @@ def test_what_takes_arithmetic_or_judgement_is_left_to_the_careful(sample: dict[
 def test_an_event_is_the_same_whichever_way_the_message_was_read(text: bytes) -> None:
     """Whatever a charger makes of JSON: twice the same member, odd spacing, escapes, no JSON at all."""
     outcomes = []
-    for quick in (V16.quick, {}):
+    for quick in (V16.quick_readers, {}):
         here = house()
         cp = here.comes()
-        cp.charger.version = replace(cp.charger.version, quick=quick)
+        cp.charger.version = replace(cp.charger.version, quick_readers=quick)
         here.told()
         cp.raw(b'[2,"1","MeterValues",' + text + b"]")
         outcomes.append((cp.got(), here.told()))

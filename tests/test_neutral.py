@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.core.events import snake_case
-from ocpp_tw.ocpp.neutral.common import SENT16, SENT21, SENT201, Maker
+from ocpp_tw.ocpp.actions import SENT16, SENT21, SENT201, snake_case
+from ocpp_tw.ocpp.neutral.common import Maker
 from ocpp_tw.ocpp.neutral.keys import NO_VARIABLE, NOT_SET, VARIABLES, variable
 from ocpp_tw.ocpp.neutral.profiles import PERIOD, PROFILE
-from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, CannotMean, Unfit
+from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, CannotMean, InvalidShape
 from ocpp_tw.ocpp.neutral.v2 import NEUTRAL21, NEUTRAL201
 from ocpp_tw.ocpp.neutral.v16 import NEUTRAL16
 from ocpp_tw.ocpp.schemas import Schemas, load
@@ -557,7 +557,7 @@ def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() 
 )
 def test_data_that_makes_no_command_is_refused_in_words(command: str, data: Any, why: str) -> None:
     for table, _, _ in VERSIONS.values():
-        with pytest.raises(Unfit, match=why):
+        with pytest.raises(InvalidShape, match=why):
             table[command](data)
 
 

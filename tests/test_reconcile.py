@@ -9,19 +9,19 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from house import START_1, Guest, House, stop
-from ocpp_tw.backend.http import BackendFailed
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.facts import Authorisation
-from ocpp_tw.gateway.breaker import FAILURES, PEACE
-from ocpp_tw.gateway.reconcile import LOOK
+from ocpp_tw.facts import Authorization
+from ocpp_tw.gateway.breaker import COOL_DOWN, FAILURES
+from ocpp_tw.gateway.reconcile import INTERVAL
 from ocpp_tw.handlers import Handlers
+from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.settings import Settings
 
 PROVISIONAL = ("provisional", "gw")
 
 
 def standing(backend: Any = None, **settings: Any) -> House:
-    backend = backend or StaticBackend({"TAG1": 7}, {"TAG1": Authorisation()})
+    backend = backend or StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
     return House(replace(Settings(name="gw", base_url="http://b"), **settings), backend=backend)
 
 
@@ -46,15 +46,15 @@ def looked(here: House) -> None:
 def test_a_provisional_start_is_asked_about_again_under_the_same_key():
     here = standing()
     id = started_without(here)
-    assert list(here.store.shelves[PROVISIONAL]) == [here.backend.asked[0][4]]
+    assert list(here.store.tables[PROVISIONAL]) == [here.backend.asked[0][4]]
     here.reconciler.start()
     assert here.names() == ["connect_charger", "start_transaction", "transaction_reconciled"]
     event = here.store.events[-1]
     assert b'"data":{"charger":"cp1","transaction_id":%d,"backend_id":7,"status":"Accepted"}' % id in event
     first, again = here.backend.asked
     assert first == again
-    assert here.store.shelves[PROVISIONAL] == {}
-    here.clock.advance(10 * LOOK)
+    assert here.store.tables[PROVISIONAL] == {}
+    here.clock.advance(10 * INTERVAL)
     assert here.names() == [] and len(here.backend.asked) == 2
     here.reconciler.stop()
     assert here.clock.getDelayedCalls() == []
@@ -125,8 +125,8 @@ def test_a_gateway_finds_what_it_has_inherited():
     other.reconciler.start()
     id = started_without(here)
     here.store.living.discard("gw")
-    here.store.shelves["provisional", "gw2"] = here.store.shelves.pop(PROVISIONAL)
-    other.clock.advance(LOOK)
+    here.store.tables["provisional", "gw2"] = here.store.tables.pop(PROVISIONAL)
+    other.clock.advance(INTERVAL)
     assert [data["transaction_id"] for data in reconciled(other)] == [id]
     other.reconciler.stop()
 
@@ -140,7 +140,7 @@ def test_a_charger_that_moved_on_is_left_to_the_gateway_that_has_it():
     moved = other.comes()
     cp.leaves()
     looked(here)
-    assert reconciled(here) == [] and here.store.shelves[PROVISIONAL] == {} and len(here.backend.asked) == 1
+    assert reconciled(here) == [] and here.store.tables[PROVISIONAL] == {} and len(here.backend.asked) == 1
     looked(other)
     assert [data["transaction_id"] for data in reconciled(other)] == [id]
     moved.asks("StopTransaction", stop(id))
@@ -149,14 +149,14 @@ def test_a_charger_that_moved_on_is_left_to_the_gateway_that_has_it():
 
 @pytest.mark.parametrize("authorize", ["accept", "backend"])
 def test_a_tag_without_a_transaction_is_told_as_such(authorize):
-    here = standing(StaticBackend({}, {"TAG1": Authorisation()}), authorize=authorize)
+    here = standing(StaticBackend({}, {"TAG1": Authorization()}), authorize=authorize)
     id = started_without(here)
     looked(here)
     assert reconciled(here) == [{"charger": "cp1", "transaction_id": id, "backend_id": None, "status": "Invalid"}]
 
 
 def test_what_is_thought_of_the_tag_is_asked_as_well_where_the_backend_decides():
-    here = standing(StaticBackend({"TAG1": 7}, {"TAG1": Authorisation("Blocked")}), authorize="backend")
+    here = standing(StaticBackend({"TAG1": 7}, {"TAG1": Authorization("Blocked")}), authorize="backend")
     started_without(here)
     looked(here)
     assert [(data["backend_id"], data["status"]) for data in reconciled(here)] == [(7, "Blocked")]
@@ -166,7 +166,7 @@ def test_a_start_that_was_denied_is_settled():
     here = standing(backend_policy="deny")
     started_without(here)
     assert here.told()[-1]["provisional"] is True
-    assert here.store.shelves[PROVISIONAL] == {}
+    assert here.store.tables[PROVISIONAL] == {}
 
 
 class Broken(Handlers):
@@ -217,7 +217,7 @@ def test_the_backends_return_is_the_moment_to_ask():
         ids.append(cp.asks("StartTransaction", START_1 | {"meterStart": n})["transactionId"])
     assert len(here.backend.asked) == FAILURES
     here.backend.recover()
-    here.clock.advance(PEACE)
+    here.clock.advance(COOL_DOWN)
     assert cp.asks("StartTransaction", START_1 | {"connectorId": 2})["transactionId"] == 7  # it finds out that all is well
     for _ in range(10):
         here.clock.advance(0.1)
@@ -232,10 +232,10 @@ def test_a_backend_that_is_back_is_noticed_though_nobody_starts():
     here.backend.fail()
     for n in range(2 * FAILURES):
         cp.asks("StartTransaction", START_1 | {"meterStart": n})
-    here.clock.pump([LOOK, 0.1])
+    here.clock.pump([INTERVAL, 0.1])
     assert reconciled(here) == [] and len(here.backend.asked) == FAILURES + 1
     here.backend.recover()
-    here.clock.advance(LOOK)
+    here.clock.advance(INTERVAL)
     here.clock.pump([0.1] * 10)
     assert len(reconciled(here)) == 2 * FAILURES
     here.reconciler.stop()
@@ -247,7 +247,7 @@ def test_chargers_at_work_come_first():
     cp = here.comes()
     for n in range(20):
         started_without(here, cp, meterStart=n)
-    here.clock.advance(PEACE)
+    here.clock.advance(COOL_DOWN)
     asked = len(here.backend.asked)
     here.backend.hang()
     here.reconciler.start()
@@ -279,22 +279,22 @@ def test_those_that_the_backend_always_fails_on_hold_up_nobody():
         started_without(here, cp, idTag=f"BAD{n}", meterStart=n)
     id = started_without(here, cp)
     here.told()
-    here.clock.advance(PEACE)
+    here.clock.advance(COOL_DOWN)
     for n in range(12):
         assert cp.asks("StartTransaction", START_1 | {"meterStart": 100 + n})["transactionId"] == 7
         cp.asks("StopTransaction", stop(7))
         if n == 0:
             here.reconciler.start()
-        here.clock.advance(LOOK)
+        here.clock.advance(INTERVAL)
         here.clock.pump([0.1] * 10)
     assert [data["transaction_id"] for data in reconciled(here)] == [id]
-    assert len(here.store.shelves[PROVISIONAL]) == 10
+    assert len(here.store.tables[PROVISIONAL]) == 10
     for hour in range(4):
         before = len(here.backend.asked)
         for n in range(60):
             cp.asks("StartTransaction", START_1 | {"meterStart": 1000 * hour + n, "idTag": "TAG1"})
             cp.asks("StopTransaction", stop(7, meter=1000 * hour + n))
-            here.clock.pump([LOOK, 0.1, 0.1])
+            here.clock.pump([INTERVAL, 0.1, 0.1])
     assert len(here.backend.asked) - before <= 60 + 10  # each of them once an hour at last
     here.reconciler.stop()
 
@@ -308,7 +308,7 @@ def test_of_those_that_fail_another_finds_out_each_time_whether_the_backend_is_b
     id = started_without(here, cp)
     here.reconciler.start()
     for _ in range(FAILURES + 1):
-        here.clock.pump([LOOK, 0.1, 0.1])
+        here.clock.pump([INTERVAL, 0.1, 0.1])
     assert [data["transaction_id"] for data in reconciled(here)] == [id]
     here.reconciler.stop()
 
@@ -319,11 +319,11 @@ def test_what_is_settled_but_not_safe_yet_is_told_once():
     started_without(here)
     here.events.paused = True
     here.reconciler.start()
-    here.clock.advance(5 * LOOK)
+    here.clock.advance(5 * INTERVAL)
     assert len(here.backend.asked) == 2
     here.reconciler.stop()
     here.reconciler.start()
-    here.clock.advance(LOOK)
+    here.clock.advance(INTERVAL)
     here.events.resume()
     assert len(reconciled(here)) == 1
     here.reconciler.stop()
@@ -331,20 +331,20 @@ def test_what_is_settled_but_not_safe_yet_is_told_once():
 
 def test_nonsense_on_the_shelf_is_left_alone():
     here = standing()
-    here.store.shelves[PROVISIONAL] = {"x": b"nonsense", "y": b'{"question":{}}'}
+    here.store.tables[PROVISIONAL] = {"x": b"nonsense", "y": b'{"question":{}}'}
     id = started_without(here)
     looked(here)
     assert [data["transaction_id"] for data in reconciled(here)] == [id]
-    assert list(here.store.shelves[PROVISIONAL]) == ["x", "y"]
+    assert list(here.store.tables[PROVISIONAL]) == ["x", "y"]
 
 
 def test_a_shelf_that_cannot_be_read_is_looked_at_again(tidy):
     here = standing()
     id = started_without(here)
-    shelf, here.records.shelf = here.records.shelf, lambda name, of: 1 / 0
+    shelf, here.records.table = here.records.table, lambda name, of: 1 / 0
     here.reconciler.start()
-    here.records.shelf = shelf
-    here.clock.advance(LOOK)
+    here.records.table = shelf
+    here.clock.advance(INTERVAL)
     assert [data["transaction_id"] for data in reconciled(here)] == [id]
     assert tidy.pop()["log_failure"].check(ZeroDivisionError)
     here.reconciler.stop()

@@ -9,8 +9,9 @@ import pytest_twisted
 
 from fleets import RedisFleet, soon
 from ocpp_tw.core.commands import Command
-from ocpp_tw.redis.protocol import LostError, Script
+from ocpp_tw.redis.protocol import LostError
 from ocpp_tw.redis.scripts import claims, presence
+from ocpp_tw.redis.scripts.script import Script
 
 
 @pytest_twisted.async_yield_fixture
@@ -56,7 +57,7 @@ async def test_an_element_is_handed_over_once(fleet, clean, lose):
     gateway, lost = await fleet.gateway("a"), lose(claims.MOVE)
     fleet.push(b"x")
     await soon(gateway.commands.take())
-    await soon(gateway.commands.hand_over(b"x", "b"))
+    await soon(gateway.commands.forward(b"x", "b"))
     assert clean("LRANGE", "commands:for:b", 0, -1) == [b"x"]
     assert lost
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.core.entries import Entry, Settled
+from ocpp_tw.core.entries import Acknowledged, Entry
 from ocpp_tw.redis import RedisStore, commands
 
 
@@ -31,7 +31,7 @@ def hasty(monkeypatch) -> None:
         self.commands._block = 1
 
     monkeypatch.setattr(RedisStore, "__init__", quick)
-    monkeypatch.setattr(commands, "GRACE", 0.3)
+    monkeypatch.setattr(commands, "BLOCK_GRACE", 0.3)
 
 
 async def test_no_more_is_pulled_than_can_be_taken_soon_and_a_stop_gives_it_back(fleet, clean):
@@ -81,17 +81,17 @@ async def test_what_was_moved_while_nobody_listened_is_found(fleet, clean, hasty
     assert [(await soon(gateway.commands.take())).element, (await soon(gateway.commands.take())).element] == [b"lost", b"seen"]
     assert time.monotonic() - began < 4.5
     for element in (b"seen", b"seen", b"lost"):
-        gateway.events.publish(Entry("c", b'{"n":1}', (Settled(element),)))
-    await soon(gateway.events.settled())
+        gateway.events.publish(Entry("c", b'{"n":1}', (Acknowledged(element),)))
+    await soon(gateway.events.flushed())
     assert fleet.processing("a") == []
-    assert not gateway.commands._in_hand
+    assert not gateway.commands._in_flight
 
 
 async def test_a_server_that_hangs_is_given_up_and_nothing_is_lost(tmp_path, hasty):
     server = Valkey(tmp_path, "--appendonly", "yes")
     fleet = RedisFleet(server, reply_timeout=0.4)
     gateway = await fleet.gateway("a")
-    cut = [connection.line for connection in fleet.stores[0]._connections[2:]]
+    cut = [connection.client for connection in fleet.stores[0]._connections[2:]]
     server.signal(signal.SIGSTOP)
     await until(lambda: not any(line.connected for line in cut), 3)
     server.signal(signal.SIGCONT)

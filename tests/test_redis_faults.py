@@ -13,7 +13,7 @@ from twisted.internet import protocol, reactor
 from twisted.internet.defer import CancelledError, Deferred
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.core.entries import Entry, Keep, Reply
+from ocpp_tw.core.entries import Entry, Put, Reply
 from ocpp_tw.redis import RedisStore, batch
 from ocpp_tw.settings import Settings
 
@@ -44,7 +44,7 @@ class Source:
     async def _run(self) -> None:
         while self.running:
             for _ in range(5):
-                effects = (Keep("transactions", "last", b"%d" % self.sent), Reply("replies", b"%d" % self.sent))
+                effects = (Put("transactions", "last", b"%d" % self.sent), Reply("replies", b"%d" % self.sent))
                 self.events.publish(Entry(f"c{self.sent % 2}", b'{"n":%d}' % self.sent, effects), self._then, self.sent)
                 self.sent += 1
             await pause(0.001)
@@ -57,7 +57,7 @@ class Source:
     async def end(self) -> None:
         self.running = False
         await self.ended
-        await soon(self.events.settled())
+        await soon(self.events.flushed())
 
 
 def proven(server: Valkey, source: Source) -> None:
@@ -112,7 +112,7 @@ async def test_a_server_that_is_full_gets_everything_once_there_is_room(server, 
     await pause(0.1)
     server("CONFIG", "SET", "maxmemory", "1")
     await until(lambda: gateway.events.trouble.startswith("OOM"))
-    gateway.events.publish(Entry("c9", effects=(Keep("transactions", "1", b"kept"),)))
+    gateway.events.publish(Entry("c9", effects=(Put("transactions", "1", b"kept"),)))
     assert not await soon(fleet.stores[0].ping())
     await pause(0.3)
     server("CONFIG", "SET", "maxmemory", "0")
@@ -125,10 +125,10 @@ async def test_a_server_that_is_full_gets_everything_once_there_is_room(server, 
 async def test_only_effects_wait_for_room_too(server, fleet):
     gateway = await fleet.gateway("a")
     server("CONFIG", "SET", "maxmemory", "1")
-    gateway.events.publish(Entry("c9", effects=(Keep("transactions", "1", b"kept"),)))
+    gateway.events.publish(Entry("c9", effects=(Put("transactions", "1", b"kept"),)))
     await until(lambda: gateway.events.trouble)
     server("CONFIG", "SET", "maxmemory", "0")
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert await soon(gateway.records.transactions("c9")) == [b"kept"]
 
 
@@ -155,7 +155,7 @@ async def test_a_server_that_is_loading_is_waited_for(server, fleet):
     server.start(enough=b"\nloading:1")
     gateway.events.publish(Entry("c1", b'{"n":0}'))
     await until(lambda: gateway.events.trouble.startswith("LOADING"))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert server("LRANGE", "events", 0, -1) == [b'{"n":0,"seq":1}']
 
 
@@ -167,7 +167,7 @@ async def test_a_list_of_the_wrong_type_is_told_of_and_waited_for(server, fleet,
     await pause(0.5)
     assert gateway.events.waiting == 1
     server("DEL", "events")
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert server("LRANGE", "events", 0, -1) == [b'{"n":0,"seq":1}']
 
 
@@ -177,7 +177,7 @@ async def test_an_effect_that_cannot_be_is_dropped_and_told_of(server, fleet, sa
     replies = [Reply("mine", b"x"), Reply("events", b"x"), Reply("commands:dead", b"x"), Reply("ocpp:seq", b"x"), Reply("good", b"x")]
     for n, reply in enumerate(replies):
         gateway.events.publish(Entry("c1", b'{"n":%d}' % n, (reply,)))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert [json.loads(each)["n"] for each in server("LRANGE", "events", 0, -1)] == [0, 1, 2, 3, 4]
     assert server("LRANGE", "good", 0, -1) == [b"x"]
     assert 3500 < server("TTL", "good") <= 3600
@@ -190,17 +190,17 @@ async def test_scripts_that_the_server_forgot_are_told_again(server, fleet):
     gateway = await fleet.gateway("a")
     for n in range(3):
         gateway.events.publish(Entry("c1", b'{"n":%d}' % n))
-        await soon(gateway.events.settled())
+        await soon(gateway.events.flushed())
         server("SCRIPT", "FLUSH")
     assert server("LLEN", "events") == 3
 
 
 async def test_more_than_fits_in_a_batch_goes_in_several(server, fleet, monkeypatch):
-    monkeypatch.setattr(batch, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(batch, "MAX_BYTES", 10_000)
     gateway = await fleet.gateway("a")
     for n in range(30):
         gateway.events.publish(Entry("c1", b'{"n":%d,"long":"%b"}' % (n, b"x" * (20_000 if n == 7 else 2_000))))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert [json.loads(each)["n"] for each in server("LRANGE", "events", 0, -1)] == list(range(30))
     (written,) = server("KEYS", "ocpp:batch:*")
     assert int(server("GET", written)) > 6
@@ -215,7 +215,7 @@ async def test_a_password_that_is_wrong_at_first_does_not_stop_it_for_ever(serve
     await until(lambda: "WRONGPASS" in store.events.trouble)
     server("CONFIG", "SET", "requirepass", "right")
     server.password = "right"
-    await soon(store.events.settled())
+    await soon(store.events.flushed())
     await store.stopService()
     assert b"db3:keys=" in server("INFO", "keyspace")
 
@@ -237,7 +237,7 @@ async def test_a_door_that_closes_during_the_greeting_is_tried_again(server):
     await pause(0.3)
     await door.stopListening()
     server.start()
-    await soon(store.events.settled())
+    await soon(store.events.flushed())
     await store.stopService()
 
 
@@ -245,7 +245,7 @@ async def test_a_door_that_closes_during_the_greeting_is_tried_again(server):
 async def test_stopping_takes_no_longer_when_the_server_is_of_no_use(server, fleet, how):
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c1", b'{"n":0}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     server.kill() if how == "dead" else server.signal(signal.SIGSTOP)
     gateway.events.publish(Entry("c1", b'{"n":1}'))
     asked = Deferred.fromCoroutine(gateway.records.lease(1))

@@ -24,7 +24,7 @@ async def fleet(clean) -> AsyncIterator[RedisFleet]:
 @pytest.fixture
 def hasty(monkeypatch) -> None:
     """Gateways are soon taken for dead, and soon found."""
-    for name, value in (("LIVES", 1), ("REFRESH", 0.2), ("GONE", 1.0), ("LOOK", 0.2)):
+    for name, value in (("LEASE_TTL", 1), ("RENEW_INTERVAL", 0.2), ("TAKEOVER_AFTER", 1.0), ("TAKEOVER_INTERVAL", 0.2)):
         monkeypatch.setattr(lease, name, value)
     init = RedisStore.__init__
 
@@ -38,19 +38,19 @@ def hasty(monkeypatch) -> None:
 def suspended(gateway):
     """It does nothing any more, as a machine that was put to sleep (F16); its lines stay as they are. Returns what wakes it up."""
     store, later = gateway.store, []
-    lines = [connection.line for connection in store._connections]
+    lines = [connection.client for connection in store._connections]
     for line in lines:
         line.transport.pauseProducing()
-    say = [line.say for line in lines]
+    say = [line.send for line in lines]
     for line in lines:
-        line.say = lambda *args, **rest: later.append((Deferred(), args, rest)) or later[-1][0]
+        line.send = lambda *args, **rest: later.append((Deferred(), args, rest)) or later[-1][0]
 
     def wake() -> None:
         for line, said in zip(lines, say, strict=True):
-            line.say = said
+            line.send = said
             line.transport.resumeProducing()
         for answer, args, rest in later:
-            lines[1].say(*args, **rest).chainDeferred(answer)
+            lines[1].send(*args, **rest).chainDeferred(answer)
 
     return wake
 
@@ -73,7 +73,7 @@ async def test_the_living_take_over_from_the_dead_once(fleet, clean, hasty, said
     taken = [(await soon(first.commands.take())).element for _ in range(150)]
     await soon(first.commands.claim(Command("c1", "1", action="Reset", element=taken[0]), "1"))
     clean("HSET", "ocpp:provisional:a", "tx1", "kept")
-    boot = first.store.life._names.boot
+    boot = first.store.lease._names.incarnation
     await fleet.crash(first)
     others = [await fleet.gateway(name) for name in "bc"]
     for n in range(3):
@@ -137,8 +137,8 @@ async def test_who_was_taken_for_dead_learns_which_chargers_it_has_lost(fleet, c
     await soon(second.roster.arrive("c1", "new"))
     wake()
     assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"old"}'
-    assert await soon(second.roster.whereabouts("c1")) == "b"
-    assert await soon(second.roster.whereabouts("c2")) == "a"
+    assert await soon(second.roster.locate("c1")) == "b"
+    assert await soon(second.roster.locate("c2")) == "a"
 
 
 async def test_two_processes_of_one_name_are_told_of_and_only_the_later_one_claims(fleet, hasty, said):
@@ -163,7 +163,7 @@ async def test_how_long_ago_the_earlier_run_ended_is_known_even_when_the_answer_
     again = await fleet.gateway("a")
     taken = await soon(again.commands.take())
     assert 30 <= taken.silent < 40
-    (same,) = await soon(again.store.life._begin())
+    (same,) = await soon(again.store.lease._begin())
     assert round(same.silent, 2) == round(taken.silent, 2)
 
 

@@ -14,10 +14,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.core.entries import Away, Record
+from ocpp_tw.core.entries import Record
+from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.redis import RedisStore, connection, lease, presence_batch, roster
-from ocpp_tw.redis.protocol import LostError, Script
+from ocpp_tw.redis.protocol import LostError
 from ocpp_tw.redis.scripts import presence
+from ocpp_tw.redis.scripts.script import Script
 from ocpp_tw.waiting import deferred
 
 
@@ -39,7 +41,7 @@ async def fleet(server) -> AsyncIterator[RedisFleet]:
 async def away(awaitable) -> float:
     """How long it took to say so."""
     began = time.monotonic()
-    with pytest.raises(Away):
+    with pytest.raises(StoreUnavailable):
         await soon(awaitable)
     return time.monotonic() - began
 
@@ -52,7 +54,7 @@ def have(server: Valkey) -> dict[str, list[str]]:
 
 async def down(server: Valkey, *gateways) -> None:
     server.kill()
-    await until(lambda: all(each.store._ordinary.line is None for each in gateways))
+    await until(lambda: all(each.store._ordinary.client is None for each in gateways))
 
 
 async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(server, fleet):
@@ -70,14 +72,14 @@ async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(s
 
 async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
     gateway = await fleet.gateway("a")
-    many = 2 * roster.BATCH + 7
+    many = 2 * roster.ANNOUNCED_PER_SCRIPT + 7
     for arriving in [deferred(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
         await soon(arriving)
     server("FLUSHALL")
     server("CLIENT", "KILL", "TYPE", "normal")
     await until(lambda: len(have(server)) == many)
     other = await fleet.gateway("b")
-    assert await soon(other.roster.whereabouts("c0")) == "a"
+    assert await soon(other.roster.locate("c0")) == "a"
 
 
 async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fleet):
@@ -100,13 +102,13 @@ async def test_who_arrived_elsewhere_meanwhile_keeps_the_charger(server, fleet):
     assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"old"}'
     await until(lambda: have(server) == {"c1": ["b", "new"]})
     await away_is_over(first, second)
-    assert await soon(first.roster.whereabouts("c1")) == "b"
+    assert await soon(first.roster.locate("c1")) == "b"
 
 
 async def away_is_over(*gateways) -> None:
-    await until(lambda: all(each.store._ordinary.line is not None for each in gateways))
+    await until(lambda: all(each.store._ordinary.client is not None for each in gateways))
     for each in gateways:
-        await soon(each.store._ordinary.say("PING"))
+        await soon(each.store._ordinary.send("PING"))
 
 
 async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server, fleet, monkeypatch):
@@ -151,7 +153,7 @@ async def test_all_who_come_and_go_in_one_turn_are_told_of_at_once_in_their_orde
 
 async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeypatch):
     gateway, sizes = await fleet.gateway("a"), []
-    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * presence_batch.CROWD + 5)]
+    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * presence_batch.BATCH_SIZE + 5)]
     now: list[int] = []
 
     def turn() -> None:
@@ -166,7 +168,7 @@ async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeyp
     for each in waiting:
         await soon(each)
     await until(lambda: len(have(server)) == len(waiting))
-    assert 0 < max(*sizes, len(now)) <= presence_batch.CROWD
+    assert 0 < max(*sizes, len(now)) <= presence_batch.BATCH_SIZE
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -206,7 +208,7 @@ async def test_lines_that_are_lost_at_any_time_change_nothing_for_whoever_is_her
 async def test_what_an_earlier_version_wrote_is_understood(server, fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     server("HSET", "ocpp:owners", "c1", "a 1")
-    assert await soon(second.roster.whereabouts("c1")) == "a"
+    assert await soon(second.roster.locate("c1")) == "a"
     await soon(second.roster.arrive("c1", "2"))
     assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"1"}'
     assert have(server) == {"c1": ["b", "2"]}
@@ -221,7 +223,7 @@ async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(serv
     await away_is_over(first, second)
     server("DEL", "ocpp:gateway:a")
     second.roster.announce()
-    asked = Deferred.fromCoroutine(second.roster.whereabouts("c1"))
+    asked = Deferred.fromCoroutine(second.roster.locate("c1"))
     await pause(0.3)
     assert not asked.called
     server("SET", "ocpp:gateway:a", "1")
@@ -230,7 +232,7 @@ async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(serv
 
 async def test_a_charger_that_could_not_be_told_of_is_told_of_without_a_new_line(server, fleet, monkeypatch):
     """Redis is there, but full."""
-    monkeypatch.setattr(lease, "REFRESH", 0.2)
+    monkeypatch.setattr(lease, "RENEW_INTERVAL", 0.2)
     gateway = await fleet.gateway("a")
     server("CONFIG", "SET", "maxmemory", "1")
     arriving = deferred(gateway.roster.arrive("c1", "1")).addErrback(lambda why: None)
@@ -252,16 +254,16 @@ async def near(clean) -> AsyncIterator[RedisFleet]:
 async def test_whatever_the_order_the_newest_connection_has_the_charger(clean, near, seed):
     """Two gateways; each can be out of Redis's reach at any time, and is back in the end."""
     dice, gateways = random.Random(seed), [await near.gateway(name) for name in "ab"]
-    lines = [each.store._ordinary.line for each in gateways]
+    lines = [each.store._ordinary.client for each in gateways]
     current: dict[str, tuple[int, str]] = {}
 
     async def tried(awaitable) -> None:
-        with suppress(Away):
+        with suppress(StoreUnavailable):
             await soon(awaitable)
 
     def reach(n: int, *, can: bool) -> None:
         connection = gateways[n].store._ordinary
-        connection.line = lines[n] if can else None
+        connection.client = lines[n] if can else None
         if can:
             gateways[n].roster.announce()
 
@@ -279,7 +281,7 @@ async def test_whatever_the_order_the_newest_connection_has_the_charger(clean, n
                     await tried(gateways[n].roster.leave(charger, connection))
                     # the other gateway may still hold an older connection, which has ended as well
                     other = gateways[1 - n]
-                    here = other.roster._here.get(charger)
+                    here = other.roster._present.get(charger)
                     if here:
                         await tried(other.roster.leave(charger, here.connection))
             case "away":

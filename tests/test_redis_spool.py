@@ -13,8 +13,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.core.entries import Entry, Keep, Record, Reply, Settled
-from ocpp_tw.gateway.transaction_ids import DRAWN, TransactionIds
+from ocpp_tw.core.entries import Acknowledged, Entry, Put, Record, Reply
+from ocpp_tw.gateway.transaction_ids import RANDOM_RANGE, TransactionIds
 from ocpp_tw.redis import events, records
 from ocpp_tw.spool.file import SpoolFile
 from test_redis_faults import Source, proven
@@ -38,9 +38,9 @@ async def fleet(server, tmp_path):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(events, "PATIENCE", 0.3)
-    monkeypatch.setattr(events, "LOOK", 0.05)
-    monkeypatch.setattr(records, "YOUNG", 0.5)
+    monkeypatch.setattr(events, "REDIS_TIMEOUT", 0.3)
+    monkeypatch.setattr(events, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(records, "WAIT_AFTER_START", 0.5)
 
 
 def told(server: Valkey) -> list[int]:
@@ -91,14 +91,14 @@ async def test_a_gateway_begins_without_a_server_and_another_run_of_it_brings_al
         gateway = await fleet.gateway("a")
         for n in range(10):
             gateway.events.publish(Entry("c", b'{"n":%d}' % (10 * run + n)))
-        await soon(gateway.events.settled())
+        await soon(gateway.events.flushed())
         assert gateway.store.spool.events == 10 * (run + 1)
         await fleet.stop(gateway)
     gateway = await fleet.gateway("a")
     server.start()
     await soon(gateway.events.caught_up())
     gateway.events.publish(Entry("c", b'{"n":30}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert told(server) == list(range(31))
     assert numbers(server) == list(range(1, 32))
     assert gateway.store.spool.groups == 0
@@ -108,12 +108,12 @@ async def test_what_an_earlier_run_left_comes_before_what_this_one_tells(server,
     server.kill()
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c", b'{"n":0}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     await fleet.stop(gateway)
     server.start()
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c", b'{"n":1}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     await soon(gateway.events.caught_up())
     await until(lambda: told(server) == [0, 1])
 
@@ -122,17 +122,17 @@ async def test_a_run_that_ends_after_a_write_of_unknown_outcome_writes_nothing_t
     """F3, F14: the gateway dies while a hung server has its events; the next run sends them again, and the server knows them."""
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c", b'{"n":0}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     server.signal(signal.SIGSTOP)
     gateway.events.publish(Entry("c", b'{"n":1}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     await soon(gateway.store.stopService(), 4)
     fleet.stores.remove(gateway.store)
     server.signal(signal.SIGCONT)
     gateway = await fleet.gateway("a")
     await soon(gateway.events.caught_up())
     gateway.events.publish(Entry("c", b'{"n":2}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert told(server) == [0, 1, 2]
 
 
@@ -141,9 +141,9 @@ async def test_effects_come_true_with_their_events_when_they_come_home(server, f
     fleet.push(b"order")
     assert (await soon(gateway.commands.take())).element == b"order"
     server.kill()
-    effects = (Keep("transactions", "1", b"one"), Reply("replies", b"yes"), Settled(b"order"))
+    effects = (Put("transactions", "1", b"one"), Reply("replies", b"yes"), Acknowledged(b"order"))
     gateway.events.publish(Entry("c", b'{"n":0}', effects))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     server.start()
     await soon(gateway.events.caught_up())
     assert server("HGETALL", "ocpp:transactions:c") == [b"1", b"one"]
@@ -155,8 +155,8 @@ async def test_a_command_whose_end_waits_in_the_spool_is_not_taken_up_again(serv
     fleet.push(b"order")
     assert (await soon(gateway.commands.take())).element == b"order"
     server.kill()
-    gateway.events.publish(Entry("c", b'{"n":0}', (Settled(b"order"),)))
-    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c", b'{"n":0}', (Acknowledged(b"order"),)))
+    await soon(gateway.events.flushed())
     await fleet.stop(gateway)
     server.start()
     gateway = await fleet.gateway("a")
@@ -170,7 +170,7 @@ async def test_ten_thousand_events_a_second_come_home(server, fleet):
     server.kill()
     for n in range(20_000):
         gateway.events.publish(Entry(f"c{n % 50}", b'{"n":%d,"x":"%b"}' % (n, b"y" * 400)))
-    await soon(gateway.events.settled(), 30)
+    await soon(gateway.events.flushed(), 30)
     assert gateway.events.waiting == 0
     server.start()
     await soon(gateway.events.caught_up(), 60)
@@ -179,15 +179,15 @@ async def test_ten_thousand_events_a_second_come_home(server, fleet):
 
 async def test_what_is_remembered_is_known_without_a_server(server, fleet):
     gateway = await fleet.gateway("a")
-    gateway.events.publish(Entry("c", b'{"n":0}', (Keep("transactions", "1", b"one"), Keep("record", "boot", b"Accepted"))))
-    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c", b'{"n":0}', (Put("transactions", "1", b"one"), Put("record", "boot", b"Accepted"))))
+    await soon(gateway.events.flushed())
     server.kill()
-    gateway.events.publish(Entry("c", b'{"n":1}', (Keep("transactions", "2", b"two"),)))
-    await soon(gateway.events.settled())
-    gateway.events.publish(Entry("c", b'{"n":2}', (Keep("transactions", "3", b"three"), Keep("transactions", "1", None))))
+    gateway.events.publish(Entry("c", b'{"n":1}', (Put("transactions", "2", b"two"),)))
+    await soon(gateway.events.flushed())
+    gateway.events.publish(Entry("c", b'{"n":2}', (Put("transactions", "3", b"three"), Put("transactions", "1", None))))
     assert sorted(await soon(gateway.records.transactions("c"))) == [b"three", b"two"]
     assert await soon(gateway.records.record("c")) == Record(boot="Accepted")
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     await fleet.stop(gateway)
     gateway = await fleet.gateway("a")  # the next run of it knows as much
     assert sorted(await soon(gateway.records.transactions("c"))) == [b"three", b"two"]
@@ -196,12 +196,12 @@ async def test_what_is_remembered_is_known_without_a_server(server, fleet):
 
 async def test_a_run_asks_its_redis_for_what_the_run_before_could_not_note_though_it_has_seen_it(server, fleet, monkeypatch):
     """F14 and F1 together: killed after a start was in Redis and before it was noted, then Redis goes once more: the start is known all the same."""
-    monkeypatch.setattr(records, "YOUNG", 8.0)
+    monkeypatch.setattr(records, "WAIT_AFTER_START", 8.0)
     gateway = await fleet.gateway("a")
-    server("HSET", gateway.events._names.shelf("transactions", "c"), "7", "a start")
+    server("HSET", gateway.events._names.table("transactions", "c"), "7", "a start")
     assert await soon(gateway.records.transactions("other")) == []
     server.kill()
-    await until(lambda: gateway.store._ordinary.line is None)
+    await until(lambda: gateway.store._ordinary.client is None)
     asked = Deferred.fromCoroutine(gateway.records.transactions("c"))
     await pause(0.5)
     server.start()
@@ -210,11 +210,11 @@ async def test_a_run_asks_its_redis_for_what_the_run_before_could_not_note_thoug
 
 async def test_what_waits_in_the_spool_counts_before_what_redis_has(server, fleet, monkeypatch):
     gateway = await fleet.gateway("a")
-    gateway.events.publish(Entry("c", b'{"n":0}', (Keep("transactions", "1", b"one"),)))
-    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c", b'{"n":0}', (Put("transactions", "1", b"one"),)))
+    await soon(gateway.events.flushed())
     server("CONFIG", "SET", "min-replicas-to-write", "1")
-    gateway.events.publish(Entry("c", b'{"n":1}', (Keep("transactions", "1", b"uno"), Keep("transactions", "2", b"dos"))))
-    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c", b'{"n":1}', (Put("transactions", "1", b"uno"), Put("transactions", "2", b"dos"))))
+    await soon(gateway.events.flushed())
     assert sorted(await soon(gateway.records.transactions("c"))) == [b"dos", b"uno"]
     server("CONFIG", "SET", "min-replicas-to-write", "0")
     await soon(gateway.events.caught_up())
@@ -234,11 +234,11 @@ async def test_transaction_ids_do_not_run_out_in_an_outage(server, fleet):
     ids = TransactionIds(gateway.records, reactor, gateway.store.spool)
     ids.lease()
     given += [await soon(_next(ids), 3) for _ in range(1500)]
-    assert len(set(given)) == 1501 and all(1_000_000_000 < id < DRAWN[0] for id in given)
+    assert len(set(given)) == 1501 and all(1_000_000_000 < id < RANDOM_RANGE[0] for id in given)
     await fleet.stop(gateway)
     gateway = await fleet.gateway("a")  # what was put by is used, so that it cannot be given again
     ids = TransactionIds(gateway.records, reactor, gateway.store.spool)
-    assert await soon(_next(ids), 5) >= DRAWN[0]
+    assert await soon(_next(ids), 5) >= RANDOM_RANGE[0]
 
 
 async def _next(ids: TransactionIds) -> int:
@@ -285,7 +285,7 @@ async def test_whoever_waits_for_the_spool_goes_on_when_redis_is_back_before_the
     server.kill()
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c", b'{"n":0}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     await fleet.stop(gateway)
 
     def full(self, *group):
@@ -309,7 +309,7 @@ async def test_a_file_that_was_begun_anew_is_not_taken_for_empty(server, fleet, 
     for n in range(3):
         server.kill()
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
-        await soon(gateway.events.settled())
+        await soon(gateway.events.flushed())
         if n == 0:
             forget = SpoolFile.forget
 
@@ -324,19 +324,19 @@ async def test_a_file_that_was_begun_anew_is_not_taken_for_empty(server, fleet, 
 
 
 async def test_a_gateway_with_neither_takes_no_more_than_it_can_hold(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(events, "CHOKED", 100)
+    monkeypatch.setattr(events, "OVERLOADED", 100)
     fleet = RedisFleet(server)
     gateway = await fleet.gateway("a")
     server.kill()
     for n in range(100):
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
         await pause()
-    assert not gateway.events.choked
+    assert not gateway.events.overloaded
     gateway.events.publish(Entry("c", b'{"n":100}'))
-    assert gateway.events.choked
+    assert gateway.events.overloaded
     server.start()
-    await soon(gateway.events.settled())
-    assert not gateway.events.choked and told(server) == list(range(101))
+    await soon(gateway.events.flushed())
+    assert not gateway.events.overloaded and told(server) == list(range(101))
     await fleet.close()
 
 
@@ -348,7 +348,7 @@ async def test_fsync_waits_until_the_server_has_it_on_its_disk(tmp_path, synced)
     gateway = await fleet.gateway("a")
     for n in range(20):
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
-        await soon(gateway.events.settled())
+        await soon(gateway.events.flushed())
     assert told(server) == list(range(20)) and gateway.store.spool.groups == 0
     assert b"calls=" in server("INFO", "commandstats").partition(b"cmdstat_waitaof:")[2]
     await fleet.close()
@@ -364,7 +364,7 @@ async def test_fsync_with_a_server_that_syncs_nothing_goes_by_the_spool(tmp_path
     gateway.store.spool.append = lambda *group: appended.append(group) or append(*group)
     for n in range(50):
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
-        await soon(gateway.events.settled())
+        await soon(gateway.events.flushed())
     assert len(appended) == 49  # all but the first, which found out
     await until(lambda: told(server) == list(range(50)))
     assert sum("goes to the spool first" in line for line in said) == 1
@@ -377,6 +377,6 @@ async def test_the_store_says_what_waits_on_the_disk(server, fleet):
     assert gateway.store.spooled() == {"groups": 0, "events": 0, "trouble": ""}
     server.kill()
     gateway.events.publish(Entry("c", b'{"n":0}'))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert gateway.store.spooled() == {"groups": 1, "events": 1, "trouble": ""}
     assert not await soon(gateway.store.ping())

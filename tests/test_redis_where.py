@@ -12,44 +12,44 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import protocol, reactor, ssl
 
 from fleets import Valkey, free_port, pause, soon, until
-from ocpp_tw.redis import Connection, RedisStore, Where, probe
+from ocpp_tw.redis import Connection, RedisAddress, RedisStore, probe
 from ocpp_tw.settings import Settings
 
 
 @pytest.mark.parametrize(
     "url, where, shown",
     [
-        ("redis://h", Where("h"), "redis://h:6379/0"),
-        ("redis://h:1234/5", Where("h", 1234, db=5), "redis://h:1234/5"),
-        ("redis://:p%40ss@h", Where("h", password="p@ss"), "redis://h:6379/0"),
-        ("rediss://u:p@[::1]:7", Where("::1", 7, tls=True, username="u", password="p"), "rediss://[::1]:7/0"),
+        ("redis://h", RedisAddress("h"), "redis://h:6379/0"),
+        ("redis://h:1234/5", RedisAddress("h", 1234, db=5), "redis://h:1234/5"),
+        ("redis://:p%40ss@h", RedisAddress("h", password="p@ss"), "redis://h:6379/0"),
+        ("rediss://u:p@[::1]:7", RedisAddress("::1", 7, tls=True, username="u", password="p"), "rediss://[::1]:7/0"),
         (
             "redis+sentinel://u:p%40@h,[::1]:7/main",
-            Where("h", 26379, username="u", password="p@", service="main", sentinels=(("h", 26379), ("::1", 7))),
+            RedisAddress("h", 26379, username="u", password="p@", service="main", sentinels=(("h", 26379), ("::1", 7))),
             "redis+sentinel://h:26379,[::1]:7/main/0",
         ),
         (
             "rediss+sentinel://h:1/main/3",
-            Where("h", 1, tls=True, db=3, service="main", sentinels=(("h", 1),)),
+            RedisAddress("h", 1, tls=True, db=3, service="main", sentinels=(("h", 1),)),
             "rediss+sentinel://h:1/main/3",
         ),
-        ("unix:///run/redis.sock", Where(path="/run/redis.sock"), "unix:///run/redis.sock"),
-        ("unix://:pw@/run/redis.sock", Where(path="/run/redis.sock", password="pw"), "unix:///run/redis.sock"),
+        ("unix:///run/redis.sock", RedisAddress(path="/run/redis.sock"), "unix:///run/redis.sock"),
+        ("unix://:pw@/run/redis.sock", RedisAddress(path="/run/redis.sock", password="pw"), "unix:///run/redis.sock"),
     ],
 )
 def test_urls_are_read_and_shown_without_their_password(url, where, shown):
-    assert Where.of(url) == where
+    assert RedisAddress.of(url) == where
     assert str(where) == shown
 
 
 def test_the_database_of_the_settings_is_for_urls_without_one():
-    assert (Where.of("redis://h", 4).db, Where.of("redis://h/2", 4).db) == (4, 2)
+    assert (RedisAddress.of("redis://h", 4).db, RedisAddress.of("redis://h/2", 4).db) == (4, 2)
 
 
 @pytest.mark.parametrize("url", ["http://h", "redis://", "unix://", "redis://h/first", "redis+sentinel://h", "redis+sentinel:///x"])
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(ValueError):
-        Where.of(url)
+        RedisAddress.of(url)
 
 
 def test_a_gateway_needs_a_name():
@@ -85,9 +85,9 @@ async def test_nobody_is_found_where_somebody_says_nothing_or_something_else():
 
 async def test_a_unix_socket_will_do(tmp_path):
     server = Valkey(tmp_path, "--unixsocket", "s")
-    connection = Connection(reactor, Where.of(f"unix://{tmp_path}/s"))
+    connection = Connection(reactor, RedisAddress.of(f"unix://{tmp_path}/s"))
     connection.startService()
-    assert await soon(connection.say("PING")) == b"PONG"
+    assert await soon(connection.send("PING")) == b"PONG"
     await connection.stopService()
     server.close()
 
@@ -110,11 +110,11 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused():
 
     context = ssl.PrivateCertificate.loadPEM(pem).options()
     port = reactor.listenSSL(0, protocol.Factory.forProtocol(Server), context, interface="127.0.0.1")
-    connection = Connection(reactor, Where.of(f"rediss://:secret@localhost:{port.getHost().port}"))
+    connection = Connection(reactor, RedisAddress.of(f"rediss://:secret@localhost:{port.getHost().port}"))
     connection.startService()
     await until(lambda: connection.trouble != "there was no connection yet")
     await pause(0.1)
-    assert connection.line is None
+    assert connection.client is None
     assert not heard
     await connection.stopService()
     await port.stopListening()

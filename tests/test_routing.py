@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail
 from house import START as NOW
 from house import House, house
 from ocpp_tw.core.commands import Claim, Taken, digest
-from ocpp_tw.gateway.outgoing import Asking
+from ocpp_tw.gateway.outgoing import OutgoingCalls
 from ocpp_tw.ocpp.frames import Result
 from ocpp_tw.settings import Settings
 
@@ -71,7 +71,7 @@ def test_what_waits_for_its_turn_when_the_charger_leaves_is_never_sent():
     outcomes = ended(here)
     assert outcomes[0] == ("u0", "connection_lost", True)
     assert outcomes[1:] == [(f"u{n}", "offline", False) for n in range(1, 2 * sys.getrecursionlimit())]
-    assert here.store.processing["gw"] == [] and here.store.shelves["sent", "gw"] == {}
+    assert here.store.processing["gw"] == [] and here.store.tables["sent", "gw"] == {}
 
 
 def test_what_waits_for_its_turn_when_a_newer_connection_comes_is_sent_on_that():
@@ -155,7 +155,7 @@ def test_a_failure_of_the_gateways_own_is_the_commands_end(fails, outcome, sent,
     if fails == "claim":
         here.commands.claim = lambda command, connection: fail(ZeroDivisionError())
     else:
-        here.gateway.chargers["cp1"].intake.settings = None  # whoever looks for the time-out falls over it
+        here.gateway.chargers["cp1"].incoming.settings = None  # whoever looks for the time-out falls over it
     here.orders(CpID="cp1", data=clear(1))
     (result,) = results(here)
     assert (result["outcome"], result["sent"], result["error"]["code"]) == (outcome, sent, "internal")
@@ -167,8 +167,8 @@ def test_a_failure_of_the_gateways_own_is_the_commands_end(fails, outcome, sent,
 def test_an_answer_that_cannot_be_told_is_the_commands_end_too(tidy, monkeypatch):
     here, cp = with_charger()
     here.orders(CpID="cp1", data=clear(1))
-    answered = Asking.answered
-    monkeypatch.setattr(Asking, "answered", lambda self, frame: answered(self, Result(frame.id, {"status": object()})))
+    answered = OutgoingCalls.answered
+    monkeypatch.setattr(OutgoingCalls, "answered", lambda self, frame: answered(self, Result(frame.id, {"status": object()})))
     cp.answers({})
     (result,) = results(here)
     assert (result["outcome"], result["sent"], result["error"]["code"]) == ("connection_lost", True, "internal")
@@ -186,7 +186,7 @@ def left_over(here: House, element: dict, *, sent: bool, silent: float = 5.0) ->
     here.store.left["gw"].append(Taken(text, silent, sent))
     if sent:
         here.store.done.add((element["CpID"], element["data"][1]))
-        here.store.shelves["sent", "gw"][digest(text)] = b"1"
+        here.store.tables["sent", "gw"][digest(text)] = b"1"
 
 
 def test_what_an_earlier_run_may_have_sent_is_never_sent_again():
@@ -196,7 +196,7 @@ def test_what_an_earlier_run_may_have_sent_is_never_sent_again():
     cp = here.comes()
     here.dispatch.start()
     assert ended(here) == [("u1", "connection_lost", True)] and cp.got() == []
-    assert here.store.processing["gw"] == [] and here.store.shelves["sent", "gw"] == {}
+    assert here.store.processing["gw"] == [] and here.store.tables["sent", "gw"] == {}
     here.orders(CpID="cp1", data=clear(1))
     assert ended(here) == [("u1", "duplicate", False)] and cp.got() == []
 

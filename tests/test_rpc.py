@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from house import House, house
-from ocpp_tw.gateway.gate import Refused
+from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.settings import Settings
 
 
@@ -111,7 +111,7 @@ def test_old_versions_are_served_as_1_6_where_that_is_wanted():
     assert cp.asks("MeterValues", {"connectorId": 1, "values": values}) == {}
     event = here.told()[-1]
     assert event["ocpp"] == "1.5" and event["data"]["values"][0]["value"] == "1500" and event["violations"]
-    with pytest.raises(Refused):
+    with pytest.raises(HandshakeRefused):
         house().comes(ocpp="1.5")
 
 

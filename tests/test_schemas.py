@@ -67,7 +67,7 @@ def test_payloads_made_from_a_schema_are_valid(data: st.DataObject) -> None:
 )
 def test_a_breach_is_told_by_path_rule_value_and_names(payload: dict[str, Any], told: list[tuple[Any, ...]]) -> None:
     """CONTRACT 1: `violations`."""
-    found = [each.told() for each in V16.request("StartTransaction", payload)]
+    found = [each.as_event() for each in V16.request("StartTransaction", payload)]
     assert found == [dict(zip(("path", "rule", "value", "names"), each, strict=True)) for each in told]
 
 
@@ -81,7 +81,7 @@ def test_the_path_leads_into_lists() -> None:
 
 def test_a_long_value_is_cut_in_an_event() -> None:
     """An event must not be of any size for what a charger got wrong."""
-    told = Violation(("a",), "maxLength", "x" * 10_000, "").told()
+    told = Violation(("a",), "maxLength", "x" * 10_000, "").as_event()
     assert len(told["value"]) == 201 and told["value"].endswith("…")
 
 
@@ -132,7 +132,7 @@ def test_the_quick_answer_and_the_list_agree(action: str, payload: dict[str, Any
     found = V16.request(action, payload)
     assert V16.valid_request[action](payload) == (not found)
     for each in found:
-        assert isinstance(each.told()["path"], str) and each.message
+        assert isinstance(each.as_event()["path"], str) and each.message
 
 
 def test_an_unknown_action_has_no_schema() -> None:

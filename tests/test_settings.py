@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from ocpp_tw.settings import TABLE, Address, Setting, Settings, Wrong, address, name, read, redis_url, worker
+from ocpp_tw.settings import TABLE, Address, InvalidSetting, Setting, Settings, address, name, read, redis_url, worker_settings
 
 TOKEN = {"http_token": "secret"}
 
 
 def wrong(options: dict[str, str | None], environment: dict[str, str] | None = None) -> str:
     """The one line that a wrong value is answered with."""
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(InvalidSetting) as caught:
         read(options, environment or {})
     line = str(caught.value)
     assert line.isprintable() and len(line) < 300
@@ -182,7 +182,7 @@ def test_any_text_is_a_value_or_wrong(row: Setting, text: str) -> None:
     """Nothing else comes out of a configuration, however broken."""
     try:
         read({row.name: text, **({} if row.name == "http_token" else TOKEN)}, {})
-    except Wrong as why:
+    except InvalidSetting as why:
         assert str(why).startswith("--") and "\n" not in str(why)
 
 
@@ -279,7 +279,7 @@ def test_a_spool_can_be_done_without_by_name() -> None:
 
 
 def test_what_is_to_be_synced_needs_a_spool() -> None:
-    with pytest.raises(Wrong, match="--durability"):
+    with pytest.raises(InvalidSetting, match="--durability"):
         read({"spool": "no", "durability": "fsync"}, {})
 
 
@@ -290,7 +290,7 @@ def test_what_is_to_be_synced_needs_a_spool() -> None:
 def test_a_name_leaves_room_for_the_workers_numbers(workers: int, longest: int) -> None:
     """Each is a gateway of its own name."""
     settings = read({"name": "n" * longest, "workers": str(workers)}, {})
-    own = [worker(settings, number).name for number in range(1, workers + 1)] if workers > 1 else [settings.name]
+    own = [worker_settings(settings, number).name for number in range(1, workers + 1)] if workers > 1 else [settings.name]
     assert len(set(own)) == workers and all(name(each) == each for each in own)
     if workers > 1:
         assert f"{longest} characters" in wrong({"name": "n" * (longest + 1), "workers": str(workers)})
@@ -299,5 +299,5 @@ def test_a_name_leaves_room_for_the_workers_numbers(workers: int, longest: int) 
 def test_a_worker_is_a_gateway_like_any_other_but_for_its_name() -> None:
     """It has no workers of its own."""
     settings = read({"name": "gw", "workers": "3", "drain": "5"}, {})
-    assert worker(settings, 2) == read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
-    assert worker(read({"name": "gw", "workers": "3", "spool": "no"}, {}), 2).spool == ""
+    assert worker_settings(settings, 2) == read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
+    assert worker_settings(read({"name": "gw", "workers": "3", "spool": "no"}, {}), 2).spool == ""

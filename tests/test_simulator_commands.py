@@ -57,7 +57,7 @@ def test_a_remote_start_begins_a_transaction_and_a_remote_stop_ends_it(central: 
     assert central.names() == ["StopTransaction", "2:Finishing", "2:Available"]
 
 
-def test_a_remote_start_may_have_to_be_authorised(central: Central) -> None:
+def test_a_remote_start_may_have_to_be_authorized(central: Central) -> None:
     central.comes().command("ChangeConfiguration", {"key": "AuthorizeRemoteTxRequests", "value": "true"})
     central.answers["Authorize"] = {"idTagInfo": {"status": "Expired"}}
     assert central.command("RemoteStartTransaction", {"idTag": "ANNA"}) == {"status": "Accepted"}
@@ -192,7 +192,7 @@ def test_the_local_list_serves_when_the_line_is_down(central: Central) -> None:
     central.goes()
     for tag, good in (("GOOD", True), ("BAD", False), ("UNKNOWN", False)):
         try:
-            central.charger.tags.authorise(tag).send(None)
+            central.charger.tags.authorize(tag).send(None)
         except StopIteration as answer:
             assert answer.value is good
 

@@ -131,7 +131,7 @@ def test_a_tag_that_is_not_accepted_ends_with_the_cable(central: Central) -> Non
     assert central.charger.tally.tags == {"Blocked": 3}
 
 
-def test_a_token_that_is_not_accepted_after_the_fact_is_deauthorised(central: Central) -> None:
+def test_a_token_that_is_not_accepted_after_the_fact_is_deauthorized(central: Central) -> None:
     central.answers["TransactionEvent"] = {"idTokenInfo": {"status": "ConcurrentTx"}}
     central.charges()
     told = events(central)

@@ -224,7 +224,7 @@ def test_a_remote_start_of_a_car_that_is_plugged_in_already(central: Central) ->
     assert told[0]["triggerReason"] == "RemoteStart" and told[0]["transactionInfo"]["remoteStartId"] == 5 and gapless([start, *told])
 
 
-def test_a_remote_start_may_have_to_be_authorised(central: Central) -> None:
+def test_a_remote_start_may_have_to_be_authorized(central: Central) -> None:
     central.command("SetVariables", {"setVariableData": [item("AuthCtrlr", "AuthorizeRemoteStart", "true")]})
     central.answers["Authorize"] = {"idTokenInfo": {"status": "Expired"}}
     central.command("RequestStartTransaction", {"idToken": TOKEN | {"type": "eMAID"}, "remoteStartId": 5})

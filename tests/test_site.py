@@ -18,7 +18,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 
 from house import START_1, House
 from ocpp_tw.core.commands import Invalid
-from ocpp_tw.operators.api import MAX_BODY, Operators
+from ocpp_tw.operators.api import MAX_BODY, OperatorsApi
 from ocpp_tw.settings import Settings
 
 STANDS = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
@@ -41,7 +41,7 @@ class PlayedGateway:
         self.decisions.append((id, changes))
         return STANDS
 
-    async def remembered(self, id: str) -> dict[str, Any] | None:
+    async def recorded(self, id: str) -> dict[str, Any] | None:
         return self.memory.get(id)
 
 
@@ -78,7 +78,7 @@ class Site:
     def __init__(self, token: str = "", gateway: Any = None, desk: Any = None, evidence: bool = True) -> None:
         self.gateway = gateway or PlayedGateway()
         self.played = Played()
-        operators = Operators(
+        operators = OperatorsApi(
             self.gateway, self.played, desk, self.played, token, self.played if evidence else None  # type: ignore[arg-type]
         )  # fmt: skip
         self.factory = WrappingFactory(operators.site())

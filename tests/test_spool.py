@@ -22,7 +22,7 @@ from twisted.internet import reactor
 from fleets import soon
 from ocpp_tw.spool.file import SpoolFile
 from ocpp_tw.spool.mirror import Mirror
-from ocpp_tw.spool.spool import Spool, Unusable
+from ocpp_tw.spool.spool import Spool, SpoolUnusable
 
 ROOT = Path(__file__).parents[1]
 
@@ -206,7 +206,7 @@ async def test_it_is_found_again_by_the_next_process(tmp_path):
 
 async def test_two_gateways_cannot_have_one_spool(tmp_path, spool):
     other = Spool(spool.directory, reactor, nothing, 1 << 30)
-    with pytest.raises(Unusable, match="another gateway"):
+    with pytest.raises(SpoolUnusable, match="another gateway"):
         await other.open()
     await other.close()
 
@@ -214,7 +214,7 @@ async def test_two_gateways_cannot_have_one_spool(tmp_path, spool):
 async def test_a_directory_that_cannot_be_is_told_of(tmp_path):
     (tmp_path / "file").write_text("")
     other = Spool(tmp_path / "file" / "spool", reactor, nothing, 1 << 30)
-    with pytest.raises(Unusable, match="name a directory"):
+    with pytest.raises(SpoolUnusable, match="name a directory"):
         await other.open()
     await other.close()
 

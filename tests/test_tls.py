@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from certificates import Made
 from door import TEXT, Peer, Street, Visit, closing, farewell, frame, frames, request
 from ocpp_tw.websocket.certificate import Certificate
-from ocpp_tw.websocket.tls import TOLD, WHILE, OverTls
+from ocpp_tw.websocket.tls import TOLD, WHILE, TlsFactory
 
 MADE = Made()
 CALL = b'[2,"1","Heartbeat",{}]'
@@ -89,7 +89,7 @@ class Lane(Street):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.certificate = Certificate(MADE.write(file), "", self.clock)
-        self.over = OverTls(self.certificate, self.factory, self.clock)
+        self.over = TlsFactory(self.certificate, self.factory, self.clock)
 
     def connect(self, peer: object = None) -> Visit:
         visit = Visit(self.over, peer or Peer(), self.clock)

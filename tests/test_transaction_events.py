@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from house import House, house
-from ocpp_tw.facts import Authorisation, Start
+from ocpp_tw.facts import Authorization, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.settings import Settings
 
@@ -92,7 +92,7 @@ def test_a_repeat_is_answered_again_and_counted_once(ocpp):
 
     class Once(Handlers):
         def started(self, charger, fact):
-            return Start(Authorisation("Blocked"))
+            return Start(Authorization("Blocked"))
 
     here = House(handlers=Once(Settings()))
     first = event("Started", 0, **TOKEN)

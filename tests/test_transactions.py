@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.core.entries import Effect, Keep
+from ocpp_tw.core.entries import Effect, Put
 from ocpp_tw.core.ledger import KEPT, SPARE, Closing, Ledger, duration
-from ocpp_tw.facts import Authorisation, Start, Started, Stopped
+from ocpp_tw.facts import Authorization, Start, Started, Stopped
 
 START = Started(1, "RFID-12345", 1000, "2026-11-22T10:00:00Z")
 STOP = Stopped(123, 6000, "2026-11-22T11:00:00Z", "Local", "RFID-12345")
@@ -21,7 +21,7 @@ def begun(*ids: int, ledger: Ledger | None = None) -> Ledger:
     """A ledger with these transactions running, one a minute, each on a connector of its own."""
     ledger = ledger or Ledger()
     for conn, id in enumerate(ids, 1):
-        ledger.begin(Started(conn, START.tag, START.meter_start, f"2026-11-22T10:{conn % 60:02}:00Z"), Start(Authorisation(), id))
+        ledger.begin(Started(conn, START.tag, START.meter_start, f"2026-11-22T10:{conn % 60:02}:00Z"), Start(Authorization(), id))
     return ledger
 
 
@@ -29,7 +29,7 @@ def reopened(effects: list[Effect]) -> Ledger:
     """The ledger as the next gateway finds it, after these effects."""
     kept: dict[str, bytes] = {}
     for each in effects:
-        assert isinstance(each, Keep) and each.shelf == "transactions"
+        assert isinstance(each, Put) and each.table == "transactions"
         if each.value is None:
             del kept[each.name]
         else:
@@ -42,7 +42,7 @@ def reopened(effects: list[Effect]) -> Ledger:
 
 def test_a_start_is_found_again_by_its_content() -> None:
     """T4, R5, FIELD 5: MicroOcpp and EVerest repeat it under a new message id; the verdict is the one of the first time."""
-    verdict = Start(Authorisation("ConcurrentTx", parent_tag="group"), 123, provisional=True)
+    verdict = Start(Authorization("ConcurrentTx", parent_tag="group"), 123, provisional=True)
     ledger = Ledger()
     assert ledger.repeated(START) is None
     ledger.begin(START, verdict)
@@ -54,7 +54,7 @@ def test_a_start_is_found_again_by_its_content() -> None:
 def test_a_start_that_differs_in_anything_that_counts_is_another(other: dict[str, Any]) -> None:
     """T4: connectorId + idTag + timestamp + meterStart."""
     ledger = Ledger()
-    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.begin(START, Start(Authorization(), 123))
     assert ledger.repeated(msgspec.structs.replace(START, **other)) is None
     assert ledger.repeated(msgspec.structs.replace(START, reservation_id=7)) is not None
 
@@ -62,9 +62,9 @@ def test_a_start_that_differs_in_anything_that_counts_is_another(other: dict[str
 def test_a_repeat_is_known_after_a_restart_and_after_the_stop() -> None:
     """T4, FIELD wire note 2: the charger repeats a start half a minute later, maybe to another gateway."""
     ledger = Ledger()
-    effects = [*ledger.begin(START, Start(Authorisation(parent_tag="group"), 123, True)), *ledger.close(STOP).effects]
+    effects = [*ledger.begin(START, Start(Authorization(parent_tag="group"), 123, True)), *ledger.close(STOP).effects]
     again = reopened(effects).repeated(START)
-    assert again is not None and again.verdict == Start(Authorisation(parent_tag="group"), 123, True)
+    assert again is not None and again.verdict == Start(Authorization(parent_tag="group"), 123, True)
 
 
 # stops
@@ -73,7 +73,7 @@ def test_a_repeat_is_known_after_a_restart_and_after_the_stop() -> None:
 def test_a_stop_ends_its_transaction() -> None:
     """Energy and duration are by the charger's own meter and clock (T7)."""
     ledger = Ledger()
-    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.begin(START, Start(Authorization(), 123))
     closing = ledger.close(STOP)
     assert closing == Closing("exact", 5000, 3600, effects=closing.effects)
     assert ledger.running == [] and len(closing.effects) == 1
@@ -82,7 +82,7 @@ def test_a_stop_ends_its_transaction() -> None:
 def test_the_same_stop_again_is_a_repeat_without_effect() -> None:
     """T5, FIELD 6: answered as before, told once; also by the next gateway."""
     ledger = Ledger()
-    effects = list(ledger.begin(START, Start(Authorisation(), 123)))
+    effects = list(ledger.begin(START, Start(Authorization(), 123)))
     effects += ledger.close(STOP).effects
     for each in (ledger, reopened(effects)):
         assert each.close(msgspec.structs.replace(STOP)) == Closing("exact", 5000, 3600, repeat=True)
@@ -92,7 +92,7 @@ def test_the_same_stop_again_is_a_repeat_without_effect() -> None:
 def test_a_differing_second_stop_is_a_duplicate_and_changes_nothing(other: dict[str, Any]) -> None:
     """T5, FIELD 6: the first one stands."""
     ledger = Ledger()
-    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.begin(START, Start(Authorization(), 123))
     ledger.close(STOP)
     second = ledger.close(msgspec.structs.replace(STOP, **other))
     assert second.duplicate and not second.repeat and second.effects == ()
@@ -102,7 +102,7 @@ def test_a_differing_second_stop_is_a_duplicate_and_changes_nothing(other: dict[
 def test_readings_do_not_make_a_stop_another() -> None:
     """FIELD 6: a retry may come without its transactionData, or with it in another order."""
     ledger = Ledger()
-    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.begin(START, Start(Authorization(), 123))
     ledger.close(msgspec.structs.replace(STOP, readings=[{"timestamp": "x", "sampledValue": []}]))
     assert ledger.close(STOP).repeat
 
@@ -142,7 +142,7 @@ def test_a_stop_without_a_tag_fits_any() -> None:
 def test_a_stop_whose_times_cannot_be_read_has_no_duration() -> None:
     """T2: it is taken all the same."""
     ledger = Ledger()
-    ledger.begin(START, Start(Authorisation(), 123))
+    ledger.begin(START, Start(Authorization(), 123))
     assert ledger.close(msgspec.structs.replace(STOP, timestamp="yesterday"))[:3] == ("exact", 5000, None)
 
 
@@ -155,10 +155,10 @@ def test_ended_transactions_are_forgotten_oldest_first_and_running_ones_never() 
     effects: list[Effect] = []
     for number in range(KEPT + SPARE - 1):
         start = Started(1, "A", number, f"2026-11-23T{number // 60:02}:{number % 60:02}:00Z")
-        effects += ledger.begin(start, Start(Authorisation(), number + 1))
+        effects += ledger.begin(start, Start(Authorization(), number + 1))
         effects += ledger.close(Stopped(number + 1, number, start.timestamp)).effects
-    effects += ledger.begin(START, Start(Authorisation(), 5000))
-    assert [each.name for each in effects if isinstance(each, Keep) and each.value is None] == [str(number) for number in range(1, SPARE)]
+    effects += ledger.begin(START, Start(Authorization(), 5000))
+    assert [each.name for each in effects if isinstance(each, Put) and each.value is None] == [str(number) for number in range(1, SPARE)]
     assert {each.id for each in ledger.running} == {9999, 5000}
     assert ledger.find(SPARE - 1) is None and ledger.find(SPARE) is not None
 
@@ -166,11 +166,11 @@ def test_ended_transactions_are_forgotten_oldest_first_and_running_ones_never() 
 def test_what_the_backend_says_later_is_kept_and_changes_no_answer() -> None:
     """F20: the charger goes on with the id it was given, and a repeat of its start gets it again."""
     ledger = Ledger()
-    effects = list(ledger.begin(START, Start(Authorisation(), 10**9 + 1, provisional=True)))
+    effects = list(ledger.begin(START, Start(Authorization(), 10**9 + 1, provisional=True)))
     effects += ledger.close(msgspec.structs.replace(STOP, transaction_id=10**9 + 1)).effects
     effects += ledger.reconcile(10**9 + 1, 7)
     again = reopened(effects).repeated(START)
-    assert again is not None and again.verdict == Start(Authorisation(), 10**9 + 1)
+    assert again is not None and again.verdict == Start(Authorization(), 10**9 + 1)
     assert (again.backend_id, again.provisional, again.end is None) == (7, False, False)
     assert ledger.reconcile(4711, 7) == ()
 
@@ -179,7 +179,7 @@ def test_what_the_backend_says_later_is_kept_and_changes_no_answer() -> None:
 def test_what_cannot_be_read_is_passed_over(kept: bytes) -> None:
     """Another version of this program wrote it; a charger must not be shut out for that."""
     ledger = Ledger(
-        [kept, *(each.value for each in Ledger().begin(START, Start(Authorisation(), 123)) if isinstance(each, Keep) and each.value)]
+        [kept, *(each.value for each in Ledger().begin(START, Start(Authorization(), 123)) if isinstance(each, Put) and each.value)]
     )
     assert [each.id for each in ledger.running] == [123]
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_passed_over(kept: bytes) -> None:
 def test_numbers_of_any_size_survive_the_store() -> None:
     """F28: the schemas know no bounds for integers."""
     huge = Started(10**30, "A", -(10**30), "x")
-    effects = list(Ledger().begin(huge, Start(Authorisation(), 2**63)))
+    effects = list(Ledger().begin(huge, Start(Authorization(), 2**63)))
     assert reopened(effects).repeated(huge) is not None
 
 
@@ -206,7 +206,7 @@ def test_whatever_happens_the_store_holds_what_the_ledger_holds(steps: list[tupl
         if what == "start":
             start = Started(id, "A", meter, f"2026-11-22T{hour}:00:00Z")
             if ledger.repeated(start) is None:
-                effects += ledger.begin(start, Start(Authorisation(), next_id))
+                effects += ledger.begin(start, Start(Authorization(), next_id))
                 next_id += 1
         else:
             effects += ledger.close(Stopped(id, meter, f"2026-11-22T{hour}:30:00Z")).effects

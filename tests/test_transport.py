@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
 from fleets import pause, until
-from ocpp_tw.websocket.tcp import ARRIVALS, ChargerConnection, serve
+from ocpp_tw.websocket.tcp import ACCEPTS_PER_TURN, ChargerConnection, use_charger_connections
 
 
 class Echo(Protocol):
@@ -77,7 +77,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
 
     port = reactor.listenTCP(0, Port(), interface="127.0.0.1")
     if request.param == "ours":
-        serve(port)
+        use_charger_connections(port)
     peer = socket.create_connection(("127.0.0.1", port.getHost().port))
     peer.setblocking(False)
     await came
@@ -182,12 +182,12 @@ async def test_a_crowd_comes_in_a_few_at_a_time() -> None:
             turns[0] = reactor.callLater(0, next_turn)
 
     port = reactor.listenTCP(0, Crowd(), interface="127.0.0.1", backlog=200)
-    serve(port)
+    use_charger_connections(port)
     crowd = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(100)]
     turns = [reactor.callLater(0, next_turn)]
     await until(lambda: len(came) == 100)
     await until(lambda: not turns[0].active())
-    assert max(came.count(each) for each in came) == ARRIVALS
+    assert max(came.count(each) for each in came) == ACCEPTS_PER_TURN
     for each in crowd:
         each.close()
     await port.stopListening()

@@ -9,40 +9,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.core.events import snake_case
 from ocpp_tw.facts import (
     Answer,
-    Authorisation,
-    Beat,
-    Booted,
-    Metered,
+    Authorization,
+    Authorize,
+    BootNotification,
+    DataTransfer,
+    DataTransferResult,
+    Heartbeat,
+    MeterValues,
     Other,
-    Presented,
     Registration,
     Start,
     Started,
-    Status,
+    StatusNotification,
     Stopped,
-    Transfer,
-    Transferred,
     Verdict,
 )
+from ocpp_tw.ocpp.actions import snake_case
+from ocpp_tw.ocpp.negotiation import known
 from ocpp_tw.ocpp.v16 import V16
-from ocpp_tw.ocpp.version import known
 from ocpp_tw.settings import Settings
 from payloads import broken, fullest, json_values, schema, valid
 
 NOW = "2026-11-22T10:00:00.123Z"
 
 FACTS: dict[str, type] = {
-    "BootNotification": Booted,
-    "Heartbeat": Beat,
-    "Authorize": Presented,
-    "StatusNotification": Status,
+    "BootNotification": BootNotification,
+    "Heartbeat": Heartbeat,
+    "Authorize": Authorize,
+    "StatusNotification": StatusNotification,
     "StartTransaction": Started,
     "StopTransaction": Stopped,
-    "MeterValues": Metered,
-    "DataTransfer": Transfer,
+    "MeterValues": MeterValues,
+    "DataTransfer": DataTransfer,
 }
 OTHERS = {
     "DiagnosticsStatusNotification",
@@ -56,14 +56,14 @@ SENT = sorted({*FACTS, *OTHERS})
 """What chargers send: 10 actions of the core document and 4 of the security whitepaper."""
 
 VERDICTS: dict[type, list[Verdict]] = {
-    Booted: [Registration(), Registration("Pending", 60), Registration("Rejected", 86_400)],
-    Beat: [None],
-    Presented: [Authorisation(), Authorisation("Blocked"), Authorisation("Expired", NOW, "group")],
-    Status: [None],
-    Started: [Start(transaction_id=1), Start(Authorisation("ConcurrentTx", NOW, "x" * 20), 2**31 - 1, provisional=True)],
-    Stopped: [None, Authorisation(), Authorisation("Invalid", parent_tag="group")],
-    Metered: [None],
-    Transfer: [Transferred(), Transferred("UnknownVendorId", "data"), Transferred("Rejected", "")],
+    BootNotification: [Registration(), Registration("Pending", 60), Registration("Rejected", 86_400)],
+    Heartbeat: [None],
+    Authorize: [Authorization(), Authorization("Blocked"), Authorization("Expired", NOW, "group")],
+    StatusNotification: [None],
+    Started: [Start(transaction_id=1), Start(Authorization("ConcurrentTx", NOW, "x" * 20), 2**31 - 1, provisional=True)],
+    Stopped: [None, Authorization(), Authorization("Invalid", parent_tag="group")],
+    MeterValues: [None],
+    DataTransfer: [DataTransferResult(), DataTransferResult("UnknownVendorId", "data"), DataTransferResult("Rejected", "")],
     Other: [Answer()],
 }
 """What a handler might decide."""
@@ -86,9 +86,9 @@ def test_the_39_actions_are_split_by_who_sends_them() -> None:
     """28 actions of the core document and 11 of the security whitepaper; only DataTransfer goes both ways."""
     assert len(V16.schemas.actions) == 28 + 11
     assert set(V16.translations) == set(SENT)
-    assert V16.asked | set(V16.translations) == V16.schemas.actions
-    assert V16.asked & set(V16.translations) == {"DataTransfer"}
-    assert len(SENT) == 14 and len(V16.asked) == 26
+    assert V16.csms_actions | set(V16.translations) == V16.schemas.actions
+    assert V16.csms_actions & set(V16.translations) == {"DataTransfer"}
+    assert len(SENT) == 14 and len(V16.csms_actions) == 26
 
 
 def test_it_is_found_by_its_subprotocol() -> None:
@@ -154,10 +154,10 @@ def read(action: str, payload: dict[str, Any]) -> Any:
 def test_a_boot_tells_the_serial_number_of_whatever_has_one() -> None:
     """The deprecated chargeBoxSerialNumber is better than none."""
     named = {"chargePointVendor": "V", "chargePointModel": "M"}
-    assert read("BootNotification", named) == Booted("V", "M")
+    assert read("BootNotification", named) == BootNotification("V", "M")
     both = {"chargePointSerialNumber": "S1", "chargeBoxSerialNumber": "S2", "firmwareVersion": "1.0"}
-    assert read("BootNotification", named | both) == Booted("V", "M", "S1", "1.0")
-    assert read("BootNotification", named | {"chargeBoxSerialNumber": "S2"}) == Booted("V", "M", "S2")
+    assert read("BootNotification", named | both) == BootNotification("V", "M", "S1", "1.0")
+    assert read("BootNotification", named | {"chargeBoxSerialNumber": "S2"}) == BootNotification("V", "M", "S2")
 
 
 def test_a_stop_without_a_reason_is_local() -> None:
@@ -172,14 +172,14 @@ def test_the_transactions_messages_say_what_they_say() -> None:
     start = {"connectorId": 0, "idTag": "A", "meterStart": -5, "timestamp": "x", "reservationId": 0}
     assert read("StartTransaction", start) == Started(0, "A", -5, "x", 0)
     values = [{"timestamp": "x", "sampledValue": [{"value": "1"}]}]
-    assert read("MeterValues", {"connectorId": 0, "meterValue": values}) == Metered(0, None, values)
-    assert read("MeterValues", {"connectorId": 2, "transactionId": -1, "meterValue": values}) == Metered(2, -1, values)
+    assert read("MeterValues", {"connectorId": 0, "meterValue": values}) == MeterValues(0, None, values)
+    assert read("MeterValues", {"connectorId": 2, "transactionId": -1, "meterValue": values}) == MeterValues(2, -1, values)
 
 
 def test_a_status_tells_all_of_it() -> None:
     """CONTRACT 1."""
     said = {"connectorId": 0, "status": "Faulted", "errorCode": "OtherError", "info": "i", "vendorErrorCode": "E1", "timestamp": "x"}
-    assert read("StatusNotification", said | {"vendorId": "v"}) == Status(0, "Faulted", "OtherError", "i", "E1", "x")
+    assert read("StatusNotification", said | {"vendorId": "v"}) == StatusNotification(0, "Faulted", "OtherError", "i", "E1", "x")
 
 
 def test_another_action_is_passed_on_whole() -> None:
@@ -197,16 +197,16 @@ def test_the_answers_are_those_of_the_specification() -> None:
     """B1, R17: the interval is an integer; R15: what is empty is left out."""
     assert answer("BootNotification", Registration("Pending", 60)) == {"status": "Pending", "currentTime": NOW, "interval": 60}
     assert answer("Heartbeat", None) == {"currentTime": NOW}
-    assert answer("Authorize", Authorisation("Blocked")) == {"idTagInfo": {"status": "Blocked"}}
+    assert answer("Authorize", Authorization("Blocked")) == {"idTagInfo": {"status": "Blocked"}}
     assert answer("StartTransaction", Start(transaction_id=7)) == {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
     assert answer("StopTransaction", None) == answer("StatusNotification", None) == answer("MeterValues", None) == {}
-    assert answer("DataTransfer", Transferred()) == {"status": "Accepted"}
+    assert answer("DataTransfer", DataTransferResult()) == {"status": "Accepted"}
 
 
 def test_a_tags_group_and_expiry_are_told_when_known() -> None:
     """T14."""
     told = {"status": "Accepted", "expiryDate": NOW, "parentIdTag": "group"}
-    verdict = Authorisation("Accepted", NOW, "group")
+    verdict = Authorization("Accepted", NOW, "group")
     assert answer("Authorize", verdict)["idTagInfo"] == answer("StopTransaction", verdict)["idTagInfo"] == told
     assert answer("StartTransaction", Start(verdict, 1))["idTagInfo"] == told
 
@@ -256,10 +256,10 @@ def neutral(command: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def test_every_action_we_may_ask_is_a_neutral_command() -> None:
     """CONTRACT 2: in snake_case."""
-    assert set(V16.neutral) == {snake_case(action) for action in V16.asked}
+    assert set(V16.neutral) == {snake_case(action) for action in V16.csms_actions}
 
 
-@given(st.sampled_from(sorted(V16.asked)), st.data())
+@given(st.sampled_from(sorted(V16.csms_actions)), st.data())
 @settings(deadline=None, max_examples=150)
 def test_a_neutral_command_with_ocpps_own_payload_is_sent_as_it_is(action: str, data: st.DataObject) -> None:
     """CONTRACT 2: no member is renamed, added or dropped, and their order is kept."""
@@ -359,4 +359,4 @@ def test_any_data_is_a_command_or_refused(command: str, data: dict[str, Any]) ->
 
 def test_a_charger_that_is_pending_is_never_asked_to_start_or_stop() -> None:
     """B4, OCPP 1.6 §4.2."""
-    assert V16.starting == {"RemoteStartTransaction", "RemoteStopTransaction"} and V16.starting <= V16.asked
+    assert V16.start_actions == {"RemoteStartTransaction", "RemoteStopTransaction"} and V16.start_actions <= V16.csms_actions

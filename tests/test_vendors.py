@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from house import House
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.facts import Authorisation, Transfer, Transferred
+from ocpp_tw.facts import Authorization, DataTransfer, DataTransferResult
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import IVendor
 from ocpp_tw.ocpp.v2 import V201
@@ -56,8 +56,8 @@ class Echo:
         self.vendor_id = vendor_id
         self.mark = mark
 
-    def transfer(self, charger: Any, fact: Transfer) -> Transferred:
-        return Transferred("Accepted", f"{self.mark}{fact.data}")
+    def data_transfer(self, charger: Any, fact: DataTransfer) -> DataTransferResult:
+        return DataTransferResult("Accepted", f"{self.mark}{fact.data}")
 
 
 # the table
@@ -65,12 +65,12 @@ class Echo:
 
 def test_each_vendors_data_goes_to_its_own():
     vendors = Vendors([Echo("a", "1"), Echo("b", "2")])
-    assert vendors.transfer(None, Transfer("b", data="x")) == Transferred("Accepted", "2x")
+    assert vendors.data_transfer(None, DataTransfer("b", data="x")) == DataTransferResult("Accepted", "2x")
     assert "a" in vendors and "A" not in vendors
 
 
 def test_the_later_of_two_for_one_vendor_counts():
-    assert Vendors([Echo("a", "1"), Echo("a", "2")]).transfer(None, Transfer("a", data="x")).data == "2x"
+    assert Vendors([Echo("a", "1"), Echo("a", "2")]).data_transfer(None, DataTransfer("a", data="x")).data == "2x"
 
 
 @implementer(IVendor)
@@ -96,21 +96,21 @@ def test_the_example_of_the_documents_works(tmp_path):
     (plugins / "my_vendor.py").write_text(example)
     (plugins / "broken_vendor.py").write_text("import nothing_of_that_name\n")
     program = """
-from ocpp_tw.facts import Transfer
+from ocpp_tw.facts import DataTransfer
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.settings import Settings
 handlers = Handlers(Settings())
-print(handlers.transfer(None, Transfer("com.example", "Price", None)))
-print(handlers.transfer(None, Transfer("com.example", "?", None)))
-print(handlers.transfer(None, Transfer("com.example.other")))
+print(handlers.data_transfer(None, DataTransfer("com.example", "Price", None)))
+print(handlers.data_transfer(None, DataTransfer("com.example", "?", None)))
+print(handlers.data_transfer(None, DataTransfer("com.example.other")))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
-        "Transferred(status='Accepted', data='{\"price\":\"0.42\"}')",
-        "Transferred(status='UnknownMessageId', data=None)",
-        "Transferred(status='Accepted', data=None)",
+        "DataTransferResult(status='Accepted', data='{\"price\":\"0.42\"}')",
+        "DataTransferResult(status='UnknownMessageId', data=None)",
+        "DataTransferResult(status='Accepted', data=None)",
     ], done.stderr
 
 
@@ -119,7 +119,7 @@ print(handlers.transfer(None, Transfer("com.example.other")))
 
 @pytest.fixture
 def backend() -> StaticBackend:
-    return StaticBackend(tags={"DE*ABC*1": Authorisation(parent_tag="family", expiry_date="2027-01-01T00:00:00Z")})
+    return StaticBackend(tags={"DE*ABC*1": Authorization(parent_tag="family", expiry_date="2027-01-01T00:00:00Z")})
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_it_is_a_vendor(home):
     assert verifyObject(IVendor, PlugAndCharge(Handlers(Settings())))
 
 
-def test_a_contract_is_authorised_as_in_2x(home, backend):
+def test_a_contract_is_authorized_as_in_2x(home, backend):
     """C07.FR.04; of the certificate nothing is said that nobody has looked at."""
     info = {
         "status": "Accepted",
@@ -153,7 +153,7 @@ def test_a_contract_is_authorised_as_in_2x(home, backend):
         "groupIdToken": {"idToken": "family", "type": "Central"},
     }
     assert transfers(home, "Authorize", AUTHORIZE) == {"status": "Accepted", "data": {"idTokenInfo": info}}
-    assert backend.asked[0] == ("authorise", "DE*ABC*1", "cp1", None, "eMAID")
+    assert backend.asked[0] == ("authorize", "DE*ABC*1", "cp1", None, "eMAID")
     assert backend.asked[1][:4] == ("answer", "cp1", "1.6", "Authorize")
     assert json.loads(backend.asked[1][4]) == AUTHORIZE
     events = home.told()
@@ -185,11 +185,11 @@ def test_the_backend_speaks_for_the_certificate(home, backend, certificate, stat
 
 def test_the_short_form_of_the_token(home, backend):
     """The note's tables have an identifierString as idToken, and 1.6's IdTagInfo in the answer."""
-    backend.tags["other"] = Authorisation("NoCredit")
+    backend.tags["other"] = Authorization("NoCredit")
     info = {"status": "Accepted", "expiryDate": "2027-01-01T00:00:00Z", "parentIdTag": "family"}
     assert transfers(home, "Authorize", {"idToken": "DE*ABC*1"})["data"] == {"idTokenInfo": info}
     assert transfers(home, "Authorize", {"idToken": "other"})["data"] == {"idTokenInfo": {"status": "Invalid"}}
-    assert backend.asked[0] == ("authorise", "DE*ABC*1", "cp1", None, "eMAID")
+    assert backend.asked[0] == ("authorize", "DE*ABC*1", "cp1", None, "eMAID")
 
 
 OWN = {
@@ -257,6 +257,6 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda 
 def test_whatever_comes_there_is_an_answer(action, member, value):
     """Always one of OCPP's statuses; never an exception."""
     got: list[Any] = []
-    transfer = PlugAndCharge(Handlers(Settings())).transfer(None, Transfer(PNC, action, json.dumps({member: value})))
+    transfer = PlugAndCharge(Handlers(Settings())).data_transfer(None, DataTransfer(PNC, action, json.dumps({member: value})))
     Deferred.fromCoroutine(transfer).addBoth(got.append)
     assert got[0].status in ("Accepted", "Rejected")

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 import payloads
 from house import house
-from ocpp_tw.core import events
+from ocpp_tw.ocpp.actions import snake_case
 from ocpp_tw.ocpp.v2 import V21, V201
 from ocpp_tw.ocpp.v16 import V16
 
 ALL = {"1.6": V16, "2.0.1": V201, "2.1": V21}
 SENT = [(ocpp, action) for ocpp, version in ALL.items() for action in sorted(version.translations)]
 FOLDERS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
-ASKED = [(ocpp, action) for ocpp, version in ALL.items() for action in sorted(version.asked)]
+ASKED = [(ocpp, action) for ocpp, version in ALL.items() for action in sorted(version.csms_actions)]
 
 
 def request(ocpp: str, action: str) -> Any:
@@ -42,12 +42,12 @@ def test_the_actions_of_all_are_there():
     """28 and 11, 64, 90, each in its direction; DataTransfer goes both ways."""
     for version, count in ((V16, 39), (V201, 64), (V21, 91)):
         assert len(version.schemas.actions) == count  # 2.1: 90 that are answered, and the one that is sent
-        assert set(version.translations) | version.asked == version.schemas.actions
-        assert set(version.translations) & version.asked == {"DataTransfer"}
+        assert set(version.translations) | version.csms_actions == version.schemas.actions
+        assert set(version.translations) & version.csms_actions == {"DataTransfer"}
 
 
 def test_2_1_is_2_0_1_and_more():
-    assert set(V201.translations) < set(V21.translations) and V201.asked < V21.asked
+    assert set(V201.translations) < set(V21.translations) and V201.csms_actions < V21.csms_actions
     assert all(V21.translations[action] == V201.translations[action] for action in ("TransactionEvent", "BootNotification", "Authorize"))
 
 
@@ -60,7 +60,7 @@ def test_every_message_of_a_charger_is_answered_validly_and_told(what: tuple[str
     here = house()
     cp = here.comes(ocpp=ocpp)
     here.told()
-    if action in version.sent:
+    if action in version.send_actions:
         cp.raw(json.dumps([6, "1", action, payload]))
         assert cp.got() == []
     else:
@@ -72,7 +72,7 @@ def test_every_message_of_a_charger_is_answered_validly_and_told(what: tuple[str
     told = here.told()
     assert told and all(event["payload"] == payload for event in told if "payload" in event)
     if action not in MEANT:
-        assert told[0]["event"] == events.snake_case(action)
+        assert told[0]["event"] == snake_case(action)
     assert all("violations" not in event for event in told)
 
 
@@ -98,7 +98,7 @@ def test_every_single_breach_gets_its_error_code_in_strict_mode(ocpp: str):
     """R9, R10: the codes as each version spells them."""
     version, here = ALL[ocpp], house(validation="strict")
     cp = here.comes(ocpp=ocpp)
-    for action in sorted(set(version.translations) - version.sent):
+    for action in sorted(set(version.translations) - version.send_actions):
         for number, breach in enumerate(payloads.broken(request(ocpp, action))):
             violations = version.schemas.request(action, breach.payload)
             assert violations, (action, breach)
@@ -111,7 +111,7 @@ def test_every_single_breach_is_let_in_with_its_violations_or_told_as_refused(oc
     """FIELD 20: nothing is swallowed."""
     version, here = ALL[ocpp], house()
     cp = here.comes(ocpp=ocpp)
-    for action in sorted(set(version.translations) - version.sent):
+    for action in sorted(set(version.translations) - version.send_actions):
         for number, breach in enumerate(payloads.broken(request(ocpp, action))):
             here.told()
             cp.says(action, breach.payload, f"{action}-{number}")

@@ -15,10 +15,9 @@ from twisted.logger import LogEvent
 from zope.interface.verify import verifyObject
 
 from door import ACCEPT, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
-from ocpp_tw.gateway.gate import Refused
-from ocpp_tw.interfaces import IWire
-from ocpp_tw.websocket.connection import AHEAD, CLOSING, LINGER
-from ocpp_tw.websocket.handshake import choose
+from ocpp_tw.interfaces import HandshakeRefused, IWire
+from ocpp_tw.ocpp.negotiation import choose
+from ocpp_tw.websocket.connection import CLOSE_TIMEOUT, EARLY_BYTES, LINGER_TIMEOUT
 
 CALL = b'[2,"1","Heartbeat",{}]'
 
@@ -133,7 +132,7 @@ def by_choice(street: Street, *known: str) -> None:
     def decide(knock: Any, wire: Any) -> Any:
         chosen = choose(knock.offered, known)
         if chosen is None and street.factory.settings.subprotocol_mismatch == "refuse":
-            raise Refused(400, "no common subprotocol")
+            raise HandshakeRefused(400, "no common subprotocol")
         return street.porter.visitor, chosen and chosen[0]
 
     street.porter.decide = decide
@@ -269,7 +268,7 @@ def test_refused(street: Street) -> None:
     """The exact bytes of a refusal."""
 
     def refuse(knock: Any, wire: Any) -> Any:
-        raise Refused(401, "Unauthorized", (("WWW-Authenticate", 'Basic realm="ocpp"'),))
+        raise HandshakeRefused(401, "Unauthorized", (("WWW-Authenticate", 'Basic realm="ocpp"'),))
 
     street.porter.decide = refuse
     visit = street.connect()
@@ -284,7 +283,7 @@ def test_refusal_cannot_split_the_response(street: Street) -> None:
     """A gate of an operator's own may put a charger's words into its refusal."""
 
     def refuse(knock: Any, wire: Any) -> Any:
-        raise Refused(403, "no\r\nX-Injected: é", (("X-Why", "a\r\nX-Injected: yes"), ("X-Other", "fine")))
+        raise HandshakeRefused(403, "no\r\nX-Injected: é", (("X-Why", "a\r\nX-Injected: yes"), ("X-Other", "fine")))
 
     street.porter.decide = refuse
     answer = street.connect().say(request())
@@ -326,7 +325,7 @@ def test_a_door_that_fails_at_being_told(street: Street, tidy: list[LogEvent]) -
     def broken(*_: Any) -> None:
         raise RuntimeError("our bug")
 
-    street.porter.arrived = street.porter.departed = street.porter.refused = broken  # type: ignore[method-assign]
+    street.porter.arrived = street.porter.departed = street.porter.handshake_refused = broken  # type: ignore[method-assign]
     visit = street.enter()
     visit.say(frame(CALL))
     visit.leave()
@@ -368,9 +367,9 @@ def test_what_comes_ahead_is_limited(street: Street) -> None:
     """A charger may not fill our memory while the gate thinks."""
     thinking(street)
     visit = street.connect()
-    visit.say(request(), b"x" * AHEAD)
+    visit.say(request(), b"x" * EARLY_BYTES)
     assert not visit.peer.lost
-    visit.say(b"x" * AHEAD)
+    visit.say(b"x" * EARLY_BYTES)
     assert visit.peer.lost
     assert street.told == []
 
@@ -380,7 +379,7 @@ def test_a_gate_that_refuses_later(street: Street) -> None:
     thoughts = thinking(street)
     visit = street.connect()
     visit.say(request(), frame(CALL))
-    thoughts[0].errback(Refused(404, "unknown charger"))
+    thoughts[0].errback(HandshakeRefused(404, "unknown charger"))
     assert visit.say().startswith(b"HTTP/1.1 404 unknown charger\r\nContent-Length: 0\r\n")
     assert street.told == [("refused", "cp1", 404, "unknown charger")]
 
@@ -613,7 +612,7 @@ def test_a_charger_that_does_not_answer_our_close(street: Street) -> None:
     """It has two seconds; a reset might take our Close frame from it even then."""
     visit = street.enter()
     visit.ours.close(1000, "so long")
-    street.wait(CLOSING)
+    street.wait(CLOSE_TIMEOUT)
     assert not visit.peer.lost
     street.wait(1)
     assert visit.peer.lost
@@ -627,7 +626,7 @@ def test_a_peer_that_never_takes_our_last_words(street: Street) -> None:
     visit.line.peer_reads = False
     visit.say(closing(1000))
     assert not visit.peer.lost
-    street.wait(LINGER - 1)
+    street.wait(LINGER_TIMEOUT - 1)
     assert not visit.peer.lost
     street.wait(1)
     assert visit.line.aborted
@@ -741,10 +740,10 @@ def test_a_bug_in_who_asked(street: Street, tidy: list[LogEvent]) -> None:
 def test_the_wheel_turns_whatever_happens(street: Street, tidy: list[LogEvent]) -> None:
     """An error with one connection is no reason to look after none any more."""
     first, second = street.enter(), street.enter()
-    first.ours.look = lambda tick, timeout: 1 / 0
+    first.ours.check = lambda tick, timeout: 1 / 0
     street.wait(36)
     assert second.peer.data
-    del first.ours.look
+    del first.ours.check
     assert len(tidy) == 36
     tidy.clear()
 

@@ -25,9 +25,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from ..bounded_http import LONGEST_QUESTION, Plain, Pool, Question, Unfit, collect, drop
-from ..facts import Authorisation
-from ..interfaces import IBackend
+from ..bounded_http import LONGEST_QUESTION, BodyRejected, Plain, Pool, RequestBody, collect, drop
+from ..facts import Authorization
+from ..interfaces import BackendFailed, IBackend
 
 T = TypeVar("T")
 
@@ -40,10 +40,6 @@ PARENT_16, PARENT = 20, 36
 """The longest parent tag: an IdToken of OCPP 1.6 (§7.28), an idToken of 2.0.1."""
 
 
-class BackendFailed(Exception):
-    """The backend was of no use in time. The text is fit for a log: it has neither the tag nor a word of the answer in it."""
-
-
 class Reply(msgspec.Struct):
     """The frame of every answer."""
 
@@ -51,20 +47,20 @@ class Reply(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Transaction(msgspec.Struct):
+class TransactionData(msgspec.Struct):
     """``data`` of a transaction; some backends send the id as text."""
 
     id: int | str
 
 
-class Word(msgspec.Struct):
+class StatusWord(msgspec.Struct):
     """``data`` of a refusal."""
 
     status: str
 
 
-class Verdict(Word):
-    """``data`` of an authorisation."""
+class Verdict(StatusWord):
+    """``data`` of an authorization."""
 
     expiry_date: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=PARENT)] | None = None
@@ -97,9 +93,9 @@ class HttpBackend:
         """The id of the transaction that this tag may begin; None: the tag has none. The ``key`` goes along as Idempotency-Key."""
         return self._in_time(self._transaction(tag, charger, connector, key))
 
-    def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:
+    def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
         """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
-        return self._in_time(self._authorise(tag, charger, connector, kind))
+        return self._in_time(self._authorize(tag, charger, connector, tag_type))
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
         """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
@@ -113,36 +109,36 @@ class HttpBackend:
         reply = await self._ask("transaction", tag, {"charger": charger, "connector": connector}, key)
         if reply is None or not reply.status:
             return None
-        given = str(sense(reply.data, Transaction).id)
+        given = str(sense(reply.data, TransactionData).id)
         if not re.fullmatch(r"[0-9]{1,10}", given, re.ASCII) or not 0 < int(given) < 2**31:
             raise BackendFailed("the backend's answer makes no sense: its id is not a whole number from 1 to 2147483647")
         return int(given)
 
-    async def _authorise(self, tag: str, charger: str, connector: int | None, kind: str) -> Authorisation:
-        query = {"charger": charger} | ({} if connector is None else {"connector": connector}) | ({"type": kind} if kind else {})
+    async def _authorize(self, tag: str, charger: str, connector: int | None, tag_type: str) -> Authorization:
+        query = {"charger": charger} | ({} if connector is None else {"connector": connector}) | ({"type": tag_type} if tag_type else {})
         reply = await self._ask("authorize", tag, query)
         if reply is None:
-            return Authorisation("Invalid")
+            return Authorization("Invalid")
         if not reply.status:
             with suppress(BackendFailed):
-                status = sense(reply.data, Word).status
-                return Authorisation(status if status in REFUSALS else "Invalid")
-            return Authorisation("Invalid")
+                status = sense(reply.data, StatusWord).status
+                return Authorization(status if status in REFUSALS else "Invalid")
+            return Authorization("Invalid")
         verdict = sense(reply.data, Verdict)
         if verdict.status not in ("Accepted", *REFUSALS):
             raise BackendFailed("the backend's answer makes no sense: its status is not one of OCPP's")
-        if not kind and len(verdict.parent_tag or "") > PARENT_16:
+        if not tag_type and len(verdict.parent_tag or "") > PARENT_16:
             raise BackendFailed(f"the backend's answer makes no sense: its parent_tag is longer than {PARENT_16} characters")
         until = verdict.expiry_date
         expiry = None if until is None else until.isoformat().replace("+00:00", "Z")
-        return Authorisation(verdict.status, expiry, verdict.parent_tag)
+        return Authorization(verdict.status, expiry, verdict.parent_tag)
 
     async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> dict[str, Any] | None:
         body = msgspec.json.encode({"charger": charger, "ocpp": ocpp, "action": action, "payload": msgspec.Raw(payload)})
         if len(body) > LONGEST_QUESTION:
             raise BackendFailed(f"the question is longer than {LONGEST_QUESTION} bytes")
         url = f"{self._base}/api/ocpp/{quote(action, safe='')}/"
-        answer = await self._in_turn(self._exchange("POST", url, (204, 404), question=Question(body)))
+        answer = await self._in_turn(self._exchange("POST", url, (204, 404), question=RequestBody(body)))
         return None if answer is None else sense(answer, Answered).payload
 
     def _in_time(self, asking: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
@@ -172,7 +168,7 @@ class HttpBackend:
             return await exchange
         except (BackendFailed, CancelledError):
             raise
-        except Unfit as why:
+        except BodyRejected as why:
             raise BackendFailed(f"the backend's answer is {why}") from None
         except Exception as why:  # what Twisted's HTTP client, TLS and resolver may fail with is not listed anywhere
             raise BackendFailed(f"the backend cannot be asked: {names(why)}") from None
@@ -180,7 +176,7 @@ class HttpBackend:
             self._turns.release()
 
     async def _exchange(
-        self, method: str, url: str, nothing: tuple[int, ...], key: str = "", question: Question | None = None
+        self, method: str, url: str, nothing: tuple[int, ...], key: str = "", question: RequestBody | None = None
     ) -> bytes | None:
         """The body of a 200; None for the codes that say ``nothing``."""
         headers = Headers({"Accept": ["application/json"]})

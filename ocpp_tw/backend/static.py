@@ -10,16 +10,15 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from ..facts import Authorisation
-from ..interfaces import IBackend
-from .http import BackendFailed
+from ..facts import Authorization
+from ..interfaces import BackendFailed, IBackend
 
 T = TypeVar("T")
 
 
 @implementer(IBackend)
 class StaticBackend:
-    """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorisation) and ``answers`` (action -> members).
+    """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorization) and ``answers`` (action -> members).
 
     Who is in neither of the first two has no transaction and is Invalid. ``asked`` has every question: the method's name and its
     arguments, a kind or a key only when there is one.
@@ -28,7 +27,7 @@ class StaticBackend:
     def __init__(
         self,
         transactions: dict[str, int] | None = None,
-        tags: dict[str, Authorisation] | None = None,
+        tags: dict[str, Authorization] | None = None,
         answers: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         self.transactions = {} if transactions is None else transactions
@@ -43,10 +42,10 @@ class StaticBackend:
         self.asked.append(("transaction", tag, charger, connector, key) if key else ("transaction", tag, charger, connector))
         return self._answer(self.transactions.get(tag))
 
-    def authorise(self, tag: str, charger: str, connector: int | None, kind: str = "") -> Deferred[Authorisation]:
+    def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
         """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
-        self.asked.append(("authorise", tag, charger, connector, kind) if kind else ("authorise", tag, charger, connector))
-        return self._answer(self.tags.get(tag, Authorisation("Invalid")))
+        self.asked.append(("authorize", tag, charger, connector, tag_type) if tag_type else ("authorize", tag, charger, connector))
+        return self._answer(self.tags.get(tag, Authorization("Invalid")))
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
         """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""

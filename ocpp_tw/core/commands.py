@@ -19,7 +19,7 @@ MAX_TIMEOUT = 3600.0
 MAX_TTL = 86_400.0
 """The longest ``ttl``, in seconds: a day, as long as ids are remembered."""
 
-NOTES = (b'{"evict"', b'{"event"', b'{"decided"')
+PEER_MESSAGES = (b'{"evict"', b'{"event"', b'{"decided"')
 """How elements begin that are no commands but word from another gateway, and for nobody else."""
 
 

@@ -11,15 +11,15 @@ from ..facts import Verdict
 from . import events
 from .entries import Effect
 
-Told = tuple[tuple[str, events.Data], ...]
+Events = tuple[tuple[str, events.Data], ...]
 """Events by name, in their order."""
 
 
-class Served(msgspec.Struct, frozen=True, gc=False):
+class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """The verdict to answer, the events to tell, and what becomes true with the last of them; no events: it was a repeat."""
 
     verdict: Verdict
-    told: Told
+    events: Events
     effects: tuple[Effect, ...] = ()
     duplicate: bool = False
     provisional: bool = False

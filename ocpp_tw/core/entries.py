@@ -8,11 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Away(Exception):
-    """The fleet's memory is known to be of no use at the moment: nobody need wait for it."""
-
-
-class Keep(msgspec.Struct, frozen=True, gc=False):
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Remember ``value`` for the charger under shelf and name; None forgets it.
 
     Shelves: ``record`` (see `Record`), ``transactions`` (name: the transaction's id, value: its JSON). ``of`` is whose it is when it is not
@@ -20,13 +16,13 @@ class Keep(msgspec.Struct, frozen=True, gc=False):
     of an element whose command was claimed and has no result yet).
     """
 
-    shelf: str
+    table: str
     name: str
     value: bytes | None
-    of: str | None = None
+    owner: str | None = None
 
 
-class Settled(msgspec.Struct, frozen=True, gc=False):
+class Acknowledged(msgspec.Struct, frozen=True, gc=False):
     """A command's element is done with: it leaves the list of those in hand."""
 
     element: bytes
@@ -39,21 +35,21 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
-class Released(msgspec.Struct, frozen=True, gc=False):
+class IdReleased(msgspec.Struct, frozen=True, gc=False):
     """A command that was claimed was not sent after all: its id is new again for this charger."""
 
     charger: str
     id: str
 
 
-class Note(msgspec.Struct, frozen=True, gc=False):
+class PeerMessage(msgspec.Struct, frozen=True, gc=False):
     """Word for another gateway of the fleet: it finds the element in its own list."""
 
     gateway: str
     element: bytes
 
 
-Effect = Keep | Settled | Reply | Released | Note
+Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..facts import Readings
+from ..facts import Readings, Value
 
 encode = msgspec.json.Encoder().encode
 
@@ -111,7 +111,7 @@ class Authorize(Data, omit_defaults=True):
     tag: str
     """the tag"""
     status: str
-    """the authorisation status it was given"""
+    """the authorization status it was given"""
     tag_type: str | None = None
     """2.x: the type of the tag, e.g. ISO14443"""
 
@@ -172,7 +172,7 @@ class StartTransaction(OfTransaction):
     reservation_id: int | None
     """the reservation it ends"""
     status: str
-    """the authorisation status it was given"""
+    """the authorization status it was given"""
 
 
 class TransactionUpdate(OfTransaction):
@@ -187,7 +187,7 @@ class TransactionUpdate(OfTransaction):
     tag: str | None
     """the tag that was presented with it"""
     status: str | None
-    """the authorisation status the tag was given"""
+    """the authorization status the tag was given"""
 
 
 class StopTransaction(OfTransaction):
@@ -228,27 +228,6 @@ class MeterValue(Data, omit_defaults=True):
     """the id that the backend has given the transaction, where that is not `transaction_id`"""
 
 
-class Value(msgspec.Struct, omit_defaults=True, gc=False):
-    """One sampled value, normalised."""
-
-    measurand: str
-    """what was measured, e.g. Energy.Active.Import.Register"""
-    value: str
-    """the value in `unit`, a decimal number as a string"""
-    unit: str | None
-    """Wh, W, A, V, Percent, Celsius, varh, var, VAh, VA, Hz, RPM; null for a ratio"""
-    timestamp: str | None
-    """when, by the charger's clock"""
-    context: str | None = None
-    """the context, e.g. Sample.Periodic"""
-    phase: str | None = None
-    """the phase, e.g. L1"""
-    location: str | None = None
-    """where it was measured, e.g. Outlet"""
-    signed: bool = False
-    """only when true: `value` is signed data, not a number"""
-
-
 class TransactionReconciled(Data):
     """The backend has been heard on a transaction that began as `provisional` while it was of no use. The charger goes on with its own id."""
 
@@ -257,7 +236,7 @@ class TransactionReconciled(Data):
     backend_id: int | None
     """the id that the backend has given it now; null when the tag has no transaction"""
     status: str
-    """the authorisation status that the charger would have been given: Invalid when the tag has no transaction"""
+    """the authorization status that the charger would have been given: Invalid when the tag has no transaction"""
 
 
 class DataTransfer(Data):
@@ -467,13 +446,3 @@ NAMES: dict[str, type[Data]] = {
     "message_refused": MessageRefused,
 }
 """Every event that has fields of its own. Any other action's is named after the action, in snake_case, with `Data` and the payload."""
-
-
-def snake_case(action: str) -> str:
-    """``SecurityEventNotification`` -> ``security_event_notification``, ``Get15118EVCertificate`` -> ``get_15118_ev_certificate``."""
-    words = ""
-    for before, letter, after in zip(" " + action, action, action[1:] + " ", strict=False):
-        starts = letter.isupper() and (not before.isupper() or after.islower())
-        starts = starts or (letter.isdigit() and before.isalpha())
-        words += "_" + letter if words and starts else letter
-    return words.lower()

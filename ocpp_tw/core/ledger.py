@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..facts import Authorisation, Start, Started, Stopped
+from ..facts import Authorization, Start, Started, Stopped
 from ..ocpp.timestamps import moment
-from .entries import Effect, Keep
+from .entries import Effect, Put
 
 KEPT = 50
 """How many ended transactions stay in the ledger: a charger's repeats are of the last few."""
@@ -47,7 +47,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     tag: str
     meter_start: int | None
     started: str
-    authorisation: Authorisation
+    authorization: Authorization = msgspec.field(name="authorisation")  # as it is spelled in what is stored already
     provisional: bool = False
     end: End | None = None
     meter: int | None = None
@@ -59,7 +59,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     @property
     def verdict(self) -> Start:
         """What the charger was answered at the start."""
-        return Start(self.authorisation, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
+        return Start(self.authorization, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
 
     def has(self, seq_no: int) -> bool:
         """Whether the message of that number has come before."""
@@ -135,7 +135,7 @@ class Ledger:
         """Enter a new transaction; ``verdict`` has its id."""
         assert verdict.transaction_id is not None
         transaction = Transaction(
-            verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorisation, verdict.provisional
+            verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorization, verdict.provisional
         )
         transaction.backend_id = verdict.backend_id
         self._transactions[transaction.id] = self._starts[_same(transaction)] = transaction
@@ -170,7 +170,7 @@ class Ledger:
         """The charger's transaction of that id; a new one, of which nothing is known yet, with whichever message comes first."""
         transaction = self._transactions.get(id)
         if transaction is None:
-            transaction = self._transactions[id] = Transaction(id, 0, "", None, "", Authorisation())
+            transaction = self._transactions[id] = Transaction(id, 0, "", None, "", Authorization())
         return transaction
 
     def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
@@ -195,7 +195,7 @@ class Ledger:
             del self._transactions[each.id]
             if self._starts.get(_same(each)) is each:
                 del self._starts[_same(each)]
-        return tuple(Keep("transactions", str(each.id), None) for each in gone)
+        return tuple(Put("transactions", str(each.id), None) for each in gone)
 
 
 def duration(start: str, stop: str) -> int | None:
@@ -221,5 +221,5 @@ def _same(transaction: Transaction) -> Same:
     return transaction.started, transaction.conn, transaction.tag, transaction.meter_start
 
 
-def _keep(transaction: Transaction) -> Keep:
-    return Keep("transactions", str(transaction.id), _encode(transaction))
+def _keep(transaction: Transaction) -> Put:
+    return Put("transactions", str(transaction.id), _encode(transaction))

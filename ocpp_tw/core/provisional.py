@@ -1,6 +1,7 @@
-"""What the backend is asked about one start: the same question, under the same key, whenever and by whomever it is asked.
+"""A start that was decided without the backend: what the backend is to be asked about it, and how it is kept until it can be.
 
-Knows neither policy nor connections. A start that cannot be asked about now is kept as it is and asked about later (`ocpp_tw.gateway.reconcile`).
+Knows neither policy nor connections. The same start is the same query under the same key, however often and by whomever it is asked;
+`ocpp_tw.gateway.reconcile` asks about those that are kept.
 """
 
 from __future__ import annotations
@@ -8,58 +9,64 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-from twisted.internet.defer import succeed
 
-from ..backend.http import BackendFailed
-from ..facts import Authorisation, Started
-from ..interfaces import IBackend
-from ..waiting import both
+from ..facts import Start, Started
+from ..settings import Settings
+from .entries import Effect, Put
+
+TABLE = "provisional"
+"""The gateway's table of starts to be reconciled: key of the query -> JSON of `Provisional`."""
 
 
-class Question(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``conn`` is where it starts, ``asked`` the EVSE that the tag was presented at (None: the message names none), ``kind`` the tag's type."""
+class StartQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``conn`` is where it starts, ``evse`` the EVSE the tag was presented at (None: the message names none), ``tag_type`` its type in 2.x."""
 
     charger: str
     tag: str
     conn: int
     key: str
-    asked: int | None = None
-    kind: str = ""
+    evse: int | None = msgspec.field(name="asked", default=None)  # both as they are spelled in records written earlier
+    tag_type: str = msgspec.field(name="kind", default="")
 
     @classmethod
-    def of(cls, charger: str, start: Started) -> Question | None:
-        """The question; None when there is nobody to ask about.
+    def of(cls, charger: str, start: Started) -> StartQuery | None:
+        """The query; None when there is nobody to ask about.
 
         In 2.x a transaction may begin before anybody presents a tag, or with a button (C02.FR.02).
         """
-        step = start.step
-        kind = step.kind if step else ""
-        if kind == "NoAuthorization" or (start.transaction_id is not None and not start.tag):
+        info = start.event_info
+        tag_type = info.tag_type if info else ""
+        if tag_type == "NoAuthorization" or (start.transaction_id is not None and not start.tag):
             return None
-        return cls(charger, start.tag, start.conn, key(charger, start), step.conn if step else start.conn, kind)
+        return cls(charger, start.tag, start.conn, start_key(charger, start), info.conn if info else start.conn, tag_type)
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What the backend says of a start; the failure in the place of what it does not say."""
+class Provisional(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A provisional start that is kept; ``since`` is Unix time and gives the order."""
 
-    authorisation: Authorisation | BackendFailed
-    id: int | BackendFailed | None
-
-
-def key(charger: str, start: Started) -> str:
-    """What the same start has wherever it is told again: of a charger's own id in 2.x, else of what tells starts apart in 1.6."""
-    told = [start.transaction_id] if start.transaction_id is not None else [start.conn, start.tag, start.timestamp, start.meter_start]
-    return hashlib.sha256(msgspec.json.encode([charger, *told])).hexdigest()[:32]
+    query: StartQuery = msgspec.field(name="question")  # as in records written earlier
+    transaction_id: int | str
+    domain: str
+    ocpp: str
+    since: float
 
 
-async def ask(backend: IBackend, question: Question, verify: bool) -> Said:
-    """Ask for its transaction, and with ``verify`` about its tag as well: both at once, so that it takes no longer than one of them.
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Provisional).decode
 
-    The tag must be looked up even when the charger has let it in already (OCPP 1.6 §4.8, E01.FR.11).
-    """
-    known = backend.authorise(question.tag, question.charger, question.asked, question.kind) if verify else succeed(Authorisation())
-    asked = backend.transaction(question.tag, question.charger, question.conn, question.key)
-    authorisation, id = await both(known, asked, BackendFailed)
-    if id is None and not (isinstance(authorisation, Authorisation) and authorisation.status != "Accepted"):
-        authorisation = Authorisation("Invalid")  # a tag without a transaction; anything worse that was said of it stands
-    return Said(authorisation, id)
+
+def start_key(charger: str, start: Started) -> str:
+    """Equal for every repeat of a start: made of the charger's own id in 2.x, else of what tells starts apart in 1.6."""
+    parts = [start.transaction_id] if start.transaction_id is not None else [start.conn, start.tag, start.timestamp, start.meter_start]
+    return hashlib.sha256(msgspec.json.encode([charger, *parts])).hexdigest()[:32]
+
+
+def keep_provisional(
+    settings: Settings, charger: str, domain: str, ocpp: str, fact: Started, verdict: Start, now: float
+) -> tuple[Effect, ...]:
+    """The effects that keep a provisional start at Unix time ``now``; none for one that was denied, or with no backend to ask."""
+    query = StartQuery.of(charger, fact)
+    id = verdict.transaction_id if fact.transaction_id is None else fact.transaction_id
+    if not settings.base_url or query is None or id is None or verdict.authorization.status != "Accepted":
+        return ()
+    return (Put(TABLE, query.key, encode(Provisional(query, id, domain, ocpp, now)), owner=settings.name),)

@@ -15,29 +15,29 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core import events
-from ..core.commands import NOTES, Command, Failed, Invalid, Outcome, Taken, digest, parse
-from ..core.entries import Effect, Entry, Keep, Note, Released, Reply, Settled
+from ..core.commands import PEER_MESSAGES, Command, Failed, Invalid, Outcome, Taken, digest, parse
+from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
 from ..core.stamps import Stamps
 from ..gateway.gateway import Gateway
-from ..gateway.incoming import Intake
+from ..gateway.incoming import IncomingCalls
 from ..interfaces import ICommands, IEvents, IRoster
 from ..settings import Settings
 from ..waiting import pause
-from .followup import Follow
-from .router import FAILED, WHEREABOUTS_TIMEOUT, Ended, Router
-from .translate import meant
+from .followup import FollowUps
+from .router import INTERNAL_FAILURE, LOCATE_TIMEOUT, Ended, Router
+from .translate import action_of
 
 log = Logger()
 
-MOST = 10_000
+MAX_RUNNING = 10_000
 """How many commands may be under way at once; the others wait in Redis."""
 
 
-UNKNOWN = ("timeout", "connection_lost")
+UNKNOWN_OUTCOMES = ("timeout", "connection_lost")
 """Outcomes that do not say whether the charger has done it."""
 
 
-class Dispatch:
+class Dispatcher:
     """Takes commands for as long as it is started."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Dispatch:
         commands: ICommands,
         roster: IRoster,
         store: IEvents,
-        intake: Intake,
+        intake: IncomingCalls,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -57,9 +57,9 @@ class Dispatch:
         self._gateway = gateway
         self._commands = commands
         self._events = store
-        self._follow = Follow(clock, intake, gateway.chargers)
-        self._router = Router(settings.name, clock, stamps.unix, gateway, commands, roster, store, self._follow)
-        self._asked: dict[str, Deferred[dict[str, Any]]] = {}
+        self._followups = FollowUps(clock, intake, gateway.chargers)
+        self._router = Router(settings.name, clock, stamps.unix, gateway, commands, roster, store, self._followups)
+        self._http_results: dict[str, Deferred[dict[str, Any]]] = {}
         self._loop: Deferred[None] | None = None
         self._running = 0
 
@@ -76,7 +76,7 @@ class Dispatch:
             self._loop.cancel()
             self._loop = None
         self._router.stop()
-        self._follow.stop()
+        self._followups.stop()
 
     async def _take_for_ever(self) -> None:
         while True:
@@ -88,7 +88,7 @@ class Dispatch:
                 log.failure("no commands could be taken")
                 await pause(1, self._clock)
                 continue
-            while self._running - self._router.waiting >= MOST:  # whoever waits for a charger keeps no other command waiting
+            while self._running - self._router.waiting >= MAX_RUNNING:  # whoever waits for a charger keeps no other command waiting
                 await pause(0.1, self._clock)
             Deferred.fromCoroutine(self.run(taken)).addErrback(self._failed, taken.element)
 
@@ -100,12 +100,12 @@ class Dispatch:
     async def run(self, taken: Taken) -> None:
         """One element of the list, from parsing to its result."""
         element = taken.element
-        if element.startswith(NOTES):
+        if element.startswith(PEER_MESSAGES):
             try:
-                self._note(msgspec.json.decode(element))
+                self._peer_message(msgspec.json.decode(element))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 log.warn("word from another gateway that makes no sense: {element}", element=element[:200])
-            self._events.publish(Entry("", effects=(Settled(element),)))
+            self._events.publish(Entry("", effects=(Acknowledged(element),)))
             return None
         try:
             command = parse(element)
@@ -114,9 +114,9 @@ class Dispatch:
                 self._report(_unreadable(why, element), Ended(Outcome("invalid", error=Failed("invalid", str(why)))))
                 return None
             log.warn("a command nobody can be told of was put aside: {why}", why=str(why))
-            return await self._commands.bury(element, str(why))
+            return await self._commands.dead_letter(element, str(why))
         if taken.sent:
-            watch = self._follow.begin(command, None, command.name, command.payload)
+            watch = self._followups.begin(command, None, command.name, command.payload)
             self._report(command, Ended(Outcome("connection_lost", sent=True), True, watch))
             return None
         self._running += 1
@@ -126,14 +126,14 @@ class Dispatch:
             self._running -= 1
         return None
 
-    def _note(self, said: dict[str, Any]) -> None:
+    def _peer_message(self, said: dict[str, Any]) -> None:
         """Word from another gateway of the fleet: it has one of our chargers now, an operator's decision, or an answer for us."""
         if "evict" in said:
             self._gateway.evict(said["evict"], said["connection"])
         elif "decided" in said:
-            self._gateway.decided(said["decided"], said["changes"])
+            self._gateway.apply_decision(said["decided"], said["changes"])
         else:
-            waiting = self._asked.pop(said["data"]["id"], None)
+            waiting = self._http_results.pop(said["data"]["id"], None)
             if waiting is not None:
                 waiting.callback(said["data"])
 
@@ -150,17 +150,17 @@ class Dispatch:
 
     async def _ask(self, command: Command) -> dict[str, Any]:
         answer: Deferred[dict[str, Any]] = Deferred()
-        if command.id in self._asked:
+        if command.id in self._http_results:
             return _data(self._result(command, Outcome("duplicate", error=Failed("duplicate", "that id is being asked"))))
-        self._asked[command.id] = answer
+        self._http_results[command.id] = answer
         try:
             result = await self._router.run(command, self._report)
             if result is None:  # another gateway has the charger, and will tell us
-                most = (command.timeout or self._settings.call_timeout) + command.ttl + WHEREABOUTS_TIMEOUT
+                most = (command.timeout or self._settings.call_timeout) + command.ttl + LOCATE_TIMEOUT
                 return await answer.addTimeout(most, self._clock)
             return _data(result)
         finally:
-            self._asked.pop(command.id, None)
+            self._http_results.pop(command.id, None)
 
     # the result
 
@@ -171,13 +171,13 @@ class Dispatch:
         except Exception:
             log.failure("the result of {id} for {charger} cannot be told as it is", id=command.id, charger=command.charger)
             sent = ended.outcome.sent
-            ended = ended._replace(outcome=Outcome("connection_lost" if sent else "error", error=FAILED, sent=sent))
+            ended = ended._replace(outcome=Outcome("connection_lost" if sent else "error", error=INTERNAL_FAILURE, sent=sent))
             result = self._publish(command, ended)
         if ended.watch is not None:
-            if ended.outcome.kind in UNKNOWN:
-                self._follow.unknown(ended.watch, ended.outcome.kind)
+            if ended.outcome.kind in UNKNOWN_OUTCOMES:
+                self._followups.unknown(ended.watch, ended.outcome.kind)
             else:
-                self._follow.end(ended.watch)
+                self._followups.end(ended.watch)
         return result
 
     def _publish(self, command: Command, ended: Ended) -> events.CommandResult:
@@ -195,22 +195,22 @@ class Dispatch:
         text = events.encode(event)
         effects: list[Effect] = []
         if command.element:
-            effects.append(Settled(command.element))
+            effects.append(Acknowledged(command.element))
             if ended.claimed:
-                effects.append(Keep("sent", digest(command.element), None, of=self._settings.name))
+                effects.append(Put("sent", digest(command.element), None, owner=self._settings.name))
         if command.reply_to:
             effects.append(Reply(command.reply_to, text))
         if command.asker:
-            effects.append(Note(command.asker, text))
+            effects.append(PeerMessage(command.asker, text))
         if ended.claimed and outcome.kind in ("offline", "expired"):  # it was never sent: the same id may be tried again
-            effects.append(Released(command.charger, command.id))
+            effects.append(IdReleased(command.charger, command.id))
         self._events.publish(Entry(command.charger, text, tuple(effects)))
         return result
 
     def _result(self, command: Command, outcome: Outcome) -> events.CommandResult:
         error = None if outcome.error is None else msgspec.to_builtins(outcome.error)
         charger = self._gateway.chargers.get(command.charger)
-        action = command.action or (charger and meant(command, charger.version)) or command.neutral
+        action = command.action or (charger and action_of(command, charger.version)) or command.neutral
         return events.CommandResult(
             command.charger, command.id, action, outcome.kind, outcome.status, outcome.payload, error, outcome.sent, outcome.latency_ms
         )

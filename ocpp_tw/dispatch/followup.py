@@ -14,9 +14,9 @@ from twisted.logger import Logger
 
 from ..core import events
 from ..core.commands import Command
-from ..core.conclusions import Served
+from ..core.conclusions import Conclusion
 from ..facts import Started, Stopped, Updated
-from ..gateway.incoming import Intake
+from ..gateway.incoming import IncomingCalls
 from ..ocpp.frames import Call, Error, Payload, Result
 from ..waiting import in_time
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-WATCHED = 120.0
+WATCH_FOR = 120.0
 """Seconds after the outcome for which the transaction is watched for."""
 
 LEDGER_TIMEOUT = 5.0
@@ -70,25 +70,25 @@ class Watch:
         self.outcome = ""
         self.timer: IDelayedCall | None = None
 
-    def begun_by(self, fact: Started | Updated) -> bool:
+    def started_by(self, fact: Started | Updated) -> bool:
         """Whether it is this command that has begun the transaction (2.x: or taken part in it since, when the cable came first)."""
-        step = fact.step
+        step = fact.event_info
         if step is not None and step.remote_start_id is not None and self.start_id is not None:
             return bool(step.remote_start_id == self.start_id)
         conn = fact.conn if isinstance(fact, Started) else step and step.conn
         return isinstance(fact, Started) and fact.tag == self.tag and (self.conn is None or self.conn == conn)
 
 
-class Follow:
+class FollowUps:
     """All that are watched, of all chargers; ``chargers`` are those that are connected."""
 
-    def __init__(self, clock: IReactorTime, intake: Intake, chargers: Mapping[str, Charger]) -> None:
+    def __init__(self, clock: IReactorTime, intake: IncomingCalls, chargers: Mapping[str, Charger]) -> None:
         self._clock = clock
         self._intake = intake
         self._chargers = chargers
         self._watches: dict[str, list[Watch]] = {}
         self._stopped = False
-        intake.on_late = self._late
+        intake.on_late_response = self._late_response
 
     def begin(self, command: Command, charger: Charger | None, action: str, payload: Payload) -> Watch | None:
         """A command is being sent (or was by an earlier run, with no charger to be seen); None when it is none to be watched."""
@@ -96,7 +96,7 @@ class Follow:
             return None
         watch = Watch(command, charger, action, payload)
         if not self._watches:
-            self._intake.overhear(self._heard)
+            self._intake.overhear(self._transaction_event)
         self._watches.setdefault(watch.charger, []).append(watch)
         return watch
 
@@ -116,38 +116,38 @@ class Follow:
         """The command has ended, and nobody knows whether it was done."""
         watch.outcome = outcome
         if watch.seen is not None:
-            self._tell(watch, "confirmed")
+            self._publish(watch, "confirmed")
         elif watch.refused:
-            self._tell(watch, "refuted")
+            self._publish(watch, "refuted")
         elif self._stopped:
-            self._tell(watch, "unknown")
+            self._publish(watch, "unknown")
         else:
-            watch.timer = self._clock.callLater(WATCHED, self._over, watch)
+            watch.timer = self._clock.callLater(WATCH_FOR, self._timed_out, watch)
 
     def stop(self) -> None:
         """The gateway ends: what is not known by now never will be."""
         self._stopped = True
         for watch in [each for watches in self._watches.values() for each in watches if each.outcome]:
-            self._tell(watch, "unknown")
+            self._publish(watch, "unknown")
 
     # what decides it
 
-    def _heard(self, charger: Charger, fact: Started | Updated | Stopped, served: Served) -> None:
-        if not served.told:  # a repeat
+    def _transaction_event(self, charger: Charger, fact: Started | Updated | Stopped, served: Conclusion) -> None:
+        if not served.events:  # a repeat
             return
         for watch in list(self._watches.get(charger.id, ())):
             if isinstance(fact, Stopped):
                 done = not watch.starts and str(fact.transaction_id) == str(watch.transaction)
             else:
-                done = watch.starts and watch.seen is None and watch.begun_by(fact)
+                done = watch.starts and watch.seen is None and watch.started_by(fact)
             if done:
                 watch.seen = fact.transaction_id if fact.transaction_id is not None else _given(served)
                 if watch.outcome:
-                    self._tell(watch, "confirmed")
+                    self._publish(watch, "confirmed")
                 if watch.starts:
                     return  # one transaction is one command's
 
-    def _late(self, charger: Charger, call: Call, frame: Result | Error) -> None:
+    def _late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """Accepted says that it will try; anything else, that it will not."""
         if isinstance(frame, Result) and frame.payload.get("status") == "Accepted":
             return
@@ -155,21 +155,21 @@ class Follow:
             if watch.id == call.id:
                 watch.refused = True
                 if watch.outcome:
-                    self._tell(watch, "refuted")
+                    self._publish(watch, "refuted")
                 return
 
-    def _over(self, watch: Watch) -> None:
+    def _timed_out(self, watch: Watch) -> None:
         Deferred.fromCoroutine(self._judge(watch)).addErrback(lambda why: log.failure("a follow-up failed", why))
 
     async def _judge(self, watch: Watch) -> None:
         """The time has passed and nothing was seen."""
         charger, verdict = self._chargers.get(watch.charger), "unknown"
         if charger is not None:
-            verdict = "refuted" if watch.starts else await self._still(charger, watch.transaction)
+            verdict = "refuted" if watch.starts else await self._still_open(charger, watch.transaction)
         if watch.outcome and watch in self._watches.get(watch.charger, ()):
-            self._tell(watch, verdict)
+            self._publish(watch, verdict)
 
-    async def _still(self, charger: Charger, id: Any) -> str:
+    async def _still_open(self, charger: Charger, id: Any) -> str:
         """What the ledger says of a transaction that was to be stopped: its end may have come to another gateway."""
         try:
             ledger = await in_time(self._intake.ledger(charger), LEDGER_TIMEOUT, self._clock)
@@ -179,13 +179,13 @@ class Follow:
         known = ledger.find(id) or ledger.find(str(id)) or (ledger.find(int(id)) if str(id).isdecimal() else None)
         return "unknown" if known is None else "refuted" if known.end is None else "confirmed"
 
-    def _tell(self, watch: Watch, verdict: str) -> None:
+    def _publish(self, watch: Watch, verdict: str) -> None:
         self.end(watch)
         transaction = watch.seen if watch.starts else watch.transaction
         data = events.CommandFollowup(watch.charger, watch.id, watch.action, watch.outcome, verdict, transaction)
-        self._intake.tell_of(watch.charger, watch.domain, "command_followup", data, watch.ocpp)
+        self._intake.publish_event_of(watch.charger, watch.domain, "command_followup", data, watch.ocpp)
 
 
-def _given(served: Served) -> int | str | None:
+def _given(served: Conclusion) -> int | str | None:
     """1.6: the id that a start was given."""
-    return next((data.transaction_id for _, data in served.told if isinstance(data, events.StartTransaction)), None)
+    return next((data.transaction_id for _, data in served.events if isinstance(data, events.StartTransaction)), None)

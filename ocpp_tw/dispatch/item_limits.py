@@ -21,7 +21,7 @@ async def prepare(charger: Charger, action: str, payload: Payload) -> None:
     """Ask the charger what has to be known before it can be asked this, if anything."""
     items = payload.get(LISTS.get(action, ("", ""))[0])
     if isinstance(items, list) and len(items) > 1:
-        await _most(charger, action)
+        await _limit(charger, action)
 
 
 async def ask(charger: Charger, action: str, payload: Payload, patience: float | None, raw: bytes, id: str) -> Outcome:
@@ -30,7 +30,7 @@ async def ask(charger: Charger, action: str, payload: Payload, patience: float |
     items = payload.get(asked)
     if not isinstance(items, list) or len(items) < 2:
         return await charger.call(action, payload, patience, raw=raw, id=id)
-    most = await _most(charger, action)
+    most = await _limit(charger, action)
     if len(items) <= most:
         return await charger.call(action, payload, patience, raw=raw, id=id)
     results: list[object] = []
@@ -43,15 +43,15 @@ async def ask(charger: Charger, action: str, payload: Payload, patience: float |
     return Outcome("result", {told: results}, sent=True, latency_ms=outcome.latency_ms)
 
 
-async def _most(charger: Charger, action: str) -> int:
+async def _limit(charger: Charger, action: str) -> int:
     """How many items the charger takes in one message: it is asked once on a connection, and may not say (B05, B06)."""
-    if charger.asking.most is None:
-        charger.asking.most = {}
+    if charger.outgoing.item_limits is None:
+        charger.outgoing.item_limits = {}
         wanted = [{"component": {"name": "DeviceDataCtrlr"}, "variable": {"name": "ItemsPerMessage", "instance": each}} for each in LISTS]
         for each, one in zip(LISTS, wanted, strict=True):  # one by one, for its limit may be one
             outcome = await charger.call("GetVariables", {"getVariableData": [one]})
             results = (outcome.payload or {}).get("getVariableResult") or [{}]
             value = str(results[0].get("attributeValue", "")) if isinstance(results[0], dict) else ""
             if value.isdecimal() and int(value) > 0:
-                charger.asking.most[each] = int(value)
-    return charger.asking.most.get(action, 1_000_000)
+                charger.outgoing.item_limits[each] = int(value)
+    return charger.outgoing.item_limits.get(action, 1_000_000)

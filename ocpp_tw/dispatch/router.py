@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from ..core import events
 from ..core.commands import Claim, Command, Failed, Invalid, Outcome, render
-from ..core.entries import Entry, Note
+from ..core.entries import Entry, PeerMessage
 from ..gateway.charger import Charger
 from ..gateway.gateway import ROSTER_TIMEOUT, Gateway
 from ..gateway.reports import Reports
@@ -22,28 +22,27 @@ from ..interfaces import ICommands, IEvents, IRoster
 from ..ocpp.frames import Payload
 from ..waiting import in_time
 from . import item_limits
-from .followup import Follow, Watch
-from .parked import Parked
-from .queues import Turns
-from .translate import translated
+from .followup import FollowUps, Watch
+from .queues import ArrivalWaiters, KeyedLock
+from .translate import translate
 
 log = Logger()
 
-WHEREABOUTS_TIMEOUT = 5.0
+LOCATE_TIMEOUT = 5.0
 """Seconds that the fleet's memory has to say where a charger is, for somebody who waits by HTTP."""
 
-OLDEST = 60.0
+LEFT_OVER_TTL = 60.0
 """Seconds for which a command that was left over is still worth sending, and waiting for its charger; longer if its ttl is."""
 
-LOOKS = (2.0, 30.0)
+LOCATE_INTERVALS = (2.0, 30.0)
 """Seconds between looks for a charger that may have come to another gateway: at first, and at last."""
 
-SOON = 0.2
+RETRY_DELAY = 0.2
 """Seconds before a charger is looked for again that seems to be on another connection to this gateway."""
 
-AGAIN = Claim("elsewhere")
-OVER = "its time is over (`expires`)"
-FAILED = Failed("internal", "the gateway failed; its log says why")
+RETRY = Claim("elsewhere")
+EXPIRED = "its time is over (`expires`)"
+INTERNAL_FAILURE = Failed("internal", "the gateway failed; its log says why")
 
 
 class Ended(NamedTuple):
@@ -70,7 +69,7 @@ class Router:
         commands: ICommands,
         roster: IRoster,
         store: IEvents,
-        follow: Follow,
+        follow: FollowUps,
     ) -> None:
         self._name = name
         self._clock = clock
@@ -79,23 +78,23 @@ class Router:
         self._commands = commands
         self._roster = roster
         self._events = store
-        self._follow = follow
-        self._turns = Turns()
-        self._parked = Parked(clock)
+        self._followups = follow
+        self._locks = KeyedLock()
+        self._arrivals = ArrivalWaiters(clock)
         self._sent: set[tuple[str, str]] = set()
         self._stopped = False
-        gateway.on_arrival = self._parked.arrived
+        gateway.on_arrival = self._arrivals.arrived
 
     @property
     def waiting(self) -> int:
         """How many commands wait for their charger to come online."""
-        return len(self._parked)
+        return len(self._arrivals)
 
     def stop(self) -> None:
         """What has not been sent stays in hand, and is taken up again after the restart."""
         self._stopped = True
-        self._turns.cancel()
-        self._parked.cancel()
+        self._locks.cancel()
+        self._arrivals.cancel()
 
     async def run(self, command: Command, tell: Tell, silent: float | None = None) -> events.CommandResult | None:
         """What ``tell``, which does not fail, makes of what came of it; None when another gateway sees to it now.
@@ -108,21 +107,21 @@ class Router:
             raise
         except Exception:
             log.failure("a command failed before it was sent: {id} for {charger}", id=command.id, charger=command.charger)
-            return tell(command, Ended(Outcome("error", error=FAILED)))
+            return tell(command, Ended(Outcome("error", error=INTERNAL_FAILURE)))
 
     async def _run(self, command: Command, tell: Tell, silent: float | None) -> events.CommandResult | None:
-        patience = command.ttl if silent is None else max(command.ttl, OLDEST) - silent
-        deadline, look = self._clock.seconds() + patience, LOOKS[0]
+        patience = command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL) - silent
+        deadline, look = self._clock.seconds() + patience, LOCATE_INTERVALS[0]
         if silent is not None and patience <= 0:
             return tell(command, Ended(_expired(f"it was left over by a gateway that ended {silent:.0f} s ago")))
         while not self._stopped:
-            if self._past(command):
-                return tell(command, Ended(_expired(OVER)))
+            if self._has_expired(command):
+                return tell(command, Ended(_expired(EXPIRED)))
             charger = self._here(command)
             if charger is None:
-                other = await self._whereabouts(command)
+                other = await self._locate(command)
                 if other not in (None, self._name):
-                    await self._hand_over(command, str(other))
+                    await self._forward(command, str(other))
                     return None
                 if self._here(command) is not None:
                     continue
@@ -131,72 +130,72 @@ class Router:
                     return tell(command, Ended(_expired(f"the charger did not connect within {patience:g} s")))
                 if left <= 0:
                     return tell(command, Ended(Outcome("offline", error=Failed("offline", "the charger is not connected"))))
-                await self._comes(command, min(left, look))
-                look = min(2 * look, LOOKS[1])
+                await self._wait_for_charger(command, min(left, look))
+                look = min(2 * look, LOCATE_INTERVALS[1])
                 continue
-            if not charger.welcomed:
-                await self._comes(command, ROSTER_TIMEOUT)
+            if not charger.serving:
+                await self._wait_for_charger(command, ROSTER_TIMEOUT)
                 continue
-            meant = self._meant(command, charger)
+            meant = self._translate(command, charger)
             if isinstance(meant, Outcome):
                 return tell(command, Ended(meant))
             if (command.charger, command.id) in self._sent:
                 return tell(command, Ended(_duplicate()))
-            await self._turns.take(command.charger)
+            await self._locks.acquire(command.charger)
             try:
                 ended = await self._in_turn(command, charger, *meant)
                 if isinstance(ended, Ended):
                     return tell(command, ended)
             finally:
-                self._turns.give(command.charger)
+                self._locks.release(command.charger)
             if ended.kind == "gone":
                 return None
             if ended.gateway and ended.gateway != self._name:
-                await self._hand_over(command, ended.gateway)
+                await self._forward(command, ended.gateway)
                 return None
             if ended.gateway:
-                await self._comes(command, SOON)  # this gateway has it on another connection, which we shall hear of
+                await self._wait_for_charger(command, RETRY_DELAY)  # this gateway has it on another connection, which we shall hear of
         raise CancelledError
 
-    def _meant(self, command: Command, charger: Charger) -> Outcome | tuple[str, Payload, bytes]:
+    def _translate(self, command: Command, charger: Charger) -> Outcome | tuple[str, Payload, bytes]:
         """The command in the words of the charger's version; or why it is not to be asked this."""
         try:
-            action, payload, raw = translated(command, charger.version)
+            action, payload, raw = translate(command, charger.version)
         except Invalid as why:
             return Outcome("invalid", error=Failed("invalid", str(why)))
-        if charger.registration == "Rejected" or (charger.restricted and action in charger.version.starting):
+        if charger.registration == "Rejected" or (charger.restricted and action in charger.version.start_actions):
             return Outcome("not_allowed", error=Failed("not_allowed", f"the charger's registration is {charger.registration}"))
         return action, payload, raw
 
     async def _in_turn(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         """It is the command's turn: it is claimed and sent, or the claim says why not."""
-        await charger.asking.idle()
+        await charger.outgoing.idle()
         await item_limits.prepare(charger, action, payload)
         if self._here(command) is not charger or self._stopped:
-            return AGAIN
-        if self._past(command):
-            return Ended(_expired(OVER))
-        if isinstance(now := self._meant(command, charger), Outcome):  # it was accepted, and is no more
+            return RETRY
+        if self._has_expired(command):
+            return Ended(_expired(EXPIRED))
+        if isinstance(now := self._translate(command, charger), Outcome):  # it was accepted, and is no more
             return Ended(now)
         claim = await self._commands.claim(command, charger.connection)
         if claim.kind == "duplicate":
             return Ended(_duplicate())
         if claim.kind != "new":
             return claim
-        if self._past(command):
-            return Ended(_expired(OVER), True)
+        if self._has_expired(command):
+            return Ended(_expired(EXPIRED), True)
         self._sent.add((command.charger, command.id))
         watch: Watch | None = None
         try:
-            watch = self._follow.begin(command, charger, action, payload)
+            watch = self._followups.begin(command, charger, action, payload)
             outcome = await item_limits.ask(charger, action, payload, command.timeout, raw, command.id)
-            if outcome.status == "Accepted" and action in charger.version.reports and isinstance(payload.get("requestId"), int):
+            if outcome.status == "Accepted" and action in charger.version.report_actions and isinstance(payload.get("requestId"), int):
                 self._await_report(charger, command, action, payload["requestId"])
         except CancelledError:
             raise
         except Exception:
             log.failure("a command failed when it was sent: {id} for {charger}", id=command.id, charger=command.charger)
-            outcome = Outcome("connection_lost", error=FAILED, sent=True)
+            outcome = Outcome("connection_lost", error=INTERNAL_FAILURE, sent=True)
         finally:
             self._sent.discard((command.charger, command.id))
         return Ended(outcome, True, watch)
@@ -206,13 +205,13 @@ class Router:
 
         def done(parts: int, complete: bool, missing: list[int]) -> None:
             data = events.CommandReport(charger.id, command.id, action, request, parts, complete, missing)
-            charger.intake.tell(charger, "command_report", data)
+            charger.incoming.publish_event(charger, "command_report", data)
 
         if charger.reports is None:
             charger.reports = Reports(self._clock)
-        charger.reports.open(charger.version.reports[action], request, done)
+        charger.reports.open(charger.version.report_actions[action], request, done)
 
-    def _past(self, command: Command) -> bool:
+    def _has_expired(self, command: Command) -> bool:
         return command.expires is not None and self._unix() >= command.expires
 
     # where the charger is
@@ -222,29 +221,29 @@ class Router:
         charger = self._gateway.chargers.get(command.charger)
         return None if charger is None or charger.gone else charger
 
-    async def _whereabouts(self, command: Command) -> str | None:
+    async def _locate(self, command: Command) -> str | None:
         """The gateway that has the charger. An element in hand waits for the fleet's memory: without it there is no result either."""
         if command.element:
-            return await self._roster.whereabouts(command.charger)
+            return await self._roster.locate(command.charger)
         try:
-            return await in_time(self._roster.whereabouts(command.charger), WHEREABOUTS_TIMEOUT, self._clock)
+            return await in_time(self._roster.locate(command.charger), LOCATE_TIMEOUT, self._clock)
         except CancelledError:
             raise
         except Exception as why:
             log.warn("where {charger} is cannot be told: {why}", charger=command.charger, why=repr(why))
             return None
 
-    async def _hand_over(self, command: Command, gateway: str) -> None:
+    async def _forward(self, command: Command, gateway: str) -> None:
         if command.element:
-            await self._commands.hand_over(command.element, gateway)
+            await self._commands.forward(command.element, gateway)
         else:
-            self._events.publish(Entry("", effects=(Note(gateway, render(command, self._name)),)))
+            self._events.publish(Entry("", effects=(PeerMessage(gateway, render(command, self._name)),)))
 
-    async def _comes(self, command: Command, seconds: float) -> None:
+    async def _wait_for_charger(self, command: Command, seconds: float) -> None:
         """Wait for the charger to come online here, for so long at most, and no longer than the command is good for."""
         if command.expires is not None:
             seconds = max(0.0, min(seconds, command.expires - self._unix()))
-        await self._parked.wait(command.charger, seconds)
+        await self._arrivals.wait(command.charger, seconds)
 
 
 def _expired(why: str) -> Outcome:

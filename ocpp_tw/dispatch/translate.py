@@ -10,7 +10,7 @@ from ..ocpp.frames import Payload
 from ..ocpp.version import Version
 
 
-def translated(command: Command, version: Version) -> tuple[str, Payload, bytes]:
+def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:
     """The action, the payload, and the payload's JSON as the backend wrote it (b"" when it is ours). Raises `Invalid`."""
     action, payload, raw = command.action, command.payload, command.raw
     if command.neutral:
@@ -21,7 +21,7 @@ def translated(command: Command, version: Version) -> tuple[str, Payload, bytes]
         except (KeyError, TypeError, ValueError) as why:
             raise Invalid(f"{command.neutral}: {why}") from None
         raw = raw if payload is command.payload else b""
-    elif action not in version.asked:
+    elif action not in version.csms_actions:
         said = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"
         raise Invalid(f"{action} {said}")
     violations = version.schemas.request(action, payload)
@@ -30,7 +30,7 @@ def translated(command: Command, version: Version) -> tuple[str, Payload, bytes]
     return action, payload, raw
 
 
-def meant(command: Command, version: Version) -> str:
+def action_of(command: Command, version: Version) -> str:
     """The action that the command comes to, "" when it comes to none."""
     try:
         return command.action or version.neutral[command.neutral](command.payload)[0]

@@ -20,22 +20,22 @@ from ..ocpp.conversation import NEW, Conversation
 from ..ocpp.frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
 from ..ocpp.tolerance.evidence import Model
 from ..ocpp.version import Version
-from .incoming import Intake
-from .outgoing import Asking
+from .incoming import IncomingCalls
+from .outgoing import OutgoingCalls
 from .reports import Reports
 
 log = Logger()
 
 UNDECIDED = Record()
-NOBODY: Model = (None, None, None)
+UNKNOWN_MODEL: Model = (None, None, None)
 
 RESTRICTED = ("Pending", "Rejected")
 """Registrations with which most messages are out of bounds, in both directions."""
 
-NOTED = 20
+LOGGED_COMPLAINTS = 20
 """How many complaints about one connection are logged, each; the counters in its last line have them all."""
 
-INBOX = 100
+INBOX_LIMIT = 100
 """How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
 
 
@@ -47,56 +47,56 @@ class Charger:
     """
 
     __slots__ = (
-        "_asking",
         "_complaints",
         "_inbox",
+        "_outgoing",
         "address",
         "connected_at",
         "connection",
         "conversation",
-        "decided",
         "domain",
-        "eager",
         "gone",
         "id",
-        "intake",
+        "incoming",
         "interval",
         "ledger",
         "model",
         "ocpp",
+        "on_first_frame",
         "received",
+        "record",
         "registration",
+        "reported_time",
         "reports",
-        "said_time",
         "sent",
         "version",
         "violations",
         "wire",
     )
 
-    def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, intake: Intake, connection: str) -> None:
+    def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, intake: IncomingCalls, connection: str) -> None:
         self.id = id
         self.domain = domain
         self.address = address
         self.version = version
         self.ocpp = version.name
         self.wire = wire
-        self.intake = intake
+        self.incoming = intake
         self.connection = connection
         self.connected_at = intake.clock.seconds()
         self.conversation = Conversation()
         self.registration = ""
-        self.decided = UNDECIDED
+        self.record = UNDECIDED
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
-        self.model: Model = NOBODY
+        self.model: Model = UNKNOWN_MODEL
         self.received = self.sent = self.violations = 0
         self.interval = 0  # seconds between heartbeats (or tries), when it was told here
-        self.said_time: tuple[str, float] | None = None  # the latest time that it called now, and when that was by our clock
+        self.reported_time: tuple[str, float] | None = None  # the latest time that it called now, and when that was by our clock
         self.gone = False
-        self.eager: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
+        self.on_first_frame: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
         self._complaints = 0
-        self._asking: Asking | None = None
+        self._outgoing: OutgoingCalls | None = None
         self._inbox: deque[Call | Send] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
 
     def __repr__(self) -> str:
@@ -104,28 +104,28 @@ class Charger:
 
     # its life
 
-    def welcome(self, record: Record) -> None:
+    def serve(self, record: Record) -> None:
         """Begin to serve it; the frames that came before are served first."""
-        self.decided = record
+        self.record = record
         self.model = record.model_known
         held = record.boot_status if record.boot_status in RESTRICTED else ""  # an operator's word holds at once
         self.registration = self.registration or held or record.boot
         self._resume(None)
 
     @property
-    def welcomed(self) -> bool:
+    def serving(self) -> bool:
         """Whether it is being served: the fleet has been told that it is here, if it can be."""
-        return self.decided is not UNDECIDED
+        return self.record is not UNDECIDED
 
     @property
     def restricted(self) -> bool:
         """Whether its registration is Pending or Rejected: then most messages are out of bounds, in both directions."""
         return self.registration in RESTRICTED
 
-    def worth_a_line(self) -> bool:
+    def may_log(self) -> bool:
         """Whether what there is to complain of now goes into the log: the first times it does, and of a flood one in a thousand."""
         self._complaints += 1
-        return self._complaints <= NOTED or self._complaints % 1000 == 0
+        return self._complaints <= LOGGED_COMPLAINTS or self._complaints % 1000 == 0
 
     @property
     def busy(self) -> bool:
@@ -135,15 +135,15 @@ class Charger:
     @property
     def unresponsive(self) -> bool:
         """Whether it talks, and answers no command."""
-        return self._asking is not None and self._asking.unresponsive
+        return self._outgoing is not None and self._outgoing.unresponsive
 
     def triggered(self, action: str) -> bool:
         """Whether we asked for this message ourselves, and have not had it yet (B02.FR.02: that one is served before acceptance)."""
         if self.reports is not None and self.reports.expects(action):
             return True
-        return self._asking is not None and self._asking.triggered(action)
+        return self._outgoing is not None and self._outgoing.triggered(action)
 
-    def left(self) -> None:
+    def connection_lost(self) -> None:
         """The connection has ended: what was sent is lost, what was not is not sent."""
         if self.gone:
             return
@@ -152,8 +152,8 @@ class Charger:
             self._inbox.clear()  # not acknowledged: the charger has them still
         if self.reports is not None:
             self.reports.close()
-        if self._asking is not None:
-            self._asking.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
 
     # what it says
 
@@ -161,43 +161,43 @@ class Charger:
         """One text message of the charger's, as UTF-8."""
         self.received += 1
         try:
-            frame = parse(text, self.version.quick)
+            frame = parse(text, self.version.quick_readers)
         except Malformed as bad:
-            mended = self.intake.mended(self, text) if bad.syntax else None
+            mended = self.incoming.repaired_frame(self, text) if bad.syntax else None
             if mended is None:
                 return self._malformed(bad)
             frame = mended
         if type(frame) is Call:
             heard = self.conversation.heard(frame.id, hash(text))
             if heard is NEW:
-                self._hear(frame)
+                self._receive(frame)
             elif type(heard) is bytes:
                 self.send(heard)
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
-        elif not self.version.sent:  # 5 and 6 are of 2.1 only
+        elif not self.version.send_actions:  # 5 and 6 are of 2.1 only
             self._malformed(UnknownType("message type 5 or 6", frame.id))
         elif type(frame) is Send:
-            self._hear(frame)
+            self._receive(frame)
         elif type(frame) is ResultError:
-            self.intake.refused(self, frame)
+            self.incoming.result_error(self, frame)
         return None
 
-    def _hear(self, call: Call | Send) -> None:
+    def _receive(self, call: Call | Send) -> None:
         """A message of the charger's own accord: served now, or when those before it are."""
         if self._inbox is None:
-            later = self.intake.serve(self, call)
+            later = self.incoming.serve(self, call)
             if later is not None and not later.called:
                 later.addCallback(self._resume)
                 self._inbox = deque()
             return
         self._inbox.append(call)
-        if len(self._inbox) == INBOX:
+        if len(self._inbox) == INBOX_LIMIT:
             self.wire.hold(True)
-        if self.eager is not None:
-            self.eager()
+        if self.on_first_frame is not None:
+            self.on_first_frame()
 
-    def answer(self, id_and_text: tuple[str | int, bytes]) -> None:
+    def send_answer(self, id_and_text: tuple[str | int, bytes]) -> None:
         """Answer a CALL of the charger's; called when its event is safe."""
         id, text = id_and_text
         if text:  # a SEND is not answered
@@ -207,15 +207,15 @@ class Charger:
 
     def _resume(self, _: None) -> None:
         inbox = self._inbox or deque()
-        held = len(inbox) >= INBOX
+        held = len(inbox) >= INBOX_LIMIT
         while inbox and not self.gone:
-            later = self.intake.serve(self, inbox.popleft())
+            later = self.incoming.serve(self, inbox.popleft())
             if later is not None and not later.called:
                 later.addCallback(self._resume)
                 break
         else:
             self._inbox = None
-        if held and len(inbox) < INBOX:
+        if held and len(inbox) < INBOX_LIMIT:
             self.wire.hold(False)
 
     def _malformed(self, bad: Malformed) -> None:
@@ -226,9 +226,9 @@ class Charger:
             code, description = version.unknown_type, "message types are 2, 3 and 4"
         else:
             code = version.code("syntax" if bad.syntax else "structure")
-        if id is None and version.unnamed:
+        if id is None and version.answers_without_id:
             id, code = "-1", "RpcFrameworkError"
-        if self.worth_a_line():
+        if self.may_log():
             log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
         if id is not None and code:
             self.send(render(Error(id, code, description)))
@@ -236,11 +236,11 @@ class Charger:
     # what it is asked
 
     @property
-    def asking(self) -> Asking:
+    def outgoing(self) -> OutgoingCalls:
         """What is asked of it; there is none of that until something is."""
-        if self._asking is None:
-            self._asking = Asking(self)
-        return self._asking
+        if self._outgoing is None:
+            self._outgoing = OutgoingCalls(self)
+        return self._outgoing
 
     def call(self, action: str, payload: Payload, timeout: float | None = None, *, raw: bytes = b"", id: str = "") -> Deferred[Outcome]:
         """Ask the charger; see `ICharger.call`. ``raw`` is the payload's JSON to send in place of ``payload``.
@@ -249,12 +249,12 @@ class Charger:
         """
         if self.gone:
             return succeed(Outcome("offline"))
-        return self.asking.call(action, payload, timeout or self.intake.settings.call_timeout, raw, id)
+        return self.outgoing.call(action, payload, timeout or self.incoming.settings.call_timeout, raw, id)
 
     def _answered(self, frame: Result | Error) -> None:
-        if self._asking is None or not self._asking.answered(frame):
+        if self._outgoing is None or not self._outgoing.answered(frame):
             self.violations += 1
-            if self.worth_a_line():
+            if self.may_log():
                 log.warn("{charger} answered a message that nobody sent, with the id {id!r}", charger=self.id, id=frame.id)
 
     def send(self, text: bytes) -> None:

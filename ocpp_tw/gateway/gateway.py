@@ -18,16 +18,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core import events
-from ..core.entries import Away, Effect, Entry, Keep, Note, Record
-from ..interfaces import IGate, IRecords, IRoster, IWire, Maybe
+from ..core.entries import Effect, Entry, PeerMessage, Put, Record
+from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRoster, IWire, Maybe, StoreUnavailable
 from ..log import literal
+from ..ocpp.negotiation import choose
 from ..ocpp.version import Version
 from ..settings import Settings
 from ..waiting import Deadlines, deferred, in_time
-from ..websocket.handshake import choose
 from .charger import RESTRICTED, Charger
-from .gate import Knock, Refused
-from .incoming import Intake
+from .incoming import IncomingCalls
 from .liveness import Liveness
 
 log = Logger()
@@ -38,7 +37,7 @@ PROBE = 2.0
 ROSTER_TIMEOUT = 3.0
 """Seconds that the fleet's roster has; without it a charger is served all the same."""
 
-FLAPS = 5
+DUPLICATE_AFTER = 5
 """So many take-overs within a minute, from more than one address, are two peers with one identity."""
 
 
@@ -50,7 +49,7 @@ class Gateway:
         settings: Settings,
         clock: IReactorTime,
         gate: IGate,
-        intake: Intake,
+        intake: IncomingCalls,
         roster: IRoster,
         records: IRecords,
         versions: dict[str, Version],
@@ -68,7 +67,7 @@ class Gateway:
         self._versions = versions
         self._newcomers: dict[str, tuple[Charger, IDelayedCall]] = {}
         self._leaving: dict[str, tuple[Charger, events.DisconnectCharger]] = {}
-        self._knocks: dict[Charger, Knock] = {}
+        self._requests: dict[Charger, HandshakeRequest] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
         self._pins: dict[str, str] = {}
         self._deadlines = Deadlines(ROSTER_TIMEOUT, clock)
@@ -76,36 +75,36 @@ class Gateway:
 
     # the door asks
 
-    def knock(self, knock: Knock, wire: IWire) -> Maybe[tuple[Charger, str | None]]:
+    def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[Charger, str | None]]:
         """Whether this charger may come in, and with which version of OCPP. Raises `Refused`."""
         if self.stopping:
-            raise Refused(503, "restarting", (("Retry-After", "5"),))
-        if self._intake.choked:
-            raise Refused(503, "events cannot be kept at the moment", (("Retry-After", "30"),))
-        admitted = self._gate.admit(knock)
-        return self._let_in(knock, wire) if admitted is None else self._let_in_later(admitted, knock, wire)
+            raise HandshakeRefused(503, "restarting", (("Retry-After", "5"),))
+        if self._intake.overloaded:
+            raise HandshakeRefused(503, "events cannot be kept at the moment", (("Retry-After", "30"),))
+        admitted = self._gate.admit(request)
+        return self._admit(request, wire) if admitted is None else self._admit_later(admitted, request, wire)
 
-    async def _let_in_later(self, admitted: Awaitable[None], knock: Knock, wire: IWire) -> tuple[Charger, str | None]:
+    async def _admit_later(self, admitted: Awaitable[None], knock: HandshakeRequest, wire: IWire) -> tuple[Charger, str | None]:
         await admitted
-        return self._let_in(knock, wire)
+        return self._admit(knock, wire)
 
-    def _let_in(self, knock: Knock, wire: IWire) -> tuple[Charger, str | None]:
+    def _admit(self, knock: HandshakeRequest, wire: IWire) -> tuple[Charger, str | None]:
         """OCPP-J 1.6 §3.1.2: the first subprotocol of the charger's list that we know."""
         pinned = self._pins.get(knock.id)
         chosen = choose(knock.offered, [pinned] if pinned else self._versions)
         name = chosen[1] if chosen else self.settings.default_subprotocol if not knock.offered else ""
         if not name and self.settings.subprotocol_mismatch == "refuse":
-            raise Refused(400, "no common subprotocol")
+            raise HandshakeRefused(400, "no common subprotocol")
         version = self._versions.get(name) or next(iter(self._versions.values()))
         charger = Charger(knock.id, knock.domain, knock.address, version, wire, self._intake, next(self._connections))
-        self._knocks[charger] = knock
+        self._requests[charger] = knock
         return charger, chosen[0] if chosen else None
 
-    def refused(self, knock: Knock, status: int, reason: str) -> None:
+    def handshake_refused(self, knock: HandshakeRequest, status: int, reason: str) -> None:
         """A charger was turned away: whoever looks for it at night finds why."""
         log.warn("{charger} was refused: {status} {reason}", charger=knock.id or "?", status=status, reason=reason, peer=knock.address)
         data = events.HandshakeRejected(knock.id, reason, status, list(knock.offered), knock.address)
-        self._intake.tell_of(knock.id or "?", knock.domain, "handshake_rejected", data)
+        self._intake.publish_event_of(knock.id or "?", knock.domain, "handshake_rejected", data)
 
     # they come
 
@@ -114,8 +113,8 @@ class Gateway:
         waiting = self._newcomers.pop(guest.id, None)
         if waiting is not None:  # a third one: the newest waits, the other will hardly come to anything
             waiting[1].cancel()
-            waiting[0].eager = None
-            waiting[0].left()
+            waiting[0].on_first_frame = None
+            waiting[0].connection_lost()
             waiting[0].close(4000, "replaced")
         current = self.chargers.get(guest.id)
         if current is None:
@@ -123,7 +122,7 @@ class Gateway:
             return
         timer = self._clock.callLater(PROBE, self._unseat, guest)
         self._newcomers[guest.id] = (guest, timer)
-        guest.eager = lambda: self._unseat(guest)
+        guest.on_first_frame = lambda: self._unseat(guest)
         current.wire.ping(lambda: self._alive(guest))
 
     def _alive(self, newcomer: Charger) -> None:
@@ -139,23 +138,23 @@ class Gateway:
             return
         if waiting[1].active():
             waiting[1].cancel()
-        newcomer.eager = None
+        newcomer.on_first_frame = None
         self._install(newcomer)
 
     def _install(self, charger: Charger) -> None:
         """This connection is the charger from now on."""
         left = self._leaving.pop(charger.id, None)
         if left is not None:  # back before the fleet has said whether it had moved on: it had not
-            self._intake.tell(left[0], "disconnect_charger", left[1])
+            self._intake.publish_event(left[0], "disconnect_charger", left[1])
         previous = self.chargers.get(charger.id)
         self.chargers[charger.id] = charger
-        knock = self._knocks.pop(charger, None)
+        knock = self._requests.pop(charger, None)
         repairs = list(knock.repairs) if knock else []
         data = events.ConnectCharger(charger.id, charger.ocpp, charger.address, 0, previous.connection if previous else None, repairs)
-        self._intake.tell(charger, "connect_charger", data)
+        self._intake.publish_event(charger, "connect_charger", data)
         self.liveness.arrived(charger)
         if previous is not None and not previous.gone:
-            previous.left()
+            previous.connection_lost()
             previous.close(4000, "replaced by a newer connection")
             self._notice_flapping(charger, previous)
         asked = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection))
@@ -167,11 +166,11 @@ class Gateway:
         if self._mistaken(charger, record):
             charger.close(1012, f"OCPP {record.version} only")
             return
-        charger.welcome(record)
+        charger.serve(record)
         self.on_arrival(charger.id)
 
     def _not_told(self, why: Failure, charger: Charger) -> Deferred[None]:
-        if not isinstance(why.value, Away):  # which has been told once, and not for each charger
+        if not isinstance(why.value, StoreUnavailable):  # which has been told once, and not for each charger
             log.info("the fleet is not told of {charger}: {why}", charger=charger.id, why=repr(why.value))
         return Deferred.fromCoroutine(self._recalled(charger.id)).addCallback(self._welcome, charger)
 
@@ -197,58 +196,58 @@ class Gateway:
         """Take in what an operator decides about a charger, connected or not, for good: ``boot_status``, ``retry_interval`` (seconds) and
         ``version``; None takes a decision back. Returns all that stands now.
         """
-        effects: list[Effect] = [Keep("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
-        other = await in_time(self._roster.whereabouts(id), ROSTER_TIMEOUT, self._clock)
+        effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
+        other = await in_time(self._roster.locate(id), ROSTER_TIMEOUT, self._clock)
         if other and other != self.settings.name:
-            effects.append(Note(other, msgspec.json.encode({"decided": id, "changes": changes})))
+            effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
         safe: Deferred[None] = Deferred()
-        self._intake.publish(Entry(id, effects=tuple(effects)), safe.callback)
+        self._intake.publish_effects(Entry(id, effects=tuple(effects)), safe.callback)
         await safe
-        self.decided(id, changes)
+        self.apply_decision(id, changes)
         return decisions(await in_time(self._records.record(id), ROSTER_TIMEOUT, self._clock))
 
-    async def remembered(self, id: str) -> dict[str, Any] | None:
+    async def recorded(self, id: str) -> dict[str, Any] | None:
         """What is remembered of a charger that may not be here; None when nothing is."""
         record = await in_time(self._records.record(id), ROSTER_TIMEOUT, self._clock)
         return None if record == Record() else decisions(record)
 
-    def decided(self, id: str, changes: dict[str, Any]) -> None:
+    def apply_decision(self, id: str, changes: dict[str, Any]) -> None:
         """An operator has decided about a charger that may be here: it takes effect now."""
         charger = self.chargers.get(id)
         if charger is None:
             self._pins.pop(id, None)
             return
         texts = {name: "" if value is None else str(value) for name, value in changes.items()}
-        charger.decided = msgspec.structs.replace(charger.decided, **texts)
+        charger.record = msgspec.structs.replace(charger.record, **texts)
         status = texts.get("boot_status", "")
         if charger.registration == "Pending" and status == "Accepted":
             charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})  # it is told at once, and not at its next try
         elif status in RESTRICTED:
             charger.registration = status
-        if texts.get("version") and self._mistaken(charger, charger.decided):
+        if texts.get("version") and self._mistaken(charger, charger.record):
             charger.close(1012, f"OCPP {texts['version']} only")
 
     def _notice_flapping(self, charger: Charger, previous: Charger) -> None:
         now = self._clock.seconds()
-        seen = self._takeovers.setdefault(charger.id, deque(maxlen=FLAPS))
+        seen = self._takeovers.setdefault(charger.id, deque(maxlen=DUPLICATE_AFTER))
         while seen and seen[0][0] < now - 60:
             seen.popleft()
         seen.append((now, charger.address))
         addresses = sorted({address for _, address in seen} | {previous.address})
-        if len(seen) == FLAPS and len(addresses) > 1:
-            self._intake.tell(charger, "duplicate_identity", events.DuplicateIdentity(charger.id, addresses, len(seen)))
+        if len(seen) == DUPLICATE_AFTER and len(addresses) > 1:
+            self._intake.publish_event(charger, "duplicate_identity", events.DuplicateIdentity(charger.id, addresses, len(seen)))
             seen.clear()
 
     # they go
 
     def departed(self, guest: Charger, code: int, reason: str) -> None:
         """Its connection has ended; the backend hears of it only if it was the current one."""
-        self._knocks.pop(guest, None)
+        self._requests.pop(guest, None)
         waiting = self._newcomers.get(guest.id)
         if waiting is not None and waiting[0] is guest:
             del self._newcomers[guest.id]
             waiting[1].cancel()
-        guest.left()
+        guest.connection_lost()
         if self.chargers.get(guest.id) is not guest:
             return
         del self.chargers[guest.id]
@@ -272,14 +271,14 @@ class Gateway:
         if waiting is not None and waiting[0] is charger:
             del self._leaving[charger.id]
             if ours:
-                self._intake.tell(charger, "disconnect_charger", data)
+                self._intake.publish_event(charger, "disconnect_charger", data)
 
     def evict(self, id: str, connection: str) -> None:
         """Another gateway has this charger now: drop our stale connection of it, without a word to the backend."""
         charger = self.chargers.get(id)
         if charger is not None and charger.connection == connection:
             del self.chargers[id]
-            charger.left()
+            charger.connection_lost()
             charger.close(4000, "replaced by a newer connection")
             deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)  # or it would be announced again one day
 
@@ -291,13 +290,13 @@ class Gateway:
         return not any(charger.busy for charger in self.chargers.values())
 
     @property
-    def emptied(self) -> bool:
+    def drained(self) -> bool:
         """Whether all who left have been told of."""
         return not self.chargers and not self._leaving
 
-    def dismiss(self, most: int) -> int:
+    def dismiss(self, limit: int) -> int:
         """Say goodbye to at most so many chargers (1012: they come back); how many are still here."""
-        for charger in list(self.chargers.values())[:most]:
+        for charger in list(self.chargers.values())[:limit]:
             charger.close(1012, "service restart")
             self.departed(charger, 1012, "service restart")
         return len(self.chargers)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..core import events
-from ..core.conclusions import Served
+from ..core.conclusions import Conclusion
 from ..core.entries import Effect, Entry
 from ..core.events import Event
 from ..core.stamps import Stamps
@@ -31,7 +31,7 @@ from ..ocpp.tolerance.rules import Tolerance
 from ..ocpp.version import Translation
 from ..settings import Settings
 from ..waiting import in_time
-from .verdicts import VERDICTS, Desk, Left, NoAnswer
+from .verdicts import VERDICT_TYPES, ConnectionGone, NoVerdict, Verdicts
 
 if TYPE_CHECKING:
     from .charger import Charger
@@ -41,7 +41,7 @@ log = Logger()
 HANDLER_TIMEOUT = 25.0
 """Seconds that a handler may take; chargers commonly give up after 30."""
 
-NOTHING = Served(None, ())
+NO_CONCLUSION = Conclusion(None, ())
 
 
 def _about(member: str, violations: list[Violation]) -> Violation:
@@ -50,7 +50,7 @@ def _about(member: str, violations: list[Violation]) -> Violation:
     return next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), violations[0])
 
 
-def _kept_by(charger: Charger, call: Message, fact: Fact) -> bool:
+def _charger_resends(charger: Charger, call: Message, fact: Fact) -> bool:
     """Whether the connection has ended meanwhile, and the charger has the message still, to say it again on its next one: what it comes to
     there counts. A start goes on, for the backend may have given it a transaction; its repeat waits for it (`ocpp_tw.gateway.starts`).
     """
@@ -61,33 +61,33 @@ Message = Call | Send
 """What a charger says of its own accord; a SEND is served as a CALL is, but never answered (2.1)."""
 
 
-class Intake:
+class IncomingCalls:
     """One for all the chargers of a gateway."""
 
     def __init__(
-        self, settings: Settings, clock: IReactorTime, stamps: Stamps, desk: Desk, store: IEvents, tolerance: Tolerance | None = None
+        self, settings: Settings, clock: IReactorTime, stamps: Stamps, desk: Verdicts, store: IEvents, tolerance: Tolerance | None = None
     ) -> None:
         self.settings = settings
         self.clock = clock
         self._stamps = stamps
-        self.wall = stamps.unix
+        self.unix = stamps.unix
         self._desk = desk
         self._events = store
         self.tolerance = tolerance or Tolerance.of(settings)
         self.evidence = Evidence()
         self._zoned = self.tolerance.zoned
-        self.on_late: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
+        self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
         self.overhear = desk.overhear
         self.ledger = desk.ledger
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
-        if self._events.choked:  # what is not acknowledged the charger keeps
+        if self._events.overloaded:  # what is not acknowledged the charger keeps
             charger.close(1013, "events cannot be kept at the moment")
             return None
         version = charger.version
         translation = version.translations.get(call.action)
-        if translation is None and version.unnamed:
+        if translation is None and version.answers_without_id:
             inside = unwrapped(call)
             if inside is not None:
                 call, translation = inside, version.translations.get(inside.action)
@@ -106,7 +106,7 @@ class Intake:
             return self._decide(charger, call, fact, None)
         payload = call.payload if fact is None else msgspec.json.decode(call.raw)
         if call.mended or not version.schemas.valid_request[call.action](payload):
-            violations, payload, fatal = self._broken(charger, call, translation)
+            violations, payload, fatal = self._repair(charger, call, translation)
             if fatal is not None:
                 self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
                 return None
@@ -124,41 +124,41 @@ class Intake:
         """What a message says is known: what it comes to."""
         try:
             verdict = self._desk.ask[type(fact)](charger, fact)
-            if type(verdict) in VERDICTS:
+            if type(verdict) in VERDICT_TYPES:
                 self._conclude(charger, call, fact, verdict, violations)
                 return None
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
-            return Deferred.fromCoroutine(self._without(charger, call, fact, violations))
-        return Deferred.fromCoroutine(self._later(charger, call, fact, verdict, violations))
+            return Deferred.fromCoroutine(self._decide_without_handler(charger, call, fact, violations))
+        return Deferred.fromCoroutine(self._decide_later(charger, call, fact, verdict, violations))
 
-    async def _later(self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
+    async def _decide_later(self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
         """The handler takes its time."""
         try:
             verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
-            if type(verdict) not in VERDICTS:
+            if type(verdict) not in VERDICT_TYPES:
                 raise TypeError(f"{verdict!r} is no verdict")
-            if _kept_by(charger, call, fact):
+            if _charger_resends(charger, call, fact):
                 return
             self._conclude(charger, call, fact, verdict, violations)
-        except Left:
+        except ConnectionGone:
             return
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
-            await self._without(charger, call, fact, violations)
+            await self._decide_without_handler(charger, call, fact, violations)
         finally:
-            self._desk.over(charger)
+            self._desk.concluded(charger)
 
-    async def _without(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
+    async def _decide_without_handler(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
         """The handler has failed: what can go on without it does."""
-        if _kept_by(charger, call, fact):
+        if _charger_resends(charger, call, fact):
             return
         try:
             verdict: Any = self._desk.without(charger, fact)
-            if type(verdict) not in VERDICTS:
+            if type(verdict) not in VERDICT_TYPES:
                 verdict = await verdict  # an id that has to be leased first
             self._conclude(charger, call, fact, verdict, violations)
-        except NoAnswer:
+        except NoVerdict:
             self._refuse(charger, call, "internal", "")
         except Exception:
             log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
@@ -176,12 +176,12 @@ class Intake:
                 log.error("the backend's answer to {action} breaks its schema and is left out", action=call.action, charger=charger.id)
                 answer = charger.version.translations[call.action].answer(fact, Answer(), now)
             then = (call.id, render_result(call.id, answer))
-        if not served.told:  # a repeat: all there is to tell has been told
-            return self._events.publish(Entry(charger.id), charger.answer, then)
-        for name, data in served.told[:-1]:
+        if not served.events:  # a repeat: all there is to tell has been told
+            return self._events.publish(Entry(charger.id), charger.send_answer, then)
+        for name, data in served.events[:-1]:
             self._events.publish(self._entry(charger, call, name, data, now, violations, msgspec.structs.replace(served, effects=())))
-        name, data = served.told[-1]
-        self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.answer, then)
+        name, data = served.events[-1]
+        self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.send_answer, then)
         if charger.reports is not None and type(fact) is Other:
             charger.reports.part(fact.action, fact.payload)
         return None
@@ -194,7 +194,7 @@ class Intake:
         data: events.Data,
         now: str,
         violations: list[Violation] | None,
-        served: Served = NOTHING,
+        served: Conclusion = NO_CONCLUSION,
     ) -> Entry:
         event = Event(
             name,
@@ -207,14 +207,14 @@ class Intake:
             call.action,
             str(call.id),
             msgspec.Raw(call.raw) if self.settings.event_payload else None,
-            None if violations is None else [each.told() for each in violations],
+            None if violations is None else [each.as_event() for each in violations],
             served.duplicate,
             served.offline,
             served.provisional,
         )
         return Entry(charger.id, events.encode(event), served.effects)
 
-    def _broken(self, charger: Charger, call: Message, translation: Translation) -> tuple[list[Violation], Payload, Violation | None]:
+    def _repair(self, charger: Charger, call: Message, translation: Translation) -> tuple[list[Violation], Payload, Violation | None]:
         """A message that breaks its schema: how, what it plainly means, and the breach for which it cannot be let in, if any."""
         version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
         violations = [*([COMMA] if call.mended else []), *version.schemas.request(call.action, call.payload)]
@@ -230,7 +230,7 @@ class Intake:
         self.evidence.note(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
         return violations, payload, fatal
 
-    def mended(self, charger: Charger, text: bytes) -> Frame | None:
+    def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
         """The frame in a text that is no JSON but for a comma too many, where the charger's breaches are put up with."""
         if self.tolerance.mode(charger.id, *charger.model[:2], "*") == "strict":
             return None
@@ -244,40 +244,40 @@ class Intake:
     def _refuse(self, charger: Charger, call: Message, why: str, said: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR; the backend sees what was not served, and why."""
         code = charger.version.code(why)
-        if charger.worth_a_line():
+        if charger.may_log():
             log.warn("{charger} is answered {code} to {action}: {said}", charger=charger.id, code=code, action=call.action, said=said)
         data = events.MessageRefused(charger.id, code, said)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
         text = b"" if type(call) is Send else render(Error(call.id, code, said))
-        self._events.publish(entry, charger.answer, (call.id, text))
+        self._events.publish(entry, charger.send_answer, (call.id, text))
 
-    def refused(self, charger: Charger, frame: ResultError) -> None:
+    def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process an answer of ours; whoever looks for it finds it."""
-        self.tell(
+        self.publish_event(
             charger, "message_refused", events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
         )
 
-    def late(self, charger: Charger, call: Call, frame: Result | Error) -> None:
+    def late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """An answer came after its command had ended (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
-        self.tell(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
-        self.on_late(charger, call, frame)
+        self.publish_event(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
+        self.on_late_response(charger, call, frame)
 
     @property
-    def choked(self) -> bool:
+    def overloaded(self) -> bool:
         """Whether nothing more can be taken in."""
-        return self._events.choked
+        return self._events.overloaded
 
-    def publish(self, entry: Entry, then: Callable[[Any], None]) -> None:
+    def publish_effects(self, entry: Entry, then: Callable[[Any], None]) -> None:
         """Carry out effects that belong to no event."""
         self._events.publish(entry, then)
 
-    def tell(self, charger: Charger, name: str, data: events.Data, effects: tuple[Effect, ...] = ()) -> None:
+    def publish_event(self, charger: Charger, name: str, data: events.Data, effects: tuple[Effect, ...] = ()) -> None:
         """Publish an event of the gateway's own about a charger."""
-        self.tell_of(charger.id, charger.domain, name, data, charger.ocpp, effects)
+        self.publish_event_of(charger.id, charger.domain, name, data, charger.ocpp, effects)
 
-    def tell_of(
+    def publish_event_of(
         self,
         charger: str,
         domain: str,

@@ -17,7 +17,7 @@ from ..ocpp.frames import Call, Error, Payload, Result, render
 if TYPE_CHECKING:
     from .charger import Charger
 
-UNANSWERED = 3
+UNRESPONSIVE_AFTER = 3
 """After so many commands in a row without an answer, from a charger that talks all the while, the backend is told."""
 
 
@@ -30,22 +30,33 @@ class Pending(NamedTuple):
     sent: float = 0.0
 
 
-class Asking:
+class OutgoingCalls:
     """The CALLs of ours on one connection. ``most`` is how many items the charger takes in a message, by action, once it has said;
     ``unresponsive`` is it from when the backend was told so.
     """
 
-    __slots__ = ("_about", "_charger", "_heard", "_ids", "_pending", "_triggered", "_unanswered", "_waiting", "most", "unresponsive")
+    __slots__ = (
+        "_charger",
+        "_heard",
+        "_ids",
+        "_pending",
+        "_status_asked",
+        "_triggered",
+        "_unanswered",
+        "_waiting",
+        "item_limits",
+        "unresponsive",
+    )
 
     def __init__(self, charger: Charger) -> None:
-        self.most: dict[str, int] | None = None
+        self.item_limits: dict[str, int] | None = None
         self.unresponsive = False
         self._charger = charger
         self._pending: dict[str | int, Pending] = {}
         self._ids = self._unanswered = self._heard = 0
         self._triggered: set[str] = set()
         self._waiting: list[Deferred[None]] = []
-        self._about: set[str] = set()
+        self._status_asked: set[str] = set()
 
     def call(self, action: str, payload: Payload, timeout: float, raw: bytes, id: str) -> Deferred[Outcome]:
         """See `Charger.call`."""
@@ -63,16 +74,16 @@ class Asking:
         if call is None:
             late = charger.conversation.late(frame)
             if late is not None:
-                charger.intake.late(charger, late, frame)
+                charger.incoming.late_response(charger, late, frame)
             return late is not None
         if self.unresponsive:
             self.unresponsive = False
-            charger.intake.tell(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered, over=True))
+            charger.incoming.publish_event(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered, over=True))
         self._unanswered = 0
         pending = self._pending.pop(call.id)
         if pending.timer is not None:
             pending.timer.cancel()
-        latency = round((charger.intake.clock.seconds() - pending.sent) * 1000)
+        latency = round((charger.incoming.clock.seconds() - pending.sent) * 1000)
         if isinstance(frame, Result):
             outcome = Outcome("result", frame.payload, sent=True, latency_ms=latency)
             if charger.restricted and outcome.status == "Accepted" and "requestedMessage" in call.payload:
@@ -92,12 +103,12 @@ class Asking:
         self._triggered.discard(action)
         return True
 
-    def about(self, transaction: str) -> None:
+    def ask_status_of(self, transaction: str) -> None:
         """2.x: messages of this transaction are missing: has the charger more of them? It is asked once on a connection."""
         charger = self._charger
-        if "GetTransactionStatus" in charger.version.asked and transaction not in self._about:
-            self._about.add(transaction)
-            charger.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._told_about, transaction)
+        if "GetTransactionStatus" in charger.version.csms_actions and transaction not in self._status_asked:
+            self._status_asked.add(transaction)
+            charger.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._status_answered, transaction)
 
     def idle(self) -> Deferred[None]:
         """Fires once nothing is being asked, or when the connection has ended."""
@@ -126,7 +137,7 @@ class Asking:
         if call is None or call.id not in self._pending:
             return
         charger = self._charger
-        pending, clock = self._pending[call.id], charger.intake.clock
+        pending, clock = self._pending[call.id], charger.incoming.clock
         self._pending[call.id] = pending._replace(timer=clock.callLater(pending.timeout, self._timed_out, call), sent=clock.seconds())
         if not self._unanswered:
             self._heard = charger.received  # what comes from now on shows that it could answer
@@ -136,17 +147,17 @@ class Asking:
         charger = self._charger
         more = charger.conversation.give_up(call)
         self._unanswered += 1
-        if self._unanswered == UNANSWERED and charger.received > self._heard:
+        if self._unanswered == UNRESPONSIVE_AFTER and charger.received > self._heard:
             self.unresponsive = True
-            charger.intake.tell(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered))
+            charger.incoming.publish_event(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered))
         pending = self._pending.pop(call.id)
         self._send(more)
         pending.outcome.callback(Outcome("timeout", sent=True))
         self._notice_idle()
 
-    def _told_about(self, outcome: Outcome, transaction: str) -> None:
+    def _status_answered(self, outcome: Outcome, transaction: str) -> None:
         charger, said = self._charger, outcome.payload or {}
         known = charger.ledger and charger.ledger.find(transaction)
         missing = list(known.missing) if known else []
         data = events.TransactionStatus(charger.id, transaction, missing, said.get("ongoingIndicator"), said.get("messagesInQueue"))
-        charger.intake.tell(charger, "transaction_status", data)
+        charger.incoming.publish_event(charger, "transaction_status", data)

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 
 from ..core import transaction_events
 from ..core.ledger import Ledger
-from ..core.provisional import key
-from ..facts import Authorisation, Start, Started
+from ..core.provisional import start_key
+from ..facts import Authorization, Start, Started
 from ..interfaces import IHandlers, Maybe
 from .transaction_ids import TransactionIds
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-Decided = Start | Authorisation
-"""A verdict on a start; an authorisation alone answers a repeat in 2.x."""
+Decided = Start | Authorization
+"""A verdict on a start; an authorization alone answers a repeat in 2.x."""
 
 
-class Underway(NamedTuple):
+class PendingStart(NamedTuple):
     """A start that is being decided on; ``waiting`` are its repeats that came over a later connection meanwhile."""
 
     charger: Charger
@@ -43,34 +43,34 @@ class Starts:
     def __init__(self, handlers: IHandlers, ids: TransactionIds) -> None:
         self._handlers = handlers
         self._ids = ids
-        self._underway: dict[str, Underway] = {}
+        self._pending: dict[str, PendingStart] = {}
 
     def ask(self, charger: Charger, fact: Started, ledger: Ledger) -> Maybe[Decided]:
         """The verdict: the handlers', unless they have given one on this very start."""
-        known = transaction_events.known(ledger, fact) if fact.step else _repeated(ledger, fact)
+        known = transaction_events.known(ledger, fact) if fact.event_info else _repeated(ledger, fact)
         if known is not None:
             return known
-        first = self._underway.get(charger.id)
-        if first is not None and first.charger is not charger and first.key == key(charger.id, fact):
+        first = self._pending.get(charger.id)
+        if first is not None and first.charger is not charger and first.key == start_key(charger.id, fact):
             return self._after(first, charger, fact, ledger)
         verdict: Maybe[Start] = self._handlers.started(charger, fact)
-        if fact.step is None:
+        if fact.event_info is None:
             verdict = self.with_id(verdict, ledger) if isinstance(verdict, Start) else self._decided(verdict, ledger)
         if not isinstance(verdict, Start):
-            self._underway.setdefault(charger.id, Underway(charger, key(charger.id, fact), ledger, []))
+            self._pending.setdefault(charger.id, PendingStart(charger, start_key(charger.id, fact), ledger, []))
         return verdict
 
-    def over(self, charger: Charger) -> None:
+    def concluded(self, charger: Charger) -> None:
         """What this charger had waited for has been published, or has failed."""
-        first = self._underway.get(charger.id)
+        first = self._pending.get(charger.id)
         if first is not None and first.charger is charger:
-            del self._underway[charger.id]
+            del self._pending[charger.id]
             for each in first.waiting:
                 each.callback(None)
 
     def ledger(self, charger: str) -> Ledger | None:
         """The ledger that a start is being decided on with: what it comes to is in no record yet."""
-        first = self._underway.get(charger)
+        first = self._pending.get(charger)
         return None if first is None else first.ledger
 
     def with_id(self, verdict: Start, ledger: Ledger | None) -> Maybe[Start]:
@@ -96,7 +96,7 @@ class Starts:
         with_id = self.with_id(verdict, ledger)
         return with_id if isinstance(with_id, Start) else await with_id
 
-    async def _after(self, first: Underway, charger: Charger, fact: Started, ledger: Ledger) -> Decided:
+    async def _after(self, first: PendingStart, charger: Charger, fact: Started, ledger: Ledger) -> Decided:
         """It is being decided on already, for the connection that the charger had before."""
         done: Deferred[None] = Deferred()
         first.waiting.append(done)

@@ -21,16 +21,16 @@ log = Logger()
 BLOCK = 1000
 """How many ids are leased at once."""
 
-AHEAD = 200
+LEASE_BELOW = 200
 """With so many left the next block is asked for, so that nobody waits."""
 
-PUT_BY = 10_000
+RESERVED = 10_000
 """How many ids are put by on the disk, for a gateway that starts while there is no Redis."""
 
 PATIENCE = 1.0
 """Seconds that somebody waits for an id that can be leased nowhere; then one is drawn."""
 
-DRAWN = (2_000_000_000, 2_147_483_000)
+RANDOM_RANGE = (2_000_000_000, 2_147_483_000)
 """The range of ids that are drawn by lot: above all that is ever leased."""
 
 
@@ -47,7 +47,7 @@ class Reserve(Protocol):
 class TransactionIds:
     """Gives ids out, from a block if there is one at hand; else from the ``reserve``; else, with neither, by lot."""
 
-    __slots__ = ("_clock", "_end", "_helping", "_leasing", "_next", "_putting_by", "_records", "_reserve", "_spare", "_waiting")
+    __slots__ = ("_clock", "_end", "_falling_back", "_leasing", "_next", "_records", "_reserve", "_reserving", "_spare", "_waiting")
 
     def __init__(self, records: IRecords, clock: IReactorTime, reserve: Reserve | None = None) -> None:
         self._records = records
@@ -55,7 +55,7 @@ class TransactionIds:
         self._reserve = reserve
         self._next = self._end = 0
         self._spare: tuple[int, int] | None = None
-        self._leasing = self._helping = self._putting_by = False
+        self._leasing = self._falling_back = self._reserving = False
         self._waiting: list[Deferred[int]] = []
 
     def next(self) -> Maybe[int]:
@@ -63,7 +63,7 @@ class TransactionIds:
         if self._next == self._end and self._spare is not None:
             self._next, self._end = self._spare
             self._spare = None
-        if self._end - self._next <= AHEAD and self._spare is None:
+        if self._end - self._next <= LEASE_BELOW and self._spare is None:
             self.lease()
             if self._next == self._end and self._spare is None:
                 return self._later()
@@ -81,9 +81,9 @@ class TransactionIds:
     def _later(self) -> Deferred[int]:
         waiting: Deferred[int] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
-        if not self._helping:
-            self._helping = True
-            Deferred.fromCoroutine(self._help()).addErrback(lambda why: log.failure("no transaction ids could be had", why))
+        if not self._falling_back:
+            self._falling_back = True
+            Deferred.fromCoroutine(self._fall_back()).addErrback(lambda why: log.failure("no transaction ids could be had", why))
         return waiting
 
     async def _lease(self) -> None:
@@ -97,19 +97,19 @@ class TransactionIds:
         finally:
             self._leasing = False
         self._got(first, BLOCK)
-        if self._reserve is not None and not self._putting_by:
-            self._putting_by = True
+        if self._reserve is not None and not self._reserving:
+            self._reserving = True
             try:
                 if await self._reserve.reserve() is None:
-                    await self._reserve.put_by((await self._records.lease(PUT_BY), PUT_BY))
+                    await self._reserve.put_by((await self._records.lease(RESERVED), RESERVED))
             except CancelledError:
                 return
             except Exception as why:
                 log.warn("no transaction ids could be put by: {why}", why=str(why))
             finally:
-                self._putting_by = False
+                self._reserving = False
 
-    async def _help(self) -> None:
+    async def _fall_back(self) -> None:
         """Nobody gets an id from a lease at the moment."""
         try:
             if self._reserve is not None:
@@ -121,12 +121,12 @@ class TransactionIds:
             if self._waiting:
                 await pause(PATIENCE, self._clock)
             if self._waiting:
-                low, high = DRAWN
+                low, high = RANDOM_RANGE
                 first = low + secrets.randbelow((high - low) // BLOCK) * BLOCK
                 log.warn("no transaction ids can be leased: {first} and on are drawn by lot", first=first)
                 self._got(first, BLOCK)
         finally:
-            self._helping = False
+            self._falling_back = False
 
     def _got(self, first: int, count: int) -> None:
         self._spare = first, first + count

@@ -12,53 +12,54 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from ..core import events, transaction_events
-from ..core.conclusions import Served
-from ..core.entries import Keep
+from ..core.conclusions import Conclusion
+from ..core.entries import Put
 from ..core.ledger import Ledger
+from ..core.provisional import keep_provisional
 from ..facts import (
     Answer,
-    Authorisation,
-    Beat,
-    Booted,
+    Authorization,
+    Authorize,
+    BootNotification,
+    DataTransfer,
+    DataTransferResult,
     Fact,
-    Metered,
+    Heartbeat,
+    MeterValues,
     Other,
-    Presented,
     Registration,
     Start,
     Started,
-    Status,
+    StatusNotification,
     Stopped,
-    Transfer,
-    Transferred,
     Updated,
     Verdict,
 )
 from ..interfaces import IHandlers, IRecords, Maybe
+from ..ocpp.actions import snake_case
 from ..ocpp.meter_values import energy, normalise
-from .reconcile import set_aside
 from .starts import Starts
 from .transaction_ids import TransactionIds
 
 if TYPE_CHECKING:
     from .charger import Charger
 
-VERDICTS = frozenset({Registration, Authorisation, Start, Transferred, Answer, type(None)})
+VERDICT_TYPES = frozenset({Registration, Authorization, Start, DataTransferResult, Answer, type(None)})
 """What a handler may return at once; anything else is awaited."""
 
 
 F = TypeVar("F", bound=Fact)
 
 
-class NoAnswer(Exception):
+class NoVerdict(Exception):
     """There is no verdict to answer with: the charger is told InternalError and will ask again."""
 
 
-class Left(Exception):
+class ConnectionGone(Exception):
     """The connection has ended before anybody was asked: the charger has its message still, and will say it again."""
 
 
-class Desk:
+class Verdicts:
     """One for all the chargers of a gateway: for each fact a way to `ask` for the verdict and to `tell` of it."""
 
     def __init__(self, handlers: IHandlers, records: IRecords, ids: TransactionIds) -> None:
@@ -67,29 +68,29 @@ class Desk:
         self._opening: dict[str, list[Deferred[Ledger]]] = {}
         self._starts = Starts(handlers, ids)
         self.ask: dict[type, Callable[[Charger, Any], Maybe[Verdict]]] = {
-            Booted: handlers.booted,
-            Beat: handlers.beat,
-            Presented: handlers.presented,
-            Status: handlers.status,
+            BootNotification: handlers.boot_notification,
+            Heartbeat: handlers.heartbeat,
+            Authorize: handlers.authorize,
+            StatusNotification: handlers.status_notification,
             Started: self._with_ledger(self._starts.ask),
             Updated: self._with_ledger(self._ask_updated),
             Stopped: self._with_ledger(self._ask_stopped),
-            Metered: self._ask_metered,
-            Transfer: handlers.transfer,
+            MeterValues: self._ask_metered,
+            DataTransfer: handlers.data_transfer,
             Other: handlers.other,
         }
-        self.tell: dict[type, Callable[[Charger, Any, Any], Served]] = {
-            Booted: _booted,
-            Beat: lambda charger, fact, verdict: Served(verdict, (("health", events.Health(charger.id)),)),
-            Presented: _presented,
-            Status: _status,
+        self.tell: dict[type, Callable[[Charger, Any, Any], Conclusion]] = {
+            BootNotification: _booted,
+            Heartbeat: lambda charger, fact, verdict: Conclusion(verdict, (("health", events.Health(charger.id)),)),
+            Authorize: _presented,
+            StatusNotification: _status,
             **_TRANSACTIONS,
-            Metered: _metered,
-            Transfer: _transfer,
+            MeterValues: _metered,
+            DataTransfer: _transfer,
             Other: _other,
         }
 
-    def overhear(self, heard: Callable[[Charger, Any, Served], None] | None) -> None:
+    def overhear(self, heard: Callable[[Charger, Any, Conclusion], None] | None) -> None:
         """Tell ``heard`` as well of what comes of transactions, or nobody any more: then it costs nothing."""
         for kind, tell in _TRANSACTIONS.items():
             self.tell[kind] = tell if heard is None else _overheard(tell, heard)
@@ -102,9 +103,9 @@ class Desk:
         """
         if isinstance(fact, Started):
             provisional = Start(provisional=True)
-            return provisional if fact.step else self._starts.with_id(provisional, charger.ledger)
-        if isinstance(fact, Booted | Presented | Transfer):
-            raise NoAnswer
+            return provisional if fact.event_info else self._starts.with_id(provisional, charger.ledger)
+        if isinstance(fact, BootNotification | Authorize | DataTransfer):
+            raise NoVerdict
         return Answer() if isinstance(fact, Other) else None
 
     async def ledger(self, charger: Charger) -> Ledger:
@@ -141,7 +142,7 @@ class Desk:
         async def later(charger: Charger, fact: F) -> Verdict:
             ledger = await self.ledger(charger)
             if charger.gone:
-                raise Left
+                raise ConnectionGone
             verdict = ask(charger, fact, ledger)
             return verdict if isinstance(verdict, Verdict) else await verdict
 
@@ -150,9 +151,9 @@ class Desk:
 
         return now
 
-    def over(self, charger: Charger) -> None:
+    def concluded(self, charger: Charger) -> None:
         """What took its time for this charger has been published, or has failed."""
-        self._starts.over(charger)
+        self._starts.concluded(charger)
 
     def _ask_updated(self, charger: Charger, fact: Updated, ledger: Ledger) -> Maybe[Verdict]:
         return transaction_events.known(ledger, fact) or self._handlers.updated(charger, fact)
@@ -160,74 +161,81 @@ class Desk:
     def _ask_stopped(self, charger: Charger, fact: Stopped, ledger: Ledger) -> Maybe[Verdict]:
         return transaction_events.known(ledger, fact) or self._handlers.stopped(charger, fact)
 
-    def _ask_metered(self, charger: Charger, fact: Metered) -> Maybe[Verdict]:
+    def _ask_metered(self, charger: Charger, fact: MeterValues) -> Maybe[Verdict]:
         # only the ledger knows what the backend calls a transaction that began without it
-        if charger.ledger is None and fact.transaction_id is not None and charger.intake.settings.base_url:
+        if charger.ledger is None and fact.transaction_id is not None and charger.incoming.settings.base_url:
             return self._metered_later(charger, fact)
-        return self._handlers.metered(charger, fact)
+        return self._handlers.meter_values(charger, fact)
 
-    async def _metered_later(self, charger: Charger, fact: Metered) -> None:
+    async def _metered_later(self, charger: Charger, fact: MeterValues) -> None:
         await self.ledger(charger)
-        verdict = self._handlers.metered(charger, fact)
+        verdict = self._handlers.meter_values(charger, fact)
         if verdict is not None:
             await verdict
 
 
-def _booted(charger: Charger, fact: Booted, verdict: Registration) -> Served:
+def _booted(charger: Charger, fact: BootNotification, verdict: Registration) -> Conclusion:
     charger.interval, effects = verdict.interval, []
     if charger.registration != verdict.status:
         charger.registration = verdict.status
-        effects.append(Keep("record", "boot", verdict.status.encode()))
+        effects.append(Put("record", "boot", verdict.status.encode()))
     told = (fact.vendor or None, fact.model or None, fact.firmware or None)
     if charger.model != told:
         charger.model = told
-        effects += [Keep("record", name, (said or "").encode()) for name, said in zip(("vendor", "model", "firmware"), told, strict=True)]
+        effects += [Put("record", name, (said or "").encode()) for name, said in zip(("vendor", "model", "firmware"), told, strict=True)]
     data = events.BootNotification(charger.id, fact.vendor, fact.model, fact.serial, fact.firmware, verdict.status)
-    return Served(verdict, (("boot_notification", data),), tuple(effects))
+    return Conclusion(verdict, (("boot_notification", data),), tuple(effects))
 
 
-def _presented(charger: Charger, fact: Presented, verdict: Authorisation) -> Served:
-    return Served(verdict, (("authorize", events.Authorize(charger.id, fact.tag, verdict.status, fact.kind or None)),))
+def _presented(charger: Charger, fact: Authorize, verdict: Authorization) -> Conclusion:
+    return Conclusion(verdict, (("authorize", events.Authorize(charger.id, fact.tag, verdict.status, fact.tag_type or None)),))
 
 
-def _status(charger: Charger, fact: Status, verdict: None) -> Served:
+def _status(charger: Charger, fact: StatusNotification, verdict: None) -> Conclusion:
     if fact.timestamp:
-        charger.said_time = fact.timestamp, charger.intake.clock.seconds()
+        charger.reported_time = fact.timestamp, charger.incoming.clock.seconds()
     evse = None if fact.connector is None else fact.conn
     data = events.ChangeConnectorStatus(
         charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp, evse, fact.connector
     )
-    return Served(verdict, (("change_connector_status", data),))
+    return Conclusion(verdict, (("change_connector_status", data),))
 
 
-def _started(charger: Charger, fact: Started, verdict: Start) -> Served:
+def _started(charger: Charger, fact: Started, verdict: Start) -> Conclusion:
     ledger = charger.ledger = charger.ledger or Ledger()
-    if fact.step is not None:
+    if fact.event_info is not None:
         served = transaction_events.started(charger, fact, verdict)
     elif ledger.repeated(fact) is not None:
-        served = Served(verdict, ())
+        served = Conclusion(verdict, ())
     else:
         assert verdict.transaction_id is not None
         data = events.StartTransaction(
             charger.id, fact.conn, fact.tag, fact.meter_start, verdict.transaction_id, fact.timestamp, fact.reservation_id,
-            verdict.authorisation.status, backend_id=verdict.backend_id,
+            verdict.authorization.status, backend_id=verdict.backend_id,
         )  # fmt: skip
-        served = Served(verdict, (("start_transaction", data),), ledger.begin(fact, verdict), provisional=verdict.provisional)
-    if served.told and not served.offline:
-        charger.said_time = fact.timestamp, charger.intake.clock.seconds()
+        served = Conclusion(verdict, (("start_transaction", data),), ledger.begin(fact, verdict), provisional=verdict.provisional)
+    if served.events and not served.offline:
+        charger.reported_time = fact.timestamp, charger.incoming.clock.seconds()
     if served.provisional:
-        return msgspec.structs.replace(served, effects=(*served.effects, *set_aside(charger, fact, verdict)))
+        incoming = charger.incoming
+        return msgspec.structs.replace(
+            served,
+            effects=(
+                *served.effects,
+                *keep_provisional(incoming.settings, charger.id, charger.domain, charger.ocpp, fact, verdict, incoming.unix()),
+            ),
+        )
     return served
 
 
-def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> Served:
+def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
     ledger = charger.ledger = charger.ledger or Ledger()
-    if fact.step is not None:
+    if fact.event_info is not None:
         return transaction_events.stopped(charger, fact, verdict)
     known = ledger.find(fact.transaction_id)
     closing = ledger.close(fact)
     if closing.repeat:
-        return Served(verdict, ())
+        return Conclusion(verdict, ())
     data = events.StopTransaction(
         charger.id,
         fact.transaction_id,
@@ -245,11 +253,11 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorisation | None) -> 
         values = normalise(fact.readings)
         metered = events.MeterValue(charger.id, known.conn if known else 0, fact.transaction_id, fact.readings, values, data.backend_id)
         told = (("meter_value", metered), *told)
-    return Served(verdict, told, closing.effects, duplicate=closing.duplicate)
+    return Conclusion(verdict, told, closing.effects, duplicate=closing.duplicate)
 
 
-def _metered(charger: Charger, fact: Metered, verdict: None) -> Served:
-    values, backend_id = normalise(fact.said) if fact.values is None else fact.values, None
+def _metered(charger: Charger, fact: MeterValues, verdict: None) -> Conclusion:
+    values, backend_id = normalise(fact.raw) if fact.values is None else fact.values, None
     if charger.ledger is not None and fact.transaction_id is not None:
         transaction = charger.ledger.find(fact.transaction_id)
         if transaction is not None:
@@ -258,22 +266,22 @@ def _metered(charger: Charger, fact: Metered, verdict: None) -> Served:
             if wh is not None:
                 transaction.meter = wh  # not kept over a restart: the next reading is soon there
     # 0, not null, outside a transaction: the field is a number to backends that have it in a typed model
-    data = events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.said, values, backend_id)
-    return Served(verdict, (("meter_value", data),))
+    data = events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.raw, values, backend_id)
+    return Conclusion(verdict, (("meter_value", data),))
 
 
-def _transfer(charger: Charger, fact: Transfer, verdict: Transferred) -> Served:
+def _transfer(charger: Charger, fact: DataTransfer, verdict: DataTransferResult) -> Conclusion:
     data = events.DataTransfer(
         charger.id, fact.vendor_id, fact.message_id, fact.data, verdict.status, fact.vendor_id, fact.message_id or ""
     )
-    return Served(verdict, (("data_transfer", data),))
+    return Conclusion(verdict, (("data_transfer", data),))
 
 
-def _other(charger: Charger, fact: Other, verdict: Answer) -> Served:
-    return Served(verdict, ((_names.get(fact.action) or _name(fact.action), events.Data(charger.id)),))
+def _other(charger: Charger, fact: Other, verdict: Answer) -> Conclusion:
+    return Conclusion(verdict, ((_names.get(fact.action) or _name(fact.action), events.Data(charger.id)),))
 
 
-_TRANSACTIONS: dict[type, Callable[[Charger, Any, Any], Served]] = {
+_TRANSACTIONS: dict[type, Callable[[Charger, Any, Any], Conclusion]] = {
     Started: _started,
     Updated: transaction_events.updated,
     Stopped: _stopped,
@@ -281,9 +289,9 @@ _TRANSACTIONS: dict[type, Callable[[Charger, Any, Any], Served]] = {
 
 
 def _overheard(
-    tell: Callable[[Charger, Any, Any], Served], heard: Callable[[Charger, Any, Served], None]
-) -> Callable[[Charger, Any, Any], Served]:
-    def told(charger: Charger, fact: Any, verdict: Any) -> Served:
+    tell: Callable[[Charger, Any, Any], Conclusion], heard: Callable[[Charger, Any, Conclusion], None]
+) -> Callable[[Charger, Any, Any], Conclusion]:
+    def told(charger: Charger, fact: Any, verdict: Any) -> Conclusion:
         served = tell(charger, fact, verdict)
         heard(charger, fact, served)
         return served
@@ -295,5 +303,5 @@ _names: dict[str, str] = {}
 
 
 def _name(action: str) -> str:
-    _names[action] = events.snake_case(action)  # actions are few: a version's own
+    _names[action] = snake_case(action)  # actions are few: a version's own
     return _names[action]

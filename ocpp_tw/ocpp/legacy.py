@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..facts import Metered, Readings
+from ..facts import MeterValues, Readings
+from .common import listed, number
 from .frames import Payload
-from .reading import listed, number
 from .v16 import TRANSLATIONS, V16
 from .version import Translation
 
@@ -26,10 +26,10 @@ def _readings(payload: Payload) -> Readings:
 
 
 METER_VALUES = Translation(
-    lambda payload: Metered(payload["connectorId"], number(payload, "transactionId"), _readings(payload)),
+    lambda payload: MeterValues(payload["connectorId"], number(payload, "transactionId"), _readings(payload)),
     TRANSLATIONS["MeterValues"].answer,
     {"connectorId": int},
 )
 
-V15 = replace(V16, name="1.5", subprotocol="ocpp1.5", quick={}, translations={**TRANSLATIONS, "MeterValues": METER_VALUES})
+V15 = replace(V16, name="1.5", subprotocol="ocpp1.5", quick_readers={}, translations={**TRANSLATIONS, "MeterValues": METER_VALUES})
 V12 = replace(V15, name="1.2", subprotocol="ocpp1.2")

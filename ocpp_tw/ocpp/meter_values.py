@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ..core.events import Value
-from ..facts import Readings
+from ..facts import Readings, Value
 
 ENERGY = "Energy.Active.Import.Register"
 """The measurand of a value that names none (OCPP 1.6 §7.43)."""

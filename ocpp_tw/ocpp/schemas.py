@@ -28,7 +28,7 @@ class Violation(msgspec.Struct, frozen=True):
     message: str
     names: tuple[str, ...] = ()
 
-    def told(self) -> dict[str, Any]:
+    def as_event(self) -> dict[str, Any]:
         """As it stands in an event; a long value is cut."""
         value = self.value if len(str(self.value)) <= 200 else str(self.value)[:200] + "…"
         return {"path": "/".join(map(str, self.path)), "rule": self.rule, "value": value, "names": list(self.names)}

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..facts import Answer, Authorisation, Booted, Metered, Other, Presented, Start, Started, Status, Stopped
-from .common import DATA_TRANSFER, HEARTBEAT, registration
+from ..facts import Answer, Authorization, Authorize, BootNotification, MeterValues, Other, Start, Started, StatusNotification, Stopped
+from .actions import SENT16
+from .common import DATA_TRANSFER, HEARTBEAT, listed, number, registration, text
 from .frames import Payload
-from .neutral.common import SENT16
 from .neutral.v16 import NEUTRAL16, STATUSES
-from .reading import listed, number, text
 from .schemas import load
 from .v16_meter_values import metered
 from .version import Translation, Version
@@ -40,13 +39,13 @@ CODES = {
 """OCPP-J 1.6 table 7: FormationViolation, and Occurence with one r (the errata keep both)."""
 
 
-def _booted(payload: Payload) -> Booted:
+def _booted(payload: Payload) -> BootNotification:
     serial = text(payload, "chargePointSerialNumber") or text(payload, "chargeBoxSerialNumber")
-    return Booted(payload["chargePointVendor"], payload["chargePointModel"], serial, text(payload, "firmwareVersion"))
+    return BootNotification(payload["chargePointVendor"], payload["chargePointModel"], serial, text(payload, "firmwareVersion"))
 
 
-def _status(payload: Payload) -> Status:
-    return Status(
+def _status(payload: Payload) -> StatusNotification:
+    return StatusNotification(
         payload["connectorId"],
         payload["status"],
         text(payload, "errorCode"),
@@ -71,11 +70,11 @@ def _stopped(payload: Payload) -> Stopped:
     )
 
 
-def _metered(payload: Payload) -> Metered:
-    return Metered(payload["connectorId"], number(payload, "transactionId"), payload["meterValue"])
+def _metered(payload: Payload) -> MeterValues:
+    return MeterValues(payload["connectorId"], number(payload, "transactionId"), payload["meterValue"])
 
 
-def id_tag_info(verdict: Authorisation) -> Payload:
+def id_tag_info(verdict: Authorization) -> Payload:
     """A verdict on a tag as 1.6 has it; 2.x has more status words, all of them refusals."""
     info = {"status": verdict.status if verdict.status in STATUSES else "Invalid"}
     if verdict.expiry_date:
@@ -86,14 +85,14 @@ def id_tag_info(verdict: Authorisation) -> Payload:
 
 
 def _start(fact: Started, verdict: Start, now: str) -> Payload:
-    return {"transactionId": verdict.transaction_id, "idTagInfo": id_tag_info(verdict.authorisation)}
+    return {"transactionId": verdict.transaction_id, "idTagInfo": id_tag_info(verdict.authorization)}
 
 
-def _stop(fact: Stopped, verdict: Authorisation | None, now: str) -> Payload:
+def _stop(fact: Stopped, verdict: Authorization | None, now: str) -> Payload:
     return {} if verdict is None else {"idTagInfo": id_tag_info(verdict)}
 
 
-def _nothing(fact: Status | Metered, verdict: None, now: str) -> Payload:
+def _nothing(fact: StatusNotification | MeterValues, verdict: None, now: str) -> Payload:
     return {}
 
 
@@ -111,7 +110,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "BootNotification": Translation(_booted, registration, {"chargePointVendor": str, "chargePointModel": str}),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
-        lambda payload: Presented(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)}, {"idTag": str}
+        lambda payload: Authorize(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)}, {"idTag": str}
     ),
     "StatusNotification": Translation(_status, _nothing, {"connectorId": int, "status": str}),
     "StartTransaction": Translation(_started, _start, {"connectorId": int, "idTag": str, "meterStart": int, "timestamp": str}),
@@ -140,9 +139,9 @@ V16 = Version(
     subprotocol="ocpp1.6",
     schemas=_schemas,
     translations=TRANSLATIONS,
-    asked=ASKED,
+    csms_actions=ASKED,
     codes=CODES,
     neutral=NEUTRAL16,
-    quick={"MeterValues": metered},
-    starting=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
+    quick_readers={"MeterValues": metered},
+    start_actions=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

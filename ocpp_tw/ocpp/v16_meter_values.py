@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ..facts import Metered
+from ..facts import MeterValues
 from .meter_values import ENERGY, canonical
 from .schemas import source
 
@@ -75,7 +75,7 @@ PLAIN = {
 """A measurand -> its unit -> the canonical unit, where that needs no conversion."""
 
 
-def metered(payload: msgspec.Raw) -> Metered | None:
+def metered(payload: msgspec.Raw) -> MeterValues | None:
     """The fact in the payload of a plain MeterValues; None: it has to be read with care."""
     try:
         message = _message(payload)
@@ -91,4 +91,4 @@ def metered(payload: msgspec.Raw) -> Metered | None:
             values += samples
     except (ValueError, KeyError, RecursionError):
         return None
-    return Metered(message.connectorId, message.transactionId, message.meterValue, values)
+    return MeterValues(message.connectorId, message.transactionId, message.meterValue, values)

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..facts import Answer, Authorisation, Booted, Fact, Metered, Other, Presented, Start, Started, Status, Step, Stopped, Updated
-from .common import DATA_TRANSFER, HEARTBEAT, registration
+from ..facts import (
+    Answer,
+    Authorization,
+    Authorize,
+    BootNotification,
+    Fact,
+    MeterValues,
+    Other,
+    Start,
+    Started,
+    StatusNotification,
+    Stopped,
+    TransactionEventInfo,
+    Updated,
+)
+from .actions import SENT21, SENT201
+from .common import DATA_TRANSFER, HEARTBEAT, inner, listed, number, registration, text
 from .frames import Payload
 from .meter_values import register
-from .neutral.common import SENT21, SENT201
 from .neutral.v2 import NEUTRAL21, NEUTRAL201
-from .reading import inner, listed, number, text
 from .schemas import load
 from .version import Translation, Version
 
@@ -42,22 +55,22 @@ CODES = {
 """OCPP-J 2.0.1 and 2.1 part 4 §4.3."""
 
 
-def _booted(payload: Payload) -> Booted:
+def _booted(payload: Payload) -> BootNotification:
     station = payload["chargingStation"]
-    return Booted(
+    return BootNotification(
         text(station, "vendorName") or "", text(station, "model") or "", text(station, "serialNumber"), text(station, "firmwareVersion")
     )
 
 
-def _status(payload: Payload) -> Status:
+def _status(payload: Payload) -> StatusNotification:
     evse, connector = payload["evseId"], payload["connectorId"]
-    return Status(evse, payload["connectorStatus"], timestamp=text(payload, "timestamp"), connector=connector)
+    return StatusNotification(evse, payload["connectorStatus"], timestamp=text(payload, "timestamp"), connector=connector)
 
 
 def _transaction(payload: Payload) -> Fact:
     info, evse, token = payload["transactionInfo"], inner(payload, "evse"), inner(payload, "idToken")
     id, timestamp, readings, tag = info["transactionId"], payload["timestamp"], listed(payload, "meterValue"), text(token, "idToken")
-    step = Step(
+    step = TransactionEventInfo(
         payload["seqNo"],
         text(payload, "triggerReason") or "",
         payload.get("offline") is True,
@@ -79,7 +92,7 @@ def _transaction(payload: Payload) -> Fact:
     raise ValueError("eventType")
 
 
-def _token_info(verdict: Authorisation) -> Payload:
+def _token_info(verdict: Authorization) -> Payload:
     info: Payload = {"status": verdict.status}
     if verdict.expiry_date:
         info["cacheExpiryDateTime"] = verdict.expiry_date
@@ -88,10 +101,10 @@ def _token_info(verdict: Authorisation) -> Payload:
     return info
 
 
-def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Authorisation | None, now: str) -> Payload:
+def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Authorization | None, now: str) -> Payload:
     """idTokenInfo is for a message that has an idToken (E01.FR.11)."""
-    authorisation = verdict.authorisation if isinstance(verdict, Start) else verdict
-    return {"idTokenInfo": _token_info(authorisation)} if authorisation is not None and fact.tag else {}
+    authorization = verdict.authorization if isinstance(verdict, Start) else verdict
+    return {"idTokenInfo": _token_info(authorization)} if authorization is not None and fact.tag else {}
 
 
 def _chain_status(payload: Payload) -> Payload:
@@ -141,7 +154,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "BootNotification": Translation(_booted, registration, {"chargingStation": dict}),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
-        lambda payload: Presented(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
+        lambda payload: Authorize(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
         lambda fact, verdict, now: {"idTokenInfo": _token_info(verdict)},
         {"idToken": dict, "idToken/idToken": str},
     ),
@@ -152,7 +165,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
         {"eventType": str, "timestamp": str, "seqNo": int, "transactionInfo": dict, "transactionInfo/transactionId": str},
     ),
     "MeterValues": Translation(
-        lambda payload: Metered(payload["evseId"], None, payload["meterValue"]),
+        lambda payload: MeterValues(payload["evseId"], None, payload["meterValue"]),
         lambda fact, verdict, now: {},
         {"evseId": int, "meterValue": list},
     ),
@@ -177,14 +190,14 @@ def _version(name: str, folder: str, sent: frozenset[str], neutral: Mapping[str,
         subprotocol=f"ocpp{name}",
         schemas=schemas,
         translations=translations,
-        asked=frozenset(schemas.actions - sent | {"DataTransfer"}),
+        csms_actions=frozenset(schemas.actions - sent | {"DataTransfer"}),
         codes=CODES,
         neutral=neutral,
-        starting=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),
-        sent=frozenset({"NotifyPeriodicEventStream"}) if name == "2.1" else frozenset(),
-        unnamed=True,
+        start_actions=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),
+        send_actions=frozenset({"NotifyPeriodicEventStream"}) if name == "2.1" else frozenset(),
+        answers_without_id=True,
         unknown_type="MessageTypeNotSupported" if name == "2.0.1" else "",
-        reports=REPORTS | ({"GetDERControl": "ReportDERControl"} if name == "2.1" else {}),
+        report_actions=REPORTS | ({"GetDERControl": "ReportDERControl"} if name == "2.1" else {}),
     )
 
 

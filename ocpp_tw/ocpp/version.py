@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..facts import Fact
-from ..settings import Settings
 from .frames import Payload, Quick
 from .schemas import Schemas
 
@@ -37,35 +36,25 @@ class Version:
     schemas: Schemas
     translations: Mapping[str, Translation]
     """What chargers send: action -> its translation."""
-    asked: frozenset[str]
+    csms_actions: frozenset[str]
     """What we may ask of chargers."""
     codes: Mapping[str, str]
     """A schema's keyword -> the error code for a breach of it; and our own names for the others (`syntax`, `structure`)."""
     neutral: Mapping[str, Callable[[Payload], tuple[str, Payload]]]
     """A neutral command -> the action and payload; raises `KeyError`, `TypeError` or `ValueError` for data it cannot be made of."""
-    starting: frozenset[str]
+    start_actions: frozenset[str]
     """What a charger that is Pending is never asked (OCPP 1.6 §4.2)."""
-    sent: frozenset[str] = frozenset()
+    send_actions: frozenset[str] = frozenset()
     """What chargers may say by SEND, which is never answered (2.1); with any of it, message types 5 and 6 are known."""
-    unnamed: bool = False
+    answers_without_id: bool = False
     """Whether a message without a readable id is answered under the id "-1" (2.x part 4 §4.2.3)."""
     unknown_type: str = ""
     """The error code for an unknown message type number, "" to ignore it (OCPP-J 1.6 §4.1.3)."""
-    quick: Mapping[str, Quick] = field(default_factory=dict)
+    quick_readers: Mapping[str, Quick] = field(default_factory=dict)
     """Actions of which a plain message can be read at once, from its payload's JSON to its fact (None: it is not plain)."""
-    reports: Mapping[str, str] = field(default_factory=dict)
+    report_actions: Mapping[str, str] = field(default_factory=dict)
     """What is asked for and comes in parts: the action asked -> the action that brings a part."""
 
     def code(self, rule: str) -> str:
         """The error code for the breach of a schema's keyword."""
         return self.codes.get(rule, self.codes["other"])
-
-
-def known(settings: Settings) -> dict[str, Version]:
-    """The versions that the settings want spoken, by their WebSocket subprotocol."""
-    from .legacy import V12, V15
-    from .v2 import V21, V201
-    from .v16 import V16
-
-    wanted = [version for version in (V16, V201, V21) if version.name in settings.versions]
-    return {version.subprotocol: version for version in (*wanted, *((V15, V12) if settings.legacy else ()))}

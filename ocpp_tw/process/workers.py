@@ -26,30 +26,30 @@ from twisted.logger import Logger, globalLogPublisher
 from twisted.python.failure import Failure
 
 from ..log import event_of
-from ..operators.fan_out import Front, Peer
-from ..settings import Settings, worker
-from .listening import Doors, at, listen
-from .worker import DOOR, LOG, ORDERS, STDERR, WORD, Orders
+from ..operators.fan_out import FanOut, Peer
+from ..settings import Settings, worker_settings
+from .listening import SharedPort, at, listen
+from .worker_config import CONFIG, LISTENER, LOG, READY, STDERR, WorkerConfig
 
 log = Logger()
 
-SOON, LATE = 0.2, 30.0
+RESTART_FIRST, RESTART_LAST = 0.2, 30.0
 """Seconds after which a worker that ended is started again: at first, and at most, when it goes on ending."""
 
-PATIENCE = 1.0
+WITHDRAW_AFTER = 1.0
 """Seconds for which chargers wait at the door of a worker that ended; if it takes longer the others have them."""
 
-WELL = 60.0
+STABLE_AFTER = 60.0
 """Seconds of service after which an earlier end is forgotten."""
 
-MERCY = 3.0
+KILL_AFTER = 3.0
 """Seconds beyond `--drain` that a worker has to end by itself."""
 
-LONGEST = 1 << 20
+LONGEST_LINE = 1 << 20
 """The longest line of a worker's that is waited for, in bytes."""
 
 
-class Unproven(Exception):
+class WorkerNeverServed(Exception):
     """A worker ended before it had ever served."""
 
 
@@ -74,18 +74,18 @@ class Worker(ProcessProtocol):
         """How operators' HTTP finds it."""
         return Peer(self.settings.name, str(self._path), self.serving)
 
-    def spawn(self, reactor: Any, doors: Doors) -> None:
+    def spawn(self, reactor: Any, doors: SharedPort) -> None:
         """Live, or live again."""
-        door = doors.door(self.number)
+        door = doors.socket_of(self.number)
         self.again, self._rest = None, {}
         self._path.unlink(missing_ok=True)
-        orders = Orders(self.settings, type(reactor).__module__, int(door.family), str(self._path))
+        orders = WorkerConfig(self.settings, type(reactor).__module__, int(door.family), str(self._path))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        descriptors = {ORDERS: "w", LOG: "r", STDERR: "r", DOOR: door.fileno(), WORD: "r"}
+        descriptors = {CONFIG: "w", LOG: "r", STDERR: "r", LISTENER: door.fileno(), READY: "r"}
         command = [sys.executable, "-m", "ocpp_tw.process.worker"]
         self._process = reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
         self.alive = True
-        self._process.writeToChild(ORDERS, msgspec.json.encode(orders) + b"\n")
+        self._process.writeToChild(CONFIG, msgspec.json.encode(orders) + b"\n")
 
     def signal(self, name: str) -> None:
         """Send it a signal, if it lives."""
@@ -94,19 +94,19 @@ class Worker(ProcessProtocol):
 
     def delay(self) -> float:
         """Seconds to wait before it lives again."""
-        well = self._since > 0 and time.monotonic() - self._since > WELL
+        well = self._since > 0 and time.monotonic() - self._since > STABLE_AFTER
         self._failures, self._since = 0 if well else self._failures + 1, 0.0
-        return min(LATE, SOON * 2.0**self._failures)
+        return min(RESTART_LAST, RESTART_FIRST * 2.0**self._failures)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        if childFD == WORD:
+        if childFD == READY:
             self.serving = self.proven = True
             self._since = time.monotonic()
             if not self.served.called:
                 self.served.callback(None)
             return
         *lines, rest = (self._rest.get(childFD, b"") + data).split(b"\n")
-        self._rest[childFD] = rest[-LONGEST:]
+        self._rest[childFD] = rest[-LONGEST_LINE:]
         for line in lines:
             self._relay(line)
 
@@ -133,7 +133,7 @@ class Workers(MultiService):
         self._reactor = reactor
         self._give_up = give_up
         self._workers: list[Worker] = []
-        self._doors: Doors | None = None
+        self._doors: SharedPort | None = None
         self._http: IListeningPort | None = None
         self._directory: Path | None = None
         self._starting: Deferred[None] | None = None
@@ -150,14 +150,14 @@ class Workers(MultiService):
     async def _start(self) -> None:
         settings, reactor = self._settings, self._reactor
         if not settings.redis:
-            from .embedded_valkey import found  # which needs the drivers of Redis
+            from .embedded_valkey import find_redis  # which needs the drivers of Redis
 
-            settings = replace(settings, redis=await found(self, reactor, settings.data))
-        self._http = await listen(at(settings.http, reactor), Front(self, reactor).site(), settings.http, "operators' HTTP")
-        self._doors = doors = Doors(settings.port, "chargers over TLS" if settings.tls else "chargers", settings.workers)
+            settings = replace(settings, redis=await find_redis(self, reactor, settings.data))
+        self._http = await listen(at(settings.http, reactor), FanOut(self, reactor).site(), settings.http, "operators' HTTP")
+        self._doors = doors = SharedPort(settings.port, "chargers over TLS" if settings.tls else "chargers", settings.workers)
         self._directory = Path(tempfile.mkdtemp(prefix="ocpp-"))
         for number in range(1, settings.workers + 1):
-            self._workers.append(Worker(number, worker(settings, number), self._directory / str(number), self._ended))
+            self._workers.append(Worker(number, worker_settings(settings, number), self._directory / str(number), self._ended))
         # The first proves the settings: what is wrong with them is said once, and not once by each.
         first, *others = self._workers
         first.spawn(reactor, doors)
@@ -186,12 +186,12 @@ class Workers(MultiService):
             if self._all_gone is not None and not self._alive():
                 self._all_gone.callback(None)
         elif not worker.proven:
-            self._failed(Failure(Unproven(f"its worker {worker.settings.name} ended before it served")))
+            self._failed(Failure(WorkerNeverServed(f"its worker {worker.settings.name} ended before it served")))
         else:
             assert self._doors is not None
             delay = worker.delay()
-            if delay > PATIENCE:
-                self._doors.shut(worker.number)
+            if delay > WITHDRAW_AFTER:
+                self._doors.withdraw(worker.number)
             log.error("{worker} has ended ({why}) and is started again in {delay} s", worker=worker.settings.name, why=why, delay=delay)
             worker.again = self._reactor.callLater(delay, self._revive, worker)
 
@@ -201,7 +201,7 @@ class Workers(MultiService):
             worker.spawn(self._reactor, self._doors)
         except Exception:  # no memory, no process, no descriptor left: later, perhaps
             log.failure("{worker} could not be started", worker=worker.settings.name)
-            worker.again = self._reactor.callLater(LATE, self._revive, worker)
+            worker.again = self._reactor.callLater(RESTART_LAST, self._revive, worker)
 
     def _alive(self) -> list[Worker]:
         return [each for each in self._workers if each.alive]
@@ -222,7 +222,7 @@ class Workers(MultiService):
         if self._alive():
             self._all_gone = Deferred()
             self._signal("TERM")
-            killer = self._reactor.callLater(self._settings.drain + MERCY, self._kill)
+            killer = self._reactor.callLater(self._settings.drain + KILL_AFTER, self._kill)
             await self._all_gone
             if killer.active():
                 killer.cancel()

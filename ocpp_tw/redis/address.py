@@ -31,7 +31,7 @@ CONNECT_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class RedisAddress:
     """A Redis or Valkey; with a ``path`` it is a unix socket, with a ``service`` whichever server the ``sentinels`` say is its master."""
 
     host: str = "127.0.0.1"
@@ -45,7 +45,7 @@ class Where:
     sentinels: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def of(cls, url: str, db: int = 0) -> Where:
+    def of(cls, url: str, db: int = 0) -> RedisAddress:
         """Read ``redis://[user:password@]host[:port][/db]``, ``rediss://…``, ``unix:///path`` or
         ``redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db]``; ``db`` is for a URL that has none.
 
@@ -69,7 +69,7 @@ class Where:
         return cls(parts.hostname, parts.port or 6379, "", parts.scheme == "rediss", user, password, db)
 
     @classmethod
-    def _watched(cls, url: str, db: int) -> Where:
+    def _watched(cls, url: str, db: int) -> RedisAddress:
         scheme, _, rest = url.partition("://")
         hosts, _, path = rest.partition("/")
         login, _, hosts = hosts.rpartition("@")
@@ -107,7 +107,7 @@ class Where:
         return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.db}"
 
 
-class _Question(Protocol):
+class _Exchange(Protocol):
     """Says one thing and keeps all that is said back, until ``enough``."""
 
     def __init__(self, text: bytes, enough: bytes) -> None:
@@ -131,18 +131,18 @@ class _Question(Protocol):
             self.answer.callback(self.heard)
 
 
-async def question(reactor: Any, where: Where, text: bytes, enough: bytes, within: float = 1.0) -> bytes:
+async def exchange(reactor: Any, where: RedisAddress, text: bytes, enough: bytes, within: float = 1.0) -> bytes:
     """Connect, send ``text``, and give back what was heard when ``enough`` was in it, or the connection or ``within`` seconds ended.
 
     What cannot be reached says b"". Ends early only with a CancelledError, when it is cancelled.
     """
-    asked: list[_Question] = []
+    asked: list[_Exchange] = []
 
     async def ask() -> bytes:
-        factory = Factory.forProtocol(lambda: _Question(text, enough))
+        factory = Factory.forProtocol(lambda: _Exchange(text, enough))
         factory.noisy = False
         protocol = await where.endpoint(reactor).connect(factory)
-        assert isinstance(protocol, _Question)
+        assert isinstance(protocol, _Exchange)
         asked.append(protocol)
         return await protocol.answer
 
@@ -170,5 +170,5 @@ async def question(reactor: Any, where: Where, text: bytes, enough: bytes, withi
 
 async def probe(reactor: Any, url: str = "redis://127.0.0.1:6379", within: float = 1.0) -> bool:
     """Whether a Redis answers at the URL within that many seconds, be it only to say that it wants a password."""
-    heard = await question(reactor, Where.of(url), b"*1\r\n$4\r\nPING\r\n", b"\r\n", within)
+    heard = await exchange(reactor, RedisAddress.of(url), b"*1\r\n$4\r\nPING\r\n", b"\r\n", within)
     return heard.startswith((b"+PONG", b"-"))

@@ -12,16 +12,17 @@ import hiredis
 import msgspec
 from twisted.logger import Logger
 
-from ..core.entries import Effect, Entry, Keep, Note, Released, Settled
+from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put
 from ..spool.spool import Kept
-from .keys import Names
-from .protocol import Packed, Script, encode, pack
+from .keys import Keys
+from .protocol import Packed, encode, pack
+from .scripts.script import Script
 
 _log = Logger()
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 """How many events are in a group at most."""
-MOST_BYTES = 8 << 20
+MAX_BYTES = 8 << 20
 """How many bytes of events are in a group of more than one; Redis hangs up on a client that sends 1 GB."""
 REMEMBERED = 7 * 86_400
 """Seconds that Redis remembers the last group of each run of a gateway: as long may one be sent again that was written before."""
@@ -119,7 +120,7 @@ return dropped
 )
 
 
-class Waiting(msgspec.Struct, frozen=True, gc=False):
+class QueuedEntry(msgspec.Struct, frozen=True, gc=False):
     """An entry that is not safe yet: its charger and event, packed, what it does to shelves, and what to do afterwards. It is in no cycle."""
 
     packed: bytes
@@ -130,7 +131,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     value: Any
 
     @classmethod
-    def of(cls, entry: Entry, names: Names, then: Callable[[Any], None] | None, value: Any) -> Waiting:
+    def of(cls, entry: Entry, names: Keys, then: Callable[[Any], None] | None, value: Any) -> QueuedEntry:
         """Pack the entry's event now, for the group is made when there is no time."""
         charger, event = encode(entry.charger), entry.event
         packed = b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(charger), charger, len(event), event) if event else b""
@@ -145,13 +146,13 @@ class Group(NamedTuple):
     packed: Packed
 
 
-def load(queue: list[Waiting], names: Names, number: int) -> tuple[list[Waiting], Group]:
+def load(queue: list[QueuedEntry], names: Keys, number: int) -> tuple[list[QueuedEntry], Group]:
     """The entries that make the next group, taken out of the queue, and the group."""
-    size = MOST_EVENTS
+    size = MAX_EVENTS
     while True:
         chosen = queue[:size]
         parts = [each.packed for each in chosen]
-        if len(chosen) == 1 or sum(map(len, parts)) <= MOST_BYTES:
+        if len(chosen) == 1 or sum(map(len, parts)) <= MAX_BYTES:
             break
         size = len(chosen) // 2
     del queue[: len(chosen)]
@@ -170,14 +171,14 @@ def arguments(groups: list[Packed]) -> tuple[Any, ...]:
     return (REMEMBERED, *groups)
 
 
-def shelf_of(names: Names, charger: str, keep: Keep) -> str:
+def table_of(names: Keys, charger: str, keep: Put) -> str:
     """The key of the shelf that an effect of an entry of this charger is about."""
-    return names.shelf(keep.shelf, charger if keep.of is None else keep.of)
+    return names.table(keep.table, charger if keep.owner is None else keep.owner)
 
 
-def _kept(names: Names, entry: Entry) -> tuple[Kept, ...]:
-    keeps = [each for each in entry.effects if isinstance(each, Keep)]
-    return tuple([(encode(shelf_of(names, entry.charger, each)), encode(each.name), each.value) for each in keeps])
+def _kept(names: Keys, entry: Entry) -> tuple[Kept, ...]:
+    keeps = [each for each in entry.effects if isinstance(each, Put)]
+    return tuple([(encode(table_of(names, entry.charger, each)), encode(each.name), each.value) for each in keeps])
 
 
 def keeps(events: int, arguments: int, data: bytes) -> list[Kept]:
@@ -197,25 +198,25 @@ def keeps(events: int, arguments: int, data: bytes) -> list[Kept]:
     return found
 
 
-def _effects(names: Names, entry: Waiting, place: int) -> list[Packed]:
+def _effects(names: Keys, entry: QueuedEntry, place: int) -> list[Packed]:
     """The entry's effects; those of one that ends a command come after the command's element, which they stand and fall with."""
-    ends = [each for each in entry.effects if isinstance(each, Settled)]
-    others = [_packed(names, entry.charger, each) for each in entry.effects if not isinstance(each, Settled)]
+    ends = [each for each in entry.effects if isinstance(each, Acknowledged)]
+    others = [_packed(names, entry.charger, each) for each in entry.effects if not isinstance(each, Acknowledged)]
     behind = sum([each.number for each in others])
     return [*(Packed(4, pack(b"owned", each.element, str(place), str(behind))) for each in ends), *others]
 
 
-def _packed(names: Names, charger: str, effect: Effect) -> Packed:
-    if isinstance(effect, Keep):
-        shelf = shelf_of(names, charger, effect)
+def _packed(names: Keys, charger: str, effect: Effect) -> Packed:
+    if isinstance(effect, Put):
+        shelf = table_of(names, charger, effect)
         if effect.value is None:
             return Packed(3, pack(b"forget", shelf, effect.name))
         return Packed(4, pack(b"keep", shelf, effect.name, effect.value))
-    if isinstance(effect, Released):
-        return Packed(2, pack(b"released", names.done(effect.charger, effect.id)))
-    if isinstance(effect, Note):
-        return Packed(3, pack(b"note", names.own(effect.gateway), effect.element))
-    assert not isinstance(effect, Settled)
+    if isinstance(effect, IdReleased):
+        return Packed(2, pack(b"released", names.claimed_id(effect.charger, effect.id)))
+    if isinstance(effect, PeerMessage):
+        return Packed(3, pack(b"note", names.own_commands(effect.gateway), effect.element))
+    assert not isinstance(effect, Acknowledged)
     if names.reserved(effect.list):
         _log.error("events: {list} is no list for replies; the reply is dropped", list=effect.list)
         return Packed(0, b"")

@@ -25,19 +25,19 @@ from zope.interface import implementer
 from ..core.commands import Claim, Command, Taken, digest
 from ..interfaces import ICommands
 from .connection import Connection
-from .keys import Names
+from .keys import Keys
 from .protocol import RedisError, ResponseError, encode
 from .scripts.claims import CLAIM, GIVE_BACK, LISTED, MOVE
 
-BLOCK = 5
+BLOCK_SECONDS = 5
 """Seconds that one BLMOVE waits at the server: as long may an element go to a client that has been lost."""
-GRACE = 3.0
+BLOCK_GRACE = 3.0
 """Seconds that a server may be late with BLMOVE's end before it is taken for hung."""
-MOST_UNTAKEN = 100
+PREFETCH = 100
 """How many elements are pulled before they are taken; the rest waits in Redis, where another gateway can have it."""
-REMEMBERED = 86_400
+CLAIM_TTL = 86_400
 """Seconds for which an id is remembered."""
-FRESH = 5.0
+CLAIM_FRESH = 5.0
 """Seconds after which a claim's answer is asked for again: whoever was suspended meanwhile may have lost what it had."""
 
 
@@ -50,13 +50,13 @@ class RedisCommands(Service):
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, shared: Connection, own: Connection, names: Names, block: int = BLOCK) -> None:
+    def __init__(self, connection: Connection, shared: Connection, own: Connection, names: Keys, block: int = BLOCK_SECONDS) -> None:
         self._connection = connection
         self._clock = connection.reactor
-        self._sources = ((shared, names.commands), (own, names.own()))
+        self._sources = ((shared, names.commands), (own, names.own_commands()))
         self._names = names
         self._block = block
-        self._in_hand: Counter[bytes] = Counter()
+        self._in_flight: Counter[bytes] = Counter()
         self._claimed: set[str] = set()
         self._queue: DeferredQueue[Taken] = DeferredQueue()
         self._room: list[Deferred[None]] = []
@@ -67,7 +67,7 @@ class RedisCommands(Service):
     def take(self) -> Deferred[Taken]:
         """See `ICommands`."""
         taken = self._queue.get()
-        if len(self._queue.pending) < MOST_UNTAKEN:
+        if len(self._queue.pending) < PREFETCH:
             waiting, self._room = self._room, []
             for each in waiting:
                 each.callback(None)
@@ -76,40 +76,40 @@ class RedisCommands(Service):
     async def claim(self, command: Command, connection: str) -> Claim:
         """See `ICommands`."""
         names, token, mark = self._names, secrets.token_hex(8), digest(command.element)
-        done, sent = names.done(command.charger, command.id), names.shelf("sent", names.gateway)
+        done, sent = names.claimed_id(command.charger, command.id), names.table("sent", names.gateway)
         keys = (done, names.owners, names.reclaimed(), names.gateways, names.processing, sent)
-        whose = (encode(command.charger), names.gateway, connection, names.living(" ")[:-1], names.boot, mark, command.element)
+        whose = (encode(command.charger), names.gateway, connection, names.lease(" ")[:-1], names.incarnation, mark, command.element)
         while True:
             began = self._clock.seconds()
-            kind, gateway = await self._connection.ask(lambda line, _: CLAIM.run(line, keys, token, REMEMBERED, *whose))
-            if 0 <= self._clock.seconds() - began < FRESH:
+            kind, gateway = await self._connection.ask(lambda line, _: CLAIM.run(line, keys, token, CLAIM_TTL, *whose))
+            if 0 <= self._clock.seconds() - began < CLAIM_FRESH:
                 break
         if kind == b"new" and command.element:
             self._claimed.add(mark)
         return Claim(kind.decode(), gateway.decode(errors="replace"))
 
-    async def hand_over(self, element: bytes, gateway: str) -> None:
+    async def forward(self, element: bytes, gateway: str) -> None:
         """See `ICommands`."""
-        await self._move(element, self._names.own(gateway), element)
+        await self._move(element, self._names.own_commands(gateway), element)
 
-    async def bury(self, element: bytes, reason: str) -> None:
+    async def dead_letter(self, element: bytes, reason: str) -> None:
         """See `ICommands`. What is buried is ``{"element", "reason", "time"}``, and ``base64`` of what is not UTF-8."""
         grave = {"element": element.decode(errors="replace"), "reason": reason}
         grave["time"] = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if grave["element"].encode() != element:
             grave["base64"] = base64.b64encode(element).decode()
-        await self._move(element, self._names.dead, msgspec.json.encode(grave))
+        await self._move(element, self._names.dead_letters, msgspec.json.encode(grave))
 
     async def _move(self, element: bytes, target: str, value: bytes) -> None:
         keys = (self._names.processing, target)
         await self._connection.ask(lambda line, _: MOVE.run(line, keys, element, value))
-        self.let_go(element)
+        self.acknowledged(element)
 
-    def let_go(self, element: bytes) -> None:
+    def acknowledged(self, element: bytes) -> None:
         """The element is in hand no more."""
-        self._in_hand[element] -= 1
-        if self._in_hand[element] <= 0:
-            del self._in_hand[element]
+        self._in_flight[element] -= 1
+        if self._in_flight[element] <= 0:
+            del self._in_flight[element]
             self._claimed.discard(digest(element))
 
     def begin(self, left: list[Taken]) -> None:
@@ -119,7 +119,7 @@ class RedisCommands(Service):
             self._begun = True
             for blocking, source in self._sources:
                 self._spawn(self._pull(blocking, source))
-            self.doubt()
+            self.check_in_flight()
 
     def inherit(self, left: list[Taken]) -> None:
         """These are in our hands now, and nobody else will see to them."""
@@ -129,11 +129,11 @@ class RedisCommands(Service):
     async def forget(self) -> None:
         """Another gateway has taken over what we had in hand: what nobody has taken here yet is not ours any more."""
         listed = Counter((await self._listed())[0])
-        known = self._in_hand.elements()
-        self._in_hand = Counter(each for each in list(known) if _took(listed, each))
-        ours = self._in_hand.copy()
+        known = self._in_flight.elements()
+        self._in_flight = Counter(each for each in list(known) if _took(listed, each))
+        ours = self._in_flight.copy()
         self._queue.pending = [taken for taken in self._queue.pending if _took(ours, taken.element)]
-        self.doubt()
+        self.check_in_flight()
 
     def stopService(self) -> Deferred[None]:
         """Pull no more; what nobody took goes back to the front of the fleet's list."""
@@ -143,21 +143,21 @@ class RedisCommands(Service):
             task.cancel()
         untaken, self._queue.pending = self._queue.pending, []
         for taken in untaken:
-            self.let_go(taken.element)
+            self.acknowledged(taken.element)
         return Deferred.fromCoroutine(self._give_back())
 
     async def _give_back(self) -> None:
-        line = self._connection.line
+        line = self._connection.client
         if line is None or not self._begun:
             return
         for blocking, _ in self._sources:
-            if blocking.line:
+            if blocking.client:
                 # Who still waits at the server would be given at once what is given back.
-                blocking.line.cut()
-                line.say("CLIENT", "UNBLOCK", blocking.line.number).addErrback(lambda _: None)
+                blocking.client.abort()
+                line.send("CLIENT", "UNBLOCK", blocking.client.number).addErrback(lambda _: None)
         names = self._names
-        keys = (names.processing, names.commands, names.shelf("sent", names.gateway))
-        given = GIVE_BACK.run(line, keys, *self._in_hand.elements())
+        keys = (names.processing, names.commands, names.table("sent", names.gateway))
+        given = GIVE_BACK.run(line, keys, *self._in_flight.elements())
         await given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -169,9 +169,9 @@ class RedisCommands(Service):
         self._tasks = [each for each in self._tasks if not each.called]
         self._tasks.append(task.addErrback(ended))
 
-    async def _strange(self) -> list[Taken]:
+    async def _unknown_in_flight(self) -> list[Taken]:
         """What Redis has in our hands and we know nothing of."""
-        known = Counter(self._in_hand)
+        known = Counter(self._in_flight)
         listed, marks = await self._listed()
         claimed = {each.decode() for each in marks} - self._claimed
         strange = []
@@ -182,7 +182,7 @@ class RedisCommands(Service):
 
     async def _listed(self) -> tuple[list[bytes], list[bytes]]:
         """What Redis has in our hands, and the marks of what was claimed."""
-        keys, attempt = (self._names.processing, self._names.shelf("sent", self._names.gateway)), 0
+        keys, attempt = (self._names.processing, self._names.table("sent", self._names.gateway)), 0
         while True:
             try:
                 listed, marks = await self._connection.ask(lambda line, _: LISTED.run(line, keys))
@@ -192,7 +192,7 @@ class RedisCommands(Service):
                 await self._connection.pause(attempt)
                 attempt += 1
 
-    def doubt(self) -> None:
+    def check_in_flight(self) -> None:
         """An element may have been moved while nobody listened any more; look for it, once it is certain that none is on its way."""
         if not self._checking:
             self._checking = True
@@ -202,10 +202,10 @@ class RedisCommands(Service):
         try:
             # A client that Redis believes to be there still may be given elements for as long as it asked to wait.
             await deferLater(self._clock, self._block + 1.0)
-            if first := Counter(each.element for each in await self._strange()):
+            if first := Counter(each.element for each in await self._unknown_in_flight()):
                 # What was just then on its way, hither or out of the list, is not strange for two looks in a row.
                 await deferLater(self._clock, 1.0)
-                for taken in await self._strange():
+                for taken in await self._unknown_in_flight():
                     if _took(first, taken.element):
                         self._arrived(taken)
         finally:
@@ -215,18 +215,18 @@ class RedisCommands(Service):
         attempt = 0
         # Who takes an element may stop us before we are back here, and what runs cannot be cancelled.
         while self.running:
-            if len(self._queue.pending) >= MOST_UNTAKEN:
+            if len(self._queue.pending) >= PREFETCH:
                 room: Deferred[None] = Deferred()
                 self._room.append(room)
                 await room
             line = await blocking.ready()
             try:
                 move = ("BLMOVE", source, self._names.processing, "LEFT", "RIGHT", self._block)
-                element = await line.say(*move, wait=self._block + GRACE)
+                element = await line.send(*move, wait=self._block + BLOCK_GRACE)
             except RedisError as why:
                 self._complain(why)
                 if not isinstance(why, ResponseError):
-                    self.doubt()
+                    self.check_in_flight()
                 await self._connection.pause(attempt)
                 attempt += 1
                 continue
@@ -235,7 +235,7 @@ class RedisCommands(Service):
                 self._arrived(Taken(element))
 
     def _arrived(self, taken: Taken) -> None:
-        self._in_hand[taken.element] += 1
+        self._in_flight[taken.element] += 1
         self._queue.put(taken)
 
     def _complain(self, why: Exception) -> None:

@@ -16,8 +16,8 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from .address import Where
-from .protocol import Line, LostError, RedisError, passing
+from .address import RedisAddress
+from .protocol import LostError, RedisClient, RedisError, is_transient
 from .sentinel import master
 
 REPLY_TIMEOUT = 5.0
@@ -40,15 +40,15 @@ class Connection(Service):
     ``line`` is the usable one, None while there is none, and ``trouble`` then says why; ``tried`` once there has been an attempt.
     """
 
-    def __init__(self, reactor: Any, where: Where, reply_timeout: float = REPLY_TIMEOUT) -> None:
+    def __init__(self, reactor: Any, where: RedisAddress, reply_timeout: float = REPLY_TIMEOUT) -> None:
         self.reactor = reactor
-        self.where = where
-        self.line: Line | None = None
+        self.address = where
+        self.client: RedisClient | None = None
         self.trouble = "there was no connection yet"
-        self.tried = False
+        self.attempted = False
         self._reply_timeout = reply_timeout
-        self._latest: Line | None = None
-        self._ready: list[Deferred[Line]] = []
+        self._latest: RedisClient | None = None
+        self._ready: list[Deferred[RedisClient]] = []
         self._pauses: set[Deferred[None]] = set()
         self._watchers: list[Callable[[], None]] = []
         self._task: Deferred[None] | None = None
@@ -61,18 +61,18 @@ class Connection(Service):
     def startService(self) -> None:
         super().startService()
         self._stopped = False
-        self._task = Deferred.fromCoroutine(self._stay()).addErrback(cancelled)
+        self._task = Deferred.fromCoroutine(self._keep_open()).addErrback(cancelled)
 
     def stopService(self) -> Deferred[None]:
         """Cut the line; everybody who waits for something of Redis gets a CancelledError."""
         super().stopService()
-        self._stopped, self.line = True, None
+        self._stopped, self.client = True, None
         waiting = [*self._ready, *self._pauses, self._task]
         self._ready, self._task = [], None
         gone: Deferred[Any] = Deferred()
         if self._latest and self._latest.connected:
             gone = self._latest.whenDisconnected()
-            self._latest.cut()
+            self._latest.abort()
         else:
             gone.callback(None)
         for each in waiting:
@@ -80,22 +80,22 @@ class Connection(Service):
                 each.cancel()
         return gone.addCallback(lambda _: None)
 
-    def ready(self) -> Deferred[Line]:
+    def ready(self) -> Deferred[RedisClient]:
         """The usable line, as soon as there is one."""
-        waiting: Deferred[Line] = Deferred(self._unready)
-        if self.line is not None:
-            waiting.callback(self.line)
+        waiting: Deferred[RedisClient] = Deferred(self._unready)
+        if self.client is not None:
+            waiting.callback(self.client)
         elif self._stopped:
             waiting.cancel()
         else:
             self._ready.append(waiting)
         return waiting
 
-    def _unready(self, waiting: Deferred[Line]) -> None:
+    def _unready(self, waiting: Deferred[RedisClient]) -> None:
         if waiting in self._ready:
             self._ready.remove(waiting)
 
-    async def ask(self, send: Callable[[Line, bool], Deferred[Any]]) -> Any:
+    async def ask(self, send: Callable[[RedisClient, bool], Deferred[Any]]) -> Any:
         """What the server answers, however long it takes: whatever fails through no fault of the command is asked again.
 
         ``send`` gets a line, and whether it is asked again although the command may have been carried out before.
@@ -110,15 +110,15 @@ class Connection(Service):
             try:
                 return await send(line, unknown)
             except RedisError as why:
-                if not passing(why):
+                if not is_transient(why):
                     raise
                 unknown = unknown or isinstance(why, LostError)
             await self.pause(attempt)
             attempt += 1
 
-    async def say(self, *args: Any) -> Any:
+    async def send(self, *args: Any) -> Any:
         """`ask` with a command that may be carried out twice without harm."""
-        return await self.ask(lambda line, _: line.say(*args))
+        return await self.ask(lambda line, _: line.send(*args))
 
     async def pause(self, attempt: int) -> None:
         """Wait before the next attempt: 0.2 s at first, 1 s at last. Ends in a CancelledError when the connection is stopped."""
@@ -131,7 +131,7 @@ class Connection(Service):
         finally:
             self._pauses.discard(waiting)
 
-    async def _stay(self) -> None:
+    async def _keep_open(self) -> None:
         failures = 0
         while not self._stopped:
             try:
@@ -149,24 +149,24 @@ class Connection(Service):
             if not self._stopped:
                 await deferLater(self.reactor, min(1.0, 0.1 * 1.6 ** min(failures, 10)))
 
-    async def _open(self) -> Line:
-        factory = Factory.forProtocol(lambda: Line(self.reactor, self._reply_timeout))
+    async def _open(self) -> RedisClient:
+        factory = Factory.forProtocol(lambda: RedisClient(self.reactor, self._reply_timeout))
         factory.noisy = False
-        where = await master(self.reactor, self.where) if self.where.service else self.where
-        self._latest = line = cast(Line, await where.endpoint(self.reactor).connect(factory))
+        where = await master(self.reactor, self.address) if self.address.service else self.address
+        self._latest = line = cast(RedisClient, await where.endpoint(self.reactor).connect(factory))
         try:
-            await line.greet(where)
-            if self.where.service:
+            await line.handshake(where)
+            if self.address.service:
                 await line.must_be_master()  # a Sentinel may not know yet that it is none any more
         except BaseException:
-            line.cut()
+            line.abort()
             raise
         return line
 
-    def _changed(self, line: Line | None, trouble: str) -> None:
+    def _changed(self, line: RedisClient | None, trouble: str) -> None:
         if self._stopped:
             return
-        self.line, self.trouble, self.tried = line, trouble, True
+        self.client, self.trouble, self.attempted = line, trouble, True
         for watcher in self._watchers:  # what they say at once comes before what others have been waiting to say
             watcher()
         if line:

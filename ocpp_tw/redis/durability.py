@@ -39,8 +39,8 @@ def guarantee(config: Mapping[str, str]) -> tuple[str, bool]:
 async def asked(connection: Connection) -> dict[str, str]:
     """What the server is set to; {} when it will not tell."""
     try:
-        told: list[bytes] = await connection.say("CONFIG", "GET", *ASKED)
-        info: bytes = await connection.say("INFO", "replication")
+        told: list[bytes] = await connection.send("CONFIG", "GET", *ASKED)
+        info: bytes = await connection.send("INFO", "replication")
     except RedisError:
         return {}
     texts = [each.decode(errors="replace") for each in told]

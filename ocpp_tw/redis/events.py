@@ -17,26 +17,26 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import Entry, Settled
+from ..core.entries import Acknowledged, Entry
 from ..interfaces import IEvents
 from ..spool.spool import Row, Spool
-from .batch import MOST_EVENTS, Group, Waiting, load
+from .batch import MAX_EVENTS, Group, QueuedEntry, load
 from .connection import Connection
-from .keys import Names
+from .keys import Keys
 from .protocol import Packed
-from .unwritten import Promised
+from .unwritten import Unwritten
 from .writer import Writer
 
-PATIENCE = 1.0
+REDIS_TIMEOUT = 1.0
 """Seconds that Redis has for a group; then it goes to the spool."""
 
-LOOK = 0.25
+CHECK_INTERVAL = 0.25
 """Seconds between looks at how long Redis or the disk has been trying one's patience."""
 
-MIRROR = 2.0
+MIRROR_INTERVAL = 2.0
 """Seconds between times that what is known of shelves goes to where it can be found: what comes to one name meanwhile is written once."""
 
-CHOKED = 20_000
+OVERLOADED = 20_000
 """With so many entries that are safe nowhere nothing more should be taken in: there is no Redis and no disk."""
 
 
@@ -45,7 +45,7 @@ class Batch:
 
     __slots__ = ("chosen", "group", "told")
 
-    def __init__(self, chosen: list[Waiting], group: Group) -> None:
+    def __init__(self, chosen: list[QueuedEntry], group: Group) -> None:
         self.chosen, self.group, self.told = chosen, group, False
 
 
@@ -61,19 +61,19 @@ class RedisEvents(Service):
     def __init__(
         self,
         connection: Connection,
-        names: Names,
+        names: Keys,
         let_go: Callable[[bytes], None] | None = None,
         spool: Spool | None = None,
         durability: str = "redis",
     ) -> None:
-        self.choked = False
+        self.overloaded = False
         self._clock = connection.reactor
         self._let_go = let_go
         self._names = names
         self._spool = spool
         self._writer = Writer(connection, names, durability, self._never_direct)
-        self._queue: list[Waiting] = []
-        self._promised = Promised()
+        self._queue: list[QueuedEntry] = []
+        self._unwritten = Unwritten()
         self._number = 0
         self._flight: Batch | None = None  # on its way to Redis
         self._storing: Batch | None = None  # on its way to the disk
@@ -91,7 +91,7 @@ class RedisEvents(Service):
         self._safe = 0
         self._settling: list[tuple[int, Deferred[None]]] = []
         self._caught_up: list[Deferred[None]] = []
-        self._wheels = [] if spool is None else [(LOOK, LoopingCall(self._look)), (MIRROR, LoopingCall(spool.mirror))]
+        self._wheels = [] if spool is None else [(CHECK_INTERVAL, LoopingCall(self._look)), (MIRROR_INTERVAL, LoopingCall(spool.mirror))]
 
     @property
     def trouble(self) -> str:
@@ -106,17 +106,17 @@ class RedisEvents(Service):
 
     def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry with the group of this turn of the reactor (see `IEvents`)."""
-        waiting = Waiting.of(entry, self._names, then, value)
+        waiting = QueuedEntry.of(entry, self._names, then, value)
         self._queue.append(waiting)
         if waiting.kept:
-            self._promised.add(waiting.kept)
+            self._unwritten.add(waiting.kept)
         if self._soon is None and self.running:
             if (self._storing if self._spooling else self._flight) is None:
                 self._soon = self._clock.callLater(0, self._turn)
-            elif len(self._queue) >= CHOKED:
-                self.choked = True
+            elif len(self._queue) >= OVERLOADED:
+                self.overloaded = True
 
-    def settled(self) -> Deferred[None]:
+    def flushed(self) -> Deferred[None]:
         """Fires once all that was published so far is safe."""
         waiting = self.waiting
         if not waiting:
@@ -135,7 +135,7 @@ class RedisEvents(Service):
 
     def pending(self, shelf: bytes) -> dict[bytes, bytes | None]:
         """What the entries that are not safe yet will do to a shelf, by name; None: it is taken off."""
-        return self._promised.on(shelf)
+        return self._unwritten.on(shelf)
 
     def startService(self) -> None:
         super().startService()
@@ -202,11 +202,11 @@ class RedisEvents(Service):
         self._safe += len(batch.chosen)
         # Not before: whoever took a message for known that is safe nowhere would answer it, and lose it. Not later either.
         if kept := [kept for each in batch.chosen for kept in each.kept]:
-            self._promised.drop(kept)
+            self._unwritten.drop(kept)
             if self._spool is not None:
                 self._spool.note(kept)
-        if self.choked and len(self._queue) < CHOKED // 2:
-            self.choked = False
+        if self.overloaded and len(self._queue) < OVERLOADED // 2:
+            self.overloaded = False
         for each in batch.chosen:
             if each.then is not None:
                 try:
@@ -226,7 +226,7 @@ class RedisEvents(Service):
     def _look(self) -> None:
         if self._spooling:
             self._drain()
-        if self._clock.seconds() - self._since <= PATIENCE:
+        if self._clock.seconds() - self._since <= REDIS_TIMEOUT:
             return
         if self._stuck:
             self._store()
@@ -260,7 +260,7 @@ class RedisEvents(Service):
             self._storing = self._load()
         batch, self._appending, self._since = self._storing, True, self._clock.seconds()
         group = batch.group
-        stored = spool.append(self._names.boot, group.number, group.events, group.packed.number, group.packed.data)
+        stored = spool.append(self._names.incarnation, group.number, group.events, group.packed.number, group.packed.data)
         stored.addCallbacks(self._stored, self._unstored, callbackArgs=(batch,))
         stored.addErrback(lambda why: self._log.failure("events: a group's end failed", why))
 
@@ -291,7 +291,7 @@ class RedisEvents(Service):
         if self._spooling and self.running and not self._reading and not self._ahead and self._flight is None:
             assert self._spool is not None
             self._reading = True
-            self._spool.read(self._fetched, MOST_EVENTS).addCallbacks(self._read, self._unread)
+            self._spool.read(self._fetched, MAX_EVENTS).addCallbacks(self._read, self._unread)
 
     def _unread(self, why: Failure) -> None:
         self._reading = False
@@ -329,7 +329,7 @@ class RedisEvents(Service):
         self._spool.forget(rows)
         for each in rows:
             self._release(self._elements.pop(each.id, []))
-        if self._spool.events <= MOST_EVENTS and not self._always and not self._holding:
+        if self._spool.events <= MAX_EVENTS and not self._always and not self._holding:
             self._holding, self._since = True, self._clock.seconds()
         self._pour()
         self._drain()
@@ -351,4 +351,4 @@ class RedisEvents(Service):
 
 
 def _elements(batch: Batch) -> list[bytes]:
-    return [effect.element for each in batch.chosen if each.effects for effect in each.effects if isinstance(effect, Settled)]
+    return [effect.element for each in batch.chosen if each.effects for effect in each.effects if isinstance(effect, Acknowledged)]

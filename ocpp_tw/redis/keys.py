@@ -12,17 +12,17 @@ from ..settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class Keys:
     """The keys of one gateway: some are the fleet's, some its own. ``boot`` tells this run of the gateway from all others."""
 
     gateway: str
     events: str = "events"
     commands: str = "commands"
     prefix: str = "ocpp"
-    boot: str = field(default_factory=lambda: secrets.token_hex(8))
+    incarnation: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @classmethod
-    def of(cls, settings: Settings) -> Names:
+    def of(cls, settings: Settings) -> Keys:
         """The names that the settings ask for.
 
         Raises:
@@ -37,24 +37,24 @@ class Names:
         """A hash: the number of each charger's last event."""
         return f"{self.prefix}:seq"
 
-    def batch(self, boot: str = "") -> str:
+    def batch(self, incarnation: str = "") -> str:
         """The number of the last batch that this (or another) run of a gateway has written."""
-        return f"{self.prefix}:batch:{boot or self.boot}"
+        return f"{self.prefix}:batch:{incarnation or self.incarnation}"
 
-    def reclaimed(self, boot: str = "") -> str:
+    def reclaimed(self, incarnation: str = "") -> str:
         """There once another gateway has taken over what this (or another) run of a gateway had in hand."""
-        return f"{self.prefix}:reclaimed:{boot or self.boot}"
+        return f"{self.prefix}:reclaimed:{incarnation or self.incarnation}"
 
-    def shelf(self, shelf: str, charger: str) -> str:
+    def table(self, table: str, owner: str) -> str:
         """A hash: what is remembered of the charger."""
-        return f"{self.prefix}:{shelf}:{charger}"
+        return f"{self.prefix}:{table}:{owner}"
 
     @property
     def owners(self) -> str:
         """A hash: "<gateway> <connection> <time of arrival in ms>" of each charger that is connected somewhere."""
         return f"{self.prefix}:owners"
 
-    def living(self, gateway: str = "") -> str:
+    def lease(self, gateway: str = "") -> str:
         """There as long as the gateway lives."""
         return f"{self.prefix}:gateway:{gateway or self.gateway}"
 
@@ -68,7 +68,7 @@ class Names:
         """How many transaction ids have been leased."""
         return f"{self.prefix}:transaction_ids"
 
-    def done(self, charger: str, id: str) -> str:
+    def claimed_id(self, charger: str, id: str) -> str:
         """There for a day once the command was taken."""
         return f"{self.prefix}:done:{charger}:{id}"
 
@@ -81,12 +81,12 @@ class Names:
         """The same of any gateway."""
         return f"{self.commands}:processing:{gateway}"
 
-    def own(self, gateway: str = "") -> str:
+    def own_commands(self, gateway: str = "") -> str:
         """A list: the elements for one gateway only."""
         return f"{self.commands}:for:{gateway or self.gateway}"
 
     @property
-    def dead(self) -> str:
+    def dead_letters(self) -> str:
         """A list: the elements that nobody could answer."""
         return f"{self.commands}:dead"
 

@@ -18,24 +18,24 @@ from twisted.logger import Logger
 from ..core.commands import Taken
 from .commands import RedisCommands
 from .connection import Connection, cancelled
-from .keys import Names
+from .keys import Keys
 from .protocol import RedisError, ResponseError
 from .roster import RedisRoster
 from .scripts.leases import ALIVE, BEGIN, DEAD, RECLAIM
 
-LIVES = 10
+LEASE_TTL = 10
 """Seconds for which a gateway that says nothing more is still taken to live."""
-REFRESH = 3.0
+RENEW_INTERVAL = 3.0
 """Seconds between its signs of life."""
-GONE = 60.0
+TAKEOVER_AFTER = 60.0
 """Seconds without a sign of life after which another gateway takes over what it had in hand."""
-LOOK = 10.0
+TAKEOVER_INTERVAL = 10.0
 """Seconds between looks for such gateways."""
-REMEMBERED = 7 * 86_400
+RECLAIM_REMEMBERED = 7 * 86_400
 """Seconds for which it is remembered that a run of a gateway was taken over: as long may it be suspended and come round."""
 
 
-class Life(Service):
+class GatewayLease(Service):
     """As long as it runs its gateway lives; from `begin` on commands are taken, and those of gateways that are gone.
 
     ``roster`` announces our chargers when others may have taken us for dead, ``commands`` gets what is left over.
@@ -43,7 +43,7 @@ class Life(Service):
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, names: Names, roster: RedisRoster, commands: RedisCommands) -> None:
+    def __init__(self, connection: Connection, names: Keys, roster: RedisRoster, commands: RedisCommands) -> None:
         self._connection = connection
         self._names = names
         self._roster = roster
@@ -56,14 +56,14 @@ class Life(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._tasks = [Deferred.fromCoroutine(self._live()).addErrback(cancelled)]
+        self._tasks = [Deferred.fromCoroutine(self._renew_for_ever()).addErrback(cancelled)]
 
     def _changed(self) -> None:
         """A line that was opened again hears at once that we live, and who is here: before it is asked anything else."""
-        if self._connection.line is None or not self.running:
+        if self._connection.client is None or not self.running:
             return
         self._tasks = [each for each in self._tasks if not each.called]
-        self._tasks.append(Deferred.fromCoroutine(self._for_sure(self._refresh)).addErrback(cancelled))
+        self._tasks.append(Deferred.fromCoroutine(self._retry(self._renew)).addErrback(cancelled))
         self._roster.announce()
 
     def stopService(self) -> Deferred[Any] | None:
@@ -72,26 +72,26 @@ class Life(Service):
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        line = self._connection.line
+        line = self._connection.client
         if line is None:
             return None
-        bye = line.say("DEL", self._names.living())
+        bye = line.send("DEL", self._names.lease())
         return bye.addTimeout(1.0, self._connection.reactor).addErrback(lambda _: None)
 
     async def begin(self) -> None:
         """Take over what an earlier run of this gateway left over; to be awaited once Redis knows all that it has done."""
-        left = await self._for_sure(self._begin)
+        left = await self._retry(self._begin)
         self._begun = True
         if self.running:
-            self._tasks.append(Deferred.fromCoroutine(self._look()).addErrback(cancelled))
+            self._tasks.append(Deferred.fromCoroutine(self._take_over_for_ever()).addErrback(cancelled))
             self._commands.begin(left)
 
-    async def _live(self) -> None:
+    async def _renew_for_ever(self) -> None:
         while self.running:
-            await self._for_sure(self._refresh)
-            await deferLater(self._connection.reactor, REFRESH)
+            await self._retry(self._renew)
+            await deferLater(self._connection.reactor, RENEW_INTERVAL)
 
-    async def _for_sure(self, do: Callable[[], Any]) -> Any:
+    async def _retry(self, do: Callable[[], Any]) -> Any:
         """What it comes to, tried until Redis has nothing against it."""
         attempt = 0
         while True:
@@ -109,18 +109,18 @@ class Life(Service):
 
     async def _begin(self) -> list[Taken]:
         names = self._names
-        keys = (names.gateways, names.living(), names.processing, names.shelf("sent", names.gateway))
-        args = (names.gateway, names.boot, LIVES, names.reclaimed(" ")[:-1], REMEMBERED)
+        keys = (names.gateways, names.lease(), names.processing, names.table("sent", names.gateway))
+        args = (names.gateway, names.incarnation, LEASE_TTL, names.reclaimed(" ")[:-1], RECLAIM_REMEMBERED)
         silent, left = await self._connection.ask(lambda line, _: BEGIN.run(line, keys, *args))
         return _taken(silent, left)
 
-    async def _refresh(self) -> None:
+    async def _renew(self) -> None:
         names = self._names
         if not self._begun:  # when the earlier run ended is not to be forgotten yet
-            await self._connection.say("SET", names.living(), "1", "EX", LIVES)
+            await self._connection.send("SET", names.lease(), "1", "EX", LEASE_TTL)
             return
-        keys = (names.gateways, names.living(), names.reclaimed())
-        said = await self._connection.ask(lambda line, _: ALIVE.run(line, keys, names.gateway, names.boot, LIVES))
+        keys = (names.gateways, names.lease(), names.reclaimed())
+        said = await self._connection.ask(lambda line, _: ALIVE.run(line, keys, names.gateway, names.incarnation, LEASE_TTL))
         if said in (b"usurped", b"reclaimed"):
             await self._commands.forget()
         before, self._said = self._said, said
@@ -133,12 +133,12 @@ class Life(Service):
         elif said != b"usurped":
             self._roster.announce()  # who was taken for dead may have lost chargers, and nobody told us
 
-    async def _look(self) -> None:
+    async def _take_over_for_ever(self) -> None:
         names = self._names
         while self.running:
-            await deferLater(self._connection.reactor, LOOK)
+            await deferLater(self._connection.reactor, TAKEOVER_INTERVAL)
             try:
-                dead = await self._connection.ask(lambda line, _: DEAD.run(line, (names.gateways,), names.living(" ")[:-1], GONE))
+                dead = await self._connection.ask(lambda line, _: DEAD.run(line, (names.gateways,), names.lease(" ")[:-1], TAKEOVER_AFTER))
                 for name, boot in zip(dead[::2], dead[1::2], strict=True):
                     await self.reclaim(name.decode(errors="replace"), boot.decode(errors="replace"))
             except RedisError as why:
@@ -147,18 +147,18 @@ class Life(Service):
     async def reclaim(self, name: str, boot: str) -> None:
         """Take over from that run of a gateway, if it is still gone and nobody has."""
         names = self._names
-        shelves = [names.shelf(shelf, gateway) for shelf in ("sent", "provisional") for gateway in (name, names.gateway)]
+        shelves = [names.table(shelf, gateway) for shelf in ("sent", "provisional") for gateway in (name, names.gateway)]
         keys = (
-            names.gateways, names.living(name), names.reclaimed(boot), names.processing_of(name), names.processing,
-            names.own(name), names.commands, *shelves,
+            names.gateways, names.lease(name), names.reclaimed(boot), names.processing_of(name), names.processing,
+            names.own_commands(name), names.commands, *shelves,
         )  # fmt: skip
         line = await self._connection.ready()
         try:
-            found = await RECLAIM.run(line, keys, name, boot, GONE, names.gateway, REMEMBERED)
+            found = await RECLAIM.run(line, keys, name, boot, TAKEOVER_AFTER, names.gateway, RECLAIM_REMEMBERED)
         except RedisError as why:
             if isinstance(why, ResponseError):
                 raise
-            self._commands.doubt()  # it may be in our hands, and we do not know it
+            self._commands.check_in_flight()  # it may be in our hands, and we do not know it
             return
         if found:
             left = _taken(*found)

@@ -8,23 +8,20 @@ while Redis is away, and stops for ever when AUTH or SELECT fail while a server 
 
 from __future__ import annotations
 
-import hashlib
 import socket
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import hiredis
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.python.failure import Failure
 from txredisapi import ConnectionError as LostError
 from txredisapi import RedisError, RedisProtocol, ResponseError
 
-from .address import Where
+from .address import RedisAddress
 
-__all__ = ["Line", "LostError", "Packed", "RedisError", "ResponseError", "Script", "encode", "pack", "passing"]
+__all__ = ["LostError", "Packed", "RedisClient", "RedisError", "ResponseError", "encode", "is_transient", "pack"]
 
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {"LOADING", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM"}
     | {"MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "UNBLOCKED"}
 )
@@ -52,14 +49,14 @@ def pack(*args: str | bytes) -> bytes:
     return b"".join(parts)
 
 
-def passing(why: BaseException) -> bool:
+def is_transient(why: BaseException) -> bool:
     """Whether the same command may do better later. Its outcome is unknown when the line was lost."""
     if isinstance(why, ResponseError):
-        return str(why).partition(" ")[0] in PASSING
+        return str(why).partition(" ")[0] in TRANSIENT
     return isinstance(why, RedisError)
 
 
-class Line(RedisProtocol):  # type: ignore[misc]
+class RedisClient(RedisProtocol):  # type: ignore[misc]
     """A connection. `Connection` makes them. ``number`` is the server's own of it, 0 when it will not tell."""
 
     def __init__(self, reactor: Any, reply_timeout: float) -> None:
@@ -84,13 +81,13 @@ class Line(RedisProtocol):  # type: ignore[misc]
         try:
             super().dataReceived(data, unpause)
         except hiredis.ProtocolError:
-            self.cut()
+            self.abort()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End it at once; everything that waits for a reply fails."""
         self.transport.abortConnection()
 
-    async def greet(self, where: Where) -> None:
+    async def handshake(self, where: RedisAddress) -> None:
         """Make it usable; raises what the server has against it."""
         if where.password:
             await self.auth(where.password, where.username or None)
@@ -106,11 +103,11 @@ class Line(RedisProtocol):  # type: ignore[misc]
         if role[0] != b"master":
             raise ResponseError("READONLY the server is a replica")
 
-    def say(self, *args: Any, wait: float | None = None) -> Deferred[Any]:
+    def send(self, *args: Any, wait: float | None = None) -> Deferred[Any]:
         """Send a command; fails with `RedisError`. ``wait`` (seconds) instead of the usual patience, for commands that block."""
         if wait is None:
             return maybeDeferred(self.execute_command, *args)
-        watchdog = self.callLater(wait, self.cut)
+        watchdog = self.callLater(wait, self.abort)
 
         def heard(reply: Any) -> Any:
             if watchdog.active():
@@ -131,24 +128,3 @@ class Line(RedisProtocol):  # type: ignore[misc]
                 parts.append(pack(each if isinstance(each, str | bytes) else str(each)))
         parts[0] = b"*%d\r\n" % total
         return b"".join(parts)
-
-
-class Script:
-    """A Lua script: sent in full once for each connection, named by its hash from then on."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source.strip().encode()
-        self._sha = hashlib.sha1(self._source, usedforsecurity=False).hexdigest().encode()
-
-    def run(self, line: Line, keys: Iterable[str], *args: Any) -> Deferred[Any]:
-        """Run it; fails with `RedisError`."""
-        keys = tuple(keys)
-        if self._sha in line.script_hashes:
-            return line.say(b"EVALSHA", self._sha, len(keys), *keys, *args).addErrback(self._forgotten, line, keys, args)
-        line.script_hashes.add(self._sha)
-        return line.say(b"EVAL", self._source, len(keys), *keys, *args)
-
-    def _forgotten(self, why: Failure, line: Line, keys: tuple[str, ...], args: tuple[Any, ...]) -> Any:
-        if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):
-            return line.say(b"EVAL", self._source, len(keys), *keys, *args)
-        return why

@@ -10,7 +10,7 @@ from typing import Any
 
 import hiredis
 
-from .address import Where, question
+from .address import RedisAddress, exchange
 from .protocol import pack
 
 PATIENCE = 0.5
@@ -21,15 +21,15 @@ class NoMaster(Exception):
     """No Sentinel can be asked, or none knows the service."""
 
 
-async def master(reactor: Any, where: Where) -> Where:
+async def master(reactor: Any, where: RedisAddress) -> RedisAddress:
     """Where the master of ``where.service`` is; the first Sentinel that knows is believed. Raises `NoMaster`."""
     asked = b"*3\r\n%b*1\r\n$4\r\nPING\r\n" % pack("SENTINEL", "GET-MASTER-ADDR-BY-NAME", where.service)
     silent: list[str] = []
     ignorant: list[str] = []
     for host, port in where.sentinels:
-        sentinel = Where(host, port, tls=where.tls)
+        sentinel = RedisAddress(host, port, tls=where.tls)
         reader = hiredis.Reader()
-        reader.feed(await question(reactor, sentinel, asked, b"PONG", PATIENCE))
+        reader.feed(await exchange(reactor, sentinel, asked, b"PONG", PATIENCE))
         try:
             told = reader.gets()
         except hiredis.ProtocolError:

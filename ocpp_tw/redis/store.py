@@ -16,13 +16,13 @@ from twisted.internet.defer import Deferred, TimeoutError
 from ..settings import Settings
 from ..spool.spool import Spool
 from . import durability
-from .address import Where
+from .address import RedisAddress
 from .batch import keeps
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection, cancelled
 from .events import RedisEvents
-from .keys import Names
-from .lease import Life
+from .keys import Keys
+from .lease import GatewayLease
 from .protocol import RedisError
 from .records import RedisRecords
 from .roster import RedisRoster
@@ -37,19 +37,19 @@ class RedisStore(MultiService):
 
     def __init__(self, settings: Settings, reactor: Any, reply_timeout: float = REPLY_TIMEOUT) -> None:
         super().__init__()
-        names = Names.of(settings)
-        where = Where.of(settings.redis, settings.redis_db)
+        names = Keys.of(settings)
+        where = RedisAddress.of(settings.redis, settings.redis_db)
         self._connections = [Connection(reactor, where, reply_timeout) for _ in range(4)]
         ordered, ordinary, shared, own = self._connections
         self._ordered, self._ordinary = ordered, ordinary
-        self.where = where
+        self.address = where
         self.spool = Spool(Path(settings.spool), reactor, keeps, settings.spool_limit << 20) if settings.spool else None
         self.commands = RedisCommands(ordinary, shared, own, names)
-        self.events = RedisEvents(ordered, names, self.commands.let_go, self.spool, settings.durability)
+        self.events = RedisEvents(ordered, names, self.commands.acknowledged, self.spool, settings.durability)
         self.roster = RedisRoster(ordinary, names)
-        self.life = Life(ordinary, names, self.roster, self.commands)
+        self.lease = GatewayLease(ordinary, names, self.roster, self.commands)
         self.records = RedisRecords(ordinary, names, self.events, self.spool)
-        for each in (*self._connections, self.events, self.commands, self.life):
+        for each in (*self._connections, self.events, self.commands, self.lease):
             each.setServiceParent(self)
         self._taking: Deferred[None] | None = None
 
@@ -65,7 +65,7 @@ class RedisStore(MultiService):
     async def _take_commands(self) -> None:
         # What an earlier run had in hand may be done with, and the word of it in the spool.
         await self.events.caught_up()
-        await self.life.begin()
+        await self.lease.begin()
 
     async def guarantee(self) -> tuple[str, bool]:
         """What the server does with what was acknowledged, in a line, and whether all is well; waits until it can be asked."""
@@ -73,11 +73,11 @@ class RedisStore(MultiService):
 
     async def ping(self, within: float = 2.0) -> bool:
         """Whether events can be written: the server answers within that many seconds and has nothing against the last of them."""
-        line = self._ordered.line
+        line = self._ordered.client
         if line is None or self.events.trouble:
             return False
         try:
-            return bool(await line.say("PING").addTimeout(within, self._ordered.reactor))
+            return bool(await line.send("PING").addTimeout(within, self._ordered.reactor))
         except (RedisError, TimeoutError):
             return False
 
@@ -93,7 +93,7 @@ class RedisStore(MultiService):
     async def _stop(self) -> None:
         if self._taking is not None:
             self._taking.cancel()
-        parting = [each.stopService() for each in (self.life, self.commands, self.events)]
+        parting = [each.stopService() for each in (self.lease, self.commands, self.events)]
         for each in parting:
             if each is not None:
                 await each

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from .batch import WRITE, arguments
 from .connection import Connection, backoff
-from .keys import Names
-from .protocol import Line, Packed, ResponseError
+from .keys import Keys
+from .protocol import Packed, RedisClient, ResponseError
 
 SYNC_TIMEOUT = 4000
 """Milliseconds that the server has to sync what it has written."""
@@ -37,7 +37,7 @@ class Writer:
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, names: Names, durability: str, unsynced: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, names: Keys, durability: str, unsynced: Callable[[], None]) -> None:
         self.trouble = ""
         self.busy = False
         """Whether there is a batch that is not known to be written."""
@@ -73,7 +73,7 @@ class Writer:
         self.busy = True
         self._batch, self._then, self._attempt = arguments(groups), then, 0
         self._batch_keys = self._keys
-        if boot and boot != names.boot:
+        if boot and boot != names.incarnation:
             self._batch_keys = (names.batch(boot), names.seq, names.events, names.processing, names.reclaimed(boot))
         self._send()
 
@@ -83,7 +83,7 @@ class Writer:
             self._soon = None
 
     def _changed(self) -> None:
-        if self._connection.line is None:
+        if self._connection.client is None:
             self._failed(self._connection.trouble)
             return
         self._attempt = 0
@@ -95,7 +95,7 @@ class Writer:
 
     def _send(self) -> None:
         self._soon = None
-        line = self._connection.line
+        line = self._connection.client
         if line is None or self._asking or not self._running or not self.busy:
             return
         self._asking = True
@@ -104,7 +104,7 @@ class Writer:
             asked.addCallback(self._sync, line)
         asked.addCallbacks(self._written, self._refused).addErrback(lambda why: self._log.failure("events: a batch's end failed", why))
 
-    def _sync(self, dropped: list[bytes], line: Line) -> Deferred[list[bytes]]:
+    def _sync(self, dropped: list[bytes], line: RedisClient) -> Deferred[list[bytes]]:
         assert self._synced is not None
         command, wrong = self._synced
 
@@ -121,7 +121,7 @@ class Writer:
             self._unsynced()
             return dropped
 
-        return line.say(*command, SYNC_TIMEOUT, wait=SYNC_TIMEOUT / 1000 + 1).addCallback(answered).addErrback(refused)
+        return line.send(*command, SYNC_TIMEOUT, wait=SYNC_TIMEOUT / 1000 + 1).addCallback(answered).addErrback(refused)
 
     def _written(self, dropped: list[bytes]) -> None:
         self._asking = self.busy = False
@@ -138,8 +138,8 @@ class Writer:
         if not self._running:
             return
         self._failed(str(why.value), why.check(ResponseError) is not None)
-        if str(why.value).startswith("READONLY") and self._connection.line is not None:
-            self._connection.line.cut()  # it is a replica now: whoever is asked next where the master is may know another
+        if str(why.value).startswith("READONLY") and self._connection.client is not None:
+            self._connection.client.abort()  # it is a replica now: whoever is asked next where the master is may know another
         self._unschedule()
         self._soon = self._connection.reactor.callLater(backoff(self._attempt), self._send)
         self._attempt += 1
@@ -147,12 +147,12 @@ class Writer:
     def _failed(self, why: str, refused: bool = False) -> None:
         # Once for an outage and not for each attempt, but a server that is there again and has another objection is told of.
         if self._running and (not self.trouble or (refused and why != self._objection)):
-            self._log.error("Redis at {where} takes no events: {why}", where=str(self._connection.where), why=why)
+            self._log.error("Redis at {where} takes no events: {why}", where=str(self._connection.address), why=why)
         self.trouble = why
         if refused:
             self._objection = why
 
     def _works(self) -> None:
         if self.trouble:
-            self._log.info("Redis at {where} takes events again", where=str(self._connection.where))
+            self._log.info("Redis at {where} takes events again", where=str(self._connection.address))
         self.trouble = self._objection = ""

@@ -1,4 +1,4 @@
-"""The behaviour of one charger: booting, beating, authorising, telling of its connectors, doing what it is told.
+"""The behaviour of one charger: booting, beating, authorizing, telling of its connectors, doing what it is told.
 
 Needs a clock and, from time to time, a wire. Knows neither what carries the wire nor how a version spells a fact.
 """
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from ..facts import Beat, Other, Registration, Status
+from ..facts import Heartbeat, Other, Registration, StatusNotification
 from ..ocpp.frames import Payload
 from .certificates import Certificates
 from .configuration import Configuration
@@ -187,7 +187,7 @@ class Charger:
             self.timers.set("beat", interval, self._beat)
 
     def _beat(self) -> None:
-        self.say(Beat())
+        self.say(Heartbeat())
         self.beat_later()
 
     # statuses
@@ -204,9 +204,9 @@ class Charger:
             connector.reported = connector.shown
             self.say(connector.fact())
 
-    def fact(self) -> Status:
+    def fact(self) -> StatusNotification:
         """The status of the charger as a whole."""
-        return Status(0, "Available" if self.operative else "Unavailable", "NoError", timestamp=self.pace.stamp())
+        return StatusNotification(0, "Available" if self.operative else "Unavailable", "NoError", timestamp=self.pace.stamp())
 
     def connector(self, number: object) -> Connector | None:
         """The connector of that number, if there is one."""
@@ -223,9 +223,9 @@ class Charger:
     # tags
 
     async def present(self, tag: str, connector: Connector | None = None, minutes: float | None = None, reason: str = "Local") -> bool:
-        """Somebody presents a tag at a connector: authorise it and begin a transaction; whether one began."""
+        """Somebody presents a tag at a connector: authorize it and begin a transaction; whether one began."""
         connector = connector or self.connectors[0]
-        if not await self.tags.authorise(tag) or not connector.open_to(tag):
+        if not await self.tags.authorize(tag) or not connector.open_to(tag):
             return False
         connector.start(tag, minutes, reason)
         return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 
-from ..facts import Authorisation, Metered, Readings, Start, Started, Status, Stopped
+from ..facts import Authorization, MeterValues, Readings, Start, Started, StatusNotification, Stopped
 from ..ocpp.frames import Payload
 from .outbox import Ref
 from .pace import Timers
@@ -166,7 +166,7 @@ class Connector:
         ref = self.transaction
         if ref is None:
             if readings := self._readings(context):
-                self.charger.say(Metered(self.number, None, readings))
+                self.charger.say(MeterValues(self.number, None, readings))
             return
         self._count(ref)
         readings = self._readings(context)
@@ -213,9 +213,9 @@ class Connector:
         else:
             self.become("Reserved" if self.reservation is not None else "Available")
 
-    def fact(self) -> Status:
+    def fact(self) -> StatusNotification:
         """The status as the central system is told it."""
-        return Status(self.number, self.status, "NoError", timestamp=self.charger.pace.stamp())
+        return StatusNotification(self.number, self.status, "NoError", timestamp=self.charger.pace.stamp())
 
     def reserve(self, reservation: tuple[int, str, str | None] | None, seconds: float = 0.0) -> None:
         """Keep it free for a tag for so many simulated seconds, or (None) no longer."""
@@ -243,7 +243,7 @@ class Connector:
     # how a transaction is told
 
     def _tell_sample(self, ref: Transaction, readings: Readings, context: str) -> None:
-        self.charger.keep(Metered(self.number, None, readings), ref)
+        self.charger.keep(MeterValues(self.number, None, readings), ref)
 
     def _tell_stop(self, ref: Transaction, reason: str, tag: str | None) -> None:
         data = ref.data if self.charger.configuration.words("StopTxnSampledData") else []
@@ -254,9 +254,9 @@ class Connector:
         verdict = self.charger.dialect.read(fact, payload)
         assert isinstance(verdict, Start)
         ref.id = verdict.transaction_id
-        self._heed(ref, verdict.authorisation)
+        self._heed(ref, verdict.authorization)
 
-    def _heed(self, ref: Transaction, verdict: Authorisation) -> None:
+    def _heed(self, ref: Transaction, verdict: Authorization) -> None:
         """What the central system thinks of the tag, after the fact."""
         self.charger.tags.count(verdict.status)
         if verdict.status != "Accepted" and self.transaction is ref and self.charger.configuration.truth("StopTransactionOnInvalidId"):
@@ -264,5 +264,5 @@ class Connector:
 
     def _stopped(self, fact: Stopped, payload: Payload) -> None:
         verdict = self.charger.dialect.read(fact, payload)
-        if isinstance(verdict, Authorisation):
+        if isinstance(verdict, Authorization):
             self.charger.tags.count(verdict.status)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..facts import Booted, Fact, Readings, Verdict
+from ..facts import BootNotification, Fact, Readings, Verdict
 from ..ocpp.frames import Payload
 from .configuration import Key
 from .connector import Connector
@@ -33,7 +33,7 @@ Command = Callable[["Charger", Payload], Payload]
 answer is handed to `Charger.afterwards`."""
 
 
-class Boot(Booted, frozen=True):
+class Boot(BootNotification, frozen=True):
     """A charger's own BootNotification; ``cause`` is 2.x's BootReason, which 1.6 does not tell."""
 
     cause: str = "PowerUp"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ..facts import Authorisation, Readings, Start, Started, Status, Step, Stopped, Updated
+from ..facts import Authorization, Readings, Start, Started, StatusNotification, Stopped, TransactionEventInfo, Updated
 from ..ocpp.frames import Payload
 from .connector import Connector, Transaction
 from .power import Car
@@ -51,7 +51,7 @@ class Evse(Connector):
 
     @property
     def ongoing(self) -> NamedTransaction | None:
-        """The transaction under way, authorised or not."""
+        """The transaction under way, authorized or not."""
         assert self.transaction is None or isinstance(self.transaction, NamedTransaction)
         return self.transaction
 
@@ -63,8 +63,8 @@ class Evse(Connector):
     def busy(self) -> bool:
         return (self.ongoing is not None and self.ongoing.kind != "") or self.status in ("Finishing", "Faulted")
 
-    def fact(self) -> Status:
-        return Status(self.number, self.shown, timestamp=self.charger.pace.stamp(), connector=1)
+    def fact(self) -> StatusNotification:
+        return StatusNotification(self.number, self.shown, timestamp=self.charger.pace.stamp(), connector=1)
 
     # what people do
 
@@ -175,21 +175,21 @@ class Evse(Connector):
         assert isinstance(ref, NamedTransaction)
         self._timers.drop("connect")
         if not ref.kind and reason == "Local":
-            reason = "EVDisconnected"  # nobody was there to authorise a stop
+            reason = "EVDisconnected"  # nobody was there to authorize a stop
         ref.state = "Idle" if self.car is None or reason == "EVDisconnected" else "EVConnected"
         trigger, why = ENDS.get(reason, ("StopAuthorized", "Local"))
         readings = [each for each in ref.data if each["sampledValue"][0]["context"] == "Transaction.End"]
         fact = Stopped(ref.uid, int(self.meter.register), self.charger.pace.stamp(), why, tag, readings, self._step(ref, trigger))
         self.charger.keep(fact, ref, lambda payload: self._answered(ref, fact, payload))
 
-    def _step(self, ref: NamedTransaction, trigger: str, remote: int | None = None) -> Step:
+    def _step(self, ref: NamedTransaction, trigger: str, remote: int | None = None) -> TransactionEventInfo:
         seq, ref.seq = ref.seq, ref.seq + 1
         offline = not (self.charger.online and self.charger.accepted)
-        return Step(seq, trigger, offline, ref.state, self.number, 1, ref.kind, remote)
+        return TransactionEventInfo(seq, trigger, offline, ref.state, self.number, 1, ref.kind, remote)
 
     def _answered(self, ref: NamedTransaction, fact: Started | Updated | Stopped, payload: Payload) -> None:
         verdict = self.charger.dialect.read(fact, payload)
         if isinstance(verdict, Start):
-            verdict = verdict.authorisation
-        if isinstance(verdict, Authorisation):
+            verdict = verdict.authorization
+        if isinstance(verdict, Authorization):
             self._heed(ref, verdict)

@@ -12,13 +12,13 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..facts import Fact, Metered, Started, Stopped, Updated
+from ..facts import Fact, MeterValues, Started, Stopped, Updated
 from ..ocpp.frames import Call, Error, Payload, Result
 
 LIMIT = 2000
 """How many messages are kept; beyond that the oldest meter values go (OCPP 1.6 §3.7.1: intermediate ones may)."""
 
-Told = Started | Updated | Metered | Stopped
+Told = Started | Updated | MeterValues | Stopped
 """The facts of transactions. In 2.x the charger itself has numbered them, and given the transaction its id."""
 
 Answered = Callable[[Payload], None]
@@ -114,7 +114,7 @@ class Outbox:
         letter = self._letters[0]
         fact = letter.fact
         if letter.call is None or self.fresh_ids:
-            if isinstance(fact, Metered) or (isinstance(fact, Stopped) and fact.step is None):
+            if isinstance(fact, MeterValues) or (isinstance(fact, Stopped) and fact.event_info is None):
                 # §4.1 with errata: -1 when the start could not be delivered
                 fact = _with_id(fact, -1 if letter.ref.id is None else letter.ref.id)
             letter.call = self.postman.compose(fact)
@@ -151,10 +151,10 @@ class Outbox:
 
 def _spare(fact: Told) -> bool:
     """Whether it may be lost when memory runs out (OCPP 1.6 §3.7.1, 2.0.1 E04.FR.07)."""
-    return isinstance(fact, Metered) or (isinstance(fact, Updated) and fact.step.trigger == "MeterValuePeriodic")
+    return isinstance(fact, MeterValues) or (isinstance(fact, Updated) and fact.event_info.trigger == "MeterValuePeriodic")
 
 
-def _with_id(fact: Metered | Stopped, id: int) -> Metered | Stopped:
-    if isinstance(fact, Metered):
-        return Metered(fact.conn, id, fact.readings)
+def _with_id(fact: MeterValues | Stopped, id: int) -> MeterValues | Stopped:
+    if isinstance(fact, MeterValues):
+        return MeterValues(fact.conn, id, fact.readings)
     return Stopped(id, fact.meter_stop, fact.timestamp, fact.reason, fact.tag, fact.readings)

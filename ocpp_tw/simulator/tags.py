@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..facts import Authorisation, Presented
+from ..facts import Authorization, Authorize
 from .dialect import Refusal
 from .voice import Unanswered
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 class Tags:
-    """The local list with its version, and the authorisation cache, of one charger."""
+    """The local list with its version, and the authorization cache, of one charger."""
 
     __slots__ = ("_charger", "cache", "local", "version")
 
     def __init__(self, charger: Charger) -> None:
         self._charger = charger
-        self.local: dict[str, Authorisation] = {}
+        self.local: dict[str, Authorization] = {}
         self.version = 0
-        self.cache: dict[str, Authorisation] = {}
+        self.cache: dict[str, Authorization] = {}
 
-    async def authorise(self, tag: str, kind: str = "") -> bool:
+    async def authorize(self, tag: str, kind: str = "") -> bool:
         """Ask about a tag (of this type, in 2.x); without an answer, go by the list, the cache and AllowOfflineTxForUnknownId."""
         try:
-            verdict = await self._charger.tell(Presented(tag, kind))
+            verdict = await self._charger.tell(Authorize(tag, kind))
         except (Unanswered, Refusal):
             known = self.local.get(tag) or self.cache.get(tag)
             return known.status == "Accepted" if known is not None else self._charger.configuration.truth("AllowOfflineTxForUnknownId")
-        assert isinstance(verdict, Authorisation)
+        assert isinstance(verdict, Authorization)
         self.cache[tag] = verdict
         self.count(verdict.status)
         return verdict.status == "Accepted"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..facts import Booted, Fact, Metered, Other, Presented, Started, Status, Stopped, Updated
+from ..facts import Authorize, BootNotification, Fact, MeterValues, Other, Started, StatusNotification, Stopped, Updated
 from ..ocpp.frames import Call, Error, Payload, Result
 
 if TYPE_CHECKING:
@@ -37,20 +37,20 @@ def printer(write: Callable[[str], Any]) -> Trace:
 def describe(fact: Fact) -> str:
     """What a fact says, in a few words."""
     match fact:
-        case Booted(vendor=vendor, model=model, firmware=firmware):
+        case BootNotification(vendor=vendor, model=model, firmware=firmware):
             return f"{vendor} {model}, firmware {firmware}"
-        case Presented(tag=tag):
+        case Authorize(tag=tag):
             return f"tag {tag}"
-        case Status(conn=conn, status=status):
+        case StatusNotification(conn=conn, status=status):
             return f"connector {conn} {status}"
-        case Started(conn=conn, tag=tag, meter_start=meter, step=step):
+        case Started(conn=conn, tag=tag, meter_start=meter, event_info=step):
             words = [f"connector {conn}", step.trigger if step is not None else "", f"tag {tag}" if tag else "", f"{meter} Wh"]
             return ", ".join(filter(None, words))
-        case Updated(step=step, readings=readings):
+        case Updated(event_info=step, readings=readings):
             return ", ".join(filter(None, (f"connector {step.conn}, {step.trigger}", step.charging_state, _readings(readings))))
         case Stopped(meter_stop=meter, reason=reason):
             return f"{reason}, {meter} Wh"
-        case Metered(conn=conn, readings=readings):
+        case MeterValues(conn=conn, readings=readings):
             return f"connector {conn}, {_readings(readings)}"
         case Other(payload=payload):
             return brief(payload)

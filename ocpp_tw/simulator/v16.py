@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..facts import (
-    Authorisation,
-    Beat,
-    Booted,
+    Authorization,
+    Authorize,
+    BootNotification,
+    DataTransfer,
+    DataTransferResult,
     Fact,
-    Metered,
+    Heartbeat,
+    MeterValues,
     Other,
-    Presented,
     Readings,
     Registration,
     Start,
     Started,
-    Status,
+    StatusNotification,
     Stopped,
-    Transfer,
-    Transferred,
     Updated,
     Verdict,
 )
@@ -40,15 +40,15 @@ from .v16_security import SECURITY
 def write(fact: Fact) -> tuple[str, Payload]:
     """The action and payload that say a fact."""
     match fact:
-        case Metered(conn=conn, transaction_id=transaction, readings=readings):
+        case MeterValues(conn=conn, transaction_id=transaction, readings=readings):
             return "MeterValues", _some(connectorId=conn, transactionId=transaction, meterValue=readings)
-        case Status(conn=conn, status=status, error_code=code, info=info, vendor_error_code=own, timestamp=timestamp):
+        case StatusNotification(conn=conn, status=status, error_code=code, info=info, vendor_error_code=own, timestamp=timestamp):
             return "StatusNotification", _some(
                 connectorId=conn, errorCode=code or "NoError", info=info, status=status, timestamp=timestamp, vendorErrorCode=own
             )
-        case Beat():
+        case Heartbeat():
             return "Heartbeat", {}
-        case Presented(tag=tag):
+        case Authorize(tag=tag):
             return "Authorize", {"idTag": tag}
         case Started(conn=conn, tag=tag, meter_start=meter, timestamp=timestamp, reservation_id=reservation):
             return "StartTransaction", _some(connectorId=conn, idTag=tag, meterStart=meter, reservationId=reservation, timestamp=timestamp)
@@ -56,11 +56,11 @@ def write(fact: Fact) -> tuple[str, Payload]:
             return "StopTransaction", _some(
                 idTag=tag, meterStop=meter, timestamp=timestamp, transactionId=id, reason=reason, transactionData=readings or None
             )
-        case Booted(vendor=vendor, model=model, serial=serial, firmware=firmware):
+        case BootNotification(vendor=vendor, model=model, serial=serial, firmware=firmware):
             return "BootNotification", _some(
                 chargePointVendor=vendor, chargePointModel=model, chargePointSerialNumber=serial, firmwareVersion=firmware
             )
-        case Transfer(vendor_id=vendor, message_id=message, data=data):
+        case DataTransfer(vendor_id=vendor, message_id=message, data=data):
             return "DataTransfer", _some(vendorId=vendor, messageId=message, data=data)
         case Other(action=action, payload=payload):
             return action, payload
@@ -71,16 +71,16 @@ def write(fact: Fact) -> tuple[str, Payload]:
 def read(fact: Fact, payload: Payload) -> Verdict:
     """The verdict in the answer to a fact; what the answer lacks is taken for the mildest."""
     match fact:
-        case Booted():
+        case BootNotification():
             return Registration(payload.get("status", "Rejected"), max(0, _whole(payload.get("interval")) or 0))
-        case Presented():
-            return _authorisation(payload)
+        case Authorize():
+            return _authorization(payload)
         case Started():
-            return Start(_authorisation(payload), _whole(payload.get("transactionId")))
+            return Start(_authorization(payload), _whole(payload.get("transactionId")))
         case Stopped():
-            return _authorisation(payload) if "idTagInfo" in payload else None
-        case Transfer():
-            return Transferred(payload.get("status", "Rejected"), payload.get("data"))
+            return _authorization(payload) if "idTagInfo" in payload else None
+        case DataTransfer():
+            return DataTransferResult(payload.get("status", "Rejected"), payload.get("data"))
     return None
 
 
@@ -133,9 +133,9 @@ KEYS = (
 V16 = Dialect("1.6", "ocpp1.6", write, read, readings, {**COMMANDS, **CHARGING, **FILES, **SECURITY}, KEYS)
 
 
-def _authorisation(payload: Payload) -> Authorisation:
+def _authorization(payload: Payload) -> Authorization:
     info = payload.get("idTagInfo") or {}
-    return Authorisation(info.get("status", "Invalid"), info.get("expiryDate"), info.get("parentIdTag"))
+    return Authorization(info.get("status", "Invalid"), info.get("expiryDate"), info.get("parentIdTag"))
 
 
 def _whole(value: object) -> int | None:

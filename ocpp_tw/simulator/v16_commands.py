@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..facts import Authorisation, Beat, Other
+from ..facts import Authorization, Heartbeat, Other
 from ..ocpp.frames import Payload
 from .dialect import Command, accepted, need
 from .pace import moment
@@ -148,7 +148,7 @@ def send_list(charger: Charger, payload: Payload) -> Payload:
         if info is None:
             charger.tags.local.pop(each["idTag"], None)
         else:
-            charger.tags.local[each["idTag"]] = Authorisation(info["status"], info.get("expiryDate"), info.get("parentIdTag"))
+            charger.tags.local[each["idTag"]] = Authorization(info["status"], info.get("expiryDate"), info.get("parentIdTag"))
     charger.tags.version = version
     return accepted(True)
 
@@ -170,7 +170,7 @@ def trigger(charger: Charger, payload: Payload) -> Payload:
         case "BootNotification":
             charger.afterwards(charger.boot)
         case "Heartbeat":
-            charger.afterwards(lambda: charger.say(Beat()))
+            charger.afterwards(lambda: charger.say(Heartbeat()))
         case "StatusNotification":
             charger.afterwards(statuses)
         case "MeterValues":

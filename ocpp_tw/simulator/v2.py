@@ -11,22 +11,22 @@ from typing import Any
 
 from ..facts import (
     Answer,
-    Authorisation,
-    Beat,
-    Booted,
+    Authorization,
+    Authorize,
+    BootNotification,
+    DataTransfer,
+    DataTransferResult,
     Fact,
-    Metered,
+    Heartbeat,
+    MeterValues,
     Other,
-    Presented,
     Readings,
     Registration,
     Start,
     Started,
-    Status,
-    Step,
+    StatusNotification,
     Stopped,
-    Transfer,
-    Transferred,
+    TransactionEventInfo,
     Updated,
     Verdict,
 )
@@ -49,25 +49,25 @@ TOKEN = "ISO14443"  # noqa: S105 - a card's kind, no secret
 def write(fact: Fact) -> tuple[str, Payload]:
     """The action and payload that say a fact."""
     match fact:
-        case Updated(transaction_id=id, timestamp=timestamp, step=step, tag=tag, readings=readings):
+        case Updated(transaction_id=id, timestamp=timestamp, event_info=step, tag=tag, readings=readings):
             return _event("Updated", id, timestamp, step, tag, readings)
-        case Started(tag=tag, timestamp=timestamp, reservation_id=reservation, transaction_id=id, readings=readings, step=step):
-            shown = tag if step is not None and step.kind else None
+        case Started(tag=tag, timestamp=timestamp, reservation_id=reservation, transaction_id=id, readings=readings, event_info=step):
+            shown = tag if step is not None and step.tag_type else None
             return _event("Started", id, timestamp, step, shown, readings, reservation=reservation)
-        case Stopped(transaction_id=id, timestamp=timestamp, reason=reason, tag=tag, readings=readings, step=step):
+        case Stopped(transaction_id=id, timestamp=timestamp, reason=reason, tag=tag, readings=readings, event_info=step):
             return _event("Ended", id, timestamp, step, tag, readings, reason)
-        case Metered(conn=conn, readings=readings):
+        case MeterValues(conn=conn, readings=readings):
             return "MeterValues", {"evseId": conn, "meterValue": readings}
-        case Status(conn=conn, status=status, timestamp=timestamp, connector=connector):
+        case StatusNotification(conn=conn, status=status, timestamp=timestamp, connector=connector):
             return "StatusNotification", {"timestamp": timestamp, "connectorStatus": status, "evseId": conn, "connectorId": connector or 1}
-        case Beat():
+        case Heartbeat():
             return "Heartbeat", {}
-        case Presented(tag=tag, kind=kind):
+        case Authorize(tag=tag, tag_type=kind):
             return "Authorize", {"idToken": {"idToken": tag, "type": kind or TOKEN}}
-        case Booted(vendor=vendor, model=model, serial=serial, firmware=firmware):
+        case BootNotification(vendor=vendor, model=model, serial=serial, firmware=firmware):
             station = _some(vendorName=vendor, model=model[:20], serialNumber=serial, firmwareVersion=firmware)
             return "BootNotification", {"chargingStation": station, "reason": fact.cause if isinstance(fact, Boot) else "PowerUp"}
-        case Transfer(vendor_id=vendor, message_id=message, data=data):
+        case DataTransfer(vendor_id=vendor, message_id=message, data=data):
             return "DataTransfer", _some(vendorId=vendor, messageId=message, data=data)
         case Other(action=action, payload=payload):
             return action, payload
@@ -76,17 +76,17 @@ def write(fact: Fact) -> tuple[str, Payload]:
 def read(fact: Fact, payload: Payload) -> Verdict:
     """The verdict in the answer to a fact; what the answer lacks is taken for the mildest."""
     match fact:
-        case Booted():
+        case BootNotification():
             interval = payload.get("interval")
             return Registration(payload.get("status", "Rejected"), max(0, interval) if type(interval) is int else 0)
-        case Presented():
-            return _authorisation(payload) or Authorisation("Invalid")
+        case Authorize():
+            return _authorization(payload) or Authorization("Invalid")
         case Started():
-            return Start(_authorisation(payload) or Authorisation())
+            return Start(_authorization(payload) or Authorization())
         case Updated() | Stopped():
-            return _authorisation(payload)
-        case Transfer():
-            return Transferred(payload.get("status", "Rejected"), payload.get("data"))
+            return _authorization(payload)
+        case DataTransfer():
+            return DataTransferResult(payload.get("status", "Rejected"), payload.get("data"))
         case Other():
             return Answer(payload)
     return None
@@ -123,7 +123,7 @@ def _event(
     kind: str,
     id: int | str | None,
     timestamp: str,
-    step: Step | None,
+    step: TransactionEventInfo | None,
     tag: str | None,
     readings: Readings,
     stopped: str | None = None,
@@ -140,16 +140,16 @@ def _event(
         reservationId=reservation,
         transactionInfo=info,
         evse=_some(id=step.conn, connectorId=step.connector),
-        idToken=None if tag is None else {"idToken": tag, "type": step.kind or TOKEN},
+        idToken=None if tag is None else {"idToken": tag, "type": step.tag_type or TOKEN},
         meterValue=readings or None,
     )
 
 
-def _authorisation(payload: Payload) -> Authorisation | None:
+def _authorization(payload: Payload) -> Authorization | None:
     info = payload.get("idTokenInfo")
     if not isinstance(info, dict):
         return None
-    return Authorisation(info.get("status", "Invalid"), info.get("cacheExpiryDateTime"), (info.get("groupIdToken") or {}).get("idToken"))
+    return Authorization(info.get("status", "Invalid"), info.get("cacheExpiryDateTime"), (info.get("groupIdToken") or {}).get("idToken"))
 
 
 def _some(**members: Any) -> Payload:

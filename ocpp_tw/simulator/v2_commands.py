@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..facts import Authorisation
+from ..facts import Authorization
 from ..ocpp.frames import Payload
 from .dialect import Command, accepted, need
 from .evse import Evse
@@ -49,7 +49,7 @@ def request_start(charger: Charger, payload: Payload) -> Payload:
 
 async def _start(charger: Charger, evse: Evse, tag: str, kind: str, remote: int) -> None:
     must = charger.configuration.truth("AuthorizeRemoteTxRequests") and kind not in TRUSTED
-    if (must and not await charger.tags.authorise(tag, kind)) or evse.busy or not evse.operative:
+    if (must and not await charger.tags.authorize(tag, kind)) or evse.busy or not evse.operative:
         return
     evse.start(tag, kind=kind, remote=remote)
     if evse.car is None:
@@ -118,8 +118,8 @@ def unlock(charger: Charger, payload: Payload) -> Payload:
     evses = _evses(charger, number)
     if not evses or connector != 1:
         return {"status": "UnknownConnector"}
-    authorised = evses[0].ongoing is not None and evses[0].busy
-    return {"status": "OngoingAuthorizedTransaction" if authorised else "Unlocked"}
+    authorized = evses[0].ongoing is not None and evses[0].busy
+    return {"status": "OngoingAuthorizedTransaction" if authorized else "Unlocked"}
 
 
 def reserve(charger: Charger, payload: Payload) -> Payload:
@@ -178,7 +178,7 @@ def send_list(charger: Charger, payload: Payload) -> Payload:
             charger.tags.local.pop(tag, None)
         else:
             group = (info.get("groupIdToken") or {}).get("idToken")
-            charger.tags.local[tag] = Authorisation(info["status"], info.get("cacheExpiryDateTime"), group)
+            charger.tags.local[tag] = Authorization(info["status"], info.get("cacheExpiryDateTime"), group)
     charger.tags.version = version
     return accepted(True)
 

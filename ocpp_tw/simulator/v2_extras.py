@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ..facts import Beat, Metered
+from ..facts import Heartbeat, MeterValues
 from ..ocpp.frames import Payload
 from .certificates import request
 from .dialect import Command, accepted, need
@@ -44,7 +44,7 @@ def trigger(charger: Charger, payload: Payload) -> Payload:
     def metered() -> None:
         for each in evses:
             if values := each.read("Trigger"):
-                charger.say(Metered(each.number, None, values))
+                charger.say(MeterValues(each.number, None, values))
 
     match what:
         case "BootNotification":
@@ -52,7 +52,7 @@ def trigger(charger: Charger, payload: Payload) -> Payload:
                 return accepted(False)  # 2.0.1 F06.FR.17
             charger.afterwards(boot)
         case "Heartbeat":
-            charger.afterwards(lambda: charger.say(Beat()))
+            charger.afterwards(lambda: charger.say(Heartbeat()))
         case "StatusNotification":
             for each in evses:
                 charger.afterwards(lambda each=each: charger.say(each.fact()))  # type: ignore[misc]

@@ -58,7 +58,7 @@ Kept = tuple[bytes, bytes, bytes | None]
 """A shelf's key, a name on it, and the value that is there now; None: it was taken off."""
 
 
-class Unusable(Exception):
+class SpoolUnusable(Exception):
     """The directory cannot hold a spool; the text says why and what to do."""
 
 
@@ -109,9 +109,9 @@ class SpoolFile:
             self._lock = (self._directory / "lock").open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unusable(f"{self._directory} is the spool of another gateway that runs; give each its own") from None
+            raise SpoolUnusable(f"{self._directory} is the spool of another gateway that runs; give each its own") from None
         except OSError as why:
-            raise Unusable(f"{self._directory} cannot be used: {why.strerror}; name a directory that can be written to") from None
+            raise SpoolUnusable(f"{self._directory} cannot be used: {why.strerror}; name a directory that can be written to") from None
         fresh = self._path.with_name("fresh.db")
         if fresh.exists() and not self._path.exists():
             fresh.rename(self._path)  # a renewal came to its end but for this
@@ -119,7 +119,7 @@ class SpoolFile:
             damage = None if self._opens() else self.renew()
         except sqlite3.DatabaseError as why:
             if why.sqlite_errorcode & 0xFF in FORBIDDEN:
-                raise Unusable(f"{self._path} cannot be opened: {why}; see that it can be read and written to") from None
+                raise SpoolUnusable(f"{self._path} cannot be opened: {why}; see that it can be read and written to") from None
             self._do_without(why)
             return len(self._rescued), sum([each.events for each in self._rescued]), None
         return *self.count(), damage

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .file import Kept, parts
 
-MOST_OWED = 100_000
+MAX_OWED = 100_000
 """How much is kept in memory at most; beyond that the oldest is let go."""
 
 
@@ -31,7 +31,7 @@ class Mirror:
 
     def note(self, kept: Iterable[Kept]) -> None:
         """These are so now."""
-        self._owed = [*self._owed[-MOST_OWED:], *kept] if self._owed else list(kept)
+        self._owed = [*self._owed[-MAX_OWED:], *kept] if self._owed else list(kept)
         try:
             db = self._opened()
             # One statement for all of a kind, in the order of the file: each of its pages is then written once.

@@ -14,12 +14,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .file import DISTRUST, Damage, Damaged, Kept, Row, SpoolFile, Unusable
+from .file import DISTRUST, Damage, Damaged, Kept, Row, SpoolFile, SpoolUnusable
 from .journal import Journal
 from .mirror import Mirror
-from .thread import Aside
+from .thread import SerialThread
 
-__all__ = ["Kept", "Row", "Spool", "Unusable"]
+__all__ = ["Kept", "Row", "Spool", "SpoolUnusable"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Spool:
         self.groups = self.events = 0
         self.trouble = ""
         self.directory = directory
-        self._aside = Aside(reactor, "spool")
+        self._thread = SerialThread(reactor, "spool")
         self._file = SpoolFile(directory, keeps, limit)
         self._mirror = Mirror(directory)
         self._journal = Journal(directory)
@@ -53,7 +53,7 @@ class Spool:
                 self._journal.begin()
             return found
 
-        self.groups, self.events, damage = await self._aside.do(work)
+        self.groups, self.events, damage = await self._thread.run(work)
         self.trouble = self._file.trouble
         if damage:
             self._tell(damage)
@@ -115,7 +115,7 @@ class Spool:
             if not self._mirror.owes:
                 self._journal.taken(turns)
 
-        self._aside.post(work)
+        self._thread.post(work)
 
     def mirrored(self, shelf: bytes) -> Deferred[dict[bytes, bytes]]:
         """What this gateway knows of the shelf without asking Redis."""
@@ -133,13 +133,13 @@ class Spool:
     def close(self) -> Deferred[None]:
         """Fires when another process may have it."""
         self.mirror()
-        self._aside.post(self._file.close)
-        self._aside.post(self._mirror.close)
+        self._thread.post(self._file.close)
+        self._thread.post(self._mirror.close)
         self._journal.close()
-        return self._aside.end()
+        return self._thread.end()
 
     def _do(self, work: Callable[[], T]) -> Deferred[T]:
-        return self._aside.do(lambda: self._tried(work))
+        return self._thread.run(lambda: self._tried(work))
 
     def _tried(self, work: Callable[[], T]) -> T:
         """Do it; with a file that cannot be trusted any more, do it once more with a new one (in the thread)."""
@@ -150,7 +150,7 @@ class Spool:
             if not isinstance(why, Damaged | UnicodeDecodeError) and code not in DISTRUST and code & 0xFF not in DISTRUST:
                 raise
             damage = self._file.renew()
-            self._aside.tell(self._renewed, damage)
+            self._thread.call_in_reactor(self._renewed, damage)
             return work()
 
     def _renewed(self, damage: Damage) -> None:

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
-class Aside:
+class SerialThread:
     """The thread begins with the first piece of work."""
 
     _log = Logger()
@@ -28,7 +28,7 @@ class Aside:
         self._work: SimpleQueue[tuple[Callable[[], Any], Deferred[Any] | None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def do(self, work: Callable[[], T]) -> Deferred[T]:
+    def run(self, work: Callable[[], T]) -> Deferred[T]:
         """Do it when all that was given before is done; fires with what it returned, or fails with what it raised."""
         done: Deferred[T] = Deferred()
         self._give((work, done))
@@ -40,11 +40,11 @@ class Aside:
 
     def end(self) -> Deferred[None]:
         """Take no more; fires when all is done."""
-        ended = self.do(lambda: None)
+        ended = self.run(lambda: None)
         self._work.put(None)
         return ended
 
-    def tell(self, told: Callable[..., Any], *args: Any) -> None:
+    def call_in_reactor(self, told: Callable[..., Any], *args: Any) -> None:
         """Called in the thread: have this called in the reactor's."""
         self._reactor.callFromThread(told, *args)
 

@@ -12,7 +12,7 @@ import msgspec
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..facts import Answer, Authorisation, Other, Presented, Transfer, Transferred
+from ..facts import Answer, Authorization, Authorize, DataTransfer, DataTransferResult, Other
 from ..interfaces import ICharger, IHandlers, IVendor
 
 if TYPE_CHECKING:
@@ -49,37 +49,37 @@ class PlugAndCharge:
     def __init__(self, handlers: IHandlers) -> None:
         self._handlers = handlers
 
-    async def transfer(self, charger: ICharger, fact: Transfer) -> Transferred:
+    async def data_transfer(self, charger: ICharger, fact: DataTransfer) -> DataTransferResult:
         """One of four messages; what cannot be read is Rejected."""
         from ..ocpp.v2 import V201  # its schemas are compiled for those who need them
 
         action = fact.message_id or ""
         if action not in ESSENTIALS:
-            return Transferred("UnknownMessageId")
+            return DataTransferResult("UnknownMessageId")
         payload = _read(fact.data)
         short = action == "Authorize" and isinstance(payload.get("idToken"), str)
         if short:  # the note's tables have an identifierString where 2.0.1 has an IdTokenType; chargers send either
             payload["idToken"] = {"idToken": payload["idToken"], "type": "eMAID"}
         member, kind = ESSENTIALS[action]
         if not isinstance(payload.get(member), kind):
-            return Transferred("Rejected")
+            return DataTransferResult("Rejected")
         if action != "Authorize":
             answer = await self._other(V201, charger, action, payload, Answer())
         elif not payload["idToken"].get("idToken") or not isinstance(payload["idToken"]["idToken"], str):
-            return Transferred("Rejected")
+            return DataTransferResult("Rejected")
         else:
             answer = await self._authorize(V201, charger, payload)
         if short:
             answer["idTokenInfo"] = _id_tag_info(answer["idTokenInfo"])
-        return Transferred("Accepted", msgspec.json.encode(answer).decode())
+        return DataTransferResult("Accepted", msgspec.json.encode(answer).decode())
 
     async def _authorize(self, version: Version, charger: ICharger, payload: Payload) -> Payload:
         translation = version.translations["Authorize"]
         presented = translation.read(payload)
-        assert isinstance(presented, Presented)
-        verdict = self._handlers.presented(charger, presented)
-        authorisation = verdict if isinstance(verdict, Authorisation) else await verdict
-        own = translation.answer(presented, authorisation, "")
+        assert isinstance(presented, Authorize)
+        verdict = self._handlers.authorize(charger, presented)
+        authorization = verdict if isinstance(verdict, Authorization) else await verdict
+        own = translation.answer(presented, authorization, "")
         answer = await self._other(version, charger, "Authorize", payload, Answer(own))
         spoilt = SPOILT.get(answer.get("certificateStatus", ""))
         if spoilt:
@@ -114,4 +114,4 @@ def _id_tag_info(info: Payload) -> Payload:
     """2.0.1's idTokenInfo as 1.6 has it."""
     from ..ocpp.v16 import id_tag_info
 
-    return id_tag_info(Authorisation(info["status"], info.get("cacheExpiryDateTime"), info.get("groupIdToken", {}).get("idToken")))
+    return id_tag_info(Authorization(info["status"], info.get("cacheExpiryDateTime"), info.get("groupIdToken", {}).get("idToken")))

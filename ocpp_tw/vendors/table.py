@@ -13,7 +13,7 @@ from twisted.plugin import getPlugins
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
-from ..facts import Transfer, Transferred
+from ..facts import DataTransfer, DataTransferResult
 from ..interfaces import ICharger, IVendor, Maybe
 
 log = Logger()
@@ -37,9 +37,9 @@ class Vendors:
     def __contains__(self, vendor_id: str) -> bool:
         return vendor_id in self._table
 
-    def transfer(self, charger: ICharger, fact: Transfer) -> Maybe[Transferred]:
+    def data_transfer(self, charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
         """What the vendor's own answers. Raises `KeyError` for a vendor that is in nobody's hands."""
-        return self._table[fact.vendor_id].transfer(charger, fact)
+        return self._table[fact.vendor_id].data_transfer(charger, fact)
 
 
 @cache

@@ -20,31 +20,30 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 
-from ..gateway.gate import Knock, Refused
-from ..interfaces import IWire, Maybe
+from ..interfaces import HandshakeRefused, HandshakeRequest, IWire, Maybe
 from . import compression
-from .handshake import MAX_HEAD, BadHandshake, Head, identity, offers, read, usual_key, welcome
+from .handshake import MAX_HEAD, BadHandshake, Head, identity, offers, read, switching_protocols, usual_key
 
-SPENT = (
+HANDSHAKE_ONLY = (
     "factory", "http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path", "http_request_uri",
     "http_response_data", "http_status_line", "is_open", "websocket_extensions", "websocket_extensions_in_use", "websocket_origin",
-    "websocket_protocols", "_admission", "_knock", "_refusal", "_transport_details", "_wskey",
+    "websocket_protocols", "_admission", "_request", "_refusal", "_transport_details", "_wskey",
 )  # fmt: skip
 """What of a connection is of no use to anybody once the handshake is over, or its class has as well."""
 
-NONE = (
+NONE_BY_DEFAULT = (
     "_perMessageCompress", "autoPingPending", "autoPingPendingCall", "autoPingPendingSent", "autoPingTimeoutCall",
     "closeHandshakeTimeoutCall", "current_frame", "localCloseCode", "localCloseReason", "openHandshakeTimeoutCall", "remoteCloseCode",
     "remoteCloseReason", "trackedTimings", "utf8validator", "wasNotCleanReason",
 )  # fmt: skip
-FALSE = (
+FALSE_BY_DEFAULT = (
     "_consuming", "closedByMe", "droppedByMe", "failedByMe", "inside_message", "triggered", "utf8validateIncomingCurrentMessage",
     "wasClean", "wasCloseHandshakeTimeout", "wasMaxFramePayloadSizeExceeded", "wasMaxMessagePayloadSizeExceeded",
     "wasOpenHandshakeTimeout", "wasServerConnectionDropTimeout", "wasServingFlashSocketPolicyFile",
 )  # fmt: skip
-IDLE: dict[str, Any] = {
-    **dict.fromkeys(NONE),
-    **dict.fromkeys(FALSE, False),
+CLASS_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(NONE_BY_DEFAULT),
+    **dict.fromkeys(FALSE_BY_DEFAULT, False),
     "autoPingPendingSeq": 0,
     "data": b"",
     "send_queue": (),
@@ -56,35 +55,35 @@ IDLE: dict[str, Any] = {
 of an idle one's memory."""
 
 
-class Nobody:
+class NullDeferred:
     """Who waits for a connection to open, or to close: Autobahn tells, and a Deferred that has the connection would keep it for ever."""
 
     def callback(self, result: object) -> None:
         pass
 
 
-class Guest(Protocol):
+class MessageSink(Protocol):
     """Whoever is behind the door: told of frames, in order; of none after `IWire.close`."""
 
     def frame(self, text: bytes) -> None: ...
 
 
-G = TypeVar("G", bound=Guest)
+G = TypeVar("G", bound=MessageSink)
 
 
-class Door(Protocol[G]):
+class Admissions(Protocol[G]):
     """Who decides on chargers, and is told when they have come and gone."""
 
-    def knock(self, knock: Knock, wire: IWire) -> Maybe[tuple[G, str | None]]:
+    def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[G, str | None]]:
         """The guest, and the subprotocol as the charger spelled it; raises `Refused`."""
 
-    def refused(self, knock: Knock, status: int, reason: str) -> None:
+    def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """A charger was turned away. The reason may quote it, in printable ASCII."""
 
-    def arrived(self, guest: G) -> None:
+    def arrived(self, sink: G) -> None:
         """Its handshake is complete and the subprotocol agreed."""
 
-    def departed(self, guest: G, code: int, reason: str) -> None:
+    def departed(self, sink: G, code: int, reason: str) -> None:
         """The end of its connection; told once of each guest that `knock` gave, also of one that never arrived."""
 
 
@@ -97,12 +96,12 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     tcpNoDelay: bool
     _transport_details: Any = None
     # kept on the class until they are needed, since most of the time they are not
-    _guest: Guest | None = None
-    _knock: Knock | None = None
+    _sink: MessageSink | None = None
+    _request: HandshakeRequest | None = None
     _admission: Deferred[str | None] | None = None
     _refusal: tuple[tuple[str, str], ...] = ()
     _gone = False
-    is_open = is_closed = Nobody()
+    is_open = is_closed = NullDeferred()
 
     def __init__(self) -> None:
         pass  # Autobahn's makes what nobody here asks for: Deferreds, tables of listeners, details of the transport
@@ -123,7 +122,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
 
     def processHandshake(self) -> None:
         """A usual handshake is completed here, any other by Autobahn, which sees a tidied head. `_knock` has what was really asked for."""
-        if self._knock is not None:
+        if self._request is not None:
             return  # bytes behind the head, while the gate thinks: they are kept
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAX_HEAD:
@@ -133,17 +132,17 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         try:
             head = read(self.data[: end + 4])
             if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn turns it away
-                self._knock = self._knocked(head)
+                self._request = self._read_request(head)
         except BadHandshake as bad:
             self.failHandshake(bad.reason, bad.status)
             return
         key, rest = usual_key(head), self.data[end + 4 :]
-        if not key or self._knock is None:
+        if not key or self._request is None:
             self.data = head.text + rest
             super().processHandshake()
             return
         self.data = rest
-        self._wskey, self.websocket_protocols, self.websocket_extensions = key, list(self._knock.offered), []
+        self._wskey, self.websocket_protocols, self.websocket_extensions = key, list(self._request.offered), []
         try:
             answer = self._ask()
         except ConnectionDeny as no:
@@ -154,14 +153,14 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         else:
             self.succeedHandshake(answer)
 
-    def _knocked(self, head: Head) -> Knock:
+    def _read_request(self, head: Head) -> HandshakeRequest:
         peer = self.transport.getPeer()
         address = peer.host if hasattr(peer, "host") else str(peer)
         shown = (head.headers.get("host", ""), address, tuple(offers(head.headers)), head.headers, head.repairs)
         try:
-            return Knock(identity(head.target, self.factory.settings.max_identity), *shown)
+            return HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *shown)
         except BadHandshake:
-            self._knock = Knock("", *shown)
+            self._request = HandshakeRequest("", *shown)
             raise
 
     def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
@@ -169,38 +168,38 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         return self._ask()
 
     def _ask(self) -> str | Deferred[str | None] | None:
-        assert self._knock is not None
+        assert self._request is not None
         try:
-            answer = self.factory.door.knock(self._knock, self)
+            answer = self.factory.admissions.admit(self._request, self)
             if isinstance(answer, tuple):
-                return self._welcome(answer)
+                return self._admitted(answer)
         except Exception as why:
             raise self._denial(why) from None
         self._admission = Deferred.fromCoroutine(self._await_admission(answer))
         return self._admission
 
-    async def _await_admission(self, answer: Awaitable[tuple[Guest, str | None]]) -> str | None:
+    async def _await_admission(self, answer: Awaitable[tuple[MessageSink, str | None]]) -> str | None:
         try:
-            return self._welcome(await answer)
+            return self._admitted(await answer)
         except Exception as why:
             raise self._denial(why) from None
 
-    def _welcome(self, answer: tuple[Guest, str | None]) -> str | None:
+    def _admitted(self, answer: tuple[MessageSink, str | None]) -> str | None:
         guest, subprotocol = answer
         if self._gone:  # while the gate thought about it
-            self._contained(partial(self.factory.door.departed, guest, 1006, "left before it was let in"))
+            self._call_safely(partial(self.factory.admissions.departed, guest, 1006, "left before it was let in"))
             return None
-        self._guest = guest
-        if subprotocol is not None and self._knock is not None and subprotocol not in self._knock.offered:
+        self._sink = guest
+        if subprotocol is not None and self._request is not None and subprotocol not in self._request.offered:
             raise ValueError(f"{subprotocol!r} was not offered")  # Autobahn would leave the charger without an answer
         return subprotocol
 
     def _denial(self, why: Exception) -> ConnectionDeny:
-        if isinstance(why, Refused):
+        if isinstance(why, HandshakeRefused):
             self._refusal = why.headers
             return ConnectionDeny(why.status, why.reason)
         if self.state == self.STATE_CONNECTING:  # else the gate was told to stop thinking
-            self._log.failure("could not decide on {charger}", charger=self._knock and self._knock.id)
+            self._log.failure("could not decide on {charger}", charger=self._request and self._request.id)
         # never the exception's text: Autobahn would put it into the status line
         self._refusal = (("Retry-After", "10"),)
         return ConnectionDeny(503, "Service Unavailable")
@@ -213,8 +212,8 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             return  # the charger has left while the gate thought about it, or we have had enough
         # Autobahn's reasons quote the charger, and an operator's gate may do so too
         reason = "".join(each for each in reason[:120] if " " <= each <= "~") or "Bad Request"
-        if self._knock is not None:
-            self._contained(partial(self.factory.door.refused, self._knock, code, reason))
+        if self._request is not None:
+            self._call_safely(partial(self.factory.admissions.handshake_refused, self._request, code, reason))
         extra = [("Content-Length", "0"), ("Connection", "close"), *(responseHeaders or ()), *self._refusal]
         if code == 426:
             extra.append(("Upgrade", "websocket"))
@@ -227,11 +226,15 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             super().succeedHandshake(res)
         else:
             self._open(res)
-        self.__dict__ = {each: value for each, value in self.__dict__.items() if each not in SPENT and IDLE.get(each, self) is not value}
+        self.__dict__ = {
+            each: value
+            for each, value in self.__dict__.items()
+            if each not in HANDSHAKE_ONLY and CLASS_DEFAULTS.get(each, self) is not value
+        }
 
     def _open(self, subprotocol: str | None) -> None:
         self.websocket_protocol_in_use = subprotocol
-        self.transport.write(welcome(self._wskey, subprotocol, self.factory.server))
+        self.transport.write(switching_protocols(self._wskey, subprotocol, self.factory.server))
         self.state = self.STATE_OPEN
         self.onOpen()
         if self.data:
@@ -240,8 +243,8 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     def _onOpen(self) -> None:
         self.onOpen()  # Autobahn's would first look at the TLS connection for what nobody here asks for
 
-    def _contained(self, tell: Callable[[], None]) -> None:
+    def _call_safely(self, tell: Callable[[], None]) -> None:
         try:
             tell()
         except Exception:  # an error of ours must not cost the charger its connection
-            self._log.failure("while telling of {guest}", guest=self._guest)
+            self._log.failure("while telling of {guest}", guest=self._sink)

@@ -19,11 +19,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..settings import Settings, Wrong
+from ..settings import InvalidSetting, Settings
 
 log = Logger()
 
-LOOK = 60.0
+CHECK_INTERVAL = 60.0
 """Seconds between two looks at the files."""
 
 SUITES = (
@@ -71,7 +71,7 @@ class Certificate:
 
     def start(self) -> None:
         """Look at the files now and then."""
-        self._wheel.start(LOOK, now=False)
+        self._wheel.start(CHECK_INTERVAL, now=False)
 
     def stop(self) -> None:
         """Look no more."""
@@ -83,7 +83,7 @@ class Certificate:
         self._seen = self._state()
         try:
             self._use(identity(*self._files))
-        except Wrong as why:
+        except InvalidSetting as why:
             log.error("the certificate in use stays, since the new one will not do: {why}", why=str(why))
 
     def _look(self) -> None:
@@ -141,8 +141,8 @@ def identity(chain: Path, key: Path) -> Identity:
     mine = _public(private)
     if _public(certificates[0]) != mine:
         if any(_public(each) == mine for each in certificates):
-            raise Wrong(f"--tls: in {chain} the key's own certificate must come first, then those that vouch for it")
-        raise Wrong(f"{option}: the private key in {key} does not belong to the first certificate in {chain}")
+            raise InvalidSetting(f"--tls: in {chain} the key's own certificate must come first, then those that vouch for it")
+        raise InvalidSetting(f"{option}: the private key in {key} does not belong to the first certificate in {chain}")
     return Identity(private, certificates)
 
 
@@ -150,32 +150,34 @@ def _read(option: str, file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as why:
-        raise Wrong(f"{option}: {file} cannot be read: {why.strerror}") from None
+        raise InvalidSetting(f"{option}: {file} cannot be read: {why.strerror}") from None
 
 
 def _certificates(file: Path) -> list[x509.Certificate]:
     text = _read("--tls", file)
     if b"-----BEGIN CERTIFICATE-----" not in text:
-        raise Wrong(f"--tls: {file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
+        raise InvalidSetting(f"--tls: {file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
     try:
         return x509.load_pem_x509_certificates(text)
     except ValueError:
-        raise Wrong(f"--tls: a certificate in {file} cannot be read") from None
+        raise InvalidSetting(f"--tls: a certificate in {file} cannot be read") from None
 
 
 def _private_key(file: Path, option: str) -> Key:
     found = PRIVATE_KEY.search(_read(option, file))
     if found is None:
         hint = "; add it, or name its file with --tls-key" if option == "--tls" else ""
-        raise Wrong(f"{option}: {file} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----){hint}")
+        raise InvalidSetting(f"{option}: {file} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----){hint}")
     if b"ENCRYPTED" in found[0]:
-        raise Wrong(f"{option}: the private key in {file} is encrypted, and nobody is there to be asked for its password; decrypt it")
+        raise InvalidSetting(
+            f"{option}: the private key in {file} is encrypted, and nobody is there to be asked for its password; decrypt it"
+        )
     try:
         key = load_pem_private_key(found[0], None)
     except Exception:  # what is wrong with it is not listed anywhere, and may quote it
-        raise Wrong(f"{option}: the private key in {file} cannot be read") from None
+        raise InvalidSetting(f"{option}: the private key in {file} cannot be read") from None
     if not isinstance(key, Key):
-        raise Wrong(f"{option}: the private key in {file} is of a kind that TLS has no use for; make an EC or RSA one")
+        raise InvalidSetting(f"{option}: the private key in {file} is of a kind that TLS has no use for; make an EC or RSA one")
     return key
 
 
@@ -204,7 +206,7 @@ def context(identity: Identity) -> SSL.Context:
         made.use_privatekey(identity.key)
         made.check_privatekey()
     except SSL.Error as why:
-        raise Wrong(f"--tls: OpenSSL will not have this certificate: {reason(why)}") from None
+        raise InvalidSetting(f"--tls: OpenSSL will not have this certificate: {reason(why)}") from None
     return made
 
 

@@ -15,11 +15,8 @@ from urllib.parse import unquote_to_bytes
 MAX_HEAD = 8 * 1024
 """The longest request head, in bytes: chargers' are of a few hundred."""
 
-ONCE = frozenset({"authorization", "host", "upgrade", "sec-websocket-key", "sec-websocket-version"})
+SINGLE_HEADERS = frozenset({"authorization", "host", "upgrade", "sec-websocket-key", "sec-websocket-version"})
 """Headers that must not come twice: what two readers may take differently is an attack's way in."""
-
-ALIASES = {"ocpp1.6j": "ocpp1.6", "ocpp16": "ocpp1.6"}
-"""Subprotocols as some chargers spell them, in lower case."""
 
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _UNFIT = re.compile(rb"[^\t\x20-\x7e]")
@@ -90,7 +87,7 @@ def _headers(lines: Iterable[bytes]) -> dict[str, str]:
             raise BadHandshake(400, "a header is not of the form Name: value")
         name, value = name.lower(), value.strip()
         if name in headers:
-            if name in ONCE:
+            if name in SINGLE_HEADERS:
                 raise BadHandshake(400, f"the header {name} comes twice")
             value = f"{headers[name]}, {value}"
         headers[name] = value
@@ -115,7 +112,7 @@ def usual_key(head: Head) -> str:
     return key if usual else ""
 
 
-def welcome(key: str, subprotocol: str | None, server: str) -> bytes:
+def switching_protocols(key: str, subprotocol: str | None, server: str) -> bytes:
     """The answer to a handshake that is accepted, without extensions (RFC 6455 §4.2.2)."""
     accept = b64encode(sha1(key.encode() + _MAGIC, usedforsecurity=False).digest())
     chosen = b"" if subprotocol is None else b"Sec-WebSocket-Protocol: %b\r\n" % subprotocol.encode()
@@ -155,13 +152,3 @@ def offers(headers: dict[str, str]) -> list[str]:
     """The subprotocols a charger offers, in its order."""
     offered = headers.get("sec-websocket-protocol", "")
     return [each.strip() for each in offered.split(",") if each.strip()]
-
-
-def choose(offered: Iterable[str], known: Iterable[str]) -> tuple[str, str] | None:
-    """The first of the charger's offers that is known: as it spelled it, and as we do (OCPP-J 1.6 §3.1.2)."""
-    ours = {each.lower(): each for each in known}
-    for offer in offered:
-        name = ALIASES.get(offer.lower(), offer.lower())
-        if name in ours:
-            return offer, ours[name]
-    return None

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE
 
-ARRIVALS = 16
+ACCEPTS_PER_TURN = 16
 """How many connections a port takes in a turn of the loop; the others wait in its backlog. A handshake costs as much as ten messages:
 thousands of chargers that come at once, after a restart, would else stand between those that are in and their answers."""
 
@@ -80,11 +80,11 @@ class ChargerConnection(tcp.Server):
 
 
 def _let_come(port: tcp.Port) -> None:
-    port.numberAccepts = ARRIVALS  # Twisted would take more with each turn
+    port.numberAccepts = ACCEPTS_PER_TURN  # Twisted would take more with each turn
     tcp.Port.doRead(port)
 
 
-def serve(port: Any) -> None:
+def use_charger_connections(port: Any) -> None:
     """Have a listening port make connections of this kind, a few at a time, if it is one of Twisted's TCP ports."""
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
         port.doRead = partial(_let_come, port)  # type: ignore[method-assign]

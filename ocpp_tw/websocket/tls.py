@@ -32,7 +32,7 @@ HINTS = {"http request": "it speaks ws:// or http:// to a port of wss://"}
 class ChargerTls(TLSMemoryBIOProtocol):
     """One connection: to the charger's protocol a transport, to the TCP connection a protocol."""
 
-    factory: OverTls
+    factory: TlsFactory
     transport: Any
     _spoken = False
     _even = True
@@ -99,7 +99,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
         super().connectionLost(reason)
 
 
-class OverTls(TLSMemoryBIOFactory):
+class TlsFactory(TLSMemoryBIOFactory):
     """Serves over TLS what ``door`` serves."""
 
     protocol = ChargerTls

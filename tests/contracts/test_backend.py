@@ -17,10 +17,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
-from ocpp_tw.backend.http import BackendFailed, HttpBackend
+from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.facts import Authorisation
-from ocpp_tw.interfaces import IBackend
+from ocpp_tw.facts import Authorization
+from ocpp_tw.interfaces import BackendFailed, IBackend
 
 ODD = ["a/b", "a?x=1", "a#f", "50%", "%2F", "a b+c", "été", "🚗", "a&b=c;d", '"', "...", "a..b", "http://x@y:1"]  # fmt: skip
 CLIMBING = ["", ".", "..", "../../admin", "a/../b", "..\\..\\admin"]
@@ -31,7 +31,7 @@ class World:
     """A backend, and what it is supposed to know."""
 
     transactions: dict[str, int] = field(default_factory=dict)
-    tags: dict[str, Authorisation] = field(default_factory=dict)
+    tags: dict[str, Authorization] = field(default_factory=dict)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     known: dict[str, int | None] = field(default_factory=dict)
     failing: bool = False
@@ -128,21 +128,21 @@ async def test_the_same_start_is_the_same_transaction_whenever_it_is_asked_about
 @pytest.mark.parametrize(
     "verdict",
     [
-        Authorisation(),
-        Authorisation("Blocked"),
-        Authorisation("ConcurrentTx", parent_tag="family"),
-        Authorisation("Expired", "2026-11-22T10:00:00Z", "a parent of 20 chars"),
-        Authorisation("NotAtThisLocation"),
+        Authorization(),
+        Authorization("Blocked"),
+        Authorization("ConcurrentTx", parent_tag="family"),
+        Authorization("Expired", "2026-11-22T10:00:00Z", "a parent of 20 chars"),
+        Authorization("NotAtThisLocation"),
     ],
 )
 async def test_a_known_tag_gets_what_is_said_of_it(world, verdict):
     world.tags["RFID-12345"] = verdict
-    assert await world.backend.authorise("RFID-12345", "charger 1", 1) == verdict
+    assert await world.backend.authorize("RFID-12345", "charger 1", 1) == verdict
 
 
 async def test_a_tag_of_a_kind_is_asked_about_as_any_other(world):
-    world.tags["DE*ABC*1"] = Authorisation("NoCredit", parent_tag="a parent that is longer than 20")
-    assert await world.backend.authorise("DE*ABC*1", "charger 1", 1, "eMAID") == world.tags["DE*ABC*1"]
+    world.tags["DE*ABC*1"] = Authorization("NoCredit", parent_tag="a parent that is longer than 20")
+    assert await world.backend.authorize("DE*ABC*1", "charger 1", 1, "eMAID") == world.tags["DE*ABC*1"]
 
 
 QUESTION = '{"csr": "é", "n": 1.50}'.encode()
@@ -160,29 +160,29 @@ async def test_nothing_to_say_of_an_action(world):
 
 
 async def test_an_unknown_tag_is_invalid(world):
-    world.tags["RFID-12345"] = Authorisation()
-    assert await world.backend.authorise("RFID-1234", "charger 1", None) == Authorisation("Invalid")
+    world.tags["RFID-12345"] = Authorization()
+    assert await world.backend.authorize("RFID-1234", "charger 1", None) == Authorization("Invalid")
 
 
 @pytest.mark.parametrize("tag", ODD)
 async def test_any_character_may_be_in_a_tag(world, tag):
     world.transactions[tag] = 7
-    world.tags[tag] = Authorisation("Blocked")
+    world.tags[tag] = Authorization("Blocked")
     assert await world.backend.transaction(tag, "charger 1", 2) == 7
-    assert await world.backend.authorise(tag, "charger 1", None) == Authorisation("Blocked")
+    assert await world.backend.authorize(tag, "charger 1", None) == Authorization("Blocked")
 
 
 @pytest.mark.parametrize("tag", CLIMBING)
 async def test_a_tag_that_climbs_is_nobodys(world, tag):
     assert await world.backend.transaction(tag, "charger 1", 2) is None
-    assert await world.backend.authorise(tag, "charger 1", 1) == Authorisation("Invalid")
+    assert await world.backend.authorize(tag, "charger 1", 1) == Authorization("Invalid")
 
 
 async def test_questions_do_not_wait_for_each_other(world):
     world.transactions["a"] = 1
-    world.tags["a"] = Authorisation("Expired")
-    first, second = world.backend.transaction("a", "charger 1", 2), world.backend.authorise("a", "charger 1", 2)
-    assert await second == Authorisation("Expired")
+    world.tags["a"] = Authorization("Expired")
+    first, second = world.backend.transaction("a", "charger 1", 2), world.backend.authorize("a", "charger 1", 2)
+    assert await second == Authorization("Expired")
     assert await first == 1
 
 
@@ -193,6 +193,6 @@ async def test_a_backend_of_no_use_fails_and_says_why_without_the_tag(world):
     assert str(failed.value)
     assert "RFID-12345" not in str(failed.value)
     with pytest.raises(BackendFailed):
-        await world.backend.authorise("RFID-12345", "charger 1", None)
+        await world.backend.authorize("RFID-12345", "charger 1", None)
     with pytest.raises(BackendFailed):
         await world.backend.answer("charger 1", "2.0.1", "SignCertificate", QUESTION)

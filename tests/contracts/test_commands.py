@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from fleets import soon
 from ocpp_tw.core.commands import Claim, Command, Taken, digest
-from ocpp_tw.core.entries import Entry, Keep, Settled
+from ocpp_tw.core.entries import Acknowledged, Entry, Put
 from ocpp_tw.interfaces import ICommands
 
 
@@ -56,8 +56,8 @@ async def test_what_was_in_hand_at_the_end_comes_first_after_a_restart(fleet):
         fleet.push(b"old %d" % n)
     for _ in range(3):
         await soon(gateway.commands.take())
-    gateway.events.publish(Entry("c", b'{"n":1}', (Settled(b"old 1"),)))
-    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("c", b'{"n":1}', (Acknowledged(b"old 1"),)))
+    await soon(gateway.events.flushed())
     await fleet.stop(gateway)
     fleet.push(b"new")
     again = await fleet.gateway("a")
@@ -101,9 +101,9 @@ async def test_what_was_claimed_is_known_after_a_restart(fleet):
     taken = [await soon(again.commands.take()) for _ in range(3)]
     assert [(each.element, each.sent) for each in taken] == [(one, True), (other, False), (one, False)]
     assert all(each.silent is not None and each.silent < 30 for each in taken)
-    effects = (Settled(one), Keep("sent", digest(one), None, of="a"))
+    effects = (Acknowledged(one), Put("sent", digest(one), None, owner="a"))
     again.events.publish(Entry("c1", b'{"n":1}', effects))
-    await soon(again.events.settled())
+    await soon(again.events.flushed())
     await fleet.crash(again)
     last = await fleet.gateway("a")
     assert [(each.element, each.sent) for each in [await soon(last.commands.take()) for _ in range(2)]] == [(other, False), (one, False)]
@@ -115,14 +115,14 @@ async def test_an_element_is_handed_over(fleet):
     taken = first.commands.take()
     fleet.push(b"theirs")
     await soon(taken)
-    await soon(first.commands.hand_over(b"theirs", "b"))
+    await soon(first.commands.forward(b"theirs", "b"))
     assert await soon(second.commands.take()) == Taken(b"theirs")
     assert (fleet.processing("a"), fleet.processing("b")) == ([], [b"theirs"])
 
 
 async def test_an_element_that_is_not_in_hand_is_not_handed_over(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
-    await soon(first.commands.hand_over(b"nobody's", "b"))
+    await soon(first.commands.forward(b"nobody's", "b"))
     later = second.commands.take()
     fleet.push(b"first")
     fleet.push(b"second")
@@ -134,7 +134,7 @@ async def test_what_nobody_can_answer_is_buried(fleet):
     for element in (b'{"n":1}', b"\xff\x00broken"):
         fleet.push(element)
         await soon(gateway.commands.take())
-        await soon(gateway.commands.bury(element, "no id"))
+        await soon(gateway.commands.dead_letter(element, "no id"))
     text, raw = fleet.dead()
     assert (text["element"], text["reason"], "base64" in text) == ('{"n":1}', "no id", False)
     assert base64.b64decode(raw["base64"]) == b"\xff\x00broken"

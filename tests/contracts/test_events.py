@@ -6,7 +6,7 @@ from zope.interface.verify import verifyObject
 
 from fleets import soon
 from ocpp_tw.core.commands import Command
-from ocpp_tw.core.entries import Entry, Keep, Note, Released, Reply, Settled
+from ocpp_tw.core.entries import Acknowledged, Entry, IdReleased, PeerMessage, Put, Reply
 from ocpp_tw.interfaces import IEvents
 
 
@@ -23,7 +23,7 @@ async def test_events_are_appended_in_order_and_numbered_for_each_charger(fleet)
     gateway = await fleet.gateway("a")
     for n in range(2500):
         gateway.events.publish(entry(n, f"c{n % 3}"))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     events = fleet.events()
     assert [each["n"] for each in events] == list(range(2500))
     for charger in range(3):
@@ -35,8 +35,8 @@ async def test_two_gateways_share_a_chargers_numbers_without_a_gap(fleet):
     for n in range(0, 200, 2):
         first.events.publish(entry(n))
         second.events.publish(entry(n + 1))
-    await soon(first.events.settled())
-    await soon(second.events.settled())
+    await soon(first.events.flushed())
+    await soon(second.events.flushed())
     assert [each["seq"] for each in fleet.events()] == list(range(1, 201))
 
 
@@ -48,7 +48,7 @@ async def test_what_follows_is_called_in_order_once_the_event_is_safe(fleet):
 
     for n in range(10):
         gateway.events.publish(entry(n), then, n)
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert called == [(n, True, True) for n in range(10)]
     assert gateway.events.waiting == 0
 
@@ -63,7 +63,7 @@ async def test_what_follows_may_publish_more(fleet):
 
     gateway.events.publish(entry(0), then, 0)
     while len(called) < 6:
-        await soon(gateway.events.settled())
+        await soon(gateway.events.flushed())
     assert called == [0, 1, 2, 3, 4, 5] == [each["n"] for each in fleet.events()]
 
 
@@ -71,38 +71,38 @@ async def test_an_exception_in_what_follows_is_logged_and_stops_nobody(fleet, ti
     gateway, called = await fleet.gateway("a"), []
     gateway.events.publish(entry(0), lambda _: 1 / 0)
     gateway.events.publish(entry(1), called.append, "second")
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert called == ["second"]
     assert tidy.pop()["log_failure"].check(ZeroDivisionError)
 
 
 async def test_settled_fires_at_once_when_nothing_waits(fleet):
     gateway = await fleet.gateway("a")
-    await soon(gateway.events.settled(), 0.5)
+    await soon(gateway.events.flushed(), 0.5)
 
 
 async def test_transactions_are_kept_and_forgotten(fleet):
     gateway = await fleet.gateway("a")
-    gateway.events.publish(entry(0, "c1", Keep("transactions", "7", b"seven"), Keep("transactions", "8", b"\xff\x00")))
-    gateway.events.publish(entry(1, "c2", Keep("transactions", "9", b"nine")))
-    gateway.events.publish(entry(2, "c1", Keep("transactions", "7", None)))
-    await soon(gateway.events.settled())
+    gateway.events.publish(entry(0, "c1", Put("transactions", "7", b"seven"), Put("transactions", "8", b"\xff\x00")))
+    gateway.events.publish(entry(1, "c2", Put("transactions", "9", b"nine")))
+    gateway.events.publish(entry(2, "c1", Put("transactions", "7", None)))
+    await soon(gateway.events.flushed())
     assert await soon(gateway.records.transactions("c1")) == [b"\xff\x00"]
 
 
 async def test_what_is_kept_may_be_somebody_elses(fleet):
     gateway = await fleet.gateway("a")
-    gateway.events.publish(entry(0, "c1", Keep("transactions", "7", b"seven", of="c2"), Keep("transactions", "8", b"eight")))
-    gateway.events.publish(entry(1, "c1", Keep("transactions", "8", None, of="c2")))
-    await soon(gateway.events.settled())
+    gateway.events.publish(entry(0, "c1", Put("transactions", "7", b"seven", owner="c2"), Put("transactions", "8", b"eight")))
+    gateway.events.publish(entry(1, "c1", Put("transactions", "8", None, owner="c2")))
+    await soon(gateway.events.flushed())
     assert await soon(gateway.records.transactions("c1")) == [b"eight"]
     assert await soon(gateway.records.transactions("c2")) == [b"seven"]
 
 
 async def test_a_record_is_kept(fleet):
     gateway = await fleet.gateway("a")
-    gateway.events.publish(entry(0, "c1", Keep("record", "boot", b"Pending")))
-    await soon(gateway.events.settled())
+    gateway.events.publish(entry(0, "c1", Put("record", "boot", b"Pending")))
+    await soon(gateway.events.flushed())
     assert (await soon(gateway.roster.arrive("c1", "x"))).boot == "Pending"
 
 
@@ -111,34 +111,34 @@ async def test_a_settled_element_is_no_longer_in_hand(fleet):
     fleet.push(b"one")
     fleet.push(b"two")
     assert [(await soon(gateway.commands.take())).element for _ in range(2)] == [b"one", b"two"]
-    gateway.events.publish(entry(0, "c1", Settled(b"one")))
-    await soon(gateway.events.settled())
+    gateway.events.publish(entry(0, "c1", Acknowledged(b"one")))
+    await soon(gateway.events.flushed())
     assert fleet.processing("a") == [b"two"]
 
 
 async def test_a_reply_is_appended_to_the_backends_list(fleet):
     gateway = await fleet.gateway("a")
     gateway.events.publish(entry(0, "c1", Reply("mine:ärger", b"1"), Reply("mine:ärger", b"2")))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert fleet.replies("mine:ärger") == [b"1", b"2"]
 
 
 async def test_a_released_id_can_be_claimed_again(fleet):
     gateway, command = await fleet.gateway("a"), Command("c1", "id-1", action="Reset")
     assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
-    gateway.events.publish(entry(0, "c1", Released("c1", "id-1")))
-    await soon(gateway.events.settled())
+    gateway.events.publish(entry(0, "c1", IdReleased("c1", "id-1")))
+    await soon(gateway.events.flushed())
     assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
 
 
 async def test_an_entry_without_an_event_has_its_effects_and_no_number(fleet):
     gateway, called = await fleet.gateway("a"), []
     gateway.events.publish(entry(0))
-    gateway.events.publish(Entry("c1", effects=(Keep("transactions", "1", b"one"),)), called.append, "kept")
+    gateway.events.publish(Entry("c1", effects=(Put("transactions", "1", b"one"),)), called.append, "kept")
     gateway.events.publish(entry(1))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     gateway.events.publish(Entry("c1"), called.append, "nothing")
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert [(each["n"], each["seq"]) for each in fleet.events()] == [(0, 1), (1, 2)]
     assert called == ["kept", "nothing"]
     assert await soon(gateway.records.transactions("c1")) == [b"one"]
@@ -149,15 +149,15 @@ async def test_any_charger_name_and_any_event_will_do(fleet):
     strange = ["Ladesäule 7/ä", "a b\r\nc", "", "\ud800"]
     for n, charger in enumerate(strange):
         gateway.events.publish(Entry(charger, b'{"n":%d,\r\n"text":"$3 \xc3\xa4 }"}' % n))
-    await soon(gateway.events.settled())
+    await soon(gateway.events.flushed())
     assert [(each["n"], each["seq"], each["text"]) for each in fleet.events()] == [(n, 1, "$3 ä }") for n in range(4)]
 
 
 async def test_a_note_is_found_by_the_gateway_it_is_for(fleet):
     gateway, other = await fleet.gateway("a"), await fleet.gateway("b")
-    gateway.events.publish(Entry("", effects=(Note("b", b'{"event":"x"}'),)))
-    await soon(gateway.events.settled())
+    gateway.events.publish(Entry("", effects=(PeerMessage("b", b'{"event":"x"}'),)))
+    await soon(gateway.events.flushed())
     assert (await soon(other.commands.take())).element == b'{"event":"x"}'
-    other.events.publish(Entry("", effects=(Settled(b'{"event":"x"}'),)))
-    await soon(other.events.settled())
+    other.events.publish(Entry("", effects=(Acknowledged(b'{"event":"x"}'),)))
+    await soon(other.events.flushed())
     assert fleet.processing("b") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleets import soon
 from ocpp_tw.core.commands import Claim, Command, Taken
-from ocpp_tw.core.entries import Entry, Keep, Settled
+from ocpp_tw.core.entries import Acknowledged, Entry, Put
 
 
 async def in_hand(fleet, gateway, *elements: bytes) -> None:
@@ -30,8 +30,8 @@ async def test_what_was_for_it_alone_is_for_whoever_comes_first(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await in_hand(fleet, second, b"one", b"two")
     await fleet.crash(first)
-    await soon(second.commands.hand_over(b"one", "a"))
-    await soon(second.commands.hand_over(b"two", "a"))
+    await soon(second.commands.forward(b"one", "a"))
+    await soon(second.commands.forward(b"two", "a"))
     await soon(fleet.reclaim(first, second))
     assert [await soon(second.commands.take()) for _ in range(2)] == [Taken(b"one"), Taken(b"two")]
 
@@ -51,8 +51,8 @@ async def test_it_hands_nothing_of_it_over(fleet):
     first, second, third = [await fleet.gateway(name) for name in "abc"]
     await in_hand(fleet, first, b"stale", b"broken")
     await soon(fleet.reclaim(first, second))
-    await soon(first.commands.hand_over(b"stale", "c"))
-    await soon(first.commands.bury(b"broken", "no id"))
+    await soon(first.commands.forward(b"stale", "c"))
+    await soon(first.commands.dead_letter(b"broken", "no id"))
     nothing = third.commands.take()
     nothing.addErrback(lambda why: None)
     assert fleet.dead() == [] and not nothing.called
@@ -66,16 +66,16 @@ async def test_its_results_are_told_no_more(fleet):
     await soon(fleet.reclaim(first, second))
     await soon(second.commands.take())
     called = []
-    effects = (Settled(b"stale"), Keep("transactions", "1", b"never"))
+    effects = (Acknowledged(b"stale"), Put("transactions", "1", b"never"))
     first.events.publish(Entry("c1", b'{"n":1}', effects), called.append, "safe")
-    await soon(first.events.settled())
+    await soon(first.events.flushed())
     assert fleet.events() == [] and called == ["safe"]
     assert await soon(first.records.transactions("c1")) == []
-    second.events.publish(Entry("c1", b'{"n":2}', (Settled(b"stale"),)))
-    await soon(second.events.settled())
+    second.events.publish(Entry("c1", b'{"n":2}', (Acknowledged(b"stale"),)))
+    await soon(second.events.flushed())
     await in_hand(fleet, first, b"fresh")
-    first.events.publish(Entry("c1", b'{"n":3}', (Settled(b"fresh"),)))
+    first.events.publish(Entry("c1", b'{"n":3}', (Acknowledged(b"fresh"),)))
     first.events.publish(Entry("c1", b'{"n":4}'))
-    await soon(first.events.settled())
+    await soon(first.events.flushed())
     assert [(each["n"], each["seq"]) for each in fleet.events()] == [(2, 1), (3, 2), (4, 3)]
     assert (fleet.processing("a"), fleet.processing("b")) == ([], [])

@@ -6,7 +6,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from fleets import soon
-from ocpp_tw.core.entries import Entry, Keep
+from ocpp_tw.core.entries import Entry, Put
 from ocpp_tw.interfaces import IRecords
 
 
@@ -38,8 +38,8 @@ async def test_a_lease_of_nothing_is_refused(fleet):
 
 async def test_a_shelf_is_read_by_its_owners_name(fleet):
     gateway = await fleet.gateway("a")
-    assert await soon(gateway.records.shelf("provisional", "a")) == {}
-    kept = [Keep("provisional", name, value, of="a") for name, value in (("x", b"\xff\x00"), ("y", b"{}"), ("z", b""), ("y", None))]
-    gateway.events.publish(Entry("c1", effects=(*kept, Keep("provisional", "x", b"other", of="b"))))
-    await soon(gateway.events.settled())
-    assert await soon(gateway.records.shelf("provisional", "a")) == {"x": b"\xff\x00", "z": b""}
+    assert await soon(gateway.records.table("provisional", "a")) == {}
+    kept = [Put("provisional", name, value, owner="a") for name, value in (("x", b"\xff\x00"), ("y", b"{}"), ("z", b""), ("y", None))]
+    gateway.events.publish(Entry("c1", effects=(*kept, Put("provisional", "x", b"other", owner="b"))))
+    await soon(gateway.events.flushed())
+    assert await soon(gateway.records.table("provisional", "a")) == {"x": b"\xff\x00", "z": b""}

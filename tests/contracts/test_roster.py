@@ -18,15 +18,15 @@ async def test_it_provides_the_interface(fleet):
 async def test_nothing_is_remembered_of_a_charger_that_never_came(fleet):
     gateway = await fleet.gateway("a")
     assert await soon(gateway.roster.arrive("c1", "1")) == Record()
-    assert await soon(gateway.roster.whereabouts("c2")) is None
+    assert await soon(gateway.roster.locate("c2")) is None
 
 
 async def test_the_last_one_to_arrive_has_the_charger(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await soon(first.roster.arrive("c1", "1"))
-    assert await soon(second.roster.whereabouts("c1")) == "a"
+    assert await soon(second.roster.locate("c1")) == "a"
     await soon(second.roster.arrive("c1", "2"))
-    assert await soon(first.roster.whereabouts("c1")) == "b"
+    assert await soon(first.roster.locate("c1")) == "b"
 
 
 async def test_only_the_current_connection_can_leave(fleet):
@@ -35,10 +35,10 @@ async def test_only_the_current_connection_can_leave(fleet):
     await soon(first.roster.arrive("c1", "new"))
     assert not await soon(first.roster.leave("c1", "old"))
     assert not await soon(second.roster.leave("c1", "new"))
-    assert await soon(first.roster.whereabouts("c1")) == "a"
+    assert await soon(first.roster.locate("c1")) == "a"
     assert await soon(first.roster.leave("c1", "new"))
     assert not await soon(first.roster.leave("c1", "new"))
-    assert await soon(first.roster.whereabouts("c1")) is None
+    assert await soon(first.roster.locate("c1")) is None
 
 
 async def test_the_other_gateway_is_told_to_drop_its_connection(fleet):
@@ -57,6 +57,6 @@ async def test_a_gateway_that_has_stopped_has_no_charger(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await soon(first.roster.arrive("c1", "1"))
     await fleet.stop(first)
-    assert await soon(second.roster.whereabouts("c1")) is None
+    assert await soon(second.roster.locate("c1")) is None
     await soon(second.roster.arrive("c1", "2"))
-    assert await soon(second.roster.whereabouts("c1")) == "b"
+    assert await soon(second.roster.locate("c1")) == "b"

@@ -125,7 +125,7 @@ def events(clean: Valkey) -> Callable[[], list[dict[str, Any]]]:
 def hasty(tmp_path, request) -> dict[str, str]:
     """Gateways are soon taken for dead, and soon found: the environment of one that sees it so."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from ocpp_tw.redis import lease\nlease.LIVES, lease.REFRESH, lease.GONE, lease.LOOK = 1, 0.2, 2.0, 0.3\n"
+        "from ocpp_tw.redis import lease\nlease.LEASE_TTL, lease.RENEW_INTERVAL, lease.TAKEOVER_AFTER, lease.TAKEOVER_INTERVAL = 1, 0.2, 2.0, 0.3\n"
     )
     root = request.config.rootpath
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}

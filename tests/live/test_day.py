@@ -114,7 +114,7 @@ class Line:
 
 
 def test_a_whole_day(gateway, clean, events):
-    """Boot, authorise, remote start, meter values, a cut, a retried start, remote stop, reset, firmware: nothing is lost."""
+    """Boot, authorize, remote start, meter values, a cut, a retried start, remote stop, reset, firmware: nothing is lost."""
 
     def results() -> dict[str, Any]:
         return {event["data"]["id"]: event["data"] for event in events() if event["event"] == "command_result"}

@@ -90,7 +90,7 @@ def foreign(ocpp_version: str) -> type[Any]:
 
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 def test_a_whole_day(gateway, clean, events, version):
-    """Boot, status, authorise, remote start, a cut, an offline replay, remote stop, variables, a report in parts, reset."""
+    """Boot, status, authorize, remote start, a cut, an offline replay, remote stop, variables, a report in parts, reset."""
 
     def push(**said: Any) -> None:
         clean("RPUSH", "commands", json.dumps(said))

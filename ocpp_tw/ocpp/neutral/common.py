@@ -9,79 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 
-from ...core.events import snake_case
+from ..actions import snake_case
 from ..frames import Payload
 from ..schemas import Schemas
-from .shapes import SHAPES, TAG, Shape, Unfit
-
-SENT16 = frozenset(
-    [
-        "Authorize",
-        "BootNotification",
-        "DataTransfer",
-        "DiagnosticsStatusNotification",
-        "FirmwareStatusNotification",
-        "Heartbeat",
-        "LogStatusNotification",
-        "MeterValues",
-        "SecurityEventNotification",
-        "SignCertificate",
-        "SignedFirmwareStatusNotification",
-        "StartTransaction",
-        "StatusNotification",
-        "StopTransaction",
-    ]
-)
-"""What a 1.6 charger sends, its security extension included. DataTransfer goes both ways, in every version."""
-
-SENT201 = frozenset(
-    [
-        "Authorize",
-        "BootNotification",
-        "ClearedChargingLimit",
-        "DataTransfer",
-        "FirmwareStatusNotification",
-        "Get15118EVCertificate",
-        "GetCertificateStatus",
-        "Heartbeat",
-        "LogStatusNotification",
-        "MeterValues",
-        "NotifyChargingLimit",
-        "NotifyCustomerInformation",
-        "NotifyDisplayMessages",
-        "NotifyEVChargingNeeds",
-        "NotifyEVChargingSchedule",
-        "NotifyEvent",
-        "NotifyMonitoringReport",
-        "NotifyReport",
-        "PublishFirmwareStatusNotification",
-        "ReportChargingProfiles",
-        "ReservationStatusUpdate",
-        "SecurityEventNotification",
-        "SignCertificate",
-        "StatusNotification",
-        "TransactionEvent",
-    ]
-)
-"""What a 2.0.1 charging station sends."""
-
-SENT21 = SENT201 | frozenset(
-    [
-        "BatterySwap",
-        "ClosePeriodicEventStream",
-        "GetCertificateChainStatus",
-        "NotifyDERAlarm",
-        "NotifyDERStartStop",
-        "NotifyPeriodicEventStream",
-        "NotifyPriorityCharging",
-        "NotifySettlement",
-        "OpenPeriodicEventStream",
-        "PullDynamicScheduleUpdate",
-        "ReportDERControl",
-        "VatNumberValidation",
-    ]
-)
-"""What a 2.1 charging station sends; NotifyPeriodicEventStream by SEND. NotifyWebPaymentStarted and NotifyAllowedEnergyTransfer are ours."""
+from .shapes import SHAPES, TAG, InvalidShape, Shape
 
 Maker = Callable[[Payload], tuple[str, Payload]]
 """From a command's data to the action and its payload."""
@@ -149,7 +80,7 @@ def just(action: str, **names: str) -> Maker:
 def availability(said: Payload) -> str:
     """``type`` in OCPP's words, or ``available``."""
     if ("type" in said) == ("available" in said):
-        raise Unfit("either type (Operative or Inoperative) or available (true or false) must be given")
+        raise InvalidShape("either type (Operative or Inoperative) or available (true or false) must be given")
     type: str = said.get("type") or ("Operative" if said["available"] else "Inoperative")
     return type
 
@@ -159,14 +90,14 @@ def tags(said: Payload) -> list[Payload]:
     read = [TAG.read(each, f"list[{at}].") for at, each in enumerate(said["list"])]
     for tag in read:  # without a status it is taken off the list: then whatever else is said of it was not meant so
         if "status" not in tag and ("expiry_date" in tag or "parent_tag" in tag):
-            raise Unfit(f"the status of the tag {tag['tag'][:40]} must be given; with its tag alone it is taken off the list")
+            raise InvalidShape(f"the status of the tag {tag['tag'][:40]} must be given; with its tag alone it is taken off the list")
     return read
 
 
 def signed(said: Payload) -> bool:
     """Whether the firmware is signed, which takes two members."""
     if ("signature" in said) != ("signing_certificate" in said):
-        raise Unfit("signature and signing_certificate must be given together")
+        raise InvalidShape("signature and signing_certificate must be given together")
     return "signature" in said
 
 

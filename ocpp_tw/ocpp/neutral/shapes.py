@@ -10,11 +10,11 @@ from ..frames import Payload
 Types = type | tuple[type, ...]
 
 
-class Unfit(ValueError):
+class InvalidShape(ValueError):
     """Data that no command can be made of; the text is the whole reason, for the backend's developer."""
 
 
-class CannotMean(Unfit):
+class CannotMean(InvalidShape):
     """A command that this version of OCPP has no words for; the text says why, and what would do."""
 
 
@@ -31,18 +31,18 @@ class Shape(NamedTuple):
     def read(self, data: object, within: str = "") -> Payload:
         """The members that were given, each of its type. Raises `Unfit`; ``within`` is where the data stands, for its text."""
         if not isinstance(data, dict):
-            raise Unfit(f"{within.rstrip('.') or 'data'} must be an object")
+            raise InvalidShape(f"{within.rstrip('.') or 'data'} must be an object")
         said = {name: value for name, value in data.items() if value is not None}
         missing = [name for name in self.needs if name not in said]
         if missing:
-            raise Unfit(f"{_listed(within, missing)} must be given")
+            raise InvalidShape(f"{_listed(within, missing)} must be given")
         known = {**self.needs, **self.takes}
         strange = [name for name in said if name not in known]
         if strange and not self.lenient:
-            raise Unfit(f"{_listed(within, strange)} is not known here; known are: {', '.join(known)}")
+            raise InvalidShape(f"{_listed(within, strange)} is not known here; known are: {', '.join(known)}")
         for name in known:
             if name in said and not _is(said[name], known[name]):
-                raise Unfit(f"{within}{name} must be {_words(known[name])}")
+                raise InvalidShape(f"{within}{name} must be {_words(known[name])}")
         return {name: value for name, value in said.items() if name in known}
 
 

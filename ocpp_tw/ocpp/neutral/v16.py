@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..actions import SENT16
 from ..frames import Payload
 from ..schemas import load
-from .common import SENT16, Maker, availability, commands, delete_certificate, just, renamed, signed, some_id, tags, text_of
+from .common import Maker, availability, commands, delete_certificate, just, renamed, signed, some_id, tags, text_of
 from .profiles import profile16, purpose16, transaction16
 from .shapes import CannotMean
 
@@ -38,7 +39,7 @@ def _remote_start(said: Payload) -> Made:
     payload: Payload = {}
     if said.get("connector_id"):  # none, or the 0 of a backend that leaves it out: the charger chooses
         payload["connectorId"] = said["connector_id"]
-    payload["idTag"] = said["tag"]  # it has no type in 1.6; its group comes with the tag's authorisation
+    payload["idTag"] = said["tag"]  # it has no type in 1.6; its group comes with the tag's authorization
     if said.get("charging_profile"):
         payload["chargingProfile"] = profile16(said["charging_profile"])
     return "RemoteStartTransaction", payload

@@ -8,25 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..actions import SENT21, SENT201
 from ..frames import Payload
 from ..schemas import load
-from .common import (
-    SENT21,
-    SENT201,
-    Maker,
-    availability,
-    commands,
-    delete_certificate,
-    just,
-    renamed,
-    signed,
-    some_id,
-    tags,
-    text_of,
-)
+from .common import Maker, availability, commands, delete_certificate, just, renamed, signed, some_id, tags, text_of
 from .keys import variable
 from .profiles import profile2, purpose2
-from .shapes import CannotMean, Unfit
+from .shapes import CannotMean, InvalidShape
 
 Made = tuple[str, Payload]
 
@@ -56,7 +44,7 @@ def _evse(said: Payload) -> Payload:
     """The EVSE, and its connector if one is named."""
     evse = renamed(said, id="connector_id", connectorId="connector")
     if "id" not in evse and evse:
-        raise Unfit("connector is one of an EVSE's: connector_id must be given with it")
+        raise InvalidShape("connector is one of an EVSE's: connector_id must be given with it")
     return {"evse": evse} if evse else {}
 
 
@@ -80,7 +68,7 @@ def _get_configuration(said: Payload) -> Made:
     if not keys:
         return "GetBaseReport", {"requestId": said.get("request_id") or some_id(), "reportBase": "ConfigurationInventory"}
     if not all(isinstance(key, str) for key in keys):
-        raise Unfit("key must be a text, or a list of texts")
+        raise InvalidShape("key must be a text, or a list of texts")
     asked, reasons = [], []
     for key in keys:
         try:
@@ -111,7 +99,7 @@ def _change_availability(said: Payload) -> Made:
     payload = {"operationalStatus": availability(said)}
     if said["connector_id"] == 0:
         if "connector" in said:
-            raise Unfit("connector is one of an EVSE's: connector_id 0 is the whole charger")
+            raise InvalidShape("connector is one of an EVSE's: connector_id 0 is the whole charger")
         return "ChangeAvailability", payload
     return "ChangeAvailability", payload | _evse(said)
 
@@ -186,7 +174,7 @@ def _get_installed_certificate_ids(said: Payload) -> Made:
     types = said.get("type", [])
     types = [types] if isinstance(types, str) else types
     if not all(isinstance(each, str) for each in types):
-        raise Unfit("type must be a text, or a list of texts")
+        raise InvalidShape("type must be a text, or a list of texts")
     return "GetInstalledCertificateIds", {"certificateType": [CERTIFICATES.get(each, each) for each in types]} if types else {}
 
 

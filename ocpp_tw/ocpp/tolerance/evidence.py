@@ -18,7 +18,7 @@ MODELS = 200
 KINDS = 100
 """Breaches of one of them that are told apart; the others are only counted."""
 
-LOOKED_AT = 1000
+EXAMINED = 1000
 """Breaches of one message that are looked at, and names of one breach."""
 
 LONGEST = 200
@@ -41,7 +41,7 @@ class Breach:
 
 
 @dataclass(slots=True)
-class Record:
+class ModelRecord:
     """Of one model."""
 
     messages: int = 0
@@ -55,7 +55,7 @@ class Evidence:
     """All of one gateway's."""
 
     def __init__(self) -> None:
-        self._models: dict[Model, Record] = {}
+        self._models: dict[Model, ModelRecord] = {}
 
     def note(self, model: Model, action: str, violations: Iterable[Violation], time: str, *, refused: bool = False) -> None:
         """Count one message's breaches; ``model`` is vendor, model and firmware, each None until it is known."""
@@ -63,14 +63,14 @@ class Evidence:
         model = (_cut(vendor), _cut(name), _cut(firmware))
         if model not in self._models and len(self._models) >= MODELS:
             model = (None, None, None)
-        record = self._models.setdefault(model, Record())
+        record = self._models.setdefault(model, ModelRecord())
         record.messages += 1
-        for violation in islice(violations, LOOKED_AT):
+        for violation in islice(violations, EXAMINED):
             self._count(record, action, violation, time, refused)
 
-    def _count(self, record: Record, action: str, violation: Violation, time: str, refused: bool) -> None:
+    def _count(self, record: ModelRecord, action: str, violation: Violation, time: str, refused: bool) -> None:
         steps = [each for each in violation.path if isinstance(each, str)]
-        for name in violation.names[:LOOKED_AT] or (None,):
+        for name in violation.names[:EXAMINED] or (None,):
             path = "/".join(each[:LONGEST] for each in (steps if name is None else [*steps, name]))
             kind = (action[:LONGEST], path[:LONGEST], violation.rule)
             breach = record.kinds.get(kind)
@@ -111,7 +111,7 @@ class Evidence:
         ]
 
 
-def together(reports: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def merged(reports: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """What several gateways report, as one report."""
     models: dict[tuple[Any, ...], dict[str, Any]] = {}
     for told in (model for report in reports for model in report):
@@ -140,6 +140,6 @@ def _cut(name: str | None) -> str | None:
 def _example(violation: Violation, name: str | None) -> Any:
     """The value; of a member that should not be there, that one's; nothing of one that is missing."""
     if name is None:
-        return violation.told()["value"]
+        return violation.as_event()["value"]
     value = violation.value.get(name) if isinstance(violation.value, dict) else None
-    return Violation((), violation.rule, value, "").told()["value"]
+    return Violation((), violation.rule, value, "").as_event()["value"]

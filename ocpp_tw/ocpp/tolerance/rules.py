@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase, translate
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
-from ...settings import Settings, Wrong
+from ...settings import InvalidSetting, Settings
 from .. import timestamps
 from . import expected
 
@@ -93,13 +93,13 @@ class Tolerance:
         try:
             return parse(tomllib.loads(Path(path).read_text("utf-8")), default)
         except OSError as why:
-            raise Wrong(f"{path}: {why.strerror or why}") from None
+            raise InvalidSetting(f"{path}: {why.strerror or why}") from None
         except UnicodeDecodeError:
-            raise Wrong(f"{path}: not UTF-8") from None
+            raise InvalidSetting(f"{path}: not UTF-8") from None
         except tomllib.TOMLDecodeError as why:
-            raise Wrong(f"{path}: not TOML: {why}") from None
-        except Wrong as why:
-            raise Wrong(f"{path}: {why}") from None
+            raise InvalidSetting(f"{path}: not TOML: {why}") from None
+        except InvalidSetting as why:
+            raise InvalidSetting(f"{path}: {why}") from None
 
 
 def parse(file: dict[str, Any], default: Mode = "tolerant") -> Tolerance:
@@ -107,46 +107,46 @@ def parse(file: dict[str, Any], default: Mode = "tolerant") -> Tolerance:
     _known(file, "", "default", "timezone", "rule")
     rules = file.get("rule", [])
     if not isinstance(rules, list):
-        raise Wrong("rule: expected [[rule]], in two pairs of brackets")
+        raise InvalidSetting("rule: expected [[rule]], in two pairs of brackets")
     read = [_rule(each, f"rule {number}: ") for number, each in enumerate(rules, 1)]
     return Tolerance(_mode(file, "default", "") or default, read, _zone(file, ""))
 
 
 def _rule(rule: Any, where: str) -> Rule:
     if not isinstance(rule, dict):
-        raise Wrong(f"{where}expected a table")
+        raise InvalidSetting(f"{where}expected a table")
     _known(rule, where, *WHO, "mode", "timezone")
     charger, vendor, model, action = (_glob(rule, name, where) for name in WHO)
     mode, zone = _mode(rule, "mode", where), _zone(rule, where)
     if mode is None and zone is None:
-        raise Wrong(f"{where}says neither mode nor timezone")
+        raise InvalidSetting(f"{where}says neither mode nor timezone")
     actions = expected.actions()
     if not any(fnmatchcase(each.lower(), action.lower()) for each in actions):
-        raise Wrong(f"{where}action: OCPP has none that is {action!r}")
+        raise InvalidSetting(f"{where}action: OCPP has none that is {action!r}")
     return Rule((charger, vendor, model, action), mode, zone)
 
 
 def _known(table: dict[str, Any], where: str, *names: str) -> None:
     for name in table:
         if name not in names:
-            raise Wrong(f"{where}{name}: unknown; expected {', '.join(names[:-1])} or {names[-1]}")
+            raise InvalidSetting(f"{where}{name}: unknown; expected {', '.join(names[:-1])} or {names[-1]}")
 
 
 def _glob(rule: dict[str, Any], name: str, where: str) -> str:
     glob = rule.get(name, "*")
     if not isinstance(glob, str) or not glob:
-        raise Wrong(f"{where}{name}: expected a name or a glob, not {glob!r}")
+        raise InvalidSetting(f"{where}{name}: expected a name or a glob, not {glob!r}")
     try:
         re.compile(translate(glob))
     except re.error:
-        raise Wrong(f"{where}{name}: {glob!r} is no glob") from None
+        raise InvalidSetting(f"{where}{name}: {glob!r} is no glob") from None
     return glob
 
 
 def _mode(table: dict[str, Any], name: str, where: str) -> Mode | None:
     mode = table.get(name)
     if mode is not None and mode not in MODES:
-        raise Wrong(f"{where}{name}: expected {' or '.join(MODES)}, not {mode!r}")
+        raise InvalidSetting(f"{where}{name}: expected {' or '.join(MODES)}, not {mode!r}")
     return cast(Mode | None, mode)
 
 
@@ -157,4 +157,4 @@ def _zone(table: dict[str, Any], where: str) -> tzinfo | None:
     try:
         return timestamps.zone(name)
     except (TypeError, ValueError):
-        raise Wrong(f"{where}timezone: expected one such as +03:00, UTC or Europe/Amsterdam, not {name!r}") from None
+        raise InvalidSetting(f"{where}timezone: expected one such as +03:00, UTC or Europe/Amsterdam, not {name!r}") from None

@@ -5,8 +5,8 @@ Knows no connection.
 
 from __future__ import annotations
 
-from ..protocol import Script
 from .common import HELD, NOTE
+from .script import Script
 
 # Each of these is asked again when the line was lost, and so must do nothing the second time.
 CLAIM = Script(

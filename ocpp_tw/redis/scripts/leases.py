@@ -5,8 +5,8 @@ Knows no connection, and not how long is long.
 
 from __future__ import annotations
 
-from ..protocol import Script
 from .common import CLOCK, KINDS, NOTE
+from .script import Script
 
 _RUN = """
 local function run(held)

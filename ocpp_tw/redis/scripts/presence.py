@@ -5,8 +5,8 @@ Knows neither lines nor what a gateway has in its memory.
 
 from __future__ import annotations
 
-from ..protocol import Script
 from .common import CLOCK, HELD
+from .script import Script
 
 # Of two connections the one that arrived later has the charger, whenever either is told of, and whether or not its gateway lives:
 # after an outage none seems to.
@@ -84,7 +84,7 @@ end
 return stamps
 """
 )
-WHEREABOUTS = Script(
+LOCATE = Script(
     HELD
     + """
 local gateway = parsed(redis.call('HGET', KEYS[1], ARGV[1]))

@@ -1,0 +1,38 @@
+"""A Lua script that is run on a connection to Redis.
+
+Knows nothing of what scripts do.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..protocol import RedisClient, ResponseError
+
+
+class Script:
+    """A Lua script: sent in full once for each connection, named by its hash from then on."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source.strip().encode()
+        self._sha = hashlib.sha1(self._source, usedforsecurity=False).hexdigest().encode()
+
+    def run(self, line: RedisClient, keys: Iterable[str], *args: Any) -> Deferred[Any]:
+        """Run it; fails with `RedisError`."""
+        keys = tuple(keys)
+        if self._sha in line.script_hashes:
+            return line.send(b"EVALSHA", self._sha, len(keys), *keys, *args).addErrback(self._forgotten, line, keys, args)
+        line.script_hashes.add(self._sha)
+        return line.send(b"EVAL", self._source, len(keys), *keys, *args)
+
+    def _forgotten(self, why: Failure, line: RedisClient, keys: tuple[str, ...], args: tuple[Any, ...]) -> Any:
+        if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):
+            return line.send(b"EVAL", self._source, len(keys), *keys, *args)
+        return why
