@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union
 
 from zope.interface import Attribute, Interface
 
@@ -249,3 +249,19 @@ class ICommands(Interface):
 
     def dead_letter(element: bytes, reason: str) -> Awaitable[None]:
         """Put an element that nobody can answer where a person finds it (``commands:dead``)."""
+
+
+class Store(Protocol):
+    """The four drivers of one gateway's store, as they are handed to its parts."""
+
+    @property
+    def events(self) -> IEvents: ...
+
+    @property
+    def roster(self) -> IRoster: ...
+
+    @property
+    def records(self) -> IRecords: ...
+
+    @property
+    def commands(self) -> ICommands: ...

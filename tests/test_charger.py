@@ -5,40 +5,41 @@ from __future__ import annotations
 import json
 
 import pytest
+from in_memory import START_1, in_memory, stop
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from zope.interface.verify import verifyObject
 
-from house import START_1, House, house, stop
 from ocpp_tw.facts import Registration, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import ICharger, IHandlers
 from ocpp_tw.ocpp.tolerance.rules import Tolerance
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 
 
 def test_a_charger_provides_what_handlers_see_of_it():
-    verifyObject(ICharger, house().comes().charger)
+    verifyObject(ICharger, in_memory().connect().charger)
     verifyObject(IHandlers, Handlers(Settings()))
 
 
 def test_boot_is_answered_with_time_and_interval_and_told():
     """B1, T16, R17: currentTime in UTC with Z, interval an integer."""
-    here = house(heartbeat_interval=120)
-    cp = here.comes()
-    answer = cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M", "firmwareVersion": "1"})
+    here = in_memory(heartbeat_interval=120)
+    cp = here.connect()
+    answer = cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M", "firmwareVersion": "1"})
     assert answer == {"status": "Accepted", "currentTime": "2026-09-21T14:13:20.000Z", "interval": 120}
-    connected, booted = here.told()
+    connected, booted = here.published()
     assert connected["event"] == "connect_charger" and connected["data"]["charger"] == "cp1"
     assert booted["data"] == {"charger": "cp1", "vendor": "V", "model": "M", "serial": None, "firmware": "1", "status": "Accepted"}
 
 
 def test_an_event_has_the_envelope_of_the_contract():
-    here = house()
-    cp = here.comes()
-    here.told()
-    cp.raw('[2,"m1","StatusNotification",{"connectorId":2, "errorCode":"NoError","status":"Available"}]')
-    (event,) = here.told()
+    here = in_memory()
+    cp = here.connect()
+    here.published()
+    cp.send_text('[2,"m1","StatusNotification",{"connectorId":2, "errorCode":"NoError","status":"Available"}]')
+    (event,) = here.published()
     id = event.pop("id")
     assert 20 <= len(id) <= 36
     assert event == {
@@ -60,74 +61,74 @@ def test_an_event_has_the_envelope_of_the_contract():
 
 def test_the_payload_is_carried_byte_for_byte():
     """CONTRACT 1: as it was sent, numbers and all."""
-    here = house()
-    cp = here.comes()
-    cp.raw('[2,"m1","DataTransfer",{"vendorId":"v", "data":"x\\u00e9", "messageId" : "1.50"}]')
+    here = in_memory()
+    cp = here.connect()
+    cp.send_text('[2,"m1","DataTransfer",{"vendorId":"v", "data":"x\\u00e9", "messageId" : "1.50"}]')
     assert b'"payload":{"vendorId":"v", "data":"x\\u00e9", "messageId" : "1.50"}' in here.store.events[-1]
 
 
 def test_the_payload_can_be_left_out():
-    here = house(event_payload=False)
-    here.comes().says("Heartbeat")
-    assert "payload" not in here.told()[-1]
+    here = in_memory(event_payload=False)
+    here.connect().send_call("Heartbeat")
+    assert "payload" not in here.published()[-1]
 
 
 def test_the_answer_waits_until_the_event_is_safe():
     """DESIGN 1: a crash at any instant makes the charger try again."""
-    here = house()
-    cp = here.comes()
+    here = in_memory()
+    cp = here.connect()
     here.events.paused = True
-    cp.says("Heartbeat")
-    assert cp.got() == []
+    cp.send_call("Heartbeat")
+    assert cp.frames() == []
     here.events.resume()
-    assert [frame[0] for frame in cp.got()] == [3]
+    assert [frame[0] for frame in cp.frames()] == [3]
 
 
 def test_a_repeated_message_is_answered_again_and_not_served_again():
     """R5, FIELD 7."""
-    here = house()
-    cp = here.comes()
-    first = cp.asks("StartTransaction", START_1, id="a")
-    here.told()
-    assert cp.asks("StartTransaction", START_1, id="a") == first
-    assert here.told() == []
+    here = in_memory()
+    cp = here.connect()
+    first = cp.call("StartTransaction", START_1, id="a")
+    here.published()
+    assert cp.call("StartTransaction", START_1, id="a") == first
+    assert here.published() == []
 
 
 def test_a_copy_of_a_message_in_hand_gets_one_answer():
     """FIELD 7: in progress."""
-    here = house()
-    cp = here.comes()
+    here = in_memory()
+    cp = here.connect()
     here.events.paused = True
-    cp.says("Heartbeat", id="a")
-    cp.says("Heartbeat", id="a")
+    cp.send_call("Heartbeat", id="a")
+    cp.send_call("Heartbeat", id="a")
     here.events.resume()
-    assert len(cp.got()) == 1
+    assert len(cp.frames()) == 1
 
 
 def test_a_charger_that_gives_every_message_one_id_is_served_all_the_same():
     """FIELD 7: the id scope is not trusted once it was seen to be reused."""
-    here = house()
-    cp = here.comes()
-    cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}, id="1")
-    cp.asks("Heartbeat", id="1")
-    here.told()
+    here = in_memory()
+    cp = here.connect()
+    cp.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}, id="1")
+    cp.call("Heartbeat", id="1")
+    here.published()
     for _ in range(3):
-        cp.asks("Heartbeat", id="1")
-    assert here.names() == ["health"] * 3
+        cp.call("Heartbeat", id="1")
+    assert here.published_names() == ["health"] * 3
 
 
 def test_numeric_ids_come_back_as_numbers():
     """FIELD 7: the same JSON type."""
-    cp = house().comes()
-    cp.raw('[2,7,"Heartbeat",{}]')
-    assert cp.got()[0][:2] == [3, 7]
+    cp = in_memory().connect()
+    cp.send_text('[2,7,"Heartbeat",{}]')
+    assert cp.frames()[0][:2] == [3, 7]
 
 
 def test_null_for_an_empty_payload_is_taken():
     """R15."""
-    cp = house().comes()
-    cp.raw('[2,"7","Heartbeat",null]')
-    assert cp.got()[0][:2] == [3, "7"]
+    cp = in_memory().connect()
+    cp.send_text('[2,"7","Heartbeat",null]')
+    assert cp.frames()[0][:2] == [3, "7"]
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,9 @@ def test_null_for_an_empty_payload_is_taken():
 )
 def test_what_cannot_be_served_gets_the_error_that_1_6_spells(frame, code):
     """R9, R11, R12."""
-    cp = house().comes()
-    cp.raw(frame)
-    ((kind, id, said, description, details),) = cp.got()
+    cp = in_memory().connect()
+    cp.send_text(frame)
+    ((kind, id, said, description, details),) = cp.frames()
     assert (kind, id, said, details) == (4, "1", code, {}) and len(description) <= 255
 
 
@@ -155,54 +156,57 @@ def test_what_cannot_be_served_gets_the_error_that_1_6_spells(frame, code):
 )
 def test_what_nobody_can_be_answered_for_is_ignored(frame):
     """R3, R13: no answer, and the connection stays."""
-    here = house()
-    cp = here.comes()
-    cp.raw(frame)
-    assert cp.got() == [] and cp.wire.closed is None
-    cp.asks("Heartbeat")
+    here = in_memory()
+    cp = here.connect()
+    cp.send_text(frame)
+    assert cp.frames() == [] and cp.wire.closed is None
+    cp.call("Heartbeat")
 
 
 def test_a_refused_message_is_told_to_the_backend():
     """FIELD 21: nothing is swallowed."""
-    here = house()
-    cp = here.comes()
-    here.told()
-    assert cp.fails("VendorThing", {"x": 1}) == "NotImplemented"
-    (event,) = here.told()
+    here = in_memory()
+    cp = here.connect()
+    here.published()
+    assert cp.call_error("VendorThing", {"x": 1}) == "NotImplemented"
+    (event,) = here.published()
     assert event["event"] == "message_refused" and event["data"]["code"] == "NotImplemented" and event["payload"] == {"x": 1}
 
 
 def test_a_message_that_breaks_its_schema_is_let_in_with_its_violations():
     """FIELD 20, R17."""
-    here = house()
-    cp = here.comes()
-    cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available", "extra": 1})
-    event = here.told()[-1]
+    here = in_memory()
+    cp = here.connect()
+    cp.call("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available", "extra": 1})
+    event = here.published()[-1]
     assert event["event"] == "change_connector_status" and event["data"]["error_code"] == "OtherError"  # what it plainly means
     assert event["payload"]["errorCode"] == "Error"  # as it came
     assert {(each["path"], each["rule"]) for each in event["violations"]} == {("errorCode", "enum"), ("", "additionalProperties")}
 
 
 def test_in_strict_mode_it_is_refused():
-    cp = house(validation="strict").comes()
-    assert cp.fails("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available"}) == "PropertyConstraintViolation"
+    cp = in_memory(validation="strict").connect()
+    assert (
+        cp.call_error("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available"})
+        == "PropertyConstraintViolation"
+    )
 
 
 def test_every_other_action_is_an_event_named_after_it():
     """CONTRACT 1: any other action."""
-    here = house()
-    cp = here.comes()
-    here.told()
-    assert cp.asks("SecurityEventNotification", {"type": "FirmwareUpdated", "timestamp": "2026-11-23T08:00:00Z"}) == {}
-    assert cp.asks("FirmwareStatusNotification", {"status": "Installed"}) == {}
-    assert cp.asks("SignCertificate", {"csr": "-----BEGIN"}) == {"status": "Rejected"}  # S9
-    assert here.names() == ["security_event_notification", "firmware_status_notification", "sign_certificate"]
+    here = in_memory()
+    cp = here.connect()
+    here.published()
+    assert cp.call("SecurityEventNotification", {"type": "FirmwareUpdated", "timestamp": "2026-11-23T08:00:00Z"}) == {}
+    assert cp.call("FirmwareStatusNotification", {"status": "Installed"}) == {}
+    assert cp.call("SignCertificate", {"csr": "-----BEGIN"}) == {"status": "Rejected"}  # S9
+    assert here.published_names() == ["security_event_notification", "firmware_status_notification", "sign_certificate"]
 
 
 def test_data_transfer_has_the_names_of_old_and_new():
-    here = house()
-    assert here.comes().asks("DataTransfer", {"vendorId": "v", "messageId": "m", "data": "d"}) == {"status": "Accepted"}
-    data = here.told()[-1]["data"]
+    here = in_memory()
+    assert here.connect().call("DataTransfer", {"vendorId": "v", "messageId": "m", "data": "d"}) == {"status": "Accepted"}
+    data = here.published()[-1]["data"]
     assert data == {
         "charger": "cp1", "vendor_id": "v", "message_id": "m", "data": "d", "status": "Accepted", "vendorId": "v", "messageId": "m",
     }  # fmt: skip
@@ -210,15 +214,15 @@ def test_data_transfer_has_the_names_of_old_and_new():
 
 def test_meter_values_are_told_raw_and_normalised():
     """FIELD 25."""
-    here = house()
+    here = in_memory()
     values = [
         {
             "timestamp": "2026-11-23T08:00:00Z",
             "sampledValue": [{"value": "1.5", "unit": "kWh"}, {"value": "16.0", "measurand": "Current.Import"}],
         }
     ]
-    assert here.comes().asks("MeterValues", {"connectorId": 1, "transactionId": 7, "meterValue": values}) == {}
-    data = here.told()[-1]["data"]
+    assert here.connect().call("MeterValues", {"connectorId": 1, "transactionId": 7, "meterValue": values}) == {}
+    data = here.published()[-1]["data"]
     assert data["meter_value"] == values and data["transaction_id"] == 7 and data["conn"] == 1 and data["charger"] == "cp1"
     assert [(each["measurand"], each["value"], each["unit"]) for each in data["values"]] == [
         ("Energy.Active.Import.Register", "1500", "Wh"),
@@ -234,14 +238,14 @@ def test_messages_sent_ahead_are_served_in_their_order():
         def started(self, charger, fact):
             return waiting
 
-    here = House(handlers=Slow(Settings()))
-    cp = here.comes()
-    cp.says("StartTransaction", START_1, id="a")
-    cp.says("Heartbeat", id="b")
-    assert cp.got() == []
+    here = InMemoryGateway(handlers=Slow(Settings()))
+    cp = here.connect()
+    cp.send_call("StartTransaction", START_1, id="a")
+    cp.send_call("Heartbeat", id="b")
+    assert cp.frames() == []
     waiting.callback(Start(transaction_id=5))
-    assert [frame[1] for frame in cp.got()] == ["a", "b"]
-    assert here.names() == ["connect_charger", "start_transaction", "health"]
+    assert [frame[1] for frame in cp.frames()] == ["a", "b"]
+    assert here.published_names() == ["connect_charger", "start_transaction", "health"]
 
 
 def test_a_charger_that_sends_without_end_is_not_read_until_it_is_served():
@@ -252,14 +256,14 @@ def test_a_charger_that_sends_without_end_is_not_read_until_it_is_served():
         def started(self, charger, fact):
             return waiting
 
-    here = House(handlers=Slow(Settings()))
-    cp = here.comes()
-    cp.says("StartTransaction", START_1)
+    here = InMemoryGateway(handlers=Slow(Settings()))
+    cp = here.connect()
+    cp.send_call("StartTransaction", START_1)
     for _ in range(100):
-        cp.says("Heartbeat")
+        cp.send_call("Heartbeat")
     assert cp.wire.held
     waiting.callback(Start(transaction_id=5))
-    assert not cp.wire.held and len(cp.got()) == 101
+    assert not cp.wire.held and len(cp.frames()) == 101
 
 
 def test_a_failing_handler_costs_nobody_his_charge(tidy):
@@ -275,13 +279,13 @@ def test_a_failing_handler_costs_nobody_his_charge(tidy):
         def boot_notification(self, charger, fact):
             raise RuntimeError("bug")
 
-    here = House(handlers=Broken(Settings()))
-    cp = here.comes()
-    started = cp.asks("StartTransaction", START_1)
+    here = InMemoryGateway(handlers=Broken(Settings()))
+    cp = here.connect()
+    started = cp.call("StartTransaction", START_1)
     assert started["idTagInfo"]["status"] == "Accepted" and started["transactionId"] > 0
-    assert here.told()[-1]["provisional"] is True
-    assert cp.asks("StopTransaction", stop(started["transactionId"])) == {}
-    assert cp.fails("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}) == "InternalError"
+    assert here.published()[-1]["provisional"] is True
+    assert cp.call("StopTransaction", stop(started["transactionId"])) == {}
+    assert cp.call_error("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}) == "InternalError"
     assert "bug" not in b"".join(cp.wire.sent).decode()
     assert len(tidy) == 3
     tidy.clear()
@@ -292,11 +296,11 @@ def test_a_handler_that_never_answers_is_not_waited_for(tidy):
         def started(self, charger, fact):
             return Deferred()
 
-    here = House(handlers=Stuck(Settings()))
-    cp = here.comes()
-    cp.says("StartTransaction", START_1)
+    here = InMemoryGateway(handlers=Stuck(Settings()))
+    cp = here.connect()
+    cp.send_call("StartTransaction", START_1)
     here.clock.advance(26)
-    ((kind, _, answer),) = cp.got()
+    ((kind, _, answer),) = cp.frames()
     assert kind == 3 and answer["idTagInfo"]["status"] == "Accepted"
     tidy.clear()
 
@@ -311,27 +315,27 @@ def test_pending_is_remembered_over_connections_and_keeps_the_rest_out():
             return self.verdict
 
     handlers = Choosy(Settings())
-    here = House(handlers=handlers)
-    cp = here.comes()
+    here = InMemoryGateway(handlers=handlers)
+    cp = here.connect()
     boot = {"chargePointVendor": "V", "chargePointModel": "M"}
-    assert cp.asks("BootNotification", boot)["status"] == "Pending"
-    assert cp.fails("Heartbeat") == "SecurityError"
-    cp.leaves()
-    again = House(store=here.store, handlers=handlers).comes()
-    assert again.fails("Heartbeat") == "SecurityError"
+    assert cp.call("BootNotification", boot)["status"] == "Pending"
+    assert cp.call_error("Heartbeat") == "SecurityError"
+    cp.disconnect()
+    again = InMemoryGateway(store=here.store, handlers=handlers).connect()
+    assert again.call_error("Heartbeat") == "SecurityError"
     handlers.verdict = Registration("Accepted", 60)
-    assert again.asks("BootNotification", boot)["status"] == "Accepted"
-    again.asks("Heartbeat")
+    assert again.call("BootNotification", boot)["status"] == "Accepted"
+    again.call("Heartbeat")
 
 
 def test_an_accepted_charger_needs_no_boot_after_a_restart():
     """C14, FIELD 22: warm reconnects."""
-    here = house()
-    cp = here.comes()
-    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
-    again = House(store=here.store).comes()
+    here = in_memory()
+    cp = here.connect()
+    cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    again = InMemoryGateway(store=here.store).connect()
     assert again.charger.registration == "Accepted"
-    again.asks("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
+    again.call("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
 
 
 def test_a_message_that_we_triggered_is_let_in_while_pending():
@@ -341,79 +345,81 @@ def test_a_message_that_we_triggered_is_let_in_while_pending():
         def boot_notification(self, charger, fact):
             return Registration("Pending", 60)
 
-    here = House(handlers=Choosy(Settings()))
-    cp = here.comes()
-    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    here = InMemoryGateway(handlers=Choosy(Settings()))
+    cp = here.connect()
+    cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
     cp.charger.call("TriggerMessage", {"requestedMessage": "StatusNotification"})
-    cp.answers({"status": "Accepted"})
-    cp.got()
+    cp.answer({"status": "Accepted"})
+    cp.frames()
     status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
-    cp.asks("StatusNotification", status)
-    assert cp.fails("StatusNotification", status) == "SecurityError"
+    cp.call("StatusNotification", status)
+    assert cp.call_error("StatusNotification", status) == "SecurityError"
 
 
 def test_every_event_of_a_charger_is_numbered_without_a_gap():
-    here = house()
-    cp = here.comes()
+    here = in_memory()
+    cp = here.connect()
     for _ in range(5):
-        cp.says("Heartbeat")
-    cp.leaves()
-    assert [event["seq"] for event in here.told()] == list(range(1, 8))
+        cp.send_call("Heartbeat")
+    cp.disconnect()
+    assert [event["seq"] for event in here.published()] == list(range(1, 8))
 
 
 def test_frames_before_the_welcome_are_kept_for_it():
-    here = house()
-    cp = here.knock()
-    cp.says("Heartbeat")
-    assert cp.got() == []
+    here = in_memory()
+    cp = here.handshake()
+    cp.send_call("Heartbeat")
+    assert cp.frames() == []
     here.gateway.arrived(cp.charger)
-    assert len(cp.got()) == 1
+    assert len(cp.frames()) == 1
 
 
 def test_json_text_of_answers_is_compact():
-    cp = house().comes()
-    cp.says("Heartbeat", id="a")
+    cp = in_memory().connect()
+    cp.send_call("Heartbeat", id="a")
     assert cp.wire.sent[-1] == json.dumps([3, "a", {"currentTime": "2026-09-21T14:13:20.000Z"}], separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize("meter", [4000.0, "4000", " 4000.4 ", 4000.2])
 def test_a_number_that_is_plain_counts_whatever_its_type(meter):
     """T2, FIELD 20: a stop that was paid for is not lost over a decimal point."""
-    here = house()
-    cp = here.comes()
-    id = cp.asks("StartTransaction", START_1 | {"connectorId": "1", "idTag": 4711})["transactionId"]
-    assert here.told()[-1]["data"]["tag"] == "4711"
-    cp.asks("StopTransaction", stop(str(id), meter=meter))
-    event = here.told()[-1]
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1 | {"connectorId": "1", "idTag": 4711})["transactionId"]
+    assert here.published()[-1]["data"]["tag"] == "4711"
+    cp.call("StopTransaction", stop(str(id), meter=meter))
+    event = here.published()[-1]
     assert event["data"]["energy_wh"] == 3000 and event["payload"]["meterStop"] == meter and event["violations"]
 
 
 @pytest.mark.parametrize("meter", [None, True, "lots", [4000], 1e30, "NaN"])
 def test_one_that_is_not_is_refused(meter):
-    assert house().comes().fails("StopTransaction", stop(1, meter=meter)) == "TypeConstraintViolation"
+    assert in_memory().connect().call_error("StopTransaction", stop(1, meter=meter)) == "TypeConstraintViolation"
 
 
 def test_json_with_a_comma_too_many_is_read():
     """FIELD 20: ZJ Beny; and what was wrong is told."""
-    here = house()
-    cp = here.comes()
-    cp.raw('[2,"1","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"2026-11-23T08:00:00Z","sampledValue":[,{"value":"7"}]}]}]')
-    assert cp.got()[0][:2] == [3, "1"]
-    event = here.told()[-1]
+    here = in_memory()
+    cp = here.connect()
+    cp.send_text(
+        '[2,"1","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"2026-11-23T08:00:00Z","sampledValue":[,{"value":"7"}]}]}]'
+    )
+    assert cp.frames()[0][:2] == [3, "1"]
+    event = here.published()[-1]
     assert event["data"]["values"][0]["value"] == "7" and event["violations"][0]["rule"] == "json"
-    strict = house(validation="strict").comes()
-    strict.raw('[2,"1","Heartbeat",{,}]')
-    assert strict.got() == []
+    strict = in_memory(validation="strict").connect()
+    strict.send_text('[2,"1","Heartbeat",{,}]')
+    assert strict.frames() == []
 
 
 def test_what_a_model_breaks_is_counted():
     """Item 7: `GET /api/violations`."""
-    here = house()
-    cp = here.comes()
-    cp.asks("BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "X1", "firmwareVersion": "2"})
+    here = in_memory()
+    cp = here.connect()
+    cp.call("BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "X1", "firmwareVersion": "2"})
     for _ in range(3):
-        cp.asks("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available"})
-    (model,) = here.intake.evidence.report()
+        cp.call("StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Available"})
+    (model,) = here.application.reader.evidence.report()
     assert (model["vendor"], model["model"], model["firmware"], model["messages"]) == ("ACME", "X1", "2", 3)
     assert (model["breaches"][0]["path"], model["breaches"][0]["count"]) == ("errorCode", 3)
 
@@ -422,15 +428,16 @@ def test_a_model_can_be_held_to_its_schemas(tmp_path):
     """Item 7: also on its next connection, where it does not say who it is."""
     file = tmp_path / "tolerance.toml"
     file.write_text('[[rule]]\nvendor = "ACME*"\naction = "StatusNotification"\nmode = "strict"\n')
-    here = House(tolerance=Tolerance.read(file))
+    here = InMemoryGateway(tolerance=Tolerance.read(file))
     broken = {"connectorId": 1, "errorCode": "Error", "status": "Available"}
-    cp = here.comes()
-    cp.asks("StatusNotification", broken)
-    cp.asks("BootNotification", {"chargePointVendor": "acme inc", "chargePointModel": "X1"})
-    assert cp.fails("StatusNotification", broken) == "PropertyConstraintViolation"
-    cp.leaves()
+    cp = here.connect()
+    cp.call("StatusNotification", broken)
+    cp.call("BootNotification", {"chargePointVendor": "acme inc", "chargePointModel": "X1"})
+    assert cp.call_error("StatusNotification", broken) == "PropertyConstraintViolation"
+    cp.disconnect()
     assert (
-        House(store=here.store, tolerance=Tolerance.read(file)).comes().fails("StatusNotification", broken) == "PropertyConstraintViolation"
+        InMemoryGateway(store=here.store, tolerance=Tolerance.read(file)).connect().call_error("StatusNotification", broken)
+        == "PropertyConstraintViolation"
     )
 
 
@@ -438,18 +445,18 @@ def test_a_clock_without_a_zone_can_be_given_one(tmp_path):
     """FIELD 20: Growatt."""
     file = tmp_path / "tolerance.toml"
     file.write_text('timezone = "+03:00"\n')
-    here = House(tolerance=Tolerance.read(file))
-    here.comes().asks("StartTransaction", START_1 | {"timestamp": "2026-11-23T11:00:00"})
-    event = here.told()[-1]
+    here = InMemoryGateway(tolerance=Tolerance.read(file))
+    here.connect().call("StartTransaction", START_1 | {"timestamp": "2026-11-23T11:00:00"})
+    event = here.published()[-1]
     assert event["data"]["timestamp"].startswith("2026-11-23T08:00:00") and event["payload"]["timestamp"] == "2026-11-23T11:00:00"
 
 
 def test_a_1_6_boot_on_a_2_0_1_socket_is_understood():
     """FIELD 'wrong payloads from good clients': ocpp-ws-cli."""
-    here = house()
-    cp = here.comes(ocpp="2.0.1")
-    assert cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
-    event = here.told()[-1]
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    assert cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
+    event = here.published()[-1]
     assert (event["data"]["vendor"], event["data"]["model"]) == ("V", "M") and event["violations"]
 
 
@@ -461,11 +468,11 @@ def test_a_flood_of_nonsense_does_not_fill_the_log():
         if event.get("log_namespace") in ("ocpp_tw.gateway.charger", "ocpp_tw.gateway.incoming"):
             lines.append(event)
 
-    cp = house().comes()
+    cp = in_memory().connect()
     globalLogPublisher.addObserver(watch)
     for n in range(3000):
-        cp.raw("nonsense") if n % 2 else cp.says("NoSuchAction")
+        cp.send_text("nonsense") if n % 2 else cp.send_call("NoSuchAction")
     globalLogPublisher.removeObserver(watch)
     assert len(lines) == 23 and cp.charger.violations == 1500
-    cp.got()
-    cp.asks("Heartbeat")
+    cp.frames()
+    cp.call("Heartbeat")

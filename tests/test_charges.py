@@ -5,31 +5,32 @@ from __future__ import annotations
 import re
 
 import pytest
+from in_memory import START_1, in_memory, stop
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
-from house import START_1, House, house, stop
 from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorization
 from ocpp_tw.gateway.breaker import COOL_DOWN, FAILURES
 from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 
 
 def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
     """T1, T3."""
-    here = house()
-    cp = here.comes()
-    answer = cp.asks("StartTransaction", START_1 | {"reservationId": 3})
+    here = in_memory()
+    cp = here.connect()
+    answer = cp.call("StartTransaction", START_1 | {"reservationId": 3})
     assert answer["idTagInfo"] == {"status": "Accepted"} and 0 < answer["transactionId"] < 2**31
-    started = here.told()[-1]
+    started = here.published()[-1]
     assert started["data"] == {
         "charger": "cp1", "conn": 1, "tag": "TAG1", "meter_start": 1000, "transaction_id": answer["transactionId"],
         "timestamp": "2026-11-23T08:00:00Z", "reservation_id": 3, "status": "Accepted",
     }  # fmt: skip
-    assert cp.asks("StopTransaction", stop(answer["transactionId"], idTag="TAG1")) == {"idTagInfo": {"status": "Accepted"}}
-    stopped = here.told()[-1]["data"]
+    assert cp.call("StopTransaction", stop(answer["transactionId"], idTag="TAG1")) == {"idTagInfo": {"status": "Accepted"}}
+    stopped = here.published()[-1]["data"]
     assert stopped == {
         "charger": "cp1", "transaction_id": answer["transactionId"], "reason": "Local", "meter_stop": 4000, "tag": "TAG1",
         "timestamp": "2026-11-23T09:00:00Z", "energy_wh": 3000, "duration_s": 3600, "match": "exact",
@@ -38,107 +39,107 @@ def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
 
 def test_the_same_start_under_a_new_message_id_is_the_same_transaction():
     """T4, FIELD 5: MicroOcpp and EVerest repeat under a new id."""
-    here = house()
-    cp = here.comes()
-    first = cp.asks("StartTransaction", START_1)
-    assert cp.asks("StartTransaction", START_1) == first
-    assert here.names().count("start_transaction") == 1
+    here = in_memory()
+    cp = here.connect()
+    first = cp.call("StartTransaction", START_1)
+    assert cp.call("StartTransaction", START_1) == first
+    assert here.published_names().count("start_transaction") == 1
 
 
 def test_it_is_known_again_on_another_connection_and_after_a_restart():
     """T4 over a crash between the event and the answer."""
-    here = house()
-    first = here.comes().asks("StartTransaction", START_1)
-    again = House(store=here.store)
-    assert again.comes().asks("StartTransaction", START_1) == first
-    assert again.names().count("start_transaction") == 1
+    here = in_memory()
+    first = here.connect().call("StartTransaction", START_1)
+    again = InMemoryGateway(store=here.store)
+    assert again.connect().call("StartTransaction", START_1) == first
+    assert here.published_names().count("start_transaction") == 1
 
 
 def test_a_repeat_is_not_answered_before_the_first_is_safe():
-    here = house()
-    cp = here.comes()
-    cp.asks("StopTransaction", stop(1))  # opens the ledger
+    here = in_memory()
+    cp = here.connect()
+    cp.call("StopTransaction", stop(1))  # opens the ledger
     here.events.paused = True
-    cp.says("StartTransaction", START_1)
-    cp.says("StartTransaction", START_1)
-    assert cp.got() == []
+    cp.send_call("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1)
+    assert cp.frames() == []
     here.events.resume()
-    assert len({frame[2]["transactionId"] for frame in cp.got()}) == 1
+    assert len({frame[2]["transactionId"] for frame in cp.frames()}) == 1
 
 
 def test_another_start_is_another_transaction():
-    cp = house().comes()
-    ids = {cp.asks("StartTransaction", START_1 | {"connectorId": n})["transactionId"] for n in range(1, 6)}
+    cp = in_memory().connect()
+    ids = {cp.call("StartTransaction", START_1 | {"connectorId": n})["transactionId"] for n in range(1, 6)}
     assert len(ids) == 5
 
 
 def test_ids_are_unique_over_gateways_and_restarts():
-    here = house()
-    ids = [House(store=here.store).comes(f"cp{n}").asks("StartTransaction", START_1)["transactionId"] for n in range(5)]
+    here = in_memory()
+    ids = [InMemoryGateway(store=here.store).connect(f"cp{n}").call("StartTransaction", START_1)["transactionId"] for n in range(5)]
     assert len(set(ids)) == 5
 
 
 def test_the_same_stop_again_is_answered_and_told_once():
     """T5, FIELD 6."""
-    here = house()
-    cp = here.comes()
-    id = cp.asks("StartTransaction", START_1)["transactionId"]
-    cp.asks("StopTransaction", stop(id))
-    here.told()
-    cp.asks("StopTransaction", stop(id))
-    assert here.told() == []
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    cp.call("StopTransaction", stop(id))
+    here.published()
+    cp.call("StopTransaction", stop(id))
+    assert here.published() == []
 
 
 def test_a_differing_second_stop_is_told_as_a_duplicate():
     """T5: stop twice."""
-    here = house()
-    cp = here.comes()
-    id = cp.asks("StartTransaction", START_1)["transactionId"]
-    cp.asks("StopTransaction", stop(id))
-    cp.asks("StopTransaction", stop(id, meter=5000))
-    event = here.told()[-1]
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    cp.call("StopTransaction", stop(id))
+    cp.call("StopTransaction", stop(id, meter=5000))
+    event = here.published()[-1]
     assert event["event"] == "stop_transaction" and event["duplicate"] is True and event["data"]["meter_stop"] == 5000
 
 
 def test_a_stop_without_a_start_is_accepted_and_told():
     """T5, T3: -1 means that the start was never delivered."""
-    here = house()
-    cp = here.comes()
+    here = in_memory()
+    cp = here.connect()
     for id in (-1, 0, 4711):
-        assert cp.asks("StopTransaction", stop(id)) == {}
-        data = here.told()[-1]["data"]
+        assert cp.call("StopTransaction", stop(id)) == {}
+        data = here.published()[-1]["data"]
         assert (data["transaction_id"], data["match"], data["energy_wh"]) == (id, "none", None)
 
 
 def test_an_unknown_stop_is_matched_with_the_only_open_transaction():
     """FIELD 8."""
-    here = house()
-    cp = here.comes()
-    cp.asks("StartTransaction", START_1)
-    cp.asks("StopTransaction", stop(-1))
-    data = here.told()[-1]["data"]
+    here = in_memory()
+    cp = here.connect()
+    cp.call("StartTransaction", START_1)
+    cp.call("StopTransaction", stop(-1))
+    data = here.published()[-1]["data"]
     assert (data["match"], data["energy_wh"]) == ("by_connector", 3000)
 
 
 def test_a_stop_of_another_chargers_transaction_counts_for_nothing():
     """T6, A6."""
-    here = house()
-    mine, other = here.comes("cp1"), here.comes("cp2")
-    id = mine.asks("StartTransaction", START_1)["transactionId"]
-    assert other.asks("StopTransaction", stop(id)) == {}
-    assert here.told()[-1]["data"]["match"] == "none"
-    mine.asks("StopTransaction", stop(id))
-    assert here.told()[-1]["data"]["match"] == "exact"
+    here = in_memory()
+    mine, other = here.connect("cp1"), here.connect("cp2")
+    id = mine.call("StartTransaction", START_1)["transactionId"]
+    assert other.call("StopTransaction", stop(id)) == {}
+    assert here.published()[-1]["data"]["match"] == "none"
+    mine.call("StopTransaction", stop(id))
+    assert here.published()[-1]["data"]["match"] == "exact"
 
 
 def test_the_readings_of_a_stop_are_told_as_meter_values_first():
-    here = house()
-    cp = here.comes()
-    id = cp.asks("StartTransaction", START_1)["transactionId"]
-    here.told()
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    here.published()
     data = [{"timestamp": "t", "sampledValue": [{"value": "4000", "context": "Transaction.End"}]}]
-    cp.asks("StopTransaction", stop(id, transactionData=data))
-    metered, stopped = here.told()
+    cp.call("StopTransaction", stop(id, transactionData=data))
+    metered, stopped = here.published()
     assert (metered["event"], metered["data"]["conn"], metered["data"]["transaction_id"]) == ("meter_value", 1, id)
     assert stopped["event"] == "stop_transaction" and metered["id"] != stopped["id"]
 
@@ -157,54 +158,54 @@ def slowed(here):
 
 def test_a_stop_that_is_decided_on_after_its_connection_has_ended_is_told_with_its_repeat_only():
     """The charger was not answered, and has it still."""
-    here = house()
-    id = here.comes().asks("StartTransaction", START_1)["transactionId"]
-    here = House(store=here.store)
+    here = in_memory()
+    id = here.connect().call("StartTransaction", START_1)["transactionId"]
+    here = InMemoryGateway(store=here.store)
     opening, known = slowed(here)
-    first = here.comes()
-    first.says("StopTransaction", stop(id))
-    first.leaves()
-    second = here.comes()
-    second.says("StopTransaction", stop(id))
+    first = here.connect()
+    first.send_call("StopTransaction", stop(id))
+    first.disconnect()
+    second = here.connect()
+    second.send_call("StopTransaction", stop(id))
     for each in opening:
         known("cp1").addCallback(each.callback)
-    assert first.got() == [] and [frame[0] for frame in second.got()] == [3]
-    assert here.names().count("stop_transaction") == 1
+    assert first.frames() == [] and [frame[0] for frame in second.frames()] == [3]
+    assert here.published_names().count("stop_transaction") == 1
 
 
 def test_a_start_that_waits_for_the_ledger_on_two_connections_is_one_start():
     """With Redis away that takes a while, and chargers do not wait for ever."""
-    here = house()
+    here = in_memory()
     opening, known = slowed(here)
-    first = here.comes()
-    first.says("StartTransaction", START_1)
-    second = here.knock()
+    first = here.connect()
+    first.send_call("StartTransaction", START_1)
+    second = here.handshake()
     here.gateway.arrived(second.charger)
-    second.says("StartTransaction", START_1)  # it has taken over; the first is not to be answered any more
-    third = here.knock()
+    second.send_call("StartTransaction", START_1)  # it has taken over; the first is not to be answered any more
+    third = here.handshake()
     third.charger.serve(first.charger.record)
-    third.says("StartTransaction", START_1)  # one that nobody has told of the others' end
+    third.send_call("StartTransaction", START_1)  # one that nobody has told of the others' end
     assert len(opening) == 1
     known("cp1").addCallback(opening[0].callback)
-    answers = [frame[2]["transactionId"] for guest in (second, third) for frame in guest.got()]
-    assert first.got() == [] and len(answers) == 2 and len(set(answers)) == 1
-    assert here.names().count("start_transaction") == 1
+    answers = [frame[2]["transactionId"] for guest in (second, third) for frame in guest.frames()]
+    assert first.frames() == [] and len(answers) == 2 and len(set(answers)) == 1
+    assert here.published_names().count("start_transaction") == 1
 
 
 def test_old_messages_are_served_as_ordinary_ones():
     """T7: never rejected for age or future."""
-    here = house()
-    cp = here.comes()
+    here = in_memory()
+    cp = here.connect()
     for time in ("1970-01-01T00:00:00Z", "2099-01-01T00:00:00+03:00", "2020-01-01T00:00:00", "yesterday"):
-        assert cp.asks("StartTransaction", START_1 | {"timestamp": time})["idTagInfo"]["status"] == "Accepted"
+        assert cp.call("StartTransaction", START_1 | {"timestamp": time})["idTagInfo"]["status"] == "Accepted"
 
 
 def test_the_running_transaction_knows_its_latest_reading():
-    here = house()
-    cp = here.comes()
-    id = cp.asks("StartTransaction", START_1)["transactionId"]
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
     value = [{"timestamp": "t", "sampledValue": [{"value": "2.5", "unit": "kWh"}]}]
-    cp.asks("MeterValues", {"connectorId": 1, "transactionId": id, "meterValue": value})
+    cp.call("MeterValues", {"connectorId": 1, "transactionId": id, "meterValue": value})
     assert cp.charger.ledger.find(id).meter == 2500
 
 
@@ -227,50 +228,50 @@ class Backend:
 
 
 def with_backend(backend, **settings):
-    return House(Settings(name="gw", base_url="http://b", **settings), backend=backend)
+    return InMemoryGateway(Settings(name="gw", base_url="http://b", **settings), backend=backend)
 
 
 def test_the_backend_gives_the_id():
     backend = Backend(id=123)
     here = with_backend(backend)
-    cp = here.comes()
-    assert cp.asks("StartTransaction", START_1)["transactionId"] == 123
-    assert cp.asks("StartTransaction", START_1)["transactionId"] == 123
+    cp = here.connect()
+    assert cp.call("StartTransaction", START_1)["transactionId"] == 123
+    assert cp.call("StartTransaction", START_1)["transactionId"] == 123
     assert backend.asked == [("TAG1", "cp1", 1)]  # T4: one backend call
 
 
 def test_a_tag_without_a_transaction_is_invalid_and_still_gets_an_id():
     """CONTRACT 3, FIELD 8, 31."""
-    answer = with_backend(Backend(id=None)).comes().asks("StartTransaction", START_1)
+    answer = with_backend(Backend(id=None)).connect().call("StartTransaction", START_1)
     assert answer["idTagInfo"]["status"] == "Invalid" and answer["transactionId"] > 0
 
 
 def test_without_the_backend_the_charge_goes_on_provisionally():
     """F19, FIELD 10."""
     here = with_backend(Backend(fails=True))
-    answer = here.comes().asks("StartTransaction", START_1)
+    answer = here.connect().call("StartTransaction", START_1)
     assert answer["idTagInfo"]["status"] == "Accepted" and answer["transactionId"] > 10**9
-    assert here.told()[-1]["provisional"] is True
+    assert here.published()[-1]["provisional"] is True
 
 
 def test_or_is_denied_where_the_operator_wants_that():
-    answer = with_backend(Backend(fails=True), backend_policy="deny").comes().asks("StartTransaction", START_1)
+    answer = with_backend(Backend(fails=True), backend_policy="deny").connect().call("StartTransaction", START_1)
     assert answer["idTagInfo"]["status"] == "Invalid" and answer["transactionId"] > 0
 
 
 def test_the_backend_decides_on_tags_where_it_is_asked_to():
     """T14: the parent tag is handed on."""
     backend = Backend(id=5, authorization=Authorization("Blocked", "2027-01-01T00:00:00Z", "GROUP"))
-    cp = with_backend(backend, authorize="backend").comes()
+    cp = with_backend(backend, authorize="backend").connect()
     told = {"status": "Blocked", "expiryDate": "2027-01-01T00:00:00Z", "parentIdTag": "GROUP"}
-    assert cp.asks("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": told}
-    assert cp.asks("StartTransaction", START_1) == {"transactionId": 5, "idTagInfo": told}
+    assert cp.call("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": told}
+    assert cp.call("StartTransaction", START_1) == {"transactionId": 5, "idTagInfo": told}
 
 
 def test_by_default_everybody_may_charge():
     here = with_backend(Backend(id=5, authorization=Authorization("Blocked")))
-    assert here.comes().asks("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": {"status": "Accepted"}}
-    assert here.told()[-1]["data"] == {"charger": "cp1", "tag": "TAG1", "status": "Accepted"}
+    assert here.connect().call("Authorize", {"idTag": "TAG1"}) == {"idTagInfo": {"status": "Accepted"}}
+    assert here.published()[-1]["data"] == {"charger": "cp1", "tag": "TAG1", "status": "Accepted"}
 
 
 def test_a_start_whose_charger_left_meanwhile_is_told_and_known_again():
@@ -284,77 +285,77 @@ def test_a_start_whose_charger_left_meanwhile_is_told_and_known_again():
 
     backend = Slow()
     here = with_backend(backend)
-    cp = here.comes()
-    cp.says("StartTransaction", START_1)
-    cp.leaves()
+    cp = here.connect()
+    cp.send_call("StartTransaction", START_1)
+    cp.disconnect()
     waiting.callback(77)
-    again = here.comes()
-    assert again.asks("StartTransaction", START_1)["transactionId"] == 77
-    assert backend.asked == ["TAG1"] and here.names().count("start_transaction") == 1
+    again = here.connect()
+    assert again.call("StartTransaction", START_1)["transactionId"] == 77
+    assert backend.asked == ["TAG1"] and here.published_names().count("start_transaction") == 1
 
 
 def test_a_start_that_is_repeated_over_a_new_connection_while_the_backend_thinks_is_one_start():
     """T4, F11: one question, one event, one id; and the rest of what the new connection says does not wait."""
     backend = StaticBackend({"TAG1": 77})
     here = with_backend(backend)
-    cp = here.comes()
+    cp = here.connect()
     backend.hang()
-    cp.says("StartTransaction", START_1)
-    cp.leaves()
-    again = here.comes()
-    again.asks("Heartbeat")
-    again.says("StartTransaction", START_1)
-    assert again.got() == []
+    cp.send_call("StartTransaction", START_1)
+    cp.disconnect()
+    again = here.connect()
+    again.call("Heartbeat")
+    again.send_call("StartTransaction", START_1)
+    assert again.frames() == []
     backend.recover()
-    assert [frame[2]["transactionId"] for frame in again.got()] == [77]
-    assert len(backend.asked) == 1 and here.names().count("start_transaction") == 1
-    again.asks("StopTransaction", stop(77))
-    assert here.told()[-1]["data"]["match"] == "exact"
+    assert [frame[2]["transactionId"] for frame in again.frames()] == [77]
+    assert len(backend.asked) == 1 and here.published_names().count("start_transaction") == 1
+    again.call("StopTransaction", stop(77))
+    assert here.published()[-1]["data"]["match"] == "exact"
 
 
 def test_another_start_does_not_wait_for_it():
     backend = StaticBackend({"TAG1": 77, "TAG2": 78})
     here = with_backend(backend)
-    cp = here.comes()
+    cp = here.connect()
     backend.hang()
-    cp.says("StartTransaction", START_1)
-    cp.leaves()
-    again = here.comes()
-    again.says("StartTransaction", START_1 | {"connectorId": 2, "idTag": "TAG2"})
+    cp.send_call("StartTransaction", START_1)
+    cp.disconnect()
+    again = here.connect()
+    again.send_call("StartTransaction", START_1 | {"connectorId": 2, "idTag": "TAG2"})
     assert len(backend.asked) == 2
     backend.recover()
-    assert [frame[2]["transactionId"] for frame in again.got()] == [78]
-    assert again.asks("StartTransaction", START_1)["transactionId"] == 77
-    assert here.names().count("start_transaction") == 2
+    assert [frame[2]["transactionId"] for frame in again.frames()] == [78]
+    assert again.call("StartTransaction", START_1)["transactionId"] == 77
+    assert here.published_names().count("start_transaction") == 2
 
 
 def test_a_repeat_of_a_start_that_failed_meanwhile_is_told_once():
     """F19: it has been given a provisional id then."""
     backend = StaticBackend()
     here = with_backend(backend)
-    cp = here.comes()
+    cp = here.connect()
     backend.hang()
-    cp.says("StartTransaction", START_1)
-    cp.leaves()
-    again = here.comes()
-    again.says("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1)
+    cp.disconnect()
+    again = here.connect()
+    again.send_call("StartTransaction", START_1)
     backend.fail()
-    (frame,) = again.got()
+    (frame,) = again.frames()
     assert frame[2]["transactionId"] > 10**9
-    assert len(backend.asked) == 1 and here.names().count("start_transaction") == 1
+    assert len(backend.asked) == 1 and here.published_names().count("start_transaction") == 1
 
 
 def test_a_repeat_that_the_charger_no_longer_waits_for_leaves_nothing_behind():
     backend = StaticBackend({"TAG1": 77})
     here = with_backend(backend)
     backend.hang()
-    guests = [here.comes() for _ in range(3)]
+    guests = [here.connect() for _ in range(3)]
     for each in guests:
-        each.says("StartTransaction", START_1)
-        each.leaves()
+        each.send_call("StartTransaction", START_1)
+        each.disconnect()
     backend.recover()
-    assert here.comes().asks("StartTransaction", START_1)["transactionId"] == 77
-    assert len(backend.asked) == 1 and here.names().count("start_transaction") == 1
+    assert here.connect().call("StartTransaction", START_1)["transactionId"] == 77
+    assert len(backend.asked) == 1 and here.published_names().count("start_transaction") == 1
     assert here.clock.getDelayedCalls() == []
 
 
@@ -363,10 +364,10 @@ def test_a_start_has_a_key_that_it_keeps():
     keys = []
     for start in (START_1, START_1, START_1 | {"connectorId": 2}, START_1 | {"meterStart": 1}, START_1 | {"timestamp": "x"}):
         backend = StaticBackend({"TAG1": 77})
-        with_backend(backend).comes().asks("StartTransaction", start)
+        with_backend(backend).connect().call("StartTransaction", start)
         keys.append(backend.asked[0][4])
     backend = StaticBackend({"TAG1": 77})
-    with_backend(backend).comes("cp2").asks("StartTransaction", START_1)
+    with_backend(backend).connect("cp2").call("StartTransaction", START_1)
     assert keys[0] == keys[1] and len({*keys, backend.asked[0][4]}) == 5
     assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in keys)
 
@@ -374,25 +375,25 @@ def test_a_start_has_a_key_that_it_keeps():
 def test_both_questions_are_asked_at_once():
     """F19: so that a start takes no longer than one of them."""
     backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
-    cp = with_backend(backend, authorize="backend").comes()
+    cp = with_backend(backend, authorize="backend").connect()
     backend.hang()
-    cp.says("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1)
     assert [asked[0] for asked in backend.asked] == ["authorize", "transaction"]
     backend.recover()
-    assert cp.got()[0][2] == {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+    assert cp.frames()[0][2] == {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
 
 
 def test_the_first_start_after_an_outage_is_no_provisional_one():
     """F20: its two questions find out that the backend is back."""
     backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
     here = with_backend(backend, authorize="backend")
-    cp = here.comes()
+    cp = here.connect()
     backend.fail()
     for n in range(FAILURES):
-        cp.asks("StartTransaction", START_1 | {"meterStart": n})
+        cp.call("StartTransaction", START_1 | {"meterStart": n})
     backend.recover()
     here.clock.advance(COOL_DOWN)
-    assert cp.asks("StartTransaction", START_1 | {"meterStart": 100})["transactionId"] == 7
+    assert cp.call("StartTransaction", START_1 | {"meterStart": 100})["transactionId"] == 7
 
 
 class Half(StaticBackend):
@@ -424,45 +425,45 @@ class Half(StaticBackend):
 def test_what_half_a_backend_says_holds(backend, policy, status, provisional):
     """F19: nobody whom it has blocked may charge because another of its answers did not come."""
     here = with_backend(backend, authorize="backend", backend_policy=policy)
-    answer = here.comes().asks("StartTransaction", START_1)
+    answer = here.connect().call("StartTransaction", START_1)
     assert answer["idTagInfo"]["status"] == status
     assert ("parentIdTag" in answer["idTagInfo"]) == (backend.fails == "transaction" and status != "Invalid")
     assert (answer["transactionId"] > 10**9) == (backend.fails == "transaction" or backend.transactions == {})
-    event = here.told()[-1]
+    event = here.published()[-1]
     assert event["event"] == "start_transaction" and event.get("provisional", False) is provisional
 
 
 def test_an_id_that_another_transaction_runs_under_is_not_given_again():
     """F19, FIELD 31: a backend that gives one id to two. The second goes on under another, and both are told."""
     here = with_backend(StaticBackend({"TAG1": 7}))
-    cp = here.comes()
-    first = cp.asks("StartTransaction", START_1)["transactionId"]
-    answer = cp.asks("StartTransaction", START_1 | {"connectorId": 2})
+    cp = here.connect()
+    first = cp.call("StartTransaction", START_1)["transactionId"]
+    answer = cp.call("StartTransaction", START_1 | {"connectorId": 2})
     assert first == 7 and answer["transactionId"] > 10**9 and answer["idTagInfo"]["status"] == "Accepted"
-    event = here.told()[-1]
+    event = here.published()[-1]
     assert (event["data"]["transaction_id"], event["data"]["backend_id"]) == (answer["transactionId"], 7)
     assert "provisional" not in event and here.store.tables["provisional", "gw"] == {}
-    assert cp.asks("StartTransaction", START_1 | {"connectorId": 2}) == answer
-    assert cp.asks("StartTransaction", START_1)["transactionId"] == 7
-    cp.asks("StopTransaction", stop(answer["transactionId"]))
-    data = here.told()[-1]["data"]
+    assert cp.call("StartTransaction", START_1 | {"connectorId": 2}) == answer
+    assert cp.call("StartTransaction", START_1)["transactionId"] == 7
+    cp.call("StopTransaction", stop(answer["transactionId"]))
+    data = here.published()[-1]["data"]
     assert (data["match"], data["backend_id"]) == ("exact", 7)
-    cp.asks("StopTransaction", stop(7))
-    assert "backend_id" not in here.told()[-1]["data"]
+    cp.call("StopTransaction", stop(7))
+    assert "backend_id" not in here.published()[-1]["data"]
 
 
 def test_an_id_whose_transaction_has_ended_may_come_again():
     """The backend knows best: it may take the two for one."""
     here = with_backend(StaticBackend({"TAG1": 7}))
-    cp = here.comes()
-    cp.asks("StartTransaction", START_1)
-    cp.asks("StopTransaction", stop(7))
-    assert cp.asks("StartTransaction", START_1 | {"meterStart": 4000})["transactionId"] == 7
+    cp = here.connect()
+    cp.call("StartTransaction", START_1)
+    cp.call("StopTransaction", stop(7))
+    assert cp.call("StartTransaction", START_1 | {"meterStart": 4000})["transactionId"] == 7
 
 
 def test_one_id_on_two_chargers_is_the_backends_business():
     here = with_backend(StaticBackend({"TAG1": 7}))
-    assert [here.comes(f"cp{n}").asks("StartTransaction", START_1)["transactionId"] for n in range(2)] == [7, 7]
+    assert [here.connect(f"cp{n}").call("StartTransaction", START_1)["transactionId"] for n in range(2)] == [7, 7]
 
 
 class Silent:
@@ -487,37 +488,37 @@ def test_hundreds_of_chargers_wait_no_longer_than_one_for_a_backend_that_hangs(a
     """F19: three seconds for whoever is asked about, nothing at all for the rest; and whoever asks nothing of it never notices."""
     clock, client = Clock(), Silent()
     backend = HttpBackend("http://b", clock, 3.0, 64, client)
-    here = House(Settings(name="gw", base_url="http://b", authorize=authorize), backend=backend, clock=clock)
-    guests = [here.comes(f"cp{n}") for n in range(300)]
+    here = InMemoryGateway(Settings(name="gw", base_url="http://b", authorize=authorize), backend=backend, clock=clock)
+    guests = [here.connect(f"cp{n}") for n in range(300)]
     for each in guests:
-        each.says("StartTransaction", START_1)
-    other = here.comes("other")
-    other.asks("Heartbeat")
-    other.asks("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
+        each.send_call("StartTransaction", START_1)
+    other = here.connect("other")
+    other.call("Heartbeat")
+    other.call("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": "1"}]}]})
     clock.advance(2.9)
-    assert not any(each.got() for each in guests)
+    assert not any(each.frames() for each in guests)
     clock.advance(0.2)
-    ids = {each.got()[0][2]["transactionId"] for each in guests}
+    ids = {each.frames()[0][2]["transactionId"] for each in guests}
     assert len(ids) == 300 and min(ids) > 10**9
     assert client.peak == 64 and client.open == 0
     sent = client.sent
-    assert other.asks("StartTransaction", START_1)["idTagInfo"] == {"status": "Accepted"}  # at once: the breaker is open
+    assert other.call("StartTransaction", START_1)["idTagInfo"] == {"status": "Accepted"}  # at once: the breaker is open
     assert client.sent == sent and clock.getDelayedCalls() == []
 
 
 def test_energy_is_unknown_when_the_meter_ran_backwards():
-    here = house()
-    cp = here.comes()
-    id = cp.asks("StartTransaction", START_1)["transactionId"]
-    cp.asks("StopTransaction", stop(id, meter=10))
-    assert here.told()[-1]["data"]["energy_wh"] is None
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    cp.call("StopTransaction", stop(id, meter=10))
+    assert here.published()[-1]["data"]["energy_wh"] is None
 
 
 def test_a_charger_that_only_starts_does_not_fill_the_memory():
     """A21."""
-    here = house()
-    cp = here.comes()
+    here = in_memory()
+    cp = here.connect()
     for n in range(150):
-        cp.says("StartTransaction", START_1 | {"meterStart": n})
+        cp.send_call("StartTransaction", START_1 | {"meterStart": n})
     assert len(cp.charger.ledger.running) == 100
     assert len(here.store.tables["transactions", "cp1"]) == 100

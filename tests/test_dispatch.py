@@ -7,23 +7,24 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import in_memory
 
-from house import House, house
 from ocpp_tw.core.commands import Invalid
 from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES
 from ocpp_tw.facts import Registration
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.ocpp.v16 import V16
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 
 START = [2, "u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "T"}]
 
 
 def with_charger(**settings):
-    here = house(**settings)
-    cp = here.comes()
-    here.told()
-    here.dispatch.start()
+    here = in_memory(**settings)
+    cp = here.connect()
+    here.published()
+    here.dispatcher.start()
     return here, cp
 
 
@@ -36,10 +37,10 @@ def test_a_raw_call_reaches_the_charger_as_it_was_written():
 
 def test_its_answer_is_the_result():
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
+    here.push_command(CpID="cp1", data=START)
     here.clock.advance(0.25)
-    cp.answers({"status": "Accepted"})
-    assert here.result() == {
+    cp.answer({"status": "Accepted"})
+    assert here.command_result() == {
         "charger": "cp1", "id": "u1", "action": "RemoteStartTransaction", "outcome": "result", "status": "Accepted",
         "payload": {"status": "Accepted"}, "error": None, "sent": True, "latency_ms": 250,
     }  # fmt: skip
@@ -61,35 +62,35 @@ def test_its_answer_is_the_result():
 )
 def test_neutral_commands_are_translated(command, data, action, payload):
     here, cp = with_charger()
-    here.orders(cp_id="cp1", command=command, data=data, id="u1")
+    here.push_command(cp_id="cp1", command=command, data=data, id="u1")
     assert json.loads(cp.wire.sent[-1]) == [2, "u1", action, payload]
 
 
 def test_a_refusal_of_the_chargers_is_an_error():
     """FIELD 'CALLERROR shapes': any is taken."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    cp.raw('[4,"u1","NotSupported","no","a string"]')
-    result = here.result()
+    here.push_command(CpID="cp1", data=START)
+    cp.send_text('[4,"u1","NotSupported","no","a string"]')
+    result = here.command_result()
     assert result["outcome"] == "error" and result["error"] == {"code": "NotSupported", "description": "no", "details": {}}
 
 
 def test_a_refusal_without_the_calls_id_is_one_too():
     """FIELD: EVerest answers an unknown action with the id "-1"."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    cp.raw('[4,"-1","GenericError","",{}]')
-    assert here.result()["outcome"] == "error"
+    here.push_command(CpID="cp1", data=START)
+    cp.send_text('[4,"-1","GenericError","",{}]')
+    assert here.command_result()["outcome"] == "error"
 
 
 def test_no_answer_in_time_is_a_timeout_and_a_late_one_is_told_as_that():
     """R8, FIELD 12."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START, timeout=5)
+    here.push_command(CpID="cp1", data=START, timeout=5)
     here.clock.advance(5.1)
-    assert here.result()["outcome"] == "timeout"
-    cp.answers({"status": "Accepted"}, "u1")
-    (late,) = here.told()
+    assert here.command_result()["outcome"] == "timeout"
+    cp.answer({"status": "Accepted"}, "u1")
+    (late,) = here.published()
     assert late["event"] == "late_response" and late["data"]["id"] == "u1" and late["data"]["payload"] == {"status": "Accepted"}
 
 
@@ -97,77 +98,77 @@ def test_one_command_at_a_time_is_asked():
     """R6: and the clock of the second starts when it is sent."""
     here, cp = with_charger()
     for n in range(3):
-        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=10)
-    assert len(cp.got()) == 1
+        here.push_command(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=10)
+    assert len(cp.frames()) == 1
     here.clock.advance(9)
-    cp.answers({"status": "Accepted"}, "u0")
-    assert len(cp.got()) == 1
+    cp.answer({"status": "Accepted"}, "u0")
+    assert len(cp.frames()) == 1
     here.clock.advance(9)
-    cp.answers({"status": "Accepted"}, "u1")
-    cp.answers({"status": "Accepted"}, "u2")
-    assert [event["data"]["outcome"] for event in here.told()] == ["result"] * 3
+    cp.answer({"status": "Accepted"}, "u1")
+    cp.answer({"status": "Accepted"}, "u2")
+    assert [event["data"]["outcome"] for event in here.published()] == ["result"] * 3
 
 
 def test_the_chargers_own_messages_are_served_meanwhile():
     """R6, FIELD 11: crossing CALLs are normal."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    cp.got()
-    cp.asks("Heartbeat")
+    here.push_command(CpID="cp1", data=START)
+    cp.frames()
+    cp.call("Heartbeat")
 
 
 def test_other_chargers_wait_for_nobody():
     here, _ = with_charger()
-    other = here.comes("cp2")
-    here.orders(CpID="cp1", data=START)
-    here.orders(CpID="cp2", data=[2, "u2", "ClearCache", {}])
-    assert len(other.got()) == 1
+    other = here.connect("cp2")
+    here.push_command(CpID="cp1", data=START)
+    here.push_command(CpID="cp2", data=[2, "u2", "ClearCache", {}])
+    assert len(other.frames()) == 1
 
 
 def test_the_connections_end_is_the_commands_end():
     """FIELD 12: at once, not after the time-out."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    here.orders(CpID="cp1", data=[2, "u2", "ClearCache", {}])
-    cp.leaves()
-    results = [event["data"] for event in here.told() if event["event"] == "command_result"]
+    here.push_command(CpID="cp1", data=START)
+    here.push_command(CpID="cp1", data=[2, "u2", "ClearCache", {}])
+    cp.disconnect()
+    results = [event["data"] for event in here.published() if event["event"] == "command_result"]
     assert [(each["id"], each["outcome"], each["sent"]) for each in results] == [("u1", "connection_lost", True), ("u2", "offline", False)]
-    again = here.comes()
-    here.orders(CpID="cp1", data=[2, "u2", "ClearCache", {}])  # it was never sent: it may be tried again
-    assert len(again.got()) == 1
+    again = here.connect()
+    here.push_command(CpID="cp1", data=[2, "u2", "ClearCache", {}])  # it was never sent: it may be tried again
+    assert len(again.frames()) == 1
 
 
 def test_a_charger_that_is_not_there_is_offline():
     """F32."""
-    here = house()
-    here.dispatch.start()
-    here.orders(CpID="nobody", data=START)
-    result = here.result()
+    here = in_memory()
+    here.dispatcher.start()
+    here.push_command(CpID="nobody", data=START)
+    result = here.command_result()
     assert (result["outcome"], result["sent"], result["id"]) == ("offline", False, "u1")
 
 
 def test_a_command_waits_for_its_charger_as_long_as_it_says():
     """CONTRACT 2: ttl."""
-    here = house()
-    here.dispatch.start()
-    here.orders(CpID="cp1", data=START, ttl=60)
-    here.orders(CpID="cp2", data=START, ttl=10)
+    here = in_memory()
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=START, ttl=60)
+    here.push_command(CpID="cp2", data=START, ttl=10)
     here.clock.advance(11)
-    assert here.result()["outcome"] == "expired"
-    cp = here.comes("cp1")
+    assert here.command_result()["outcome"] == "expired"
+    cp = here.connect("cp1")
     assert json.loads(cp.wire.sent[0])[:2] == [2, "u1"]
-    cp.answers({"status": "Accepted"})
-    assert here.result()["outcome"] == "result"
+    cp.answer({"status": "Accepted"})
+    assert here.command_result()["outcome"] == "result"
     assert here.clock.getDelayedCalls() == []
 
 
 def test_the_same_id_is_executed_once():
     """F33."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    here.orders(CpID="cp1", data=START)
-    assert len(cp.got()) == 1
-    assert here.result()["outcome"] == "duplicate"
+    here.push_command(CpID="cp1", data=START)
+    here.push_command(CpID="cp1", data=START)
+    assert len(cp.frames()) == 1
+    assert here.command_result()["outcome"] == "duplicate"
 
 
 @pytest.mark.parametrize(
@@ -190,9 +191,9 @@ def test_the_same_id_is_executed_once():
 )
 def test_an_invalid_command_says_why_and_nothing_is_sent(order, why):
     here, cp = with_charger()
-    here.orders(**order)
-    assert cp.got() == []
-    result = here.result()
+    here.push_command(**order)
+    assert cp.frames() == []
+    result = here.command_result()
     assert result["outcome"] == "invalid" and why in result["error"]["description"]
     assert here.store.processing["gw"] == []
 
@@ -209,8 +210,8 @@ def test_what_nobody_can_be_told_of_is_put_aside(element):
     here, cp = with_charger()
     here.store.push(element)
     assert len(here.store.dead) == 1 and here.store.processing["gw"] == []
-    here.orders(CpID="cp1", data=START)
-    assert len(cp.got()) == 1
+    here.push_command(CpID="cp1", data=START)
+    assert len(cp.frames()) == 1
 
 
 def test_a_charger_that_is_not_accepted_is_not_asked():
@@ -223,27 +224,27 @@ def test_a_charger_that_is_not_accepted_is_not_asked():
             return self.verdict
 
     handlers = Choosy(Settings())
-    here = House(handlers=handlers)
-    cp = here.comes()
-    here.dispatch.start()
-    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
-    here.told()
-    here.orders(CpID="cp1", data=[2, "a", "GetConfiguration", {}])
-    assert here.result()["outcome"] == "not_allowed"
+    here = InMemoryGateway(handlers=handlers)
+    cp = here.connect()
+    here.dispatcher.start()
+    cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    here.published()
+    here.push_command(CpID="cp1", data=[2, "a", "GetConfiguration", {}])
+    assert here.command_result()["outcome"] == "not_allowed"
     handlers.verdict = Registration("Pending", 60)
-    cp.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
-    here.told()
-    here.orders(CpID="cp1", data=START)
-    assert here.result()["outcome"] == "not_allowed"
-    here.orders(CpID="cp1", data=[2, "b", "GetConfiguration", {}])
-    assert len(cp.got()) == 1
+    cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    here.published()
+    here.push_command(CpID="cp1", data=START)
+    assert here.command_result()["outcome"] == "not_allowed"
+    here.push_command(CpID="cp1", data=[2, "b", "GetConfiguration", {}])
+    assert len(cp.frames()) == 1
 
 
 def test_the_result_goes_to_the_backends_own_list_as_well():
     """CONTRACT 2: reply_to."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START, reply_to="reply:7")
-    cp.answers({"status": "Accepted"})
+    here.push_command(CpID="cp1", data=START, reply_to="reply:7")
+    cp.answer({"status": "Accepted"})
     (reply,) = here.store.replies["reply:7"]
     assert json.loads(reply)["data"]["outcome"] == "result"
 
@@ -255,39 +256,39 @@ def test_every_action_of_1_6_can_be_asked():
 
 def test_a_command_finds_the_gateway_that_has_its_charger():
     """FIELD 23: any gateway may take it."""
-    first = House(Settings(name="gw1"))
-    second = House(Settings(name="gw2"), store=first.store)
-    cp = second.comes()
-    first.dispatch.start()
-    second.dispatch.start()
-    first.orders(CpID="cp1", data=START)
-    assert len(cp.got()) == 1
-    cp.answers({"status": "Accepted"})
-    assert first.result()["outcome"] == "result"
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    cp = second.connect()
+    first.dispatcher.start()
+    second.dispatcher.start()
+    first.push_command(CpID="cp1", data=START)
+    assert len(cp.frames()) == 1
+    cp.answer({"status": "Accepted"})
+    assert first.command_result()["outcome"] == "result"
     assert first.store.processing == {"gw1": [], "gw2": []}
-    first.dispatch.stop()
-    second.dispatch.stop()
+    first.dispatcher.stop()
+    second.dispatcher.stop()
 
 
 def test_a_command_by_http_is_answered_wherever_the_charger_is():
-    first = House(Settings(name="gw1"))
-    second = House(Settings(name="gw2"), store=first.store)
-    cp = second.comes()
-    first.dispatch.start()
-    second.dispatch.start()
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    cp = second.connect()
+    first.dispatcher.start()
+    second.dispatcher.start()
     answers = []
-    first.dispatch.ask(b'{"cp_id":"cp1","command":"reset","data":{"type":"Soft"}}').addCallback(answers.append)
-    cp.answers({"status": "Accepted"})
+    first.dispatcher.ask(b'{"cp_id":"cp1","command":"reset","data":{"type":"Soft"}}').addCallback(answers.append)
+    cp.answer({"status": "Accepted"})
     assert answers[0]["outcome"] == "result" and answers[0]["payload"] == {"status": "Accepted"}
-    assert first.result()["outcome"] == "result"
-    first.dispatch.stop()
-    second.dispatch.stop()
+    assert first.command_result()["outcome"] == "result"
+    first.dispatcher.stop()
+    second.dispatcher.stop()
     assert first.clock.getDelayedCalls() == []
 
 
 def test_a_command_by_http_that_is_none_is_refused():
     with pytest.raises(Invalid):
-        house().dispatch.ask(b"{}")
+        in_memory().dispatcher.ask(b"{}")
 
 
 @pytest.mark.parametrize("note", [b'{"event"', b'{"evict":1}', b'{"evict":"x"}', b'{"event":{}}', b'{"decided":"x","changes":7}'])
@@ -295,8 +296,8 @@ def test_word_from_another_gateway_that_makes_no_sense_is_let_go(note):
     here, cp = with_charger()
     here.store.push(note)
     assert here.store.processing["gw"] == []
-    here.orders(CpID="cp1", data=START)
-    assert len(cp.got()) == 1
+    here.push_command(CpID="cp1", data=START)
+    assert len(cp.frames()) == 1
 
 
 json_values = st.recursive(
@@ -317,24 +318,24 @@ def test_whatever_is_pushed_the_loop_goes_on(pushed):
     here, cp = with_charger()
     for element in pushed:
         here.store.push(element)
-    cp.leaves()
+    cp.disconnect()
     here.clock.advance(100_000)
-    results = here.names().count("command_result")
+    results = here.published_names().count("command_result")
     notes = sum(element.startswith(PEER_MESSAGES) for element in pushed)
     assert results + len(here.store.dead) + notes == len(pushed) and here.store.processing["gw"] == []
-    here.dispatch.stop()
+    here.dispatcher.stop()
 
 
 def test_a_stop_leaves_waiting_commands_in_hand():
     """A restart takes them up again: they are neither done nor expired."""
-    here = house()
-    here.dispatch.start()
-    here.orders(CpID="cp1", data=START, ttl=60)
-    here.dispatch.stop()
-    assert here.told() == [] and len(here.store.processing["gw"]) == 1
-    again = House(store=here.store)
-    again.dispatch.start()
-    assert len(again.comes().got()) == 1
+    here = in_memory()
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=START, ttl=60)
+    here.dispatcher.stop()
+    assert here.published() == [] and len(here.store.processing["gw"]) == 1
+    again = InMemoryGateway(store=here.store)
+    again.dispatcher.start()
+    assert len(again.connect().frames()) == 1
     assert here.clock.getDelayedCalls() == []
 
 
@@ -342,29 +343,29 @@ def test_more_commands_than_can_be_under_way_wait(monkeypatch):
     monkeypatch.setattr("ocpp_tw.dispatch.dispatcher.MAX_RUNNING", 2)
     here, cp = with_charger()
     for n in range(5):
-        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}])
+        here.push_command(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}])
     assert len(here.store.commands) > 0
     for n in range(5):
         here.clock.advance(0.2)
-        cp.answers({"status": "Accepted"}, f"u{n}")
-    assert here.names() == ["command_result"] * 5
-    here.dispatch.stop()
+        cp.answer({"status": "Accepted"}, f"u{n}")
+    assert here.published_names() == ["command_result"] * 5
+    here.dispatcher.stop()
 
 
 def test_a_charger_that_talks_but_answers_nothing_is_told_of():
     """FIELD 13: heartbeats, and no answer to any command."""
     here, cp = with_charger()
     for n in range(4):
-        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
-        cp.says("Heartbeat")
+        here.push_command(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
+        cp.send_call("Heartbeat")
         here.clock.advance(5.1)
-    (event,) = [event for event in here.told() if event["event"] == "unresponsive"]
+    (event,) = [event for event in here.published() if event["event"] == "unresponsive"]
     assert event["data"] == {"charger": "cp1", "timeouts": 3}
     assert cp.charger.unresponsive
     for id in ("u9", "u10"):
-        here.orders(CpID="cp1", data=[2, id, "ClearCache", {}])
-        cp.answers({"status": "Accepted"}, id)
-    told = here.told()
+        here.push_command(CpID="cp1", data=[2, id, "ClearCache", {}])
+        cp.answer({"status": "Accepted"}, id)
+    told = here.published()
     assert [event["event"] for event in told] == ["unresponsive", "command_result", "command_result"]
     assert told[0]["data"] == {"charger": "cp1", "timeouts": 4, "over": True}
     assert not cp.charger.unresponsive
@@ -374,6 +375,6 @@ def test_a_charger_that_says_nothing_at_all_is_not_called_unresponsive():
     """It is the pings' business."""
     here, _ = with_charger()
     for n in range(4):
-        here.orders(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
+        here.push_command(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
         here.clock.advance(5.1)
-    assert "unresponsive" not in here.names()
+    assert "unresponsive" not in here.published_names()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from in_memory import START_1, in_memory, stop
 
-from house import START_1, house, stop
 from ocpp_tw.core.commands import Taken, digest
 
 START = [2, "u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "TAG1"}]
@@ -14,15 +14,15 @@ NOW = "2026-11-23T08:00:00Z"
 
 
 def with_charger(ocpp="1.6"):
-    here = house()
-    cp = here.comes(ocpp=ocpp)
-    here.told()
-    here.dispatch.start()
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    here.published()
+    here.dispatcher.start()
     return here, cp
 
 
 def followups(here):
-    return [event["data"] for event in here.told() if event["event"] == "command_followup"]
+    return [event["data"] for event in here.published() if event["event"] == "command_followup"]
 
 
 def lost(here, cp, how="timeout"):
@@ -30,8 +30,8 @@ def lost(here, cp, how="timeout"):
     if how == "timeout":
         here.clock.advance(31)
         return cp
-    cp.leaves()
-    return here.comes(ocpp=cp.charger.ocpp)
+    cp.disconnect()
+    return here.connect(ocpp=cp.charger.ocpp)
 
 
 def followup(verdict, transaction, id="u1", action="RemoteStartTransaction", outcome="timeout"):
@@ -41,22 +41,22 @@ def followup(verdict, transaction, id="u1", action="RemoteStartTransaction", out
 @pytest.mark.parametrize("how", ["timeout", "connection_lost"])
 def test_a_start_that_is_seen_later_is_confirmed(how):
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
+    here.push_command(CpID="cp1", data=START)
     cp = lost(here, cp, how)
     assert followups(here) == []
     here.clock.advance(60)
-    cp.says("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1)
     assert followups(here) == followup("confirmed", 1_000_000_001, outcome=how)
-    cp.says("StartTransaction", START_1 | {"timestamp": "2026-11-23T09:00:00Z"})
+    cp.send_call("StartTransaction", START_1 | {"timestamp": "2026-11-23T09:00:00Z"})
     assert followups(here) == [] and here.clock.getDelayedCalls() == []
 
 
 def test_a_start_that_was_seen_before_the_outcome_is_confirmed_with_it():
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    cp.says("StartTransaction", START_1)
+    here.push_command(CpID="cp1", data=START)
+    cp.send_call("StartTransaction", START_1)
     here.clock.advance(31)
-    names = [event["event"] for event in here.told() if event["event"].startswith("command")]
+    names = [event["event"] for event in here.published() if event["event"].startswith("command")]
     assert names == ["command_result", "command_followup"]
     assert here.clock.getDelayedCalls() == []
 
@@ -64,10 +64,10 @@ def test_a_start_that_was_seen_before_the_outcome_is_confirmed_with_it():
 @pytest.mark.parametrize("other", [{"idTag": "TAG2"}, {"connectorId": 2}])
 def test_another_start_confirms_nothing_and_the_time_refutes(other):
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
+    here.push_command(CpID="cp1", data=START)
     cp = lost(here, cp)
-    cp.says("StartTransaction", START_1 | other)
-    here.comes("cp2").says("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1 | other)
+    here.connect("cp2").send_call("StartTransaction", START_1)
     here.clock.advance(119)
     assert followups(here) == []
     here.clock.advance(2)
@@ -76,10 +76,10 @@ def test_another_start_confirms_nothing_and_the_time_refutes(other):
 
 def test_a_repeat_of_an_old_start_confirms_nothing():
     here, cp = with_charger()
-    cp.says("StartTransaction", START_1)
-    here.orders(CpID="cp1", data=START)
+    cp.send_call("StartTransaction", START_1)
+    here.push_command(CpID="cp1", data=START)
     cp = lost(here, cp, "connection_lost")
-    cp.says("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1)
     assert followups(here) == []
     here.clock.advance(121)
     assert followups(here) == followup("refuted", None, outcome="connection_lost")
@@ -88,10 +88,10 @@ def test_a_repeat_of_an_old_start_confirms_nothing():
 def test_one_start_confirms_one_command():
     here, cp = with_charger()
     for n in (1, 2):
-        here.orders(cp_id="cp1", command="remote_start_transaction", data={"tag": "TAG1"}, id=f"u{n}")
+        here.push_command(cp_id="cp1", command="remote_start_transaction", data={"tag": "TAG1"}, id=f"u{n}")
     here.clock.advance(31)
     here.clock.advance(31)
-    cp.says("StartTransaction", START_1)
+    cp.send_call("StartTransaction", START_1)
     assert followups(here) == followup("confirmed", 1_000_000_001)
     here.clock.advance(121)
     assert followups(here) == followup("refuted", None, id="u2")
@@ -99,8 +99,8 @@ def test_one_start_confirms_one_command():
 
 def test_nothing_is_known_of_a_charger_that_is_not_there():
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
-    cp.leaves()
+    here.push_command(CpID="cp1", data=START)
+    cp.disconnect()
     here.clock.advance(121)
     assert followups(here) == followup("unknown", None, outcome="connection_lost")
 
@@ -108,22 +108,21 @@ def test_nothing_is_known_of_a_charger_that_is_not_there():
 @pytest.mark.parametrize("outcome", ["result", "error", "other"])
 def test_a_known_outcome_and_any_other_command_are_not_followed(outcome):
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=[2, "u1", "ClearCache", {}] if outcome == "other" else START)
-    cp.raw('[4,"u1","GenericError","",{}]' if outcome == "error" else '[3,"u1",{"status":"Rejected"}]')
-    tell = here.desk.tell.copy()
-    cp.says("StartTransaction", START_1)
+    here.push_command(CpID="cp1", data=[2, "u1", "ClearCache", {}] if outcome == "other" else START)
+    cp.send_text('[4,"u1","GenericError","",{}]' if outcome == "error" else '[3,"u1",{"status":"Rejected"}]')
+    cp.send_call("StartTransaction", START_1)
     here.clock.advance(200)
-    assert followups(here) == [] and here.desk.tell == tell
+    assert followups(here) == [] and here.application.incoming.on_transaction is None
 
 
 def test_while_nobody_watches_transactions_go_their_plain_way():
     here, cp = with_charger()
-    plain = here.desk.tell.copy()
-    here.orders(CpID="cp1", data=START)
-    assert here.desk.tell != plain
+    assert here.application.incoming.on_transaction is None
+    here.push_command(CpID="cp1", data=START)
+    assert here.application.incoming.on_transaction is not None
     lost(here, cp)
     here.clock.advance(121)
-    assert here.desk.tell == plain
+    assert here.application.incoming.on_transaction is None
 
 
 @pytest.mark.parametrize(
@@ -132,9 +131,9 @@ def test_while_nobody_watches_transactions_go_their_plain_way():
 )
 def test_a_late_refusal_decides_and_a_late_promise_does_not(answer, verdict):
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=START)
+    here.push_command(CpID="cp1", data=START)
     lost(here, cp)
-    cp.raw(answer)
+    cp.send_text(answer)
     assert followups(here) == (followup(verdict, None) if verdict else [])
     here.clock.advance(121)
     assert followups(here) == ([] if verdict else followup("refuted", None))
@@ -142,11 +141,11 @@ def test_a_late_refusal_decides_and_a_late_promise_does_not(answer, verdict):
 
 def test_a_stop_is_confirmed_by_the_end_and_refuted_while_it_goes_on():
     here, cp = with_charger()
-    ids = [cp.asks("StartTransaction", START_1 | {"connectorId": n})["transactionId"] for n in (1, 2)]
+    ids = [cp.call("StartTransaction", START_1 | {"connectorId": n})["transactionId"] for n in (1, 2)]
     for n, id in enumerate(ids):
-        here.orders(CpID="cp1", data=[2, f"s{n}", "RemoteStopTransaction", {"transactionId": id}], timeout=5)
+        here.push_command(CpID="cp1", data=[2, f"s{n}", "RemoteStopTransaction", {"transactionId": id}], timeout=5)
         here.clock.advance(6)
-    cp.says("StopTransaction", stop(ids[0]))
+    cp.send_call("StopTransaction", stop(ids[0]))
     assert followups(here) == followup("confirmed", ids[0], "s0", "RemoteStopTransaction")
     here.clock.advance(121)
     assert followups(here) == followup("refuted", ids[1], "s1", "RemoteStopTransaction")
@@ -154,7 +153,7 @@ def test_a_stop_is_confirmed_by_the_end_and_refuted_while_it_goes_on():
 
 def test_a_stop_of_a_transaction_that_nobody_knows_stays_unknown():
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=[2, "s", "RemoteStopTransaction", {"transactionId": 5}])
+    here.push_command(CpID="cp1", data=[2, "s", "RemoteStopTransaction", {"transactionId": 5}])
     lost(here, cp)
     here.clock.advance(121)
     assert followups(here) == followup("unknown", 5, "s", "RemoteStopTransaction")
@@ -169,26 +168,26 @@ def event_2(kind, seq, trigger, **more):
 def test_in_2_x_a_start_is_known_by_its_id(cable):
     here, cp = with_charger("2.0.1")
     if cable == "first":
-        cp.says("TransactionEvent", event_2("Started", 0, "CablePluggedIn", evse={"id": 1}))
+        cp.send_call("TransactionEvent", event_2("Started", 0, "CablePluggedIn", evse={"id": 1}))
     data = {"tag": "TAG1", "connector_id": 1, "remote_start_id": 77}
-    here.orders(cp_id="cp1", command="remote_start_transaction", data=data, id="u1")
+    here.push_command(cp_id="cp1", command="remote_start_transaction", data=data, id="u1")
     lost(here, cp)
     kind, seq = ("Updated", 1) if cable == "first" else ("Started", 0)
     said = event_2(kind, seq, "RemoteStart", info={"remoteStartId": 78}, evse={"id": 1}, idToken={"idToken": "TAG1", "type": "ISO14443"})
-    cp.says("TransactionEvent", said)
+    cp.send_call("TransactionEvent", said)
     assert followups(here) == []
     said["seqNo"], said["transactionInfo"]["remoteStartId"] = seq + 1, 77
     said["eventType"] = "Updated"
-    cp.says("TransactionEvent", said)
+    cp.send_call("TransactionEvent", said)
     assert followups(here) == followup("confirmed", "T1", action="RequestStartTransaction")
 
 
 def test_in_2_x_a_stop_is_known_by_the_transaction():
     here, cp = with_charger("2.1")
-    cp.says("TransactionEvent", event_2("Started", 0, "RemoteStart", evse={"id": 1}))
-    here.orders(cp_id="cp1", command="remote_stop_transaction", data={"transaction_id": "T1"}, id="u1")
+    cp.send_call("TransactionEvent", event_2("Started", 0, "RemoteStart", evse={"id": 1}))
+    here.push_command(cp_id="cp1", command="remote_stop_transaction", data={"transaction_id": "T1"}, id="u1")
     cp = lost(here, cp, "connection_lost")
-    cp.says("TransactionEvent", event_2("Ended", 1, "RemoteStop"))
+    cp.send_call("TransactionEvent", event_2("Ended", 1, "RemoteStop"))
     assert followups(here) == followup("confirmed", "T1", action="RequestStopTransaction", outcome="connection_lost")
 
 
@@ -204,24 +203,24 @@ def test_in_2_x_a_stop_is_known_by_the_transaction():
 )
 def test_what_an_earlier_run_has_sent_is_followed_as_well(element, action):
     """F14."""
-    here, text = house(), json.dumps(element).encode()
+    here, text = in_memory(), json.dumps(element).encode()
     here.store.processing["gw"].append(text)
     here.store.left["gw"].append(Taken(text, 5.0, True))
     here.store.tables["sent", "gw"][digest(text)] = b"1"
-    here.dispatch.start()
+    here.dispatcher.start()
     here.clock.advance(20)
-    here.comes().says("StartTransaction", START_1)
+    here.connect().send_call("StartTransaction", START_1)
     assert followups(here) == followup("confirmed", 1_000_000_001, action=action, outcome="connection_lost")
 
 
 def test_a_gateway_that_stops_says_that_it_does_not_know():
     here, cp = with_charger()
     for n in (1, 2):
-        here.orders(CpID="cp1", data=[2, f"u{n}", *START[2:]])
+        here.push_command(CpID="cp1", data=[2, f"u{n}", *START[2:]])
     here.clock.advance(31)
-    here.told()
-    here.dispatch.stop()
+    here.published()
+    here.dispatcher.stop()
     assert followups(here) == followup("unknown", None)
-    cp.leaves()
+    cp.disconnect()
     assert followups(here) == followup("unknown", None, id="u2", outcome="connection_lost")
     assert here.clock.getDelayedCalls() == []

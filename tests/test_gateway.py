@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from in_memory import START_1, in_memory
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
-from house import START_1, House, house
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 
 
 def test_coming_and_going_is_told():
-    here = house()
-    cp = here.comes()
-    cp.says("Heartbeat")
+    here = in_memory()
+    cp = here.connect()
+    cp.send_call("Heartbeat")
     here.clock.advance(90)
-    cp.leaves(1001, "bye")
-    connected, _, left = here.told()
+    cp.disconnect(1001, "bye")
+    connected, _, left = here.published()
     assert connected["data"] == {
         "charger": "cp1", "ocpp": "1.6", "remote_address": "10.0.0.1", "security_profile": 0, "previous": None, "repairs": [],
     }  # fmt: skip
@@ -30,38 +31,38 @@ def test_coming_and_going_is_told():
 
 def test_a_new_connection_that_speaks_takes_over_at_once():
     """FIELD 1: the charger that comes back after a cut is never refused."""
-    here = house()
-    old, new = here.comes(), here.comes()
+    here = in_memory()
+    old, new = here.connect(), here.connect()
     assert here.gateway.chargers["cp1"] is old.charger
-    new.asks("Heartbeat")
+    new.call("Heartbeat")
     assert here.gateway.chargers["cp1"] is new.charger
     assert old.wire.closed == (4000, "replaced by a newer connection")
-    assert here.names() == ["connect_charger", "connect_charger", "health"]
+    assert here.published_names() == ["connect_charger", "connect_charger", "health"]
 
 
 def test_the_take_over_names_the_connection_before():
-    here = house()
-    old, new = here.comes(), here.comes()
-    new.says("Heartbeat")
-    assert here.told()[1]["data"]["previous"] == old.charger.connection
+    here = in_memory()
+    old, new = here.connect(), here.connect()
+    new.send_call("Heartbeat")
+    assert here.published()[1]["data"]["previous"] == old.charger.connection
 
 
 def test_the_end_of_the_stale_connection_is_not_told():
     """FIELD 2, A4, F11."""
-    here = house()
-    old, new = here.comes(), here.comes()
-    new.says("Heartbeat")
-    here.told()
-    old.leaves()
-    assert here.told() == [] and here.gateway.chargers["cp1"] is new.charger
-    new.leaves()
-    assert here.names() == ["disconnect_charger"]
+    here = in_memory()
+    old, new = here.connect(), here.connect()
+    new.send_call("Heartbeat")
+    here.published()
+    old.disconnect()
+    assert here.published() == [] and here.gateway.chargers["cp1"] is new.charger
+    new.disconnect()
+    assert here.published_names() == ["disconnect_charger"]
 
 
 def test_a_silent_newcomer_takes_over_when_the_old_one_shows_no_life():
     """FIELD 1: 2 seconds after a ping."""
-    here = house()
-    old, new = here.comes(), here.comes()
+    here = in_memory()
+    old, new = here.connect(), here.connect()
     assert len(old.wire.pings) == 1
     here.clock.advance(1.9)
     assert here.gateway.chargers["cp1"] is old.charger
@@ -71,83 +72,83 @@ def test_a_silent_newcomer_takes_over_when_the_old_one_shows_no_life():
 
 def test_a_probe_that_says_nothing_does_not_unseat_the_one_at_work():
     """FIELD 15, 'two sockets with one identity'."""
-    here = house()
-    old, probe = here.comes(), here.comes()
+    here = in_memory()
+    old, probe = here.connect(), here.connect()
     old.wire.pings[0]()
     here.clock.advance(10)
     assert here.gateway.chargers["cp1"] is old.charger
-    probe.leaves()
-    old.asks("Heartbeat")
-    assert here.names() == ["connect_charger", "health"]
+    probe.disconnect()
+    old.call("Heartbeat")
+    assert here.published_names() == ["connect_charger", "health"]
     assert here.clock.getDelayedCalls() == []
 
 
 def test_the_newcomer_takes_the_place_of_one_that_leaves():
-    here = house()
-    old, new = here.comes(), here.comes()
+    here = in_memory()
+    old, new = here.connect(), here.connect()
     old.wire.pings[0]()
-    old.leaves()
-    new.asks("Heartbeat")
+    old.disconnect()
+    new.call("Heartbeat")
     assert here.gateway.chargers["cp1"] is new.charger
 
 
 def test_of_many_newcomers_the_last_one_counts():
-    here = house()
-    here.comes()
-    newcomers = [here.comes() for _ in range(50)]
+    here = in_memory()
+    here.connect()
+    newcomers = [here.connect() for _ in range(50)]
     assert all(each.wire.closed for each in newcomers[:-1])
-    newcomers[-1].asks("Heartbeat")
+    newcomers[-1].call("Heartbeat")
     assert here.gateway.chargers["cp1"] is newcomers[-1].charger
     for each in newcomers[:-1]:
-        each.leaves()
-    assert here.names() == ["connect_charger", "connect_charger", "health"]
+        each.disconnect()
+    assert here.published_names() == ["connect_charger", "connect_charger", "health"]
 
 
 def test_commands_on_the_old_connection_end_at_once_when_it_is_replaced():
     """FIELD 1, 12."""
-    here = house()
-    old, new = here.comes(), here.comes()
+    here = in_memory()
+    old, new = here.connect(), here.connect()
     outcomes = []
     old.charger.call("Reset", {"type": "Soft"}).addCallback(outcomes.append)
     old.charger.call("ClearCache", {}).addCallback(outcomes.append)
-    new.says("Heartbeat")
+    new.send_call("Heartbeat")
     assert [(each.kind, each.sent) for each in outcomes] == [("connection_lost", True), ("offline", False)]
 
 
 def test_two_peers_that_fight_over_one_identity_are_told_of():
     """FIELD 1, A3: a cloned charger."""
-    here = house()
-    here.comes(address="10.0.0.1")
+    here = in_memory()
+    here.connect(address="10.0.0.1")
     for n in range(6):
-        here.comes(address=f"10.0.0.{1 + n % 2}").says("Heartbeat")
-    (event,) = [event for event in here.told() if event["event"] == "duplicate_identity"]
+        here.connect(address=f"10.0.0.{1 + n % 2}").send_call("Heartbeat")
+    (event,) = [event for event in here.published() if event["event"] == "duplicate_identity"]
     assert event["data"]["addresses"] == ["10.0.0.1", "10.0.0.2"]
 
 
 def test_a_charger_that_reconnects_often_from_one_place_is_no_clone():
-    here = house()
+    here = in_memory()
     for _ in range(8):
-        here.comes().says("Heartbeat")
-    assert "duplicate_identity" not in here.names()
+        here.connect().send_call("Heartbeat")
+    assert "duplicate_identity" not in here.published_names()
 
 
 def test_the_version_is_chosen_by_the_chargers_order():
     """C7."""
-    here = house()
+    here = in_memory()
     _, subprotocol = here.gateway.admit(HandshakeRequest("a", "h", "p", ("ocpp9", "OCPP1.6J", "ocpp1.6")), MemoryWire())
     assert subprotocol == "OCPP1.6J"
 
 
 def test_no_common_subprotocol_is_refused_or_closed():
     """C8, C9."""
-    here = house()
+    here = in_memory()
     for offered in ((), ("ocpp3",)):
         with pytest.raises(HandshakeRefused) as refusal:
             here.gateway.admit(HandshakeRequest("a", "h", "p", offered), MemoryWire())
         assert refusal.value.status == 400
-    here = house(subprotocol_mismatch="close")
+    here = in_memory(subprotocol_mismatch="close")
     assert here.gateway.admit(HandshakeRequest("a", "h", "p", ("x",)), MemoryWire())[1] is None
-    here = house(default_subprotocol="ocpp1.6")
+    here = in_memory(default_subprotocol="ocpp1.6")
     assert here.gateway.admit(HandshakeRequest("a", "h", "p", ()), MemoryWire())[1] is None
     with pytest.raises(HandshakeRefused):
         here.gateway.admit(HandshakeRequest("a", "h", "p", ("x",)), MemoryWire())
@@ -155,9 +156,9 @@ def test_no_common_subprotocol_is_refused_or_closed():
 
 def test_a_refused_charger_is_told_of():
     """FIELD 14: `handshake_rejected`."""
-    here = house()
+    here = in_memory()
     here.gateway.handshake_refused(HandshakeRequest("cp9", "h", "10.0.0.9", ("x",)), 400, "no common subprotocol")
-    (event,) = here.told()
+    (event,) = here.published()
     assert event["event"] == "handshake_rejected"
     assert event["data"] == {
         "charger": "cp9", "reason": "no common subprotocol", "status": 400, "offered": ["x"], "remote_address": "10.0.0.9",
@@ -166,71 +167,71 @@ def test_a_refused_charger_is_told_of():
 
 def test_a_stopping_gateway_lets_nobody_in_and_dismisses_the_others():
     """F15: 1012, and the backend hears of each."""
-    here = house()
-    guests = [here.comes(f"cp{n}") for n in range(5)]
+    here = in_memory()
+    guests = [here.connect(f"cp{n}") for n in range(5)]
     here.gateway.stopping = True
     with pytest.raises(HandshakeRefused) as refusal:
-        here.knock("late")
+        here.handshake("late")
     assert refusal.value.status == 503
     assert here.gateway.dismiss(3) == 2 and here.gateway.dismiss(3) == 0
     assert all(guest.wire.closed == (1012, "service restart") for guest in guests)
-    assert here.names().count("disconnect_charger") == 5
+    assert here.published_names().count("disconnect_charger") == 5
 
 
 def test_a_charger_is_served_when_the_fleets_memory_is_out_of_reach():
-    here = house()
-    here.gateway._roster.arrive = lambda charger, connection: fail(ConnectionLost())
-    here.comes().asks("Heartbeat")
-    here.gateway._roster.arrive = lambda charger, connection: Deferred()
-    cp = here.comes("cp2")
-    cp.says("Heartbeat")
-    assert cp.got() == []
+    here = in_memory()
+    here.roster.arrive = lambda charger, connection: fail(ConnectionLost())
+    here.connect().call("Heartbeat")
+    here.roster.arrive = lambda charger, connection: Deferred()
+    cp = here.connect("cp2")
+    cp.send_call("Heartbeat")
+    assert cp.frames() == []
     here.clock.advance(3.1)
-    assert len(cp.got()) == 1
+    assert len(cp.frames()) == 1
 
 
 def test_nobody_waits_for_a_memory_that_is_known_to_be_away():
     """What this gateway remembers by itself will do."""
-    here = house()
+    here = in_memory()
     here.store.tables["record", "cp1"]["boot_status"] = b"Rejected"
-    here.gateway._roster.arrive = lambda charger, connection: fail(StoreUnavailable())
-    here.gateway._roster.leave = lambda charger, connection: fail(StoreUnavailable())
-    cp = here.comes()
+    here.roster.arrive = lambda charger, connection: fail(StoreUnavailable())
+    here.roster.leave = lambda charger, connection: fail(StoreUnavailable())
+    cp = here.connect()
     assert here.gateway.chargers["cp1"].registration == "Rejected"
-    cp.leaves()
-    assert here.names() == ["connect_charger", "disconnect_charger"]
+    cp.disconnect()
+    assert here.published_names() == ["connect_charger", "disconnect_charger"]
 
 
 def test_a_charger_that_is_given_up_is_not_announced_again():
-    first = House(Settings(name="gw1"))
-    second = House(Settings(name="gw2"), store=first.store)
-    first.dispatch.start()
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    first.dispatcher.start()
     left: list[tuple[str, str]] = []
     leave = first.roster.leave
     first.roster.leave = lambda charger, connection: left.append((charger, connection)) or leave(charger, connection)
-    old = first.comes()
-    second.comes()
+    old = first.connect()
+    second.connect()
     assert left == [("cp1", old.charger.connection)] and first.store.owners["cp1"][0] == "gw2"
-    first.dispatch.stop()
+    first.dispatcher.stop()
 
 
 def test_the_charger_belongs_to_the_gateway_it_came_to_last():
     """FIELD 23, F13: the first gateway drops it without telling that it left."""
-    first = House(Settings(name="gw1"))
-    second = House(Settings(name="gw2"), store=first.store)
-    old = first.comes()
-    first.dispatch.start()
-    second.comes().asks("StartTransaction", START_1)
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    old = first.connect()
+    first.dispatcher.start()
+    second.connect().call("StartTransaction", START_1)
     assert first.gateway.chargers == {} and old.wire.closed == (4000, "replaced by a newer connection")
-    old.leaves()
-    assert first.names() == ["connect_charger", "connect_charger", "start_transaction"]
-    first.dispatch.stop()
+    old.disconnect()
+    assert first.published_names() == ["connect_charger", "connect_charger", "start_transaction"]
+    first.dispatcher.stop()
 
 
 def test_a_charger_that_moved_on_is_not_reported_as_gone_by_the_gateway_it_left():
-    first = House(Settings(name="gw1"))
-    second = House(Settings(name="gw2"), store=first.store)
-    old = first.comes()
-    second.comes()
-    old.leaves()
-    assert first.names() == ["connect_charger", "connect_charger"]
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    old = first.connect()
+    second.connect()
+    old.disconnect()
+    assert first.published_names() == ["connect_charger", "connect_charger"]

@@ -6,29 +6,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from in_memory import START_1, in_memory
 
-from house import START, START_1, Guest, House, house
 from ocpp_tw.gateway.liveness import FLAPPING_AFTER, FLAPPING_WINDOW, INTERVAL
+from ocpp_tw.testing import START_TIME, ChargerClient, InMemoryGateway
 
 STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
 
 
-def watching(**settings: Any) -> House:
-    here = house(**settings)
+def watching(**settings: Any) -> InMemoryGateway:
+    here = in_memory(**settings)
     here.gateway.liveness.start()
     return here
 
 
-def judged(here: House, name: str) -> list[dict[str, Any]]:
-    return [event["data"] for event in here.told() if event["event"] == name]
+def judged(here: InMemoryGateway, name: str) -> list[dict[str, Any]]:
+    return [event["data"] for event in here.published() if event["event"] == name]
 
 
-def minutes(here: House, count: int) -> None:
+def minutes(here: InMemoryGateway, count: int) -> None:
     here.clock.pump([INTERVAL] * count)
 
 
-def seen(here: House, cp: Guest) -> dict[str, Any]:
+def seen(here: InMemoryGateway, cp: ChargerClient) -> dict[str, Any]:
     return here.gateway.liveness.summary(cp.charger)
 
 
@@ -38,8 +39,8 @@ def seen(here: House, cp: Guest) -> dict[str, Any]:
 def test_a_charger_that_says_nothing_for_three_heartbeats_is_told_of_once():
     """FIELD 13: its connection lives, or it would not be here."""
     here = watching(heartbeat_interval=300)
-    cp = here.comes()
-    cp.asks("BootNotification", BOOT)
+    cp = here.connect()
+    cp.call("BootNotification", BOOT)
     minutes(here, 15)
     assert judged(here, "silent") == [] and not seen(here, cp)["liveness"]["silent"]
     minutes(here, 1)
@@ -47,7 +48,7 @@ def test_a_charger_that_says_nothing_for_three_heartbeats_is_told_of_once():
     assert seen(here, cp)["liveness"] == {"unresponsive": False, "silent": True, "flapping": False}
     minutes(here, 100)
     assert judged(here, "silent") == []
-    cp.asks("Heartbeat")
+    cp.call("Heartbeat")
     minutes(here, 1)
     assert judged(here, "silent") == [{"charger": "cp1", "over": True, "seconds": 900 + 6000}]
     assert not seen(here, cp)["liveness"]["silent"]
@@ -57,18 +58,18 @@ def test_a_charger_that_says_nothing_for_three_heartbeats_is_told_of_once():
 
 def test_whoever_says_anything_is_not_silent():
     here = watching(heartbeat_interval=60)
-    cp = here.comes()
+    cp = here.connect()
     for _ in range(30):
-        cp.asks("StatusNotification", STATUS)
+        cp.call("StatusNotification", STATUS)
         minutes(here, 2)
-    assert "silent" not in here.names()
+    assert "silent" not in here.published_names()
 
 
 def test_the_interval_is_the_one_that_it_was_given():
     """An operator's retry interval, here; 0 would leave it to the charger, so the settings' counts."""
     here = watching(heartbeat_interval=60, boot_status="Pending")
     here.store.tables["record", "cp1"]["retry_interval"] = b"600"
-    here.comes().asks("BootNotification", BOOT)
+    here.connect().call("BootNotification", BOOT)
     minutes(here, 30)
     assert judged(here, "silent") == []
     minutes(here, 1)
@@ -78,7 +79,7 @@ def test_the_interval_is_the_one_that_it_was_given():
 def test_a_charger_that_never_said_anything_is_silent_too():
     """FIELD 22: it has booted long ago, so the settings' interval counts."""
     here = watching(heartbeat_interval=120)
-    here.comes()
+    here.connect()
     minutes(here, 5)
     assert judged(here, "silent") == []
     minutes(here, 1)
@@ -87,11 +88,11 @@ def test_a_charger_that_never_said_anything_is_silent_too():
 
 def test_the_end_of_a_connection_is_the_end_of_its_silence():
     here = watching(heartbeat_interval=60)
-    cp = here.comes()
+    cp = here.connect()
     minutes(here, 3)
     assert len(judged(here, "silent")) == 1
-    cp.leaves()
-    again = here.comes()
+    cp.disconnect()
+    again = here.connect()
     minutes(here, 2)
     assert judged(here, "silent") == [] and not seen(here, again)["liveness"]["silent"]
 
@@ -99,10 +100,10 @@ def test_the_end_of_a_connection_is_the_end_of_its_silence():
 def test_a_gateway_that_was_suspended_calls_nobody_silent():
     """F16: it is turns that count."""
     here = watching(heartbeat_interval=60)
-    here.comes().asks("Heartbeat")
+    here.connect().call("Heartbeat")
     minutes(here, 1)
     here.clock.advance(3600)
-    assert "silent" not in here.names()
+    assert "silent" not in here.published_names()
 
 
 # flapping
@@ -111,45 +112,45 @@ def test_a_gateway_that_was_suspended_calls_nobody_silent():
 def test_a_charger_that_keeps_coming_back_is_told_of_once_per_episode():
     here = watching()
     for n in range(2 * FLAPPING_AFTER):
-        cp = here.comes()
+        cp = here.connect()
         assert seen(here, cp)["liveness"]["flapping"] == (n >= FLAPPING_AFTER - 1)
         here.clock.advance(20)
-        cp.leaves()
+        cp.disconnect()
     assert judged(here, "flapping") == [{"charger": "cp1", "connects": FLAPPING_AFTER, "seconds": 80}]
-    cp = here.comes()
+    cp = here.connect()
     here.clock.pump([INTERVAL] * 5)
     assert judged(here, "flapping") == [{"charger": "cp1", "over": True, "connects": 2 * FLAPPING_AFTER + 1, "seconds": 300}]
     assert not seen(here, cp)["liveness"]["flapping"]
-    cp.leaves()
+    cp.disconnect()
     for _ in range(FLAPPING_AFTER):
-        here.comes().leaves()
+        here.connect().disconnect()
     assert [data["connects"] for data in judged(here, "flapping")] == [FLAPPING_AFTER]
 
 
 def test_a_connection_now_and_then_is_no_flapping():
     here = watching()
     for _ in range(20):
-        here.comes().leaves()
+        here.connect().disconnect()
         here.clock.advance(FLAPPING_WINDOW / (FLAPPING_AFTER - 1))
-    assert "flapping" not in here.names()
+    assert "flapping" not in here.published_names()
 
 
 def test_take_overs_count_as_well_and_two_addresses_are_another_matter():
     """A3: `duplicate_identity` is for those."""
     here = watching()
     for _ in range(FLAPPING_AFTER):
-        here.comes().asks("Heartbeat")
-    names = here.names()
+        here.connect().call("Heartbeat")
+    names = here.published_names()
     assert names.count("flapping") == 1 and "duplicate_identity" not in names
 
 
 def test_an_episode_ends_though_the_charger_never_comes_again():
     here = watching()
     for _ in range(FLAPPING_AFTER):
-        here.comes().leaves()
-    here.told()
+        here.connect().disconnect()
+    here.published()
     minutes(here, 6)
-    (event,) = here.told()
+    (event,) = here.published()
     assert (event["event"], event["domain"], event["ocpp"]) == ("flapping", "csms.example.com", "1.6")
     assert event["data"]["over"] is True
 
@@ -157,12 +158,12 @@ def test_an_episode_ends_though_the_charger_never_comes_again():
 def test_those_that_are_gone_are_forgotten():
     """A21: identities cost nothing to make up."""
     here = watching()
-    stays = here.comes("stays")
+    stays = here.connect("stays")
     for n in range(1000):
-        here.comes(f"cp{n}").leaves()
+        here.connect(f"cp{n}").disconnect()
     minutes(here, 10)
     assert list(here.gateway.liveness._observed) == ["stays"]
-    stays.leaves()
+    stays.disconnect()
     minutes(here, 10)
     assert here.gateway.liveness._observed == {}
 
@@ -170,21 +171,21 @@ def test_those_that_are_gone_are_forgotten():
 # clocks
 
 
-def at(here: House, ahead: float) -> str:
+def at(here: InMemoryGateway, ahead: float) -> str:
     """What a clock shows that is ahead by so many seconds."""
-    return datetime.fromtimestamp(START + here.clock.seconds() + ahead, UTC).isoformat().replace("+00:00", "Z")
+    return datetime.fromtimestamp(START_TIME + here.clock.seconds() + ahead, UTC).isoformat().replace("+00:00", "Z")
 
 
-def reports(here: House, cp: Guest, ahead: float, wait: float = INTERVAL) -> list[tuple[int, bool]]:
+def reports(here: InMemoryGateway, cp: ChargerClient, ahead: float, wait: float = INTERVAL) -> list[tuple[int, bool]]:
     """The charger tells of a status by a clock that is ahead; what is told in the following minute."""
-    cp.asks("StatusNotification", STATUS | {"timestamp": at(here, ahead)})
+    cp.call("StatusNotification", STATUS | {"timestamp": at(here, ahead)})
     here.clock.advance(wait)
     return [(data["seconds"], data.get("over", False)) for data in judged(here, "clock_skew")]
 
 
 def test_a_clock_that_is_right_is_nothing_to_tell():
     here = watching()
-    cp = here.comes()
+    cp = here.connect()
     assert seen(here, cp)["clock_skew"] is None
     for ahead in (0, 2.4, -55, 58, -1):
         assert reports(here, cp, ahead) == []
@@ -193,7 +194,7 @@ def test_a_clock_that_is_right_is_nothing_to_tell():
 
 def test_a_clock_that_is_ahead_is_told_of_at_once():
     here = watching()
-    cp = here.comes()
+    cp = here.connect()
     assert reports(here, cp, 7200) == [(7200, False)]
     assert seen(here, cp)["clock_skew"] == 7200
     assert [reports(here, cp, ahead) for ahead in (7200, 7210, 7250)] == [[], [], []]
@@ -203,7 +204,7 @@ def test_a_clock_that_is_ahead_is_told_of_at_once():
 def test_a_clock_that_is_behind_is_told_of_when_a_second_message_says_so():
     """FIELD 29: one alone may be old."""
     here = watching()
-    cp = here.comes()
+    cp = here.connect()
     assert reports(here, cp, -600) == [] and seen(here, cp)["clock_skew"] is None
     assert reports(here, cp, -603) == [(-603, False)]
     assert reports(here, cp, -605) == [] == reports(here, cp, -605)
@@ -213,7 +214,7 @@ def test_a_clock_that_is_behind_is_told_of_when_a_second_message_says_so():
 def test_two_messages_of_one_moment_are_one_hint():
     """Out of the queue they come together."""
     here = watching()
-    cp = here.comes()
+    cp = here.connect()
     here.clock.advance(INTERVAL - 1)
     assert reports(here, cp, -600, wait=2) == []
     assert reports(here, cp, -600) == []
@@ -222,7 +223,7 @@ def test_two_messages_of_one_moment_are_one_hint():
 
 def test_a_clock_that_was_put_right_is_told_of():
     here = watching()
-    ahead, behind = here.comes("ahead"), here.comes("behind")
+    ahead, behind = here.connect("ahead"), here.connect("behind")
     reports(here, ahead, 7200)
     reports(here, behind, -1.7e9)
     assert reports(here, behind, -1.7e9) == [(-1_700_000_000, False)]  # 1972: it was never set
@@ -235,7 +236,7 @@ def test_a_clock_that_was_put_right_is_told_of():
 def test_a_queue_that_is_sent_after_an_outage_says_nothing_of_the_clock():
     """F22, FIELD 'replay order': old messages in a burst, and again in the next minutes; the largest counts."""
     here = watching()
-    cp = here.comes()
+    cp = here.connect()
     for age in range(3600, 0, -45):
         assert reports(here, cp, -age, wait=0.2) == []
     for age in (5000, 4000, 3000, 2000, 1000):
@@ -250,13 +251,13 @@ def test_a_queue_that_is_sent_after_an_outage_says_nothing_of_the_clock():
 
 def test_a_start_tells_the_time_but_not_one_from_the_queue():
     here = watching()
-    cp, newer = here.comes(), here.comes("cp2", ocpp="2.0.1")
-    cp.asks("StartTransaction", START_1 | {"timestamp": at(here, 100)})
+    cp, newer = here.connect(), here.connect("cp2", ocpp="2.0.1")
+    cp.call("StartTransaction", START_1 | {"timestamp": at(here, 100)})
     event = {"eventType": "Started", "triggerReason": "Authorized", "seqNo": 0, "timestamp": at(here, 100), "offline": True}
-    newer.asks("TransactionEvent", event | {"transactionInfo": {"transactionId": "t1"}})
+    newer.call("TransactionEvent", event | {"transactionInfo": {"transactionId": "t1"}})
     minutes(here, 1)
     assert [data["charger"] for data in judged(here, "clock_skew")] == ["cp1"]
-    newer.asks("TransactionEvent", event | {"timestamp": at(here, 200), "offline": False, "transactionInfo": {"transactionId": "t2"}})
+    newer.call("TransactionEvent", event | {"timestamp": at(here, 200), "offline": False, "transactionInfo": {"transactionId": "t2"}})
     minutes(here, 1)
     assert [(data["charger"], data["seconds"]) for data in judged(here, "clock_skew")] == [("cp2", 200)]
 
@@ -265,9 +266,9 @@ def test_a_start_tells_the_time_but_not_one_from_the_queue():
 def test_nonsense_is_no_time(text):
     """FIELD 20."""
     here = watching()
-    cp = here.comes()
-    cp.says("StatusNotification", STATUS | {"timestamp": text})
-    assert len(cp.got()) == 1
+    cp = here.connect()
+    cp.send_call("StatusNotification", STATUS | {"timestamp": text})
+    assert len(cp.frames()) == 1
     minutes(here, 2)
     assert judged(here, "clock_skew") == [] and seen(here, cp)["clock_skew"] is None
     assert reports(here, cp, 90) == [(90, False)]
@@ -275,10 +276,10 @@ def test_nonsense_is_no_time(text):
 
 def test_it_is_not_told_again_for_each_connection():
     here = watching()
-    cp = here.comes()
+    cp = here.connect()
     assert len(reports(here, cp, 7200)) == 1
     for _ in range(3):
-        cp.leaves()
+        cp.disconnect()
         here.clock.advance(INTERVAL)
-        cp = here.comes()
+        cp = here.connect()
         assert reports(here, cp, 7200) == [] and seen(here, cp)["clock_skew"] == 7200

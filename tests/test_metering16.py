@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import in_memory
 
-from house import house
 from ocpp_tw.ocpp.meter_values import normalise
 from ocpp_tw.ocpp.v16 import V16
 from ocpp_tw.ocpp.v16_meter_values import metered
@@ -122,12 +122,12 @@ def test_an_event_is_the_same_whichever_way_the_message_was_read(text: bytes) ->
     """Whatever a charger makes of JSON: twice the same member, odd spacing, escapes, no JSON at all."""
     outcomes = []
     for quick in (V16.quick_readers, {}):
-        here = house()
-        cp = here.comes()
+        here = in_memory()
+        cp = here.connect()
         cp.charger.version = replace(cp.charger.version, quick_readers=quick)
-        here.told()
-        cp.raw(b'[2,"1","MeterValues",' + text + b"]")
-        outcomes.append((cp.got(), here.told()))
+        here.published()
+        cp.send_text(b'[2,"1","MeterValues",' + text + b"]")
+        outcomes.append((cp.frames(), here.published()))
     for _, events in outcomes:
         for each in events:
             del each["id"]

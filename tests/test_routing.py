@@ -6,14 +6,15 @@ import json
 import sys
 
 import pytest
+from in_memory import in_memory
 from twisted.internet.defer import Deferred, fail
 
-from house import START as NOW
-from house import House, house
 from ocpp_tw.core.commands import Claim, Taken, digest
 from ocpp_tw.gateway.outgoing import OutgoingCalls
 from ocpp_tw.ocpp.frames import Result
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import START_TIME as NOW
+from ocpp_tw.testing import InMemoryGateway
 
 
 def clear(n: int) -> list:
@@ -21,24 +22,24 @@ def clear(n: int) -> list:
 
 
 def with_charger(**settings):
-    here = house(**settings)
-    cp = here.comes()
-    here.told()
-    here.dispatch.start()
+    here = in_memory(**settings)
+    cp = here.connect()
+    here.published()
+    here.dispatcher.start()
     return here, cp
 
 
-def ended(here: House) -> list[tuple[str, str, bool]]:
+def ended(here: InMemoryGateway) -> list[tuple[str, str, bool]]:
     return [(data["id"], data["outcome"], data["sent"]) for data in results(here)]
 
 
-def results(here: House) -> list[dict]:
-    return [event["data"] for event in here.told() if event["event"] == "command_result"]
+def results(here: InMemoryGateway) -> list[dict]:
+    return [event["data"] for event in here.published() if event["event"] == "command_result"]
 
 
-def two() -> tuple[House, House]:
-    first = House(Settings(name="gw1"))
-    return first, House(Settings(name="gw2"), store=first.store, clock=first.clock)
+def two() -> tuple[InMemoryGateway, InMemoryGateway]:
+    first = InMemoryGateway(Settings(name="gw1"))
+    return first, InMemoryGateway(Settings(name="gw2"), store=first.store, clock=first.clock)
 
 
 # its turn
@@ -47,27 +48,27 @@ def two() -> tuple[House, House]:
 def test_a_command_is_claimed_only_when_its_turn_has_come():
     here, cp = with_charger()
     for n in range(3):
-        here.orders(CpID="cp1", data=clear(n))
+        here.push_command(CpID="cp1", data=clear(n))
     assert here.store.done == {("cp1", "u0")}
-    cp.answers({"status": "Accepted"}, "u0")
+    cp.answer({"status": "Accepted"}, "u0")
     assert here.store.done == {("cp1", "u0"), ("cp1", "u1")}
-    here.dispatch.stop()
+    here.dispatcher.stop()
 
 
 def test_it_is_not_claimed_while_the_gateway_asks_for_itself():
     here, cp = with_charger()
     cp.charger.call("TriggerMessage", {"requestedMessage": "Heartbeat"})
-    here.orders(CpID="cp1", data=clear(1))
+    here.push_command(CpID="cp1", data=clear(1))
     assert not here.store.done
-    cp.answers({"status": "Accepted"})
-    assert here.store.done == {("cp1", "u1")} and len(cp.got()) == 2
+    cp.answer({"status": "Accepted"})
+    assert here.store.done == {("cp1", "u1")} and len(cp.frames()) == 2
 
 
 def test_what_waits_for_its_turn_when_the_charger_leaves_is_never_sent():
     here, cp = with_charger()
     for n in range(2 * sys.getrecursionlimit()):
-        here.orders(CpID="cp1", data=clear(n))
-    cp.leaves()
+        here.push_command(CpID="cp1", data=clear(n))
+    cp.disconnect()
     outcomes = ended(here)
     assert outcomes[0] == ("u0", "connection_lost", True)
     assert outcomes[1:] == [(f"u{n}", "offline", False) for n in range(1, 2 * sys.getrecursionlimit())]
@@ -77,28 +78,28 @@ def test_what_waits_for_its_turn_when_the_charger_leaves_is_never_sent():
 def test_what_waits_for_its_turn_when_a_newer_connection_comes_is_sent_on_that():
     here, _ = with_charger()
     for n in range(2):
-        here.orders(CpID="cp1", data=clear(n))
-    again = here.comes()
-    again.says("Heartbeat")
-    assert [frame[1] for frame in again.got() if frame[0] == 2] == ["u1"]
+        here.push_command(CpID="cp1", data=clear(n))
+    again = here.connect()
+    again.send_call("Heartbeat")
+    assert [frame[1] for frame in again.frames() if frame[0] == 2] == ["u1"]
     assert ended(here) == [("u0", "connection_lost", True)]
 
 
 def test_what_waits_for_its_turn_follows_the_charger_to_another_gateway():
     """F13, FIELD 23."""
     first, second = two()
-    cp = first.comes()
+    cp = first.connect()
     for each in (first, second):
-        each.dispatch.start()
+        each.dispatcher.start()
     for n in range(3):
-        first.orders(CpID="cp1", data=clear(n))
-    there = second.comes()  # and the first gateway drops its connection
+        first.push_command(CpID="cp1", data=clear(n))
+    there = second.connect()  # and the first gateway drops its connection
     assert cp.wire.closed
     assert ended(first) == [("u0", "connection_lost", True)]
     for n in (1, 2):
-        there.answers({"status": "Accepted"}, f"u{n}")
+        there.answer({"status": "Accepted"}, f"u{n}")
     assert ended(first) == [("u1", "result", True), ("u2", "result", True)]
-    assert len(cp.got()) == 1
+    assert len(cp.frames()) == 1
 
 
 # fencing
@@ -107,43 +108,43 @@ def test_what_waits_for_its_turn_follows_the_charger_to_another_gateway():
 def test_nothing_is_sent_to_a_charger_that_another_gateway_has():
     """F13: the loser does not know it yet."""
     first, second = two()
-    cp = first.comes()
-    first.told()
+    cp = first.connect()
+    first.published()
     for each in (first, second):
-        each.dispatch.start()
+        each.dispatcher.start()
     first.gateway.evict = lambda id, connection: None  # the word is still on its way
-    there = second.comes()
+    there = second.connect()
     for n in range(1000):
-        first.orders(CpID="cp1", data=clear(n))
-        there.answers({"status": "Accepted"}, f"u{n}")
-    assert cp.got() == [] and len(there.got()) == 1000
+        first.push_command(CpID="cp1", data=clear(n))
+        there.answer({"status": "Accepted"}, f"u{n}")
+    assert cp.frames() == [] and len(there.frames()) == 1000
     assert [outcome for _, outcome, _ in ended(first)] == ["result"] * 1000
 
 
 def test_nothing_is_sent_by_a_gateway_that_was_suspended_and_is_taken_for_dead():
     """F16: another one has taken over, and sees to it."""
     first, second = two()
-    cp = first.comes()
-    first.told()
+    cp = first.connect()
+    first.published()
     asked: list[tuple[Deferred, object]] = []
     claim = first.commands.claim
     first.commands.claim = lambda command, connection: asked.append((Deferred(), command)) or asked[-1][0]
-    first.dispatch.start()
+    first.dispatcher.start()
     for n in range(3):
-        first.orders(CpID="cp1", data=clear(n), ttl=600)
+        first.push_command(CpID="cp1", data=clear(n), ttl=600)
     first.store.living.discard("gw1")
     first.store.reclaim("gw1", "gw2")
-    second.dispatch.start()
-    there = second.comes()
+    second.dispatcher.start()
+    there = second.connect()
     first.clock.advance(1)
     for n in range(3):
-        there.answers({"status": "Accepted"}, f"u{n}")
+        there.answer({"status": "Accepted"}, f"u{n}")
     assert sorted(ended(second)) == [(f"u{n}", "result", True) for n in range(3)]
     first.commands.claim = claim
     waiting, command = asked[0]
     claim(command, cp.charger.connection).chainDeferred(waiting)
     first.clock.advance(100)
-    assert cp.got() == [] and ended(second) == []
+    assert cp.frames() == [] and ended(second) == []
 
 
 # exactly one result
@@ -156,20 +157,20 @@ def test_a_failure_of_the_gateways_own_is_the_commands_end(fails, outcome, sent,
         here.commands.claim = lambda command, connection: fail(ZeroDivisionError())
     else:
         here.gateway.chargers["cp1"].incoming.settings = None  # whoever looks for the time-out falls over it
-    here.orders(CpID="cp1", data=clear(1))
+    here.push_command(CpID="cp1", data=clear(1))
     (result,) = results(here)
     assert (result["outcome"], result["sent"], result["error"]["code"]) == (outcome, sent, "internal")
     assert here.store.processing["gw"] == [] and len(tidy) == 1
     tidy.clear()
-    assert cp.got() == []
+    assert cp.frames() == []
 
 
 def test_an_answer_that_cannot_be_told_is_the_commands_end_too(tidy, monkeypatch):
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=clear(1))
+    here.push_command(CpID="cp1", data=clear(1))
     answered = OutgoingCalls.answered
     monkeypatch.setattr(OutgoingCalls, "answered", lambda self, frame: answered(self, Result(frame.id, {"status": object()})))
-    cp.answers({})
+    cp.answer({})
     (result,) = results(here)
     assert (result["outcome"], result["sent"], result["error"]["code"]) == ("connection_lost", True, "internal")
     assert here.store.processing["gw"] == []
@@ -179,7 +180,7 @@ def test_an_answer_that_cannot_be_told_is_the_commands_end_too(tidy, monkeypatch
 # left over
 
 
-def left_over(here: House, element: dict, *, sent: bool, silent: float = 5.0) -> None:
+def left_over(here: InMemoryGateway, element: dict, *, sent: bool, silent: float = 5.0) -> None:
     """An earlier run had this in hand."""
     text = json.dumps(element).encode()
     here.store.processing["gw"].append(text)
@@ -191,25 +192,25 @@ def left_over(here: House, element: dict, *, sent: bool, silent: float = 5.0) ->
 
 def test_what_an_earlier_run_may_have_sent_is_never_sent_again():
     """F14."""
-    here = house()
+    here = in_memory()
     left_over(here, {"CpID": "cp1", "data": clear(1)}, sent=True)
-    cp = here.comes()
-    here.dispatch.start()
-    assert ended(here) == [("u1", "connection_lost", True)] and cp.got() == []
+    cp = here.connect()
+    here.dispatcher.start()
+    assert ended(here) == [("u1", "connection_lost", True)] and cp.frames() == []
     assert here.store.processing["gw"] == [] and here.store.tables["sent", "gw"] == {}
-    here.orders(CpID="cp1", data=clear(1))
-    assert ended(here) == [("u1", "duplicate", False)] and cp.got() == []
+    here.push_command(CpID="cp1", data=clear(1))
+    assert ended(here) == [("u1", "duplicate", False)] and cp.frames() == []
 
 
 def test_what_it_had_not_sent_is_sent_once_the_charger_is_back():
     """F14: after a crash all chargers take their time."""
-    here = house()
+    here = in_memory()
     left_over(here, {"CpID": "cp1", "data": clear(1)}, sent=False)
-    here.dispatch.start()
+    here.dispatcher.start()
     here.clock.advance(30)
-    cp = here.comes()
-    assert [frame[1] for frame in cp.got()] == ["u1"]
-    cp.answers({"status": "Accepted"})
+    cp = here.connect()
+    assert [frame[1] for frame in cp.frames()] == ["u1"]
+    cp.answer({"status": "Accepted"})
     assert ended(here) == [("u1", "result", True)]
     assert here.clock.getDelayedCalls() == []
 
@@ -217,19 +218,19 @@ def test_what_it_had_not_sent_is_sent_once_the_charger_is_back():
 @pytest.mark.parametrize(("ttl", "silent", "sent"), [(0, 59, True), (0, 61, False), (600, 599, True), (600, 601, False)])
 def test_what_is_left_over_for_too_long_is_not_sent(ttl, silent, sent):
     """F32."""
-    here = house()
+    here = in_memory()
     left_over(here, {"CpID": "cp1", "data": clear(1), "ttl": ttl}, sent=False, silent=silent)
-    cp = here.comes()
-    here.told()
-    here.dispatch.start()
-    assert len(cp.got()) == sent
+    cp = here.connect()
+    here.published()
+    here.dispatcher.start()
+    assert len(cp.frames()) == sent
     assert ended(here) == ([] if sent else [("u1", "expired", False)])
 
 
 def test_what_is_left_over_for_a_charger_that_does_not_come_back_expires():
-    here = house()
+    here = in_memory()
     left_over(here, {"CpID": "cp1", "data": clear(1)}, sent=False, silent=20)
-    here.dispatch.start()
+    here.dispatcher.start()
     here.clock.advance(39)
     assert ended(here) == []
     here.clock.advance(2)
@@ -240,10 +241,10 @@ def test_what_is_left_over_for_a_charger_that_does_not_come_back_expires():
 def test_a_stop_sends_nothing_more_and_leaves_the_rest_in_hand():
     here, cp = with_charger()
     for n in range(3):
-        here.orders(CpID="cp1", data=clear(n))
-    here.dispatch.stop()
-    cp.answers({"status": "Accepted"}, "u0")
-    cp.leaves()
+        here.push_command(CpID="cp1", data=clear(n))
+    here.dispatcher.stop()
+    cp.answer({"status": "Accepted"}, "u0")
+    cp.disconnect()
     assert ended(here) == [("u0", "result", True)] and len(here.store.processing["gw"]) == 2
     assert here.store.done == {("cp1", "u0")}
 
@@ -255,22 +256,22 @@ def test_a_stop_sends_nothing_more_and_leaves_the_rest_in_hand():
 def test_a_command_past_its_time_is_never_sent(spelled):
     """F32: both spellings, both forms."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=clear(1), expires=spelled)
-    cp.answers({"status": "Accepted"})
+    here.push_command(CpID="cp1", data=clear(1), expires=spelled)
+    cp.answer({"status": "Accepted"})
     here.clock.advance(10)
-    here.orders(CpID="cp1", data=clear(2), expires=spelled)
-    here.orders(cp_id="cp1", command="clear_cache", data={}, id="u3", expires=spelled)
+    here.push_command(CpID="cp1", data=clear(2), expires=spelled)
+    here.push_command(cp_id="cp1", command="clear_cache", data={}, id="u3", expires=spelled)
     assert ended(here) == [("u1", "result", True), ("u2", "expired", False), ("u3", "expired", False)]
-    assert len(cp.got()) == 1
+    assert len(cp.frames()) == 1
 
 
 def test_it_is_not_sent_when_its_turn_comes_too_late():
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=clear(1))
-    here.orders(CpID="cp1", data=clear(2), expires=NOW + 10)
+    here.push_command(CpID="cp1", data=clear(1))
+    here.push_command(CpID="cp1", data=clear(2), expires=NOW + 10)
     here.clock.advance(11)
-    cp.answers({"status": "Accepted"}, "u1")
-    assert ended(here) == [("u1", "result", True), ("u2", "expired", False)] and len(cp.got()) == 1
+    cp.answer({"status": "Accepted"}, "u1")
+    assert ended(here) == [("u1", "result", True), ("u2", "expired", False)] and len(cp.frames()) == 1
     assert ("cp1", "u2") not in here.store.done
 
 
@@ -278,16 +279,16 @@ def test_it_is_not_sent_when_the_claim_takes_too_long():
     here, cp = with_charger()
     late: Deferred[Claim] = Deferred()
     here.commands.claim = lambda command, connection: late
-    here.orders(CpID="cp1", data=clear(1), expires=NOW + 10)
+    here.push_command(CpID="cp1", data=clear(1), expires=NOW + 10)
     here.clock.advance(11)
     late.callback(Claim("new"))
-    assert ended(here) == [("u1", "expired", False)] and cp.got() == []
+    assert ended(here) == [("u1", "expired", False)] and cp.frames() == []
 
 
 def test_it_waits_for_its_charger_no_longer_than_it_is_good_for():
-    here = house()
-    here.dispatch.start()
-    here.orders(CpID="cp1", data=clear(1), ttl=600, expires=NOW + 10)
+    here = in_memory()
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=clear(1), ttl=600, expires=NOW + 10)
     here.clock.advance(10)
     assert ended(here) == [("u1", "expired", False)]
     assert here.clock.getDelayedCalls() == []
@@ -296,21 +297,21 @@ def test_it_waits_for_its_charger_no_longer_than_it_is_good_for():
 @pytest.mark.parametrize("spelled", ["soon", "", True, [1], -1, 1e300, {"a": 1}])
 def test_a_time_that_is_none_is_invalid(spelled):
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=clear(1), expires=spelled)
+    here.push_command(CpID="cp1", data=clear(1), expires=spelled)
     (result,) = results(here)
-    assert result["outcome"] == "invalid" and "expires" in result["error"]["description"] and cp.got() == []
+    assert result["outcome"] == "invalid" and "expires" in result["error"]["description"] and cp.frames() == []
 
 
 def test_it_goes_along_to_another_gateway():
     first, second = two()
-    there = second.comes()
-    first.told()
+    there = second.connect()
+    first.published()
     for each in (first, second):
-        each.dispatch.start()
-    asked = first.dispatch.ask(json.dumps({"cp_id": "cp1", "command": "clear_cache", "expires": NOW + 5}).encode())
-    there.answers({"status": "Accepted"})
+        each.dispatcher.start()
+    asked = first.dispatcher.ask(json.dumps({"cp_id": "cp1", "command": "clear_cache", "expires": NOW + 5}).encode())
+    there.answer({"status": "Accepted"})
     first.clock.advance(6)
-    again = first.dispatch.ask(json.dumps({"cp_id": "cp1", "command": "clear_cache", "expires": NOW + 5}).encode())
+    again = first.dispatcher.ask(json.dumps({"cp_id": "cp1", "command": "clear_cache", "expires": NOW + 5}).encode())
     answers: list[dict] = []
     for each in (asked, again):
         each.addCallback(answers.append)
@@ -323,35 +324,35 @@ def test_it_goes_along_to_another_gateway():
 def test_an_id_is_released_only_by_the_command_that_had_claimed_it():
     """F33: the second one finds nobody there, and must not let the third through."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=clear(1))
-    cp.leaves()
-    here.orders(CpID="cp1", data=clear(1))
-    again = here.comes()
-    here.orders(CpID="cp1", data=clear(1))
+    here.push_command(CpID="cp1", data=clear(1))
+    cp.disconnect()
+    here.push_command(CpID="cp1", data=clear(1))
+    again = here.connect()
+    here.push_command(CpID="cp1", data=clear(1))
     assert ended(here) == [("u1", "connection_lost", True), ("u1", "offline", False), ("u1", "duplicate", False)]
-    assert again.got() == []
+    assert again.frames() == []
 
 
 def test_copies_that_wait_for_their_turn_are_executed_once():
     """F33."""
     here, cp = with_charger()
-    here.orders(CpID="cp1", data=clear(0))
+    here.push_command(CpID="cp1", data=clear(0))
     for _ in range(3):
-        here.orders(CpID="cp1", data=clear(1))
-    cp.answers({"status": "Accepted"}, "u0")
-    cp.answers({"status": "Accepted"}, "u1")
+        here.push_command(CpID="cp1", data=clear(1))
+    cp.answer({"status": "Accepted"}, "u0")
+    cp.answer({"status": "Accepted"}, "u1")
     assert sorted(ended(here)) == [("u0", "result", True), ("u1", "duplicate", False), ("u1", "duplicate", False), ("u1", "result", True)]
-    assert len(cp.got()) == 2
+    assert len(cp.frames()) == 2
 
 
 def test_one_that_was_offline_may_be_tried_again_and_is_then_executed_once():
-    here = house()
-    here.dispatch.start()
-    here.orders(CpID="cp1", data=clear(1))
-    cp = here.comes()
+    here = in_memory()
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=clear(1))
+    cp = here.connect()
     for _ in range(2):
-        here.orders(CpID="cp1", data=clear(1))
-    cp.answers({"status": "Accepted"})
+        here.push_command(CpID="cp1", data=clear(1))
+    cp.answer({"status": "Accepted"})
     assert sorted(ended(here)) == [("u1", "duplicate", False), ("u1", "offline", False), ("u1", "result", True)]
 
 
@@ -359,15 +360,15 @@ def test_who_waits_for_a_charger_follows_it_to_another_gateway():
     """FIELD 23: it comes online, but not here."""
     first, second = two()
     for each in (first, second):
-        each.dispatch.start()
-    first.orders(CpID="cp1", data=clear(1), ttl=600)
+        each.dispatcher.start()
+    first.push_command(CpID="cp1", data=clear(1), ttl=600)
     assert [len(first.store.processing[each]) for each in ("gw1", "gw2")] == [1, 0]
-    cp = second.comes()
+    cp = second.connect()
     first.clock.advance(31)
-    assert [frame[1] for frame in cp.got()] == ["u1"]
-    cp.answers({"status": "Accepted"})
+    assert [frame[1] for frame in cp.frames()] == ["u1"]
+    cp.answer({"status": "Accepted"})
     assert ended(first) == [("u1", "result", True)]
-    first.dispatch.stop()
+    first.dispatcher.stop()
     assert first.clock.getDelayedCalls() == []
 
 
@@ -382,5 +383,5 @@ def test_elements_as_large_and_deep_as_can_be_are_put_aside_or_told_of(depth):
     ):
         here.store.push(element)
     assert len(here.store.dead) + len(results(here)) == 3 and here.store.processing["gw"] == []
-    here.orders(CpID="cp1", data=[2, "u2", "DataTransfer", {"vendorId": "v", "data": "x" * (3 << 20)}])
+    here.push_command(CpID="cp1", data=[2, "u2", "DataTransfer", {"vendorId": "v", "data": "x" * (3 << 20)}])
     assert len(cp.wire.sent[-1]) > 3 << 20

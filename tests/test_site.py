@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from in_memory import START_1
 from pytest_twisted import async_yield_fixture
 from treq.client import HTTPClient
 from twisted.internet import reactor
@@ -16,33 +17,40 @@ from twisted.internet.task import deferLater
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
-from house import START_1, House
 from ocpp_tw.core.commands import Invalid
 from ocpp_tw.operators.api import MAX_BODY, OperatorsApi
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 
 STANDS = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
 
 
-class PlayedGateway:
+class PlayedDecisions:
     """Notes what is decided; remembers what it is told to."""
 
     def __init__(self) -> None:
-        self.settings = Settings()
-        self.stopping = False
-        self.chargers: dict[str, Any] = {}
-        self.decisions: list[tuple[str, dict[str, Any]]] = []
+        self.made: list[tuple[str, dict[str, Any]]] = []
         self.memory: dict[str, dict[str, Any]] = {}
         self.failing = False
 
     async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
         if self.failing:
             raise RuntimeError("a secret")
-        self.decisions.append((id, changes))
+        self.made.append((id, changes))
         return STANDS
 
     async def recorded(self, id: str) -> dict[str, Any] | None:
         return self.memory.get(id)
+
+
+class PlayedGateway:
+    """One without chargers."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.stopping = False
+        self.chargers: dict[str, Any] = {}
+        self.decisions = PlayedDecisions()
 
 
 @dataclass
@@ -123,7 +131,7 @@ async def site() -> AsyncIterator[Site]:
 async def test_a_decision_is_handed_on_and_what_stands_is_told(site, changes):
     """B1 to B5: whether or not the charger has ever been here."""
     assert await site.says("PUT", "/api/chargers/cp1", changes) == (200, {"id": "cp1", **STANDS})
-    assert site.gateway.decisions == [("cp1", changes)]
+    assert site.gateway.decisions.made == [("cp1", changes)]
 
 
 WRONG = [
@@ -149,7 +157,7 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(site, body, detail
     status, answer = await site.says("PUT", "/api/chargers/cp1", body)
     assert status == 400
     assert detail in answer["detail"]
-    assert site.gateway.decisions == []
+    assert site.gateway.decisions.made == []
 
 
 async def test_a_version_that_is_switched_off_cannot_be_decided_on(site):
@@ -159,7 +167,7 @@ async def test_a_version_that_is_switched_off_cannot_be_decided_on(site):
 
 
 async def test_a_failure_says_nothing_of_its_cause(site, tidy):
-    site.gateway.failing = True
+    site.gateway.decisions.failing = True
     status, answer = await site.says("PUT", "/api/chargers/cp1", {"version": "1.6"})
     assert (status, answer) == (500, {"detail": "Internal error, see the log"})
     assert [str(event["log_failure"].value) for event in tidy] == ["a secret"]
@@ -173,8 +181,8 @@ IDS = [("/api/chargers/RDAM%20123", "RDAM 123"), ("/api/chargers/a%2Fb", "a/b"),
 async def test_an_identity_is_decoded_once(site, path, id):
     """C1."""
     assert (await site.says("PUT", path, {"version": "1.6"}))[0] == 200
-    assert site.gateway.decisions == [(id, {"version": "1.6"})]
-    site.gateway.memory[id] = STANDS
+    assert site.gateway.decisions.made == [(id, {"version": "1.6"})]
+    site.gateway.decisions.memory[id] = STANDS
     assert await site.says("GET", path) == (200, {"connected": False, "id": id, **STANDS})
 
 
@@ -199,11 +207,11 @@ async def test_nobody_knows_this_charger(site):
 
 
 async def test_a_connected_charger_with_its_transactions():
-    home = House()
-    guest = home.comes("RDAM 123")
-    guest.asks("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
-    begun = guest.asks("StartTransaction", START_1)
-    site = Site(gateway=home.gateway, desk=home.desk)
+    home = InMemoryGateway()
+    guest = home.connect("RDAM 123")
+    guest.call("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+    begun = guest.call("StartTransaction", START_1)
+    site = Site(gateway=home.gateway, desk=home.application.verdicts)
     status, [listed] = await site.says("GET", "/api/chargers")
     assert (status, listed["id"], listed["registration"]) == (200, "RDAM 123", "Accepted")
     status, told = await site.says("GET", "/api/chargers/RDAM%20123")
@@ -264,7 +272,7 @@ async def test_without_the_token_nothing_is_served(method, path, shown):
     status, answer = await site.says(method, path, {"version": "1.6"} if method != "GET" else None, **headers)
     assert status == 401 and "bearer token" in answer["detail"]
     assert site.headers.getRawHeaders("www-authenticate") == ['Bearer realm="ocpp"']
-    assert site.played.asked == site.gateway.decisions == []
+    assert site.played.asked == site.gateway.decisions.made == []
     await site.close()
 
 
@@ -284,7 +292,7 @@ async def test_with_the_token_all_is_served_and_health_without():
 )  # fmt: skip
 async def test_another_method_is_not_allowed(site, method, path):
     assert (await site.says(method, path, b"{}" if method != "GET" else None))[0] == 405
-    assert site.gateway.decisions == []
+    assert site.gateway.decisions.made == []
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/chargers/", "/nothing", "/command/x"])

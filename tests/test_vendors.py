@@ -16,13 +16,13 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from house import House
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorization, DataTransfer, DataTransferResult
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import IVendor
 from ocpp_tw.ocpp.v2 import V201
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 from ocpp_tw.vendors.plug_and_charge import PlugAndCharge
 from ocpp_tw.vendors.table import Vendors
 
@@ -123,17 +123,17 @@ def backend() -> StaticBackend:
 
 
 @pytest.fixture
-def home(backend: StaticBackend) -> House:
-    return House(SETTINGS, backend=backend)
+def home(backend: StaticBackend) -> InMemoryGateway:
+    return InMemoryGateway(SETTINGS, backend=backend)
 
 
-def transfers(home: House, action: str | None, message: Any) -> dict[str, Any]:
+def transfers(home: InMemoryGateway, action: str | None, message: Any) -> dict[str, Any]:
     """What a charger is answered; with its data read."""
-    guest = home.comes()
-    guest.got()
+    guest = home.connect()
+    guest.frames()
     data = message if isinstance(message, str) else json.dumps(message)
     payload = {"vendorId": PNC, "data": data} | ({"messageId": action} if action else {})
-    answer = guest.asks("DataTransfer", payload)
+    answer = guest.call("DataTransfer", payload)
     if "data" in answer:
         answer["data"] = json.loads(answer["data"])
         if isinstance(message.get("idToken"), dict) or action != "Authorize":
@@ -156,7 +156,7 @@ def test_a_contract_is_authorized_as_in_2x(home, backend):
     assert backend.asked[0] == ("authorize", "DE*ABC*1", "cp1", None, "eMAID")
     assert backend.asked[1][:4] == ("answer", "cp1", "1.6", "Authorize")
     assert json.loads(backend.asked[1][4]) == AUTHORIZE
-    events = home.told()
+    events = home.published()
     assert [event["event"] for event in events] == ["connect_charger", "data_transfer"]
     assert events[1]["data"]["message_id"] == "Authorize"
 
@@ -245,8 +245,8 @@ def test_what_cannot_be_read_is_rejected(home, backend, data):
 
 
 def test_an_object_in_the_texts_place_is_read_all_the_same(home):
-    guest = home.comes()
-    answer = guest.asks("DataTransfer", {"vendorId": PNC, "messageId": "Authorize", "data": AUTHORIZE})
+    guest = home.connect()
+    answer = guest.call("DataTransfer", {"vendorId": PNC, "messageId": "Authorize", "data": AUTHORIZE})
     assert json.loads(answer["data"])["idTokenInfo"]["status"] == "Accepted"
 
 

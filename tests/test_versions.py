@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_memory import in_memory
 
 import payloads
-from house import house
 from ocpp_tw.ocpp.actions import snake_case
 from ocpp_tw.ocpp.v2 import V21, V201
 from ocpp_tw.ocpp.v16 import V16
@@ -57,19 +57,19 @@ def test_every_message_of_a_charger_is_answered_validly_and_told(what: tuple[str
     ocpp, action = what
     version = ALL[ocpp]
     payload: Any = data.draw(payloads.valid(request(ocpp, action)))
-    here = house()
-    cp = here.comes(ocpp=ocpp)
-    here.told()
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    here.published()
     if action in version.send_actions:
-        cp.raw(json.dumps([6, "1", action, payload]))
-        assert cp.got() == []
+        cp.send_text(json.dumps([6, "1", action, payload]))
+        assert cp.frames() == []
     else:
-        cp.raw(json.dumps([2, "1", action, payload]))
-        answer = next(frame for frame in cp.got() if frame[0] != 2)
+        cp.send_text(json.dumps([2, "1", action, payload]))
+        answer = next(frame for frame in cp.frames() if frame[0] != 2)
         assert answer[:2] == [3, "1"], answer
         if action in version.schemas.valid_answer:
             assert version.schemas.answer(action, answer[2]) == []
-    told = here.told()
+    told = here.published()
     assert told and all(event["payload"] == payload for event in told if "payload" in event)
     if action not in MEANT:
         assert told[0]["event"] == snake_case(action)
@@ -81,43 +81,43 @@ def test_every_message_of_a_charger_is_answered_validly_and_told(what: tuple[str
 def test_everything_that_can_be_asked_reaches_the_charger(what: tuple[str, str], data: st.DataObject):
     ocpp, action = what
     payload: Any = data.draw(payloads.valid(request(ocpp, action)))
-    here = house()
-    cp = here.comes(ocpp=ocpp)
-    here.dispatch.start()
-    here.told()
-    here.orders(CpID="cp1", data=[2, "u1", action, payload])
-    (frame,) = cp.got()
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    here.dispatcher.start()
+    here.published()
+    here.push_command(CpID="cp1", data=[2, "u1", action, payload])
+    (frame,) = cp.frames()
     if action not in ("GetVariables", "SetVariables"):  # those may be asked in parts
         assert frame == [2, "u1", action, payload]
-    cp.leaves()
-    here.dispatch.stop()
+    cp.disconnect()
+    here.dispatcher.stop()
 
 
 @pytest.mark.parametrize("ocpp", ALL)
 def test_every_single_breach_gets_its_error_code_in_strict_mode(ocpp: str):
     """R9, R10: the codes as each version spells them."""
-    version, here = ALL[ocpp], house(validation="strict")
-    cp = here.comes(ocpp=ocpp)
+    version, here = ALL[ocpp], in_memory(validation="strict")
+    cp = here.connect(ocpp=ocpp)
     for action in sorted(set(version.translations) - version.send_actions):
         for number, breach in enumerate(payloads.broken(request(ocpp, action))):
             violations = version.schemas.request(action, breach.payload)
             assert violations, (action, breach)
-            code = cp.fails(action, breach.payload, f"{action}-{number}")
+            code = cp.call_error(action, breach.payload, f"{action}-{number}")
             assert code == version.code(violations[0].rule) and breach.rule in {each.rule for each in violations}, (action, breach)
 
 
 @pytest.mark.parametrize("ocpp", ALL)
 def test_every_single_breach_is_let_in_with_its_violations_or_told_as_refused(ocpp: str):
     """FIELD 20: nothing is swallowed."""
-    version, here = ALL[ocpp], house()
-    cp = here.comes(ocpp=ocpp)
+    version, here = ALL[ocpp], in_memory()
+    cp = here.connect(ocpp=ocpp)
     for action in sorted(set(version.translations) - version.send_actions):
         for number, breach in enumerate(payloads.broken(request(ocpp, action))):
-            here.told()
-            cp.says(action, breach.payload, f"{action}-{number}")
-            frame = next(each for each in cp.got() if each[0] in (3, 4))
-            told = [each for each in here.told() if "violations" in each]
+            here.published()
+            cp.send_call(action, breach.payload, f"{action}-{number}")
+            frame = next(each for each in cp.frames() if each[0] in (3, 4))
+            told = [each for each in here.published() if "violations" in each]
             if cp.charger.registration:
-                cp.charger.registration = "Accepted"
+                cp.charger.registration_state.answered("Accepted")
             assert told or (action in REPEATED and frame[0] == 3), (action, breach)  # a repeat has been told
             assert (frame[0] == 4) == any(each["event"] == "message_refused" for each in told), (action, breach, frame)

@@ -1,6 +1,6 @@
-"""What goes to the fleet's memory in one piece: an event and what must become true together with it.
+"""An entry of the outbox: an event and the changes of state that must become true together with it, or not at all.
 
-Knows no database: the drivers (`ocpp_tw.redis`, `ocpp_tw.memory`) carry it out.
+Knows no database: the drivers (`ocpp_tw.redis`, `ocpp_tw.memory`) carry entries out.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import msgspec
 
 
 class Put(msgspec.Struct, frozen=True, gc=False):
-    """Remember ``value`` for the charger under shelf and name; None forgets it.
+    """Set field ``name`` of a table to ``value``; None deletes it.
 
-    Shelves: ``record`` (see `Record`), ``transactions`` (name: the transaction's id, value: its JSON). ``of`` is whose it is when it is not
-    the entry's own charger's: a gateway's name, say. A gateway has ``provisional`` (see `ocpp_tw.gateway.reconcile`) and ``sent`` (name: the digest
-    of an element whose command was claimed and has no result yet).
+    A charger has the tables ``record`` (see `Record`) and ``transactions`` (transaction id -> its JSON). ``owner`` names the table's owner
+    where that is not the entry's charger. A gateway has ``provisional`` (see `ocpp_tw.core.provisional`) and ``sent`` (digest of each
+    element whose command was claimed and has no result yet).
     """
 
     table: str
@@ -23,27 +23,27 @@ class Put(msgspec.Struct, frozen=True, gc=False):
 
 
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
-    """A command's element is done with: it leaves the list of those in hand."""
+    """A command's element is finished: it leaves the list of those in flight."""
 
     element: bytes
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """Append ``value`` to a list of the backend's own; the list expires (an hour after the last reply)."""
+    """Append ``value`` to one of the backend's own lists, which expires an hour after the last reply."""
 
     list: str
     value: bytes
 
 
 class IdReleased(msgspec.Struct, frozen=True, gc=False):
-    """A command that was claimed was not sent after all: its id is new again for this charger."""
+    """A claimed command was not sent after all: its id may be used again for this charger."""
 
     charger: str
     id: str
 
 
 class PeerMessage(msgspec.Struct, frozen=True, gc=False):
-    """Word for another gateway of the fleet: it finds the element in its own list."""
+    """A message to another gateway of the fleet, appended to that gateway's own command list."""
 
     gateway: str
     element: bytes
@@ -53,9 +53,9 @@ Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """An event of one charger (a JSON object, without ``seq``: the store numbers events as it appends them) and its effects.
+    """One charger's event (a JSON object without ``seq``, which the store adds as it appends) and its effects.
 
-    An empty event appends nothing: the effects are carried out, and whoever waits for the entry waits for all before it.
+    An empty event appends nothing; the effects are carried out all the same, in order with the entries before it.
     """
 
     charger: str
@@ -64,11 +64,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What is remembered of a charger over connections and restarts; all of it text, an empty field is unknown.
+    """What is stored about a charger across connections and restarts. All fields are text; an empty one is unknown.
 
-    ``boot`` is the registration status last given: Accepted, Pending or Rejected. The next three are an operator's decisions: the
-    status to give, the interval that goes with it in seconds, and the only version of OCPP to speak with the charger. The last
-    three are what the charger told of itself at its last BootNotification.
+    ``boot`` is the registration status given last: Accepted, Pending or Rejected. The next three are an operator's decisions: the status
+    to give, the interval that goes with it in seconds, and the only version of OCPP to speak. The last three are from the charger's
+    latest BootNotification.
     """
 
     boot: str = ""
@@ -81,10 +81,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def model_known(self) -> tuple[str | None, str | None, str | None]:
-        """Vendor, model and firmware as the charger told them last; None what it has not."""
+        """Vendor, model and firmware as last reported; None where not reported."""
         return self.vendor or None, self.model or None, self.firmware or None
 
 
 def numbered(event: bytes, seq: int) -> bytes:
-    """The event with its number in the charger's own sequence as the last member."""
+    """The event with its number in the charger's sequence as the last member."""
     return b'%b,"seq":%d}' % (event[:-1], seq)

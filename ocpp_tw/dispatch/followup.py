@@ -1,12 +1,11 @@
-"""After a remote start or stop that may or may not have been done: is the transaction there, or gone?
+"""Finds out whether a remote start or stop of unknown outcome was carried out after all: is the transaction there, or gone?
 
-Knows neither how commands are sent nor where events go. While nobody watches, transactions cost nothing here.
+Knows neither how commands are sent nor where events go. While nothing is watched, transactions cost nothing here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -14,29 +13,32 @@ from twisted.logger import Logger
 
 from ..core import events
 from ..core.commands import Command
-from ..core.conclusions import Conclusion
+from ..core.conclusion import Conclusion
 from ..facts import Started, Stopped, Updated
+from ..gateway.charger import Charger
+from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
+from ..gateway.verdicts import Verdicts
 from ..ocpp.frames import Call, Error, Payload, Result
 from ..waiting import in_time
-
-if TYPE_CHECKING:
-    from ..gateway.charger import Charger
 
 log = Logger()
 
 WATCH_FOR = 120.0
-"""Seconds after the outcome for which the transaction is watched for."""
+"""Seconds after an unknown outcome for which the transaction is watched for; then the ledger decides."""
 
 LEDGER_TIMEOUT = 5.0
-"""Seconds that the fleet's memory has to say whether a transaction is open."""
+"""Seconds that the store has to say whether a transaction is open; then the verdict is `unknown`."""
+
+UNKNOWN_OUTCOMES = ("timeout", "connection_lost")
+"""Outcomes of a command that leave open whether the charger has carried it out."""
 
 STARTS = ("RemoteStartTransaction", "RequestStartTransaction", "remote_start_transaction")
 STOPS = ("RemoteStopTransaction", "RequestStopTransaction", "remote_stop_transaction")
 
 
 class Watch:
-    """One command that is watched, from when it is sent. ``seen`` is the transaction that shows that it was done."""
+    """A command that is watched from when it is sent. ``seen`` is the transaction that shows that it was carried out."""
 
     __slots__ = (
         "action",
@@ -71,49 +73,42 @@ class Watch:
         self.timer: IDelayedCall | None = None
 
     def started_by(self, fact: Started | Updated) -> bool:
-        """Whether it is this command that has begun the transaction (2.x: or taken part in it since, when the cable came first)."""
-        step = fact.event_info
-        if step is not None and step.remote_start_id is not None and self.start_id is not None:
-            return bool(step.remote_start_id == self.start_id)
-        conn = fact.conn if isinstance(fact, Started) else step and step.conn
+        """Whether this command began the transaction (2.x: or took part in it later, when the cable came first)."""
+        info = fact.event_info
+        if info is not None and info.remote_start_id is not None and self.start_id is not None:
+            return bool(info.remote_start_id == self.start_id)
+        conn = fact.conn if isinstance(fact, Started) else info and info.conn
         return isinstance(fact, Started) and fact.tag == self.tag and (self.conn is None or self.conn == conn)
 
 
 class FollowUps:
-    """All that are watched, of all chargers; ``chargers`` are those that are connected."""
+    """The watched commands of all chargers."""
 
-    def __init__(self, clock: IReactorTime, intake: IncomingCalls, chargers: Mapping[str, Charger]) -> None:
+    def __init__(self, clock: IReactorTime, gateway: Gateway, incoming: IncomingCalls, verdicts: Verdicts) -> None:
         self._clock = clock
-        self._intake = intake
-        self._chargers = chargers
+        self._chargers = gateway.chargers
+        self._incoming = incoming
+        self._verdicts = verdicts
         self._watches: dict[str, list[Watch]] = {}
         self._stopped = False
-        intake.on_late_response = self._late_response
+        incoming.on_late_response = self._late_response
 
-    def begin(self, command: Command, charger: Charger | None, action: str, payload: Payload) -> Watch | None:
-        """A command is being sent (or was by an earlier run, with no charger to be seen); None when it is none to be watched."""
+    def begin(self, command: Command, charger: Charger | None, action: str, payload: Payload) -> None:
+        """A command is about to be sent (or was, by an earlier run of a gateway: then ``charger`` is None). Watch it if it is a start or stop."""
         if action not in STARTS + STOPS:
-            return None
+            return
         watch = Watch(command, charger, action, payload)
-        if not self._watches:
-            self._intake.overhear(self._transaction_event)
         self._watches.setdefault(watch.charger, []).append(watch)
-        return watch
+        self._incoming.on_transaction = self._transaction_event
 
-    def end(self, watch: Watch) -> None:
-        """Watch no more: it is known what became of it."""
-        if watch.timer is not None and watch.timer.active():
-            watch.timer.cancel()
-        watches = self._watches.get(watch.charger, [])
-        if watch in watches:
-            watches.remove(watch)
-            if not watches:
-                del self._watches[watch.charger]
-            if not self._watches:
-                self._intake.overhear(None)
-
-    def unknown(self, watch: Watch, outcome: str) -> None:
-        """The command has ended, and nobody knows whether it was done."""
+    def ended(self, command: Command, outcome: str) -> None:
+        """The command has ended: with an unknown outcome its watch goes on, else it is over."""
+        watch = next((each for each in self._watches.get(command.charger, ()) if each.id == command.id and not each.outcome), None)
+        if watch is None:
+            return
+        if outcome not in UNKNOWN_OUTCOMES:
+            self._remove(watch)
+            return
         watch.outcome = outcome
         if watch.seen is not None:
             self._publish(watch, "confirmed")
@@ -130,10 +125,21 @@ class FollowUps:
         for watch in [each for watches in self._watches.values() for each in watches if each.outcome]:
             self._publish(watch, "unknown")
 
+    def _remove(self, watch: Watch) -> None:
+        if watch.timer is not None and watch.timer.active():
+            watch.timer.cancel()
+        watches = self._watches.get(watch.charger, [])
+        if watch in watches:
+            watches.remove(watch)
+            if not watches:
+                del self._watches[watch.charger]
+            if not self._watches:
+                self._incoming.on_transaction = None
+
     # what decides it
 
-    def _transaction_event(self, charger: Charger, fact: Started | Updated | Stopped, served: Conclusion) -> None:
-        if not served.events:  # a repeat
+    def _transaction_event(self, charger: Charger, fact: Started | Updated | Stopped, conclusion: Conclusion) -> None:
+        if not conclusion.events:  # a repeat
             return
         for watch in list(self._watches.get(charger.id, ())):
             if isinstance(fact, Stopped):
@@ -141,14 +147,14 @@ class FollowUps:
             else:
                 done = watch.starts and watch.seen is None and watch.started_by(fact)
             if done:
-                watch.seen = fact.transaction_id if fact.transaction_id is not None else _given(served)
+                watch.seen = fact.transaction_id if fact.transaction_id is not None else _given_id(conclusion)
                 if watch.outcome:
                     self._publish(watch, "confirmed")
                 if watch.starts:
-                    return  # one transaction is one command's
+                    return  # one transaction belongs to one command
 
     def _late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
-        """Accepted says that it will try; anything else, that it will not."""
+        """Accepted says that the charger will try; anything else, that it will not."""
         if isinstance(frame, Result) and frame.payload.get("status") == "Accepted":
             return
         for watch in self._watches.get(charger.id, ()):
@@ -159,10 +165,10 @@ class FollowUps:
                 return
 
     def _timed_out(self, watch: Watch) -> None:
-        Deferred.fromCoroutine(self._judge(watch)).addErrback(lambda why: log.failure("a follow-up failed", why))
+        Deferred.fromCoroutine(self._judge(watch)).addErrback(lambda why: log.failure("follow-up of a command failed", why))
 
     async def _judge(self, watch: Watch) -> None:
-        """The time has passed and nothing was seen."""
+        """The time has passed and no transaction event has shown it."""
         charger, verdict = self._chargers.get(watch.charger), "unknown"
         if charger is not None:
             verdict = "refuted" if watch.starts else await self._still_open(charger, watch.transaction)
@@ -170,22 +176,22 @@ class FollowUps:
             self._publish(watch, verdict)
 
     async def _still_open(self, charger: Charger, id: Any) -> str:
-        """What the ledger says of a transaction that was to be stopped: its end may have come to another gateway."""
+        """What the ledger says of a stop: a transaction that is still open refutes it."""
         try:
-            ledger = await in_time(self._intake.ledger(charger), LEDGER_TIMEOUT, self._clock)
+            ledger = await in_time(self._verdicts.ledger(charger), LEDGER_TIMEOUT, self._clock)
         except Exception as why:
-            log.warn("whether a transaction of {charger} is open cannot be told: {why}", charger=charger.id, why=repr(why))
+            log.warn("ledger of {charger} unavailable, follow-up unknown: {why}", charger=charger.id, why=repr(why))
             return "unknown"
-        known = ledger.find(id) or ledger.find(str(id)) or (ledger.find(int(id)) if str(id).isdecimal() else None)
-        return "unknown" if known is None else "refuted" if known.end is None else "confirmed"
+        transaction = ledger.find(id) or ledger.find(str(id)) or (ledger.find(int(id)) if str(id).isdecimal() else None)
+        return "unknown" if transaction is None else "refuted" if transaction.end is None else "confirmed"
 
     def _publish(self, watch: Watch, verdict: str) -> None:
-        self.end(watch)
+        self._remove(watch)
         transaction = watch.seen if watch.starts else watch.transaction
         data = events.CommandFollowup(watch.charger, watch.id, watch.action, watch.outcome, verdict, transaction)
-        self._intake.publish_event_of(watch.charger, watch.domain, "command_followup", data, watch.ocpp)
+        self._incoming.publisher.publish_about(watch.charger, watch.domain, "command_followup", data, watch.ocpp)
 
 
-def _given(served: Conclusion) -> int | str | None:
+def _given_id(conclusion: Conclusion) -> int | str | None:
     """1.6: the id that a start was given."""
-    return next((data.transaction_id for _, data in served.events if isinstance(data, events.StartTransaction)), None)
+    return next((data.transaction_id for _, data in conclusion.events if isinstance(data, events.StartTransaction)), None)

@@ -1,6 +1,6 @@
-"""From a command to its outcome: where its charger is, when it is its turn, whether it may be sent, and what came of it.
+"""Brings a command to its charger: finds the gateway that has it, waits its turn, claims the command, sends it, and reports its outcome.
 
-Knows neither how commands come nor how their results are told.
+Knows neither where commands come from nor how results are published.
 """
 
 from __future__ import annotations
@@ -14,31 +14,33 @@ from twisted.logger import Logger
 
 from ..core import events
 from ..core.commands import Claim, Command, Failed, Invalid, Outcome, render
-from ..core.entries import Entry, PeerMessage
+from ..core.entries import PeerMessage
 from ..gateway.charger import Charger
-from ..gateway.gateway import ROSTER_TIMEOUT, Gateway
+from ..gateway.decisions import STORE_TIMEOUT
+from ..gateway.gateway import Gateway
+from ..gateway.publisher import Publisher
 from ..gateway.reports import Reports
-from ..interfaces import ICommands, IEvents, IRoster
+from ..interfaces import ICommands, IRoster
 from ..ocpp.frames import Payload
 from ..waiting import in_time
 from . import item_limits
-from .followup import FollowUps, Watch
+from .followup import FollowUps
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
 
 log = Logger()
 
 LOCATE_TIMEOUT = 5.0
-"""Seconds that the fleet's memory has to say where a charger is, for somebody who waits by HTTP."""
+"""Seconds that the roster has to locate a charger for a command that came by HTTP."""
 
 LEFT_OVER_TTL = 60.0
-"""Seconds for which a command that was left over is still worth sending, and waiting for its charger; longer if its ttl is."""
+"""Seconds for which a command left over by another run of a gateway is still sent, or waits for its charger; longer if its ttl is."""
 
 LOCATE_INTERVALS = (2.0, 30.0)
-"""Seconds between looks for a charger that may have come to another gateway: at first, and at last."""
+"""First and longest interval, in seconds, between roster look-ups for a charger that is not connected here."""
 
 RETRY_DELAY = 0.2
-"""Seconds before a charger is looked for again that seems to be on another connection to this gateway."""
+"""Seconds until a charger is looked for again that the roster has on another connection to this gateway."""
 
 RETRY = Claim("elsewhere")
 EXPIRED = "its time is over (`expires`)"
@@ -46,166 +48,180 @@ INTERNAL_FAILURE = Failed("internal", "the gateway failed; its log says why")
 
 
 class Ended(NamedTuple):
-    """How a command ended. ``claimed``: its id was taken for it. ``watch`` is what looks for the transaction it was about."""
+    """How a command ended. ``claimed``: its id was taken for it. ``action`` is the OCPP action it came to, "" if it came to none here."""
 
     outcome: Outcome
     claimed: bool = False
-    watch: Watch | None = None
+    action: str = ""
 
 
-Tell = Callable[[Command, Ended], events.CommandResult]
-"""Publishes the result of a command."""
+Report = Callable[[Command, Ended], events.CommandResult]
+"""Publishes the result of a command; never fails."""
 
 
 class Router:
-    """Brings commands to their chargers, each when it is its turn. ``clock`` has the time that passes, ``unix`` the time it is."""
+    """One for a gateway. ``report`` is called before the charger's next command gets its turn; ``unix`` is the time of day."""
 
     def __init__(
         self,
-        name: str,
         clock: IReactorTime,
         unix: Callable[[], float],
         gateway: Gateway,
         commands: ICommands,
         roster: IRoster,
-        store: IEvents,
-        follow: FollowUps,
+        publisher: Publisher,
+        followups: FollowUps,
+        report: Report,
     ) -> None:
-        self._name = name
+        self._name = publisher.gateway
         self._clock = clock
         self._unix = unix
         self._gateway = gateway
         self._commands = commands
         self._roster = roster
-        self._events = store
-        self._followups = follow
-        self._locks = KeyedLock()
+        self._publisher = publisher
+        self._followups = followups
+        self._report = report
+        self._turns = KeyedLock()
         self._arrivals = ArrivalWaiters(clock)
         self._sent: set[tuple[str, str]] = set()
         self._stopped = False
-        gateway.on_arrival = self._arrivals.arrived
+        gateway.arrivals.on_serving = self._arrivals.arrived
 
     @property
     def waiting(self) -> int:
-        """How many commands wait for their charger to come online."""
+        """How many commands wait for their charger to connect."""
         return len(self._arrivals)
 
     def stop(self) -> None:
-        """What has not been sent stays in hand, and is taken up again after the restart."""
+        """Send no more: what has not been sent stays in flight, and is taken again after the restart."""
         self._stopped = True
-        self._locks.cancel()
+        self._turns.cancel()
         self._arrivals.cancel()
 
-    async def run(self, command: Command, tell: Tell, silent: float | None = None) -> events.CommandResult | None:
-        """What ``tell``, which does not fail, makes of what came of it; None when another gateway sees to it now.
-
-        ``silent``: see `ocpp_tw.core.commands.Taken`.
-        """
+    async def run(self, command: Command, silent: float | None = None) -> events.CommandResult | None:
+        """The result that was reported; None when another gateway has the command now. ``silent``: see `ocpp_tw.core.commands.Taken`."""
         try:
-            return await self._run(command, tell, silent)
+            return await self._run(command, silent)
         except CancelledError:
             raise
         except Exception:
-            log.failure("a command failed before it was sent: {id} for {charger}", id=command.id, charger=command.charger)
-            return tell(command, Ended(Outcome("error", error=INTERNAL_FAILURE)))
+            log.failure("command failed before it was sent: {id} for {charger}", id=command.id, charger=command.charger)
+            return self._report(command, Ended(Outcome("error", error=INTERNAL_FAILURE)))
 
-    async def _run(self, command: Command, tell: Tell, silent: float | None) -> events.CommandResult | None:
-        patience = command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL) - silent
-        deadline, look = self._clock.seconds() + patience, LOCATE_INTERVALS[0]
-        if silent is not None and patience <= 0:
-            return tell(command, Ended(_expired(f"it was left over by a gateway that ended {silent:.0f} s ago")))
+    async def _run(self, command: Command, silent: float | None) -> events.CommandResult | None:
+        ttl = command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL) - silent
+        if silent is not None and ttl <= 0:
+            return self._report(command, _expired(f"it was left over by a gateway that ended {silent:.0f} s ago"))
+        deadline, interval = self._clock.seconds() + ttl, LOCATE_INTERVALS[0]
         while not self._stopped:
             if self._has_expired(command):
-                return tell(command, Ended(_expired(EXPIRED)))
-            charger = self._here(command)
+                return self._report(command, _expired(EXPIRED))
+            charger = self._connected(command)
             if charger is None:
-                other = await self._locate(command)
-                if other not in (None, self._name):
-                    await self._forward(command, str(other))
+                if await self._forwarded(command):
                     return None
-                if self._here(command) is not None:
+                if self._connected(command) is not None:
                     continue
                 left = deadline - self._clock.seconds()
-                if left <= 0 and patience > 0:
-                    return tell(command, Ended(_expired(f"the charger did not connect within {patience:g} s")))
                 if left <= 0:
-                    return tell(command, Ended(Outcome("offline", error=Failed("offline", "the charger is not connected"))))
-                await self._wait_for_charger(command, min(left, look))
-                look = min(2 * look, LOCATE_INTERVALS[1])
-                continue
-            if not charger.serving:
-                await self._wait_for_charger(command, ROSTER_TIMEOUT)
-                continue
-            meant = self._translate(command, charger)
-            if isinstance(meant, Outcome):
-                return tell(command, Ended(meant))
-            if (command.charger, command.id) in self._sent:
-                return tell(command, Ended(_duplicate()))
-            await self._locks.acquire(command.charger)
-            try:
-                ended = await self._in_turn(command, charger, *meant)
-                if isinstance(ended, Ended):
-                    return tell(command, ended)
-            finally:
-                self._locks.release(command.charger)
-            if ended.kind == "gone":
-                return None
-            if ended.gateway and ended.gateway != self._name:
-                await self._forward(command, ended.gateway)
-                return None
-            if ended.gateway:
-                await self._wait_for_charger(command, RETRY_DELAY)  # this gateway has it on another connection, which we shall hear of
+                    return self._report(command, _not_connected(ttl))
+                await self._wait_for_charger(command, min(left, interval))
+                interval = min(2 * interval, LOCATE_INTERVALS[1])
+            elif not charger.serving:
+                await self._wait_for_charger(command, STORE_TIMEOUT)
+            else:
+                ended = await self._send_in_turn(command, charger)
+                if not isinstance(ended, Claim):
+                    return ended
+                if await self._lost(command, ended):
+                    return None
         raise CancelledError
 
-    def _translate(self, command: Command, charger: Charger) -> Outcome | tuple[str, Payload, bytes]:
-        """The command in the words of the charger's version; or why it is not to be asked this."""
-        try:
-            action, payload, raw = translate(command, charger.version)
-        except Invalid as why:
-            return Outcome("invalid", error=Failed("invalid", str(why)))
-        if charger.registration == "Rejected" or (charger.restricted and action in charger.version.start_actions):
-            return Outcome("not_allowed", error=Failed("not_allowed", f"the charger's registration is {charger.registration}"))
-        return action, payload, raw
+    async def _forwarded(self, command: Command) -> bool:
+        """Whether another gateway has the charger, and now the command."""
+        gateway = await self._locate(command)
+        if gateway in (None, self._name):
+            return False
+        await self._forward(command, str(gateway))
+        return True
 
-    async def _in_turn(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
-        """It is the command's turn: it is claimed and sent, or the claim says why not."""
+    async def _lost(self, command: Command, claim: Claim) -> bool:
+        """The claim failed: whether another gateway has the command, or else it is to be tried again here."""
+        if claim.kind == "gone":
+            return True
+        if claim.gateway and claim.gateway != self._name:
+            await self._forward(command, claim.gateway)
+            return True
+        if claim.gateway:
+            await self._wait_for_charger(command, RETRY_DELAY)  # it is on another connection to this gateway, which is about to arrive
+        return False
+
+    async def _send_in_turn(self, command: Command, charger: Charger) -> events.CommandResult | Claim:
+        """Send it once the commands before it have ended; the result that was reported, or the claim that failed."""
+        translated = self._translate(command, charger)
+        if isinstance(translated, Ended):
+            return self._report(command, translated)
+        if (command.charger, command.id) in self._sent:
+            return self._report(command, _duplicate())
+        await self._turns.acquire(command.charger)
+        try:
+            ended = await self._claim_and_send(command, charger, *translated)
+            return ended if isinstance(ended, Claim) else self._report(command, ended)
+        finally:
+            self._turns.release(command.charger)
+
+    async def _claim_and_send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         await charger.outgoing.idle()
         await item_limits.prepare(charger, action, payload)
-        if self._here(command) is not charger or self._stopped:
+        if self._connected(command) is not charger or self._stopped:
             return RETRY
         if self._has_expired(command):
-            return Ended(_expired(EXPIRED))
-        if isinstance(now := self._translate(command, charger), Outcome):  # it was accepted, and is no more
-            return Ended(now)
+            return _expired(EXPIRED)
+        if isinstance(refused := self._translate(command, charger), Ended):  # its registration has changed meanwhile
+            return refused
         claim = await self._commands.claim(command, charger.connection)
         if claim.kind == "duplicate":
-            return Ended(_duplicate())
+            return _duplicate()
         if claim.kind != "new":
             return claim
         if self._has_expired(command):
-            return Ended(_expired(EXPIRED), True)
+            return _expired(EXPIRED, claimed=True)
+        return Ended(await self._send(command, charger, action, payload, raw), True, action)
+
+    async def _send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Outcome:
         self._sent.add((command.charger, command.id))
-        watch: Watch | None = None
         try:
-            watch = self._followups.begin(command, charger, action, payload)
-            outcome = await item_limits.ask(charger, action, payload, command.timeout, raw, command.id)
+            self._followups.begin(command, charger, action, payload)
+            outcome = await item_limits.call(charger, action, payload, command.timeout, raw, command.id)
             if outcome.status == "Accepted" and action in charger.version.report_actions and isinstance(payload.get("requestId"), int):
                 self._await_report(charger, command, action, payload["requestId"])
+            return outcome
         except CancelledError:
             raise
         except Exception:
-            log.failure("a command failed when it was sent: {id} for {charger}", id=command.id, charger=command.charger)
-            outcome = Outcome("connection_lost", error=INTERNAL_FAILURE, sent=True)
+            log.failure("command failed while it was sent: {id} for {charger}", id=command.id, charger=command.charger)
+            return Outcome("connection_lost", error=INTERNAL_FAILURE, sent=True)
         finally:
             self._sent.discard((command.charger, command.id))
-        return Ended(outcome, True, watch)
+
+    def _translate(self, command: Command, charger: Charger) -> Ended | tuple[str, Payload, bytes]:
+        """The command in the charger's version of OCPP; or why it may not be sent."""
+        try:
+            action, payload, raw = translate(command, charger.version)
+        except Invalid as why:
+            return Ended(Outcome("invalid", error=Failed("invalid", str(why))))
+        if charger.registration == "Rejected" or (charger.restricted and action in charger.version.start_actions):
+            why_not = Failed("not_allowed", f"the charger's registration is {charger.registration}")
+            return Ended(Outcome("not_allowed", error=why_not), action=action)
+        return action, payload, raw
 
     def _await_report(self, charger: Charger, command: Command, action: str, request: int) -> None:
-        """2.x: what was asked for comes in parts; when the last has come the backend hears of it under the command's id."""
+        """2.x: the report asked for comes in parts; once it is complete that is published under the command's id."""
 
         def done(parts: int, complete: bool, missing: list[int]) -> None:
             data = events.CommandReport(charger.id, command.id, action, request, parts, complete, missing)
-            charger.incoming.publish_event(charger, "command_report", data)
+            self._publisher.publish(charger, "command_report", data)
 
         if charger.reports is None:
             charger.reports = Reports(self._clock)
@@ -216,13 +232,13 @@ class Router:
 
     # where the charger is
 
-    def _here(self, command: Command) -> Charger | None:
+    def _connected(self, command: Command) -> Charger | None:
         """The charger's connection to this gateway, unless it is just ending."""
         charger = self._gateway.chargers.get(command.charger)
         return None if charger is None or charger.gone else charger
 
     async def _locate(self, command: Command) -> str | None:
-        """The gateway that has the charger. An element in hand waits for the fleet's memory: without it there is no result either."""
+        """The gateway that has the charger. An element of the list waits for the store, without which there is no result either."""
         if command.element:
             return await self._roster.locate(command.charger)
         try:
@@ -230,25 +246,31 @@ class Router:
         except CancelledError:
             raise
         except Exception as why:
-            log.warn("where {charger} is cannot be told: {why}", charger=command.charger, why=repr(why))
+            log.warn("roster unavailable, {charger} cannot be located: {why}", charger=command.charger, why=repr(why))
             return None
 
     async def _forward(self, command: Command, gateway: str) -> None:
         if command.element:
             await self._commands.forward(command.element, gateway)
         else:
-            self._events.publish(Entry("", effects=(PeerMessage(gateway, render(command, self._name)),)))
+            self._publisher.carry_out("", (PeerMessage(gateway, render(command, self._name)),))
 
     async def _wait_for_charger(self, command: Command, seconds: float) -> None:
-        """Wait for the charger to come online here, for so long at most, and no longer than the command is good for."""
+        """Wait until the charger is served here, at most for so long, and no longer than until the command expires."""
         if command.expires is not None:
             seconds = max(0.0, min(seconds, command.expires - self._unix()))
         await self._arrivals.wait(command.charger, seconds)
 
 
-def _expired(why: str) -> Outcome:
-    return Outcome("expired", error=Failed("expired", why))
+def _expired(why: str, *, claimed: bool = False) -> Ended:
+    return Ended(Outcome("expired", error=Failed("expired", why)), claimed)
 
 
-def _duplicate() -> Outcome:
-    return Outcome("duplicate", error=Failed("duplicate", "a command with this id was taken within the last 24 hours"))
+def _not_connected(ttl: float) -> Ended:
+    if ttl > 0:
+        return _expired(f"the charger did not connect within {ttl:g} s")
+    return Ended(Outcome("offline", error=Failed("offline", "the charger is not connected")))
+
+
+def _duplicate() -> Ended:
+    return Ended(Outcome("duplicate", error=Failed("duplicate", "a command with this id was taken within the last 24 hours")))

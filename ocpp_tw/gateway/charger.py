@@ -1,6 +1,6 @@
-"""One connected charger: its life from arrival to departure, its conversation, and what is asked of it.
+"""One connected charger: its state from arrival to departure, the CALLs it sends, and the CALLs it is sent.
 
-Knows neither the WebSocket below nor what is done with a message: frames come in by `Charger.frame`, CALLs go on to the intake.
+Knows neither the WebSocket below nor what is done with a message: frames come in by `Charger.frame`, CALLs go on to the incoming side.
 """
 
 from __future__ import annotations
@@ -15,35 +15,32 @@ from zope.interface import implementer
 from ..core.commands import Outcome
 from ..core.entries import Record
 from ..core.ledger import Ledger
+from ..core.registration import RegistrationState
 from ..interfaces import ICharger, IWire
 from ..ocpp.conversation import NEW, Conversation
 from ..ocpp.frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
 from ..ocpp.tolerance.evidence import Model
 from ..ocpp.version import Version
-from .incoming import IncomingCalls
 from .outgoing import OutgoingCalls
+from .ports import Incoming
 from .reports import Reports
 
 log = Logger()
 
-UNDECIDED = Record()
 UNKNOWN_MODEL: Model = (None, None, None)
 
-RESTRICTED = ("Pending", "Rejected")
-"""Registrations with which most messages are out of bounds, in both directions."""
-
 LOGGED_COMPLAINTS = 20
-"""How many complaints about one connection are logged, each; the counters in its last line have them all."""
+"""Complaints about one connection that are logged; beyond that one in a thousand is. The counters in its last log line have them all."""
 
 INBOX_LIMIT = 100
-"""How many CALLs a charger may send ahead before it is not read from any more (a well-behaved one sends none ahead)."""
+"""CALLs that may wait to be served; at that many, reading from the connection is paused (a conforming charger never has one waiting)."""
 
 
 @implementer(ICharger)
 class Charger:
     """A charger on one connection; every later connection of the same identity is another `Charger`.
 
-    It holds back what it receives until `welcome` says what is remembered of it.
+    CALLs wait in its inbox until `serve` is given the record that is stored about it.
     """
 
     __slots__ = (
@@ -64,8 +61,7 @@ class Charger:
         "ocpp",
         "on_first_frame",
         "received",
-        "record",
-        "registration",
+        "registration_state",
         "reported_time",
         "reports",
         "sent",
@@ -74,58 +70,60 @@ class Charger:
         "wire",
     )
 
-    def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, intake: IncomingCalls, connection: str) -> None:
+    def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, incoming: Incoming, connection: str) -> None:
         self.id = id
         self.domain = domain
         self.address = address
         self.version = version
         self.ocpp = version.name
         self.wire = wire
-        self.incoming = intake
+        self.incoming = incoming
         self.connection = connection
-        self.connected_at = intake.clock.seconds()
+        self.connected_at = incoming.clock.seconds()
         self.conversation = Conversation()
-        self.registration = ""
-        self.record = UNDECIDED
+        self.registration_state = RegistrationState()
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
         self.model: Model = UNKNOWN_MODEL
         self.received = self.sent = self.violations = 0
-        self.interval = 0  # seconds between heartbeats (or tries), when it was told here
-        self.reported_time: tuple[str, float] | None = None  # the latest time that it called now, and when that was by our clock
+        self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
+        self.reported_time: tuple[str, float] | None = None  # the latest time the charger reported as now, and when by our clock
         self.gone = False
-        self.on_first_frame: Callable[[], None] | None = None  # told of the first frame, while another connection is the charger
+        self.on_first_frame: Callable[[], None] | None = None  # set while it waits to take over from another connection
         self._complaints = 0
         self._outgoing: OutgoingCalls | None = None
-        self._inbox: deque[Call | Send] | None = deque()  # a queue means: one is being served, or the charger is not welcome yet
+        self._inbox: deque[Call | Send] | None = deque()  # None: no CALL is being served, and none has to wait
 
     def __repr__(self) -> str:
         return f"<Charger {self.id} {self.connection}>"
 
-    # its life
+    # its state
 
     def serve(self, record: Record) -> None:
-        """Begin to serve it; the frames that came before are served first."""
-        self.record = record
+        """Begin to serve it, first of all the CALLs that arrived before; ``record`` is what is stored about it."""
         self.model = record.model_known
-        held = record.boot_status if record.boot_status in RESTRICTED else ""  # an operator's word holds at once
-        self.registration = self.registration or held or record.boot
+        self.registration_state.recorded(record)
         self._resume(None)
 
     @property
+    def registration(self) -> str:
+        """The registration status last given: Accepted, Pending or Rejected, "" while unknown."""
+        return self.registration_state.status
+
+    @property
+    def record(self) -> Record:
+        """What is stored about it, an operator's decisions among it."""
+        return self.registration_state.record
+
+    @property
     def serving(self) -> bool:
-        """Whether it is being served: the fleet has been told that it is here, if it can be."""
-        return self.record is not UNDECIDED
+        """Whether its CALLs are being served: its record has been looked up, and its presence published where possible."""
+        return self.registration_state.serving
 
     @property
     def restricted(self) -> bool:
-        """Whether its registration is Pending or Rejected: then most messages are out of bounds, in both directions."""
-        return self.registration in RESTRICTED
-
-    def may_log(self) -> bool:
-        """Whether what there is to complain of now goes into the log: the first times it does, and of a flood one in a thousand."""
-        self._complaints += 1
-        return self._complaints <= LOGGED_COMPLAINTS or self._complaints % 1000 == 0
+        """Whether its registration is Pending or Rejected: most messages are not allowed then, in either direction."""
+        return self.registration_state.restricted
 
     @property
     def busy(self) -> bool:
@@ -134,39 +132,44 @@ class Charger:
 
     @property
     def unresponsive(self) -> bool:
-        """Whether it talks, and answers no command."""
+        """Whether it sends messages, but answers no command."""
         return self._outgoing is not None and self._outgoing.unresponsive
 
+    def may_log(self) -> bool:
+        """Whether a complaint about this connection is logged: the first `LOGGED_COMPLAINTS` are, then one in a thousand."""
+        self._complaints += 1
+        return self._complaints <= LOGGED_COMPLAINTS or self._complaints % 1000 == 0
+
     def triggered(self, action: str) -> bool:
-        """Whether we asked for this message ourselves, and have not had it yet (B02.FR.02: that one is served before acceptance)."""
+        """Whether we asked for this message and have not received it yet (B02.FR.02: it is served before acceptance)."""
         if self.reports is not None and self.reports.expects(action):
             return True
         return self._outgoing is not None and self._outgoing.triggered(action)
 
     def connection_lost(self) -> None:
-        """The connection has ended: what was sent is lost, what was not is not sent."""
+        """The connection has ended: what was sent may be lost, and nothing more is sent."""
         if self.gone:
             return
         self.gone = True
         if self._inbox:
-            self._inbox.clear()  # not acknowledged: the charger has them still
+            self._inbox.clear()  # not acknowledged, so the charger still has them
         if self.reports is not None:
             self.reports.close()
         if self._outgoing is not None:
             self._outgoing.close()
 
-    # what it says
+    # what it sends
 
     def frame(self, text: bytes) -> None:
         """One text message of the charger's, as UTF-8."""
         self.received += 1
         try:
             frame = parse(text, self.version.quick_readers)
-        except Malformed as bad:
-            mended = self.incoming.repaired_frame(self, text) if bad.syntax else None
-            if mended is None:
-                return self._malformed(bad)
-            frame = mended
+        except Malformed as malformed:
+            repaired = self.incoming.repaired_frame(self, text) if malformed.syntax else None
+            if repaired is None:
+                return self._malformed(malformed)
+            frame = repaired
         if type(frame) is Call:
             heard = self.conversation.heard(frame.id, hash(text))
             if heard is NEW:
@@ -175,7 +178,7 @@ class Charger:
                 self.send(heard)
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
-        elif not self.version.send_actions:  # 5 and 6 are of 2.1 only
+        elif not self.version.send_actions:  # message types 5 and 6 exist in 2.1 only
             self._malformed(UnknownType("message type 5 or 6", frame.id))
         elif type(frame) is Send:
             self._receive(frame)
@@ -184,7 +187,7 @@ class Charger:
         return None
 
     def _receive(self, call: Call | Send) -> None:
-        """A message of the charger's own accord: served now, or when those before it are."""
+        """A CALL or SEND: served now, or after those before it."""
         if self._inbox is None:
             later = self.incoming.serve(self, call)
             if later is not None and not later.called:
@@ -198,9 +201,9 @@ class Charger:
             self.on_first_frame()
 
     def send_answer(self, id_and_text: tuple[str | int, bytes]) -> None:
-        """Answer a CALL of the charger's; called when its event is safe."""
+        """Answer a CALL of the charger's; called once its event is durable."""
         id, text = id_and_text
-        if text:  # a SEND is not answered
+        if text:  # a SEND has no answer
             self.conversation.answered(id, text)
             self.sent += 1
             self.wire.send(text)
@@ -218,32 +221,32 @@ class Charger:
         if held and len(inbox) < INBOX_LIMIT:
             self.wire.hold(False)
 
-    def _malformed(self, bad: Malformed) -> None:
-        """OCPP-J 1.6 §4.2.3: whoever can be named is told; an unknown message type is to be ignored (§4.1.3)."""
+    def _malformed(self, malformed: Malformed) -> None:
+        """Answer a CALLERROR where there is an id to answer to (OCPP-J 1.6 §4.2.3); 1.6 ignores unknown message types (§4.1.3)."""
         self.violations += 1
-        version, id, description = self.version, bad.id, "not a CALL of the form [2, id, action, payload]"
-        if isinstance(bad, UnknownType):
+        version, id, description = self.version, malformed.id, "not a CALL of the form [2, id, action, payload]"
+        if isinstance(malformed, UnknownType):
             code, description = version.unknown_type, "message types are 2, 3 and 4"
         else:
-            code = version.code("syntax" if bad.syntax else "structure")
+            code = version.code("syntax" if malformed.syntax else "structure")
         if id is None and version.answers_without_id:
             id, code = "-1", "RpcFrameworkError"
         if self.may_log():
-            log.warn("{charger} sent no OCPP frame: {problem}", charger=self.id, problem=str(bad))
+            log.warn("malformed frame from {charger}: {problem}", charger=self.id, problem=str(malformed))
         if id is not None and code:
             self.send(render(Error(id, code, description)))
 
-    # what it is asked
+    # what it is sent
 
     @property
     def outgoing(self) -> OutgoingCalls:
-        """What is asked of it; there is none of that until something is."""
+        """The CALLs to it; made when the first is needed."""
         if self._outgoing is None:
-            self._outgoing = OutgoingCalls(self)
+            self._outgoing = OutgoingCalls(self, self.incoming)
         return self._outgoing
 
     def call(self, action: str, payload: Payload, timeout: float | None = None, *, raw: bytes = b"", id: str = "") -> Deferred[Outcome]:
-        """Ask the charger; see `ICharger.call`. ``raw`` is the payload's JSON to send in place of ``payload``.
+        """Send a CALL; see `ICharger.call`. ``raw`` is the payload's JSON to send in place of ``payload``.
 
         ``id`` is the message id to use, if it was never used for this charger before (OCPP-J 1.6 errata to §4.1.4).
         """
@@ -255,7 +258,7 @@ class Charger:
         if self._outgoing is None or not self._outgoing.answered(frame):
             self.violations += 1
             if self.may_log():
-                log.warn("{charger} answered a message that nobody sent, with the id {id!r}", charger=self.id, id=frame.id)
+                log.warn("unsolicited CALLRESULT or CALLERROR from {charger}, message id {id!r}", charger=self.id, id=frame.id)
 
     def send(self, text: bytes) -> None:
         """Send a frame."""

@@ -1,13 +1,12 @@
-"""What is done with one CALL of a charger's: checked, read as a fact, decided, published, and answered once that is safe.
+"""Serves the CALLs that chargers send: read as a fact, decided, published as an event, and answered once that is durable.
 
-Knows no transport and no database. Whatever can be done at once is: this is the path of every message.
+Knows no transport and no database. Every message takes this path, so whatever can be done at once is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -15,26 +14,22 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..core import events
-from ..core.conclusions import Conclusion
-from ..core.entries import Effect, Entry
+from ..core.conclude import Conclusions
+from ..core.conclusion import Conclusion
+from ..core.entries import Entry
 from ..core.events import Event
 from ..core.stamps import Stamps
-from ..facts import Answer, Fact, Other, Started
+from ..facts import Answer, Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
-from ..ocpp.frames import Call, Error, Frame, Malformed, Payload, Result, ResultError, Send, parse, render, render_result
+from ..ocpp.frames import Call, Error, Frame, Result, ResultError, Send, render, render_result
 from ..ocpp.schemas import Violation
 from ..ocpp.signed import unwrapped
-from ..ocpp.tolerance.evidence import Evidence
-from ..ocpp.tolerance.expected import request
-from ..ocpp.tolerance.repair import COMMA, clocked, json_text, readable, repaired
-from ..ocpp.tolerance.rules import Tolerance
-from ..ocpp.version import Translation
 from ..settings import Settings
 from ..waiting import in_time
+from .charger import Charger
+from .publisher import Publisher
+from .reading import CallReader, Unreadable
 from .verdicts import VERDICT_TYPES, ConnectionGone, NoVerdict, Verdicts
-
-if TYPE_CHECKING:
-    from .charger import Charger
 
 log = Logger()
 
@@ -43,54 +38,54 @@ HANDLER_TIMEOUT = 25.0
 
 NO_CONCLUSION = Conclusion(None, ())
 
-
-def _about(member: str, violations: list[Violation]) -> Violation:
-    """The breach that a member is unreadable for."""
-    path = tuple(member.split("/"))
-    return next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), violations[0])
-
-
-def _charger_resends(charger: Charger, call: Message, fact: Fact) -> bool:
-    """Whether the connection has ended meanwhile, and the charger has the message still, to say it again on its next one: what it comes to
-    there counts. A start goes on, for the backend may have given it a transaction; its repeat waits for it (`ocpp_tw.gateway.starts`).
-    """
-    return charger.gone and type(call) is Call and type(fact) is not Started
-
+OF_TRANSACTIONS = frozenset({Started, Updated, Stopped})
 
 Message = Call | Send
-"""What a charger says of its own accord; a SEND is served as a CALL is, but never answered (2.1)."""
+"""What a charger sends of its own accord; a SEND is served as a CALL is, but never answered (2.1)."""
 
 
 class IncomingCalls:
-    """One for all the chargers of a gateway."""
+    """One for all chargers of a gateway.
+
+    ``on_transaction`` is called with each fact about a transaction and its conclusion, while somebody is interested;
+    ``on_late_response`` with each answer that came after its CALL had timed out.
+    """
 
     def __init__(
-        self, settings: Settings, clock: IReactorTime, stamps: Stamps, desk: Verdicts, store: IEvents, tolerance: Tolerance | None = None
+        self,
+        settings: Settings,
+        clock: IReactorTime,
+        stamps: Stamps,
+        reader: CallReader,
+        verdicts: Verdicts,
+        conclusions: Conclusions,
+        publisher: Publisher,
+        store: IEvents,
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self._stamps = stamps
-        self.unix = stamps.unix
-        self._desk = desk
-        self._events = store
-        self.tolerance = tolerance or Tolerance.of(settings)
-        self.evidence = Evidence()
-        self._zoned = self.tolerance.zoned
+        self.publisher = publisher
+        self.on_transaction: Callable[[Charger, Any, Conclusion], None] | None = None
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
-        self.overhear = desk.overhear
-        self.ledger = desk.ledger
+        self._stamps = stamps
+        self._reader = reader
+        self._zoned = reader.zoned
+        self._verdicts = verdicts
+        self._decide = verdicts.decide
+        self._conclude = conclusions.of
+        self._events = store
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
-        """Serve the CALL. None: all is done but to wait for the store; else a Deferred that fires when it is, and never fails."""
+        """Serve the CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""
         if self._events.overloaded:  # what is not acknowledged the charger keeps
             charger.close(1013, "events cannot be kept at the moment")
             return None
         version = charger.version
         translation = version.translations.get(call.action)
         if translation is None and version.answers_without_id:
-            inside = unwrapped(call)
-            if inside is not None:
-                call, translation = inside, version.translations.get(inside.action)
+            signed = unwrapped(call)
+            if signed is not None:
+                call, translation = signed, version.translations.get(signed.action)
         if translation is None:
             if call.action in version.schemas.actions:
                 self._refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
@@ -100,88 +95,81 @@ class IncomingCalls:
         if charger.restricted and call.action != "BootNotification" and not charger.triggered(call.action):
             self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
-        violations: list[Violation] | None = None
-        fact: Any = call.fact
-        if fact is not None and not self._zoned:
-            return self._decide(charger, call, fact, None)
-        payload = call.payload if fact is None else msgspec.json.decode(call.raw)
-        if call.mended or not version.schemas.valid_request[call.action](payload):
-            violations, payload, fatal = self._repair(charger, call, translation)
-            if fatal is not None:
-                self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
-                return None
-        if self._zoned:
-            zone = self.tolerance.way(charger.id, *charger.model[:2], call.action).zone
-            payload = payload if zone is None else clocked(payload, request(version.name, call.action), zone)
+        if call.fact is not None and not self._zoned:
+            return self._serve_fact(charger, call, call.fact, None)
         try:
-            fact = translation.read(payload)
-        except ValueError as why:  # a word that tells messages apart is none that we know; the schema has said so
-            self._refuse(charger, call, "enum", str(why), violations)
+            fact, violations = self._reader.read(charger, call, translation)
+        except Unreadable as why:
+            self._refuse(charger, call, why.rule, why.description, why.violations)
             return None
-        return self._decide(charger, call, fact, violations)
+        return self._serve_fact(charger, call, fact, violations)
 
-    def _decide(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> Deferred[None] | None:
-        """What a message says is known: what it comes to."""
+    def _serve_fact(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> Deferred[None] | None:
         try:
-            verdict = self._desk.ask[type(fact)](charger, fact)
+            verdict = self._decide[type(fact)](charger, fact)
             if type(verdict) in VERDICT_TYPES:
-                self._conclude(charger, call, fact, verdict, violations)
+                self._finish(charger, call, fact, verdict, violations)
                 return None
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
-            return Deferred.fromCoroutine(self._decide_without_handler(charger, call, fact, violations))
-        return Deferred.fromCoroutine(self._decide_later(charger, call, fact, verdict, violations))
+            return Deferred.fromCoroutine(self._without_handler(charger, call, fact, violations))
+        return Deferred.fromCoroutine(self._await_verdict(charger, call, fact, verdict, violations))
 
-    async def _decide_later(self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
-        """The handler takes its time."""
+    async def _await_verdict(self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
+        """The handler returned something to await."""
         try:
             verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
             if type(verdict) not in VERDICT_TYPES:
                 raise TypeError(f"{verdict!r} is no verdict")
-            if _charger_resends(charger, call, fact):
+            if _will_be_resent(charger, call, fact):
                 return
-            self._conclude(charger, call, fact, verdict, violations)
+            self._finish(charger, call, fact, verdict, violations)
         except ConnectionGone:
             return
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
-            await self._decide_without_handler(charger, call, fact, violations)
+            await self._without_handler(charger, call, fact, violations)
         finally:
-            self._desk.concluded(charger)
+            self._verdicts.concluded(charger)
 
-    async def _decide_without_handler(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
-        """The handler has failed: what can go on without it does."""
-        if _charger_resends(charger, call, fact):
+    async def _without_handler(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> None:
+        """The handler has failed: what can be decided without it is, the rest is answered InternalError."""
+        if _will_be_resent(charger, call, fact):
             return
         try:
-            verdict: Any = self._desk.without(charger, fact)
+            verdict: Any = self._verdicts.without_handler(charger, fact)
             if type(verdict) not in VERDICT_TYPES:
                 verdict = await verdict  # an id that has to be leased first
-            self._conclude(charger, call, fact, verdict, violations)
+            self._finish(charger, call, fact, verdict, violations)
         except NoVerdict:
             self._refuse(charger, call, "internal", "")
         except Exception:
             log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
             self._refuse(charger, call, "internal", "")
 
-    def _conclude(self, charger: Charger, call: Message, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
-        """Publish what it came to; the answer goes out when that is safe."""
-        served = self._desk.tell[type(fact)](charger, fact, verdict)
+    def _finish(self, charger: Charger, call: Message, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
+        """Publish what it comes to; the answer is sent once that is durable."""
+        conclusion = self._conclude[type(fact)](charger, fact, verdict)
+        if type(fact) in OF_TRANSACTIONS:
+            if conclusion.gap is not None:
+                charger.outgoing.ask_transaction_status(conclusion.gap)
+            if self.on_transaction is not None:
+                self.on_transaction(charger, fact, conclusion)
         now = self._stamps.now()
         if type(call) is Send:
             then: tuple[str | int, bytes] = (call.id, b"")
         else:
-            answer = charger.version.translations[call.action].answer(fact, served.verdict, now)
+            answer = charger.version.translations[call.action].answer(fact, conclusion.verdict, now)
             if type(verdict) is Answer and verdict.members and not charger.version.schemas.valid_answer[call.action](answer):
-                log.error("the backend's answer to {action} breaks its schema and is left out", action=call.action, charger=charger.id)
+                log.error("backend's answer to {action} violates its schema and is left out", action=call.action, charger=charger.id)
                 answer = charger.version.translations[call.action].answer(fact, Answer(), now)
             then = (call.id, render_result(call.id, answer))
-        if not served.events:  # a repeat: all there is to tell has been told
+        if not conclusion.events:  # a repeat: its events were published before
             return self._events.publish(Entry(charger.id), charger.send_answer, then)
-        for name, data in served.events[:-1]:
-            self._events.publish(self._entry(charger, call, name, data, now, violations, msgspec.structs.replace(served, effects=())))
-        name, data = served.events[-1]
-        self._events.publish(self._entry(charger, call, name, data, now, violations, served), charger.send_answer, then)
+        for name, data in conclusion.events[:-1]:
+            self._events.publish(self._entry(charger, call, name, data, now, violations, msgspec.structs.replace(conclusion, effects=())))
+        name, data = conclusion.events[-1]
+        self._events.publish(self._entry(charger, call, name, data, now, violations, conclusion), charger.send_answer, then)
         if charger.reports is not None and type(fact) is Other:
             charger.reports.part(fact.action, fact.payload)
         return None
@@ -194,7 +182,7 @@ class IncomingCalls:
         data: events.Data,
         now: str,
         violations: list[Violation] | None,
-        served: Conclusion = NO_CONCLUSION,
+        conclusion: Conclusion = NO_CONCLUSION,
     ) -> Entry:
         event = Event(
             name,
@@ -207,86 +195,47 @@ class IncomingCalls:
             call.action,
             str(call.id),
             msgspec.Raw(call.raw) if self.settings.event_payload else None,
-            None if violations is None else [each.as_event() for each in violations],
-            served.duplicate,
-            served.offline,
-            served.provisional,
+            None if violations is None else [violation.as_event() for violation in violations],
+            conclusion.duplicate,
+            conclusion.offline,
+            conclusion.provisional,
         )
-        return Entry(charger.id, events.encode(event), served.effects)
+        return Entry(charger.id, events.encode(event), conclusion.effects)
 
-    def _repair(self, charger: Charger, call: Message, translation: Translation) -> tuple[list[Violation], Payload, Violation | None]:
-        """A message that breaks its schema: how, what it plainly means, and the breach for which it cannot be let in, if any."""
-        version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
-        violations = [*([COMMA] if call.mended else []), *version.schemas.request(call.action, call.payload)]
-        charger.violations += 1
-        payload, fatal = call.payload, None
-        if way.mode == "strict":
-            fatal = violations[0]
-        else:
-            payload = repaired(payload, violations, request(version.name, call.action), way.zone or UTC)
-            lacking = readable(payload, translation.essentials)
-            if lacking is not None:
-                fatal = _about(lacking, violations)
-        self.evidence.note(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
-        return violations, payload, fatal
-
-    def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
-        """The frame in a text that is no JSON but for a comma too many, where the charger's breaches are put up with."""
-        if self.tolerance.mode(charger.id, *charger.model[:2], "*") == "strict":
-            return None
-        better = json_text(text)
-        try:
-            frame = None if better is None else parse(better)
-        except Malformed:
-            return None
-        return msgspec.structs.replace(frame, mended=True) if isinstance(frame, Call | Send) else frame
-
-    def _refuse(self, charger: Charger, call: Message, why: str, said: str, violations: list[Violation] | None = None) -> None:
-        """Answer a CALLERROR; the backend sees what was not served, and why."""
-        code = charger.version.code(why)
+    def _refuse(self, charger: Charger, call: Message, rule: str, description: str, violations: list[Violation] | None = None) -> None:
+        """Answer a CALLERROR, and publish `message_refused`, so that the backend knows what was not served, and why."""
+        code = charger.version.code(rule)
         if charger.may_log():
-            log.warn("{charger} is answered {code} to {action}: {said}", charger=charger.id, code=code, action=call.action, said=said)
-        data = events.MessageRefused(charger.id, code, said)
+            log.warn(
+                "CALLERROR {code} to {charger} for {action}: {why}", charger=charger.id, code=code, action=call.action, why=description
+            )
+        data = events.MessageRefused(charger.id, code, description)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
-        text = b"" if type(call) is Send else render(Error(call.id, code, said))
+        text = b"" if type(call) is Send else render(Error(call.id, code, description))
         self._events.publish(entry, charger.send_answer, (call.id, text))
 
+    # see `ports.Incoming`
+
+    def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
+        """The frame in a text that is not JSON, where that can be repaired and the charger's violations are tolerated."""
+        return self._reader.repaired_frame(charger, text)
+
     def result_error(self, charger: Charger, frame: ResultError) -> None:
-        """2.1: the charger could not process an answer of ours; whoever looks for it finds it."""
-        self.publish_event(
-            charger, "message_refused", events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
-        )
+        """2.1: the charger could not process a CALLRESULT of ours."""
+        data = events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
+        self.publisher.publish(charger, "message_refused", data)
 
     def late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
-        """An answer came after its command had ended (R8)."""
+        """An answer arrived after its CALL had timed out (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
-        self.publish_event(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
+        self.publisher.publish(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
         self.on_late_response(charger, call, frame)
 
-    @property
-    def overloaded(self) -> bool:
-        """Whether nothing more can be taken in."""
-        return self._events.overloaded
 
-    def publish_effects(self, entry: Entry, then: Callable[[Any], None]) -> None:
-        """Carry out effects that belong to no event."""
-        self._events.publish(entry, then)
-
-    def publish_event(self, charger: Charger, name: str, data: events.Data, effects: tuple[Effect, ...] = ()) -> None:
-        """Publish an event of the gateway's own about a charger."""
-        self.publish_event_of(charger.id, charger.domain, name, data, charger.ocpp, effects)
-
-    def publish_event_of(
-        self,
-        charger: str,
-        domain: str,
-        name: str,
-        data: events.Data,
-        ocpp: str | None = None,
-        effects: tuple[Effect, ...] = (),
-        then: Callable[[Any], None] | None = None,
-    ) -> None:
-        """The same about a charger that may not be connected; ``then`` is called when it is safe."""
-        event = Event(name, domain, data, self._stamps.id(), self._stamps.now(), self.settings.name, ocpp)
-        self._events.publish(Entry(charger, events.encode(event), effects), then)
+def _will_be_resent(charger: Charger, call: Message, fact: Fact) -> bool:
+    """Whether the connection has ended meanwhile, so that the charger still has the message and sends it again on its next connection:
+    what it comes to there counts. A start is finished all the same, since the backend may have given it a transaction; its repeat waits
+    for that (`ocpp_tw.gateway.starts`).
+    """
+    return charger.gone and type(call) is Call and type(fact) is not Started

@@ -1,174 +1,203 @@
-"""The gateway's own judgement of chargers: which say nothing, which keep coming back, whose clock is wrong. Told when it begins and when it is over.
+"""The gateway's own findings about chargers: silent, flapping, or with a wrong clock. Published when they begin and when they are over.
 
-Knows neither pings (a charger that is here has answered them) nor commands. One wheel turns for all; a message costs nothing here.
+Knows neither pings (a connected charger has answered them) nor commands. One timer checks all chargers once a minute; a message costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..core import events
 from ..ocpp.timestamps import moment
-
-if TYPE_CHECKING:
-    from .charger import Charger
-    from .incoming import IncomingCalls
+from .charger import Charger
+from .publisher import Publisher
 
 log = Logger()
 
 INTERVAL = 60.0
-"""Seconds between looks at all chargers."""
+"""Seconds between checks of all chargers."""
 
 SILENT_AFTER = 3
-"""So many heartbeat intervals without a message are a silence."""
+"""Heartbeat intervals without a message after which a charger is silent."""
 
 FLAPPING_AFTER = 5
-"""So many connections within `WITHIN` seconds are a charger that flaps."""
+"""Connections within `FLAPPING_WINDOW` after which a charger is flapping."""
 
 FLAPPING_WINDOW = 300.0
+"""In seconds; after as long without a new connection the flapping is over."""
 
 SKEW_WRONG, SKEW_RIGHT = 60.0, 30.0
-"""Seconds by which a clock is wrong enough to tell, and changed enough to tell again; and by which it is well again."""
+"""Seconds of clock skew above which a clock is wrong, or has changed enough to publish it again; and below which it is right again."""
 
 SKEW_TOLERANCE = 30.0
 """Seconds by which two messages may differ and still show the same clock."""
 
 
 class Observed:
-    """What is known of one charger, over its connections, until it has been away for a while."""
+    """What is known of one charger across its connections, until it has been absent for a while.
 
-    __slots__ = ("away", "behind", "connects", "domain", "flapping", "flaps", "ocpp", "received", "silent", "skew", "told", "turns")
+    ``silent_checks`` and ``absent_checks`` count checks in a row without a message, and without a connection. ``skew`` is by how many
+    seconds the charger's clock is ahead, ``published_skew`` what was published of it, ``behind`` an unconfirmed sample: when it was
+    taken, and its skew.
+    """
+
+    __slots__ = (
+        "absent_checks",
+        "behind",
+        "connects",
+        "domain",
+        "flapping",
+        "flaps",
+        "ocpp",
+        "published_skew",
+        "received",
+        "silent",
+        "silent_checks",
+        "skew",
+    )
 
     def __init__(self) -> None:
         self.connects: tuple[float, ...] = ()
         self.flaps = 0
         self.flapping = self.silent = False
-        self.received = self.turns = self.away = 0
+        self.received = self.silent_checks = self.absent_checks = 0
         self.skew: float | None = None
         self.behind: tuple[float, float] | None = None
-        self.told: float | None = None
+        self.published_skew: float | None = None
         self.domain = self.ocpp = ""
 
 
 class Liveness:
-    """One for the ``chargers`` that are connected to a gateway."""
+    """One for the ``chargers`` that are connected to a gateway; ``heartbeat_interval`` (seconds) is for those that were given none."""
 
-    def __init__(self, chargers: Mapping[str, Charger], intake: IncomingCalls) -> None:
+    def __init__(
+        self,
+        chargers: Mapping[str, Charger],
+        clock: IReactorTime,
+        unix: Callable[[], float],
+        publisher: Publisher,
+        heartbeat_interval: int,
+    ) -> None:
         self._chargers = chargers
-        self._intake = intake
-        self._clock = intake.clock
+        self._clock = clock
+        self._unix = unix
+        self._publisher = publisher
+        self._heartbeat_interval = heartbeat_interval
         self._observed: dict[str, Observed] = {}
         self._timer = LoopingCall(self._check_all)
-        self._timer.clock = intake.clock
+        self._timer.clock = clock
 
     def start(self) -> None:
-        """Begin to look after them."""
+        """Begin to check them."""
         self._timer.start(INTERVAL, now=False)
 
     def stop(self) -> None:
-        """End that."""
+        """Stop checking them."""
         if self._timer.running:
             self._timer.stop()
 
     def arrived(self, charger: Charger) -> None:
         """This connection is the charger from now on."""
-        pulse, now = self._observed.setdefault(charger.id, Observed()), self._clock.seconds()
-        pulse.domain, pulse.ocpp = charger.domain, charger.ocpp
-        pulse.received = pulse.turns = pulse.away = 0
-        pulse.silent = False
-        pulse.connects = (*(each for each in pulse.connects if now - each < FLAPPING_WINDOW), now)[-FLAPPING_AFTER:]
-        if pulse.flapping:
-            pulse.flaps += 1
-        elif len(pulse.connects) == FLAPPING_AFTER:
-            pulse.flapping, pulse.flaps = True, FLAPPING_AFTER
-            self._intake.publish_event(charger, "flapping", events.Flapping(charger.id, FLAPPING_AFTER, round(now - pulse.connects[0])))
+        observed, now = self._observed.setdefault(charger.id, Observed()), self._clock.seconds()
+        observed.domain, observed.ocpp = charger.domain, charger.ocpp
+        observed.received = observed.silent_checks = observed.absent_checks = 0
+        observed.silent = False
+        observed.connects = (*(at for at in observed.connects if now - at < FLAPPING_WINDOW), now)[-FLAPPING_AFTER:]
+        if observed.flapping:
+            observed.flaps += 1
+        elif len(observed.connects) == FLAPPING_AFTER:
+            observed.flapping, observed.flaps = True, FLAPPING_AFTER
+            data = events.Flapping(charger.id, FLAPPING_AFTER, round(now - observed.connects[0]))
+            self._publisher.publish(charger, "flapping", data)
 
     def summary(self, charger: Charger) -> dict[str, Any]:
         """What an operator is shown of it."""
-        pulse = self._observed.get(charger.id) or Observed()
-        judged = {"unresponsive": charger.unresponsive, "silent": pulse.silent, "flapping": pulse.flapping}
-        return {"liveness": judged, "clock_skew": None if pulse.skew is None else round(pulse.skew)}
+        observed = self._observed.get(charger.id) or Observed()
+        liveness = {"unresponsive": charger.unresponsive, "silent": observed.silent, "flapping": observed.flapping}
+        return {"liveness": liveness, "clock_skew": None if observed.skew is None else round(observed.skew)}
 
     def _check_all(self) -> None:
-        for id, pulse in list(self._observed.items()):
+        for id, observed in list(self._observed.items()):
             try:
-                self._check(id, pulse)
-            except Exception:  # else the wheel would stand still, for all
-                log.failure("while looking after {charger}", charger=id)
+                self._check(id, observed)
+            except Exception:  # else the timer would stop, for all
+                log.failure("liveness check of {charger} failed", charger=id)
 
-    def _check(self, id: str, pulse: Observed) -> None:
+    def _check(self, id: str, observed: Observed) -> None:
         charger = self._chargers.get(id)
         if charger is None:
-            pulse.away += 1
+            observed.absent_checks += 1
         else:
-            self._check_silence(charger, pulse)
+            self._check_silence(charger, observed)
             if charger.reported_time is not None:
                 (text, at), charger.reported_time = charger.reported_time, None
-                self._check_clock(charger, pulse, text, at)
-        if pulse.connects and self._clock.seconds() - pulse.connects[-1] >= FLAPPING_WINDOW:
-            self._flapping_over(id, pulse)
-        if pulse.away * INTERVAL >= FLAPPING_WINDOW and not pulse.connects:
+                self._check_clock(charger, observed, text, at)
+        if observed.connects and self._clock.seconds() - observed.connects[-1] >= FLAPPING_WINDOW:
+            self._flapping_over(id, observed)
+        if observed.absent_checks * INTERVAL >= FLAPPING_WINDOW and not observed.connects:
             del self._observed[id]  # identities cost nothing to make up
 
-    def _check_silence(self, charger: Charger, pulse: Observed) -> None:
-        """Whether anything has come since the last turn; turns are counted and not time, since this process may have been suspended."""
-        if charger.received != pulse.received:
-            if pulse.silent:
-                pulse.silent = False
-                self._intake.publish_event(charger, "silent", events.Silent(charger.id, round(pulse.turns * INTERVAL), over=True))
-            pulse.received, pulse.turns = charger.received, 0
+    def _check_silence(self, charger: Charger, observed: Observed) -> None:
+        """Whether a message came since the last check; checks are counted and not time, since this process may have been suspended."""
+        if charger.received != observed.received:
+            if observed.silent:
+                observed.silent = False
+                data = events.Silent(charger.id, round(observed.silent_checks * INTERVAL), over=True)
+                self._publisher.publish(charger, "silent", data)
+            observed.received, observed.silent_checks = charger.received, 0
             return
-        pulse.turns += 1
-        interval = charger.interval or self._intake.settings.heartbeat_interval
-        if not pulse.silent and not charger.busy and pulse.turns * INTERVAL >= SILENT_AFTER * interval:
-            pulse.silent = True
-            self._intake.publish_event(charger, "silent", events.Silent(charger.id, round(pulse.turns * INTERVAL)))
+        observed.silent_checks += 1
+        interval = charger.interval or self._heartbeat_interval
+        if not observed.silent and not charger.busy and observed.silent_checks * INTERVAL >= SILENT_AFTER * interval:
+            observed.silent = True
+            self._publisher.publish(charger, "silent", events.Silent(charger.id, round(observed.silent_checks * INTERVAL)))
 
-    def _check_clock(self, charger: Charger, pulse: Observed, text: str, at: float) -> None:
-        """The charger's clock and ours: it said what time it was at ``at``, by the reactor's clock."""
-        said = moment(text)
-        if said is None:
+    def _check_clock(self, charger: Charger, observed: Observed, text: str, at: float) -> None:
+        """Compare the charger's clock with ours: it reported ``text`` as the time at ``at``, in seconds of the reactor's clock."""
+        reported = moment(text)
+        if reported is None:
             return
-        ahead = said.timestamp() - (self._intake.unix() - self._clock.seconds() + at)
-        if not _taken(pulse, ahead, at):
+        skew = reported.timestamp() - (self._unix() - self._clock.seconds() + at)
+        if not _confirmed(observed, skew, at):
             return
-        skew = pulse.skew = ahead
-        if pulse.told is None:
-            news, over = abs(skew) > SKEW_WRONG, False
+        observed.skew = skew
+        if observed.published_skew is None:
+            changed, over = abs(skew) > SKEW_WRONG, False
         else:
             over = abs(skew) <= SKEW_RIGHT
-            news = over or abs(skew - pulse.told) > SKEW_WRONG
-        if news:
-            pulse.told = None if over else skew
-            self._intake.publish_event(charger, "clock_skew", events.ClockSkew(charger.id, round(skew), over=over))
+            changed = over or abs(skew - observed.published_skew) > SKEW_WRONG
+        if changed:
+            observed.published_skew = None if over else skew
+            self._publisher.publish(charger, "clock_skew", events.ClockSkew(charger.id, round(skew), over=over))
 
-    def _flapping_over(self, id: str, pulse: Observed) -> None:
-        """It has not connected for a while."""
-        pulse.connects = ()
-        if pulse.flapping:
-            pulse.flapping = False
-            data = events.Flapping(id, pulse.flaps, round(FLAPPING_WINDOW), over=True)
-            self._intake.publish_event_of(id, pulse.domain, "flapping", data, pulse.ocpp)
+    def _flapping_over(self, id: str, observed: Observed) -> None:
+        """It has not connected anew for `FLAPPING_WINDOW`."""
+        observed.connects = ()
+        if observed.flapping:
+            observed.flapping = False
+            data = events.Flapping(id, observed.flaps, round(FLAPPING_WINDOW), over=True)
+            self._publisher.publish_about(id, observed.domain, "flapping", data, observed.ocpp)
 
 
-def _taken(pulse: Observed, ahead: float, at: float) -> bool:
-    """Whether the charger's clock is known to be ``ahead`` now (of ours, in seconds; behind, when it is less than nothing).
+def _confirmed(observed: Observed, skew: float, at: float) -> bool:
+    """Whether the charger's clock is known to be ahead of ours by ``skew`` seconds (behind, when it is negative).
 
-    Whatever was said later than we think possible was said by a clock that is ahead. What was said earlier may be old, from the
-    charger's queue: it counts when two messages, a minute apart by our clock, are as far apart by the charger's.
+    A time later than we think possible was told by a clock that is ahead. An earlier one may be old, from the charger's queue: it counts
+    once two messages, at least a minute apart by our clock, are as far apart by the charger's.
     """
-    if ahead >= (-SKEW_WRONG if pulse.skew is None else pulse.skew):
-        pulse.behind = None
+    if skew >= (-SKEW_WRONG if observed.skew is None else observed.skew):
+        observed.behind = None
         return True
-    before = pulse.behind
-    if before is None or abs(ahead - before[1]) > SKEW_TOLERANCE:
-        pulse.behind = (at, ahead)
+    before = observed.behind
+    if before is None or abs(skew - before[1]) > SKEW_TOLERANCE:
+        observed.behind = (at, skew)
         return False
     if at - before[0] < INTERVAL:
         return False
-    pulse.behind = None
+    observed.behind = None
     return True

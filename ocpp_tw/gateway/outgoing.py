@@ -1,28 +1,49 @@
-"""What is asked of one charger: one thing at a time, each with its own deadline, each ending exactly once.
+"""CALLs to one charger: one outstanding at a time, each with its own timeout, each with exactly one outcome.
 
-Knows neither why it is asked nor what the charger says of its own accord. A connection that is asked nothing has none of this.
+Knows neither why a CALL is sent nor what the charger sends itself. It is made for the first CALL: most connections have none.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from ..core import events
 from ..core.commands import Failed, Outcome
+from ..core.ledger import Ledger
+from ..ocpp.conversation import Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, render
-
-if TYPE_CHECKING:
-    from .charger import Charger
+from ..ocpp.version import Version
+from .ports import Incoming
 
 UNRESPONSIVE_AFTER = 3
-"""After so many commands in a row without an answer, from a charger that talks all the while, the backend is told."""
+"""Commands in a row that time out, while the charger goes on sending, until an `unresponsive` event is published."""
+
+
+class Charger(Protocol):
+    """What has to be known of the charger."""
+
+    id: str
+    domain: str
+    ocpp: str
+    connection: str
+    version: Version
+    conversation: Conversation
+    ledger: Ledger | None
+    received: int
+
+    @property
+    def restricted(self) -> bool: ...
+
+    def send(self, text: bytes) -> None: ...
+
+    def call(self, action: str, payload: Payload) -> Deferred[Outcome]: ...
 
 
 class Pending(NamedTuple):
-    """A CALL of ours that somebody waits for; it has a timer from when it is sent."""
+    """A CALL without an answer yet; it has a timer from the moment it is sent."""
 
     outcome: Deferred[Outcome]
     timeout: float
@@ -31,31 +52,33 @@ class Pending(NamedTuple):
 
 
 class OutgoingCalls:
-    """The CALLs of ours on one connection. ``most`` is how many items the charger takes in a message, by action, once it has said;
-    ``unresponsive`` is it from when the backend was told so.
+    """The CALLs on one connection. ``item_limits`` is how many items the charger takes in one message, by action, once it was asked;
+    ``unresponsive`` is true while the latest `unresponsive` event holds.
     """
 
     __slots__ = (
         "_charger",
-        "_heard",
+        "_idle",
         "_ids",
+        "_incoming",
         "_pending",
+        "_received",
         "_status_asked",
         "_triggered",
         "_unanswered",
-        "_waiting",
         "item_limits",
         "unresponsive",
     )
 
-    def __init__(self, charger: Charger) -> None:
+    def __init__(self, charger: Charger, incoming: Incoming) -> None:
         self.item_limits: dict[str, int] | None = None
         self.unresponsive = False
         self._charger = charger
+        self._incoming = incoming
         self._pending: dict[str | int, Pending] = {}
-        self._ids = self._unanswered = self._heard = 0
+        self._ids = self._unanswered = self._received = 0
         self._triggered: set[str] = set()
-        self._waiting: list[Deferred[None]] = []
+        self._idle: list[Deferred[None]] = []
         self._status_asked: set[str] = set()
 
     def call(self, action: str, payload: Payload, timeout: float, raw: bytes, id: str) -> Deferred[Outcome]:
@@ -68,22 +91,22 @@ class OutgoingCalls:
         return outcome
 
     def answered(self, frame: Result | Error) -> bool:
-        """The charger's answer; whether it is one to anything that was asked."""
+        """The charger's CALLRESULT or CALLERROR; whether it answers a CALL of ours, be it one that has timed out."""
         charger = self._charger
-        call, more = charger.conversation.answer(frame)
+        call, following = charger.conversation.answer(frame)
         if call is None:
             late = charger.conversation.late(frame)
             if late is not None:
-                charger.incoming.late_response(charger, late, frame)
+                self._incoming.late_response(charger, late, frame)
             return late is not None
         if self.unresponsive:
             self.unresponsive = False
-            charger.incoming.publish_event(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered, over=True))
+            self._incoming.publisher.publish(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered, over=True))
         self._unanswered = 0
         pending = self._pending.pop(call.id)
         if pending.timer is not None:
             pending.timer.cancel()
-        latency = round((charger.incoming.clock.seconds() - pending.sent) * 1000)
+        latency = round((self._incoming.clock.seconds() - pending.sent) * 1000)
         if isinstance(frame, Result):
             outcome = Outcome("result", frame.payload, sent=True, latency_ms=latency)
             if charger.restricted and outcome.status == "Accepted" and "requestedMessage" in call.payload:
@@ -91,38 +114,38 @@ class OutgoingCalls:
         else:
             failure = Failed(frame.code, frame.description, frame.details)
             outcome = Outcome("error", error=failure, sent=True, latency_ms=latency)
-        self._send(more)
+        self._send(following)
         pending.outcome.callback(outcome)
         self._notice_idle()
         return True
 
     def triggered(self, action: str) -> bool:
-        """Whether this message was asked for, and has not come yet; now it has."""
+        """Whether this message was triggered and has not been received since; from now on it has."""
         if action not in self._triggered:
             return False
         self._triggered.discard(action)
         return True
 
-    def ask_status_of(self, transaction: str) -> None:
-        """2.x: messages of this transaction are missing: has the charger more of them? It is asked once on a connection."""
-        charger = self._charger
-        if "GetTransactionStatus" in charger.version.csms_actions and transaction not in self._status_asked:
+    def ask_transaction_status(self, transaction: str) -> None:
+        """2.x: messages of this transaction are missing. Ask, once per connection, whether the charger still has them (E14)."""
+        if "GetTransactionStatus" in self._charger.version.csms_actions and transaction not in self._status_asked:
             self._status_asked.add(transaction)
-            charger.call("GetTransactionStatus", {"transactionId": transaction}).addCallback(self._status_answered, transaction)
+            asked = self._charger.call("GetTransactionStatus", {"transactionId": transaction})
+            asked.addCallback(self._publish_transaction_status, transaction)
 
     def idle(self) -> Deferred[None]:
-        """Fires once nothing is being asked, or when the connection has ended."""
-        waiting: Deferred[None] = Deferred(self._waiting.remove)
-        self._waiting.append(waiting)
+        """Fires once no CALL is pending, or when the connection has ended."""
+        waiting: Deferred[None] = Deferred(self._idle.remove)
+        self._idle.append(waiting)
         self._notice_idle()
         return waiting
 
     def _notice_idle(self) -> None:
-        while self._waiting and not self._pending:
-            self._waiting.pop(0).callback(None)
+        while self._idle and not self._pending:
+            self._idle.pop(0).callback(None)
 
     def close(self) -> None:
-        """The connection has ended: what was sent is lost, what was not is not sent."""
+        """The connection has ended: CALLs that were sent end as connection_lost, the others as offline."""
         waiting, self._pending = self._pending, {}
         for pending in waiting.values():
             if pending.timer is not None:
@@ -133,31 +156,30 @@ class OutgoingCalls:
         self._notice_idle()
 
     def _send(self, call: Call | None) -> None:
-        """Send the next one, if it is somebody's turn; its time starts now (R8)."""
+        """Send the CALL whose turn it is, if any; its timeout runs from now (R8)."""
         if call is None or call.id not in self._pending:
             return
-        charger = self._charger
-        pending, clock = self._pending[call.id], charger.incoming.clock
+        pending, clock = self._pending[call.id], self._incoming.clock
         self._pending[call.id] = pending._replace(timer=clock.callLater(pending.timeout, self._timed_out, call), sent=clock.seconds())
         if not self._unanswered:
-            self._heard = charger.received  # what comes from now on shows that it could answer
-        charger.send(render(call))
+            self._received = self._charger.received  # any frame from now on shows that the charger could have answered
+        self._charger.send(render(call))
 
     def _timed_out(self, call: Call) -> None:
         charger = self._charger
-        more = charger.conversation.give_up(call)
+        following = charger.conversation.give_up(call)
         self._unanswered += 1
-        if self._unanswered == UNRESPONSIVE_AFTER and charger.received > self._heard:
+        if self._unanswered == UNRESPONSIVE_AFTER and charger.received > self._received:
             self.unresponsive = True
-            charger.incoming.publish_event(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered))
+            self._incoming.publisher.publish(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered))
         pending = self._pending.pop(call.id)
-        self._send(more)
+        self._send(following)
         pending.outcome.callback(Outcome("timeout", sent=True))
         self._notice_idle()
 
-    def _status_answered(self, outcome: Outcome, transaction: str) -> None:
-        charger, said = self._charger, outcome.payload or {}
-        known = charger.ledger and charger.ledger.find(transaction)
-        missing = list(known.missing) if known else []
-        data = events.TransactionStatus(charger.id, transaction, missing, said.get("ongoingIndicator"), said.get("messagesInQueue"))
-        charger.incoming.publish_event(charger, "transaction_status", data)
+    def _publish_transaction_status(self, outcome: Outcome, transaction: str) -> None:
+        charger, answer = self._charger, outcome.payload or {}
+        entered = charger.ledger and charger.ledger.find(transaction)
+        missing = list(entered.missing) if entered else []
+        data = events.TransactionStatus(charger.id, transaction, missing, answer.get("ongoingIndicator"), answer.get("messagesInQueue"))
+        self._incoming.publisher.publish(charger, "transaction_status", data)

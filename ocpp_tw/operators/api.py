@@ -19,7 +19,8 @@ from twisted.web.server import Site
 from ..core.commands import Invalid
 from ..dispatch.dispatcher import Dispatcher
 from ..gateway.charger import Charger
-from ..gateway.gateway import Gateway, decisions
+from ..gateway.decisions import summary
+from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
 from ..waiting import deferred
 
@@ -112,9 +113,9 @@ class OperatorsApi:
                 ledger = await self._desk.ledger(charger)
                 running = [msgspec.to_builtins(each) for each in ledger.running]
                 judged = self._gateway.liveness.summary(charger)
-                told = {"connected": True, **decisions(charger.record), **_told(charger), **judged, "transactions": running}
+                told = {"connected": True, **summary(charger.record), **_told(charger), **judged, "transactions": running}
                 return _json(request, 200, told)
-            remembered = await self._gateway.recorded(id)
+            remembered = await self._gateway.decisions.recorded(id)
             if remembered is None:
                 return _json(request, 404, {"detail": "Charger not connected to this gateway, and nothing is remembered of it"})
             return _json(request, 200, {"connected": False, "id": id, **remembered})
@@ -129,7 +130,7 @@ class OperatorsApi:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
                 raise BadRequest(400, "No charger can have this identity")
             changes = self._changes(_body(request))
-            return _json(request, 200, {"id": id, **await self._gateway.decide(id, changes)})
+            return _json(request, 200, {"id": id, **await self._gateway.decisions.decide(id, changes)})
 
         return self._guarded(request, answer)
 

@@ -1,7 +1,4 @@
-"""What a fact came to.
-
-Knows neither how it came to that nor what becomes of it.
-"""
+"""What a charger's message comes to, as a value."""
 
 from __future__ import annotations
 
@@ -12,11 +9,14 @@ from . import events
 from .entries import Effect
 
 Events = tuple[tuple[str, events.Data], ...]
-"""Events by name, in their order."""
+"""Events by name, in order."""
 
 
 class Conclusion(msgspec.Struct, frozen=True, gc=False):
-    """The verdict to answer, the events to tell, and what becomes true with the last of them; no events: it was a repeat."""
+    """The verdict to answer with, the events to publish, and the effects that go with the last of them.
+
+    Without events the message was a repeat. ``gap`` is the 2.x transaction of which the message shows others to be missing.
+    """
 
     verdict: Verdict
     events: Events
@@ -24,3 +24,4 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     duplicate: bool = False
     provisional: bool = False
     offline: bool = False
+    gap: str | None = None

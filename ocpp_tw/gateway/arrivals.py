@@ -1,0 +1,208 @@
+"""Arrivals, take-overs and departures: which connection of an identity is the charger, and what the fleet and the backend learn of it.
+
+Knows neither WebSocket nor Redis. For each identity there is at most one current connection, and one that waits to take over:
+
+| state | event | what happens |
+| --- | --- | --- |
+| no connection | a connection arrives | it becomes current |
+| current | another arrives | that one waits; the current one is pinged |
+| current, one waiting | a third arrives | the one that waits is closed (4000), the third waits in its place |
+| current, one waiting | the current one answers the ping | the other waits on, until it sends a frame |
+| current, one waiting | the other sends a frame, or `PROBE_TIMEOUT` passes without a sign of life | it takes over: the current one is closed (4000) |
+| current, one waiting | the current one ends | the other becomes current |
+| current, one waiting | the other ends | nothing else changes |
+| current | it ends | the roster is asked whether it was still the fleet's; if so `disconnect_charger` is published |
+| departing | a connection arrives before the roster has answered | `disconnect_charger` is published, and it becomes current |
+| current | another gateway reports the charger (`evict`) | it is closed (4000), and nothing is published |
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..core import events
+from ..core.entries import Record
+from ..interfaces import IRoster, StoreUnavailable
+from ..log import literal
+from ..waiting import Deadlines, deferred
+from .charger import Charger
+from .decisions import STORE_TIMEOUT, Decisions
+from .liveness import Liveness
+from .publisher import Publisher
+
+log = Logger()
+
+PROBE_TIMEOUT = 2.0
+"""Seconds that the current connection has to show that it is alive, while a newer one of the same identity sends nothing."""
+
+ALIVE = 86_400.0
+"""Seconds that a newcomer waits once the current connection has shown that it is alive: as good as until it sends a frame."""
+
+DUPLICATE_AFTER = 5
+"""Take-overs within `DUPLICATE_WINDOW`, from more than one address, that are reported as two chargers with one identity."""
+
+DUPLICATE_WINDOW = 60.0
+"""In seconds."""
+
+
+class Arrivals:
+    """The connections to one gateway. ``current`` has each identity's; ``on_serving`` is called with an identity that begins to be served."""
+
+    def __init__(
+        self,
+        current: dict[str, Charger],
+        clock: IReactorTime,
+        publisher: Publisher,
+        roster: IRoster,
+        decisions: Decisions,
+        liveness: Liveness,
+    ) -> None:
+        self.current = current
+        self.on_serving: Callable[[str], None] = lambda id: None
+        self._clock = clock
+        self._publisher = publisher
+        self._roster = roster
+        self._decisions = decisions
+        self._liveness = liveness
+        self._repairs: dict[Charger, tuple[str, ...]] = {}
+        self._waiting: dict[str, tuple[Charger, IDelayedCall]] = {}
+        self._departing: dict[str, tuple[Charger, events.DisconnectCharger]] = {}
+        self._takeovers: dict[str, deque[tuple[float, str]]] = {}
+        self._deadlines = Deadlines(STORE_TIMEOUT, clock)
+
+    @property
+    def departing(self) -> bool:
+        """Whether a departure has not been published yet."""
+        return bool(self._departing)
+
+    def admitted(self, charger: Charger, repairs: tuple[str, ...]) -> None:
+        """Its handshake is about to be completed; ``repairs`` is what had to be put right in it."""
+        if repairs:
+            self._repairs[charger] = repairs
+
+    def arrived(self, charger: Charger) -> None:
+        """Its handshake is complete."""
+        waiting = self._waiting.pop(charger.id, None)
+        if waiting is not None:
+            waiting[1].cancel()
+            waiting[0].on_first_frame = None
+            waiting[0].connection_lost()
+            waiting[0].close(4000, "replaced")
+        current = self.current.get(charger.id)
+        if current is None:
+            self._install(charger)
+            return
+        timer = self._clock.callLater(PROBE_TIMEOUT, self._take_over, charger)
+        self._waiting[charger.id] = (charger, timer)
+        charger.on_first_frame = lambda: self._take_over(charger)
+        current.wire.ping(lambda: self._is_alive(charger))
+
+    def _is_alive(self, newcomer: Charger) -> None:
+        """The current connection has given a sign of life: the newcomer has to send a frame first."""
+        waiting = self._waiting.get(newcomer.id)
+        if waiting is not None and waiting[0] is newcomer and waiting[1].active():
+            waiting[1].reset(ALIVE)
+
+    def _take_over(self, newcomer: Charger) -> None:
+        """The newcomer has sent a frame, or the current connection has ended or gives no sign of life."""
+        waiting = self._waiting.pop(newcomer.id, None)
+        if waiting is None or waiting[0] is not newcomer:
+            return
+        if waiting[1].active():
+            waiting[1].cancel()
+        newcomer.on_first_frame = None
+        self._install(newcomer)
+
+    def _install(self, charger: Charger) -> None:
+        """This connection is the charger from now on."""
+        departing = self._departing.pop(charger.id, None)
+        if departing is not None:  # it is back before the roster has said whether it had moved to another gateway: it had not
+            self._publisher.publish(departing[0], "disconnect_charger", departing[1])
+        previous = self.current.get(charger.id)
+        self.current[charger.id] = charger
+        repairs = list(self._repairs.pop(charger, ()))
+        data = events.ConnectCharger(charger.id, charger.ocpp, charger.address, 0, previous.connection if previous else None, repairs)
+        self._publisher.publish(charger, "connect_charger", data)
+        self._liveness.arrived(charger)
+        if previous is not None and not previous.gone:
+            previous.connection_lost()
+            previous.close(4000, "replaced by a newer connection")
+            self._check_duplicate(charger, previous)
+        arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection))
+        arriving.addCallbacks(self._serve, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
+
+    def _serve(self, record: Record, charger: Charger) -> None:
+        if charger.gone:
+            return
+        if self._decisions.speaks_wrong_version(charger, record):
+            charger.close(1012, f"OCPP {record.version} only")
+            return
+        charger.serve(record)
+        self.on_serving(charger.id)
+
+    def _serve_unlisted(self, why: Failure, charger: Charger) -> Deferred[None]:
+        """The roster does not answer; it will be told later."""
+        if not isinstance(why.value, StoreUnavailable):  # an outage is logged once, not for each charger
+            log.info("roster not told of {charger}: {why}", charger=charger.id, why=repr(why.value))
+        return Deferred.fromCoroutine(self._decisions.record(charger.id)).addCallback(self._serve, charger)
+
+    def _check_duplicate(self, charger: Charger, previous: Charger) -> None:
+        """Two chargers that are set up with one identity take over from each other again and again."""
+        now = self._clock.seconds()
+        takeovers = self._takeovers.setdefault(charger.id, deque(maxlen=DUPLICATE_AFTER))
+        while takeovers and takeovers[0][0] < now - DUPLICATE_WINDOW:
+            takeovers.popleft()
+        takeovers.append((now, charger.address))
+        addresses = sorted({address for _, address in takeovers} | {previous.address})
+        if len(takeovers) == DUPLICATE_AFTER and len(addresses) > 1:
+            self._publisher.publish(charger, "duplicate_identity", events.DuplicateIdentity(charger.id, addresses, len(takeovers)))
+            takeovers.clear()
+
+    def departed(self, charger: Charger, code: int, reason: str) -> None:
+        """Its connection has ended; that is published only if it was the current one."""
+        self._repairs.pop(charger, None)
+        waiting = self._waiting.get(charger.id)
+        if waiting is not None and waiting[0] is charger:
+            del self._waiting[charger.id]
+            waiting[1].cancel()
+        charger.connection_lost()
+        if self.current.get(charger.id) is not charger:
+            return
+        del self.current[charger.id]
+        self._takeovers.pop(charger.id, None)
+        connected = round(self._clock.seconds() - charger.connected_at, 1)
+        log.info(
+            literal(f"{charger.id} disconnected after {connected} s: {code} {reason}"), charger=charger.id, seconds=connected, code=code,
+            reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp, peer=charger.address,
+        )  # fmt: skip
+        data = events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
+        self._departing[charger.id] = charger, data
+        leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
+        # Without an answer it was ours: better one departure too many than a charger that seems to be connected for ever.
+        leaving.addErrback(lambda _: True).addCallback(self._publish_departure, charger, data)
+        if waiting is not None and waiting[0] is not charger:
+            self._take_over(waiting[0])
+
+    def _publish_departure(self, ours: bool, charger: Charger, data: events.DisconnectCharger) -> None:
+        """Unless the charger is at another gateway meanwhile, publish that it disconnected; once."""
+        departing = self._departing.get(charger.id)
+        if departing is not None and departing[0] is charger:
+            del self._departing[charger.id]
+            if ours:
+                self._publisher.publish(charger, "disconnect_charger", data)
+
+    def evict(self, id: str, connection: str) -> None:
+        """Another gateway has this charger now: close our stale connection, and publish nothing."""
+        charger = self.current.get(id)
+        if charger is not None and charger.connection == connection:
+            del self.current[id]
+            charger.connection_lost()
+            charger.close(4000, "replaced by a newer connection")
+            # or it would be announced again after an outage
+            deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)

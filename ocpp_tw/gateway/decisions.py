@@ -1,0 +1,115 @@
+"""What operators decide about chargers: which registration status to give, at which interval to retry, which version of OCPP to speak.
+
+Knows the chargers that are connected here, and that a decision about any other charger goes to the gateway that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..core.entries import Effect, PeerMessage, Put, Record
+from ..interfaces import IRecords, IRoster
+from ..ocpp.version import Version
+from ..waiting import in_time
+from .charger import Charger
+from .publisher import Publisher
+
+log = Logger()
+
+STORE_TIMEOUT = 3.0
+"""Seconds that the roster and the records have to answer. A charger is served without them after that; an operator gets an error."""
+
+
+class Decisions:
+    """One for a gateway. ``chargers`` are those connected here, ``versions`` those spoken, by subprotocol."""
+
+    def __init__(
+        self,
+        chargers: Mapping[str, Charger],
+        versions: Mapping[str, Version],
+        clock: IReactorTime,
+        publisher: Publisher,
+        roster: IRoster,
+        records: IRecords,
+    ) -> None:
+        self._chargers = chargers
+        self._versions = versions
+        self._clock = clock
+        self._publisher = publisher
+        self._roster = roster
+        self._records = records
+        self._pinned: dict[str, str] = {}
+
+    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Store a decision about a charger, connected or not: ``boot_status``, ``retry_interval`` (seconds) and ``version``.
+
+        None takes an earlier decision back. Returns all that stands now.
+        """
+        effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
+        other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
+        if other and other != self._publisher.gateway:
+            effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
+        durable: Deferred[None] = Deferred()
+        self._publisher.carry_out(id, tuple(effects), durable.callback)
+        await durable
+        self.apply(id, changes)
+        return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
+
+    async def recorded(self, id: str) -> dict[str, Any] | None:
+        """What is stored about a charger that may not be connected; None when nothing is."""
+        record = await in_time(self._records.record(id), STORE_TIMEOUT, self._clock)
+        return None if record == Record() else summary(record)
+
+    def apply(self, id: str, changes: Mapping[str, Any]) -> None:
+        """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""
+        charger = self._chargers.get(id)
+        if charger is None:
+            self._pinned.pop(id, None)
+            return
+        texts = {name: "" if value is None else str(value) for name, value in changes.items()}
+        if charger.registration_state.decided(texts):  # it is told at once, not at its next attempt
+            charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})
+        if texts.get("version") and self.speaks_wrong_version(charger, charger.record):
+            charger.close(1012, f"OCPP {texts['version']} only")
+
+    async def record(self, id: str) -> Record:
+        """What is stored about a charger that has connected, as far as it can be found in time."""
+        try:
+            return await in_time(self._records.record(id), STORE_TIMEOUT, self._clock)
+        except Exception as why:
+            log.warn("record of {charger} unavailable, it is served without: {why}", charger=id, why=repr(why))
+            return Record()
+
+    # the version that an operator has pinned, known here from the charger's latest connection to this gateway
+
+    def pinned(self, id: str) -> str | None:
+        """The only subprotocol to be chosen for the charger, as far as this gateway knows."""
+        return self._pinned.get(id)
+
+    def speaks_wrong_version(self, charger: Charger, record: Record) -> bool:
+        """Whether the record pins another version, and this gateway learns that only now: then the charger is to reconnect."""
+        subprotocol = next((version.subprotocol for version in self._versions.values() if version.name == record.version), "")
+        before = self._pinned.pop(charger.id, None)
+        if subprotocol:
+            self._pinned[charger.id] = subprotocol
+        return bool(subprotocol) and before != subprotocol and charger.version.name != record.version
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """A record as operators are shown it."""
+    interval = record.retry_interval
+    return {
+        "registration": record.boot or None,
+        "boot_status": record.boot_status or None,
+        "retry_interval": int(interval) if interval.isdecimal() else None,
+        "version": record.version or None,
+        "vendor": record.vendor or None,
+        "model": record.model or None,
+        "firmware": record.firmware or None,
+    }

@@ -1,0 +1,94 @@
+"""From a charger's CALL to the fact that it states: checked against its schema, repaired where that is tolerated, and read.
+
+Knows neither verdicts nor events.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import msgspec
+
+from ..core.stamps import Stamps
+from ..facts import Fact
+from ..ocpp.frames import Call, Frame, Malformed, Payload, Send, parse
+from ..ocpp.schemas import Violation
+from ..ocpp.tolerance.evidence import Evidence
+from ..ocpp.tolerance.expected import request
+from ..ocpp.tolerance.repair import COMMA, clocked, json_text, readable, repaired
+from ..ocpp.tolerance.rules import Tolerance
+from ..ocpp.version import Translation
+from .charger import Charger
+
+
+class Unreadable(Exception):
+    """The CALL cannot be served: the schema's rule that it breaks, a description for the charger and the backend, and all violations."""
+
+    def __init__(self, rule: str, description: str, violations: list[Violation] | None) -> None:
+        super().__init__(description)
+        self.rule, self.description, self.violations = rule, description, violations
+
+
+class CallReader:
+    """One for all chargers of a gateway. ``zoned``: some chargers' timestamps are read in a time zone of their own."""
+
+    def __init__(self, tolerance: Tolerance, stamps: Stamps) -> None:
+        self.tolerance = tolerance
+        self.evidence = Evidence()
+        self.zoned = tolerance.zoned
+        self._stamps = stamps
+
+    def read(self, charger: Charger, call: Call | Send, translation: Translation) -> tuple[Fact, list[Violation] | None]:
+        """The fact, and the violations of the schema that were tolerated; None when there are none.
+
+        Raises:
+            Unreadable: the CALL is to be refused.
+        """
+        version = charger.version
+        payload: Any = call.payload if call.fact is None else msgspec.json.decode(call.raw)
+        violations: list[Violation] | None = None
+        if call.mended or not version.schemas.valid_request[call.action](payload):
+            violations, payload = self._repaired(charger, call, translation)
+        if self.zoned:
+            zone = self.tolerance.way(charger.id, *charger.model[:2], call.action).zone
+            payload = payload if zone is None else clocked(payload, request(version.name, call.action), zone)
+        try:
+            return translation.read(payload), violations
+        except ValueError as why:  # a discriminating word that no version knows; the schema has reported it already
+            raise Unreadable("enum", str(why), violations) from None
+
+    def _repaired(self, charger: Charger, call: Call | Send, translation: Translation) -> tuple[list[Violation], Payload]:
+        """The violations, and the payload as it was meant."""
+        version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
+        violations = [*([COMMA] if call.mended else []), *version.schemas.request(call.action, call.payload)]
+        charger.violations += 1
+        payload, fatal = call.payload, None
+        if way.mode == "strict":
+            fatal = violations[0]
+        else:
+            payload = repaired(payload, violations, request(version.name, call.action), way.zone or UTC)
+            unreadable = readable(payload, translation.essentials)
+            if unreadable is not None:
+                fatal = _violation_at(unreadable, violations)
+        self.evidence.note(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
+        if fatal is not None:
+            raise Unreadable(fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
+        return violations, payload
+
+    def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
+        """The frame in a text that would be JSON but for superfluous commas, if the charger's violations are tolerated."""
+        if self.tolerance.mode(charger.id, *charger.model[:2], "*") == "strict":
+            return None
+        better = json_text(text)
+        try:
+            frame = None if better is None else parse(better)
+        except Malformed:
+            return None
+        return msgspec.structs.replace(frame, mended=True) if isinstance(frame, Call | Send) else frame
+
+
+def _violation_at(member: str, violations: list[Violation]) -> Violation:
+    """The violation that makes the member unreadable."""
+    path = tuple(member.split("/"))
+    return next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), violations[0])

@@ -1,0 +1,87 @@
+"""Puts a gateway together on given drivers, clock and settings: the same for the service, for tests, and for whoever tests handlers.
+
+Knows every part of the application by name and does no part's work; which drivers and which clock, its caller decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..core.conclude import Conclusions
+from ..core.stamps import Stamps
+from ..dispatch.dispatcher import Dispatcher
+from ..gateway.breaker import Breaker
+from ..gateway.gate import OpenGate
+from ..gateway.gateway import Gateway
+from ..gateway.incoming import IncomingCalls
+from ..gateway.publisher import Publisher
+from ..gateway.reading import CallReader
+from ..gateway.reconcile import Reconciler
+from ..gateway.transaction_ids import Reserve, TransactionIds
+from ..gateway.verdicts import Verdicts
+from ..interfaces import IGate, IHandlers, Store
+from ..ocpp.negotiation import known
+from ..ocpp.tolerance.rules import Tolerance
+from ..settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A gateway without its endpoints. ``reconciler`` is None where there is no backend to ask."""
+
+    gateway: Gateway
+    dispatcher: Dispatcher
+    verdicts: Verdicts
+    incoming: IncomingCalls
+    reader: CallReader
+    ids: TransactionIds
+    reconciler: Reconciler | None
+
+    def start(self) -> None:
+        """Lease transaction ids, take commands, check liveness, reconcile provisional starts."""
+        self.ids.lease()
+        self.dispatcher.start()
+        self.gateway.liveness.start()
+        if self.reconciler is not None:
+            self.reconciler.start()
+
+    def stop(self) -> None:
+        """Admit nobody and take no commands any more; those who are connected are served until `Gateway.dismiss`."""
+        self.gateway.stopping = True
+        self.dispatcher.stop()
+        self.gateway.liveness.stop()
+        if self.reconciler is not None:
+            self.reconciler.stop()
+
+
+def compose(
+    settings: Settings,
+    clock: IReactorTime,
+    store: Store,
+    *,
+    handlers: IHandlers,
+    backend: Breaker | None = None,
+    gate: IGate | None = None,
+    tolerance: Tolerance | None = None,
+    reserve: Reserve | None = None,
+    stamps: Stamps | None = None,
+) -> Application:
+    """The gateway on these drivers; nothing is started.
+
+    ``backend`` is what provisional starts are reconciled with, ``reserve`` where transaction ids are kept for a start without the store,
+    ``stamps`` the time of day and the ids of events. Left out: nothing is reconciled, everybody is admitted, violations are tolerated as
+    the settings say, no ids are kept, the system's time.
+    """
+    stamps = stamps or Stamps()
+    ids = TransactionIds(store.records, clock, reserve)
+    verdicts = Verdicts(handlers, store.records, ids, with_backend=bool(settings.base_url))
+    publisher = Publisher(settings.name, stamps, store.events)
+    reader = CallReader(tolerance or Tolerance.of(settings), stamps)
+    conclusions = Conclusions(settings, clock.seconds, stamps.unix)
+    incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events)
+    gateway = Gateway(settings, clock, gate or OpenGate(), incoming, publisher, stamps.unix, store, known(settings))
+    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store)
+    reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
+    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, reconciler)
