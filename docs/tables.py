@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from ocpp_tw import facts
-from ocpp_tw.core import events
+from ocpp_tw.core import event_names
 from ocpp_tw.core.commands import OUTCOMES
+from ocpp_tw.core.event import Data, Event
 from ocpp_tw.settings import TABLE
 
 DOCS = Path(__file__).parent
@@ -23,7 +24,7 @@ DOCS = Path(__file__).parent
 
 def fields(of: type) -> list[tuple[str, str, str]]:
     """Name, type and meaning of each field of a class and of its bases, as their source has them."""
-    bases = [each for base in of.__bases__ if base not in (events.Data, msgspec.Struct) for each in fields(base)]
+    bases = [each for base in of.__bases__ if base not in (Data, msgspec.Struct) for each in fields(base)]
     tree = ast.parse(Path(inspect.getfile(of)).read_text())
     node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == of.__name__)
     found = []
@@ -68,14 +69,14 @@ def settings() -> str:
 
 
 def envelope() -> str:
-    return rows(("field", "type", "meaning"), [(f"`{name}`", kind, meaning) for name, kind, meaning in fields(events.Event)])
+    return rows(("field", "type", "meaning"), [(f"`{name}`", kind, meaning) for name, kind, meaning in fields(Event)])
 
 
 def vocabulary() -> str:
     parts = []
-    for name, data in events.NAMES.items():
+    for name, data in event_names.NAMES.items():
         parts.append(f"### `{name}`\n\n{inspect.cleandoc(data.__doc__ or '')}\n")
-        own = [(f"`{field}`", kind, meaning) for field, kind, meaning in (*fields(events.Data), *fields(data))]
+        own = [(f"`{field}`", kind, meaning) for field, kind, meaning in (*fields(Data), *fields(data))]
         parts.append(rows(("field of `data`", "type", "meaning"), own) + "\n")
     parts.append("### A value of `values`\n\n" + rows(("field", "type", "meaning"), [(f"`{n}`", k, m) for n, k, m in fields(facts.Value)]))
     return "\n".join(parts)

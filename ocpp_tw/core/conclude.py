@@ -31,9 +31,10 @@ from ..facts import (
 from ..ocpp.actions import snake_case
 from ..ocpp.meter_values import energy, normalise
 from ..settings import Settings
-from . import events, transaction_events
+from . import charger_events, transaction_events
 from .conclusion import Conclusion
 from .entries import Put
+from .event import Data
 from .ledger import Ledger
 from .provisional import keep_provisional
 from .registration import RegistrationState
@@ -87,7 +88,7 @@ class Conclusions:
         if fact.timestamp:
             charger.reported_time = fact.timestamp, self._seconds()
         evse = None if fact.connector is None else fact.conn
-        data = events.ChangeConnectorStatus(
+        data = charger_events.ChangeConnectorStatus(
             charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp, evse, fact.connector
         )
         return Conclusion(verdict, (("change_connector_status", data),))
@@ -100,7 +101,7 @@ class Conclusions:
             conclusion = Conclusion(verdict, ())
         else:
             assert isinstance(verdict, Start) and verdict.transaction_id is not None
-            data = events.StartTransaction(
+            data = charger_events.StartTransaction(
                 charger.id, fact.conn, fact.tag, fact.meter_start, verdict.transaction_id, fact.timestamp, fact.reservation_id,
                 verdict.authorization.status, backend_id=verdict.backend_id,
             )  # fmt: skip
@@ -124,16 +125,16 @@ def _boot_notification(charger: Charger, fact: BootNotification, verdict: Regist
         effects += [
             Put("record", name, (text or "").encode()) for name, text in zip(("vendor", "model", "firmware"), reported, strict=True)
         ]
-    data = events.BootNotification(charger.id, fact.vendor, fact.model, fact.serial, fact.firmware, verdict.status)
+    data = charger_events.BootNotification(charger.id, fact.vendor, fact.model, fact.serial, fact.firmware, verdict.status)
     return Conclusion(verdict, (("boot_notification", data),), tuple(effects))
 
 
 def _heartbeat(charger: Charger, fact: Heartbeat, verdict: None) -> Conclusion:
-    return Conclusion(verdict, (("health", events.Health(charger.id)),))
+    return Conclusion(verdict, (("health", charger_events.Health(charger.id)),))
 
 
 def _authorize(charger: Charger, fact: Authorize, verdict: Authorization) -> Conclusion:
-    return Conclusion(verdict, (("authorize", events.Authorize(charger.id, fact.tag, verdict.status, fact.tag_type or None)),))
+    return Conclusion(verdict, (("authorize", charger_events.Authorize(charger.id, fact.tag, verdict.status, fact.tag_type or None)),))
 
 
 def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
@@ -144,7 +145,7 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> 
     closing = ledger.close(fact)
     if closing.repeat:
         return Conclusion(verdict, ())
-    data = events.StopTransaction(
+    data = charger_events.StopTransaction(
         charger.id,
         fact.transaction_id,
         fact.reason,
@@ -156,10 +157,10 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> 
         closing.match,
         backend_id=transaction.backend_id if transaction else None,
     )
-    published: tuple[tuple[str, events.Data], ...] = (("stop_transaction", data),)
+    published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)
     if fact.readings:
         values, conn = normalise(fact.readings), transaction.conn if transaction else 0
-        readings = events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
+        readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
         published = (("meter_value", readings), *published)
     return Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate)
 
@@ -174,12 +175,12 @@ def _meter_values(charger: Charger, fact: MeterValues, verdict: None) -> Conclus
             if wh is not None:
                 transaction.meter = wh  # not stored: after a restart the next reading soon arrives
     # 0, not null, outside a transaction: the field is a number to backends that have it in a typed model
-    data = events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.raw, values, backend_id)
+    data = charger_events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.raw, values, backend_id)
     return Conclusion(verdict, (("meter_value", data),))
 
 
 def _data_transfer(charger: Charger, fact: DataTransfer, verdict: DataTransferResult) -> Conclusion:
-    data = events.DataTransfer(
+    data = charger_events.DataTransfer(
         charger.id, fact.vendor_id, fact.message_id, fact.data, verdict.status, fact.vendor_id, fact.message_id or ""
     )
     return Conclusion(verdict, (("data_transfer", data),))
@@ -192,4 +193,4 @@ def _other(charger: Charger, fact: Other, verdict: Answer) -> Conclusion:
     name = _event_names.get(fact.action)
     if name is None:
         name = _event_names[fact.action] = snake_case(fact.action)  # bounded: only actions of a version get here
-    return Conclusion(verdict, ((name, events.Data(charger.id)),))
+    return Conclusion(verdict, ((name, Data(charger.id)),))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from ..facts import Verdict
-from . import events
 from .entries import Effect
+from .event import Data
 
-Events = tuple[tuple[str, events.Data], ...]
+Events = tuple[tuple[str, Data], ...]
 """Events by name, in order."""
 
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 from ..facts import Authorization, Readings, Start, Started, Stopped, TransactionEventInfo, Updated
 from ..ocpp.meter_values import energy, normalise
-from . import events
+from . import charger_events, gateway_events
 from .conclusion import Conclusion, Events
+from .event import Data
 from .ledger import Ledger, Transaction
 
 
@@ -49,7 +50,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
     entered = _enter(charger.id, transaction, info, fact.readings)
-    data = events.StartTransaction(
+    data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
     )  # fmt: skip
@@ -73,7 +74,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
         transaction.authorization = verdict
         transaction.tag = transaction.tag or fact.tag or ""
     entered = _enter(charger.id, transaction, info, fact.readings)
-    data = events.TransactionUpdate(
+    data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
         **_members(info, transaction),
     )  # fmt: skip
@@ -89,7 +90,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> C
         return Conclusion(verdict, ())
     entered = _enter(charger.id, transaction, info, fact.readings)
     closing = charger.ledger.end(transaction, fact)
-    data = events.StopTransaction(
+    data = charger_events.StopTransaction(
         charger.id, fact.transaction_id, fact.reason, fact.meter_stop, fact.tag, fact.timestamp, closing.energy_wh, closing.duration_s,
         closing.match, transaction.missing or None, **_members(info, transaction),
     )  # fmt: skip
@@ -101,10 +102,10 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> C
 def _enter(charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings) -> _Entered:
     """Enter the message into its transaction."""
     transaction.conn = info.conn or transaction.conn
-    published: list[tuple[str, events.Data]] = []
+    published: list[tuple[str, Data]] = []
     if readings:
         values = normalise(readings)
-        meter_value = events.MeterValue(charger, transaction.conn, transaction.id, readings, values, transaction.backend_id)
+        meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, readings, values, transaction.backend_id)
         published.append(("meter_value", meter_value))
         wh = energy(values)
         transaction.meter = transaction.meter if wh is None else wh
@@ -112,12 +113,12 @@ def _enter(charger: str, transaction: Transaction, info: TransactionEventInfo, r
             transaction.meter_start = energy([value for value in values if value.context == "Transaction.Begin"])
     gap = transaction.note(info.seq_no)
     if gap:
-        published.append(("seq_gap", events.SeqGap(charger, str(transaction.id), gap)))
+        published.append(("seq_gap", gateway_events.SeqGap(charger, str(transaction.id), gap)))
     return _Entered(tuple(published), str(transaction.id) if gap else None)
 
 
 def _members(info: TransactionEventInfo, transaction: Transaction) -> dict[str, Any]:
-    """The members of `events.OfTransaction`."""
+    """The members of `charger_events.OfTransaction`."""
     return {
         "connector": info.connector,
         "seq_no": info.seq_no,

@@ -14,9 +14,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core import events
+from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Failed, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
+from ..core.event import Event, encode
 from ..core.stamps import Stamps
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
@@ -157,7 +158,7 @@ class Dispatcher:
 
     # the result
 
-    def _report(self, command: Command, ended: Ended) -> events.CommandResult:
+    def _report(self, command: Command, ended: Ended) -> gateway_events.CommandResult:
         """Publish the one result of a command, and acknowledge its element with it."""
         try:
             result = self._publish(command, ended)
@@ -170,9 +171,9 @@ class Dispatcher:
             self._followups.ended(command, ended.outcome.kind)
         return result
 
-    def _publish(self, command: Command, ended: Ended) -> events.CommandResult:
+    def _publish(self, command: Command, ended: Ended) -> gateway_events.CommandResult:
         charger, result = self._gateway.chargers.get(command.charger), self._result(command, ended)
-        event = events.Event(
+        event = Event(
             "command_result",
             charger.domain if charger else "",
             result,
@@ -181,7 +182,7 @@ class Dispatcher:
             self._settings.name,
             charger.ocpp if charger else None,
         )
-        text = events.encode(event)
+        text = encode(event)
         effects: list[Effect] = []
         if command.element:
             effects.append(Acknowledged(command.element))
@@ -196,17 +197,17 @@ class Dispatcher:
         self._events.publish(Entry(command.charger, text, tuple(effects)))
         return result
 
-    def _result(self, command: Command, ended: Ended) -> events.CommandResult:
+    def _result(self, command: Command, ended: Ended) -> gateway_events.CommandResult:
         outcome = ended.outcome
         error = None if outcome.error is None else msgspec.to_builtins(outcome.error)
         charger = self._gateway.chargers.get(command.charger)
         action = command.action or ended.action or (charger and action_of(command, charger.version)) or command.neutral
-        return events.CommandResult(
+        return gateway_events.CommandResult(
             command.charger, command.id, action, outcome.kind, outcome.status, outcome.payload, error, outcome.sent, outcome.latency_ms
         )
 
 
-def _data(result: events.CommandResult) -> dict[str, Any]:
+def _data(result: gateway_events.CommandResult) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(result)
     return data
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ..core import events
+from ..core import charger_events, gateway_events
 from ..core.commands import Command
 from ..core.conclusion import Conclusion
 from ..facts import Started, Stopped, Updated
@@ -188,10 +188,10 @@ class FollowUps:
     def _publish(self, watch: Watch, verdict: str) -> None:
         self._remove(watch)
         transaction = watch.seen if watch.starts else watch.transaction
-        data = events.CommandFollowup(watch.charger, watch.id, watch.action, watch.outcome, verdict, transaction)
+        data = gateway_events.CommandFollowup(watch.charger, watch.id, watch.action, watch.outcome, verdict, transaction)
         self._incoming.publisher.publish_about(watch.charger, watch.domain, "command_followup", data, watch.ocpp)
 
 
 def _given_id(conclusion: Conclusion) -> int | str | None:
     """1.6: the id that a start was given."""
-    return next((data.transaction_id for _, data in conclusion.events if isinstance(data, events.StartTransaction)), None)
+    return next((data.transaction_id for _, data in conclusion.events if isinstance(data, charger_events.StartTransaction)), None)

@@ -22,19 +22,19 @@ async def prepare(charger: Charger, action: str, payload: Payload) -> None:
         await _limit(charger, action)
 
 
-async def call(charger: Charger, action: str, payload: Payload, timeout: float | None, raw: bytes, id: str) -> Outcome:
+async def call(charger: Charger, action: str, payload: Payload, call_timeout: float | None, raw: bytes, id: str) -> Outcome:
     """The outcome; when one part fails, its failure, with the results of the parts before it."""
     requested, answered = LISTS.get(action, ("", ""))
     items = payload.get(requested)
     if not isinstance(items, list) or len(items) < 2:
-        return await charger.call(action, payload, timeout, raw=raw, id=id)
+        return await charger.call(action, payload, call_timeout, raw=raw, id=id)
     limit = await _limit(charger, action)
     if len(items) <= limit:
-        return await charger.call(action, payload, timeout, raw=raw, id=id)
+        return await charger.call(action, payload, call_timeout, raw=raw, id=id)
     results: list[object] = []
     for start in range(0, len(items), limit):
         part = payload | {requested: items[start : start + limit]}
-        outcome = await charger.call(action, part, timeout, id=id if start == 0 else "")
+        outcome = await charger.call(action, part, call_timeout, id=id if start == 0 else "")
         if outcome.kind != "result" or outcome.payload is None:
             return Outcome(outcome.kind, {answered: results} if results else None, outcome.error, True, outcome.latency_ms)
         results += outcome.payload.get(answered, [])

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..core import events
+from ..core import gateway_events
 from ..core.commands import Claim, Command, Failed, Invalid, Outcome, render
 from ..core.entries import PeerMessage
 from ..gateway.charger import Charger
@@ -55,7 +55,7 @@ class Ended(NamedTuple):
     action: str = ""
 
 
-Report = Callable[[Command, Ended], events.CommandResult]
+Report = Callable[[Command, Ended], gateway_events.CommandResult]
 """Publishes the result of a command; never fails."""
 
 
@@ -99,7 +99,7 @@ class Router:
         self._turns.cancel()
         self._arrivals.cancel()
 
-    async def run(self, command: Command, silent: float | None = None) -> events.CommandResult | None:
+    async def run(self, command: Command, silent: float | None = None) -> gateway_events.CommandResult | None:
         """The result that was reported; None when another gateway has the command now. ``silent``: see `ocpp_tw.core.commands.Taken`."""
         try:
             return await self._run(command, silent)
@@ -109,7 +109,7 @@ class Router:
             log.failure("command failed before it was sent: {id} for {charger}", id=command.id, charger=command.charger)
             return self._report(command, Ended(Outcome("error", error=INTERNAL_FAILURE)))
 
-    async def _run(self, command: Command, silent: float | None) -> events.CommandResult | None:
+    async def _run(self, command: Command, silent: float | None) -> gateway_events.CommandResult | None:
         ttl = command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL) - silent
         if silent is not None and ttl <= 0:
             return self._report(command, _expired(f"it was left over by a gateway that ended {silent:.0f} s ago"))
@@ -157,7 +157,7 @@ class Router:
             await self._wait_for_charger(command, RETRY_DELAY)  # it is on another connection to this gateway, which is about to arrive
         return False
 
-    async def _send_in_turn(self, command: Command, charger: Charger) -> events.CommandResult | Claim:
+    async def _send_in_turn(self, command: Command, charger: Charger) -> gateway_events.CommandResult | Claim:
         """Send it once the commands before it have ended; the result that was reported, or the claim that failed."""
         translated = self._translate(command, charger)
         if isinstance(translated, Ended):
@@ -220,7 +220,7 @@ class Router:
         """2.x: the report asked for comes in parts; once it is complete that is published under the command's id."""
 
         def done(parts: int, complete: bool, missing: list[int]) -> None:
-            data = events.CommandReport(charger.id, command.id, action, request, parts, complete, missing)
+            data = gateway_events.CommandReport(charger.id, command.id, action, request, parts, complete, missing)
             self._publisher.publish(charger, "command_report", data)
 
         if charger.reports is None:

@@ -26,7 +26,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core import events
+from ..core import gateway_events
 from ..core.entries import Record
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import literal
@@ -72,7 +72,7 @@ class Arrivals:
         self._liveness = liveness
         self._repairs: dict[Charger, tuple[str, ...]] = {}
         self._waiting: dict[str, tuple[Charger, IDelayedCall]] = {}
-        self._departing: dict[str, tuple[Charger, events.DisconnectCharger]] = {}
+        self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
 
@@ -127,7 +127,9 @@ class Arrivals:
         previous = self.current.get(charger.id)
         self.current[charger.id] = charger
         repairs = list(self._repairs.pop(charger, ()))
-        data = events.ConnectCharger(charger.id, charger.ocpp, charger.address, 0, previous.connection if previous else None, repairs)
+        data = gateway_events.ConnectCharger(
+            charger.id, charger.ocpp, charger.address, 0, previous.connection if previous else None, repairs
+        )
         self._publisher.publish(charger, "connect_charger", data)
         self._liveness.arrived(charger)
         if previous is not None and not previous.gone:
@@ -161,7 +163,7 @@ class Arrivals:
         takeovers.append((now, charger.address))
         addresses = sorted({address for _, address in takeovers} | {previous.address})
         if len(takeovers) == DUPLICATE_AFTER and len(addresses) > 1:
-            self._publisher.publish(charger, "duplicate_identity", events.DuplicateIdentity(charger.id, addresses, len(takeovers)))
+            self._publisher.publish(charger, "duplicate_identity", gateway_events.DuplicateIdentity(charger.id, addresses, len(takeovers)))
             takeovers.clear()
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
@@ -181,7 +183,7 @@ class Arrivals:
             literal(f"{charger.id} disconnected after {connected} s: {code} {reason}"), charger=charger.id, seconds=connected, code=code,
             reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp, peer=charger.address,
         )  # fmt: skip
-        data = events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
+        data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data
         leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
         # Without an answer it was ours: better one departure too many than a charger that seems to be connected for ever.
@@ -189,7 +191,7 @@ class Arrivals:
         if waiting is not None and waiting[0] is not charger:
             self._take_over(waiting[0])
 
-    def _publish_departure(self, ours: bool, charger: Charger, data: events.DisconnectCharger) -> None:
+    def _publish_departure(self, ours: bool, charger: Charger, data: gateway_events.DisconnectCharger) -> None:
         """Unless the charger is at another gateway meanwhile, publish that it disconnected; once."""
         departing = self._departing.get(charger.id)
         if departing is not None and departing[0] is charger:

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..core import events
+from ..core import gateway_events
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IWire, Maybe, Store
 from ..ocpp.negotiation import choose
 from ..ocpp.version import Version
@@ -90,7 +90,7 @@ class Gateway:
             reason=reason,
             peer=request.address,
         )
-        data = events.HandshakeRejected(request.id, reason, status, list(request.offered), request.address)
+        data = gateway_events.HandshakeRejected(request.id, reason, status, list(request.offered), request.address)
         self._publisher.publish_about(request.id or "?", request.domain, "handshake_rejected", data)
 
     def arrived(self, charger: Charger) -> None:

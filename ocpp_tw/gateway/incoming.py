@@ -13,11 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..core import events
+from ..core import gateway_events
 from ..core.conclude import Conclusions
 from ..core.conclusion import Conclusion
 from ..core.entries import Entry
-from ..core.events import Event
+from ..core.event import Data, Event, encode
 from ..core.stamps import Stamps
 from ..facts import Answer, Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
@@ -179,7 +179,7 @@ class IncomingCalls:
         charger: Charger,
         call: Message,
         name: str,
-        data: events.Data,
+        data: Data,
         now: str,
         violations: list[Violation] | None,
         conclusion: Conclusion = NO_CONCLUSION,
@@ -200,7 +200,7 @@ class IncomingCalls:
             conclusion.offline,
             conclusion.provisional,
         )
-        return Entry(charger.id, events.encode(event), conclusion.effects)
+        return Entry(charger.id, encode(event), conclusion.effects)
 
     def _refuse(self, charger: Charger, call: Message, rule: str, description: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR, and publish `message_refused`, so that the backend knows what was not served, and why."""
@@ -209,7 +209,7 @@ class IncomingCalls:
             log.warn(
                 "CALLERROR {code} to {charger} for {action}: {why}", charger=charger.id, code=code, action=call.action, why=description
             )
-        data = events.MessageRefused(charger.id, code, description)
+        data = gateway_events.MessageRefused(charger.id, code, description)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
         text = b"" if type(call) is Send else render(Error(call.id, code, description))
         self._events.publish(entry, charger.send_answer, (call.id, text))
@@ -222,14 +222,16 @@ class IncomingCalls:
 
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
-        data = events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
+        data = gateway_events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
         self.publisher.publish(charger, "message_refused", data)
 
     def late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """An answer arrived after its CALL had timed out (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
-        self.publisher.publish(charger, "late_response", events.LateResponse(charger.id, str(call.id), call.action, payload, failure))
+        self.publisher.publish(
+            charger, "late_response", gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
+        )
         self.on_late_response(charger, call, frame)
 
 

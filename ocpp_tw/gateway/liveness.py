@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ..core import events
+from ..core import gateway_events
 from ..ocpp.timestamps import moment
 from .charger import Charger
 from .publisher import Publisher
@@ -73,7 +73,10 @@ class Observed:
 
 
 class Liveness:
-    """One for the ``chargers`` that are connected to a gateway; ``heartbeat_interval`` (seconds) is for those that were given none."""
+    """One for the ``chargers`` that are connected to a gateway; ``heartbeat_interval`` (seconds) is for those that were given none.
+
+    ``observed`` has those that are connected or were lately, by identity.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Liveness:
         self._unix = unix
         self._publisher = publisher
         self._heartbeat_interval = heartbeat_interval
-        self._observed: dict[str, Observed] = {}
+        self.observed: dict[str, Observed] = {}
         self._timer = LoopingCall(self._check_all)
         self._timer.clock = clock
 
@@ -103,7 +106,7 @@ class Liveness:
 
     def arrived(self, charger: Charger) -> None:
         """This connection is the charger from now on."""
-        observed, now = self._observed.setdefault(charger.id, Observed()), self._clock.seconds()
+        observed, now = self.observed.setdefault(charger.id, Observed()), self._clock.seconds()
         observed.domain, observed.ocpp = charger.domain, charger.ocpp
         observed.received = observed.silent_checks = observed.absent_checks = 0
         observed.silent = False
@@ -112,17 +115,17 @@ class Liveness:
             observed.flaps += 1
         elif len(observed.connects) == FLAPPING_AFTER:
             observed.flapping, observed.flaps = True, FLAPPING_AFTER
-            data = events.Flapping(charger.id, FLAPPING_AFTER, round(now - observed.connects[0]))
+            data = gateway_events.Flapping(charger.id, FLAPPING_AFTER, round(now - observed.connects[0]))
             self._publisher.publish(charger, "flapping", data)
 
     def summary(self, charger: Charger) -> dict[str, Any]:
         """What an operator is shown of it."""
-        observed = self._observed.get(charger.id) or Observed()
+        observed = self.observed.get(charger.id) or Observed()
         liveness = {"unresponsive": charger.unresponsive, "silent": observed.silent, "flapping": observed.flapping}
         return {"liveness": liveness, "clock_skew": None if observed.skew is None else round(observed.skew)}
 
     def _check_all(self) -> None:
-        for id, observed in list(self._observed.items()):
+        for id, observed in list(self.observed.items()):
             try:
                 self._check(id, observed)
             except Exception:  # else the timer would stop, for all
@@ -140,14 +143,14 @@ class Liveness:
         if observed.connects and self._clock.seconds() - observed.connects[-1] >= FLAPPING_WINDOW:
             self._flapping_over(id, observed)
         if observed.absent_checks * INTERVAL >= FLAPPING_WINDOW and not observed.connects:
-            del self._observed[id]  # identities cost nothing to make up
+            del self.observed[id]  # identities cost nothing to make up
 
     def _check_silence(self, charger: Charger, observed: Observed) -> None:
         """Whether a message came since the last check; checks are counted and not time, since this process may have been suspended."""
         if charger.received != observed.received:
             if observed.silent:
                 observed.silent = False
-                data = events.Silent(charger.id, round(observed.silent_checks * INTERVAL), over=True)
+                data = gateway_events.Silent(charger.id, round(observed.silent_checks * INTERVAL), over=True)
                 self._publisher.publish(charger, "silent", data)
             observed.received, observed.silent_checks = charger.received, 0
             return
@@ -155,7 +158,7 @@ class Liveness:
         interval = charger.interval or self._heartbeat_interval
         if not observed.silent and not charger.busy and observed.silent_checks * INTERVAL >= SILENT_AFTER * interval:
             observed.silent = True
-            self._publisher.publish(charger, "silent", events.Silent(charger.id, round(observed.silent_checks * INTERVAL)))
+            self._publisher.publish(charger, "silent", gateway_events.Silent(charger.id, round(observed.silent_checks * INTERVAL)))
 
     def _check_clock(self, charger: Charger, observed: Observed, text: str, at: float) -> None:
         """Compare the charger's clock with ours: it reported ``text`` as the time at ``at``, in seconds of the reactor's clock."""
@@ -173,14 +176,14 @@ class Liveness:
             changed = over or abs(skew - observed.published_skew) > SKEW_WRONG
         if changed:
             observed.published_skew = None if over else skew
-            self._publisher.publish(charger, "clock_skew", events.ClockSkew(charger.id, round(skew), over=over))
+            self._publisher.publish(charger, "clock_skew", gateway_events.ClockSkew(charger.id, round(skew), over=over))
 
     def _flapping_over(self, id: str, observed: Observed) -> None:
         """It has not connected anew for `FLAPPING_WINDOW`."""
         observed.connects = ()
         if observed.flapping:
             observed.flapping = False
-            data = events.Flapping(id, observed.flaps, round(FLAPPING_WINDOW), over=True)
+            data = gateway_events.Flapping(id, observed.flaps, round(FLAPPING_WINDOW), over=True)
             self._publisher.publish_about(id, observed.domain, "flapping", data, observed.ocpp)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from ..core import events
+from ..core import gateway_events
 from ..core.commands import Failed, Outcome
 from ..core.ledger import Ledger
 from ..ocpp.conversation import Conversation
@@ -101,7 +101,7 @@ class OutgoingCalls:
             return late is not None
         if self.unresponsive:
             self.unresponsive = False
-            self._incoming.publisher.publish(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered, over=True))
+            self._incoming.publisher.publish(charger, "unresponsive", gateway_events.Unresponsive(charger.id, self._unanswered, over=True))
         self._unanswered = 0
         pending = self._pending.pop(call.id)
         if pending.timer is not None:
@@ -171,7 +171,7 @@ class OutgoingCalls:
         self._unanswered += 1
         if self._unanswered == UNRESPONSIVE_AFTER and charger.received > self._received:
             self.unresponsive = True
-            self._incoming.publisher.publish(charger, "unresponsive", events.Unresponsive(charger.id, self._unanswered))
+            self._incoming.publisher.publish(charger, "unresponsive", gateway_events.Unresponsive(charger.id, self._unanswered))
         pending = self._pending.pop(call.id)
         self._send(following)
         pending.outcome.callback(Outcome("timeout", sent=True))
@@ -181,5 +181,7 @@ class OutgoingCalls:
         charger, answer = self._charger, outcome.payload or {}
         entered = charger.ledger and charger.ledger.find(transaction)
         missing = list(entered.missing) if entered else []
-        data = events.TransactionStatus(charger.id, transaction, missing, answer.get("ongoingIndicator"), answer.get("messagesInQueue"))
+        data = gateway_events.TransactionStatus(
+            charger.id, transaction, missing, answer.get("ongoingIndicator"), answer.get("messagesInQueue")
+        )
         self._incoming.publisher.publish(charger, "transaction_status", data)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..core import events
 from ..core.entries import Effect, Entry
-from ..core.events import Event
+from ..core.event import Data, Event, encode
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
 
@@ -36,7 +35,7 @@ class Publisher:
         """Whether no more work should be accepted, since events can be made durable nowhere."""
         return self._events.overloaded
 
-    def publish(self, charger: Subject, name: str, data: events.Data, effects: tuple[Effect, ...] = ()) -> None:
+    def publish(self, charger: Subject, name: str, data: Data, effects: tuple[Effect, ...] = ()) -> None:
         """Publish an event about a connected charger, with its effects."""
         self.publish_about(charger.id, charger.domain, name, data, charger.ocpp, effects)
 
@@ -45,14 +44,14 @@ class Publisher:
         charger: str,
         domain: str,
         name: str,
-        data: events.Data,
+        data: Data,
         ocpp: str | None = None,
         effects: tuple[Effect, ...] = (),
         then: Callable[[Any], None] | None = None,
     ) -> None:
         """The same about a charger that may not be connected; ``then`` is called once the event is durable."""
         event = Event(name, domain, data, self._stamps.id(), self._stamps.now(), self.gateway, ocpp)
-        self._events.publish(Entry(charger, events.encode(event), effects), then)
+        self._events.publish(Entry(charger, encode(event), effects), then)
 
     def carry_out(self, charger: str, effects: tuple[Effect, ...], then: Callable[[Any], None] | None = None) -> None:
         """Carry out effects that belong to no event; ``then`` is called once they are durable."""

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core.entries import Put
-from ..core.events import TransactionReconciled
+from ..core.gateway_events import TransactionReconciled
 from ..core.ledger import Ledger
 from ..core.provisional import TABLE, Provisional, decode, encode
 from ..facts import Authorization

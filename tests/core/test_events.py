@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ocpp_tw.core import events
+from ocpp_tw.core import charger_events
 from ocpp_tw.core.entries import numbered
-from ocpp_tw.core.events import NAMES, Data, Event, encode
+from ocpp_tw.core.event import Data, Event, encode
+from ocpp_tw.core.event_names import NAMES
 from ocpp_tw.ocpp.actions import snake_case
 from ocpp_tw.ocpp.schemas import load
 
@@ -78,12 +79,12 @@ def test_every_event_names_its_charger_and_is_called_after_its_class(name: str, 
     """CONTRACT 1: also meter_value, where the seed forgot it."""
     fields = [field.name for field in msgspec.structs.fields(data)]
     assert issubclass(data, Data) and fields[0] == "charger"
-    assert name == ("health" if data is events.Health else snake_case(data.__name__))
+    assert name == ("health" if data is charger_events.Health else snake_case(data.__name__))
 
 
 def test_no_field_is_left_out_for_being_null() -> None:
     """A typed model of a backend's finds every field of `data` every time."""
-    status = events.ChangeConnectorStatus("CP1", 1, "Available", "NoError", None, None, None)
+    status = charger_events.ChangeConnectorStatus("CP1", 1, "Available", "NoError", None, None, None)
     assert event(status)["data"]["info"] is None
 
 

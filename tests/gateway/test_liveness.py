@@ -162,10 +162,10 @@ def test_those_that_are_gone_are_forgotten():
     for n in range(1000):
         here.connect(f"cp{n}").disconnect()
     minutes(here, 10)
-    assert list(here.gateway.liveness._observed) == ["stays"]
+    assert list(here.gateway.liveness.observed) == ["stays"]
     stays.disconnect()
     minutes(here, 10)
-    assert here.gateway.liveness._observed == {}
+    assert here.gateway.liveness.observed == {}
 
 
 # clocks

@@ -1,0 +1,52 @@
+"""The envelope of an event, as the backend gets it (docs/contract.md). Field names are part of the contract.
+
+Knows neither where events go nor what is in them beside their charger.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+encode = msgspec.json.Encoder().encode
+
+
+class Event(msgspec.Struct, omit_defaults=True, gc=False):
+    """One element of the events list. ``seq`` is added by the store that numbers it."""
+
+    event: str
+    """what happened"""
+    domain: str
+    """the Host header, as the charger sent it"""
+    data: Data
+    """the event's own fields, see below"""
+    id: str
+    """unique, and the same over every re-delivery"""
+    time: str
+    """when the gateway received it (UTC)"""
+    gateway: str
+    """the name of the gateway that did"""
+    ocpp: str | None = None
+    """the OCPP version of the connection"""
+    action: str | None = None
+    """the OCPP action it came from"""
+    message_id: str | None = None
+    """the id of the charger's CALL"""
+    payload: msgspec.Raw | None = None
+    """the charger's request exactly as it was sent (`--event-payload no` leaves it out)"""
+    violations: list[dict[str, Any]] | None = None
+    """only when the message broke its schema and was let in all the same: path, rule and value of each breach"""
+    duplicate: bool = False
+    """only when true: a second, differing stop of a transaction that had ended"""
+    offline: bool = False
+    """only when true: it happened while the charger was not connected, and was sent later"""
+    provisional: bool = False
+    """only when true: the transaction's id is the gateway's own, since the backend could not be asked"""
+
+
+class Data(msgspec.Struct, gc=False):
+    """Every event names its charger."""
+
+    charger: str
+    """its identity"""

@@ -1,0 +1,215 @@
+"""The data of events about what the gateway itself finds or does: connections, commands, liveness, refusals (docs/contract.md).
+
+Knows neither where events go nor what leads to them. Field names are part of the contract.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .event import Data
+
+
+class ConnectCharger(Data):
+    """A charger was let in."""
+
+    ocpp: str
+    """the OCPP version spoken"""
+    remote_address: str
+    """where it connects from"""
+    security_profile: int
+    """OCPP's security profile of the connection: 0 is none"""
+    previous: str | None
+    """the connection it took over from, if that had not ended yet"""
+    repairs: list[str]
+    """what was wrong with its handshake and put right"""
+
+
+class DisconnectCharger(Data):
+    """The charger's current connection ended."""
+
+    code: int | None
+    """the WebSocket close code; 1006 when the connection was cut"""
+    reason: str
+    """the reason that came with it"""
+    seconds: float
+    """how long it was connected"""
+    received: int
+    """frames received"""
+    sent: int
+    """frames sent"""
+    violations: int
+    """messages that broke their schema"""
+
+
+class TransactionReconciled(Data):
+    """The backend has been heard on a transaction that began as `provisional` while it was of no use. The charger goes on with its own id."""
+
+    transaction_id: int | str
+    """the id that the charger knows, as in `start_transaction`"""
+    backend_id: int | None
+    """the id that the backend has given it now; null when the tag has no transaction"""
+    status: str
+    """the authorization status that the charger would have been given: Invalid when the tag has no transaction"""
+
+
+class CommandResult(Data):
+    """What came of a command; exactly one for each."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action, or the neutral command when it could not be translated"""
+    outcome: str
+    """one of the outcomes below"""
+    status: str | None
+    """the status of the charger's answer, where it has one"""
+    payload: dict[str, Any] | None
+    """the charger's answer"""
+    error: Any
+    """why there is none: code, description, details"""
+    sent: bool
+    """whether the charger was sent it"""
+    latency_ms: int | None
+    """milliseconds from sending to the answer"""
+
+
+class CommandFollowup(Data):
+    """What became of a remote start or stop whose `command_result` could not say (`timeout`, `connection_lost`); at most one for each."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action, or the neutral command when it could not be translated"""
+    outcome: str
+    """the outcome that the result had"""
+    verdict: str
+    """confirmed: the transaction began, or ended; refuted: the charger refused, or was connected two minutes later and nothing had
+    happened; unknown: it was not connected then"""
+    transaction_id: int | str | None
+    """the transaction; null when none began"""
+
+
+class CommandReport(Data):
+    """2.x: what a command asked for has come in all its parts, each of which is an event of its own; or it has not."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action that asked"""
+    request_id: int
+    """the requestId that the parts carry"""
+    parts: int
+    """how many have come"""
+    complete: bool
+    """whether the last one is among them and none is missing"""
+    missing: list[int]
+    """the numbers (seqNo) of those that have not come"""
+
+
+class SeqGap(Data):
+    """2.x: messages of a transaction are missing; the charger may still have them."""
+
+    transaction_id: str
+    """the transaction"""
+    missing: list[int]
+    """their numbers (seqNo)"""
+
+
+class TransactionStatus(Data):
+    """2.x: what the charger says of a transaction with missing messages; it was asked once."""
+
+    transaction_id: str
+    """the transaction"""
+    missing: list[int]
+    """the numbers that have not come by now"""
+    ongoing: bool | None
+    """whether it still runs; null when the charger does not say"""
+    messages_in_queue: bool | None
+    """whether the charger has messages of it to send; null when it does not answer"""
+
+
+class HandshakeRejected(Data):
+    """A charger was not let in."""
+
+    reason: str
+    """why"""
+    status: int
+    """the HTTP status it was answered"""
+    offered: list[str]
+    """the subprotocols it offered"""
+    remote_address: str
+    """where it tried from"""
+
+
+class DuplicateIdentity(Data):
+    """Two peers fight over one identity: a cloned charger, or a wrong setting."""
+
+    addresses: list[str]
+    """where they connect from"""
+    takeovers: int
+    """how often one took over from the other within the last minute"""
+
+
+class Judgement(Data, kw_only=True, omit_defaults=True):
+    """What the gateway thinks of a charger: told when it begins, and once more when it is over."""
+
+    over: bool = False
+    """only when true: it is over"""
+
+
+class Unresponsive(Judgement):
+    """A charger sends messages of its own but answers no command: a restart of its connection, or of itself, often helps.
+    It is over with the next answer to a command, or with the connection (without a word).
+    """
+
+    timeouts: int
+    """how many commands in a row it has not answered"""
+
+
+class Silent(Judgement):
+    """A charger's connection lives, but nothing has come for three times the heartbeat interval that it was given.
+    It is over with its next message, or with the connection (without a word).
+    """
+
+    seconds: int
+    """how long nothing has come, to the minute"""
+
+
+class Flapping(Judgement):
+    """A charger has connected five times within five minutes. It is over when it has not connected for as long."""
+
+    connects: int
+    """how often it has connected since that began"""
+    seconds: int
+    """within how many seconds; when it is over, for how long it has not"""
+
+
+class ClockSkew(Judgement):
+    """A charger's clock is more than a minute wrong; told again when that has changed by more than a minute. It is over at half a minute."""
+
+    seconds: int
+    """by how much it is ahead; less than 0 when it is behind"""
+
+
+class LateResponse(Data):
+    """A charger answered a command that had ended as `timeout` before."""
+
+    id: str
+    """the command's id"""
+    action: str
+    """the OCPP action"""
+    payload: dict[str, Any] | None
+    """the charger's answer"""
+    error: Any
+    """its refusal"""
+
+
+class MessageRefused(Data):
+    """A message that was not served: an unknown action, one before acceptance, or one that could not be read; 2.1: also an answer
+    of ours that the charger could not process."""
+
+    code: str
+    """the error code it was answered (of an answer of ours: that the charger sent)"""
+    description: str
+    """what was wrong"""
