@@ -30,10 +30,11 @@ run: $(STAMP) ## run a gateway in the foreground (PORT=10800, ARGS="--base-url h
 test: $(STAMP) ## run the whole test suite (ARGS="-k boot" for a part)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(STAMP) ## check style (ruff) and types (mypy, strict, for the package; tests are not type-checked)
+lint: $(STAMP) ## check style (ruff), types (mypy, strict, for the package; tests are not type-checked) and which package imports which (import-linter)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --no-error-summary -p ocpp_tw
+	@report=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$report" >&2; exit 1; }
 
 format: $(STAMP) ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix-only .
