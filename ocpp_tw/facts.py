@@ -1,8 +1,8 @@
-"""What a charger tells us and what it is answered, in words that hold for every version of OCPP.
+"""What a charger reports and what it is answered, in terms that hold for every version of OCPP.
 
 A *fact* is what a message says (`Started`), a *verdict* what a handler decides about it (`Start`).
-Knows nothing of the wire: `ocpp_tw.ocpp` reads facts out of payloads and puts verdicts into answers.
-Timestamps are the charger's own text; energies are integers in Wh.
+Knows no payload: `ocpp_tw.ocpp` reads facts from payloads and makes answers from verdicts. Timestamps are the charger's own text; energies
+are integers in Wh.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 Readings = list[dict[str, Any]]
-"""OCPP's ``meterValue`` array, as it came."""
+"""OCPP's ``meterValue`` array, as received."""
 
 
 class BootNotification(msgspec.Struct, frozen=True, gc=False):
@@ -25,11 +25,11 @@ class BootNotification(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):
-    """Heartbeat: the charger is alive and asks for the time."""
+    """Heartbeat."""
 
 
 class Authorize(msgspec.Struct, frozen=True, gc=False):
-    """Authorize: somebody presented a tag; ``kind`` is its type in 2.x (ISO14443, eMAID, …), "" in 1.6."""
+    """Authorize: a tag was presented; ``tag_type`` is its type in 2.x (ISO14443, eMAID, …), "" in 1.6."""
 
     tag: str
     tag_type: str = ""
@@ -48,9 +48,9 @@ class StatusNotification(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
-    """What every TransactionEvent of 2.x says beside what it is; there is none in 1.6.
+    """What every TransactionEvent of 2.x has, whatever its type; 1.6 has none of it.
 
-    ``seq_no`` orders the messages of a transaction, whenever they arrive. ``conn`` is the EVSE, None where the message names none.
+    ``seq_no`` orders the messages of a transaction, in whatever order they arrive. ``conn`` is the EVSE, None where the message names none.
     """
 
     seq_no: int
@@ -125,18 +125,18 @@ class Value(msgspec.Struct, omit_defaults=True, gc=False):
 class MeterValues(msgspec.Struct, frozen=True, gc=False):
     """MeterValues. ``transaction_id`` is None outside a transaction.
 
-    ``said`` are the readings as they came, or their JSON where nobody had to look into it; ``values`` are they in canonical units
-    (`meter.normalise`), where they were read so.
+    ``raw`` are the readings as received, or their JSON where that was not decoded; ``values`` are the same in canonical units
+    (`ocpp_tw.ocpp.meter_values.normalise`), where they were read in one pass.
     """
 
     conn: int
     transaction_id: int | None
     raw: Any
-    values: Any = None
+    values: list[Value] | None = None
 
     @property
     def readings(self) -> Readings:
-        """OCPP's ``meterValue`` array, as it came."""
+        """OCPP's ``meterValue`` array, as received."""
         readings: Readings = msgspec.json.decode(self.raw) if isinstance(self.raw, msgspec.Raw) else self.raw
         return readings
 
@@ -167,7 +167,7 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
 
 
 class Authorization(msgspec.Struct, frozen=True, gc=False):
-    """The verdict on a tag: OCPP's AuthorizationStatus, until when it holds, and the tag's group."""
+    """The verdict on a tag: OCPP's AuthorizationStatus, when it expires, and the tag's group."""
 
     status: str = "Accepted"
     expiry_date: str | None = None
@@ -178,7 +178,7 @@ class Start(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Started`.
 
     ``transaction_id`` is a positive integer, or None to let the gateway give one out.
-    ``provisional`` says that the backend has not been heard on it. ``backend_id`` is the backend's id where that cannot be the one in use.
+    ``provisional``: the backend could not be asked about it. ``backend_id`` is the backend's id where another one is in use.
     """
 
     authorization: Authorization = Authorization()
@@ -188,7 +188,7 @@ class Start(msgspec.Struct, frozen=True, gc=False):
 
 
 class DataTransferResult(msgspec.Struct, frozen=True, gc=False):
-    """The verdict on `Transfer`: Accepted, Rejected, UnknownMessageId or UnknownVendorId, and data for the charger."""
+    """The verdict on `DataTransfer`: Accepted, Rejected, UnknownMessageId or UnknownVendorId, and data for the charger."""
 
     status: str = "Accepted"
     data: str | None = None

@@ -1,6 +1,6 @@
 """The gateway's own handlers: everybody may charge, or the backend decides (docs/extending.md).
 
-Knows no OCPP version and no HTTP. An operator's own handlers are found by `find`, and commonly inherit from these.
+Knows no OCPP version and no HTTP. `find` finds an operator's own handlers, which commonly inherit from these.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Handlers:
         self.vendors = Vendors((PlugAndCharge(self), *installed()))
 
     def boot_notification(self, charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
-        """An operator's decision holds. Else who was accepted once is accepted again, and whoever is new gets the settings' status."""
+        """An operator's decision first; a charger accepted before is accepted again, and a new one gets the settings' status."""
         accepted = "Accepted" if charger.registration == "Accepted" else self.settings.boot_status
         status, retry = charger.record.boot_status or accepted, charger.record.retry_interval
         return Registration(status, int(retry) if retry and status != "Accepted" else self.settings.heartbeat_interval)
@@ -69,15 +69,15 @@ class Handlers:
 
     def started(self, charger: ICharger, fact: Started) -> Maybe[Start]:
         """Accepted, under an id of the gateway's own in 1.6, or what the backend says."""
-        question = None if self.backend is None else StartQuery.of(charger.id, fact)
-        return Start() if self.backend is None or question is None else self._ask_start(self.backend, question)
+        query = None if self.backend is None else StartQuery.of(charger.id, fact)
+        return Start() if self.backend is None or query is None else self._ask_start(self.backend, query)
 
     def updated(self, charger: ICharger, fact: Updated) -> Maybe[Authorization | None]:
-        """Whoever is named in it is verified (E02.FR.04, E05.FR.01)."""
+        """A tag presented with it is verified (E02.FR.04, E05.FR.01)."""
         return None if fact.tag is None else self._verify(charger, fact.tag, fact.event_info.tag_type, fact.event_info.conn)
 
     def stopped(self, charger: ICharger, fact: Stopped) -> Maybe[Authorization | None]:
-        """A stop cannot be refused (OCPP 1.6 §4.10): whoever is named in it is told Accepted; in 2.x, what is thought of the tag."""
+        """A stop cannot be refused (OCPP 1.6 §4.10): its tag is Accepted in 1.6, and verified in 2.x."""
         if fact.tag is None:
             return None
         return (
@@ -89,7 +89,7 @@ class Handlers:
         return None
 
     def data_transfer(self, charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
-        """What the vendor's plugin says, or the backend where it answers DataTransfer itself; else Accepted: the backend has the event."""
+        """The vendor's plugin decides, or the backend if it answers DataTransfer; else Accepted, since the backend has the event."""
         if fact.vendor_id in self.vendors:
             return self.vendors.data_transfer(charger, fact)
         if self.backend is None or "DataTransfer" not in self.settings.backend_actions:
@@ -97,55 +97,55 @@ class Handlers:
         return self._ask_data_transfer(self.backend, charger, fact)
 
     def other(self, charger: ICharger, fact: Other) -> Maybe[Answer]:
-        """What the backend answers where the settings say that it does, else the answer that says least."""
+        """The backend answers if the settings say so; else the answer has only what its schema requires."""
         if self.backend is None or fact.action not in self.settings.backend_actions:
             return Answer()
         return self._ask_answer(self.backend, charger, fact)
 
-    async def _ask_start(self, backend: IBackend, question: StartQuery) -> Start:
-        """What the backend says holds, as far as it says anything; the policy has the rest."""
-        said = await ask(backend, question, self.settings.authorize == "backend")
-        failed = next((each for each in (said.transaction_id, said.authorization) if isinstance(each, BackendFailed)), None)
+    async def _ask_start(self, backend: IBackend, query: StartQuery) -> Start:
+        """The backend's answer as far as there is one, the policy for the rest."""
+        answer = await ask(backend, query, self.settings.authorize == "backend")
+        failed = next((each for each in (answer.transaction_id, answer.authorization) if isinstance(each, BackendFailed)), None)
         if failed is not None:
-            log.warn("the backend was of no use for a start on {charger}: {why}", charger=question.charger, why=str(failed))
-        authorization = self._without() if isinstance(said.authorization, BackendFailed) else said.authorization
-        if isinstance(said.transaction_id, BackendFailed):
-            return Start(self._without(authorization), provisional=True)
-        return Start(authorization, said.transaction_id)
+            log.warn("backend unavailable for a start on {charger}: {why}", charger=query.charger, why=str(failed))
+        authorization = self._policy() if isinstance(answer.authorization, BackendFailed) else answer.authorization
+        if isinstance(answer.transaction_id, BackendFailed):
+            return Start(self._policy(authorization), provisional=True)
+        return Start(authorization, answer.transaction_id)
 
     def _verify(self, charger: ICharger, tag: str, kind: str, connector: int | None) -> Maybe[Authorization]:
-        """Accepted, or what the backend says. NoAuthorization is a button and nobody's tag (C02.FR.02)."""
+        """Accepted, or what the backend says. NoAuthorization is a start button, not a tag (C02.FR.02)."""
         if self.backend is None or self.settings.authorize == "accept" or kind == "NoAuthorization":
             return Authorization()
         return self._ask_authorization(self.backend, charger, tag, kind, connector)
 
     async def _ask_authorization(self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None) -> Authorization:
-        """No tag is ever in the log: some are codes that must not be (C04.FR.04)."""
+        """A tag never goes into the log: some are PINs, which must not (C04.FR.04)."""
         try:
             return await backend.authorize(tag, charger.id, connector, kind)
         except BackendFailed as why:
-            log.warn("the backend was of no use for a tag on {charger}: {why}", charger=charger.id, why=str(why))
-            return self._without()
+            log.warn("backend unavailable for a tag on {charger}: {why}", charger=charger.id, why=str(why))
+            return self._policy()
 
-    def _without(self, known: Authorization = ACCEPTED) -> Authorization:
-        """What holds without the backend: what is known of the tag, or the policy's no."""
+    def _policy(self, known: Authorization = ACCEPTED) -> Authorization:
+        """The verdict without the backend: what is known of the tag, unless the policy is to deny."""
         return known if known.status != "Accepted" or self.settings.backend_policy == "provisional" else Authorization("Invalid")
 
     async def _ask_answer(self, backend: IBackend, charger: ICharger, fact: Other) -> Answer:
         try:
             members = await backend.answer(charger.id, charger.ocpp, fact.action, msgspec.json.encode(fact.payload))
         except BackendFailed as why:
-            log.warn("the backend was of no use for {charger}'s {action}: {why}", charger=charger.id, action=fact.action, why=str(why))
+            log.warn("backend unavailable for {action} of {charger}: {why}", charger=charger.id, action=fact.action, why=str(why))
             return Answer()
         return Answer(members or {})
 
     async def _ask_data_transfer(self, backend: IBackend, charger: ICharger, fact: DataTransfer) -> DataTransferResult:
-        said = {"vendorId": fact.vendor_id, "messageId": fact.message_id, "data": fact.data}
-        payload = {name: value for name, value in said.items() if value is not None}
+        given = {"vendorId": fact.vendor_id, "messageId": fact.message_id, "data": fact.data}
+        payload = {name: value for name, value in given.items() if value is not None}
         members = (await self._ask_answer(backend, charger, Other("DataTransfer", payload))).members
         status, data = members.get("status", "Accepted"), members.get("data")
         if status not in TRANSFERRED:
-            log.warn("the backend's answer to {charger}'s DataTransfer has no status of OCPP's", charger=charger.id)
+            log.warn("backend's answer to a DataTransfer of {charger} has no valid status", charger=charger.id)
             return DataTransferResult()
         return DataTransferResult(status, data if isinstance(data, str | None) else msgspec.json.encode(data).decode())
 

@@ -1,7 +1,7 @@
-"""Every boundary of the house: read this first.
+"""Every boundary of the gateway, and the values and failures that cross it: read this first.
 
-An interface has at most four members, or one for each fact. ``Maybe[T]`` is a value or something to await:
-whoever can answer at once returns the value itself, since waiting doubles the price of a message.
+An interface has at most four members, or one for each fact. ``Maybe[T]`` is a value or an awaitable: an implementation that can answer at
+once returns the value itself, since awaiting doubles the cost of a message.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ class StoreUnavailable(Exception):
 
 
 class IWire(Interface):
-    """The line to one charger: what a charger needs of a transport."""
+    """The connection to one charger, as the gateway uses it."""
 
     def send(text: bytes) -> None:
-        """Write one text message (UTF-8). Does nothing when the peer has left."""
+        """Send one text message (UTF-8). Does nothing once the connection is closing or closed."""
 
     def close(code: int, reason: str) -> None:
         """Begin the closing handshake (RFC 6455 §7.4); ``reason`` is cut to 123 bytes."""
@@ -83,7 +83,7 @@ class IWire(Interface):
         """Send a WebSocket ping; ``answered`` is called at the next sign of life, or never."""
 
     def hold(held: bool) -> None:
-        """Stop (or go on) reading from a peer that sends faster than it can be served."""
+        """Pause (or resume) reading from a peer that sends faster than it can be served."""
 
 
 class ICharger(Interface):
@@ -91,22 +91,23 @@ class ICharger(Interface):
 
     id: str = Attribute("its identity, percent-decoded from the URL")
     domain: str = Attribute("the Host header it sent")
-    ocpp: str = Attribute("the OCPP version spoken on this connection: 1.6")
-    record: Record = Attribute("what an operator has decided about it, beside what else is remembered of it")
+    ocpp: str = Attribute("the OCPP version spoken on this connection, e.g. 1.6")
+    record: Record = Attribute("what is stored about it: an operator's decisions, and what it last reported of itself")
     registration: str = Attribute("the registration status last given: Accepted, Pending, Rejected, or empty when unknown")
 
     def call(action: str, payload: Payload, timeout: float | None = None) -> Awaitable[Outcome]:
-        """Ask the charger and wait for what came of it: fires once with the outcome, and never fails.
+        """Send the charger a CALL; fires once with its outcome, and never fails.
 
         ``payload`` is sent as it is; ``timeout`` (seconds, from the moment of sending) defaults to the gateway's setting.
         """
 
 
 class IHandlers(Interface):
-    """What is done with a charger's messages: one method for each fact.
+    """Decides about chargers' messages: one method for each fact.
 
-    A method decides and returns its verdict, at once or later. It need not publish anything: the event has the verdict in it.
-    An exception is logged; a transaction then goes on under a provisional id, everything else is answered InternalError.
+    A method returns its verdict, at once or later. It need not publish anything: the event contains the verdict.
+    An exception is logged; a start then goes on under a provisional id, stops and meter values are answered as always, the rest is
+    answered InternalError.
     """
 
     def boot_notification(charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
@@ -122,16 +123,16 @@ class IHandlers(Interface):
         """StatusNotification."""
 
     def started(charger: ICharger, fact: Started) -> Maybe[Start]:
-        """StartTransaction, TransactionEvent Started; once for each transaction: repeats are recognised before.
+        """StartTransaction, TransactionEvent Started; once for each transaction, since repeats are recognized before.
 
-        In 2.x the transaction has its id from the charger; one in the verdict is the backend's own for it.
+        In 2.x the charger gives the transaction its id; one in the verdict is the backend's own.
         """
 
     def updated(charger: ICharger, fact: Updated) -> Maybe[Authorization | None]:
-        """TransactionEvent Updated of 2.x; the verdict is on the tag that was presented with it, None without one."""
+        """TransactionEvent Updated of 2.x; the verdict is on the tag presented with it, None without one."""
 
     def stopped(charger: ICharger, fact: Stopped) -> Maybe[Authorization | None]:
-        """StopTransaction, TransactionEvent Ended; the verdict is on the tag that stopped it, None to say nothing about it."""
+        """StopTransaction, TransactionEvent Ended; the verdict is on the tag that stopped it, None to answer nothing about it."""
 
     def meter_values(charger: ICharger, fact: MeterValues) -> Maybe[None]:
         """MeterValues."""
@@ -146,109 +147,109 @@ class IHandlers(Interface):
 class IHandlersPlugin(Interface):
     """An operator's own handlers: an object with this interface in a module of ``twisted/plugins`` (docs/extending.md)."""
 
-    name: str = Attribute("what the setting `handlers` names it by")
+    name: str = Attribute("the name that the setting `handlers` selects it by")
 
     def handlers(settings: Settings, backend: IBackend | None) -> IHandlers:
         """Make them; ``backend`` is None when the settings name none."""
 
 
 class IGate(Interface):
-    """Who may come in."""
+    """Decides which chargers are admitted."""
 
     def admit(request: HandshakeRequest) -> Maybe[None]:
-        """Let the charger in, or raise `HandshakeRefused` with the HTTP status to answer."""
+        """Admit the charger, or raise `HandshakeRefused` with the HTTP status to answer."""
 
 
 class IVendor(Interface):
-    """What is done with the DataTransfer of one vendor: an object with this interface in a module of ``twisted/plugins``."""
+    """Answers the DataTransfer of one vendor: an object with this interface in a module of ``twisted/plugins``."""
 
-    vendor_id: str = Attribute("the vendorId that its messages name, in exactly this spelling")
+    vendor_id: str = Attribute("the vendorId of its messages, in exactly this spelling")
 
     def data_transfer(charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
         """DataTransfer of this vendor."""
 
 
 class IBackend(Interface):
-    """The operator's own system. Every method fails with `BackendFailed` when it is of no use in time."""
+    """The operator's own system. Every method fails with `BackendFailed` when there is no usable answer in time."""
 
     def transaction(tag: str, charger: str, connector: int, key: str = "") -> Awaitable[int | None]:
         """The id of the transaction that this tag may begin; None: the tag has none.
 
-        ``key`` is the same whenever the same start is asked about again, so that it is one transaction to the backend too.
+        ``key`` makes the request idempotent: it is the same whenever the same start is asked about again.
         """
 
     def authorize(tag: str, charger: str, connector: int | None, tag_type: str = "") -> Awaitable[Authorization]:
-        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+        """The backend's verdict on the tag; ``tag_type`` is its type in 2.x."""
 
     def answer(charger: str, ocpp: str, action: str, payload: bytes) -> Awaitable[dict[str, Any] | None]:
-        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
+        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend sets none."""
 
 
 class IEvents(Interface):
-    """Where events go: one ordered stream. Nothing is lost once it is safe, and nothing is in it twice."""
+    """Where events go: one ordered stream. Nothing is lost once it is durable, and nothing is in it twice."""
 
-    waiting: int = Attribute("how many entries are not safe yet")
-    overloaded: bool = Attribute("whether nothing more should be taken in: what waits can be made safe nowhere")
+    waiting: int = Attribute("how many entries are not durable yet")
+    overloaded: bool = Attribute("whether no more work should be accepted, since entries can be made durable nowhere")
 
     def publish(entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry's event and carry out its effects, both or neither.
 
-        ``then(value)`` is called once that can no longer be lost, in the order of the calls; never, when it never is.
+        ``then(value)`` is called once the entry is durable, in the order of the calls; never, if it never is.
         """
 
     def flushed() -> Awaitable[None]:
-        """Fires once all that was published so far is safe."""
+        """Fires once all entries published so far are durable."""
 
 
 class IRoster(Interface):
     """Which gateway of the fleet has which charger. The last one to arrive has it.
 
-    `arrive` and `leave` fail with `StoreUnavailable` while the fleet's memory is known to be away; what they said is made good later.
+    `arrive` and `leave` fail with `StoreUnavailable` while the store is known to be unavailable; they are repeated later.
     """
 
     def arrive(charger: str, connection: str) -> Awaitable[Record]:
-        """This gateway has the charger now, on that connection; what is remembered of the charger."""
+        """This gateway has the charger now, on that connection; returns what is stored about the charger."""
 
     def leave(charger: str, connection: str) -> Awaitable[bool]:
-        """The connection ended, or is given up; whether it still was the one that had the charger."""
+        """The connection ended, or is given up; returns whether it still was the one that had the charger."""
 
     def locate(charger: str) -> Awaitable[str | None]:
-        """The name of the living gateway that has the charger."""
+        """The name of the gateway that has the charger; None when none with a valid lease has."""
 
 
 class IRecords(Interface):
-    """What the fleet remembers beside events; it is written by an entry's effects."""
+    """What the store has beside events; it is written by the effects of entries."""
 
     def transactions(charger: str) -> Awaitable[list[bytes]]:
-        """The JSON of each transaction kept for the charger."""
+        """The JSON of each transaction stored for the charger."""
 
     def record(charger: str) -> Awaitable[Record]:
-        """What is remembered of the charger."""
+        """What is stored about the charger."""
 
-    def table(table: str, owner: str) -> Awaitable[dict[str, bytes]]:
-        """What `Keep` effects have put on a shelf that is somebody's own: value by name."""
+    def table(name: str, owner: str) -> Awaitable[dict[str, bytes]]:
+        """The fields that `Put` effects have set in a table of that owner's."""
 
     def lease(count: int) -> Awaitable[int]:
-        """Reserve ``count`` transaction ids for this gateway; the first of them. No two leases overlap, ever."""
+        """Lease ``count`` transaction ids to this gateway; returns the first. No two leases ever overlap."""
 
 
 class ICommands(Interface):
-    """Where commands come from. An element that was taken stays in hand until an entry's `Settled` effect (or a hand-over)."""
+    """Where commands come from. An element that was taken is in flight until an `Acknowledged` effect, or until it is forwarded."""
 
     def take() -> Awaitable[Taken]:
-        """The next element, whenever it comes; first what an earlier run of this gateway, or one that is gone for good, has left over."""
+        """The next element, as soon as there is one; first those left over by an earlier run of this gateway, or by one taken over."""
 
     def claim(command: Command, connection: str) -> Awaitable[Claim]:
-        """Whether the command may be sent on that connection of its charger, at once; asked right before it is.
+        """Whether the command may be sent now, on that connection of its charger; asked right before it is.
 
-        If so its id is taken from now on (for 24 hours), and its element marked as ``sent`` (see `Keep`) until an entry takes the mark away.
+        If so its id is claimed (for 24 hours), and its element marked in the table ``sent`` (see `Put`) until an entry removes the mark.
         """
 
     def forward(element: bytes, gateway: str) -> Awaitable[None]:
-        """Give an element in hand to the gateway that has its charger."""
+        """Give an element in flight to the gateway that has its charger."""
 
     def dead_letter(element: bytes, reason: str) -> Awaitable[None]:
-        """Put an element that nobody can answer where a person finds it (``commands:dead``)."""
+        """Move an element that cannot be answered to the dead letters (``commands:dead``)."""
 
 
 class Store(Protocol):

@@ -1,4 +1,4 @@
-"""Twins of the drivers that keep everything in this process: for tests, a handler's author's own included. Methods: see `interfaces`.
+"""In-memory twins of the drivers, for tests; `ocpp_tw.testing` is a whole gateway on them. For the methods see `interfaces`.
 
 Knows no network; nothing outlives the process. Several gateways are a fleet when they are given the same `MemoryStore`.
 """
@@ -21,7 +21,7 @@ from .core.entries import Acknowledged, Entry, IdReleased, PeerMessage, Put, Rec
 from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
 
 FIRST_ID = 1_000_000_001
-"""Where the gateway's own range of transaction ids begins."""
+"""First of the gateway's own range of transaction ids."""
 
 
 @dataclass(slots=True)
@@ -50,12 +50,12 @@ class MemoryStore:
         self.serve()
 
     def serve(self) -> None:
-        """Give what waits to who waits for it."""
+        """Give waiting elements to waiting takers."""
         while any(taker() for taker in list(self.takers)):
             pass
 
     def left_over(self, gateway: str, silent: float) -> list[Taken]:
-        """What a gateway has in hand, as whoever sees to it next will take it."""
+        """What a gateway has in flight, as the next to take it over will get it."""
         marks = self.tables["sent", gateway]
         left: list[Taken] = []
         for element in self.processing[gateway]:
@@ -64,7 +64,7 @@ class MemoryStore:
         return left
 
     def reclaim(self, gone: str, gateway: str, silent: float = 60.0) -> None:
-        """A gateway takes over from one that is gone for good."""
+        """A gateway takes over from one whose lease has expired."""
         left = [each for each in self.left_over(gone, silent) if not each.element.startswith(PEER_MESSAGES)]
         own = [each for each in self.own.pop(gone, ()) if not each.startswith(PEER_MESSAGES)]
         for shelf in ("sent", "provisional"):
@@ -77,7 +77,7 @@ class MemoryStore:
         self.serve()
 
     def settle(self, gateway: str, element: bytes) -> bool:
-        """Take an element out of the gateway's hands; whether it was in them."""
+        """Remove an element from those the gateway has in flight; whether it was among them."""
         found = element in self.processing[gateway]
         if found:
             self.processing[gateway].remove(element)
@@ -86,9 +86,9 @@ class MemoryStore:
 
 @implementer(IEvents)
 class MemoryEvents:
-    """Events that are safe at once, unless it is paused.
+    """Events that are durable at once, unless it is paused.
 
-    ``paused = True`` stands for a Redis that is away: nothing is appended, nobody is called, until `resume`.
+    ``paused = True`` stands for an outage: nothing is appended and nobody is called until `resume`.
     """
 
     _log = Logger()
@@ -102,7 +102,7 @@ class MemoryEvents:
 
     @property
     def waiting(self) -> int:
-        """How many entries are not safe yet."""
+        """How many entries are not durable yet."""
         return len(self._held)
 
     def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
@@ -111,12 +111,12 @@ class MemoryEvents:
         self._write()
 
     def resume(self) -> None:
-        """Redis is back: all that waits is safe now."""
+        """The outage is over: all that waits becomes durable."""
         self.paused = False
         self._write()
 
     def flushed(self) -> Deferred[None]:
-        """Fires once all that was published so far is safe."""
+        """Fires once all entries published so far are durable."""
         if not self._held:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
@@ -124,7 +124,7 @@ class MemoryEvents:
         return waiting
 
     def _write(self) -> None:
-        # What a `then` publishes is written by the loop that called it.
+        # What ``then`` publishes is written by the loop that called it.
         if self._writing:
             return
         self._writing = True
@@ -135,7 +135,7 @@ class MemoryEvents:
                 try:
                     then(value)
                 except Exception:
-                    self._log.failure("events: what follows upon an event failed")
+                    self._log.failure("events: callback of an event failed")
         self._writing = False
         while self._settling and not self._held:
             self._settling.pop(0).callback(None)
@@ -144,7 +144,7 @@ class MemoryEvents:
         store = self._store
         settled = [effect.element for effect in entry.effects if isinstance(effect, Acknowledged)]
         if self._gateway in store.reclaimed and any(each not in store.processing[self._gateway] for each in settled):
-            return  # another gateway has taken it over, and tells what came of it
+            return  # another gateway has taken it over, and publishes its result
         if entry.event:
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
@@ -166,7 +166,7 @@ class MemoryEvents:
 
 @implementer(IRoster)
 class MemoryRoster:
-    """The roster; its gateway lives from now on, until a test takes it out of ``store.living``."""
+    """The roster; its gateway has a lease until a test takes it out of ``store.living``."""
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
         self._store, self._gateway = store, gateway
@@ -194,7 +194,7 @@ class MemoryRoster:
 
 @implementer(IRecords)
 class MemoryRecords:
-    """Records of the fleet."""
+    """Records."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -234,7 +234,7 @@ class MemoryCommands:
         return taker
 
     def _serve(self) -> bool:
-        """Give the next element to who waits for it; whether there were both."""
+        """Give the next element to the next taker; whether there were both."""
         own, shared, left = self._store.own[self._gateway], self._store.commands, self._store.left[self._gateway]
         if not self._takers or not (left or own or shared):
             return False

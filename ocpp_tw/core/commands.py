@@ -1,4 +1,4 @@
-"""What the backend asks of us: both forms of a command, and the outcomes it can have (docs/contract.md).
+"""Commands of the backend: both forms of them, and the outcomes they can have (docs/contract.md).
 
 Knows neither where commands come from nor how they reach a charger.
 """
@@ -20,16 +20,16 @@ MAX_TTL = 86_400.0
 """The longest ``ttl``, in seconds: a day, as long as ids are remembered."""
 
 PEER_MESSAGES = (b'{"evict"', b'{"event"', b'{"decided"')
-"""How elements begin that are no commands but word from another gateway, and for nobody else."""
+"""How an element begins that is no command but a message from another gateway."""
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One thing to be asked of one charger.
+    """One CALL to be sent to one charger.
 
     Exactly one of ``action`` (an OCPP action; ``raw`` is its payload's compact JSON, as the backend wrote it) and
     ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds, ``expires``
-    is Unix time. ``element`` is the list's element that it came in, b"" when it came another way; ``asker`` is the gateway of the fleet
-    that was asked by HTTP and waits for the result.
+    is Unix time. ``element`` is the element of the list it came in, b"" when it came by HTTP; ``asker`` is the gateway of the
+    fleet that received it by HTTP and waits for the result.
     """
 
     charger: str
@@ -47,13 +47,13 @@ class Command(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What the backend called it."""
+        """The action or neutral command, as the backend named it."""
         return self.action or self.neutral
 
 
 class Taken(NamedTuple):
-    """An element of the list. One that an earlier run of a gateway left over was last seen to ``silent`` seconds ago, and ``sent``
-    says whether that run had claimed its command, and so may have sent it.
+    """An element of the list. If another run of a gateway left it over, that run's lease ended ``silent`` seconds ago, and ``sent`` says
+    whether it had claimed the command, and so may have sent it.
     """
 
     element: bytes
@@ -62,8 +62,8 @@ class Taken(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Whether a command may be sent now: ``new`` (it may), ``duplicate`` (its id was taken before), ``elsewhere`` (``gateway`` has its
-    charger, on another connection than ours) or ``gone`` (another gateway has taken it over from us).
+    """Whether a command may be sent now: ``new`` (it may), ``duplicate`` (its id was claimed before), ``elsewhere`` (``gateway`` has the
+    charger, on a connection other than ours) or ``gone`` (another gateway has taken the element over from us).
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Claim(NamedTuple):
 
 
 class Invalid(Exception):
-    """An element is no command. ``charger`` and ``id`` are what could be read of them, "" when nothing."""
+    """The element is no command. ``charger`` and ``id`` are what could be read of them, "" when nothing."""
 
     def __init__(self, why: str, charger: str = "", id: str = "", name: str = "", reply_to: str | None = None) -> None:
         super().__init__(why)
@@ -79,7 +79,7 @@ class Invalid(Exception):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """Why a command brought no result: OCPP's error of the charger's, or the gateway's own words."""
+    """Why a command has no result: the charger's CALLERROR, or the gateway's own code and description."""
 
     code: str
     description: str = ""
@@ -87,9 +87,9 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a command; ``kind`` is one of `OUTCOMES`.
+    """The outcome of a command; ``kind`` is one of `OUTCOMES`.
 
-    ``sent`` says whether the charger was sent it; ``latency_ms`` is from sending to the answer.
+    ``sent``: whether it was sent to the charger; ``latency_ms`` is from sending to the answer.
     """
 
     kind: str
@@ -167,7 +167,7 @@ def render(command: Command, asker: str) -> bytes:
 
 
 def digest(element: bytes) -> str:
-    """What an element is called where it would be too long itself."""
+    """A short name of an element."""
     return hashlib.sha1(element, usedforsecurity=False).hexdigest()
 
 

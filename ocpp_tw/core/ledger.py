@@ -1,6 +1,6 @@
-"""The ledger of one charger's transactions: what began, what repeats, what a stop belongs to (OCPP 1.6 §4.8, §4.10).
+"""One charger's transactions: which began, which message repeats an earlier one, which start a stop belongs to (OCPP 1.6 §4.8, §4.10).
 
-Knows only its own charger's transactions: a stop of another's finds nothing here. Energies are Wh, times the charger's own.
+Knows only its own charger's transactions: a stop of another charger's finds nothing here. Energies are Wh, times the charger's own.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ..ocpp.timestamps import moment
 from .entries import Effect, Put
 
 KEPT = 50
-"""How many ended transactions stay in the ledger: a charger's repeats are of the last few."""
+"""Ended transactions that stay in the ledger: a charger repeats only the last few."""
 
 SPARE = 10
-"""How many more there may be until those that are too many go, all at once."""
+"""Transactions above `KEPT` at which the oldest are pruned, all at once."""
 
 MISSING = 200
-"""How many missing numbers are remembered of a transaction."""
+"""Missing seqNos that are remembered of a transaction; the highest are."""
 
 OPEN = 100
-"""How many may be open: a charger has a few connectors, what is older will never end."""
+"""Open transactions that are kept: a charger has a few connectors, older ones will never end."""
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a transaction ended, as the charger told it first."""
+    """How a transaction ended, as the charger first reported it."""
 
     meter_stop: int | None
     timestamp: str
@@ -39,7 +39,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """One transaction; ``meter`` is the latest reading of its energy register, in Wh.
 
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
-    numbers: all from ``first`` to ``last`` have come but ``missing`` (2.0.1 part 2 §E 1.3.2).
+    seqNos: all from ``first`` to ``last`` were received except ``missing`` (2.0.1 part 2 §E 1.3.2).
     """
 
     id: int | str
@@ -62,11 +62,11 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         return Start(self.authorization, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
 
     def has(self, seq_no: int) -> bool:
-        """Whether the message of that number has come before."""
+        """Whether the message of that seqNo was received before."""
         return self.first is not None and self.last is not None and self.first <= seq_no <= self.last and seq_no not in self.missing
 
     def note(self, seq_no: int) -> list[int]:
-        """A message of that number has come; the numbers between it and the others that have not, and were not missed before."""
+        """A message of that seqNo was received; the seqNos between it and the others that are found to be missing now."""
         if self.first is None or self.last is None:
             self.first = self.last = seq_no
             return []
@@ -82,9 +82,9 @@ class Transaction(msgspec.Struct, omit_defaults=True):
 
 
 class Closing(NamedTuple):
-    """What the end of a transaction turned out to be.
+    """What a stop is matched with.
 
-    ``match`` is exact, by_connector or none; ``repeat`` an exact copy of the stop we know, ``duplicate`` a differing second one.
+    ``match`` is exact, by_connector or none; ``repeat``: an exact copy of the stop received before, ``duplicate``: a differing second one.
     """
 
     match: str
@@ -96,14 +96,14 @@ class Closing(NamedTuple):
 
 
 Same = tuple[str, int, str, int | None]
-"""What a start of 1.6 has in common with its repeats: time, connector, tag and meter."""
+"""What identifies a start of 1.6 and its repeats: time, connector, tag and meter."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Transaction).decode
 
 
 class Ledger:
-    """Opened with the JSON of each transaction that is kept; every change comes with the effects that keep it."""
+    """Opened with the JSON of each stored transaction; every change returns the effects that store it."""
 
     __slots__ = ("_starts", "_transactions")
 
@@ -114,13 +114,13 @@ class Ledger:
             try:
                 transaction = _decode(text)
             except ValueError:
-                continue  # written by another version of this program: no use here, no harm either
+                continue  # written by another version of this program: it is left alone
             self._transactions[transaction.id] = transaction
             self._starts[_same(transaction)] = transaction
 
     @property
     def running(self) -> list[Transaction]:
-        """The transactions that have not ended, in no order."""
+        """The transactions that have not ended, in no particular order."""
         return [each for each in self._transactions.values() if each.end is None]
 
     def find(self, id: int | str) -> Transaction | None:
@@ -128,7 +128,7 @@ class Ledger:
         return self._transactions.get(id)
 
     def repeated(self, start: Started) -> Transaction | None:
-        """The transaction that this very start began before, under whatever message id."""
+        """The transaction that this start, sent before under whatever message id, began."""
         return self._starts.get((start.timestamp, start.conn, start.tag, start.meter_start))
 
     def begin(self, start: Started, verdict: Start) -> tuple[Effect, ...]:
@@ -142,7 +142,7 @@ class Ledger:
         return self.kept(transaction)
 
     def reconcile(self, id: int | str, backend_id: int | None) -> tuple[Effect, ...]:
-        """The backend has been heard on a provisional transaction after all; it may have been forgotten meanwhile."""
+        """The backend has answered on a provisional transaction, which may have been pruned meanwhile."""
         transaction = self._transactions.get(id)
         if transaction is None:
             return ()
@@ -164,21 +164,21 @@ class Ledger:
         transaction.end = end
         return Closing("exact", energy, seconds, effects=(_keep(transaction),))
 
-    # the messages of 2.x, which come in any order
+    # the messages of 2.x, which arrive in any order
 
     def enter(self, id: str) -> Transaction:
-        """The charger's transaction of that id; a new one, of which nothing is known yet, with whichever message comes first."""
+        """The charger's transaction of that id; a new one if this is the first message of it to arrive."""
         transaction = self._transactions.get(id)
         if transaction is None:
             transaction = self._transactions[id] = Transaction(id, 0, "", None, "", Authorization())
         return transaction
 
     def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
-        """The effects that keep it as it is now."""
+        """The effects that store it as it is now."""
         return (_keep(transaction), *self._prune())
 
     def end(self, transaction: Transaction, stop: Stopped) -> Closing:
-        """Its last message has come; the others may not have."""
+        """Its last message was received; others may still be missing."""
         last = stop.meter_stop if stop.meter_stop is not None else transaction.meter
         duplicate, known = transaction.end is not None, bool(transaction.started)
         transaction.end = transaction.end or End(last, stop.timestamp, stop.reason, stop.tag)
@@ -186,7 +186,7 @@ class Ledger:
         return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
 
     def _prune(self) -> tuple[Effect, ...]:
-        """Now and then, what is too old for anybody to repeat goes."""
+        """Once there are too many, drop those that are too old to be repeated."""
         if len(self._transactions) <= KEPT + SPARE:
             return ()
         ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
@@ -205,7 +205,7 @@ def duration(start: str, stop: str) -> int | None:
 
 
 def _energy(transaction: Transaction, meter_stop: int | None) -> int | None:
-    """Wh delivered; unknown when the meter seems to have run backwards: it was exchanged, or reset."""
+    """Wh delivered; unknown when the meter has run backwards: it was exchanged, or reset."""
     if meter_stop is None or transaction.meter_start is None or meter_stop < transaction.meter_start:
         return None
     return meter_stop - transaction.meter_start

@@ -1,4 +1,4 @@
-"""What events are stamped with: the time and an id.
+"""The time and the id of each event.
 
 Knows wall-clock time only; nothing is ever scheduled by it.
 """
@@ -12,13 +12,13 @@ from itertools import count
 from time import gmtime, strftime, time
 
 LAST = tuple(f"{number:02x}" for number in range(256))
-"""The last two digits of an id: two texts put together cost less than a number made into one."""
+"""The last two digits of an id: joining two strings is cheaper than formatting a number."""
 
 
 class Stamps:
     """``clock`` tells Unix time in seconds. Ids begin with the time the process started, so that they sort by it.
 
-    ``unix()`` is that time. ``id()`` is an id that nobody else ever gives, of 20 to 36 characters.
+    ``unix()`` is that time. ``id()`` is a unique id of 20 to 36 characters.
     """
 
     __slots__ = ("_clock", "_from", "_second", "_start", "_text", "_until", "id", "unix")

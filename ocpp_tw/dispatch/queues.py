@@ -1,6 +1,6 @@
-"""Whose turn it is: those who want the same thing have it one after the other, in the order in which they asked.
+"""Queues of those who wait: for their turn with a charger, and for a charger to connect.
 
-Knows nothing of what is wanted.
+Knows neither chargers nor what is wanted of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 
 
 class KeyedLock:
-    """A queue for each name, for as long as somebody has the turn."""
+    """A FIFO lock for each name; it takes memory only while it is held."""
 
     __slots__ = ("_due", "_queues")
 
@@ -25,7 +25,7 @@ class KeyedLock:
         return len(self._queues)
 
     async def acquire(self, name: str) -> None:
-        """Wait for the turn; whoever has had it gives it on. Ends in a CancelledError once `cancel` was called."""
+        """Wait until the lock is ours; `release` it then. Ends in a CancelledError once `cancel` was called."""
         queue = self._queues.get(name)
         if queue is None:
             self._queues[name] = deque()
@@ -35,8 +35,8 @@ class KeyedLock:
         await waiting
 
     def release(self, name: str) -> None:
-        """The turn is over: the next one has it."""
-        if self._due is not None:  # the next one was done at once: no deeper for each of thousands
+        """Pass the lock to the next in the queue."""
+        if self._due is not None:  # the next one released it at once: no recursion, however many wait
             self._due.append(name)
             return
         self._due = [name]
@@ -49,13 +49,13 @@ class KeyedLock:
         self._due = None
 
     def cancel(self) -> None:
-        """Nobody who waits will have a turn."""
+        """Cancel all who wait."""
         for waiting in [each for queue in self._queues.values() for each in queue]:
             waiting.cancel()
 
 
 class ArrivalWaiters:
-    """A list for each charger that somebody waits for."""
+    """Those who wait for a charger to be served here, by its identity."""
 
     __slots__ = ("_clock", "_count", "_waiting")
 
@@ -68,7 +68,7 @@ class ArrivalWaiters:
         return self._count
 
     async def wait(self, charger: str, seconds: float) -> None:
-        """Until the charger has come, or so many seconds have passed. Ends in a CancelledError once `cancel` was called."""
+        """Wait until the charger is served, or for that many seconds. Ends in a CancelledError once `cancel` was called."""
         waiting: Deferred[None] = Deferred()
         others = self._waiting.setdefault(charger, [])
         others.append(waiting)
@@ -83,11 +83,11 @@ class ArrivalWaiters:
                 del self._waiting[charger]
 
     def arrived(self, charger: str) -> None:
-        """The charger has come: all who wait for it go on, in their order."""
+        """The charger is served now: all who wait for it go on, in order."""
         for waiting in list(self._waiting.pop(charger, ())):
             waiting.callback(None)
 
     def cancel(self) -> None:
-        """Nobody waits any longer."""
+        """Cancel all who wait."""
         for waiting in [each for others in self._waiting.values() for each in others]:
             waiting.cancel()

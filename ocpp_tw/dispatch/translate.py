@@ -1,4 +1,4 @@
-"""A command in the words of a charger's version, checked as strictly as what we send must be.
+"""Translates a command into the charger's version of OCPP, and checks it as strictly as what we send must be.
 
 Knows no charger.
 """
@@ -22,8 +22,8 @@ def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:
             raise Invalid(f"{command.neutral}: {why}") from None
         raw = raw if payload is command.payload else b""
     elif action not in version.csms_actions:
-        said = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"
-        raise Invalid(f"{action} {said}")
+        reason = "is not for a backend to send" if action in version.schemas.actions else f"is no action of OCPP {version.name}"
+        raise Invalid(f"{action} {reason}")
     violations = version.schemas.request(action, payload)
     if violations:
         raise Invalid("; ".join(f"{'/'.join(map(str, each.path)) or action}: {each.message}" for each in violations[:5]))
@@ -31,7 +31,7 @@ def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:
 
 
 def action_of(command: Command, version: Version) -> str:
-    """The action that the command comes to, "" when it comes to none."""
+    """The OCPP action of the command, "" when it has none in this version."""
     try:
         return command.action or version.neutral[command.neutral](command.payload)[0]
     except (KeyError, TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""A backend that is dead slows nobody: after some failures in a row it is left in peace for a while, and then tried with a question or two.
+"""A circuit breaker: after some failures in a row the backend is not asked for a while, so that a dead one delays nobody.
 
-Knows no HTTP; it stands before any `IBackend`, and fails at once in its place.
+Knows no HTTP; it wraps any `IBackend`, and fails at once in its place while it is open.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ log = Logger()
 T = TypeVar("T")
 
 FAILURES = 5
-"""So many questions in a row without an answer of any use, and no more are asked for a while."""
+"""Requests in a row without a usable answer after which the breaker opens."""
 
 COOL_DOWN = 5.0
-"""Seconds until it is tried again."""
+"""Seconds for which it stays open; then the backend is probed."""
 
 PROBES = 2
-"""So many questions find out then: a start has two."""
+"""Requests that may probe the backend then: a start makes two."""
 
 
 @implementer(IBackend)
 class Breaker:
-    """The same backend, asked only while there is hope; ``on_recovery`` is called when it answers again after all."""
+    """The wrapped backend; ``on_recovery`` is called when it answers again after the breaker was open."""
 
     def __init__(self, backend: IBackend, clock: IReactorTime) -> None:
         self.on_recovery: Callable[[], None] = lambda: None
@@ -46,7 +46,7 @@ class Breaker:
 
     @property
     def allows_requests(self) -> bool:
-        """Whether a question would be asked now."""
+        """Whether a request would be made now."""
         return self._failures < FAILURES or self._probes_left > 0 or self._clock.seconds() >= self._open_until
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
@@ -64,7 +64,7 @@ class Breaker:
     def _guarded(self, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
         if not self.allows_requests:
             return fail(BackendFailed(f"the backend has failed {self._failures} times in a row and is not asked for {COOL_DOWN:g} s"))
-        if self._failures >= FAILURES:  # this one finds out; the others need not wait for it
+        if self._failures >= FAILURES:  # this one probes; the others need not wait for it
             if self._probes_left == 0:
                 self._probes_left, self._open_until = PROBES, self._clock.seconds() + COOL_DOWN
             self._probes_left -= 1
@@ -73,7 +73,7 @@ class Breaker:
     def _succeeded(self, answer: T) -> T:
         recovered, self._failures = self._failures >= FAILURES, 0
         if recovered:
-            log.info("the backend answers again")
+            log.info("backend answers again")
             self.on_recovery()
         return answer
 
@@ -83,7 +83,5 @@ class Breaker:
             self._probes_left = 0
             self._open_until = self._clock.seconds() + COOL_DOWN
             if self._failures == FAILURES:
-                log.warn(
-                    "the backend has failed {count} times in a row; it is tried again every {seconds} s", count=FAILURES, seconds=COOL_DOWN
-                )
+                log.warn("backend failed {count} times in a row; it is retried every {seconds} s", count=FAILURES, seconds=COOL_DOWN)
         return failure

@@ -1,6 +1,6 @@
-"""Who may come in.
+"""Which chargers are admitted.
 
-Knows what a charger showed at the door, not how it came there.
+Knows their handshake requests, not the connection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..interfaces import HandshakeRequest, IGate
 
 @implementer(IGate)
 class OpenGate:
-    """Lets everybody in: OCPP's security profile 0, for networks that are closed themselves."""
+    """Admits everybody: OCPP's security profile 0, for networks that are closed themselves."""
 
     def admit(self, request: HandshakeRequest) -> None:
-        """Whoever knocks may come in."""
+        """See `IGate`."""

@@ -1,6 +1,6 @@
-"""2.x: answers that come in parts, each a message of its own; for the command that asked, one word when the last has come.
+"""2.x: reports that a charger sends in parts, each a CALL of its own; their command is told once, when the last part has arrived.
 
-Knows neither frames nor events: who opens a report is called back with what came of it.
+Knows neither frames nor events: whoever opens a report is called back at its end.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from ..ocpp.frames import Payload
 
 OVERDUE = 60.0
-"""Seconds without a part after which no more are waited for."""
+"""Seconds without a part after which a report ends incomplete."""
 
 PARTS = 10_000
-"""How many parts a report may have; a charger that sends more is not counted on."""
+"""Most parts of a report that are counted; further ones are ignored."""
 
 
 class Report:
-    """One that is awaited: the numbers of the parts that have come, and the last one's."""
+    """A report that is awaited: the numbers of the parts received, and that of the last one."""
 
     __slots__ = ("done", "last", "seen", "timer")
 
@@ -31,17 +31,17 @@ class Report:
 
     @property
     def missing(self) -> list[int]:
-        """The numbers between the first and the last that have not come; parts are numbered from 0."""
+        """The numbers of the parts not received, up to the highest that was; parts are numbered from 0."""
         return sorted(set(range(max(self.seen, default=-1) + 1)) - self.seen)
 
     @property
     def whole(self) -> bool:
-        """Whether all have come, the last (``tbc`` false) among them."""
+        """Whether all parts were received, the last (``tbc`` false) among them."""
         return self.last is not None and not self.missing
 
 
 class Reports:
-    """Those that one charger owes on one connection, by the action that brings their parts and their requestId."""
+    """The open reports of one charger on one connection, by the action that brings their parts and their requestId."""
 
     __slots__ = ("_clock", "_open")
 
@@ -50,9 +50,9 @@ class Reports:
         self._open: dict[tuple[str, int], Report] = {}
 
     def open(self, action: str, request: int, done: Callable[[int, bool, list[int]], None]) -> None:
-        """Await a report; ``done`` is called once with how many parts came, whether all did, and the numbers of the missing."""
+        """Await a report; ``done`` is called once with the number of parts received, whether all were, and the numbers of the missing."""
         key = action, request
-        self._end(key)  # the charger was asked twice under one number: the first one's parts cannot be told from the second's
+        self._end(key)  # the charger was asked twice under one number: the parts of the two cannot be told apart
         self._open[key] = Report(done, self._clock.callLater(OVERDUE, self._end, key))
 
     def expects(self, action: str) -> bool:
@@ -60,7 +60,7 @@ class Reports:
         return any(awaited == action for awaited, _ in self._open)
 
     def part(self, action: str, payload: Payload) -> None:
-        """A part has come; ``tbc`` left out means that it is the last (its schema's default)."""
+        """A part was received; ``tbc`` left out means that it is the last (the schema's default)."""
         request, number = payload.get("requestId"), payload.get("seqNo", 0)
         report = self._open.get((action, request)) if isinstance(request, int) else None
         if report is None or not isinstance(number, int) or len(report.seen) >= PARTS or not 0 <= number < PARTS:
@@ -76,7 +76,7 @@ class Reports:
             report.timer.reset(OVERDUE)
 
     def close(self) -> None:
-        """The connection has ended: what has not come will not be waited for."""
+        """The connection has ended: all open reports end incomplete."""
         for key in list(self._open):
             self._end(key)
 

@@ -15,20 +15,20 @@ from ..waiting import both
 
 
 class StartAnswer(msgspec.Struct, frozen=True):
-    """What the backend says of a start; the failure in the place of what it does not say."""
+    """The backend's answer on a start; a failure in place of each part that it did not give."""
 
     authorization: Authorization | BackendFailed
     transaction_id: int | BackendFailed | None
 
 
-async def ask(backend: IBackend, question: StartQuery, verify: bool) -> StartAnswer:
-    """Ask for its transaction, and with ``verify`` about its tag as well: both at once, so that it takes no longer than one of them.
+async def ask(backend: IBackend, query: StartQuery, verify: bool) -> StartAnswer:
+    """Ask for its transaction, and with ``verify`` about its tag as well: both at once, so that the two take no longer than one.
 
     The tag must be looked up even when the charger has let it in already (OCPP 1.6 §4.8, E01.FR.11).
     """
-    known = backend.authorize(question.tag, question.charger, question.evse, question.tag_type) if verify else succeed(Authorization())
-    asked = backend.transaction(question.tag, question.charger, question.conn, question.key)
-    authorization, id = await both(known, asked, BackendFailed)
-    if id is None and not (isinstance(authorization, Authorization) and authorization.status != "Accepted"):
-        authorization = Authorization("Invalid")  # a tag without a transaction; anything worse that was said of it stands
-    return StartAnswer(authorization, id)
+    authorization = backend.authorize(query.tag, query.charger, query.evse, query.tag_type) if verify else succeed(Authorization())
+    transaction = backend.transaction(query.tag, query.charger, query.conn, query.key)
+    verified, id = await both(authorization, transaction, BackendFailed)
+    if id is None and not (isinstance(verified, Authorization) and verified.status != "Accepted"):
+        verified = Authorization("Invalid")  # a tag without a transaction; a refusal of the tag stands as it is
+    return StartAnswer(verified, id)

@@ -19,33 +19,33 @@ from ..waiting import deferred, pause
 log = Logger()
 
 BLOCK = 1000
-"""How many ids are leased at once."""
+"""Ids leased at once."""
 
 LEASE_BELOW = 200
-"""With so many left the next block is asked for, so that nobody waits."""
+"""Ids left in a block below which the next is leased, so that no start has to wait."""
 
 RESERVED = 10_000
-"""How many ids are put by on the disk, for a gateway that starts while there is no Redis."""
+"""Ids reserved on the disk, for a gateway that starts while Redis is down."""
 
 PATIENCE = 1.0
-"""Seconds that somebody waits for an id that can be leased nowhere; then one is drawn."""
+"""Seconds that a start waits for an id while none can be leased; then ids are drawn at random."""
 
 RANDOM_RANGE = (2_000_000_000, 2_147_483_000)
-"""The range of ids that are drawn by lot: above all that is ever leased."""
+"""The range of ids drawn at random: above all that are ever leased."""
 
 
 class Reserve(Protocol):
-    """Where ids are put by."""
+    """Where ids are kept for a start without the store."""
 
     def reserve(self) -> Awaitable[tuple[int, int] | None]:
-        """The first, and how many."""
+        """The first id kept, and how many; None when there are none."""
 
     def put_by(self, ids: tuple[int, int] | None) -> Awaitable[None]:
-        """Put these by in place of those that are; None: they are in use from now on."""
+        """Keep these in place of those that are kept; None: those are in use from now on."""
 
 
 class TransactionIds:
-    """Gives ids out, from a block if there is one at hand; else from the ``reserve``; else, with neither, by lot."""
+    """Gives out ids: from a leased block, else from the ``reserve``, else at random."""
 
     __slots__ = ("_clock", "_end", "_falling_back", "_leasing", "_next", "_records", "_reserve", "_reserving", "_spare", "_waiting")
 
@@ -59,7 +59,7 @@ class TransactionIds:
         self._waiting: list[Deferred[int]] = []
 
     def next(self) -> Maybe[int]:
-        """The next id; at once while there are any."""
+        """The next id; at once while a block has any."""
         if self._next == self._end and self._spare is not None:
             self._next, self._end = self._spare
             self._spare = None
@@ -73,7 +73,7 @@ class TransactionIds:
         return self._next - 1
 
     def lease(self) -> None:
-        """Ask for a block; also to be ready before the first charger comes."""
+        """Lease a block; called at the start too, to be ready before the first charger connects."""
         if not self._leasing:
             self._leasing = True
             Deferred.fromCoroutine(self._lease())
@@ -83,7 +83,7 @@ class TransactionIds:
         self._waiting.append(waiting)
         if not self._falling_back:
             self._falling_back = True
-            Deferred.fromCoroutine(self._fall_back()).addErrback(lambda why: log.failure("no transaction ids could be had", why))
+            Deferred.fromCoroutine(self._fall_back()).addErrback(lambda why: log.failure("transaction ids cannot be given out", why))
         return waiting
 
     async def _lease(self) -> None:
@@ -92,7 +92,7 @@ class TransactionIds:
         except CancelledError:
             return  # the gateway ends
         except Exception:
-            log.failure("no transaction ids could be leased")
+            log.failure("transaction ids cannot be leased")
             return
         finally:
             self._leasing = False
@@ -105,25 +105,25 @@ class TransactionIds:
             except CancelledError:
                 return
             except Exception as why:
-                log.warn("no transaction ids could be put by: {why}", why=str(why))
+                log.warn("transaction ids cannot be reserved on the disk: {why}", why=str(why))
             finally:
                 self._reserving = False
 
     async def _fall_back(self) -> None:
-        """Nobody gets an id from a lease at the moment."""
+        """No ids can be leased at the moment: use the reserve, or draw ids at random."""
         try:
             if self._reserve is not None:
                 put_by = await self._reserve.reserve()
                 if put_by is not None and self._waiting:
                     await self._reserve.put_by(None)
-                    log.warn("transaction ids are taken from the reserve: {first} and on", first=put_by[0])
+                    log.warn("transaction ids are taken from the reserve, from {first}", first=put_by[0])
                     self._got(*put_by)
             if self._waiting:
                 await pause(PATIENCE, self._clock)
             if self._waiting:
                 low, high = RANDOM_RANGE
                 first = low + secrets.randbelow((high - low) // BLOCK) * BLOCK
-                log.warn("no transaction ids can be leased: {first} and on are drawn by lot", first=first)
+                log.warn("transaction ids cannot be leased, they are drawn at random, from {first}", first=first)
                 self._got(first, BLOCK)
         finally:
             self._falling_back = False
