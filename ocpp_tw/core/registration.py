@@ -19,12 +19,13 @@ NOT_FOUND_YET = Record()
 
 
 class RegistrationState:
-    """One charger's, on one connection. ``status`` is Accepted, Pending, Rejected, or "" while unknown."""
+    """One charger's, on one connection. ``status`` is Accepted, Pending, Rejected, or "" while unknown; ``restricted`` while Pending or Rejected."""
 
-    __slots__ = ("record", "status")
+    __slots__ = ("record", "restricted", "status")
 
     def __init__(self) -> None:
         self.status = ""
+        self.restricted = False
         self.record = NOT_FOUND_YET
 
     @property
@@ -32,16 +33,11 @@ class RegistrationState:
         """Whether the charger's record has been looked up, and so its messages are served."""
         return self.record is not NOT_FOUND_YET
 
-    @property
-    def restricted(self) -> bool:
-        """Whether the status is Pending or Rejected."""
-        return self.status in RESTRICTED
-
     def recorded(self, record: Record) -> None:
         """The charger's record was found: an operator's restriction applies at once, else the status given before."""
         self.record = record
         restriction = record.boot_status if record.boot_status in RESTRICTED else ""
-        self.status = self.status or restriction or record.boot
+        self._set(self.status or restriction or record.boot)
 
     def decided(self, changes: Mapping[str, str]) -> bool:
         """An operator has changed fields of the record; whether the charger should be asked to boot again, to be told Accepted."""
@@ -50,10 +46,14 @@ class RegistrationState:
         if self.status == "Pending" and status == "Accepted":
             return True
         if status in RESTRICTED:
-            self.status = status
+            self._set(status)
         return False
 
     def answered(self, status: str) -> bool:
         """A BootNotification is answered with this status; whether it differs from the one before."""
-        changed, self.status = self.status != status, status
+        changed = self.status != status
+        self._set(status)
         return changed
+
+    def _set(self, status: str) -> None:
+        self.status, self.restricted = status, status in RESTRICTED

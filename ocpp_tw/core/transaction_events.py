@@ -5,7 +5,7 @@ Knows neither payloads nor handlers. Messages are ordered by seqNo, not by when 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ..facts import Authorization, Readings, Start, Started, Stopped, TransactionEventInfo, Updated
 from ..ocpp.meter_values import energy, normalise
@@ -20,13 +20,6 @@ class Charger(Protocol):
 
     id: str
     ledger: Ledger | None
-
-
-class _Entered(NamedTuple):
-    """What entering a message into its transaction leads to: further events, and the transaction if messages of it are missing."""
-
-    events: Events
-    gap: str | None
 
 
 def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization | None:
@@ -49,18 +42,18 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     transaction.backend_id, transaction.provisional = start.transaction_id, start.provisional
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
-    entered = _enter(charger.id, transaction, info, fact.readings)
+    further, gap = _enter(charger.id, transaction, info, fact.readings)
     data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
     )  # fmt: skip
     return Conclusion(
         start,
-        (("start_transaction", data), *entered.events),
+        (("start_transaction", data), *further),
         charger.ledger.kept(transaction),
         provisional=start.provisional,
         offline=info.offline,
-        gap=entered.gap,
+        gap=gap,
     )
 
 
@@ -73,13 +66,13 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     if verdict is not None:
         transaction.authorization = verdict
         transaction.tag = transaction.tag or fact.tag or ""
-    entered = _enter(charger.id, transaction, info, fact.readings)
+    further, gap = _enter(charger.id, transaction, info, fact.readings)
     data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
         **_members(info, transaction),
     )  # fmt: skip
-    published = (("transaction_update", data), *entered.events)
-    return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=entered.gap)
+    published = (("transaction_update", data), *further)
+    return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap)
 
 
 def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
@@ -88,19 +81,19 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> C
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
     if transaction.has(info.seq_no):
         return Conclusion(verdict, ())
-    entered = _enter(charger.id, transaction, info, fact.readings)
+    further, gap = _enter(charger.id, transaction, info, fact.readings)
     closing = charger.ledger.end(transaction, fact)
     data = charger_events.StopTransaction(
         charger.id, fact.transaction_id, fact.reason, fact.meter_stop, fact.tag, fact.timestamp, closing.energy_wh, closing.duration_s,
         closing.match, transaction.missing or None, **_members(info, transaction),
     )  # fmt: skip
-    published = (*entered.events, ("stop_transaction", data))
+    published = (*further, ("stop_transaction", data))
     effects = charger.ledger.kept(transaction)
-    return Conclusion(verdict, published, effects, duplicate=closing.duplicate, offline=info.offline, gap=entered.gap)
+    return Conclusion(verdict, published, effects, duplicate=closing.duplicate, offline=info.offline, gap=gap)
 
 
-def _enter(charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings) -> _Entered:
-    """Enter the message into its transaction."""
+def _enter(charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings) -> tuple[Events, str | None]:
+    """Enter the message into its transaction: further events that it leads to, and the transaction if messages of it are missing."""
     transaction.conn = info.conn or transaction.conn
     published: list[tuple[str, Data]] = []
     if readings:
@@ -114,7 +107,7 @@ def _enter(charger: str, transaction: Transaction, info: TransactionEventInfo, r
     gap = transaction.note(info.seq_no)
     if gap:
         published.append(("seq_gap", gateway_events.SeqGap(charger, str(transaction.id), gap)))
-    return _Entered(tuple(published), str(transaction.id) if gap else None)
+    return tuple(published), str(transaction.id) if gap else None
 
 
 def _members(info: TransactionEventInfo, transaction: Transaction) -> dict[str, Any]:

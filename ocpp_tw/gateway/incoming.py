@@ -92,7 +92,7 @@ class IncomingCalls:
             else:
                 self._refuse(charger, call, "unknown", f"OCPP {version.name} has no action {call.action[:50]}")
             return None
-        if charger.restricted and call.action != "BootNotification" and not charger.triggered(call.action):
+        if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call.action):
             self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
         if call.fact is not None and not self._zoned:
@@ -150,11 +150,10 @@ class IncomingCalls:
     def _finish(self, charger: Charger, call: Message, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
         """Publish what it comes to; the answer is sent once that is durable."""
         conclusion = self._conclude[type(fact)](charger, fact, verdict)
-        if type(fact) in OF_TRANSACTIONS:
-            if conclusion.gap is not None:
-                charger.outgoing.ask_transaction_status(conclusion.gap)
-            if self.on_transaction is not None:
-                self.on_transaction(charger, fact, conclusion)
+        if conclusion.gap is not None:
+            charger.outgoing.ask_transaction_status(conclusion.gap)
+        if self.on_transaction is not None and type(fact) in OF_TRANSACTIONS:
+            self.on_transaction(charger, fact, conclusion)
         now = self._stamps.now()
         if type(call) is Send:
             then: tuple[str | int, bytes] = (call.id, b"")
