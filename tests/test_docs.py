@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,32 @@ def test_every_make_target_and_file_that_is_named_exists(name):
     assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
     for path in re.findall(r"`((?:docs|tests|benchmarks|twisted|ocpp_tw)/[\w./-]+)`", text):
         assert path.startswith("twisted/") or (ROOT / path).exists(), path  # those must not exist
+
+
+def defined(path: Path) -> set[str]:
+    """The names of functions, classes and methods in a module."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{each.name}" for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    return names
+
+
+def test_every_function_that_contributing_leads_to_is_there():
+    links = re.findall(r"\[`([\w.]+)`\]\((ocpp_tw/[\w/]+\.py)\)", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(links) > 20
+    for name, path in links:
+        assert name in defined(ROOT / path), f"{path} has no {name}"
+
+
+def test_the_layers_of_contributing_are_those_that_lint_checks():
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    checked = [re.split(r"\W+", line.strip()) for line in config["importlinter:contract:layers"]["layers"].strip().splitlines()]
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("**Layers.**")[2]
+    block = re.search(r"\n\n((?:    .+\n)+)", text)
+    assert block is not None
+    told = [re.split(r", *", re.split(r"   +", line.strip())[0]) for line in block.group(1).splitlines()]
+    assert told == checked

@@ -24,7 +24,9 @@ def test_a_charger_is_served_once_its_record_was_looked_up_even_if_nothing_is_re
         (Record(boot="Pending", boot_status="Accepted"), "Pending", True),  # it is told at its next BootNotification
     ],
 )
-def test_an_operators_restriction_applies_at_once_and_a_permission_with_the_next_boot(record: Record, status: str, restricted: bool) -> None:
+def test_an_operators_restriction_applies_at_once_and_a_permission_with_the_next_boot(
+    record: Record, status: str, restricted: bool
+) -> None:
     state = RegistrationState()
     state.recorded(record)
     assert (state.status, state.restricted) == (status, restricted)
