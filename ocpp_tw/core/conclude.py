@@ -60,6 +60,9 @@ class Charger(Protocol):
 
 Conclude = Callable[[Any, Any, Any], Conclusion]
 
+encode = msgspec.json.Encoder().encode
+"""Raises for a verdict that no event can contain, before the ledger is changed: what is entered there counts as published."""
+
 
 class Conclusions:
     """One for all chargers of a gateway. ``seconds`` is the reactor's clock, ``unix`` the time of day.
@@ -77,7 +80,7 @@ class Conclusions:
             Authorize: _authorize,
             StatusNotification: self._status_notification,
             Started: self._started,
-            Updated: transaction_events.updated,
+            Updated: _updated,
             Stopped: _stopped,
             MeterValues: _meter_values,
             DataTransfer: _data_transfer,
@@ -94,6 +97,7 @@ class Conclusions:
         return Conclusion(verdict, (("change_connector_status", data),))
 
     def _started(self, charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
+        encode(verdict)
         ledger = charger.ledger = charger.ledger or Ledger()
         if fact.event_info is not None:
             conclusion = transaction_events.started(charger, fact, verdict)
@@ -137,7 +141,13 @@ def _authorize(charger: Charger, fact: Authorize, verdict: Authorization) -> Con
     return Conclusion(verdict, (("authorize", charger_events.Authorize(charger.id, fact.tag, verdict.status, fact.tag_type or None)),))
 
 
+def _updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> Conclusion:
+    encode(verdict)
+    return transaction_events.updated(charger, fact, verdict)
+
+
 def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
+    encode(verdict)
     ledger = charger.ledger = charger.ledger or Ledger()
     if fact.event_info is not None:
         return transaction_events.stopped(charger, fact, verdict)

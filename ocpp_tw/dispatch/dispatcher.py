@@ -56,7 +56,7 @@ class Dispatcher:
         self._events = store.events
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
         self._router = Router(clock, stamps.unix, gateway, store.commands, store.roster, incoming.publisher, self._followups, self._report)
-        self._http_results: dict[str, Deferred[dict[str, Any]]] = {}
+        self._http_results: dict[tuple[str, str], Deferred[dict[str, Any]]] = {}
         self._loop: Deferred[None] | None = None
         self._running = 0
 
@@ -124,7 +124,7 @@ class Dispatcher:
         try:
             message = msgspec.json.decode(element)
             if not self._gateway.peer_message(message):
-                waiting = self._http_results.pop(message["data"]["id"], None)
+                waiting = self._http_results.pop((message["data"]["charger"], message["data"]["id"]), None)
                 if waiting is not None:
                     waiting.callback(message["data"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -136,17 +136,27 @@ class Dispatcher:
     def ask(self, body: bytes) -> Awaitable[dict[str, Any]]:
         """A command that did not come from the list: fires with the data of its `command_result`, which is published as well.
 
+        Who asks may lose interest (cancel): the command goes on, and its result is published all the same.
+
         Raises:
             Invalid: it is no command.
         """
         command = parse(body, made_id=self._stamps.id())
-        return Deferred.fromCoroutine(self._ask(msgspec.structs.replace(command, element=b"")))
+        asked: Deferred[dict[str, Any]] = Deferred()
+
+        def ended(result: Any) -> None:
+            if not asked.called:
+                asked.callback(result)  # or errback, if it is a Failure
+
+        Deferred.fromCoroutine(self._ask(msgspec.structs.replace(command, element=b""))).addBoth(ended)
+        return asked
 
     async def _ask(self, command: Command) -> dict[str, Any]:
         result: Deferred[dict[str, Any]] = Deferred()
-        if command.id in self._http_results:
+        key = command.charger, command.id
+        if key in self._http_results:
             return _data(self._result(command, Ended(Outcome("duplicate", error=Failed("duplicate", "that id is being asked")))))
-        self._http_results[command.id] = result
+        self._http_results[key] = result
         try:
             reported = await self._router.run(command)
             if reported is None:  # another gateway has the charger, and will send a peer message
@@ -154,7 +164,7 @@ class Dispatcher:
                 return await result.addTimeout(longest, self._clock)
             return _data(reported)
         finally:
-            self._http_results.pop(command.id, None)
+            self._http_results.pop(key, None)
 
     # the result
 

@@ -13,7 +13,7 @@ Knows neither WebSocket nor Redis. For each identity there is at most one curren
 | current, one waiting | the other ends | nothing else changes |
 | current | it ends | the roster is asked whether it was still the fleet's; if so `disconnect_charger` is published |
 | departing | a connection arrives before the roster has answered | `disconnect_charger` is published, and it becomes current |
-| current | another gateway reports the charger (`evict`) | it is closed (4000), and nothing is published |
+| current | another gateway reports the charger (`evict`) | it is closed (4000), and nothing is published; one that waits becomes current |
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ log = Logger()
 
 PROBE_TIMEOUT = 2.0
 """Seconds that the current connection has to show that it is alive, while a newer one of the same identity sends nothing."""
+
+REPLACED = "replaced by a newer connection"
 
 ALIVE = 86_400.0
 """Seconds that a newcomer waits once the current connection has shown that it is alive: as good as until it sends a frame."""
@@ -134,7 +136,8 @@ class Arrivals:
         self._liveness.arrived(charger)
         if previous is not None and not previous.gone:
             previous.connection_lost()
-            previous.close(4000, "replaced by a newer connection")
+            previous.close(4000, REPLACED)
+            self._log_end(previous, 4000, REPLACED)
             self._check_duplicate(charger, previous)
         arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection))
         arriving.addCallbacks(self._serve, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
@@ -178,11 +181,7 @@ class Arrivals:
             return
         del self.current[charger.id]
         self._takeovers.pop(charger.id, None)
-        connected = round(self._clock.seconds() - charger.connected_at, 1)
-        log.info(
-            literal(f"{charger.id} disconnected after {connected} s: {code} {reason}"), charger=charger.id, seconds=connected, code=code,
-            reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp, peer=charger.address,
-        )  # fmt: skip
+        connected = self._log_end(charger, code, reason)
         data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data
         leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
@@ -190,6 +189,15 @@ class Arrivals:
         leaving.addErrback(lambda _: True).addCallback(self._publish_departure, charger, data)
         if waiting is not None and waiting[0] is not charger:
             self._take_over(waiting[0])
+
+    def _log_end(self, charger: Charger, code: int, reason: str) -> float:
+        """Log that the connection is the charger's no more; seconds for which it was connected."""
+        connected = round(self._clock.seconds() - charger.connected_at, 1)
+        log.info(
+            literal(f"{charger.id} disconnected after {connected} s: {code} {reason}"), charger=charger.id, seconds=connected, code=code,
+            reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp, peer=charger.address,
+        )  # fmt: skip
+        return connected
 
     def _publish_departure(self, ours: bool, charger: Charger, data: gateway_events.DisconnectCharger) -> None:
         """Unless the charger is at another gateway meanwhile, publish that it disconnected; once."""
@@ -204,7 +212,12 @@ class Arrivals:
         charger = self.current.get(id)
         if charger is not None and charger.connection == connection:
             del self.current[id]
+            self._takeovers.pop(id, None)
             charger.connection_lost()
-            charger.close(4000, "replaced by a newer connection")
+            charger.close(4000, REPLACED)
+            self._log_end(charger, 4000, REPLACED)
             # or it would be announced again after an outage
             deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)
+            waiting = self._waiting.get(id)
+            if waiting is not None:  # it came here after the charger had gone to the other gateway: it is the newest
+                self._take_over(waiting[0])

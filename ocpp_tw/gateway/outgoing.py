@@ -5,6 +5,7 @@ Knows neither why a CALL is sent nor what the charger sends itself. It is made f
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
@@ -20,6 +21,12 @@ from .ports import Incoming
 
 UNRESPONSIVE_AFTER = 3
 """Commands in a row that time out, while the charger goes on sending, until an `unresponsive` event is published."""
+
+STATUS_ASKED = 100
+"""Transactions of a connection that GetTransactionStatus is not sent about twice; older ones may be asked about again."""
+
+STATUS_DUE = 3
+"""Transactions that wait to be asked about: only the latest are of use, as a charger in trouble may have gaps in thousands."""
 
 
 class Charger(Protocol):
@@ -64,6 +71,8 @@ class OutgoingCalls:
         "_pending",
         "_received",
         "_status_asked",
+        "_status_due",
+        "_status_pending",
         "_triggered",
         "_unanswered",
         "item_limits",
@@ -79,7 +88,9 @@ class OutgoingCalls:
         self._ids = self._unanswered = self._received = 0
         self._triggered: set[str] = set()
         self._idle: list[Deferred[None]] = []
-        self._status_asked: set[str] = set()
+        self._status_asked: deque[str] = deque(maxlen=STATUS_ASKED)
+        self._status_due: deque[str] = deque(maxlen=STATUS_DUE)
+        self._status_pending = False
 
     def call(self, action: str, payload: Payload, timeout: float, raw: bytes, id: str) -> Deferred[Outcome]:
         """See `Charger.call`."""
@@ -127,9 +138,19 @@ class OutgoingCalls:
         return True
 
     def ask_transaction_status(self, transaction: str) -> None:
-        """2.x: messages of this transaction are missing. Ask, once per connection, whether the charger still has them (E14)."""
-        if "GetTransactionStatus" in self._charger.version.csms_actions and transaction not in self._status_asked:
-            self._status_asked.add(transaction)
+        """2.x: messages of this transaction are missing. Ask whether the charger still has them (E14): once on a connection for each of
+        the latest `STATUS_ASKED` transactions, and one at a time, so that commands never wait behind more than one such CALL.
+        """
+        if "GetTransactionStatus" not in self._charger.version.csms_actions or transaction in self._status_asked:
+            return
+        self._status_asked.append(transaction)
+        self._status_due.append(transaction)
+        self._ask_next_status()
+
+    def _ask_next_status(self) -> None:
+        if self._status_due and not self._status_pending:
+            self._status_pending = True
+            transaction = self._status_due.pop()  # the latest first
             asked = self._charger.call("GetTransactionStatus", {"transactionId": transaction})
             asked.addCallback(self._publish_transaction_status, transaction)
 
@@ -169,7 +190,7 @@ class OutgoingCalls:
         charger = self._charger
         following = charger.conversation.give_up(call)
         self._unanswered += 1
-        if self._unanswered == UNRESPONSIVE_AFTER and charger.received > self._received:
+        if self._unanswered >= UNRESPONSIVE_AFTER and not self.unresponsive and charger.received > self._received:
             self.unresponsive = True
             self._incoming.publisher.publish(charger, "unresponsive", gateway_events.Unresponsive(charger.id, self._unanswered))
         pending = self._pending.pop(call.id)
@@ -185,3 +206,5 @@ class OutgoingCalls:
             charger.id, transaction, missing, answer.get("ongoingIndicator"), answer.get("messagesInQueue")
         )
         self._incoming.publisher.publish(charger, "transaction_status", data)
+        self._status_pending = False
+        self._ask_next_status()

@@ -70,6 +70,7 @@ class Keys:
 
     def claimed_id(self, charger: str, id: str) -> str:
         """There for a day once the command was taken."""
+        charger = charger.replace("%", "%25").replace(":", "%3A")  # or "a:b" with "c" would be "a" with "b:c"
         return f"{self.prefix}:done:{charger}:{id}"
 
     @property

@@ -58,3 +58,35 @@ def test_a_restriction_that_is_decided_applies_at_once() -> None:
     state.recorded(Record(boot="Accepted"))
     assert not state.decided({"boot_status": "Rejected", "retry_interval": "60"})
     assert state.restricted and state.record.retry_interval == "60"
+
+
+@pytest.mark.parametrize("taken_back", ["Accepted", ""])
+def test_a_restriction_that_is_taken_back_leaves_what_the_charger_was_told(taken_back: str) -> None:
+    state = RegistrationState()
+    state.recorded(Record(boot="Accepted"))
+    state.decided({"boot_status": "Rejected"})
+    assert not state.decided({"boot_status": taken_back}), "it believes that it is accepted, and need not boot again"
+    assert state.status == "Accepted" and not state.restricted
+
+
+def test_a_restriction_that_the_charger_was_told_ends_with_its_next_boot() -> None:
+    state = RegistrationState()
+    state.recorded(Record(boot="Accepted", boot_status="Pending"))
+    assert state.answered("Pending")
+    assert state.decided({"boot_status": ""}) and state.status == "Pending"
+    assert state.answered("Accepted") and not state.restricted
+
+
+def test_another_decision_changes_no_status() -> None:
+    state = RegistrationState()
+    state.recorded(Record(boot="Pending"))
+    assert not state.decided({"retry_interval": "60"})
+    assert state.status == "Pending"
+
+
+def test_a_decision_made_before_the_record_was_found_is_not_lost() -> None:
+    state = RegistrationState()
+    assert not state.decided({"boot_status": "Rejected", "version": "1.6"})
+    assert not state.serving, "a decision is no record: commands are not sent yet"
+    state.recorded(Record(boot="Accepted", vendor="V"))
+    assert state.status == "Rejected" and (state.record.version, state.record.vendor) == ("1.6", "V")

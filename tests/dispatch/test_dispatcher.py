@@ -7,7 +7,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import in_memory
+from in_memory import START_1, in_memory
+from twisted.internet.defer import CancelledError
 
 from ocpp_tw.core.commands import Invalid
 from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES
@@ -378,3 +379,51 @@ def test_a_charger_that_says_nothing_at_all_is_not_called_unresponsive():
         here.push_command(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}], timeout=5)
         here.clock.advance(5.1)
     assert "unresponsive" not in here.published_names()
+
+
+def test_a_charger_that_was_quiet_at_first_and_then_talks_without_answering_is_unresponsive():
+    here, cp = with_charger()
+    for n in range(5):
+        here.push_command(CpID="cp1", data=[2, f"u{n}", "ClearCache", {}])
+        if n == 3:
+            cp.send_call("Heartbeat")
+        here.clock.advance(31)
+    told = [event["data"] for event in here.published() if event["event"] == "unresponsive"]
+    assert [data["timeouts"] for data in told] == [4]
+
+
+def test_a_client_that_hangs_up_loses_neither_the_command_nor_its_result():
+    """The command is carried out, its one result is published, and its id is free for the next."""
+    here, cp = with_charger()
+    asked = here.dispatcher.ask(b'{"cp_id": "cp1", "command": "clear_cache", "id": "u1"}')
+    call = cp.frames()[-1]
+    asked.addErrback(lambda why: why.trap(CancelledError))
+    asked.cancel()
+    cp.answer({"status": "Accepted"}, call[1])
+    assert here.command_result()["outcome"] == "result"
+    results: list = []
+    here.dispatcher.ask(b'{"cp_id": "cp1", "command": "clear_cache", "id": "u2"}').addCallback(results.append)
+    cp.answer({"status": "Accepted"})
+    assert results[0]["outcome"] == "result"
+
+
+def test_a_remote_start_whose_client_hangs_up_takes_no_other_starts_confirmation():
+    here, cp = with_charger()
+    body = b'{"cp_id": "cp1", "command": "remote_start_transaction", "id": "%b", "data": {"tag": "TAG1", "connector_id": 1}}'
+    asked = here.dispatcher.ask(body % b"u1")
+    asked.addErrback(lambda why: why.trap(CancelledError))
+    asked.cancel()
+    cp.answer({"status": "Accepted"})
+    here.dispatcher.ask(body % b"u2").addErrback(lambda why: None)
+    here.clock.advance(31)
+    cp.send_call("StartTransaction", START_1)
+    followups = [event["data"] for event in here.published() if event["event"] == "command_followup"]
+    assert [(data["id"], data["verdict"]) for data in followups] == [("u2", "confirmed")]
+
+
+def test_an_id_by_http_is_one_chargers():
+    here, cp = with_charger()
+    other = here.connect("cp2")
+    for id in (b"cp1", b"cp2"):
+        here.dispatcher.ask(b'{"cp_id": "%b", "command": "clear_cache", "id": "u1"}' % id)
+    assert [client.frames()[-1][2] for client in (cp, other)] == ["ClearCache", "ClearCache"]

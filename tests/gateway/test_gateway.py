@@ -235,3 +235,28 @@ def test_a_charger_that_moved_on_is_not_reported_as_gone_by_the_gateway_it_left(
     second.connect()
     old.disconnect()
     assert first.published_names() == ["connect_charger", "connect_charger"]
+
+
+def test_a_connection_that_is_replaced_or_evicted_has_its_last_line_too(said):
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    first.dispatcher.start()
+    first.connect()
+    newer = first.connect(address="10.0.0.2")
+    newer.send_call("Heartbeat")
+    second.connect()
+    assert len([line for line in said if line.startswith("cp1 disconnected after") and "4000 replaced" in line]) == 2
+    first.dispatcher.stop()
+
+
+def test_a_newcomer_that_waits_is_let_in_when_the_connection_before_it_is_evicted():
+    first = InMemoryGateway(Settings(name="gw1"))
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
+    first.dispatcher.start()
+    old = first.connect()
+    newcomer = first.connect(address="10.0.0.2")
+    old.wire.pings[0]()  # the old connection is alive, so the newcomer has to wait
+    second.connect()
+    assert first.gateway.chargers["cp1"] is newcomer.charger
+    newcomer.call("Heartbeat")
+    first.dispatcher.stop()

@@ -6,9 +6,11 @@ import base64
 import json
 
 import pytest
-from in_memory import in_memory
+from in_memory import START_1, in_memory
 from twisted.internet.defer import Deferred
 
+from ocpp_tw.facts import Authorization, Start
+from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
@@ -146,6 +148,40 @@ def test_a_charger_that_an_operator_rejects_stays_out():
     assert here.connect(ocpp="2.1").call_error("Heartbeat") == "SecurityError"
 
 
+@pytest.mark.parametrize("taken_back", ["Accepted", None])
+@pytest.mark.parametrize("status", ["Rejected", "Pending"])
+def test_an_operators_restriction_can_be_taken_back_while_the_charger_is_connected(status, taken_back):
+    """Its messages are served again at once, and commands sent."""
+    here = in_memory()
+    cp = here.connect()
+    cp.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    Deferred.fromCoroutine(here.gateway.decisions.decide("cp1", {"boot_status": status}))
+    assert cp.call_error("Heartbeat") == "SecurityError"
+    Deferred.fromCoroutine(here.gateway.decisions.decide("cp1", {"boot_status": taken_back}))
+    cp.call("Heartbeat")
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=[2, "u1", "RemoteStartTransaction", {"idTag": "T"}])
+    assert cp.frames()[-1][2] == "RemoteStartTransaction"
+    here.dispatcher.stop()
+
+
+def test_a_decision_made_while_the_charger_arrives_is_not_lost():
+    here = in_memory()
+    arriving, arrive = [], here.roster.arrive
+
+    def late(charger, connection):
+        record: Deferred = Deferred()
+        arriving.append((record, arrive(charger, connection)))
+        return record
+
+    here.roster.arrive = late
+    cp = here.connect()
+    Deferred.fromCoroutine(here.gateway.decisions.decide("cp1", {"boot_status": "Rejected"}))
+    record, found = arriving.pop()
+    found.chainDeferred(record)
+    assert cp.call_error("Heartbeat") == "SecurityError"
+
+
 def test_a_decision_reaches_the_gateway_that_has_the_charger():
     first = InMemoryGateway(Settings(name="gw1"))
     second = InMemoryGateway(Settings(name="gw2"), store=first.store)
@@ -224,3 +260,51 @@ def test_a_report_that_does_not_come_is_told_as_overdue():
     here.clock.advance(61)
     assert here.published()[-1]["data"]["complete"] is False
     here.dispatcher.stop()
+
+
+def gap(n):
+    """A TransactionEvent that shows that messages of its transaction are missing."""
+    event = {"eventType": "Updated", "timestamp": "2026-11-23T08:00:00Z", "triggerReason": "Trigger", "evse": {"id": 1}}
+    first = event | {"eventType": "Started", "seqNo": 0, "transactionInfo": {"transactionId": f"t{n}"}}
+    return [first, event | {"seqNo": 2, "transactionInfo": {"transactionId": f"t{n}"}}]
+
+
+def test_a_mute_charger_with_many_gaps_still_gets_its_commands():
+    """One GetTransactionStatus at a time, of the latest few transactions only."""
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    for n in range(50):
+        for message in gap(n):
+            cp.send_call("TransactionEvent", message)
+    asked = [frame for frame in cp.frames() if frame[0] == 2]
+    assert [frame[3]["transactionId"] for frame in asked] == ["t0"]
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=[2, "u1", "ClearCache", {}])
+    here.clock.pump([31] * 5)
+    asked = [frame[3].get("transactionId", "the command") for frame in cp.frames() if frame[0] == 2]
+    assert "the command" in asked and len(asked) <= 5 and "t49" in asked
+    here.dispatcher.stop()
+    cp.disconnect()
+
+
+class Unencodable:
+    """What a plugin's mistake may put into a verdict."""
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+def test_a_start_whose_verdict_no_event_can_contain_is_published_all_the_same(ocpp, tidy):
+    """Nothing is acknowledged without its event: the start goes on as if the handlers had failed."""
+
+    class Broken(Handlers):
+        def started(self, charger, fact):
+            return Start(Authorization(Unencodable()))
+
+    here = InMemoryGateway(handlers=Broken(Settings()))
+    cp = here.connect(ocpp=ocpp)
+    if ocpp == "1.6":
+        cp.call("StartTransaction", START_1)
+    else:
+        cp.call("TransactionEvent", gap(1)[0] | {"idToken": {"idToken": "T", "type": "Central"}})
+    (event,) = [event for event in here.published() if event["event"] == "start_transaction"]
+    assert event["provisional"]
+    tidy.clear()
