@@ -103,14 +103,14 @@ async def test_ctrl_c_ends_with_the_summary(station: Station) -> None:
     assert b"1 connections" in run.out and run.err == b""
 
 
-async def test_nobody_there_is_one_line_that_tells_what_to_do(station: Station) -> None:
+async def test_an_unreachable_gateway_is_one_line_with_advice(station: Station) -> None:
     await station.stop()
     run = Run("simulate", "--url", station.url, "--count", "3")
     assert await run.ended == 1
     assert run.err.count(b"\n") == 1 and b"make run" in run.err and run.out == b""
 
 
-async def test_a_closed_door_is_one_line_too(station: Station) -> None:
+async def test_a_refused_handshake_is_one_line_with_advice(station: Station) -> None:
     station.refuse = 401
     run = Run("simulate", "--url", station.url)
     assert await run.ended == 1

@@ -42,11 +42,11 @@ class Certificates:
         """The hashes of all certificates, each with its use."""
         return list(self._installed)
 
-    def delete(self, wanted: Hashes) -> bool:
+    def delete(self, requested: Hashes) -> bool:
         """Remove the certificates with these hashes; whether there was one."""
-        kept = [(use, entry) for use, entry in self._installed if not _same(entry, wanted)]
-        found = len(kept) < len(self._installed)
-        self._installed = kept
+        remaining = [(use, entry) for use, entry in self._installed if not _same(entry, requested)]
+        found = len(remaining) < len(self._installed)
+        self._installed = remaining
         return found
 
 
@@ -81,5 +81,5 @@ def _key(key: CertificatePublicKeyTypes) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, form)
 
 
-def _same(entry: Hashes, wanted: Hashes) -> bool:
-    return all(entry[name].casefold() == str(wanted.get(name)).casefold() for name in entry)
+def _same(entry: Hashes, requested: Hashes) -> bool:
+    return all(entry[name].casefold() == str(requested.get(name)).casefold() for name in entry)

@@ -76,8 +76,13 @@ class SimulatedCharger:
         self._reported: str | None = None
         self.messaging = messaging = Messaging(self, dialect, timeout, fresh_ids, trace)
         self.queue = messaging.queue
-        self.call, self.ask, self.say, self.afterwards = messaging.call, messaging.ask, messaging.say, messaging.afterwards
-        self.keep, self.send_unconfirmed = messaging.queue.put, messaging.send_unconfirmed
+        self.call, self.request, self.send_fact, self.afterwards = (
+            messaging.call,
+            messaging.request,
+            messaging.send_fact,
+            messaging.afterwards,
+        )
+        self.enqueue, self.send_unconfirmed = messaging.queue.put, messaging.send_unconfirmed
         identity = Boot("ocpp_tw", "Simulated charger", f"SIM-{id}"[:25], "1.0.0")
         self._registrar = registrar = Registrar(identity, messaging, self.configuration, self.timers, self._accepted_anew, self.queue.hold)
         self.boot, self.when_ready = registrar.boot, registrar.when_ready
@@ -169,7 +174,7 @@ class SimulatedCharger:
 
     def notify(self, action: str, payload: Payload) -> None:
         """Send a CALL that has no fact; its answer is only counted."""
-        self.say(Other(action, payload))
+        self.send_fact(Other(action, payload))
 
     # statuses
 
@@ -178,7 +183,7 @@ class SimulatedCharger:
         fact = self.status_fact()
         if self.ready and self.dialect.station_status and self._reported != fact.status:
             self._reported = fact.status
-            self.say(fact)
+            self.send_fact(fact)
 
     def status_fact(self) -> StatusNotification:
         """The status of the charger as a whole."""

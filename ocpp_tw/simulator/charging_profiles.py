@@ -37,7 +37,7 @@ class ChargingLimits:
 
     def clear(self, id: int | None, connector: int | None, purpose: str | None, level: int | None) -> bool:
         """Remove the profile with that id, or (None) all that match the rest; whether there was one."""
-        kept = [
+        remaining = [
             (place, each)
             for place, each in self._profiles
             if not (
@@ -48,8 +48,8 @@ class ChargingLimits:
                 and level in (None, each["stackLevel"])
             )
         ]
-        cleared = len(kept) < len(self._profiles)
-        self._profiles = kept
+        cleared = len(remaining) < len(self._profiles)
+        self._profiles = remaining
         return cleared
 
     def end(self, connector: int) -> None:

@@ -85,7 +85,7 @@ class Connector:
         self.transaction = transaction = Transaction(tag, now, self.meter.register, until, reason)
         fact = Started(self.number, tag, int(self.meter.register), host.clock.timestamp(), reservation)
         host.tally.started += 1
-        host.keep(fact, transaction, lambda payload: self._started(transaction, fact, payload))
+        host.enqueue(fact, transaction, lambda payload: self._started(transaction, fact, payload))
         self.set_status("Charging")
         transaction.data += self._readings("Transaction.Begin")
         self.restart_sampling()
@@ -149,7 +149,7 @@ class Connector:
         transaction = self.transaction
         if transaction is None:
             if readings := self._readings(context):
-                self.host.say(MeterValues(self.number, None, readings))
+                self.host.send_fact(MeterValues(self.number, None, readings))
             return
         self._count(transaction)
         readings = self._readings(context)
@@ -200,7 +200,7 @@ class Connector:
         """Send the status unless the central system has it; without a connection it is sent after the next one is up."""
         if self.host.ready and self.reported != self.ocpp_status:
             self.reported = self.ocpp_status
-            self.host.say(self.status_fact())
+            self.host.send_fact(self.status_fact())
 
     def status_fact(self) -> StatusNotification:
         """The status as a fact."""
@@ -238,12 +238,12 @@ class Connector:
     # the transaction's messages
 
     def _send_sample(self, transaction: Transaction, readings: Readings, context: str) -> None:
-        self.host.keep(MeterValues(self.number, None, readings), transaction)
+        self.host.enqueue(MeterValues(self.number, None, readings), transaction)
 
     def _send_stop(self, transaction: Transaction, reason: str, tag: str | None) -> None:
         data = transaction.data if self.host.configuration.words("StopTxnSampledData") else []
         fact = Stopped(-1, int(self.meter.register), self.host.clock.timestamp(), reason, tag, data)
-        self.host.keep(fact, transaction, lambda payload: self._stopped(fact, payload))
+        self.host.enqueue(fact, transaction, lambda payload: self._stopped(fact, payload))
 
     def _started(self, transaction: Transaction, fact: Started, payload: Payload) -> None:
         verdict = self.host.read(fact, payload)

@@ -30,7 +30,7 @@ def run_transfer(charger: CommandTarget, action: str, statuses: tuple[str, ...],
     def stage(rest: tuple[str, ...]) -> None:
         status, *more = rest
         charger.file_status[action] = {"status": status} | ({"requestId": request} if request is not None else {})
-        charger.say(Other(action, charger.file_status[action]))
+        charger.send_fact(Other(action, charger.file_status[action]))
         if more:
             charger.timers.set(action, STAGE_INTERVAL, stage, tuple(more))
         else:

@@ -48,13 +48,13 @@ class Host(Protocol):
     def mute(self) -> bool:
         """Whether the charger must not send anything but a BootNotification."""
 
-    def say(self, fact: Fact, then: Callable[[Verdict], object] | None = None) -> None:
+    def send_fact(self, fact: Fact, then: Callable[[Verdict], object] | None = None) -> None:
         """Send a fact as a CALL; it is lost without a connection."""
 
-    def ask(self, fact: Fact) -> Deferred[Verdict]:
+    def request(self, fact: Fact) -> Deferred[Verdict]:
         """Send a fact; fires with the verdict on it, fails with `Unanswered` or `Refusal`."""
 
-    def keep(self, fact: TransactionFact, ref: TransactionRef, then: OnResult | None = None) -> None:
+    def enqueue(self, fact: TransactionFact, ref: TransactionRef, then: OnResult | None = None) -> None:
         """Queue a transaction message until it is answered."""
 
     def notify(self, action: str, payload: Payload) -> None:

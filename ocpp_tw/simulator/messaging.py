@@ -90,13 +90,13 @@ class Messaging:
             self._rpc.call(self._new_call(action, payload), then)
         return outcome
 
-    def ask(self, fact: Fact) -> Deferred[Verdict]:
+    def request(self, fact: Fact) -> Deferred[Verdict]:
         """Send a fact; fires with the verdict on it, fails as `call` does."""
         outcome: Deferred[Verdict] = Deferred()
-        self.say(fact, outcome.callback, lambda error: outcome.errback(error))
+        self.send_fact(fact, outcome.callback, lambda error: outcome.errback(error))
         return outcome
 
-    def say(
+    def send_fact(
         self,
         fact: Fact,
         then: Callable[[Verdict], object] | None = None,

@@ -70,7 +70,7 @@ class Registrar:
         """Send a BootNotification; ``cause`` for this one only."""
         self._timers.drop("boot")
         boot = self.identity if cause is None else replace(self.identity, cause=cause)
-        self._messaging.say(boot, self._booted, lambda _: self._boot_later(BOOT_RETRY_INTERVAL))
+        self._messaging.send_fact(boot, self._booted, lambda _: self._boot_later(BOOT_RETRY_INTERVAL))
 
     def forget(self, cause: str) -> None:
         """The charger reboots for that cause, and has to register again."""
@@ -105,5 +105,5 @@ class Registrar:
             self._timers.set("boot", seconds, self.boot)
 
     def _heartbeat(self) -> None:
-        self._messaging.say(Heartbeat())
+        self._messaging.send_fact(Heartbeat())
         self.schedule_heartbeat()

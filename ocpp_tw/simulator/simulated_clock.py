@@ -77,7 +77,7 @@ class Timers:
     def set(self, name: str, seconds: float, do: Callable[..., Any], *args: Any) -> None:
         """Call ``do`` in that many simulated seconds."""
         self.drop(name)
-        self._set[name] = self._clock.call_later(seconds, self._ring, name, do, args)
+        self._set[name] = self._clock.call_later(seconds, self._fire, name, do, args)
 
     def drop(self, name: str) -> None:
         """Cancel a timer, if it is set."""
@@ -90,6 +90,6 @@ class Timers:
         for name in list(self._set):
             self.drop(name)
 
-    def _ring(self, name: str, do: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _fire(self, name: str, do: Callable[..., Any], args: tuple[Any, ...]) -> None:
         del self._set[name]
         do(*args)

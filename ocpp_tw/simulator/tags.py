@@ -24,7 +24,7 @@ class Tags:
     async def authorize(self, tag: str, kind: str = "") -> bool:
         """Authorize a tag (of type ``kind`` in 2.x); without an answer, by the list, the cache and AllowOfflineTxForUnknownId."""
         try:
-            verdict = await self._host.ask(Authorize(tag, kind))
+            verdict = await self._host.request(Authorize(tag, kind))
         except (Unanswered, Refusal):
             stored = self.local.get(tag) or self.cache.get(tag)
             return stored.status == "Accepted" if stored is not None else self._host.configuration.truth("AllowOfflineTxForUnknownId")

@@ -38,15 +38,15 @@ def validator(name: str, ocpp: str = "1.6") -> jsonschema_rs.Validator:
 
 
 def check(name: str, payload: Any, ocpp: str = "1.6") -> None:
-    """A payload of the simulator's is valid, timestamps included."""
+    """Assert that a payload of the simulator is valid, timestamps included."""
     if ocpp != "1.6" and not name.endswith(("Response", "NotifyPeriodicEventStream")):
         name += "Request"
-    judge = validator(name, ocpp)
-    assert judge.is_valid(payload), (name, payload, [each.message for each in judge.iter_errors(payload)])
+    schema_validator = validator(name, ocpp)
+    assert schema_validator.is_valid(payload), (name, payload, [each.message for each in schema_validator.iter_errors(payload)])
 
 
 def short(action: str, payload: Any) -> str:
-    """A message in a word."""
+    """A message in a few words."""
     if action == "StatusNotification":
         return f"{payload.get('evseId', payload['connectorId'])}:{payload.get('connectorStatus') or payload['status']}"
     if action == "TransactionEvent":
@@ -55,12 +55,12 @@ def short(action: str, payload: Any) -> str:
 
 
 class Answers:
-    """What a central system says to each action; a test changes what it likes. None: nothing."""
+    """The central system's answer to each action: a payload, a function of the request, a CALLERROR code, or None for no answer."""
 
     def __init__(self, ocpp: str = "1.6") -> None:
         self.ocpp = ocpp
         self.transactions = 0
-        self.said: dict[str, Any] = {
+        self.by_action: dict[str, Any] = {
             "BootNotification": {"status": "Accepted", "currentTime": NOW, "interval": 300},
             "Heartbeat": {"currentTime": NOW},
             "Authorize": {"idTagInfo": {"status": "Accepted"}},
@@ -69,21 +69,21 @@ class Answers:
             "SignCertificate": {"status": "Accepted"},
         }
         if ocpp != "1.6":
-            self.said["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
-            self.said["TransactionEvent"] = lambda event: {"idTokenInfo": {"status": "Accepted"}} if "idToken" in event else {}
-            self.said["OpenPeriodicEventStream"] = {"status": "Accepted"}
+            self.by_action["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
+            self.by_action["TransactionEvent"] = lambda event: {"idTokenInfo": {"status": "Accepted"}} if "idToken" in event else {}
+            self.by_action["OpenPeriodicEventStream"] = {"status": "Accepted"}
 
     def _start(self, _: Any) -> Any:
         self.transactions += 1
         return {"idTagInfo": {"status": "Accepted"}, "transactionId": self.transactions}
 
     def __setitem__(self, action: str, answer: Any) -> None:
-        self.said[action] = answer
+        self.by_action[action] = answer
 
     def to(self, frame: list[Any]) -> list[Any] | None:
         _, id, action, payload = frame
         check(action, payload, self.ocpp)
-        answer = self.said.get(action, {})
+        answer = self.by_action.get(action, {})
         if callable(answer):
             answer = answer(payload)
         if answer is None:
@@ -92,7 +92,7 @@ class Answers:
 
 
 class Central:
-    """The central system's end of a wire in memory; answers take a millisecond on the clock."""
+    """The central system's end of a connection in memory; answers take a millisecond on the clock."""
 
     def __init__(self, dialect: Dialect = V16, **charger: Any) -> None:
         self.clock = Clock()
@@ -106,18 +106,18 @@ class Central:
         speed_up = charger.pop("speed_up", 1.0)
         self.charger = SimulatedCharger("CP1", SimulatedClock(self.clock, speed_up, START), dialect, **charger)
 
-    # what a charger needs of a wire
+    # ocpp_tw.simulator.rpc.Transport
 
     def send(self, text: bytes) -> None:
         frame = json.loads(text)
         if frame[0] == 2:
             now = self.clock.seconds()
-            assert all(now - asked > 29.9 for asked in self.unanswered.values()), f"asked {frame[2]} before {self.unanswered}"
+            assert all(now - sent > 29.9 for sent in self.unanswered.values()), f"sent {frame[2]} before the answer to {self.unanswered}"
             self.frames.append(frame)
             self.unanswered[frame[1]] = now
             answer = self.answers.to(frame)
             if answer is not None:
-                self.clock.callLater(0.001, self.says, answer, self.line)
+                self.clock.callLater(0.001, self.deliver, answer, self.connection)
         elif frame[0] == 6:
             check(frame[2], frame[3], self.answers.ocpp)
             self.streamed.append(frame[3])
@@ -126,33 +126,33 @@ class Central:
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
-        self.goes()
+        self.disconnect()
 
-    # what happens to the line
+    # the connection
 
-    line = 0
+    connection = 0
 
-    def comes(self) -> Central:
-        """The line is up."""
-        self.line += 1
+    def connect(self) -> Central:
+        """The connection is up."""
+        self.connection += 1
         self.unanswered.clear()
         self.charger.connected(self)
         return self.run(0.1)
 
-    def charges(self, tag: str = "TAG") -> Central:
-        """The line is up, and a transaction under way on connector 1."""
-        self.comes()
+    def start_charging(self, tag: str = "TAG") -> Central:
+        """The connection is up, and a transaction is running on connector 1."""
+        self.connect()
         Deferred.fromCoroutine(self.charger.authorize_and_start(tag))
         return self.run(0.1)
 
-    def goes(self) -> None:
-        """The line breaks."""
-        self.line += 1
+    def disconnect(self) -> None:
+        """The connection breaks."""
+        self.connection += 1
         self.unanswered.clear()
         self.charger.lost()
 
-    def says(self, frame: Any, line: int | None = None) -> None:
-        if line in (None, self.line):
+    def deliver(self, frame: Any, connection: int | None = None) -> None:
+        if connection in (None, self.connection):
             self.unanswered.pop(frame[1], None)
             self.charger.received(json.dumps(frame).encode())
 
@@ -162,36 +162,36 @@ class Central:
         self.clock.pump([seconds / steps] * steps)
         return self
 
-    # what a test asks
+    # the test
 
     def raw(self, action: str, payload: Any) -> list[Any]:
-        """Send a command; the whole answer."""
+        """Send a command and return the whole answer."""
         self._ids += 1
-        self.says([2, f"c{self._ids}", action, payload])
+        self.deliver([2, f"c{self._ids}", action, payload])
         frame: list[Any] = self.responses.pop(f"c{self._ids}")
         return frame
 
     def command(self, action: str, payload: Any = None) -> Any:
-        """Send a command; the answer's payload, which is valid."""
+        """Send a command and return the answer's payload, which is valid."""
         kind, _, answer = self.raw(action, {} if payload is None else payload)
         assert kind == 3
         check(action + "Response", answer, self.answers.ocpp)
         return answer
 
-    def told(self, *actions: str) -> list[Any]:
-        """The payloads of all messages of these actions since the last look; everything else is forgotten."""
+    def payloads(self, *actions: str) -> list[Any]:
+        """The payloads of the messages of these actions since the last call of this or `names`; all others are forgotten."""
         frames, self.frames = self.frames, []
         return [frame[3] for frame in frames if frame[2] in actions]
 
     def names(self) -> list[str]:
-        """The actions since the last look, statuses as such."""
+        """The messages since the last call of this or `payloads`, each in a few words."""
         frames, self.frames = self.frames, []
         return [short(*frame[2:]) for frame in frames]
 
-    def ends(self) -> None:
-        """Switch everything off; no timer may be left."""
+    def shut_down(self) -> None:
+        """Shut the charger down; no timer may be left."""
         self.charger.shut_down()
-        assert [each for each in self.clock.getDelayedCalls() if each.func != self.says] == []
+        assert [each for each in self.clock.getDelayedCalls() if each.func != self.deliver] == []
 
 
 def stamp(seconds: float) -> str:
@@ -201,14 +201,14 @@ def stamp(seconds: float) -> str:
 
 def events(central: Central) -> list[Any]:
     """The payloads of the TransactionEvents since the last call."""
-    payloads: list[Any] = central.told("TransactionEvent")
+    payloads: list[Any] = central.payloads("TransactionEvent")
     return payloads
 
 
-def gapless(told: list[Any]) -> bool:
-    """Whether every transaction is told from its beginning, in its order and without a gap."""
+def gapless(sent: list[Any]) -> bool:
+    """Whether the events of every transaction begin with Started, are in order and have no gap."""
     by_id: dict[str, list[Any]] = {}
-    for each in told:
+    for each in sent:
         by_id.setdefault(each["transactionInfo"]["transactionId"], []).append(each)
     return all(
         [each["seqNo"] for each in group] == list(range(len(group)))

@@ -16,7 +16,7 @@ def central() -> Iterator[Central]:
     """A central system in memory with a 1.6 charger of two connectors that is not connected yet."""
     it = Central(connectors=2)
     yield it
-    it.ends()
+    it.shut_down()
 
 
 @pytest_twisted.async_yield_fixture

@@ -7,7 +7,7 @@ import pytest
 from simulator.central import Central, check
 
 
-def test_the_central_system_itself_notices_what_is_wrong() -> None:
+def test_invalid_messages_and_overlapping_calls_are_noticed() -> None:
     with pytest.raises(AssertionError, match="Heartbeat"):
         check("Heartbeat", {"surplus": 1})
     with pytest.raises(AssertionError, match="StatusNotification"):

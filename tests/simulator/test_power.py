@@ -19,7 +19,7 @@ def test_the_curve_ramps_up_stays_level_and_tapers_off() -> None:
 
 
 @given(st.floats(0, 1), st.floats(1_000, 300_000), st.lists(st.floats(0, 7200), max_size=10))
-def test_the_register_only_rises_and_no_battery_overflows(soc: float, power: float, times: list[float]) -> None:
+def test_the_register_never_falls_and_no_battery_overflows(soc: float, power: float, times: list[float]) -> None:
     car, meter, since = Car(soc=soc), Meter(Outlet(power), Random(1), 5.0), 0.0
     for until in sorted(times):
         before = meter.register
@@ -30,7 +30,7 @@ def test_the_register_only_rises_and_no_battery_overflows(soc: float, power: flo
     assert meter.register - 5 <= (1 - soc) * car.capacity + 1
 
 
-def test_a_meter_of_three_phases_fits_itself() -> None:
+def test_currents_and_voltages_of_three_phases_add_up_to_the_power() -> None:
     car, meter = Car(soc=0.4), Meter(Outlet(22_000), Random(1))
     meter.advance(car, 0, 600, 22_000)
     samples = meter.read(car, EVERYTHING)

@@ -12,11 +12,11 @@ from simulator.central import Central
 
 def test_each_message_of_1_6_is_one_line() -> None:
     lines: list[str] = []
-    central = Central(speed_up=60.0, trace=printer(lines.append)).comes()
+    central = Central(speed_up=60.0, trace=printer(lines.append)).connect()
     Deferred.fromCoroutine(charge(central.charger, "TAG"))
     central.run(10)
     central.command("RemoteStopTransaction", {"transactionId": 1})
-    central.run(1).ends()
+    central.run(1).shut_down()
     text = "\n".join(lines)
     for words in (
         "BootNotification",
@@ -32,9 +32,9 @@ def test_each_message_of_1_6_is_one_line() -> None:
 
 def test_each_message_of_2_x_is_one_line() -> None:
     lines: list[str] = []
-    central = Central(V201, speed_up=60.0, trace=printer(lines.append)).comes()
+    central = Central(V201, speed_up=60.0, trace=printer(lines.append)).connect()
     Deferred.fromCoroutine(charge(central.charger, "TAG"))
-    central.run(10).ends()
+    central.run(10).shut_down()
     text = "\n".join(lines)
     for words in (
         "TransactionEvent",

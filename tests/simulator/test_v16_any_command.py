@@ -56,8 +56,8 @@ def test_any_valid_command_gets_a_valid_answer(action: str) -> None:
         if "connectorId" in payload:  # mostly one that exists
             payload["connectorId"] = connector if payload["connectorId"] % 3 else payload["connectorId"]
         central = Central(connectors=2)
-        (central.charges() if charging else central.comes()).command(action, payload)
-        central.run(30).ends()
+        (central.start_charging() if charging else central.connect()).command(action, payload)
+        central.run(30).shut_down()
 
     any_payload()
 
@@ -65,11 +65,11 @@ def test_any_valid_command_gets_a_valid_answer(action: str) -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_command_that_lacks_something_is_refused(central: Central, action: str) -> None:
     required = schema("v16", action).get("required", [])
-    answer = central.comes().raw(action, {})
+    answer = central.connect().raw(action, {})
     assert answer[0] == 3 if not required else answer[2] == "OccurenceConstraintViolation"
     wrong = central.raw(action, dict.fromkeys(required, 7.5))
     assert wrong[0] == 3 if not required else wrong[2] == "TypeConstraintViolation"
 
 
 def test_an_unknown_action_is_not_implemented(central: Central) -> None:
-    assert central.comes().raw("MakeCoffee", {})[2] == "NotImplemented"
+    assert central.connect().raw("MakeCoffee", {})[2] == "NotImplemented"

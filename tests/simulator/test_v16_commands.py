@@ -22,7 +22,7 @@ def profile(purpose: str, limit: float, unit: str = "W", **more: Any) -> dict[st
 
 
 def test_a_remote_start_begins_a_transaction_and_a_remote_stop_ends_it(central: Central) -> None:
-    central.comes().names()
+    central.connect().names()
     assert central.command("RemoteStartTransaction", {"idTag": "ANNA", "connectorId": 2}) == {"status": "Accepted"}
     assert central.command("RemoteStartTransaction", {"idTag": "BERT", "connectorId": 2}) == {"status": "Rejected"}
     central.run(1)
@@ -41,7 +41,7 @@ def test_a_remote_start_begins_a_transaction_and_a_remote_stop_ends_it(central: 
 
 
 def test_a_remote_start_may_have_to_be_authorized(central: Central) -> None:
-    central.comes().command("ChangeConfiguration", {"key": "AuthorizeRemoteTxRequests", "value": "true"})
+    central.connect().command("ChangeConfiguration", {"key": "AuthorizeRemoteTxRequests", "value": "true"})
     central.answers["Authorize"] = {"idTagInfo": {"status": "Expired"}}
     assert central.command("RemoteStartTransaction", {"idTag": "ANNA"}) == {"status": "Accepted"}
     central.run(1)
@@ -49,21 +49,21 @@ def test_a_remote_start_may_have_to_be_authorized(central: Central) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Hard", "Soft"])
-def test_a_reset_ends_the_transaction_hangs_up_and_boots(central: Central, kind: str) -> None:
-    central.charges().names()
+def test_a_reset_ends_the_transaction_closes_the_connection_and_boots(central: Central, kind: str) -> None:
+    central.start_charging().names()
     assert central.command("Reset", {"type": kind}) == {"status": "Accepted"}
     central.run(11)
     assert central.closed == (1000, "rebooting") and central.charger.rebooting
-    central.comes()
+    central.connect()
     actions = [frame[2] for frame in central.frames if frame[2] != "StatusNotification"]
-    # a hard one does not wait for the answer to the stop, so that this is told again
+    # a hard one does not wait for the answer to the stop, so that this is sent again
     again = ["StopTransaction"] if kind == "Hard" else []
     assert actions == ["StopTransaction", "BootNotification", *again]
     assert len({frame[1] for frame in central.frames if frame[2] == "StopTransaction"}) == 1
 
 
 def test_availability_changes_at_once_or_after_the_transaction(central: Central) -> None:
-    central.charges().names()
+    central.start_charging().names()
     assert central.command("ChangeAvailability", {"connectorId": 2, "type": "Inoperative"}) == {"status": "Accepted"}
     assert central.command("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"}) == {"status": "Scheduled"}
     assert central.command("RemoteStartTransaction", {"idTag": "T", "connectorId": 2}) == {"status": "Rejected"}
@@ -77,7 +77,7 @@ def test_availability_changes_at_once_or_after_the_transaction(central: Central)
 
 
 def test_intervals_take_effect_when_they_are_changed(central: Central) -> None:
-    central.charges().command("ChangeConfiguration", {"key": "heartbeatInterval", "value": "20"})
+    central.start_charging().command("ChangeConfiguration", {"key": "heartbeatInterval", "value": "20"})
     central.command("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "10"})
     central.names()
     central.run(60.5)
@@ -97,11 +97,11 @@ def test_intervals_take_effect_when_they_are_changed(central: Central) -> None:
     ],
 )
 def test_keys_that_cannot_be_changed(central: Central, key: str, value: str, status: str) -> None:
-    assert central.comes().command("ChangeConfiguration", {"key": key, "value": value}) == {"status": status}
+    assert central.connect().command("ChangeConfiguration", {"key": key, "value": value}) == {"status": status}
 
 
-def test_keys_are_told_but_no_password(central: Central) -> None:
-    central.comes().command("ChangeConfiguration", {"key": "AuthorizationKey", "value": "secret"})
+def test_keys_are_reported_but_no_password(central: Central) -> None:
+    central.connect().command("ChangeConfiguration", {"key": "AuthorizationKey", "value": "secret"})
     answer = central.command("GetConfiguration", {"key": ["numberofconnectors", "Colour", "AuthorizationKey"]})
     assert answer == {
         "configurationKey": [{"key": "NumberOfConnectors", "readonly": True, "value": "2"}, {"key": "AuthorizationKey", "readonly": False}],
@@ -118,7 +118,7 @@ def test_keys_are_told_but_no_password(central: Central) -> None:
 def test_a_trigger_sends_the_message(central: Central, what: str, action: str) -> None:
     if (action, what) == ("ExtendedTriggerMessage", "DiagnosticsStatusNotification"):
         return  # not among its words
-    central.comes().frames.clear()
+    central.connect().frames.clear()
     assert central.command(action, {"requestedMessage": what}) == {"status": "Accepted"}
     central.run(1)
     signed = "Signed" if (action, what) == ("ExtendedTriggerMessage", "FirmwareStatusNotification") else ""
@@ -127,28 +127,28 @@ def test_a_trigger_sends_the_message(central: Central, what: str, action: str) -
 
 
 def test_files_go_through_their_statuses(central: Central) -> None:
-    central.comes().frames.clear()
+    central.connect().frames.clear()
     central.command("GetDiagnostics", {"location": "ftp://x"})
     central.command("UpdateFirmware", {"location": "ftp://x", "retrieveDate": stamp(20)})
     central.command("GetLog", {"logType": "SecurityLog", "requestId": 5, "log": {"remoteLocation": "ftp://x"}})
     firmware = {"location": "x", "retrieveDateTime": NOW, "signingCertificate": "c", "signature": "s"}
     assert central.command("SignedUpdateFirmware", {"requestId": 6, "firmware": firmware}) == {"status": "Accepted"}
     central.run(50)
-    told = {name: [frame[3]["status"] for frame in central.frames if frame[2] == name] for name in {frame[2] for frame in central.frames}}
-    assert told["DiagnosticsStatusNotification"] == ["Uploading", "Uploaded"] == told["LogStatusNotification"]
-    assert told["FirmwareStatusNotification"] == ["Downloading", "Downloaded", "Installing", "Installed"]
+    sent = {name: [frame[3]["status"] for frame in central.frames if frame[2] == name] for name in {frame[2] for frame in central.frames}}
+    assert sent["DiagnosticsStatusNotification"] == ["Uploading", "Uploaded"] == sent["LogStatusNotification"]
+    assert sent["FirmwareStatusNotification"] == ["Downloading", "Downloaded", "Installing", "Installed"]
     assert all(frame[3]["requestId"] == 5 for frame in central.frames if frame[2] == "LogStatusNotification")
 
 
 def test_a_reservation_keeps_a_connector_for_its_tag(central: Central) -> None:
-    central.comes().names()
+    central.connect().names()
     wish = {"connectorId": 1, "expiryDate": stamp(600), "idTag": "ANNA", "reservationId": 3}
     assert central.command("ReserveNow", wish) == {"status": "Accepted"}
     assert central.command("ReserveNow", wish | {"reservationId": 4}) == {"status": "Occupied"}
     assert central.command("RemoteStartTransaction", {"idTag": "BERT", "connectorId": 1}) == {"status": "Rejected"}
     assert central.command("RemoteStartTransaction", {"idTag": "ANNA", "connectorId": 1}) == {"status": "Accepted"}
     central.run(1)
-    assert central.told("StartTransaction")[0]["reservationId"] == 3
+    assert central.payloads("StartTransaction")[0]["reservationId"] == 3
     assert central.command("ReserveNow", wish | {"connectorId": 2}) == {"status": "Accepted"}
     assert central.command("CancelReservation", {"reservationId": 3}) == {"status": "Accepted"}
     assert central.command("CancelReservation", {"reservationId": 3}) == {"status": "Rejected"}
@@ -158,21 +158,21 @@ def test_a_reservation_keeps_a_connector_for_its_tag(central: Central) -> None:
 
 
 def test_unlocking_ends_the_transaction(central: Central) -> None:
-    assert central.charges().command("UnlockConnector", {"connectorId": 1}) == {"status": "Unlocked"}
+    assert central.start_charging().command("UnlockConnector", {"connectorId": 1}) == {"status": "Unlocked"}
     assert central.command("UnlockConnector", {"connectorId": 5}) == {"status": "NotSupported"}
     central.run(1)
-    assert central.told("StopTransaction")[0]["reason"] == "UnlockCommand"
+    assert central.payloads("StopTransaction")[0]["reason"] == "UnlockCommand"
 
 
-def test_the_local_list_serves_when_the_line_is_down(central: Central) -> None:
+def test_the_local_list_authorizes_offline(central: Central) -> None:
     listed = [{"idTag": "GOOD", "idTagInfo": {"status": "Accepted"}}, {"idTag": "BAD", "idTagInfo": {"status": "Blocked"}}]
-    central.comes().command("SendLocalList", {"listVersion": 5, "updateType": "Full", "localAuthorizationList": listed})
+    central.connect().command("SendLocalList", {"listVersion": 5, "updateType": "Full", "localAuthorizationList": listed})
     assert central.command("SendLocalList", {"listVersion": 5, "updateType": "Differential"}) == {"status": "VersionMismatch"}
     change = {"listVersion": 6, "updateType": "Differential", "localAuthorizationList": [{"idTag": "GONE"}]}
     assert central.command("SendLocalList", change) == {"status": "Accepted"}
     assert central.command("GetLocalListVersion") == {"listVersion": 6}
     central.command("ChangeConfiguration", {"key": "AllowOfflineTxForUnknownId", "value": "false"})
-    central.goes()
+    central.disconnect()
     for tag, good in (("GOOD", True), ("BAD", False), ("UNKNOWN", False)):
         try:
             central.charger.tags.authorize(tag).send(None)
@@ -181,7 +181,7 @@ def test_the_local_list_serves_when_the_line_is_down(central: Central) -> None:
 
 
 def test_profiles_bound_the_power(central: Central) -> None:
-    central.charges()
+    central.start_charging()
     assert central.command("SetChargingProfile", {"connectorId": 2, "csChargingProfiles": profile("TxProfile", 1)}) == {
         "status": "Rejected"
     }
@@ -191,7 +191,7 @@ def test_profiles_bound_the_power(central: Central) -> None:
     whole = profile("ChargePointMaxProfile", 16, "A", chargingProfileId=2, chargingProfileKind="Absolute", validTo=stamp(3600))
     assert central.command("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": whole}) == {"status": "Accepted"}
     central.run(130)
-    values = central.told("MeterValues")[-1]["meterValue"][0]["sampledValue"]
+    values = central.payloads("MeterValues")[-1]["meterValue"][0]["sampledValue"]
     assert next(each["value"] for each in values if each["measurand"] == "Power.Active.Import") == "7000.0"
     asked = central.command("GetCompositeSchedule", {"connectorId": 1, "duration": 600})
     assert asked["chargingSchedule"]["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 7000}]
@@ -203,7 +203,7 @@ def test_profiles_bound_the_power(central: Central) -> None:
 
 def test_certificates_are_installed_found_and_deleted(central: Central) -> None:
     pem, use = certificate(), "CentralSystemRootCertificate"
-    assert central.comes().command("InstallCertificate", {"certificateType": use, "certificate": "x"}) == {"status": "Rejected"}
+    assert central.connect().command("InstallCertificate", {"certificateType": use, "certificate": "x"}) == {"status": "Rejected"}
     assert central.command("InstallCertificate", {"certificateType": use, "certificate": pem}) == {"status": "Accepted"}
     found = central.command("GetInstalledCertificateIds", {"certificateType": use})["certificateHashData"]
     assert found[0]["serialNumber"] == "4d"

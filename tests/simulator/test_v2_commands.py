@@ -82,10 +82,10 @@ TOKEN = {"idToken": "ANNA", "type": "ISO14443"}
 
 @pytest.fixture(params=[V201, V21], ids=lambda each: each.ocpp)
 def central(request: Any) -> Iterator[Central]:
-    it = Central(request.param, connectors=2).comes()
+    it = Central(request.param, connectors=2).connect()
     it.names()
     yield it
-    it.ends()
+    it.shut_down()
 
 
 def item(component: str, name: str, value: str | None = None, instance: str | None = None, **more: Any) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def test_any_valid_command_gets_a_valid_answer(data: st.DataObject) -> None:
     dialect, action = data.draw(st.sampled_from(COMMANDS))
     payload = sane(data.draw(valid(schema(FOLDERS[dialect.ocpp], action + "Request"))))
     state = data.draw(st.sampled_from(["idle", "plugged", "charging"]))
-    central = Central(dialect, connectors=2, id_first=state != "plugged").comes()
+    central = Central(dialect, connectors=2, id_first=state != "plugged").connect()
     if state == "charging":
         id = charging(central)
         if "transactionId" in payload:
@@ -140,16 +140,16 @@ def test_any_valid_command_gets_a_valid_answer(data: st.DataObject) -> None:
     central.command(action, payload)
     central.run(30)
     assert gapless(events(central))
-    central.ends()
+    central.shut_down()
 
 
-def test_each_action_once() -> None:
+def test_the_smallest_payload_of_each_action_gets_a_valid_answer() -> None:
     """None is left to chance."""
     for dialect, action in COMMANDS:
-        central = Central(dialect, connectors=2).comes()
+        central = Central(dialect, connectors=2).connect()
         example = minimal(schema(FOLDERS[dialect.ocpp], action + "Request"))
         central.command(action, example)
-        central.run(6).ends()
+        central.run(6).shut_down()
 
 
 def minimal(root: Any, part: Any = None) -> Any:
@@ -173,14 +173,14 @@ def minimal(root: Any, part: Any = None) -> Any:
 
 @pytest.mark.parametrize("dialect", [V201, V21], ids=lambda each: each.ocpp)
 def test_a_command_that_lacks_something_is_refused_and_an_unknown_one_too(dialect: Dialect) -> None:
-    central = Central(dialect).comes()
+    central = Central(dialect).connect()
     assert central.raw("MakeCoffee", {})[2] == "NotImplemented"
     for action in dialect.commands:
         required = schema(FOLDERS[dialect.ocpp], action + "Request").get("required", [])
         answer = central.raw(action, {})
         assert answer[0] == 3 or (required and answer[2] == "OccurrenceConstraintViolation"), (action, answer)
     assert central.raw("GetLog", {"logType": 7, "requestId": 1})[2] == "TypeConstraintViolation"
-    central.ends()
+    central.shut_down()
 
 
 # transactions
@@ -191,16 +191,16 @@ def test_a_remote_start_names_itself_in_the_started_event(central: Central) -> N
     assert central.command("RequestStartTransaction", request) == {"status": "Accepted"}
     central.run(1)
     assert central.command("RequestStartTransaction", request) == {"status": "Rejected"}
-    told = events(central)
-    assert [each["triggerReason"] for each in told] == ["RemoteStart", "CablePluggedIn", "ChargingStateChanged"]
-    assert told[0]["transactionInfo"]["remoteStartId"] == 77 and told[0]["idToken"] == TOKEN and told[0]["evse"]["id"] == 2
-    id = told[0]["transactionInfo"]["transactionId"]
+    sent = events(central)
+    assert [each["triggerReason"] for each in sent] == ["RemoteStart", "CablePluggedIn", "ChargingStateChanged"]
+    assert sent[0]["transactionInfo"]["remoteStartId"] == 77 and sent[0]["idToken"] == TOKEN and sent[0]["evse"]["id"] == 2
+    id = sent[0]["transactionInfo"]["transactionId"]
     assert central.command("GetTransactionStatus", {"transactionId": id}) == {"ongoingIndicator": True, "messagesInQueue": False}
     assert central.command("RequestStopTransaction", {"transactionId": "other"}) == {"status": "Rejected"}
     assert central.command("RequestStopTransaction", {"transactionId": id}) == {"status": "Accepted"}
     central.run(1)
     (end,) = events(central)
-    assert end["triggerReason"] == "RemoteStop" and end["transactionInfo"]["stoppedReason"] == "Remote" and gapless([*told, end])
+    assert end["triggerReason"] == "RemoteStop" and end["transactionInfo"]["stoppedReason"] == "Remote" and gapless([*sent, end])
     assert central.command("GetTransactionStatus", {"transactionId": id}) == {"ongoingIndicator": False, "messagesInQueue": False}
 
 
@@ -213,8 +213,8 @@ def test_a_remote_start_of_a_car_that_is_plugged_in_already(central: Central) ->
     answer = central.command("RequestStartTransaction", {"idToken": TOKEN, "remoteStartId": 5})
     assert answer == {"status": "Accepted", "transactionId": id}
     central.run(0.1)
-    told = events(central)
-    assert told[0]["triggerReason"] == "RemoteStart" and told[0]["transactionInfo"]["remoteStartId"] == 5 and gapless([start, *told])
+    sent = events(central)
+    assert sent[0]["triggerReason"] == "RemoteStart" and sent[0]["transactionInfo"]["remoteStartId"] == 5 and gapless([start, *sent])
 
 
 def test_a_remote_start_may_have_to_be_authorized(central: Central) -> None:
@@ -237,7 +237,7 @@ def test_messages_wait_in_the_queue_while_none_is_answered(central: Central) -> 
 
 
 @pytest.mark.parametrize("kind", ["Immediate", "OnIdle"])
-def test_a_reset_at_once_or_when_nobody_charges(central: Central, kind: str) -> None:
+def test_a_reset_is_immediate_or_waits_until_idle(central: Central, kind: str) -> None:
     charging(central)
     assert central.command("Reset", {"type": kind}) == {"status": "Accepted" if kind == "Immediate" else "Scheduled"}
     central.run(15)
@@ -246,9 +246,9 @@ def test_a_reset_at_once_or_when_nobody_charges(central: Central, kind: str) -> 
         central.charger.connectors[0].stop("Local")
         central.run(25)
     assert central.closed == (1000, "rebooting")
-    central.comes()
-    told = [frame[3] for frame in central.frames if frame[2] == "BootNotification"]
-    assert [each["reason"] for each in told] == ["RemoteReset"]
+    central.connect()
+    sent = [frame[3] for frame in central.frames if frame[2] == "BootNotification"]
+    assert [each["reason"] for each in sent] == ["RemoteReset"]
     end = next(each for each in events(central) if each["eventType"] == "Ended")
     assert end["transactionInfo"]["stoppedReason"] == ("ImmediateReset" if kind == "Immediate" else "Local")
 
@@ -302,10 +302,10 @@ def test_the_local_list(central: Central) -> None:
     assert central.charger.tags.local == {}
 
 
-# the device model and what is told in parts
+# the device model and what is sent in parts
 
 
-def test_variables_are_read_set_and_obeyed(central: Central) -> None:
+def test_variables_are_read_set_and_take_effect(central: Central) -> None:
     asked = [
         item("OCPPCommCtrlr", "HeartbeatInterval"),
         item("DeviceDataCtrlr", "ItemsPerMessage", instance="GetVariables"),
@@ -345,7 +345,7 @@ def test_variables_are_read_set_and_obeyed(central: Central) -> None:
 def test_a_report_comes_in_parts(central: Central, base: str) -> None:
     assert central.command("GetBaseReport", {"requestId": 42, "reportBase": base}) == {"status": "Accepted"}
     central.run(1)
-    parts = central.told("NotifyReport")
+    parts = central.payloads("NotifyReport")
     assert [each["seqNo"] for each in parts] == list(range(len(parts))) and {each["requestId"] for each in parts} == {42}
     assert [each["tbc"] for each in parts] == [True] * (len(parts) - 1) + [False]
     items = [each for part in parts for each in part["reportData"]]
@@ -356,7 +356,7 @@ def test_a_report_of_some(central: Central) -> None:
     wanted = [{"component": {"name": "DeviceDataCtrlr"}, "variable": {"name": "ItemsPerMessage"}}, {"component": {"name": "EVSE"}}]
     assert central.command("GetReport", {"requestId": 1, "componentVariable": wanted}) == {"status": "Accepted"}
     central.run(1)
-    (part,) = central.told("NotifyReport")
+    (part,) = central.payloads("NotifyReport")
     assert len(part["reportData"]) == 7 and part["tbc"] is False
     nothing = [{"component": {"name": "Toaster"}}]
     assert central.command("GetReport", {"requestId": 1, "componentVariable": nothing}) == {"status": "EmptyResultSet"}
@@ -387,7 +387,7 @@ def test_monitors_are_set_reported_and_cleared(central: Central) -> None:
     ]
     assert central.command("GetMonitoringReport", {"requestId": 7, "monitoringCriteria": ["PeriodicMonitoring"]}) == {"status": "Accepted"}
     central.run(1)
-    (part,) = central.told("NotifyMonitoringReport")
+    (part,) = central.payloads("NotifyMonitoringReport")
     assert part["monitor"][0]["variableMonitoring"][0]["id"] == 2 and part["requestId"] == 7
     assert central.command("SetMonitoringBase", {"monitoringBase": "FactoryDefault"}) == {"status": "Accepted"}
     assert central.command("GetMonitoringReport", {"requestId": 8}) == {"status": "EmptyResultSet"}
@@ -401,12 +401,12 @@ def test_customer_information(central: Central) -> None:
     assert central.command("CustomerInformation", request) == {"status": "Invalid"}
     assert central.command("CustomerInformation", request | {"idToken": {"idToken": "TAG", "type": "ISO14443"}}) == {"status": "Accepted"}
     central.run(1)
-    (told,) = central.told("NotifyCustomerInformation")
-    assert told["data"] == "TAG is Accepted in the cache" and told["tbc"] is False and told["seqNo"] == 0
+    (sent,) = central.payloads("NotifyCustomerInformation")
+    assert sent["data"] == "TAG is Accepted in the cache" and sent["tbc"] is False and sent["seqNo"] == 0
     assert "TAG" not in central.charger.tags.cache
     central.command("CustomerInformation", request | {"customerIdentifier": "nobody"})
     central.run(1)
-    assert central.told("NotifyCustomerInformation")[0]["data"] == ""
+    assert central.payloads("NotifyCustomerInformation")[0]["data"] == ""
 
 
 def test_charging_profiles_are_obeyed_reported_and_cleared(central: Central) -> None:
@@ -424,7 +424,7 @@ def test_charging_profiles_are_obeyed_reported_and_cleared(central: Central) -> 
     assert schedule["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 4000}]
     assert central.command("GetChargingProfiles", {"requestId": 9, "chargingProfile": {}}) == {"status": "Accepted"}
     central.run(1)
-    one, two = central.told("ReportChargingProfiles")
+    one, two = central.payloads("ReportChargingProfiles")
     assert (one["evseId"], one["tbc"], two["evseId"], two["tbc"]) == (1, True, 0, False) and one["chargingProfile"] == [
         install["chargingProfile"]
     ]
@@ -447,41 +447,44 @@ def test_display_messages_and_costs(central: Central) -> None:
     assert central.command("SetDisplayMessage", {"message": message | {"transactionId": "x"}}) == {"status": "UnknownTransaction"}
     assert central.command("GetDisplayMessages", {"requestId": 1, "priority": "InFront"}) == {"status": "Accepted"}
     central.run(1)
-    (told,) = central.told("NotifyDisplayMessages")
-    assert told["messageInfo"] == [message] and told["requestId"] == 1
+    (sent,) = central.payloads("NotifyDisplayMessages")
+    assert sent["messageInfo"] == [message] and sent["requestId"] == 1
     assert central.command("GetDisplayMessages", {"requestId": 1, "id": [6]}) == {"status": "Unknown"}
     assert [central.command("ClearDisplayMessage", {"id": 5})["status"] for _ in range(2)] == ["Accepted", "Unknown"]
     assert central.command("CostUpdated", {"totalCost": 1.5, "transactionId": id}) == {}
     assert central.charger.device.costs == {id: 1.5}
 
 
-def test_firmware_and_logs_are_told_stage_by_stage(central: Central) -> None:
+def test_firmware_and_logs_are_reported_stage_by_stage(central: Central) -> None:
     firmware = {"location": "https://example.com/f", "retrieveDateTime": stamp(5), "signature": "x"}
     assert central.command("UpdateFirmware", {"requestId": 1, "firmware": firmware}) == {"status": "Accepted"}
     central.run(12)
     assert central.command("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}) == {"status": "Accepted"}
     central.run(40)
-    told = central.told("FirmwareStatusNotification")
-    assert [each["status"] for each in told] == [
+    sent = central.payloads("FirmwareStatusNotification")
+    assert [each["status"] for each in sent] == [
         "Downloading",
         "Downloaded",
         "Downloaded",
         "SignatureVerified",
         "Installing",
         "Installed",
-    ] and {each["requestId"] for each in told} == {1}
+    ] and {each["requestId"] for each in sent} == {1}
     bad = {"requestId": 2, "firmware": firmware | {"signingCertificate": "x"}}
     assert central.command("UpdateFirmware", bad) == {"status": "InvalidCertificate"}
     log = {"logType": "SecurityLog", "requestId": 3, "log": {"remoteLocation": "https://example.com/"}}
     assert central.command("GetLog", log)["status"] == "Accepted"
     central.run(11)
-    assert [(each["status"], each["requestId"]) for each in central.told("LogStatusNotification")] == [("Uploading", 3), ("Uploaded", 3)]
+    assert [(each["status"], each["requestId"]) for each in central.payloads("LogStatusNotification")] == [
+        ("Uploading", 3),
+        ("Uploaded", 3),
+    ]
     central.command("TriggerMessage", {"requestedMessage": "LogStatusNotification"})
     central.run(1)
-    assert central.told("LogStatusNotification") == [{"status": "Idle"}]
+    assert central.payloads("LogStatusNotification") == [{"status": "Idle"}]
 
 
-def test_certificates_come_and_go(central: Central) -> None:
+def test_certificates_are_installed_and_deleted(central: Central) -> None:
     assert central.command("GetInstalledCertificateIds") == {"status": "NotFound"}
     install = {"certificateType": "CSMSRootCertificate", "certificate": certificate()}
     assert central.command("InstallCertificate", install) == {"status": "Accepted"}
@@ -492,7 +495,7 @@ def test_certificates_come_and_go(central: Central) -> None:
     assert central.command("CertificateSigned", {"certificateChain": certificate()}) == {"status": "Accepted"}
     assert central.command("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}) == {"status": "Accepted"}
     central.run(1)
-    assert central.told("SignCertificate")[0]["csr"].startswith("-----BEGIN")
+    assert central.payloads("SignCertificate")[0]["csr"].startswith("-----BEGIN")
 
 
 def test_triggers(central: Central) -> None:
@@ -509,12 +512,12 @@ def test_triggers(central: Central) -> None:
     assert central.names() == ["Updated Trigger Charging", "Heartbeat", "MeterValues", "2:Available"]
 
 
-def test_pending_obeys_triggers_and_starts_nothing() -> None:
+def test_a_pending_charger_executes_triggers_and_starts_nothing() -> None:
     central = Central(V201)
     central.answers["BootNotification"] = {"status": "Pending", "currentTime": stamp(0), "interval": 600}
-    central.comes()
+    central.connect()
     assert central.command("RequestStartTransaction", {"idToken": TOKEN, "remoteStartId": 1}) == {"status": "Rejected"}
     assert central.command("TriggerMessage", {"requestedMessage": "BootNotification"}) == {"status": "Accepted"}
     central.run(1)
-    assert [each["reason"] for each in central.told("BootNotification")] == ["PowerUp", "Triggered"]
-    central.ends()
+    assert [each["reason"] for each in central.payloads("BootNotification")] == ["PowerUp", "Triggered"]
+    central.shut_down()

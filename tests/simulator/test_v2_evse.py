@@ -22,12 +22,12 @@ BOTH = pytest.mark.parametrize("dialect", [V201, V21], ids=lambda each: each.ocp
 def central() -> Iterator[Central]:
     it = Central(V201, connectors=2)
     yield it
-    it.ends()
+    it.shut_down()
 
 
 @BOTH
 def test_a_charger_boots_and_reports_the_statuses_of_its_evses(dialect: Dialect) -> None:
-    central = Central(dialect, connectors=2).comes()
+    central = Central(dialect, connectors=2).connect()
     boot = central.frames[0][3]
     assert boot == {
         "reason": "PowerUp",
@@ -41,12 +41,12 @@ def test_a_charger_boots_and_reports_the_statuses_of_its_evses(dialect: Dialect)
     assert central.names() == ["BootNotification", "1:Available", "2:Available"]
     central.run(301)
     assert central.names() == ["Heartbeat"]
-    central.ends()
+    central.shut_down()
 
 
 @BOTH
 def test_the_tag_first_and_then_the_plug(dialect: Dialect) -> None:
-    central = Central(dialect, speed_up=60.0).comes()
+    central = Central(dialect, speed_up=60.0).connect()
     central.command("SetVariables", {"setVariableData": [variable("SampledDataCtrlr", "TxUpdatedInterval", "600")]})
     central.names()
     done = Deferred.fromCoroutine(charge(central.charger, "TAG", minutes=30))
@@ -63,9 +63,9 @@ def test_the_tag_first_and_then_the_plug(dialect: Dialect) -> None:
         "Ended StopAuthorized EVConnected",
     ]
     central.frames = frames
-    told = events(central)
-    assert gapless(told)
-    start, end = told[0], told[-1]
+    sent = events(central)
+    assert gapless(sent)
+    start, end = sent[0], sent[-1]
     assert start["idToken"] == {"idToken": "TAG", "type": "ISO14443"} and start["evse"] == {"id": 1, "connectorId": 1}
     assert start["meterValue"][0]["sampledValue"][0]["context"] == "Transaction.Begin"
     assert end["idToken"] == start["idToken"] and end["transactionInfo"]["stoppedReason"] == "Local"
@@ -73,13 +73,13 @@ def test_the_tag_first_and_then_the_plug(dialect: Dialect) -> None:
     assert sample["context"] == "Transaction.End" and sample["unitOfMeasure"] == {"unit": "Wh"}
     energy = sample["value"] - start["meterValue"][0]["sampledValue"][0]["value"]
     assert 9_000 < energy <= 11_000 and central.charger.tally.energy == pytest.approx(energy, abs=2)
-    assert all("offline" not in each for each in told)
-    central.ends()
+    assert all("offline" not in each for each in sent)
+    central.shut_down()
 
 
 @BOTH
 def test_the_plug_first_and_then_the_tag(dialect: Dialect) -> None:
-    central = Central(dialect, speed_up=60.0, id_first=False).comes()
+    central = Central(dialect, speed_up=60.0, id_first=False).connect()
     central.names()
     Deferred.fromCoroutine(charge(central.charger, "TAG", minutes=3))
     central.run(10)
@@ -95,35 +95,35 @@ def test_the_plug_first_and_then_the_tag(dialect: Dialect) -> None:
         "1:Available",
     ]
     central.frames = frames
-    told = events(central)
-    assert gapless(told) and ["idToken" in each for each in told] == [False, True, False, False, False, False, True]
-    central.ends()
+    sent = events(central)
+    assert gapless(sent) and ["idToken" in each for each in sent] == [False, True, False, False, False, False, True]
+    central.shut_down()
 
 
 def test_a_tag_that_is_not_accepted_ends_with_the_cable(central: Central) -> None:
     central.charger.id_first = False
     central.answers["Authorize"] = {"idTokenInfo": {"status": "Blocked"}}
-    central.comes().names()
+    central.connect().names()
     Deferred.fromCoroutine(charge(central.charger, "TAG"))
     central.run(60)
-    told = events(central)
-    assert [each["triggerReason"] for each in told] == ["CablePluggedIn", "EVDeparted"] and gapless(told)
+    sent = events(central)
+    assert [each["triggerReason"] for each in sent] == ["CablePluggedIn", "EVDeparted"] and gapless(sent)
     assert central.charger.tally.tags == {"Blocked": 3}
 
 
 def test_a_token_that_is_not_accepted_after_the_fact_is_deauthorized(central: Central) -> None:
     central.answers["TransactionEvent"] = {"idTokenInfo": {"status": "ConcurrentTx"}}
-    central.charges()
-    told = events(central)
-    assert [each["triggerReason"] for each in told] == ["Authorized", "Deauthorized"] and gapless(told)
-    assert told[1]["transactionInfo"]["stoppedReason"] == "DeAuthorized"
+    central.start_charging()
+    sent = events(central)
+    assert [each["triggerReason"] for each in sent] == ["Authorized", "Deauthorized"] and gapless(sent)
+    assert sent[1]["transactionInfo"]["stoppedReason"] == "DeAuthorized"
 
 
 def test_a_transaction_without_a_plug_times_out(central: Central) -> None:
-    central.charges().run(121)
-    told = events(central)
-    assert [each["triggerReason"] for each in told] == ["Authorized", "EVConnectTimeout"] and gapless(told)
-    assert told[1]["transactionInfo"] | {"transactionId": ""} == {
+    central.start_charging().run(121)
+    sent = events(central)
+    assert [each["triggerReason"] for each in sent] == ["Authorized", "EVConnectTimeout"] and gapless(sent)
+    assert sent[1]["transactionInfo"] | {"transactionId": ""} == {
         "transactionId": "",
         "chargingState": "Idle",
         "stoppedReason": "Timeout",
@@ -131,52 +131,52 @@ def test_a_transaction_without_a_plug_times_out(central: Central) -> None:
 
 
 def test_a_full_car_suspends_and_its_driver_pulls_the_plug() -> None:
-    central = Central(V201, speed_up=60.0).charges()
+    central = Central(V201, speed_up=60.0).start_charging()
     evse = central.charger.connectors[0]
     evse.plug(Car(soc=0.995))
     central.run(60)
     evse.unplug()
     central.run(1)
-    told = events(central)
-    assert "SuspendedEV" in [each["transactionInfo"]["chargingState"] for each in told] and gapless(told)
-    assert told[-1]["triggerReason"] == "EVDeparted" and told[-1]["transactionInfo"]["stoppedReason"] == "EVDisconnected"
-    central.ends()
+    sent = events(central)
+    assert "SuspendedEV" in [each["transactionInfo"]["chargingState"] for each in sent] and gapless(sent)
+    assert sent[-1]["triggerReason"] == "EVDeparted" and sent[-1]["transactionInfo"]["stoppedReason"] == "EVDisconnected"
+    central.shut_down()
 
 
 def test_offline_messages_are_kept_and_sent_later_with_their_own_timestamps(central: Central) -> None:
-    central.charges().charger.connectors[0].plug(Car())
-    central.run(1).goes()
+    central.start_charging().charger.connectors[0].plug(Car())
+    central.run(1).disconnect()
     online = events(central)
     central.run(185)
     central.charger.connectors[0].stop("Local", "TAG")
     central.run(60)
     assert central.frames == []
-    central.comes()
-    told = events(central)
-    assert gapless(online + told) and [each["eventType"] for each in told] == ["Updated"] * 3 + ["Ended"]
-    assert all(each["offline"] is True for each in told) and not any("offline" in each for each in online)
-    assert (parse_timestamp(told[-1]["timestamp"]) or 0) < START + 190
+    central.connect()
+    sent = events(central)
+    assert gapless(online + sent) and [each["eventType"] for each in sent] == ["Updated"] * 3 + ["Ended"]
+    assert all(each["offline"] is True for each in sent) and not any("offline" in each for each in online)
+    assert (parse_timestamp(sent[-1]["timestamp"]) or 0) < START + 190
 
 
 def test_a_transaction_that_is_wholly_offline_is_sent_later(central: Central) -> None:
-    central.comes().goes()
+    central.connect().disconnect()
     Deferred.fromCoroutine(central.charger.authorize_and_start("TAG", central.charger.connectors[1]))
     central.charger.connectors[1].plug(Car())
     central.run(70).charger.connectors[1].unplug()
     central.names()
-    central.comes().run(1)
-    told = events(central)
-    assert gapless(told) and len(told) == 5 and all(each["offline"] for each in told)
+    central.connect().run(1)
+    sent = events(central)
+    assert gapless(sent) and len(sent) == 5 and all(each["offline"] for each in sent)
 
 
 @pytest.mark.parametrize("how", ["timeout", "break"])
 def test_a_lost_answer_repeats_the_same_message(central: Central, how: str) -> None:
     central.answers["TransactionEvent"] = None
-    central.charges()
+    central.start_charging()
     central.answers["TransactionEvent"] = {}
     if how == "break":
-        central.goes()
-        central.comes()
+        central.disconnect()
+        central.connect()
     else:
         central.run(30)
         central.unanswered.clear()
@@ -187,36 +187,36 @@ def test_a_lost_answer_repeats_the_same_message(central: Central, how: str) -> N
 
 def test_a_full_queue_drops_meter_values_first(central: Central, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ocpp_tw.simulator.transaction_queue.MAX_MESSAGES", 10)
-    central.charges().charger.connectors[0].plug(Car())
-    central.goes()
+    central.start_charging().charger.connectors[0].plug(Car())
+    central.disconnect()
     central.run(60 * 20)
     central.charger.connectors[0].stop()
     central.frames.clear()
-    central.comes()
-    told = events(central)
-    assert told[-1]["eventType"] == "Ended" and len(told) == 10 and central.charger.queue.lost > 5
-    assert {each["triggerReason"] for each in told} >= {"CablePluggedIn", "ChargingStateChanged", "StopAuthorized"}
+    central.connect()
+    sent = events(central)
+    assert sent[-1]["eventType"] == "Ended" and len(sent) == 10 and central.charger.queue.lost > 5
+    assert {each["triggerReason"] for each in sent} >= {"CablePluggedIn", "ChargingStateChanged", "StopAuthorized"}
 
 
 def test_many_transactions_one_after_another() -> None:
-    central = Central(V21, speed_up=600.0, connectors=2).comes()
+    central = Central(V21, speed_up=600.0, connectors=2).connect()
     done = Deferred.fromCoroutine(keep_charging(central.charger, "TAG", 4, minutes=10))
     central.run(40)
-    told = events(central)
-    assert done.called and gapless(told) and [each["evse"]["id"] for each in told if each["eventType"] == "Started"] == [1, 2, 1, 2]
+    sent = events(central)
+    assert done.called and gapless(sent) and [each["evse"]["id"] for each in sent if each["eventType"] == "Started"] == [1, 2, 1, 2]
     assert central.charger.tally.started == central.charger.tally.stopped == 4
-    central.ends()
+    central.shut_down()
 
 
 @BOTH
 def test_messages_that_need_no_answer_get_none(dialect: Dialect) -> None:
-    central = Central(dialect).comes()
+    central = Central(dialect).connect()
     for text in (b'[6,"a","NotifyPeriodicEventStream",{}]', b'[5,"b","FormatViolation","",{}]'):
         central.charger.received(text)
     central.charger.received(b'[2,"c",7,{}]')
     assert list(central.responses) == ["c"] and central.responses["c"][2] == "ProtocolError"
     assert central.command("GetLocalListVersion") == {"versionNumber": 0}
-    central.ends()
+    central.shut_down()
 
 
 def variable(component: str, name: str, value: str) -> dict[str, Any]:

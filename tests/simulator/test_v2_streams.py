@@ -11,7 +11,7 @@ from simulator.central import Central
 
 
 def test_a_stream_is_opened_and_sent_and_never_answered() -> None:
-    central = Central(V21, stream=True).comes()
+    central = Central(V21, stream=True).connect()
     assert "OpenPeriodicEventStream" in central.names()
     assert central.command("GetPeriodicEventStream")["constantStreamData"][0]["params"] == {"interval": 60, "values": 6}
     Deferred.fromCoroutine(central.charger.authorize_and_start("TAG"))
@@ -23,26 +23,26 @@ def test_a_stream_is_opened_and_sent_and_never_answered() -> None:
     assert central.command("AdjustPeriodicEventStream", {"id": 9, "params": {}}) == {"status": "Rejected"}
     central.run(11)
     assert len(central.streamed) >= 3
-    central.goes()
+    central.disconnect()
     central.names()
     seen = len(central.streamed)
     central.run(100)
     assert len(central.streamed) == seen
-    central.comes().run(11)
+    central.connect().run(11)
     assert central.names().count("OpenPeriodicEventStream") == 1 and len(central.streamed) > seen
-    central.ends()
+    central.shut_down()
 
 
 def test_a_stream_that_is_rejected_is_not_sent() -> None:
     central = Central(V21, stream=True)
     central.answers["OpenPeriodicEventStream"] = {"status": "Rejected"}
-    central.comes().run(200)
+    central.connect().run(200)
     assert central.streamed == [] and central.command("GetPeriodicEventStream") == {}
-    central.ends()
+    central.shut_down()
 
 
 def test_a_monitor_can_be_streamed_until_it_is_cleared() -> None:
-    central = Central(V21).comes()
+    central = Central(V21).connect()
     place = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "AvailabilityState"}}
     monitor = place | {"value": 1.0, "type": "Periodic", "severity": 5, "periodicEventStream": {"interval": 10}}
     (result,) = central.command("SetVariableMonitoring", {"setMonitoringData": [monitor]})["setMonitoringResult"]
@@ -54,4 +54,4 @@ def test_a_monitor_can_be_streamed_until_it_is_cleared() -> None:
     }
     central.run(31)
     assert central.names() == ["ClosePeriodicEventStream"] and len(central.streamed) == 3
-    central.ends()
+    central.shut_down()

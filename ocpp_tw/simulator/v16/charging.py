@@ -10,7 +10,7 @@ from ..command import Command, CommandTarget, accepted, need
 from ..connector import Connector
 
 
-def place(charger: CommandTarget, payload: Payload) -> tuple[bool, Connector | None]:
+def find_connector(charger: CommandTarget, payload: Payload) -> tuple[bool, Connector | None]:
     """Whether connectorId exists, and the connector (None: the charger as a whole)."""
     number = need(payload, "connectorId", int)
     connector = charger.connector(number)
@@ -18,7 +18,7 @@ def place(charger: CommandTarget, payload: Payload) -> tuple[bool, Connector | N
 
 
 def set_profile(charger: CommandTarget, payload: Payload) -> Payload:
-    exists, connector = place(charger, payload)
+    exists, connector = find_connector(charger, payload)
     profile = need(payload, "csChargingProfiles", dict)
     purpose, transaction = profile["chargingProfilePurpose"], connector.transaction if connector is not None else None
     wrong_transaction = transaction is None or profile.get("transactionId") not in (None, transaction.id)
@@ -39,7 +39,7 @@ def clear_profile(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def composite_schedule(charger: CommandTarget, payload: Payload) -> Payload:
-    exists, connector = place(charger, payload)
+    exists, connector = find_connector(charger, payload)
     number, duration = need(payload, "connectorId", int), need(payload, "duration", int)
     if not exists or duration <= 0:
         return accepted(False)

@@ -17,7 +17,7 @@ from ..power import Car
 from ..reservations import holds, reserve_afterwards
 from ..simulated_clock import parse_timestamp
 from ..transaction import Reservation
-from .charging import place
+from .charging import find_connector
 
 log = Logger()
 
@@ -66,7 +66,7 @@ def reset(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def change_availability(charger: CommandTarget, payload: Payload) -> Payload:
-    exists, connector = place(charger, payload)
+    exists, connector = find_connector(charger, payload)
     operative = need(payload, "type", str) == "Operative"
     if not exists:
         return accepted(False)
@@ -76,7 +76,7 @@ def change_availability(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def unlock(charger: CommandTarget, payload: Payload) -> Payload:
-    connector = place(charger, payload)[1]
+    connector = find_connector(charger, payload)[1]
     if connector is None:
         return {"status": "NotSupported"}
     if connector.transaction is not None:
@@ -85,7 +85,7 @@ def unlock(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def reserve(charger: CommandTarget, payload: Payload) -> Payload:
-    exists, connector = place(charger, payload)
+    exists, connector = find_connector(charger, payload)
     id, tag, until = need(payload, "reservationId", int), need(payload, "idTag", str), parse_timestamp(payload.get("expiryDate"))
     if not exists or connector is None:
         return accepted(False)
@@ -113,10 +113,10 @@ def change_configuration(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def get_configuration(charger: CommandTarget, payload: Payload) -> Payload:
-    wanted = payload.get("key") or []
-    found = [charger.configuration.find(each) for each in wanted] if wanted else charger.configuration.all()
+    requested = payload.get("key") or []
+    found = [charger.configuration.find(each) for each in requested] if requested else charger.configuration.all()
     keys = [{"key": key.name, "readonly": key.readonly} | ({} if key.hidden else {"value": key.value}) for key in found if key is not None]
-    unknown = [name for name, key in zip(wanted, found, strict=False) if key is None]
+    unknown = [name for name, key in zip(requested, found, strict=False) if key is None]
     return {"configurationKey": keys} | ({"unknownKey": unknown} if unknown else {})
 
 
@@ -153,24 +153,24 @@ def trigger(charger: CommandTarget, payload: Payload) -> Payload:
     if number is not None and connector is None and not (number == 0 and what == "StatusNotification"):
         return accepted(False)
 
-    def statuses() -> None:
+    def send_statuses() -> None:
         if number in (None, 0):
-            charger.say(charger.status_fact())
+            charger.send_fact(charger.status_fact())
         for each in chosen:
-            charger.say(each.status_fact())
+            charger.send_fact(each.status_fact())
 
     match what:
         case "BootNotification":
             charger.afterwards(charger.boot)
         case "Heartbeat":
-            charger.afterwards(lambda: charger.say(Heartbeat()))
+            charger.afterwards(lambda: charger.send_fact(Heartbeat()))
         case "StatusNotification":
-            charger.afterwards(statuses)
+            charger.afterwards(send_statuses)
         case "MeterValues":
             for each in chosen:
                 charger.afterwards(lambda each=each: each.sample("Trigger"))  # type: ignore[misc]
         case "DiagnosticsStatusNotification" | "FirmwareStatusNotification":
-            charger.afterwards(lambda: charger.say(Other(what, current_status(charger, what))))
+            charger.afterwards(lambda: charger.send_fact(Other(what, current_status(charger, what))))
         case _:
             return {"status": "NotImplemented"}
     return accepted(True)

@@ -24,10 +24,10 @@ def installed_certificates(charger: CommandTarget, payload: Payload) -> Payload:
 def extended_trigger(charger: CommandTarget, payload: Payload) -> Payload:
     what = need(payload, "requestedMessage", str)
     if what == "SignChargePointCertificate":
-        charger.afterwards(lambda: charger.say(Other("SignCertificate", {"csr": signing_request(charger.id)})))
+        charger.afterwards(lambda: charger.send_fact(Other("SignCertificate", {"csr": signing_request(charger.id)})))
         return accepted(True)
     if what in STATUSES:
-        charger.afterwards(lambda: charger.say(Other(STATUSES[what], current_status(charger, STATUSES[what]))))
+        charger.afterwards(lambda: charger.send_fact(Other(STATUSES[what], current_status(charger, STATUSES[what]))))
         return accepted(True)
     return trigger(charger, payload)
 

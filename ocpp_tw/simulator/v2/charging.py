@@ -58,16 +58,16 @@ def clear_profile(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def get_profiles(charger: CommandTarget, payload: Payload) -> Payload:
-    request, wanted, number = need(payload, "requestId", int), need(payload, "chargingProfile", dict), payload.get("evseId")
+    request, requested, number = need(payload, "requestId", int), need(payload, "chargingProfile", dict), payload.get("evseId")
     found: dict[int, list[Payload]] = {}
     for place, each in charger.limits.all():
         profile = each["original"]
         if (
             number in (None, place)
-            and profile["id"] in wanted.get("chargingProfileId", [profile["id"]])
-            and wanted.get("chargingProfilePurpose") in (None, profile["chargingProfilePurpose"])
-            and wanted.get("stackLevel") in (None, profile["stackLevel"])
-            and "CSO" in wanted.get("chargingLimitSource", ["CSO"])
+            and profile["id"] in requested.get("chargingProfileId", [profile["id"]])
+            and requested.get("chargingProfilePurpose") in (None, profile["chargingProfilePurpose"])
+            and requested.get("stackLevel") in (None, profile["stackLevel"])
+            and "CSO" in requested.get("chargingLimitSource", ["CSO"])
         ):
             found.setdefault(place, []).append(profile)
     groups: list[tuple[Payload, list[Payload]]] = [({"evseId": place, "chargingLimitSource": "CSO"}, each) for place, each in found.items()]

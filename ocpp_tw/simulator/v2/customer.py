@@ -40,11 +40,11 @@ def set_message(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def get_messages(charger: CommandTarget, payload: Payload) -> Payload:
-    id, wanted = need(payload, "requestId", int), payload.get("id")
+    id, requested = need(payload, "requestId", int), payload.get("id")
     found = [
         each
         for each in charger.device.messages.values()
-        if (wanted is None or each["id"] in wanted)
+        if (requested is None or each["id"] in requested)
         and all(payload[name] == each.get(name) for name in ("priority", "state") if name in payload)
     ]
     notify_in_parts(charger, "NotifyDisplayMessages", id, "messageInfo", [({}, found)])

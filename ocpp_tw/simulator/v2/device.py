@@ -55,9 +55,9 @@ def variables(charger: CommandTarget) -> list[Variable]:
     return found
 
 
-def look_up(charger: CommandTarget, wanted: Payload) -> tuple[str, Variable | None]:
+def look_up(charger: CommandTarget, requested: Payload) -> tuple[str, Variable | None]:
     """The status of a lookup, and the variable that the request's component and variable name (None: unknown)."""
-    component, variable = wanted["component"], wanted["variable"]
+    component, variable = requested["component"], requested["variable"]
     here = [each for each in variables(charger) if _same(each.component, component) and each.component.get("evse") == _evse(component)]
     found = next((each for each in here if _same(each.variable, variable)), None)
     return ("UnknownComponent" if not here else "UnknownVariable" if found is None else "Accepted"), found
@@ -65,27 +65,27 @@ def look_up(charger: CommandTarget, wanted: Payload) -> tuple[str, Variable | No
 
 def get_variables(charger: CommandTarget, payload: Payload) -> Payload:
     results = []
-    for wanted in _items(charger, payload, "getVariableData", "ItemsPerGetVariables"):
-        status, found = look_up(charger, wanted)
+    for requested in _items(charger, payload, "getVariableData", "ItemsPerGetVariables"):
+        status, found = look_up(charger, requested)
         if found is not None:
-            status = _actual(wanted) or ("Rejected" if found.hidden else "Accepted")
+            status = _actual(requested) or ("Rejected" if found.hidden else "Accepted")
         value = {"attributeValue": found.value} if found is not None and status == "Accepted" else {}
-        results.append(_echo(wanted) | {"attributeStatus": status} | value)
+        results.append(_echo(requested) | {"attributeStatus": status} | value)
     return {"getVariableResult": results}
 
 
 def set_variables(charger: CommandTarget, payload: Payload) -> Payload:
     results = []
-    for wanted in _items(charger, payload, "setVariableData", "ItemsPerSetVariables"):
-        status, found = look_up(charger, wanted)
+    for requested in _items(charger, payload, "setVariableData", "ItemsPerSetVariables"):
+        status, found = look_up(charger, requested)
         if found is not None:
-            status = _actual(wanted) or "Accepted"
-            if status == "Accepted" and not (found.key and charger.configuration.fits(found.key, wanted["attributeValue"])):
+            status = _actual(requested) or "Accepted"
+            if status == "Accepted" and not (found.key and charger.configuration.fits(found.key, requested["attributeValue"])):
                 status = "Rejected"
             if status == "Accepted":
-                charger.configuration.set(found.key, wanted["attributeValue"])
+                charger.configuration.set(found.key, requested["attributeValue"])
                 _apply_afterwards(charger, found.key)
-        results.append(_echo(wanted) | {"attributeStatus": status})
+        results.append(_echo(requested) | {"attributeStatus": status})
     return {"setVariableResult": results}
 
 
@@ -102,16 +102,18 @@ def get_base_report(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def get_report(charger: CommandTarget, payload: Payload) -> Payload:
-    request, criteria, wanted = need(payload, "requestId", int), payload.get("componentCriteria"), payload.get("componentVariable")
-    if wanted is not None:
+    request, criteria, requested = need(payload, "requestId", int), payload.get("componentCriteria"), payload.get("componentVariable")
+    if requested is not None:
         _items(charger, payload, "componentVariable", "ItemsPerGetReport")
-    found = [each for each in variables(charger) if wanted is None or any(matches(each.component, each.variable, one) for one in wanted)]
+    found = [
+        each for each in variables(charger) if requested is None or any(matches(each.component, each.variable, one) for one in requested)
+    ]
     return _report(charger, request, [] if criteria == ["Problem"] else found)
 
 
-def matches(component: Payload, variable: Payload, wanted: Payload) -> bool:
+def matches(component: Payload, variable: Payload, requested: Payload) -> bool:
     """Whether a ComponentVariable of a request selects this one; a member that it leaves out matches any (2.0.1 B08)."""
-    selector, part = wanted["component"], wanted.get("variable")
+    selector, part = requested["component"], requested.get("variable")
     if not (_same(component, selector, True) and (part is None or _same(variable, part, True))):
         return False
     place, here = selector.get("evse"), component.get("evse", {})
@@ -157,12 +159,12 @@ def _items(charger: CommandTarget, payload: Payload, name: str, limit: str) -> l
     return items
 
 
-def _actual(wanted: Payload) -> str | None:
-    return None if wanted.get("attributeType") in (None, "Actual") else "NotSupportedAttributeType"
+def _actual(requested: Payload) -> str | None:
+    return None if requested.get("attributeType") in (None, "Actual") else "NotSupportedAttributeType"
 
 
-def _echo(wanted: Payload) -> Payload:
-    return {name: wanted[name] for name in ("attributeType", "component", "variable") if name in wanted}
+def _echo(requested: Payload) -> Payload:
+    return {name: requested[name] for name in ("attributeType", "component", "variable") if name in requested}
 
 
 def _evse(component: Payload) -> Payload | None:

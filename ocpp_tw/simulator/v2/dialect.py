@@ -42,6 +42,7 @@ from .device import DEVICE
 from .evse import Evse
 from .files import FILES
 from .monitoring import MONITORING
+from .security import SECURITY
 from .streams import STREAMS, reopen_streams
 from .transactions import TRANSACTIONS
 from .trigger import TRIGGER
@@ -114,7 +115,7 @@ V201 = Dialect(
     write,
     read,
     readings,
-    {**COMMON, **COMMANDS, **CHARGING, **CUSTOMER, **DEVICE, **FILES, **MONITORING, **TRANSACTIONS, **TRIGGER},
+    {**COMMON, **COMMANDS, **CHARGING, **CUSTOMER, **DEVICE, **FILES, **MONITORING, **SECURITY, **TRANSACTIONS, **TRIGGER},
     KEYS,
     Evse,
     station_status=False,

@@ -159,7 +159,7 @@ class Evse(Connector):
         host.tally.started += 1
         readings, info = self._readings("Transaction.Begin"), self._event_info(transaction, trigger, remote)
         fact = Started(self.number, tag, int(self.meter.register), host.clock.timestamp(), reservation, uid, readings, info)
-        host.keep(fact, transaction, lambda payload: self._answered(transaction, fact, payload))
+        host.enqueue(fact, transaction, lambda payload: self._answered(transaction, fact, payload))
         return transaction
 
     def _update(
@@ -171,7 +171,7 @@ class Evse(Connector):
         remote: int | None = None,
     ) -> None:
         fact = Updated(transaction.uid, self.host.clock.timestamp(), self._event_info(transaction, trigger, remote), tag, readings or [])
-        self.host.keep(fact, transaction, lambda payload: self._answered(transaction, fact, payload))
+        self.host.enqueue(fact, transaction, lambda payload: self._answered(transaction, fact, payload))
 
     def _send_sample(self, transaction: Transaction, readings: Readings, context: str) -> None:
         assert isinstance(transaction, NamedTransaction)
@@ -194,7 +194,7 @@ class Evse(Connector):
             readings,
             self._event_info(transaction, trigger),
         )
-        self.host.keep(fact, transaction, lambda payload: self._answered(transaction, fact, payload))
+        self.host.enqueue(fact, transaction, lambda payload: self._answered(transaction, fact, payload))
 
     def _event_info(self, transaction: NamedTransaction, trigger: str, remote: int | None = None) -> TransactionEventInfo:
         seq, transaction.seq = transaction.seq, transaction.seq + 1

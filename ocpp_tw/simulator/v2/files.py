@@ -1,4 +1,4 @@
-"""The commands of 2.x about firmware, and GetInstalledCertificateIds.
+"""The commands of 2.x about firmware.
 
 Knows the payloads; the stages of a transfer are in `ocpp_tw.simulator.file_transfers`.
 """
@@ -29,18 +29,7 @@ def unpublish_firmware(charger: CommandTarget, payload: Payload) -> Payload:
     return {"status": "NoFirmware"}
 
 
-def installed_certificates(charger: CommandTarget, payload: Payload) -> Payload:
-    wanted = payload.get("certificateType")
-    found = [
-        {"certificateType": use, "certificateHashData": entry}
-        for use, entry in charger.certificates.all()
-        if wanted is None or use in wanted
-    ]
-    return accepted(True) | {"certificateHashDataChain": found} if found else accepted(False, "NotFound")
-
-
 FILES: dict[str, Command] = {
-    "GetInstalledCertificateIds": installed_certificates,
     "PublishFirmware": publish_firmware,
     "UnpublishFirmware": unpublish_firmware,
     "UpdateFirmware": update_firmware,

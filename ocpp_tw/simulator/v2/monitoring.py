@@ -25,10 +25,10 @@ def set_monitoring(charger: CommandTarget, payload: Payload) -> Payload:
     return {"setMonitoringResult": [_set(charger, each) for each in need(payload, "setMonitoringData", list)]}
 
 
-def _set(charger: CommandTarget, wanted: Payload) -> Payload:
-    monitors, id, kind = charger.device.monitors, wanted.get("id"), wanted["type"]
-    result = {name: wanted[name] for name in ("type", "severity", "component", "variable")}
-    status, found = look_up(charger, wanted)
+def _set(charger: CommandTarget, requested: Payload) -> Payload:
+    monitors, id, kind = charger.device.monitors, requested.get("id"), requested["type"]
+    result = {name: requested[name] for name in ("type", "severity", "component", "variable")}
+    status, found = look_up(charger, requested)
     if found is None:
         return result | {"status": status}
     if kind not in CRITERIA:
@@ -36,22 +36,24 @@ def _set(charger: CommandTarget, wanted: Payload) -> Payload:
     numeric = found.type in ("integer", "decimal")
     duplicate = any(
         (each.component, each.variable, each.settings["type"], each.settings["severity"])
-        == (found.component, found.variable, kind, wanted["severity"])
+        == (found.component, found.variable, kind, requested["severity"])
         for other, each in monitors.items()
         if other != id
     )
     if duplicate:
         return result | {"status": "Duplicate"}
-    if not 0 <= wanted["severity"] <= 9 or (CRITERIA[kind] == "ThresholdMonitoring" and not numeric):
+    if not 0 <= requested["severity"] <= 9 or (CRITERIA[kind] == "ThresholdMonitoring" and not numeric):
         return result | {"status": "Rejected"}
     if id is not None and (id not in monitors or monitors[id].preset or monitors[id].component != found.component):
         return result | {"status": "Rejected"}  # 2.0.1 N04.FR.13, .16: only an existing monitor is replaced, and only on its variable
     if id is None:
         id = max(monitors, default=0) + 1
-    settings = {"id": id, "transaction": wanted.get("transaction", False)} | {name: wanted[name] for name in ("value", "type", "severity")}
+    settings = {"id": id, "transaction": requested.get("transaction", False)} | {
+        name: requested[name] for name in ("value", "type", "severity")
+    }
     monitors[id] = Monitor(found.component, found.variable, settings)
-    if "periodicEventStream" in wanted:
-        open_later(charger, id, wanted["periodicEventStream"])
+    if "periodicEventStream" in requested:
+        open_later(charger, id, requested["periodicEventStream"])
     return result | {"status": "Accepted", "id": id}
 
 
@@ -82,10 +84,10 @@ def monitoring_level(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def monitoring_report(charger: CommandTarget, payload: Payload) -> Payload:
-    request, wanted, criteria = need(payload, "requestId", int), payload.get("componentVariable"), payload.get("monitoringCriteria")
+    request, requested, criteria = need(payload, "requestId", int), payload.get("componentVariable"), payload.get("monitoringCriteria")
     items: list[Payload] = []
     for each in charger.device.monitors.values():
-        if (wanted is None or any(matches(each.component, each.variable, one) for one in wanted)) and (
+        if (requested is None or any(matches(each.component, each.variable, one) for one in requested)) and (
             criteria is None or CRITERIA[each.settings["type"]] in criteria
         ):
             more = {"eventNotificationType": "PreconfiguredMonitor" if each.preset else "CustomMonitor"}

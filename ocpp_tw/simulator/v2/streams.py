@@ -31,15 +31,15 @@ def reopen_streams(charger: CommandTarget) -> None:
         open_stream(charger, PRESET_ID, PRESET_PARAMS)
 
 
-def open_later(charger: CommandTarget, monitor: int, wanted: Payload) -> None:
+def open_later(charger: CommandTarget, monitor: int, requested: Payload) -> None:
     """Open a stream once the answer has been sent."""
-    charger.afterwards(lambda: open_stream(charger, monitor, wanted))
+    charger.afterwards(lambda: open_stream(charger, monitor, requested))
 
 
-def open_stream(charger: CommandTarget, monitor: int, wanted: Payload) -> None:
+def open_stream(charger: CommandTarget, monitor: int, requested: Payload) -> None:
     """Ask the central system to accept a stream, and begin it then."""
     charger.timers.drop(f"stream {monitor}")
-    charger.device.streams[monitor] = stream = Stream(monitor, monitor, *_rates(wanted))
+    charger.device.streams[monitor] = stream = Stream(monitor, monitor, *_rates(requested))
 
     def answered(verdict: Verdict) -> None:
         if charger.device.streams.get(monitor) is not stream:
@@ -50,7 +50,7 @@ def open_stream(charger: CommandTarget, monitor: int, wanted: Payload) -> None:
         else:
             del charger.device.streams[monitor]
 
-    charger.say(Other("OpenPeriodicEventStream", {"constantStreamData": _constant(stream)}), answered)
+    charger.send_fact(Other("OpenPeriodicEventStream", {"constantStreamData": _constant(stream)}), answered)
 
 
 def close_stream(charger: CommandTarget, monitor: int) -> None:
@@ -72,10 +72,10 @@ def get_streams(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def adjust(charger: CommandTarget, payload: Payload) -> Payload:
-    stream, wanted = charger.device.streams.get(need(payload, "id", int)), need(payload, "params", dict)
+    stream, requested = charger.device.streams.get(need(payload, "id", int)), need(payload, "params", dict)
     if stream is None or not stream.open:
         return accepted(False)
-    stream.interval, stream.values = _rates(params(stream) | wanted)
+    stream.interval, stream.values = _rates(params(stream) | requested)
     charger.afterwards(lambda: _schedule(charger, stream))
     return accepted(True)
 
@@ -110,7 +110,7 @@ def _constant(stream: Stream) -> Payload:
     return {"id": stream.id, "params": params(stream), "variableMonitoringId": stream.monitor}
 
 
-def _rates(wanted: Payload) -> tuple[float, int]:
+def _rates(requested: Payload) -> tuple[float, int]:
     """Seconds between two messages (1 to 86400), and values in each (1 to 100): the nearest to what is requested."""
-    values = min(max(wanted.get("values", 1), 1), 100)
-    return float(min(max(wanted.get("interval", values), 1), 86400)), values
+    values = min(max(requested.get("values", 1), 1), 100)
+    return float(min(max(requested.get("interval", values), 1), 86400)), values

@@ -30,7 +30,7 @@ def trigger(charger: CommandTarget, payload: Payload) -> Payload:
     def send_meter_values() -> None:
         for each in evses:
             if values := each.read("Trigger"):
-                charger.say(MeterValues(each.number, None, values))
+                charger.send_fact(MeterValues(each.number, None, values))
 
     match what:
         case "BootNotification":
@@ -38,10 +38,10 @@ def trigger(charger: CommandTarget, payload: Payload) -> Payload:
                 return accepted(False)  # 2.0.1 F06.FR.17
             charger.afterwards(lambda: charger.boot("Triggered"))
         case "Heartbeat":
-            charger.afterwards(lambda: charger.say(Heartbeat()))
+            charger.afterwards(lambda: charger.send_fact(Heartbeat()))
         case "StatusNotification":
             for each in evses:
-                charger.afterwards(lambda each=each: charger.say(each.status_fact()))  # type: ignore[misc]
+                charger.afterwards(lambda each=each: charger.send_fact(each.status_fact()))  # type: ignore[misc]
         case "MeterValues":
             charger.afterwards(send_meter_values)
         case "TransactionEvent":

@@ -15,8 +15,8 @@ def refuse(status: str) -> Command:
 
 
 def clear_tariffs(charger: CommandTarget, payload: Payload) -> Payload:
-    wanted = [{"tariffId": each} for each in payload.get("tariffIds") or []] or [{}]
-    return {"clearTariffsResult": [each | {"status": "NoTariff"} for each in wanted]}
+    requested = [{"tariffId": each} for each in payload.get("tariffIds") or []] or [{}]
+    return {"clearTariffsResult": [each | {"status": "NoTariff"} for each in requested]}
 
 
 UNSUPPORTED: dict[str, Command] = {
