@@ -194,10 +194,6 @@ class SimulatedCharger:
         """The connector with that number."""
         return next((each for each in self.connectors if each.number == number and type(number) is int), None)
 
-    def connector_of(self, id: object) -> Connector | None:
-        """The connector whose transaction has that id of the charger's own (2.x)."""
-        return next((each for each in self.connectors if isinstance(id, str) and getattr(each.transaction, "uid", None) == id), None)
-
     # the driver
 
     async def authorize_and_start(

@@ -50,9 +50,6 @@ class CommandTarget(Host, Protocol):
     def connector(self, number: object) -> Connector | None:
         """The connector with that number."""
 
-    def connector_of(self, id: object) -> Connector | None:
-        """The connector whose transaction has that id of the charger's own (2.x)."""
-
     def status_fact(self) -> StatusNotification:
         """The status of the charger as a whole."""
 

@@ -13,6 +13,7 @@ from .host import Host
 from .power import Car, Meter
 from .simulated_clock import Timers
 from .transaction import Reservation, Transaction
+from .waiters import Waiters
 
 UNPLUG_AFTER = 10.0
 """Simulated seconds from the end of a transaction until the car leaves."""
@@ -35,7 +36,7 @@ class Connector:
         self.reservation: Reservation | None = None
         self.meter = Meter(host.outlet, host.random, float(host.random.randrange(0, 2_000_000)))
         self._timers = Timers(host.clock)
-        self._waiting: list[Deferred[None]] = []
+        self._waiting_for_free = Waiters()
 
     @property
     def id_first(self) -> bool:
@@ -180,10 +181,7 @@ class Connector:
         self.status = status
         self.report_status()
         if not self.busy:
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                if not each.called:
-                    each.callback(None)
+            self._waiting_for_free.fire()
 
     def update_status(self) -> None:
         """Have the status that follows from the cable, the reservation and the availability."""
@@ -216,11 +214,7 @@ class Connector:
 
     def when_free(self) -> Deferred[None]:
         """Fires when no transaction is running and the car of the last one has left."""
-        if not self.busy:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
+        return self._waiting_for_free.add() if self.busy else succeed(None)
 
     def stop_timers(self) -> None:
         """Cancel every timer: the charger shuts down."""

@@ -15,6 +15,7 @@ from .configuration import Configuration
 from .host import Boot
 from .messaging import Messaging
 from .simulated_clock import Timers
+from .waiters import Waiters
 
 BOOT_RETRY_INTERVAL = 30.0
 """Simulated seconds until the next BootNotification when the answer names no interval, or none came."""
@@ -39,7 +40,7 @@ class Registrar:
         self._timers = timers
         self._on_accepted = on_accepted
         self._on_refused = on_refused
-        self._waiting: list[Deferred[None]] = []
+        self._waiting_for_ready = Waiters()
 
     @property
     def mute(self) -> bool:
@@ -55,16 +56,11 @@ class Registrar:
         """Fires as soon as the charger is connected and accepted."""
         if self.accepted and self._messaging.online:
             return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
+        return self._waiting_for_ready.add()
 
     def notify_waiting(self) -> None:
         """Fire what `when_ready` returned."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            if not each.called:
-                each.callback(None)
+        self._waiting_for_ready.fire()
 
     def boot(self, cause: str | None = None) -> None:
         """Send a BootNotification; ``cause`` for this one only."""

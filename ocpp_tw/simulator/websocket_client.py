@@ -10,20 +10,17 @@ from base64 import b64encode
 from collections.abc import Callable
 from random import Random
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from autobahn.exception import Disconnected
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import CertificateOptions, optionsForClientTLS
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from .charger import REBOOT_TIME, SimulatedCharger
+from .client_endpoint import HANDSHAKE_TIMEOUT, client_endpoint
 
 log = Logger()
 
@@ -32,9 +29,6 @@ FIRST_BACKOFF = 1.0
 
 MAX_BACKOFF = 60.0
 """Longest real seconds between two attempts."""
-
-HANDSHAKE_TIMEOUT = 30.0
-"""Real seconds for the connection and the opening handshake; then the attempt has failed. Many chargers may connect at once."""
 
 
 class ConnectFailed(Exception):
@@ -142,7 +136,7 @@ class WebSocketClient:
         self._factory = ClientFactory(
             self, url.rstrip("/") + "/" + quote(charger.id, safe=""), charger.dialect.subprotocol, headers, reactor
         )
-        self._endpoint = endpoint(reactor, url, insecure)
+        self._endpoint = client_endpoint(reactor, url, insecure)
 
     @property
     def stopped(self) -> bool:
@@ -230,28 +224,3 @@ class WebSocketClient:
         self.charger.shut_down()
         if self._stopped is not None and not self._stopped.called:
             self._stopped.callback(None)
-
-
-def endpoint(reactor: Any, url: str, insecure: bool) -> Any:
-    """The endpoint of a ws or wss URL."""
-    parts = urlsplit(url)
-    host, tls = parts.hostname or "", parts.scheme == "wss"
-    plain = HostnameEndpoint(reactor, host, parts.port or (443 if tls else 80), timeout=HANDSHAKE_TIMEOUT)
-    if not tls:
-        return plain
-    creator: IOpenSSLClientConnectionCreator = _Unverified(host) if insecure else optionsForClientTLS(host)
-    return wrapClientTLS(creator, plain)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Unverified:
-    """TLS without verification of the server's certificate."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-        self._options = CertificateOptions(verify=False)
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        connection = SSL.Connection(self._options.getContext(), None)
-        connection.set_tlsext_host_name(self._host.encode())
-        return connection

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ...ocpp.frames import Payload
 from ..charging_profiles import Profile
 from ..command import Command, CommandTarget, accepted, need
+from .evse import evse_charging
 from .reports import notify_in_parts
 
 PURPOSES = {"ChargingStationMaxProfile": "ChargePointMaxProfile", "TxDefaultProfile": "TxDefaultProfile", "TxProfile": "TxProfile"}
@@ -39,7 +40,7 @@ def set_profile(charger: CommandTarget, payload: Payload) -> Payload:
     if profile["chargingProfilePurpose"] == "ChargingStationMaxProfile" and number != 0:
         return accepted(False)
     if profile["chargingProfilePurpose"] == "TxProfile":
-        holder = charger.connector_of(profile.get("transactionId"))  # 2.0.1 K01.FR.03, .09
+        holder = evse_charging(charger, profile.get("transactionId"))  # 2.0.1 K01.FR.03, .09
         if holder is None or holder is not evse:
             return accepted(False)
     charger.limits.install(number, translation)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...ocpp.frames import Payload
 from ..command import Command, CommandTarget, accepted, need
+from .evse import evse_charging
 from .reports import notify_afterwards, notify_in_parts
 
 MAX_DATA = 512
@@ -33,7 +34,7 @@ def customer_information(charger: CommandTarget, payload: Payload) -> Payload:
 
 def set_message(charger: CommandTarget, payload: Payload) -> Payload:
     message = need(payload, "message", dict)
-    if "transactionId" in message and charger.connector_of(message["transactionId"]) is None:
+    if "transactionId" in message and evse_charging(charger, message["transactionId"]) is None:
         return {"status": "UnknownTransaction"}
     charger.device.messages[message["id"]] = message
     return accepted(True)

@@ -212,3 +212,8 @@ class Evse(Connector):
 def evses_of(charger: CommandTarget, number: int | None) -> list[Evse]:
     """The EVSE with that number, or (None) all."""
     return [each for each in charger.connectors if number in (None, each.number) and isinstance(each, Evse)]
+
+
+def evse_charging(charger: CommandTarget, id: object) -> Evse | None:
+    """The EVSE whose running transaction has that id."""
+    return next((each for each in evses_of(charger, None) if each.ongoing is not None and each.ongoing.uid == id), None)

@@ -12,7 +12,7 @@ from ...ocpp.frames import Payload
 from ..command import Command, CommandTarget, accepted, need
 from ..power import Car
 from .charging import translated
-from .evse import Evse, evses_of
+from .evse import Evse, evse_charging, evses_of
 
 log = Logger()
 
@@ -50,7 +50,7 @@ async def _start(charger: CommandTarget, evse: Evse, tag: str, kind: str, remote
 
 
 def request_stop(charger: CommandTarget, payload: Payload) -> Payload:
-    evse = charger.connector_of(need(payload, "transactionId", str))
+    evse = evse_charging(charger, need(payload, "transactionId", str))
     if evse is None or not charger.accepted:
         return accepted(False)
     charger.afterwards(lambda: evse.stop("Remote"))
@@ -61,12 +61,12 @@ def transaction_status(charger: CommandTarget, payload: Payload) -> Payload:
     id = payload.get("transactionId")
     if id is None:
         return {"messagesInQueue": len(charger.queue) > 0}
-    return {"ongoingIndicator": charger.connector_of(id) is not None, "messagesInQueue": charger.queue.holds(id)}
+    return {"ongoingIndicator": evse_charging(charger, id) is not None, "messagesInQueue": charger.queue.holds(id)}
 
 
 def cost_updated(charger: CommandTarget, payload: Payload) -> Payload:
     id = need(payload, "transactionId", str)
-    if charger.connector_of(id) is not None:
+    if evse_charging(charger, id) is not None:
         charger.device.costs[id] = payload["totalCost"]
     return {}
 
