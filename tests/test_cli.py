@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from test_simulator_link import Station, until
+from simulator.station import Station, until
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,7 +63,7 @@ async def test_one_charger_shows_its_steps_and_a_summary(station: Station) -> No
         "p99",
     ):
         assert words in text
-    assert run.err == b"" and station.knocks[0][0] == "/charger-001"
+    assert run.err == b"" and station.handshakes[0][0] == "/charger-001"
 
 
 async def test_many_chargers_and_a_summary_for_programs(station: Station) -> None:
@@ -71,7 +71,7 @@ async def test_many_chargers_and_a_summary_for_programs(station: Station) -> Non
     assert await run.ended == 0, run.err
     summary = json.loads(run.out)
     assert summary["transactions"] == {"started": 12, "stopped": 12} and summary["errors"]["total"] == 0 and summary["kwh"] > 60
-    assert sorted(path for path, _, _ in station.knocks)[-1] == "/cp012" and "authorization" in station.knocks[0][2]
+    assert sorted(path for path, _, _ in station.handshakes)[-1] == "/cp012" and "authorization" in station.handshakes[0][2]
 
 
 @pytest.mark.parametrize(("ocpp", "more"), [("2.0.1", "--flow plug"), ("2.1", "--stream")])
@@ -83,7 +83,7 @@ async def test_a_charger_of_a_later_version(ocpp: str, more: str) -> None:
     first = "CablePluggedIn" if ocpp == "2.0.1" else "tag RFID-12345"
     for words in ("-> BootNotification", "-> TransactionEvent", "MeterValuePeriodic", first, "1 started, 1 stopped", "errors        none"):
         assert words in text
-    assert run.err == b"" and station.knocks[0][1] == [f"ocpp{ocpp}"]
+    assert run.err == b"" and station.handshakes[0][1] == [f"ocpp{ocpp}"]
     assert ("OpenPeriodicEventStream" in station.actions()) is (ocpp == "2.1")
     await station.stop()
 
@@ -103,14 +103,14 @@ async def test_ctrl_c_ends_with_the_summary(station: Station) -> None:
     assert b"1 connections" in run.out and run.err == b""
 
 
-async def test_nobody_there_is_one_line_that_tells_what_to_do(station: Station) -> None:
+async def test_an_unreachable_gateway_is_one_line_with_advice(station: Station) -> None:
     await station.stop()
     run = Run("simulate", "--url", station.url, "--count", "3")
     assert await run.ended == 1
     assert run.err.count(b"\n") == 1 and b"make run" in run.err and run.out == b""
 
 
-async def test_a_closed_door_is_one_line_too(station: Station) -> None:
+async def test_a_refused_handshake_is_one_line_with_advice(station: Station) -> None:
     station.refuse = 401
     run = Run("simulate", "--url", station.url)
     assert await run.ended == 1

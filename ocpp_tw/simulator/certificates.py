@@ -1,6 +1,6 @@
-"""The CA certificates that a charger trusts, known by their hashes (OCPP 1.6 security whitepaper).
+"""The CA certificates that a charger trusts, identified by their hashes (OCPP 1.6 security whitepaper).
 
-Knows no message; a certificate is PEM text.
+Knows no OCPP message; a certificate is PEM text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Hashes = dict[str, str]
 
 
 class Certificates:
-    """What is installed, by use."""
+    """The installed certificates, by use."""
 
     __slots__ = ("_installed",)
 
@@ -26,32 +26,32 @@ class Certificates:
         self._installed: list[tuple[str, Hashes]] = []
 
     def install(self, use: str, pem: str) -> bool:
-        """Trust a root certificate; False when it cannot be read."""
-        known = identify(pem)
-        if known is None:
+        """Trust a root certificate; False when it is not readable."""
+        entry = identify(pem)
+        if entry is None:
             return False
-        if (use, known) not in self._installed:
-            self._installed.append((use, known))
+        if (use, entry) not in self._installed:
+            self._installed.append((use, entry))
         return True
 
     def find(self, use: str) -> list[Hashes]:
-        """The hashes of all that are installed for that use."""
-        return [known for each, known in self._installed if each == use]
+        """The hashes of the certificates installed for that use."""
+        return [entry for each, entry in self._installed if each == use]
 
     def all(self) -> list[tuple[str, Hashes]]:
-        """All that are installed, each with its use."""
+        """The hashes of all certificates, each with its use."""
         return list(self._installed)
 
-    def delete(self, wanted: Hashes) -> bool:
-        """Trust it no longer; whether it was there."""
-        kept = [(use, known) for use, known in self._installed if not _same(known, wanted)]
-        found = len(kept) < len(self._installed)
-        self._installed = kept
+    def delete(self, requested: Hashes) -> bool:
+        """Remove the certificates with these hashes; whether there was one."""
+        remaining = [(use, entry) for use, entry in self._installed if not _same(entry, requested)]
+        found = len(remaining) < len(self._installed)
+        self._installed = remaining
         return found
 
 
 def identify(pem: str) -> Hashes | None:
-    """The hashes of the first certificate in the text, taken for its own issuer; None when there is none."""
+    """The hashes of the first certificate in the text, as if it were its own issuer; None when there is none."""
     try:
         certificate = x509.load_pem_x509_certificates(pem.encode())[0]
     except (ValueError, IndexError):
@@ -64,8 +64,8 @@ def identify(pem: str) -> Hashes | None:
     }
 
 
-def request(id: str) -> str:
-    """A certificate signing request of the charger's, with a new key, as PEM."""
+def signing_request(id: str) -> str:
+    """A certificate signing request for that charger, with a new key, as PEM."""
     subject = x509.Name(
         [x509.NameAttribute(NameOID.COMMON_NAME, id[:64] or "charger"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "ocpp_tw")]
     )
@@ -74,12 +74,12 @@ def request(id: str) -> str:
 
 
 def _key(key: CertificatePublicKeyTypes) -> bytes:
-    """The bits of a public key without the wrapping that names its kind (RFC 6960 §4.1.1)."""
+    """The bits of a public key without the algorithm identifier around them (RFC 6960 §4.1.1)."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     form = serialization.PublicFormat.PKCS1 if isinstance(key, rsa.RSAPublicKey) else serialization.PublicFormat.SubjectPublicKeyInfo
     return key.public_bytes(serialization.Encoding.DER, form)
 
 
-def _same(known: Hashes, wanted: Hashes) -> bool:
-    return all(known[name].casefold() == str(wanted.get(name)).casefold() for name in known)
+def _same(entry: Hashes, requested: Hashes) -> bool:
+    return all(entry[name].casefold() == str(requested.get(name)).casefold() for name in entry)

@@ -1,6 +1,6 @@
-"""A charger's configuration keys: their values, and which may be changed to what.
+"""A charger's configuration keys: their values, and which values they may be changed to.
 
-Knows neither when a value takes effect nor how an answer about it is spelled.
+Knows neither when a value takes effect nor any OCPP message about it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Key(NamedTuple):
-    """One row: ``kind`` is int, bool or str; a hidden value is never told (a password)."""
+    """One row: ``kind`` is int, bool or str; a hidden value (a password) is never reported."""
 
     name: str
     value: str
@@ -19,7 +19,7 @@ class Key(NamedTuple):
 
 
 class Configuration:
-    """The keys of one charger. Names are compared without case (OCPP 1.6 §7.31, CiString)."""
+    """The keys of one charger. Names are case-insensitive (OCPP 1.6 §7.31, CiString)."""
 
     __slots__ = ("_keys",)
 
@@ -27,11 +27,11 @@ class Configuration:
         self._keys = {key.name.casefold(): key for key in keys}
 
     def find(self, name: str) -> Key | None:
-        """The key of that name."""
+        """The key with that name."""
         return self._keys.get(name.casefold())
 
     def all(self) -> list[Key]:
-        """Every key in its order."""
+        """Every key, in the order of the table."""
         return list(self._keys.values())
 
     def number(self, name: str, default: int = 0) -> int:
@@ -61,6 +61,6 @@ class Configuration:
         return True
 
     def set(self, name: str, value: str) -> None:
-        """Give a key (also a read-only one: the charger itself may) another value."""
+        """Change a value; the charger itself may change read-only ones."""
         key = self._keys[name.casefold()]
         self._keys[name.casefold()] = key._replace(value=value)

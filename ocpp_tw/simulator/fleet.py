@@ -1,6 +1,6 @@
-"""Many chargers in one process: connected at a steady rate, played until they are done, and counted.
+"""Many chargers in one process: connected at a steady rate, run until they are done, and counted.
 
-Knows the plan of a run; what a charger does is its own matter.
+Knows the plan of a run; what a charger does is in `charger` and `scenario`.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .charger import Charger
-from .drive import keep_charging
-from .link import Link, Refused
-from .pace import Pace
+from .charger import SimulatedCharger
 from .power import Outlet
 from .report import Tally
+from .scenario import keep_charging
+from .simulated_clock import SimulatedClock
 from .trace import Trace, silent
-from .v2 import V21, V201
-from .v16 import V16
+from .v2.dialect import V21, V201
+from .v16.dialect import V16
+from .websocket_client import ConnectFailed, WebSocketClient
 
 log = Logger()
 
 DIALECTS = {each.ocpp: each for each in (V16, V201, V21)}
 
-PATIENCE = 8
-"""How many attempts in a row may fail before a charger is given up, in a run that ends by itself."""
+MAX_FAILED_ATTEMPTS = 8
+"""Failed attempts to connect in a row after which a charger is given up, in a run that ends by itself."""
 
-FAREWELL = 5.0
-"""Real seconds in which the last messages of an ending run are still delivered."""
+DELIVERY_TIMEOUT = 5.0
+"""Real seconds for delivering the last messages of a run; what is left then is counted as undelivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A run. ``duration`` in real seconds (None: until the transactions are done), ``interval`` and ``minutes`` in
     simulated time, ``power`` in W, ``rate`` in new connections per second. ``transactions`` None: until ``duration`` is over.
-    ``flow`` (2.x) says what a driver does first: present the tag ("id") or plug in ("plug"); ``stream`` (2.1) streams values."""
+    ``flow`` (2.x) is what a driver does first: present the tag ("id") or plug in ("plug"); ``stream`` (2.1) streams values."""
 
     url: str = "ws://127.0.0.1:10800/"
     ids: tuple[str, ...] = ("charger-001",)
@@ -71,7 +71,7 @@ class Plan:
 
 
 class Fleet:
-    """One run of a plan. ``say`` is told, in a line, what a person should know; ``done`` counts the chargers that are."""
+    """One run of a plan. ``say`` is called with each line for the person at the terminal; ``done`` counts the chargers that are done."""
 
     def __init__(self, reactor: Any, plan: Plan, trace: Trace = silent, say: Callable[[str], object] = lambda _: None) -> None:
         self.plan = plan
@@ -84,59 +84,59 @@ class Fleet:
         self._say = say
         self._began = 0.0
         self._ended: float | None = None
-        self._links: list[Link] = []
-        self._plays: list[Deferred[None]] = []
+        self._clients: list[WebSocketClient] = []
+        self._scenarios: list[Deferred[None]] = []
         self._timers: list[IDelayedCall] = []
         self._stopping: Deferred[None] | None = None
         self._seed = plan.seed if plan.seed is not None else time.time_ns()
 
     @property
-    def chargers(self) -> list[Charger]:
-        """Those that were started so far."""
-        return [link.charger for link in self._links]
+    def chargers(self) -> list[SimulatedCharger]:
+        """The chargers started so far."""
+        return [client.charger for client in self._clients]
 
     @property
-    def links(self) -> list[Link]:
-        """Their lines."""
-        return list(self._links)
+    def clients(self) -> list[WebSocketClient]:
+        """Their connections."""
+        return list(self._clients)
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken so far, in real seconds."""
+        """The duration of the run so far, in real seconds."""
         return (self._ended if self._ended is not None else self._reactor.seconds()) - self._began
 
     def start(self) -> Deferred[None]:
         """Begin; fires when the run is over."""
         self._began = self._reactor.seconds()
         self.tally.chargers = len(self.plan.ids)
-        # one calendar for all; a seeded run also has the same dates
-        self._pace = Pace(self._reactor, self.plan.speed_up, None if self.plan.seed is None else 1_800_000_000.0)
-        self._add()
+        # one clock for all; runs with the same seed also have the same dates
+        self._clock = SimulatedClock(self._reactor, self.plan.speed_up, None if self.plan.seed is None else 1_800_000_000.0)
+        self._start_due()
         if self.plan.duration is not None:
             self._timers.append(self._reactor.callLater(self.plan.duration, self.stop))
         return self.finished
 
     def stop(self) -> Deferred[None]:
-        """End the run: transactions are stopped and told, lines closed."""
+        """End the run: stop the transactions, deliver their messages, close the connections."""
         if self._stopping is None:
             self._stopping = Deferred.fromCoroutine(self._stop())
-            self._stopping.addErrback(lambda failure: log.failure("while stopping", failure))
+            self._stopping.addErrback(lambda failure: log.failure("simulation failed to stop", failure))
         return self._stopping
 
-    def _add(self) -> None:
-        """Start as many chargers as are due by now."""
+    def _start_due(self) -> None:
+        """Start the chargers that are due by now."""
         due = min(len(self.plan.ids), int(self.seconds * self.plan.rate) + 1)
-        while len(self._links) < due and self._stopping is None:
-            self._start(self.plan.ids[len(self._links)])
-        if len(self._links) < len(self.plan.ids) and self._stopping is None:
+        while len(self._clients) < due and self._stopping is None:
+            self._start(self.plan.ids[len(self._clients)])
+        if len(self._clients) < len(self.plan.ids) and self._stopping is None:
             self._timers = [each for each in self._timers if each.active()]
-            self._timers.append(self._reactor.callLater(max(0.005, (due / self.plan.rate) - self.seconds), self._add))
+            self._timers.append(self._reactor.callLater(max(0.005, (due / self.plan.rate) - self.seconds), self._start_due))
 
     def _start(self, id: str) -> None:
         plan = self.plan
-        charger = Charger(
+        charger = SimulatedCharger(
             id,
-            self._pace,
+            self._clock,
             DIALECTS[plan.ocpp],
             connectors=plan.connectors,
             outlet=Outlet(plan.power),
@@ -149,36 +149,38 @@ class Fleet:
             stream=plan.stream,
         )
         charger.configuration.set("MeterValueSampleInterval", str(plan.interval))
-        link = Link(self._reactor, plan.url, charger, password=plan.password, insecure=plan.insecure, refused=self._refused)
-        self._links.append(link)
-        link.start()
+        client = WebSocketClient(
+            self._reactor, plan.url, charger, password=plan.password, insecure=plan.insecure, on_failure=self._connect_failed
+        )
+        self._clients.append(client)
+        client.start()
         if not plan.wait and self._stopping is None:
-            play = Deferred.fromCoroutine(keep_charging(charger, plan.tag, plan.transactions, plan.minutes))
-            self._plays.append(play)
-            play.addCallbacks(lambda _: self._played(link), self._broke)
+            scenario = Deferred.fromCoroutine(keep_charging(charger, plan.tag, plan.transactions, plan.minutes))
+            self._scenarios.append(scenario)
+            scenario.addCallbacks(lambda _: self._scenario_done(client), self._failed)
 
-    def _refused(self, link: Link, why: Refused) -> bool:
+    def _connect_failed(self, client: WebSocketClient, why: ConnectFailed) -> bool:
         """Whether the charger is to try again."""
         if self.tally.connections == 0 and (why.status is None or len(self.plan.ids) == 1):
-            self.failed = str(why)  # nobody is there: no use in a thousand attempts more
+            self.failed = str(why)  # no gateway there: every other attempt would fail, too
             self.stop()
             return False
-        self._say(f"{link.charger.id} could not connect: {why}")
-        if self.plan.ends and link.failures >= PATIENCE:
-            self._finish(link)
+        self._say(f"{client.charger.id} could not connect: {why}")
+        if self.plan.ends and client.failures >= MAX_FAILED_ATTEMPTS:
+            self._finish(client)
             return False
         return True
 
-    def _played(self, link: Link) -> None:
+    def _scenario_done(self, client: WebSocketClient) -> None:
         """All transactions of a charger are done."""
         if self.plan.ends and self._stopping is None:
-            self._finish(link)
+            self._finish(client)
 
-    def _finish(self, link: Link) -> None:
-        closing = Deferred.fromCoroutine(self._close(link))
-        closing.addCallbacks(lambda _: self._count(), self._broke)
+    def _finish(self, client: WebSocketClient) -> None:
+        closing = Deferred.fromCoroutine(self._close(client))
+        closing.addCallbacks(lambda _: self._count_done(), self._failed)
 
-    def _count(self) -> None:
+    def _count_done(self) -> None:
         self.done += 1
         if self.done == len(self.plan.ids):
             self.stop()
@@ -187,30 +189,30 @@ class Fleet:
         for timer in self._timers:
             if timer.active():
                 timer.cancel()
-        for play in self._plays:
-            play.cancel()
-        closing = [Deferred.fromCoroutine(self._close(link)) for link in self._links if not link.stopped]
+        for scenario in self._scenarios:
+            scenario.cancel()
+        closing = [Deferred.fromCoroutine(self._close(client)) for client in self._clients if not client.stopped]
         for each in closing:
             await each
-        for link in self._links:
-            await link.stop()
+        for client in self._clients:
+            await client.stop()
         self._ended = self._reactor.seconds()
         self.finished.callback(None)
 
-    async def _close(self, link: Link) -> None:
-        """Let a charger deliver what it has to say, then hang up."""
-        charger = link.charger
+    async def _close(self, client: WebSocketClient) -> None:
+        """Let a charger deliver its last messages, then close its connection."""
+        charger = client.charger
         for connector in charger.connectors:
             connector.stop("Local")
             connector.unplug()
-        for _ in range(int(FAREWELL * 20)):
-            if not charger.online or charger.voice.quiet:
+        for _ in range(int(DELIVERY_TIMEOUT * 20)):
+            if not charger.online or charger.messaging.quiet:
                 break
-            await Pace(self._reactor).sleep(0.05)
-        self.tally.undelivered += len(charger.outbox) + charger.outbox.lost
-        await link.stop()
+            await SimulatedClock(self._reactor).sleep(0.05)
+        self.tally.undelivered += len(charger.queue) + charger.queue.lost
+        await client.stop()
 
-    def _broke(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure) -> None:
         if not isinstance(failure.value, CancelledError):
-            log.failure("a charger broke", failure)
+            log.failure("simulated charger failed", failure)
             self.failed = self.failed or failure.getErrorMessage()

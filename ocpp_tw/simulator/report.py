@@ -1,6 +1,6 @@
-"""What a run counted: messages, errors, transactions and latencies, and their summary for people and for programs.
+"""The counters of a run (messages, errors, transactions, latencies), and their summary for people and for programs.
 
-Knows neither chargers nor the wire; they call it.
+Knows neither chargers nor connections; they call it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Tally:
 
     chargers: int = 0
     connections: int = 0
-    lost: int = 0  # connections that ended without our wish
-    refused: int = 0  # connections that never came about
+    lost: int = 0  # connections that broke
+    refused: int = 0  # connections that could not be opened
     sent: int = 0
     received: int = 0
     commands: int = 0
     malformed: int = 0
-    strays: int = 0  # answers that came too late, or to nothing
+    strays: int = 0  # answers after the timeout, or to no CALL
     undelivered: int = 0
     started: int = 0
     stopped: int = 0
@@ -37,27 +37,32 @@ class Tally:
     latencies: dict[str, array[float]] = field(default_factory=dict)
 
     def answered(self, action: str, seconds: float) -> None:
-        """A CALL of ours was answered, whatever the answer."""
+        """A CALL was answered, whether with a CALLRESULT or a CALLERROR."""
         try:
             self.latencies[action].append(seconds)
         except KeyError:
             self.latencies[action] = array("d", (seconds,))
 
     def refused_call(self, action: str, code: str, description: str) -> None:
-        """A CALL of ours got a CALLERROR."""
+        """A CALL was answered with a CALLERROR."""
         self.callerrors[f"{action}: {code}"] += 1
 
     def timed_out(self, action: str) -> None:
-        """A CALL of ours got no answer in time."""
+        """A CALL got no answer before its timeout."""
         self.timeouts[action] += 1
+
+    def tag_status(self, status: str) -> None:
+        """The central system gave a tag this status."""
+        if status != "Accepted":
+            self.tags[status] += 1
 
     @property
     def errors(self) -> int:
-        """Everything that should not have happened."""
+        """The number of events that make a run fail."""
         return self.callerrors.total() + self.timeouts.total() + self.refused + self.malformed + self.undelivered
 
     def summary(self, seconds: float) -> dict[str, Any]:
-        """All of it as JSON-ready values; ``seconds`` is how long the run took. Latencies in ms, energy in kWh."""
+        """The counters as JSON-ready values; ``seconds`` is the duration of the run. Latencies in ms, energy in kWh."""
         every = array("d")
         for each in self.latencies.values():
             every.extend(each)
@@ -86,14 +91,14 @@ class Tally:
 
 
 def spread(seconds: array[float]) -> dict[str, float]:
-    """How many, and the percentiles in ms (nearest rank)."""
+    """The number of latencies, and their percentiles in ms (nearest rank)."""
     ordered = sorted(seconds)
     ranks = {name: ordered[max(0, ceil(part * len(ordered)) - 1)] if ordered else 0.0 for name, part in QUANTILES}
     return {"count": len(ordered)} | {name: round(value * 1000, 3) for name, value in ranks.items()}
 
 
 def lines(summary: dict[str, Any]) -> list[str]:
-    """The summary as a person reads it."""
+    """The summary as lines of text."""
     errors, transactions = summary["errors"], summary["transactions"]
     text = [
         f"chargers      {summary['chargers']}, {summary['connections']} connections in {summary['seconds']:.1f} s"

@@ -1,41 +1,38 @@
-"""One readable line for each step of a charger: when, what was said, what was answered.
+"""One readable line for each message of a charger: when, what was sent, what was answered.
 
-Knows the facts, and of commands only their members; writes wherever it is told to.
+Knows the facts, and of commands only their members; not where the lines go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..facts import Authorize, BootNotification, Fact, MeterValues, Other, Started, StatusNotification, Stopped, Updated
 from ..ocpp.frames import Call, Error, Payload, Result
 
-if TYPE_CHECKING:
-    from .charger import Charger
-
-Trace = Callable[["Charger", Fact | None, Call, Result | Error | None], None]
-"""Is told of each fact and the answer to it, and (fact None) of each command and our answer to that."""
+Trace = Callable[[str, str, Fact | None, Call, Result | Error | None], None]
+"""Called with the charger's id and its simulated time, and each fact with the answer to it (None: no answer), or (fact None)
+each command with the charger's answer to it."""
 
 
-def silent(charger: Charger, fact: Fact | None, call: Call, answer: Result | Error | None) -> None:
-    """Says nothing."""
+def silent(id: str, timestamp: str, fact: Fact | None, call: Call, answer: Result | Error | None) -> None:
+    """Writes nothing. Where this is the trace, it need not be called."""
 
 
 def printer(write: Callable[[str], Any]) -> Trace:
-    """A trace that writes one line for each step."""
+    """A trace that writes one line for each message."""
 
-    def trace(charger: Charger, fact: Fact | None, call: Call, answer: Result | Error | None) -> None:
-        arrow, said = ("<-", brief(call.payload)) if fact is None else ("->", describe(fact))
-        outcome = _outcome(answer)
-        line = f"{charger.pace.stamp()[11:19]}  {charger.id}  {arrow} {call.action:<20} {said}"
-        write(f"{line:<84}  {outcome}".rstrip())
+    def trace(id: str, timestamp: str, fact: Fact | None, call: Call, answer: Result | Error | None) -> None:
+        arrow, text = ("<-", brief(call.payload)) if fact is None else ("->", describe(fact))
+        line = f"{timestamp[11:19]}  {id}  {arrow} {call.action:<20} {text}"
+        write(f"{line:<84}  {_outcome(answer)}".rstrip())
 
     return trace
 
 
 def describe(fact: Fact) -> str:
-    """What a fact says, in a few words."""
+    """A fact in a few words."""
     match fact:
         case BootNotification(vendor=vendor, model=model, firmware=firmware):
             return f"{vendor} {model}, firmware {firmware}"
@@ -58,7 +55,7 @@ def describe(fact: Fact) -> str:
 
 
 def brief(payload: Payload) -> str:
-    """The plain members of a payload."""
+    """The scalar members of a payload, cut to 60 characters."""
     return ", ".join(f"{name} {value}" for name, value in payload.items() if isinstance(value, (str, int, float)))[:60]
 
 
