@@ -135,7 +135,7 @@ class StopTransaction(OfTransaction):
     match: str
     """how it was matched with a start: exact, by_connector (the charger's only open transaction), none"""
     missing: list[int] | None = None
-    """2.x: the numbers of its messages that have not come yet; left out when all have"""
+    """2.x: the numbers of its messages that have not come yet, at most 200 of them; left out when all have"""
 
 
 class MeterValue(Data, omit_defaults=True):

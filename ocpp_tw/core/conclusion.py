@@ -15,7 +15,8 @@ Events = tuple[tuple[str, Data], ...]
 class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """The verdict to answer with, the events to publish, and the effects that go with the last of them.
 
-    Without events the message was a repeat. ``gap`` is the 2.x transaction of which the message shows others to be missing.
+    Without events the message was a repeat. ``gap`` is the 2.x transaction of which the message shows others to be missing;
+    ``conflict``: another message of its transaction had the same number and a different content.
     """
 
     verdict: Verdict
@@ -25,3 +26,4 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     provisional: bool = False
     offline: bool = False
     gap: str | None = None
+    conflict: bool = False

@@ -43,6 +43,8 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     """only when true: it happened while the charger was not connected, and was sent later"""
     provisional: bool = False
     """only when true: the transaction's id is the gateway's own, since the backend could not be asked"""
+    conflict: bool = False
+    """only when true: 2.x, another message of the transaction had the same number (seqNo) and a different content"""
 
 
 class Data(msgspec.Struct, gc=False):

@@ -113,7 +113,9 @@ class SeqGap(Data):
     transaction_id: str
     """the transaction"""
     missing: list[int]
-    """their numbers (seqNo)"""
+    """their numbers (seqNo), at most 200 of them"""
+    count: int
+    """how many they are"""
 
 
 class TransactionStatus(Data):
@@ -122,7 +124,7 @@ class TransactionStatus(Data):
     transaction_id: str
     """the transaction"""
     missing: list[int]
-    """the numbers that have not come by now"""
+    """the numbers that have not come by now, at most 200 of them"""
     ongoing: bool | None
     """whether it still runs; null when the charger does not say"""
     messages_in_queue: bool | None

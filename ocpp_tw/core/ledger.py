@@ -12,6 +12,7 @@ import msgspec
 from ..facts import Authorization, Start, Started, Stopped
 from ..ocpp.timestamps import moment
 from .entries import Effect, Put
+from .transaction import End, Transaction
 
 KEPT = 50
 """Ended transactions that stay in the ledger: a charger repeats only the last few."""
@@ -19,66 +20,8 @@ KEPT = 50
 SPARE = 10
 """Transactions above `KEPT` at which the oldest are pruned, all at once."""
 
-MISSING = 200
-"""Missing seqNos that are remembered of a transaction; the highest are."""
-
 OPEN = 100
 """Open transactions that are kept: a charger has a few connectors, older ones will never end."""
-
-
-class End(msgspec.Struct, frozen=True):
-    """How a transaction ended, as the charger first reported it."""
-
-    meter_stop: int | None
-    timestamp: str
-    reason: str
-    tag: str | None = None
-
-
-class Transaction(msgspec.Struct, omit_defaults=True):
-    """One transaction; ``meter`` is the latest reading of its energy register, in Wh.
-
-    ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
-    seqNos: all from ``first`` to ``last`` were received except ``missing`` (2.0.1 part 2 §E 1.3.2).
-    """
-
-    id: int | str
-    conn: int
-    tag: str
-    meter_start: int | None
-    started: str
-    authorization: Authorization = msgspec.field(name="authorisation")  # as it is spelled in what is stored already
-    provisional: bool = False
-    end: End | None = None
-    meter: int | None = None
-    backend_id: int | None = None
-    first: int | None = None
-    last: int | None = None
-    missing: list[int] = []
-
-    @property
-    def verdict(self) -> Start:
-        """What the charger was answered at the start."""
-        return Start(self.authorization, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
-
-    def has(self, seq_no: int) -> bool:
-        """Whether the message of that seqNo was received before."""
-        return self.first is not None and self.last is not None and self.first <= seq_no <= self.last and seq_no not in self.missing
-
-    def note(self, seq_no: int) -> list[int]:
-        """A message of that seqNo was received; the seqNos between it and the others that are found to be missing now."""
-        if self.first is None or self.last is None:
-            self.first = self.last = seq_no
-            return []
-        gap: list[int] = []
-        if seq_no > self.last:
-            gap = list(range(self.last + 1, seq_no))[-MISSING:]
-            self.last = seq_no
-        elif seq_no < self.first:
-            gap = list(range(seq_no + 1, self.first))[-MISSING:]
-            self.first = seq_no
-        self.missing = sorted({*self.missing, *gap} - {seq_no})[-MISSING:]
-        return gap
 
 
 class Closing(NamedTuple):
@@ -172,6 +115,13 @@ class Ledger:
         if transaction is None:
             transaction = self._transactions[id] = Transaction(id, 0, "", None, "", Authorization())
         return transaction
+
+    def renew(self, id: str) -> Transaction:
+        """A new transaction under the id of another one: a charger that has lost its memory counts from the beginning again."""
+        old = self._transactions.pop(id, None)
+        if old is not None and self._starts.get(_same(old)) is old:
+            del self._starts[_same(old)]
+        return self.enter(id)
 
     def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
         """The effects that store it as it is now."""

@@ -56,8 +56,13 @@ decode = msgspec.json.Decoder(Provisional).decode
 
 
 def start_key(charger: str, start: Started) -> str:
-    """Equal for every repeat of a start: made of the charger's own id in 2.x, else of what tells starts apart in 1.6."""
-    parts = [start.transaction_id] if start.transaction_id is not None else [start.conn, start.tag, start.timestamp, start.meter_start]
+    """Equal for every repeat of a start: made of the charger's own id and the time in 2.x (a charger that has lost its memory may use
+    an id again), else of what tells starts apart in 1.6."""
+    parts = (
+        [start.transaction_id, start.timestamp]
+        if start.transaction_id is not None
+        else [start.conn, start.tag, start.timestamp, start.meter_start]
+    )
     return hashlib.sha256(msgspec.json.encode([charger, *parts])).hexdigest()[:32]
 
 

@@ -6,13 +6,17 @@ Knows neither payloads nor handlers. Messages are ordered by seqNo, not by when 
 from __future__ import annotations
 
 from typing import Any, Protocol
+from zlib import crc32
+
+import msgspec
 
 from ..facts import Authorization, Readings, Start, Started, Stopped, TransactionEventInfo, Updated
 from ..ocpp.meter_values import energy, normalise
 from . import charger_events, gateway_events
 from .conclusion import Conclusion, Events
 from .event import Data
-from .ledger import Ledger, Transaction
+from .ledger import Ledger
+from .transaction import Transaction, count, named
 
 
 class Charger(Protocol):
@@ -22,27 +26,36 @@ class Charger(Protocol):
     ledger: Ledger | None
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization | None:
     """What a repeat of this message is answered; None when it is new, or has no tag to answer for."""
     transaction, info = ledger.find(fact.transaction_id or ""), fact.event_info
-    if transaction is None or info is None or not transaction.has(info.seq_no):
+    if transaction is None or info is None or not transaction.repeats(info.seq_no, _digest(fact, info)):
         return None
     return transaction.authorization
 
 
 def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
-    """The first message of a transaction, though others may have arrived before it."""
+    """The first message of a transaction, though others may have arrived before it.
+
+    A start that differs from the one before under the same id begins another transaction: the charger has lost its memory.
+    """
     info = fact.event_info
     assert info is not None and fact.transaction_id is not None and charger.ledger is not None
-    transaction = charger.ledger.enter(fact.transaction_id)
-    if transaction.has(info.seq_no):
+    transaction, digest = charger.ledger.enter(fact.transaction_id), _digest(fact, info)
+    if transaction.repeats(info.seq_no, digest):
         return Conclusion(verdict, ())
+    conflict = transaction.conflicts(info.seq_no, digest)
+    if transaction.started:
+        transaction, conflict = charger.ledger.renew(fact.transaction_id), True
     start = verdict if isinstance(verdict, Start) else Start(verdict)
     transaction.started, transaction.tag, transaction.authorization = fact.timestamp, fact.tag, start.authorization
-    transaction.backend_id, transaction.provisional = start.transaction_id, start.provisional
+    transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
-    further, gap = _enter(charger.id, transaction, info, fact.readings)
+    further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
     data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
@@ -54,6 +67,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
         provisional=start.provisional,
         offline=info.offline,
         gap=gap,
+        conflict=conflict,
     )
 
 
@@ -61,53 +75,79 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     """A message in the middle of a transaction."""
     assert charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
-    if transaction.has(info.seq_no):
+    digest = _digest(fact, info)
+    if transaction.repeats(info.seq_no, digest):
         return Conclusion(verdict, ())
+    conflict = transaction.conflicts(info.seq_no, digest)
     if verdict is not None:
         transaction.authorization = verdict
         transaction.tag = transaction.tag or fact.tag or ""
-    further, gap = _enter(charger.id, transaction, info, fact.readings)
+    further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
     data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
         **_members(info, transaction),
     )  # fmt: skip
     published = (("transaction_update", data), *further)
-    return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap)
+    return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap, conflict=conflict)
 
 
 def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
     """The last message of a transaction, though others may arrive after it."""
     assert fact.event_info is not None and isinstance(fact.transaction_id, str) and charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
-    if transaction.has(info.seq_no):
+    digest = _digest(fact, info)
+    if transaction.repeats(info.seq_no, digest):
         return Conclusion(verdict, ())
-    further, gap = _enter(charger.id, transaction, info, fact.readings)
+    conflict = transaction.conflicts(info.seq_no, digest)
+    further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
     closing = charger.ledger.end(transaction, fact)
+    if transaction.ended is None:
+        transaction.ended = digest
     data = charger_events.StopTransaction(
         charger.id, fact.transaction_id, fact.reason, fact.meter_stop, fact.tag, fact.timestamp, closing.energy_wh, closing.duration_s,
-        closing.match, transaction.missing or None, **_members(info, transaction),
+        closing.match, named(transaction.gaps) or None, **_members(info, transaction),
     )  # fmt: skip
-    published = (*further, ("stop_transaction", data))
-    effects = charger.ledger.kept(transaction)
-    return Conclusion(verdict, published, effects, duplicate=closing.duplicate, offline=info.offline, gap=gap)
+    return Conclusion(
+        verdict,
+        (*further, ("stop_transaction", data)),
+        charger.ledger.kept(transaction),
+        duplicate=closing.duplicate,
+        offline=info.offline,
+        gap=gap,
+        conflict=conflict,
+    )
 
 
-def _enter(charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings) -> tuple[Events, str | None]:
+def _digest(fact: Started | Updated | Stopped, info: TransactionEventInfo) -> int:
+    """Equal for a message and its repeats, which may say `offline` where the first did not."""
+    if info.offline:
+        fact = msgspec.structs.replace(fact, event_info=msgspec.structs.replace(info, offline=False))
+    return crc32(_encode(fact), _KINDS[type(fact)])
+
+
+_KINDS = {Started: 1, Updated: 2, Stopped: 3}
+
+
+def _enter(
+    charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings, digest: int, conflict: bool
+) -> tuple[Events, str | None]:
     """Enter the message into its transaction: further events that it leads to, and the transaction if messages of it are missing."""
     transaction.conn = info.conn or transaction.conn
+    if conflict:  # the charger counts from the beginning again
+        transaction.meter_seq = None
     published: list[tuple[str, Data]] = []
     if readings:
         values = normalise(readings)
         meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, readings, values, transaction.backend_id)
         published.append(("meter_value", meter_value))
-        wh = energy(values)
-        transaction.meter = transaction.meter if wh is None else wh
+        transaction.note_meter(info.seq_no, energy([value for value in values if value.context != "Transaction.Begin"]))
         if transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
             transaction.meter_start = energy([value for value in values if value.context == "Transaction.Begin"])
-    gap = transaction.note(info.seq_no)
-    if gap:
-        published.append(("seq_gap", gateway_events.SeqGap(charger, str(transaction.id), gap)))
-    return tuple(published), str(transaction.id) if gap else None
+    gap = transaction.note(info.seq_no, digest)
+    if gap is None:
+        return tuple(published), None
+    published.append(("seq_gap", gateway_events.SeqGap(charger, str(transaction.id), named([gap]), count([gap]))))
+    return tuple(published), str(transaction.id)
 
 
 def _members(info: TransactionEventInfo, transaction: Transaction) -> dict[str, Any]:

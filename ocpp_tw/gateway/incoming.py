@@ -198,6 +198,7 @@ class IncomingCalls:
             conclusion.duplicate,
             conclusion.offline,
             conclusion.provisional,
+            conclusion.conflict,
         )
         return Entry(charger.id, encode(event), conclusion.effects)
 

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 from ..core import gateway_events
 from ..core.commands import Failed, Outcome
 from ..core.ledger import Ledger
+from ..core.transaction import named
 from ..ocpp.conversation import Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, render
 from ..ocpp.version import Version
@@ -201,7 +202,7 @@ class OutgoingCalls:
     def _publish_transaction_status(self, outcome: Outcome, transaction: str) -> None:
         charger, answer = self._charger, outcome.payload or {}
         entered = charger.ledger and charger.ledger.find(transaction)
-        missing = list(entered.missing) if entered else []
+        missing = named(entered.gaps) if entered else []
         data = gateway_events.TransactionStatus(
             charger.id, transaction, missing, answer.get("ongoingIndicator"), answer.get("messagesInQueue")
         )

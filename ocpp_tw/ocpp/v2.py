@@ -101,10 +101,15 @@ def _token_info(verdict: Authorization) -> Payload:
     return info
 
 
+def _has_token(fact: Started | Updated | Stopped) -> bool:
+    """Whether the message has an idToken, whose text is empty for NoAuthorization (C02.FR.02)."""
+    return bool(fact.tag) or (fact.event_info is not None and bool(fact.event_info.tag_type))
+
+
 def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Authorization | None, now: str) -> Payload:
     """idTokenInfo is for a message that has an idToken (E01.FR.11)."""
     authorization = verdict.authorization if isinstance(verdict, Start) else verdict
-    return {"idTokenInfo": _token_info(authorization)} if authorization is not None and fact.tag else {}
+    return {"idTokenInfo": _token_info(authorization)} if authorization is not None and _has_token(fact) else {}
 
 
 def _chain_status(payload: Payload) -> Payload:

@@ -117,7 +117,7 @@ def test_a_gap_is_told_and_the_charger_asked_once(ocpp):
     question, answer = sorted(cp.frames(), key=lambda frame: frame[0])
     assert question[2:] == ["GetTransactionStatus", {"transactionId": "tx-1"}] and answer[0] == 3
     _, gap = here.published()
-    assert gap["event"] == "seq_gap" and gap["data"] == {"charger": "cp1", "transaction_id": "tx-1", "missing": [1, 2]}
+    assert gap["event"] == "seq_gap" and gap["data"] == {"charger": "cp1", "transaction_id": "tx-1", "missing": [1, 2], "count": 2}
     cp.call("TransactionEvent", event("Updated", 6))  # another gap: told, and not asked about again
     assert here.published()[-1]["data"]["missing"] == [4, 5]
     cp.answer({"messagesInQueue": True, "ongoingIndicator": True}, question[1])

@@ -1,0 +1,128 @@
+"""One transaction of a charger's, as it is stored; in 2.x with the numbers of its messages (2.0.1 part 2 §E 1.3.2).
+
+Knows no message. Whatever numbers a charger sends, the work and the memory are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import msgspec
+
+from ..facts import Authorization, Start
+
+MISSING_NAMED = 200
+"""Missing seqNos that an event names at most; their count is exact."""
+
+GAPS = 50
+"""Ranges of missing seqNos that are remembered of a transaction; beyond that the earliest are forgotten."""
+
+RECENT = 32
+"""Messages that are remembered of a transaction beside its first and its last: a charger repeats only the latest."""
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a transaction ended, as the charger first reported it."""
+
+    meter_stop: int | None
+    timestamp: str
+    reason: str
+    tag: str | None = None
+
+
+class Transaction(msgspec.Struct, omit_defaults=True):
+    """One transaction; ``meter`` is the latest reading of its energy register, in Wh, by ``meter_seq`` in 2.x.
+
+    ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
+    seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges). ``recent`` are the latest messages,
+    as seqNo and digest of the content; ``begun`` and ``ended`` are the digests of the messages that began and ended it.
+    """
+
+    id: int | str
+    conn: int
+    tag: str
+    meter_start: int | None
+    started: str
+    authorization: Authorization = msgspec.field(name="authorisation")  # as it is spelled in what is stored already
+    provisional: bool = False
+    end: End | None = None
+    meter: int | None = None
+    backend_id: int | None = None
+    first: int | None = None
+    last: int | None = None
+    missing: list[int] = []  # read from records of earlier versions only
+    gaps: list[tuple[int, int]] = []
+    recent: list[tuple[int, int]] = []
+    begun: int | None = None
+    ended: int | None = None
+    meter_seq: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.missing:
+            self.gaps, self.missing = [(seq_no, seq_no) for seq_no in self.missing], []
+
+    @property
+    def verdict(self) -> Start:
+        """What the charger was answered at the start."""
+        return Start(self.authorization, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
+
+    def repeats(self, seq_no: int, digest: int) -> bool:
+        """Whether a message of that seqNo and content was received before. What is forgotten was not."""
+        if digest in (self.begun, self.ended):
+            return True
+        if not self.recent and self.last is not None:  # stored by a version that knew numbers only
+            return self._received(seq_no)
+        return (seq_no, digest) in self.recent
+
+    def conflicts(self, seq_no: int, digest: int) -> bool:
+        """Whether a message of that seqNo and another content was received before."""
+        return any(number == seq_no and other != digest for number, other in self.recent)
+
+    def note(self, seq_no: int, digest: int) -> tuple[int, int] | None:
+        """A message was received; the range of seqNos, if any, that is found to be missing now."""
+        self.recent = [*self.recent[1 - RECENT :], (seq_no, digest)]
+        if self.first is None or self.last is None:
+            self.first = self.last = seq_no
+            return None
+        gap: tuple[int, int] | None = None
+        if seq_no > self.last:
+            gap = (self.last + 1, seq_no - 1) if seq_no > self.last + 1 else None
+            self.gaps, self.last = [*self.gaps, *([gap] if gap else [])], seq_no
+        elif seq_no < self.first:
+            gap = (seq_no + 1, self.first - 1) if seq_no < self.first - 1 else None
+            self.gaps, self.first = [*([gap] if gap else []), *self.gaps], seq_no
+        elif self.gaps:
+            self.gaps = list(_without(self.gaps, seq_no))
+        self.gaps = self.gaps[-GAPS:]
+        return gap
+
+    def note_meter(self, seq_no: int, meter: int | None) -> None:
+        """A reading of the energy register, in Wh; that of the highest seqNo counts, in whatever order messages arrive."""
+        if meter is not None and (self.meter_seq is None or seq_no >= self.meter_seq):
+            self.meter, self.meter_seq = meter, seq_no
+
+    def _received(self, seq_no: int) -> bool:
+        within = self.first is not None and self.last is not None and self.first <= seq_no <= self.last
+        return within and not any(low <= seq_no <= high for low, high in self.gaps)
+
+
+def named(gaps: list[tuple[int, int]]) -> list[int]:
+    """The seqNos in these ranges, the first `MISSING_NAMED` of them."""
+    return list(islice(chain.from_iterable(range(low, high + 1) for low, high in gaps), MISSING_NAMED))
+
+
+def count(gaps: list[tuple[int, int]]) -> int:
+    """How many seqNos are in these ranges."""
+    return sum(high - low + 1 for low, high in gaps)
+
+
+def _without(gaps: list[tuple[int, int]], seq_no: int) -> Iterator[tuple[int, int]]:
+    for low, high in gaps:
+        if not low <= seq_no <= high:
+            yield low, high
+            continue
+        if low < seq_no:
+            yield low, seq_no - 1
+        if seq_no < high:
+            yield seq_no + 1, high

@@ -1,0 +1,261 @@
+"""The numbers of a 2.x transaction's messages: repeats are known by content, whatever a charger does with its counter."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import msgspec
+import pytest
+from in_memory import in_memory
+
+from ocpp_tw.core.ledger import Ledger
+from ocpp_tw.core.transaction import GAPS, MISSING_NAMED, Transaction, count, named
+from ocpp_tw.facts import Authorization
+from ocpp_tw.handlers import Handlers
+from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
+
+VERSIONS = pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
+TOKEN = {"idToken": {"idToken": "TAG1", "type": "ISO14443"}}
+
+
+def event(kind: str, seq: int, minute: int = 0, wh: int | None = None, context: str = "Sample.Periodic", **more: Any) -> dict[str, Any]:
+    time = f"2026-11-23T08:{minute:02d}:00Z"
+    meter = {} if wh is None else {"meterValue": [{"timestamp": time, "sampledValue": [{"value": wh, "context": context}]}]}
+    payload = {"eventType": kind, "timestamp": time, "triggerReason": "Trigger", "seqNo": seq, "transactionInfo": {"transactionId": "t1"}}
+    return payload | meter | more
+
+
+def transaction(**fields: Any) -> Transaction:
+    return Transaction("t1", 1, "TAG1", 0, "2026-11-23T08:00:00Z", Authorization(), **fields)
+
+
+# numbers far away
+
+
+@VERSIONS
+@pytest.mark.parametrize("numbers", [(0, 20_000_000), (0, 1_795_900_000), (2_000_000_000, 0), (5, -2_000_000_000)])
+def test_a_far_number_costs_no_time_and_no_memory(ocpp, numbers):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    first, second = numbers
+    cp.call("TransactionEvent", event("Started", first))
+    here.published()
+    tracemalloc.start()
+    cp.send_call("TransactionEvent", event("Updated", second, 1))
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < 1_000_000
+    (gap,) = [each["data"] for each in here.published() if each["event"] == "seq_gap"]
+    assert gap["count"] == abs(first - second) - 1
+    assert len(gap["missing"]) == MISSING_NAMED and gap["missing"][0] == min(numbers) + 1
+    cp.send_call("TransactionEvent", event("Ended", max(numbers) + 1, 2))
+    stop = [each["data"] for each in here.published() if each["event"] == "stop_transaction"][0]
+    assert len(stop["missing"]) == MISSING_NAMED
+
+
+def test_what_is_remembered_of_gaps_is_bounded():
+    noted = transaction()
+    for n in range(10 * GAPS):
+        noted.note(2 * n, n)
+    assert len(noted.gaps) == GAPS and noted.gaps[-1] == (20 * GAPS - 3, 20 * GAPS - 3)
+
+
+def test_a_message_that_was_missing_closes_its_part_of_the_gap():
+    noted = transaction()
+    noted.note(0, 1)
+    assert noted.note(10, 2) == (1, 9)
+    for seq_no, gaps in ((5, [(1, 4), (6, 9)]), (1, [(2, 4), (6, 9)]), (9, [(2, 4), (6, 8)]), (2, [(3, 4), (6, 8)])):
+        assert noted.note(seq_no, seq_no) is None
+        assert noted.gaps == gaps
+    assert (named(noted.gaps), count(noted.gaps)) == ([3, 4, 6, 7, 8], 5)
+
+
+# repeats and conflicts
+
+
+@VERSIONS
+def test_a_queue_longer_than_what_is_remembered_is_not_swallowed(ocpp):
+    """Messages before the last 200 missing ones were taken for seen: 299 of 499 lost."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0))
+    cp.send_call("TransactionEvent", event("Updated", 500, 59))
+    cp.frames()
+    here.published()
+    for seq in range(1, 500):
+        cp.send_call(
+            "TransactionEvent",
+            event("Updated", seq, seq % 60, info=None, offline=True)
+            | {"transactionInfo": {"transactionId": "t1", "timeSpentCharging": seq}},
+        )
+    assert here.published_names().count("transaction_update") == 499
+
+
+class Blocked(Handlers):
+    """The first start is accepted, whatever comes later is blocked."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings())
+        self.asked: list[str] = []
+
+    def started(self, charger, fact):
+        self.asked.append(fact.tag)
+        verdict = super().started(charger, fact)
+        return verdict if len(self.asked) == 1 else msgspec.structs.replace(verdict, authorization=Authorization("Blocked"))
+
+    def updated(self, charger, fact):
+        self.asked.append(fact.tag or "")
+        return Authorization("Blocked") if fact.tag else None
+
+
+@VERSIONS
+def test_a_rebooted_charger_that_uses_an_id_again_has_a_transaction_of_its_own(ocpp):
+    """A whole session under an old id: its tag is verified, its energy is its own, and all of it is published."""
+    handlers = Blocked()
+    here = InMemoryGateway(handlers=handlers)
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN))
+    cp.call("TransactionEvent", event("Ended", 1, 10, 2000, "Transaction.End"))
+    here.published()
+    again = event("Started", 0, 30, 5000, "Transaction.Begin", idToken={"idToken": "BAD", "type": "ISO14443"})
+    assert cp.call("TransactionEvent", again) == {"idTokenInfo": {"status": "Blocked"}}
+    assert cp.call("TransactionEvent", again) == {"idTokenInfo": {"status": "Blocked"}}, "and that is a repeat"
+    cp.call("TransactionEvent", event("Ended", 1, 40, 5300, "Transaction.End"))
+    assert handlers.asked == ["TAG1", "BAD"]
+    published = here.published()
+    assert [each["event"] for each in published] == ["start_transaction", "meter_value", "meter_value", "stop_transaction"]
+    assert published[0]["conflict"] and (published[-1]["data"]["energy_wh"], published[-1]["data"]["duration_s"]) == (300, 600)
+
+
+@VERSIONS
+def test_numbers_from_the_beginning_inside_a_running_transaction(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN))
+    for seq in (1, 2, 3):
+        cp.call("TransactionEvent", event("Updated", seq, seq, 1000 + 100 * seq))
+    here.published()
+    for seq in (0, 1, 2):
+        cp.call("TransactionEvent", event("Updated", seq, 10 + seq, 2000 + 100 * seq))
+    cp.call("TransactionEvent", event("Ended", 3, 14))
+    published = here.published()
+    assert [each.get("conflict", False) for each in published if each["event"] == "transaction_update"] == [True, True, True]
+    (stop,) = [each for each in published if each["event"] == "stop_transaction"]
+    assert stop["conflict"] and stop["data"]["energy_wh"] == 1200
+
+
+@VERSIONS
+def test_a_charger_whose_number_is_always_the_same_loses_nothing(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN))
+    for minute in (1, 2, 2, 3):  # one of them is sent twice
+        cp.call("TransactionEvent", event("Updated", 0, minute, 1000 + minute))
+    cp.call("TransactionEvent", event("Ended", 0, 4, 1500, "Transaction.End"))
+    names = here.published_names()
+    assert (names.count("transaction_update"), names.count("stop_transaction")) == (3, 1)
+    assert cp.charger.ledger.running == []
+
+
+@VERSIONS
+def test_an_end_with_the_number_of_the_last_update_ends_the_transaction(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    cp.call("TransactionEvent", event("Updated", 1, 1, 1100))
+    end = event("Ended", 1, 2, 1200, "Transaction.End")
+    cp.call("TransactionEvent", end)
+    cp.call("TransactionEvent", end)
+    stops = [each for each in here.published() if each["event"] == "stop_transaction"]
+    assert len(stops) == 1 and stops[0]["conflict"] and stops[0]["data"]["energy_wh"] == 200
+    assert cp.charger.ledger.running == []
+
+
+@VERSIONS
+def test_a_repeat_may_say_that_it_was_sent_offline(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0))
+    update = event("Updated", 1, 1)
+    cp.call("TransactionEvent", update)
+    here.published()
+    cp.call("TransactionEvent", update | {"offline": True})
+    assert here.published() == []
+
+
+@VERSIONS
+@pytest.mark.parametrize("verdict", ["Blocked", "Accepted"])
+def test_the_token_of_a_conflicting_message_is_verified(ocpp, verdict):
+    class Deciding(Handlers):
+        def updated(self, charger, fact):
+            return Authorization(verdict) if fact.tag else None
+
+    here = InMemoryGateway(handlers=Deciding(Settings()))
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0))
+    cp.call("TransactionEvent", event("Updated", 1, 1))
+    assert cp.call("TransactionEvent", event("Updated", 1, 2, **TOKEN)) == {"idTokenInfo": {"status": verdict}}
+
+
+# what was stored by the version before
+
+
+def test_a_transaction_stored_with_numbers_only_goes_on():
+    stored = {
+        "id": "t1", "conn": 1, "tag": "T", "meter_start": 0, "started": "2026-11-23T08:00:00Z",
+        "authorisation": {"status": "Accepted"}, "first": 0, "last": 6, "missing": [2, 4, 5],
+    }  # fmt: skip
+    found = Ledger([json.dumps(stored).encode()]).find("t1")
+    assert found is not None and found.gaps == [(2, 2), (4, 4), (5, 5)]
+    assert found.repeats(3, 77) and not found.repeats(4, 77) and not found.repeats(7, 77)
+
+
+# NoAuthorization
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["Started", "Updated", "Ended"])
+def test_a_start_button_is_accepted(ocpp, kind):
+    """C02.FR.02: the charger needs the status, though the token's text is empty."""
+    cp = in_memory().connect(ocpp=ocpp)
+    if kind != "Started":
+        cp.call("TransactionEvent", event("Started", 0))
+    button = event(kind, 1, 1, idToken={"idToken": "", "type": "NoAuthorization"})
+    assert cp.call("TransactionEvent", button) == {"idTokenInfo": {"status": "Accepted"}}
+
+
+# energy
+
+
+@VERSIONS
+def test_the_reading_at_the_beginning_is_never_the_end(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Updated", 1, 1, 7190))
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    cp.call("TransactionEvent", event("Ended", 2, 2))
+    assert here.published()[-1]["data"]["energy_wh"] == 6190
+
+
+@VERSIONS
+def test_the_latest_reading_is_that_of_the_highest_number(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    cp.send_call("TransactionEvent", event("Updated", 3, 3, 3000))
+    cp.send_call("TransactionEvent", event("Updated", 1, 1, 2000))
+    cp.send_call("TransactionEvent", event("Ended", 4, 4))
+    assert [each for each in here.published() if each["event"] == "stop_transaction"][0]["data"]["energy_wh"] == 2000
+
+
+@VERSIONS
+def test_without_any_reading_after_the_beginning_the_energy_is_unknown(ocpp):
+    """Null, not 0: that would be a bill of nothing."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    cp.call("TransactionEvent", event("Ended", 1, 1))
+    assert here.published()[-1]["data"]["energy_wh"] is None
