@@ -21,7 +21,7 @@ from ocpp_tw.gateway.verdicts import Verdicts
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import HandshakeRequest
 from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore, MemoryWire
-from ocpp_tw.ocpp.negotiation import known
+from ocpp_tw.ocpp.negotiation import enabled_versions
 from ocpp_tw.settings import Settings
 
 START = 1_790_000_000
@@ -102,7 +102,9 @@ class House:
         handlers = self.handlers or Handlers(self.settings, breaker)
         self.desk = Verdicts(handlers, self.records, TransactionIds(self.records, self.clock))
         self.intake = IncomingCalls(self.settings, self.clock, self.stamps, self.desk, self.events, self.tolerance)
-        self.gateway = Gateway(self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, known(self.settings))
+        self.gateway = Gateway(
+            self.settings, self.clock, OpenGate(), self.intake, self.roster, self.records, enabled_versions(self.settings)
+        )
         self.dispatch = Dispatcher(
             self.settings, self.clock, self.stamps, self.gateway, self.commands, self.roster, self.events, self.intake
         )

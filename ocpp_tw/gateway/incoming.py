@@ -87,10 +87,9 @@ class IncomingCalls:
             return None
         version = charger.version
         translation = version.translations.get(call.action)
-        if translation is None and version.answers_without_id:
-            inside = unwrapped(call)
-            if inside is not None:
-                call, translation = inside, version.translations.get(inside.action)
+        if translation is None:
+            call = unwrapped(version, call)
+            translation = version.translations.get(call.action)
         if translation is None:
             if call.action in version.schemas.actions:
                 self._refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")

@@ -19,7 +19,7 @@ MAX_DESCRIPTION = 255
 MAX_DEPTH = 100
 """How deep a payload may be nested: OCPP's own go ten deep, and parsers and validators give up at depths of their own."""
 
-Quick = Callable[[msgspec.Raw], Any]
+QuickReader = Callable[[msgspec.Raw], Any]
 """Reads the JSON of a payload as what it says; None when that takes more care."""
 
 NOT_READ: Payload = {}
@@ -37,7 +37,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     ``id`` is a string, or the number that a sloppy charger sent in its place.
     ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for calls of our own). ``mended``: the text was no JSON, and
-    had to be put right before it could be read. ``fact`` is what it says, where that was read at once (`Quick`): then it is
+    had to be put right before it could be read. ``fact`` is what it says, where that was read at once (`QuickReader`): then it is
     valid, and ``payload`` was not read.
     """
 
@@ -105,7 +105,7 @@ class UnknownType(Malformed):
     """A well-formed array with a message type number that no version knows; ``id`` is what stands in the id's place."""
 
 
-def parse(text: bytes, quick: Mapping[str, Quick] = MappingProxyType({})) -> Frame:
+def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) -> Frame:
     """The frame that ``text`` (UTF-8 JSON) holds; ``quick`` are ways to read a CALL of an action at once.
 
     Raises:

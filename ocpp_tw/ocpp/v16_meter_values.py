@@ -75,7 +75,7 @@ PLAIN = {
 """A measurand -> its unit -> the canonical unit, where that needs no conversion."""
 
 
-def metered(payload: msgspec.Raw) -> MeterValues | None:
+def read_in_one_pass(payload: msgspec.Raw) -> MeterValues | None:
     """The fact in the payload of a plain MeterValues; None: it has to be read with care."""
     try:
         message = _message(payload)

@@ -26,7 +26,7 @@ from ..gateway.reconcile import Reconciler
 from ..gateway.transaction_ids import TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..handlers import find
-from ..ocpp.negotiation import known
+from ..ocpp.negotiation import enabled_versions
 from ..ocpp.tolerance.rules import Tolerance
 from ..operators.api import OperatorsApi
 from ..redis import RedisStore
@@ -91,7 +91,7 @@ class GatewayService(MultiService):
         ids = TransactionIds(store.records, reactor, store.spool)
         desk = Verdicts(self.handlers, store.records, ids)
         intake = IncomingCalls(settings, reactor, stamps, desk, store.events, self.tolerance)
-        self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, known(settings))
+        self.gateway = Gateway(settings, reactor, OpenGate(), intake, store.roster, store.records, enabled_versions(settings))
         self.dispatch = Dispatcher(settings, reactor, stamps, self.gateway, store.commands, store.roster, store.events, intake)
         if self.breaker is not None:
             self.reconciler = Reconciler(self.breaker, reactor, self.gateway, desk, intake, store.roster, store.records)

@@ -27,7 +27,7 @@ from ocpp_tw.facts import (
     Verdict,
 )
 from ocpp_tw.ocpp.actions import snake_case
-from ocpp_tw.ocpp.negotiation import known
+from ocpp_tw.ocpp.negotiation import enabled_versions
 from ocpp_tw.ocpp.v16 import V16
 from ocpp_tw.settings import Settings
 from payloads import broken, fullest, json_values, schema, valid
@@ -93,7 +93,7 @@ def test_the_39_actions_are_split_by_who_sends_them() -> None:
 
 def test_it_is_found_by_its_subprotocol() -> None:
     """C7."""
-    assert known(Settings())["ocpp1.6"] is V16 and V16.name == "1.6"
+    assert enabled_versions(Settings())["ocpp1.6"] is V16 and V16.name == "1.6"
 
 
 # what chargers send
