@@ -163,16 +163,16 @@ class Charger:
         try:
             frame = parse(text, self.version.quick_readers)
         except Malformed as bad:
-            mended = self.incoming.repaired_frame(self, text) if bad.syntax else None
-            if mended is None:
+            repaired = self.incoming.repaired_frame(self, text) if bad.syntax else None
+            if repaired is None:
                 return self._malformed(bad)
-            frame = mended
+            frame = repaired
         if type(frame) is Call:
-            heard = self.conversation.heard(frame.id, hash(text))
-            if heard is NEW:
+            receipt = self.conversation.received(frame.id, hash(text))
+            if receipt is NEW:
                 self._receive(frame)
-            elif type(heard) is bytes:
-                self.send(heard)
+            elif type(receipt) is bytes:
+                self.send(receipt)
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
         elif not self.version.send_actions:  # 5 and 6 are of 2.1 only

@@ -104,7 +104,7 @@ class IncomingCalls:
         if fact is not None and not self._zoned:
             return self._decide(charger, call, fact, None)
         payload = call.payload if fact is None else msgspec.json.decode(call.raw)
-        if call.mended or not version.schemas.valid_request[call.action](payload):
+        if call.repaired or not version.schemas.valid_request[call.action](payload):
             violations, payload, fatal = self._repair(charger, call, translation)
             if fatal is not None:
                 self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
@@ -216,7 +216,7 @@ class IncomingCalls:
     def _repair(self, charger: Charger, call: Message, translation: Translation) -> tuple[list[Violation], Payload, Violation | None]:
         """A message that breaks its schema: how, what it plainly means, and the breach for which it cannot be let in, if any."""
         version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
-        violations = [*([COMMA] if call.mended else []), *version.schemas.request(call.action, call.payload)]
+        violations = [*([COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
         charger.violations += 1
         payload, fatal = call.payload, None
         if way.mode == "strict":
@@ -238,7 +238,7 @@ class IncomingCalls:
             frame = None if better is None else parse(better)
         except Malformed:
             return None
-        return msgspec.structs.replace(frame, mended=True) if isinstance(frame, Call | Send) else frame
+        return msgspec.structs.replace(frame, repaired=True) if isinstance(frame, Call | Send) else frame
 
     def _refuse(self, charger: Charger, call: Message, why: str, said: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR; the backend sees what was not served, and why."""

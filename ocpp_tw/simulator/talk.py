@@ -10,7 +10,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..ocpp.conversation import Conversation, Heard
+from ..ocpp.conversation import Conversation, Receipt
 from ..ocpp.frames import Call, Error, Malformed, Result, Send, parse, render
 from .report import Tally
 
@@ -63,7 +63,7 @@ class Talk:
     def ask(self, call: Call, then: Then) -> None:
         """Send a CALL as soon as it is its turn; ``then`` is called exactly once."""
         self._then[call.id] = then
-        self._send(self._conversation.ask(call))
+        self._send(self._conversation.enqueue(call))
 
     def send(self, message: Send) -> None:
         """Send what is never answered, at once."""
@@ -102,8 +102,8 @@ class Talk:
         self._wire.close(code, reason)
 
     def _serve(self, call: Call, digest: int) -> None:
-        heard = self._conversation.heard(call.id, digest)
-        if heard is Heard.NEW:
+        receipt = self._conversation.received(call.id, digest)
+        if receipt is Receipt.NEW:
             self._tally.commands += 1
             answer = self._party.serve(call)
             if answer is not None:
@@ -112,13 +112,13 @@ class Talk:
                 self._wire.send(text)
                 self._tally.sent += 1
             self._party.served()
-        elif isinstance(heard, bytes):
-            self._wire.send(heard)
+        elif isinstance(receipt, bytes):
+            self._wire.send(receipt)
 
     def _heed(self, frame: Result | Error) -> None:
-        call, more = self._conversation.answer(frame)
+        call, more = self._conversation.match(frame)
         if call is None:
-            late = self._conversation.late(frame)
+            late = self._conversation.match_late(frame)
             self._tally.strays += 1
             if late is not None:
                 self._party.late(late, frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.ocpp.conversation import LATE, REMEMBERED, Conversation, Heard
+from ocpp_tw.ocpp.conversation import MAX_LATE, MAX_REMEMBERED, Conversation, Receipt
 from ocpp_tw.ocpp.frames import Call, Error, Result
 
 
@@ -20,65 +20,65 @@ def calls(count: int) -> list[Call]:
 def test_a_call_is_new_then_in_hand_then_answered_as_before() -> None:
     """R5, FIELD 7: a copy never has a second effect; it gets the very bytes that the first one got."""
     talk = Conversation()
-    assert talk.heard("7", 1) is Heard.NEW
-    assert talk.heard("7", 1) is Heard.IN_HAND
+    assert talk.received("7", 1) is Receipt.NEW
+    assert talk.received("7", 1) is Receipt.IN_FLIGHT
     talk.answered("7", b'[3,"7",{}]')
-    assert talk.heard("7", 1) == b'[3,"7",{}]'
-    assert talk.heard("7", 1) == b'[3,"7",{}]'
+    assert talk.received("7", 1) == b'[3,"7",{}]'
+    assert talk.received("7", 1) == b'[3,"7",{}]'
 
 
 def test_the_same_text_under_another_id_is_new() -> None:
     """R5: that it repeats another is for the ledger to find out, by content."""
     talk = Conversation()
-    talk.heard("7", 1)
-    assert talk.heard("8", 1) is Heard.NEW
+    talk.received("7", 1)
+    assert talk.received("8", 1) is Receipt.NEW
 
 
 def test_a_numeric_id_is_not_the_same_as_its_text() -> None:
     """FIELD 7: ids are echoed in the JSON type they came in, so the two are different messages."""
     talk = Conversation()
-    talk.heard(7, 1)
-    assert talk.heard("7", 1) is Heard.NEW
+    talk.received(7, 1)
+    assert talk.received("7", 1) is Receipt.NEW
 
 
 def test_one_id_for_different_messages_is_no_repeat() -> None:
     """FIELD 7, wire note 1b: a charger that starts its ids afresh must lose nothing."""
     talk = Conversation()
-    talk.heard("1", 1)
+    talk.received("1", 1)
     talk.answered("1", b"first")
     assert not talk.reused
-    assert talk.heard("1", 2) is Heard.NEW
+    assert talk.received("1", 2) is Receipt.NEW
     assert talk.reused
 
 
 def test_who_gives_one_id_to_different_messages_is_never_taken_to_repeat_itself() -> None:
     """A charger that says "1" to everything sends equal heartbeats too: each is a new one."""
     talk = Conversation()
-    talk.heard("1", 1)
-    talk.heard("1", 2)
+    talk.received("1", 1)
+    talk.received("1", 2)
     for _ in range(3):
-        assert talk.heard("1", 2) is Heard.NEW
+        assert talk.received("1", 2) is Receipt.NEW
         talk.answered("1", b"answer")
 
 
 def test_an_answer_that_comes_after_its_id_was_reused_is_replayed_to_nobody() -> None:
     """The first message's answer must not be taken for the second's."""
     talk = Conversation()
-    talk.heard("1", 1)
-    talk.heard("1", 2)
+    talk.received("1", 1)
+    talk.received("1", 2)
     talk.answered("1", b"of the first")
-    assert talk.heard("1", 2) is Heard.NEW
+    assert talk.received("1", 2) is Receipt.NEW
 
 
 def test_only_the_last_few_calls_are_remembered() -> None:
     """What is kept of a charger is bounded; an answer to a forgotten CALL is kept no more."""
     talk = Conversation()
-    talk.heard("first", 0)
-    for number in range(REMEMBERED):
-        talk.heard(f"id-{number}", number)
+    talk.received("first", 0)
+    for number in range(MAX_REMEMBERED):
+        talk.received(f"id-{number}", number)
     talk.answered("first", b"late")
-    assert talk.heard("first", 0) is Heard.NEW
-    assert talk.heard(f"id-{REMEMBERED - 1}", REMEMBERED - 1) is Heard.IN_HAND
+    assert talk.received("first", 0) is Receipt.NEW
+    assert talk.received(f"id-{MAX_REMEMBERED - 1}", MAX_REMEMBERED - 1) is Receipt.IN_FLIGHT
 
 
 # our own CALLs
@@ -87,71 +87,71 @@ def test_only_the_last_few_calls_are_remembered() -> None:
 def test_one_call_of_ours_is_outstanding_at_a_time() -> None:
     """R6, and FIELD 11: a Wallbox drops the connection when it gets two."""
     talk, (first, second, third) = Conversation(), calls(3)
-    assert talk.ask(first) is first
-    assert talk.ask(second) is None
-    assert talk.ask(third) is None
+    assert talk.enqueue(first) is first
+    assert talk.enqueue(second) is None
+    assert talk.enqueue(third) is None
     assert talk.outstanding is first
-    assert talk.answer(Result(first.id, {})) == (first, second)
-    assert talk.answer(Error(second.id, "NotSupported")) == (second, third)
-    assert talk.answer(Result(third.id, {})) == (third, None)
+    assert talk.match(Result(first.id, {})) == (first, second)
+    assert talk.match(Error(second.id, "NotSupported")) == (second, third)
+    assert talk.match(Result(third.id, {})) == (third, None)
     assert talk.outstanding is None
 
 
 def test_the_peer_may_call_while_our_call_is_outstanding() -> None:
     """R6: crossing CALLs are normal, and share an id by chance."""
     talk = Conversation()
-    talk.ask(Call("7", "Reset", {}))
-    assert talk.heard("7", 1) is Heard.NEW
-    assert talk.answer(Result("7", {}))[0] is not None
+    talk.enqueue(Call("7", "Reset", {}))
+    assert talk.received("7", 1) is Receipt.NEW
+    assert talk.match(Result("7", {}))[0] is not None
 
 
 def test_an_answer_to_nothing_answers_nothing() -> None:
     """FIELD 12: it is never matched with another CALL."""
     talk, (first, second) = Conversation(), calls(2)
-    assert talk.answer(Result("id-0", {})) == (None, None)
-    talk.ask(first)
-    talk.ask(second)
-    assert talk.answer(Result("other", {})) == (None, None)
-    assert talk.answer(Result(second.id, {})) == (None, None)  # it waits still: nobody can have seen it
+    assert talk.match(Result("id-0", {})) == (None, None)
+    talk.enqueue(first)
+    talk.enqueue(second)
+    assert talk.match(Result("other", {})) == (None, None)
+    assert talk.match(Result(second.id, {})) == (None, None)  # it waits still: nobody can have seen it
     assert talk.outstanding is first
 
 
 def test_a_second_answer_answers_nothing() -> None:
     """FIELD 12."""
     talk, (first, second) = Conversation(), calls(2)
-    talk.ask(first)
-    talk.ask(second)
-    talk.answer(Result(first.id, {}))
-    assert talk.answer(Result(first.id, {})) == (None, None)
-    assert talk.late(Result(first.id, {})) is None
+    talk.enqueue(first)
+    talk.enqueue(second)
+    talk.match(Result(first.id, {}))
+    assert talk.match(Result(first.id, {})) == (None, None)
+    assert talk.match_late(Result(first.id, {})) is None
 
 
 def test_minus_one_means_the_only_call_it_can_mean() -> None:
     """R13, wire note 7: EVerest refuses an unknown action under the id "-1"."""
     for id in ("-1", -1):
         talk, (first, second) = Conversation(), calls(2)
-        talk.ask(first)
-        talk.ask(second)
-        assert talk.answer(Error(id, "GenericError")) == (first, second)
-    assert Conversation().answer(Error("-1", "GenericError")) == (None, None)
+        talk.enqueue(first)
+        talk.enqueue(second)
+        assert talk.match(Error(id, "GenericError")) == (first, second)
+    assert Conversation().match(Error("-1", "GenericError")) == (None, None)
 
 
 def test_minus_one_is_for_refusals_only() -> None:
     """A CALLRESULT without its id answers nothing."""
     talk = Conversation()
-    talk.ask(calls(1)[0])
-    assert talk.answer(Result("-1", {})) == (None, None)
+    talk.enqueue(calls(1)[0])
+    assert talk.match(Result("-1", {})) == (None, None)
 
 
 def test_giving_up_makes_way_for_the_next_and_remembers_the_late() -> None:
     """R8: a late answer is known as that, once, and not counted against the next CALL."""
     talk, (first, second) = Conversation(), calls(2)
-    talk.ask(first)
-    talk.ask(second)
+    talk.enqueue(first)
+    talk.enqueue(second)
     assert talk.give_up(first) is second
-    assert talk.answer(Result(first.id, {})) == (None, None)
-    assert talk.late(Result(first.id, {})) is first
-    assert talk.late(Result(first.id, {})) is None
+    assert talk.match(Result(first.id, {})) == (None, None)
+    assert talk.match_late(Result(first.id, {})) is first
+    assert talk.match_late(Result(first.id, {})) is None
     assert talk.outstanding is second
 
 
@@ -159,29 +159,29 @@ def test_what_was_given_up_before_it_was_sent_is_never_sent() -> None:
     """And nobody can answer it late."""
     talk, (first, second, third) = Conversation(), calls(3)
     for each in (first, second, third):
-        talk.ask(each)
+        talk.enqueue(each)
     assert talk.give_up(second) is None
-    assert talk.late(Result(second.id, {})) is None
-    assert talk.answer(Result(first.id, {})) == (first, third)
+    assert talk.match_late(Result(second.id, {})) is None
+    assert talk.match(Result(first.id, {})) == (first, third)
 
 
 def test_giving_up_twice_is_giving_up_once() -> None:
     """A timer may fire while its connection ends."""
     talk, (first, second) = Conversation(), calls(2)
-    talk.ask(first)
+    talk.enqueue(first)
     assert talk.give_up(first) is None
     assert talk.give_up(first) is None
-    assert talk.ask(second) is second
+    assert talk.enqueue(second) is second
 
 
 def test_the_number_of_late_calls_is_bounded() -> None:
     """A charger that answers nothing costs no more memory than that."""
-    talk, many = Conversation(), calls(LATE + 1)
+    talk, many = Conversation(), calls(MAX_LATE + 1)
     for each in many:
-        talk.ask(each)
+        talk.enqueue(each)
         talk.give_up(each)
-    assert talk.late(Result(many[0].id, {})) is None
-    assert talk.late(Result(many[1].id, {})) is many[1]
+    assert talk.match_late(Result(many[0].id, {})) is None
+    assert talk.match_late(Result(many[1].id, {})) is many[1]
 
 
 @given(st.lists(st.sampled_from(["ask", "answer", "refuse", "give up", "give up a waiting one", "answer nonsense"]), max_size=60))
@@ -202,9 +202,9 @@ def test_whatever_happens_each_call_is_sent_once_in_its_order_and_ends_once(happ
         match happening:
             case "ask":
                 asked.append(Call(f"id-{len(asked)}", "Reset", {}))
-                note(talk.ask(asked[-1]))
+                note(talk.enqueue(asked[-1]))
             case "answer" | "refuse" if before is not None:
-                done, following = talk.answer(Result(before.id, {}) if happening == "answer" else Error(before.id, "GenericError"))
+                done, following = talk.match(Result(before.id, {}) if happening == "answer" else Error(before.id, "GenericError"))
                 assert done is before
                 ended.append(done)
                 note(following)
@@ -217,7 +217,7 @@ def test_whatever_happens_each_call_is_sent_once_in_its_order_and_ends_once(happ
                     note(talk.give_up(waiting[0]))
                     ended.append(waiting[0])
             case "answer nonsense":
-                assert talk.answer(Result("nonsense", {})) == (None, None)
+                assert talk.match(Result("nonsense", {})) == (None, None)
         assert talk.outstanding in (None, *sent) and talk.outstanding not in ended
         assert (talk.outstanding is None) == all(each in ended for each in asked)
     assert sent == [each for each in asked if each in sent]
