@@ -422,7 +422,7 @@ def test_a_model_can_be_held_to_its_schemas(tmp_path):
     """Item 7: also on its next connection, where it does not say who it is."""
     file = tmp_path / "tolerance.toml"
     file.write_text('[[rule]]\nvendor = "ACME*"\naction = "StatusNotification"\nmode = "strict"\n')
-    here = House(tolerance=Tolerance.read(file))
+    here = House(tolerance=Tolerance.from_file(file))
     broken = {"connectorId": 1, "errorCode": "Error", "status": "Available"}
     cp = here.comes()
     cp.asks("StatusNotification", broken)
@@ -430,7 +430,8 @@ def test_a_model_can_be_held_to_its_schemas(tmp_path):
     assert cp.fails("StatusNotification", broken) == "PropertyConstraintViolation"
     cp.leaves()
     assert (
-        House(store=here.store, tolerance=Tolerance.read(file)).comes().fails("StatusNotification", broken) == "PropertyConstraintViolation"
+        House(store=here.store, tolerance=Tolerance.from_file(file)).comes().fails("StatusNotification", broken)
+        == "PropertyConstraintViolation"
     )
 
 
@@ -438,7 +439,7 @@ def test_a_clock_without_a_zone_can_be_given_one(tmp_path):
     """FIELD 20: Growatt."""
     file = tmp_path / "tolerance.toml"
     file.write_text('timezone = "+03:00"\n')
-    here = House(tolerance=Tolerance.read(file))
+    here = House(tolerance=Tolerance.from_file(file))
     here.comes().asks("StartTransaction", START_1 | {"timestamp": "2026-11-23T11:00:00"})
     event = here.told()[-1]
     assert event["data"]["timestamp"].startswith("2026-11-23T08:00:00") and event["payload"]["timestamp"] == "2026-11-23T11:00:00"

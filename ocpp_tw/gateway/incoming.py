@@ -25,8 +25,8 @@ from ..ocpp.frames import Call, Error, Frame, Malformed, Payload, Result, Result
 from ..ocpp.schemas import Violation
 from ..ocpp.signed import unwrapped
 from ..ocpp.tolerance.evidence import Evidence
-from ..ocpp.tolerance.expected import request
-from ..ocpp.tolerance.repair import COMMA, clocked, json_text, readable, repaired
+from ..ocpp.tolerance.expected import request_type
+from ..ocpp.tolerance.repair import EXTRA_COMMA, missing_essential, repaired, with_utc_timestamps, without_extra_commas
 from ..ocpp.tolerance.rules import Tolerance
 from ..ocpp.version import Translation
 from ..settings import Settings
@@ -73,9 +73,9 @@ class IncomingCalls:
         self.unix = stamps.unix
         self._desk = desk
         self._events = store
-        self.tolerance = tolerance or Tolerance.of(settings)
+        self.tolerance = tolerance or Tolerance.from_settings(settings)
         self.evidence = Evidence()
-        self._zoned = self.tolerance.zoned
+        self._zoned = self.tolerance.has_zones
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
         self.overhear = desk.overhear
         self.ledger = desk.ledger
@@ -110,8 +110,8 @@ class IncomingCalls:
                 self._refuse(charger, call, fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
                 return None
         if self._zoned:
-            zone = self.tolerance.way(charger.id, *charger.model[:2], call.action).zone
-            payload = payload if zone is None else clocked(payload, request(version.name, call.action), zone)
+            zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
+            payload = payload if zone is None else with_utc_timestamps(payload, request_type(version.name, call.action), zone)
         try:
             fact = translation.read(payload)
         except ValueError as why:  # a word that tells messages apart is none that we know; the schema has said so
@@ -215,25 +215,25 @@ class IncomingCalls:
 
     def _repair(self, charger: Charger, call: Message, translation: Translation) -> tuple[list[Violation], Payload, Violation | None]:
         """A message that breaks its schema: how, what it plainly means, and the breach for which it cannot be let in, if any."""
-        version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
-        violations = [*([COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
+        version, decision = charger.version, self.tolerance.decide(charger.id, *charger.model[:2], call.action)
+        violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
         charger.violations += 1
         payload, fatal = call.payload, None
-        if way.mode == "strict":
+        if decision.mode == "strict":
             fatal = violations[0]
         else:
-            payload = repaired(payload, violations, request(version.name, call.action), way.zone or UTC)
-            lacking = readable(payload, translation.essentials)
+            payload = repaired(payload, violations, request_type(version.name, call.action), decision.zone or UTC)
+            lacking = missing_essential(payload, translation.essentials)
             if lacking is not None:
                 fatal = _about(lacking, violations)
-        self.evidence.note(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
+        self.evidence.record(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
         return violations, payload, fatal
 
     def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
         """The frame in a text that is no JSON but for a comma too many, where the charger's breaches are put up with."""
         if self.tolerance.mode(charger.id, *charger.model[:2], "*") == "strict":
             return None
-        better = json_text(text)
+        better = without_extra_commas(text)
         try:
             frame = None if better is None else parse(better)
         except Malformed:

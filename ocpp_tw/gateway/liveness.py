@@ -12,7 +12,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..core import events
-from ..ocpp.timestamps import moment
+from ..ocpp.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from .charger import Charger
@@ -130,7 +130,7 @@ class Liveness:
 
     def _check_clock(self, charger: Charger, pulse: Observed, text: str, at: float) -> None:
         """The charger's clock and ours: it said what time it was at ``at``, by the reactor's clock."""
-        said = moment(text)
+        said = parse_timestamp(text)
         if said is None:
             return
         ahead = said.timestamp() - (self._intake.unix() - self._clock.seconds() + at)

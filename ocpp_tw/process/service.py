@@ -67,7 +67,7 @@ class GatewayService(MultiService):
         self.breaker = Breaker(self.backend, reactor) if self.backend else None
         self.handlers = find(settings, self.breaker)
         self.reconciler: Reconciler | None = None
-        self.tolerance = Tolerance.of(settings)
+        self.tolerance = Tolerance.from_settings(settings)
         self.certificate = Certificate.of(settings, reactor)
         self.started: Deferred[None] | None = None
 
