@@ -1,4 +1,4 @@
-"""Who may speak: one CALL of ours at a time, repeats of the peer's known again, late answers told apart."""
+"""A conversation: one CALL of ours at a time, repeated CALLs of the peer recognized, late answers matched."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def calls(count: int) -> list[Call]:
 # the peer's CALLs
 
 
-def test_a_call_is_new_then_in_hand_then_answered_as_before() -> None:
-    """R5, FIELD 7: a copy never has a second effect; it gets the very bytes that the first one got."""
+def test_a_call_is_new_then_in_flight_then_its_answer_is_replayed() -> None:
+    """R5, FIELD 7: a copy never has a second effect; it gets the same bytes as the first."""
     talk = Conversation()
     assert talk.received("7", 1) is Receipt.NEW
     assert talk.received("7", 1) is Receipt.IN_FLIGHT
@@ -28,20 +28,20 @@ def test_a_call_is_new_then_in_hand_then_answered_as_before() -> None:
 
 
 def test_the_same_text_under_another_id_is_new() -> None:
-    """R5: that it repeats another is for the ledger to find out, by content."""
+    """R5: the ledger finds out, by content, whether it repeats another."""
     talk = Conversation()
     talk.received("7", 1)
     assert talk.received("8", 1) is Receipt.NEW
 
 
 def test_a_numeric_id_is_not_the_same_as_its_text() -> None:
-    """FIELD 7: ids are echoed in the JSON type they came in, so the two are different messages."""
+    """FIELD 7: ids are echoed in the JSON type they arrived in, so these are different messages."""
     talk = Conversation()
     talk.received(7, 1)
     assert talk.received("7", 1) is Receipt.NEW
 
 
-def test_one_id_for_different_messages_is_no_repeat() -> None:
+def test_one_id_for_different_messages_is_not_a_repeat() -> None:
     """FIELD 7, wire note 1b: a charger that starts its ids afresh must lose nothing."""
     talk = Conversation()
     talk.received("1", 1)
@@ -51,8 +51,8 @@ def test_one_id_for_different_messages_is_no_repeat() -> None:
     assert talk.reused
 
 
-def test_who_gives_one_id_to_different_messages_is_never_taken_to_repeat_itself() -> None:
-    """A charger that says "1" to everything sends equal heartbeats too: each is a new one."""
+def test_all_calls_of_a_peer_that_reuses_ids_are_new() -> None:
+    """A charger that numbers every message "1" sends equal heartbeats too: each is new."""
     talk = Conversation()
     talk.received("1", 1)
     talk.received("1", 2)
@@ -61,8 +61,8 @@ def test_who_gives_one_id_to_different_messages_is_never_taken_to_repeat_itself(
         talk.answered("1", b"answer")
 
 
-def test_an_answer_that_comes_after_its_id_was_reused_is_replayed_to_nobody() -> None:
-    """The first message's answer must not be taken for the second's."""
+def test_an_answer_given_after_its_id_was_reused_is_not_replayed() -> None:
+    """The answer to the first message must not become the answer to the second."""
     talk = Conversation()
     talk.received("1", 1)
     talk.received("1", 2)
@@ -71,7 +71,7 @@ def test_an_answer_that_comes_after_its_id_was_reused_is_replayed_to_nobody() ->
 
 
 def test_only_the_last_few_calls_are_remembered() -> None:
-    """What is kept of a charger is bounded; an answer to a forgotten CALL is kept no more."""
+    """Memory per connection is bounded; an answer to a forgotten CALL is not remembered."""
     talk = Conversation()
     talk.received("first", 0)
     for number in range(MAX_REMEMBERED):
@@ -97,26 +97,26 @@ def test_one_call_of_ours_is_outstanding_at_a_time() -> None:
     assert talk.outstanding is None
 
 
-def test_the_peer_may_call_while_our_call_is_outstanding() -> None:
-    """R6: crossing CALLs are normal, and share an id by chance."""
+def test_the_peer_may_send_a_call_while_ours_is_outstanding() -> None:
+    """R6: CALLs may cross, and may share an id by chance."""
     talk = Conversation()
     talk.enqueue(Call("7", "Reset", {}))
     assert talk.received("7", 1) is Receipt.NEW
     assert talk.match(Result("7", {}))[0] is not None
 
 
-def test_an_answer_to_nothing_answers_nothing() -> None:
-    """FIELD 12: it is never matched with another CALL."""
+def test_an_unsolicited_answer_matches_no_call() -> None:
+    """FIELD 12: not even the outstanding one."""
     talk, (first, second) = Conversation(), calls(2)
     assert talk.match(Result("id-0", {})) == (None, None)
     talk.enqueue(first)
     talk.enqueue(second)
     assert talk.match(Result("other", {})) == (None, None)
-    assert talk.match(Result(second.id, {})) == (None, None)  # it waits still: nobody can have seen it
+    assert talk.match(Result(second.id, {})) == (None, None)  # not sent yet: the peer cannot answer it
     assert talk.outstanding is first
 
 
-def test_a_second_answer_answers_nothing() -> None:
+def test_a_second_answer_matches_no_call() -> None:
     """FIELD 12."""
     talk, (first, second) = Conversation(), calls(2)
     talk.enqueue(first)
@@ -126,7 +126,7 @@ def test_a_second_answer_answers_nothing() -> None:
     assert talk.match_late(Result(first.id, {})) is None
 
 
-def test_minus_one_means_the_only_call_it_can_mean() -> None:
+def test_a_callerror_with_id_minus_one_is_about_the_outstanding_call() -> None:
     """R13, wire note 7: EVerest refuses an unknown action under the id "-1"."""
     for id in ("-1", -1):
         talk, (first, second) = Conversation(), calls(2)
@@ -136,15 +136,15 @@ def test_minus_one_means_the_only_call_it_can_mean() -> None:
     assert Conversation().match(Error("-1", "GenericError")) == (None, None)
 
 
-def test_minus_one_is_for_refusals_only() -> None:
-    """A CALLRESULT without its id answers nothing."""
+def test_a_callresult_with_id_minus_one_matches_no_call() -> None:
+    """Only a CALLERROR may come without the id of its CALL."""
     talk = Conversation()
     talk.enqueue(calls(1)[0])
     assert talk.match(Result("-1", {})) == (None, None)
 
 
-def test_giving_up_makes_way_for_the_next_and_remembers_the_late() -> None:
-    """R8: a late answer is known as that, once, and not counted against the next CALL."""
+def test_giving_up_sends_the_next_call_and_remembers_the_late_one() -> None:
+    """R8: a late answer is matched once, and never with the next CALL."""
     talk, (first, second) = Conversation(), calls(2)
     talk.enqueue(first)
     talk.enqueue(second)
@@ -155,8 +155,8 @@ def test_giving_up_makes_way_for_the_next_and_remembers_the_late() -> None:
     assert talk.outstanding is second
 
 
-def test_what_was_given_up_before_it_was_sent_is_never_sent() -> None:
-    """And nobody can answer it late."""
+def test_a_call_given_up_before_it_was_sent_is_never_sent() -> None:
+    """And there can be no late answer to it."""
     talk, (first, second, third) = Conversation(), calls(3)
     for each in (first, second, third):
         talk.enqueue(each)
@@ -174,8 +174,8 @@ def test_giving_up_twice_is_giving_up_once() -> None:
     assert talk.enqueue(second) is second
 
 
-def test_the_number_of_late_calls_is_bounded() -> None:
-    """A charger that answers nothing costs no more memory than that."""
+def test_the_number_of_remembered_late_calls_is_bounded() -> None:
+    """A charger that never answers costs no more memory."""
     talk, many = Conversation(), calls(MAX_LATE + 1)
     for each in many:
         talk.enqueue(each)
@@ -186,7 +186,7 @@ def test_the_number_of_late_calls_is_bounded() -> None:
 
 @given(st.lists(st.sampled_from(["ask", "answer", "refuse", "give up", "give up a waiting one", "answer nonsense"]), max_size=60))
 @settings(deadline=None)
-def test_whatever_happens_each_call_is_sent_once_in_its_order_and_ends_once(happenings: list[str]) -> None:
+def test_every_call_is_sent_once_in_order_and_ends_once(happenings: list[str]) -> None:
     """R6, FIELD 12: the two invariants of our own CALLs."""
     talk = Conversation()
     asked: list[Call] = []

@@ -1,4 +1,4 @@
-"""The neutral commands: one shape of data, and what it becomes in each version of OCPP (CONTRACT 2)."""
+"""The neutral commands: one form of data, and the request that it becomes in each version of OCPP (CONTRACT 2)."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ OCPP_LOG = {
 HEARTBEAT = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
 TRIGGER = "trigger_message"
 NOTHING = ("", None)
-"""The version has no words for it."""
+"""The version cannot express the command."""
 
 TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
     (
@@ -452,7 +452,7 @@ TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
 
 @pytest.mark.parametrize(("command", "data", "in16", "in2"), TABLE)
 def test_the_same_data_means_the_same_in_every_version(command: str, data: Any, in16: tuple[str, Any], in2: tuple[str, Any]) -> None:
-    """Or is refused, with the reason and with what would do; what is made is valid."""
+    """Or is refused, with the reason and what to do instead; the request is valid."""
     for version, (action, payload) in zip(VERSIONS, (in16, in2, in2), strict=True):
         table, schemas, _ = VERSIONS[version]
         if action:
@@ -461,16 +461,16 @@ def test_the_same_data_means_the_same_in_every_version(command: str, data: Any, 
         else:
             with pytest.raises(NotInVersion, match=r"OCPP (1\.6|2\.x)|speaks (1\.6|2\.x)") as raised:
                 table[command](data)
-            assert re.search(": .{8,}$", str(raised.value)), "what would do"
+            assert re.search(": .{8,}$", str(raised.value)), "what to do instead"
 
 
-def test_every_neutral_command_is_in_the_table_and_known_to_every_version() -> None:
+def test_every_neutral_command_is_in_the_table_and_in_every_version() -> None:
     assert {command for command, *_ in TABLE} == set(SHAPES)
     for table, _, _ in VERSIONS.values():
         assert table.keys() >= SHAPES.keys()
 
 
-def test_every_action_that_may_be_asked_is_a_command() -> None:
+def test_every_action_of_the_csms_is_a_command() -> None:
     """CONTRACT 2: in snake_case."""
     for version, (table, schemas, sent) in VERSIONS.items():
         assert sent <= schemas.actions, version
@@ -479,8 +479,8 @@ def test_every_action_that_may_be_asked_is_a_command() -> None:
         assert table.keys().isdisjoint({snake_case(action) for action in sent - {"DataTransfer"}})
 
 
-def test_what_goes_which_way_in_2_1() -> None:
-    """The names do not always tell (2.1 part 2: S01, C25, Q, R)."""
+def test_which_side_sends_an_action_in_2_1() -> None:
+    """The names do not always show it (2.1 part 2: S01, C25, Q, R)."""
     assert {
         "BatterySwap",
         "NotifySettlement",
@@ -496,8 +496,8 @@ def test_what_goes_which_way_in_2_1() -> None:
 
 @given(st.sampled_from(sorted(VERSIONS)), st.data())
 @settings(deadline=None, max_examples=200)
-def test_ocpps_own_payload_is_the_very_same_object(version: str, data: st.DataObject) -> None:
-    """So the JSON goes out as the backend wrote it."""
+def test_ocpps_own_payload_is_passed_on_as_the_same_object(version: str, data: st.DataObject) -> None:
+    """So the JSON is sent as the backend wrote it."""
     table, schemas, sent = VERSIONS[version]
     action = data.draw(st.sampled_from(sorted(schemas.actions - sent)))
     folder, suffix = {"1.6": ("v16", ""), "2.0.1": ("v201", "Request"), "2.1": ("v21", "Request")}[version]
@@ -523,12 +523,12 @@ def test_the_commands_of_1_6_take_the_payload_of_2_x(command: str, payload: Any,
 
 
 def test_an_empty_list_of_keys_is_left_out() -> None:
-    """R15: some chargers take it for none, and not for all."""
+    """R15: to some chargers it means no key, rather than every key."""
     assert COMMANDS_V16["get_configuration"]({"key": []}) == ("GetConfiguration", {})
 
 
 def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() -> None:
-    """Whose words are clearer: they have the path."""
+    """The schema's messages are clearer: they have the path."""
     payload = {"connectorId": "1"}
     assert COMMANDS_V16["unlock_connector"](payload) == ("UnlockConnector", payload)
     assert [each.path for each in load("v16").request("UnlockConnector", payload)] == [("connectorId",)]
@@ -563,21 +563,21 @@ def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() 
         ),
     ],
 )
-def test_data_that_makes_no_command_is_refused_in_words(command: str, data: Any, why: str) -> None:
+def test_invalid_data_is_refused_with_the_reason(command: str, data: Any, why: str) -> None:
     for table, _, _ in VERSIONS.values():
         with pytest.raises(InvalidShape, match=why):
             table[command](data)
 
 
-def test_ids_that_the_backend_leaves_out_are_made() -> None:
-    """Positive, 32 bits, and not twice the same."""
+def test_missing_request_ids_are_generated() -> None:
+    """Positive, of 32 bits, and unique."""
     ids = {COMMANDS_V201["remote_start_transaction"]({"tag": "A"})[1]["remoteStartId"] for _ in range(50)}
     ids |= {COMMANDS_V16["get_log"]({"location": "x"})[1]["requestId"] for _ in range(50)}
     ids |= {COMMANDS_V21["update_firmware"]({"location": "x", "retrieve_at": TIME})[1]["requestId"] for _ in range(50)}
     assert len(ids) == 150 and all(0 < each < 2**31 for each in ids)
 
 
-def test_what_came_with_2_1_breaks_the_schema_of_2_0_1() -> None:
+def test_what_only_2_1_has_violates_the_schema_of_2_0_1() -> None:
     for command, data in (
         ("reset", {"type": "ImmediateAndResume"}),
         ("trigger_message", {"message": "CustomTrigger", "custom_trigger": "x"}),
@@ -627,7 +627,7 @@ def test_every_key_of_1_6_has_a_variable_or_a_reason() -> None:
             COMMANDS_V21["change_configuration"]({"key": key, "value": 2})
 
 
-def test_all_keys_that_cannot_be_meant_are_told_at_once() -> None:
+def test_all_keys_without_a_variable_are_reported_at_once() -> None:
     with pytest.raises(NotInVersion, match=r"NumberOfConnectors: .*; VendorKey is no key"):
         COMMANDS_V21["get_configuration"]({"key": ["HeartbeatInterval", "NumberOfConnectors", "VendorKey"]})
 
@@ -650,7 +650,7 @@ def near(types: Any) -> st.SearchStrategy[Any]:
 @given(st.sampled_from(sorted(VERSIONS)), st.sampled_from(sorted(SHAPES)), st.data())
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_any_data_is_a_command_or_refused(version: str, command: str, data: st.DataObject) -> None:
-    """F32: no other exception, and nothing that the schema could not judge."""
+    """F32: no other exception, and every request can be validated."""
     shape = SHAPES[command]
     near_it = st.fixed_dictionaries(
         {name: near(types) for name, types in shape.required.items()},
@@ -670,7 +670,7 @@ def test_any_data_is_a_command_or_refused(version: str, command: str, data: st.D
 # the documents
 
 
-def test_the_contract_has_every_command_with_all_its_members() -> None:
+def test_the_contract_documents_every_command_with_all_its_members() -> None:
     text = (Path(__file__).parents[3] / "docs/contract.md").read_text()
     rows = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.*)$", text, re.MULTILINE)}
     for command, shape in SHAPES.items():
