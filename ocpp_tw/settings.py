@@ -59,7 +59,7 @@ class Settings:
         "OCPP_SPOOL",
         "ocpp-spool",
         parse.spool,
-        "the directory where events are kept on disk while Redis cannot take them; no: they wait in memory, and chargers get no answers",
+        "the directory where events are kept on disk while Redis cannot take them; no: they wait in memory, and chargers get no answers until it can",
     )
     spool_limit: int = setting("OCPP_SPOOL_LIMIT", 4096, parse.whole_number(1, 1 << 24), "the largest size of the spool, in MiB")
     durability: str = setting(
