@@ -171,8 +171,9 @@ def _parse_carefully(text: bytes) -> Frame:
         rest = [_decode(element) for element in elements[2:]]
     except (ValueError, RecursionError):
         raise Malformed(f"unreadable JSON inside: {text[:80]!r}", owed, syntax=True) from None
-    if any(too_deep(text, element) for element in rest):
-        raise Malformed(f"nested deeper than {MAX_DEPTH}: {text[:80]!r}", owed)
+    for element in rest:
+        if too_deep(text, element):
+            raise Malformed(f"nested deeper than {MAX_DEPTH}: {text[:80]!r}", owed)
     frame = None if id is None else _frame(kind, id, rest, elements)
     if frame is None:
         raise Malformed(f"not the elements of message type {kind}: {text[:80]!r}", owed)
