@@ -15,7 +15,7 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
 from .process.runtime import give_up, on_hangup, prepare
-from .settings import TABLE, InvalidSetting, Settings, longest_name, read
+from .settings import TABLE, InvalidSetting, Settings, max_name_length, read
 
 
 class Options(TwistedOptions):
@@ -37,7 +37,7 @@ class Options(TwistedOptions):
         except InvalidSetting as why:
             raise UsageError(str(why)) from None
         if not settings.name:
-            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[: longest_name(settings.workers)])
+            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[: max_name_length(settings.workers)])
         self.settings = settings
 
 

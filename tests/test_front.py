@@ -220,7 +220,7 @@ async def test_health_counts_the_chargers_of_each(fleet):
 def seen(*notes: tuple[str, str, str]) -> Evidence:
     counted = Evidence()
     for model, rule, time in notes:
-        counted.note(("V", model, "1"), "Heartbeat", [Violation(("a",), rule, 1, "")], time)
+        counted.record(("V", model, "1"), "Heartbeat", [Violation(("a",), rule, 1, "")], time)
     return counted
 
 

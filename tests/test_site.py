@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from in_memory import START_1
 from pytest_twisted import async_yield_fixture
 from treq.client import HTTPClient
 from twisted.internet import reactor
@@ -17,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from in_memory import START_1
 from ocpp_tw.core.commands import Invalid
 from ocpp_tw.operators.api import MAX_BODY, OperatorsApi
 from ocpp_tw.settings import Settings

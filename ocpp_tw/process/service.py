@@ -60,7 +60,7 @@ class GatewayService(MultiService):
             self._backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
         self._breaker = Breaker(self._backend, reactor) if self._backend else None
         self._handlers = find(settings, self._breaker)
-        self._tolerance = Tolerance.of(settings)
+        self._tolerance = Tolerance.from_settings(settings)
         self._certificate = Certificate.of(settings, reactor)
 
     def startService(self) -> None:

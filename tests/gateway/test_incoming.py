@@ -6,9 +6,9 @@ import base64
 import json
 
 import pytest
-from in_memory import in_memory
 from twisted.internet.defer import Deferred
 
+from in_memory import in_memory
 from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway

@@ -1,4 +1,4 @@
-"""MeterValues read in one go say what they say to who reads with care, and none that the schema refuses is let in."""
+"""MeterValues read in one pass give the same fact as by way of a dictionary, and none that violates the schema is accepted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import in_memory
 
+from in_memory import in_memory
 from ocpp_tw.ocpp.meter_values import normalise
 from ocpp_tw.ocpp.v16 import V16
-from ocpp_tw.ocpp.v16_meter_values import metered
+from ocpp_tw.ocpp.v16_meter_values import read_in_one_pass
 from payloads import broken, schema, valid
 
 SCHEMA = schema("v16", "MeterValues")
@@ -43,34 +43,34 @@ messages = st.fixed_dictionaries(
 )
 
 
-def plainly(payload: Any) -> Any:
-    return metered(msgspec.Raw(json.dumps(payload).encode()))
+def in_one_pass(payload: Any) -> Any:
+    return read_in_one_pass(msgspec.Raw(json.dumps(payload).encode()))
 
 
 def agrees(payload: Any) -> bool:
-    """Whether the message is read in one go; then it must be valid, and say what it says to the careful."""
-    quick = plainly(payload)
+    """Whether the message is read in one pass; then it must be valid, and its fact the same as by way of a dictionary."""
+    quick = in_one_pass(payload)
     if quick is None:
         return False
     assert V16.schemas.request("MeterValues", payload) == []
-    careful = V16.translations["MeterValues"].read(payload)
-    assert (quick.conn, quick.transaction_id, quick.readings) == (careful.conn, careful.transaction_id, careful.readings)
+    by_dictionary = V16.translations["MeterValues"].read(payload)
+    assert (quick.conn, quick.transaction_id, quick.readings) == (by_dictionary.conn, by_dictionary.transaction_id, by_dictionary.readings)
     assert [json.loads(msgspec.json.encode(each)) for each in quick.values] == [
-        json.loads(msgspec.json.encode(each)) for each in normalise(careful.readings)
+        json.loads(msgspec.json.encode(each)) for each in normalise(by_dictionary.readings)
     ]
     return True
 
 
 @settings(deadline=None, max_examples=300)
 @given(messages | valid(SCHEMA))
-def test_whatever_comes_is_valid_and_says_the_same_or_is_left_alone(payload: Any) -> None:
-    """C3, FIELD 25: the quick way takes no message that the schema would not, and tells nothing else of those it takes."""
+def test_any_message_gives_the_same_fact_or_is_not_read_in_one_pass(payload: Any) -> None:
+    """C3, FIELD 25: the one-pass reader accepts no message that the schema would not, and changes nothing in those it accepts."""
     agrees(payload)
 
 
 @pytest.mark.parametrize("breach", list(broken(SCHEMA)), ids=str)
-def test_every_breach_of_the_schema_is_left_to_the_careful(breach: Any) -> None:
-    assert plainly(breach.payload) is None
+def test_no_message_that_violates_the_schema_is_read_in_one_pass(breach: Any) -> None:
+    assert in_one_pass(breach.payload) is None
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_every_breach_of_the_schema_is_left_to_the_careful(breach: Any) -> None:
         {"value": "0.98", "measurand": "Power.Factor"},
     ],
 )
-def test_what_chargers_send_all_day_is_read_in_one_go(sample: dict[str, str]) -> None:
-    """Else nothing would be gained."""
+def test_ordinary_messages_are_read_in_one_pass(sample: dict[str, str]) -> None:
+    """Otherwise the reader would gain nothing."""
     reading = {"timestamp": NOW, "sampledValue": [sample, sample]}
     assert agrees({"connectorId": 1, "transactionId": 7, "meterValue": [reading, reading]})
     assert agrees({"connectorId": 1, "meterValue": [reading]})
@@ -100,8 +100,8 @@ def test_what_chargers_send_all_day_is_read_in_one_go(sample: dict[str, str]) ->
         {"value": "-1"},
     ],
 )
-def test_what_takes_arithmetic_or_judgement_is_left_to_the_careful(sample: dict[str, str]) -> None:
-    assert plainly({"connectorId": 1, "meterValue": [{"timestamp": NOW, "sampledValue": [sample]}]}) is None
+def test_a_sample_that_needs_conversion_is_not_read_in_one_pass(sample: dict[str, str]) -> None:
+    assert in_one_pass({"connectorId": 1, "meterValue": [{"timestamp": NOW, "sampledValue": [sample]}]}) is None
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_what_takes_arithmetic_or_judgement_is_left_to_the_careful(sample: dict[
     ],
     ids=lambda text: text[:40].decode("latin-1"),
 )
-def test_an_event_is_the_same_whichever_way_the_message_was_read(text: bytes) -> None:
-    """Whatever a charger makes of JSON: twice the same member, odd spacing, escapes, no JSON at all."""
+def test_the_event_is_the_same_with_and_without_the_one_pass_reader(text: bytes) -> None:
+    """Whatever the JSON is like: a member twice, odd spacing, escapes, not JSON at all."""
     outcomes = []
     for quick in (V16.quick_readers, {}):
         here = in_memory()
@@ -134,7 +134,7 @@ def test_an_event_is_the_same_whichever_way_the_message_was_read(text: bytes) ->
     assert outcomes[0] == outcomes[1]
 
 
-def test_a_handler_gets_the_readings_as_they_came() -> None:
-    """Whichever way they were read."""
+def test_a_handler_gets_the_readings_as_they_arrived() -> None:
+    """Also from the one-pass reader."""
     reading = {"timestamp": NOW, "sampledValue": [{"value": "1", "unit": "Wh"}]}
-    assert plainly({"connectorId": 1, "meterValue": [reading]}).readings == [reading]
+    assert in_one_pass({"connectorId": 1, "meterValue": [reading]}).readings == [reading]

@@ -1,6 +1,6 @@
-"""Payloads out of OCPP's own JSON Schemas: valid ones, and each way to break one. For every version alike.
+"""Payloads generated from OCPP's own JSON Schemas, of any version: valid ones, and one for each way to violate a schema.
 
-Knows the small vocabulary that those schemas are written in, and no more.
+Knows only the few keywords that those schemas use.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TIMES = ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.123Z", "2026-11-22T11:00:0
 
 @cache
 def schema(folder: str, name: str) -> Json:
-    """The schema of a file: ``schema("v16", "BootNotification")``, ``schema("v201", "BootNotificationRequest")``."""
+    """The schema in a file: ``schema("v16", "BootNotification")``, ``schema("v201", "BootNotificationRequest")``."""
     return json.loads(files("ocpp").joinpath(folder, "schemas", name + ".json").read_text("utf-8-sig"))
 
 
 def valid(schema: Json) -> st.SearchStrategy[Json]:
-    """Every kind of payload that the schema takes; optional members come and go."""
+    """Payloads that the schema accepts, with and without optional members."""
     return _valid(schema, schema)
 
 
@@ -75,7 +75,7 @@ def _resolved(schema: Json, root: Json) -> Json:
 
 
 def fullest(schema: Json, root: Json | None = None) -> Json:
-    """One valid payload with every member there is, so that every rule of the schema has something to be broken on."""
+    """One valid payload with every member, so that every rule of the schema can be violated in it."""
     root = root or schema
     schema = _resolved(schema, root)
     if "enum" in schema:
@@ -99,7 +99,7 @@ def fullest(schema: Json, root: Json | None = None) -> Json:
 
 
 class Broken(NamedTuple):
-    """A payload with exactly one fault: which schema keyword it breaks, and the path of what is wrong."""
+    """A payload with exactly one fault: the schema keyword that it violates, and the path of the fault."""
 
     rule: str
     path: Path
@@ -110,7 +110,7 @@ class Broken(NamedTuple):
 
 
 def broken(schema: Json) -> Iterator[Broken]:
-    """Every single mutation of the fullest payload: a member dropped, added, of the wrong type, unknown, too long, too many or few."""
+    """Every single fault in the fullest payload: a member missing, unknown, of the wrong type, too long; a word unknown; items too many or few."""
     payload = fullest(schema)
     for rule, path, value in _faults(schema, schema, ()):
         copy = deepcopy(payload)
@@ -164,7 +164,7 @@ def _set(payload: Json, path: Path, value: Json) -> Json:
 
 
 def json_values(*, nan: bool = False) -> st.SearchStrategy[Json]:
-    """Anything that JSON can say."""
+    """Any JSON value."""
     text = st.text(st.characters(codec="utf-8"), max_size=12)
     leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=nan, allow_infinity=nan) | text
     return st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4), max_leaves=10)

@@ -1,4 +1,4 @@
-"""OCPP 1.6 as a value: every message of it reads to a fact, gets a valid answer, and breaks with the error code that 1.6 spells."""
+"""OCPP 1.6: every message becomes a fact and gets a valid answer, and every violation has the error code of 1.6."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ocpp_tw.facts import (
     Verdict,
 )
 from ocpp_tw.ocpp.actions import snake_case
-from ocpp_tw.ocpp.negotiation import known
+from ocpp_tw.ocpp.negotiation import enabled_versions
 from ocpp_tw.ocpp.v16 import V16
 from ocpp_tw.settings import Settings
 from payloads import broken, fullest, json_values, schema, valid
@@ -76,7 +76,7 @@ CODES = {
     "maxLength": "PropertyConstraintViolation",
     "minItems": "OccurenceConstraintViolation",
 }
-"""A schema's keyword -> the code that OCPP-J 1.6 table 7 has for its breach."""
+"""A schema's keyword -> the error code for its violation in OCPP-J 1.6 table 7."""
 
 
 # which actions there are
@@ -93,7 +93,7 @@ def test_the_39_actions_are_split_by_who_sends_them() -> None:
 
 def test_it_is_found_by_its_subprotocol() -> None:
     """C7."""
-    assert known(Settings())["ocpp1.6"] is V16 and V16.name == "1.6"
+    assert enabled_versions(Settings())["ocpp1.6"] is V16 and V16.name == "1.6"
 
 
 # what chargers send
@@ -105,28 +105,28 @@ def test_it_is_found_by_its_subprotocol() -> None:
 @given(st.sampled_from(SENT), st.data())
 @settings(deadline=None, max_examples=150)
 def test_every_valid_message_reads_to_a_fact_and_gets_a_valid_answer(action: str, data: st.DataObject) -> None:
-    """T1, T2, S16, R19: nothing is swallowed and nothing invalid is said."""
+    """T1, T2, S16, R19: no message is lost, and no answer is invalid."""
     payload = data.draw(valid(schema("v16", action)))
     assert V16.schemas.request(action, payload) == []
     translation = V16.translations[action]
     fact = translation.read(payload)
     assert type(fact) is FACTS.get(action, Other)
-    assert msgspec.convert(msgspec.to_builtins(fact), type(fact)) == fact  # of the types that it promises
+    assert msgspec.convert(msgspec.to_builtins(fact), type(fact)) == fact  # of the declared types
     for verdict in VERDICTS[type(fact)]:
         assert V16.schemas.answer(action, translation.answer(fact, verdict, NOW)) == []
 
 
 @given(st.sampled_from(SENT), st.data())
 @settings(deadline=None, max_examples=100)
-def test_what_is_essential_is_enough_to_read_a_message(action: str, data: st.DataObject) -> None:
-    """FIELD 20: let in with its violations, whatever else is wrong: left out, of another type, unheard of."""
+def test_the_essential_members_suffice_to_read_a_message(action: str, data: st.DataObject) -> None:
+    """FIELD 20: accepted with its violations, whatever else is missing, of another type, or unknown."""
     translation = V16.translations[action]
     properties = schema("v16", action)["properties"]
     good = {name: _example(type) for name, type in translation.essentials.items()}
     odd = data.draw(st.dictionaries(st.sampled_from([*sorted(properties), "noSuchMember"]), json_values(), max_size=5))
     fact = translation.read(odd | good)
     assert type(fact) is FACTS.get(action, Other)
-    if isinstance(fact, Stopped):  # whose readings are as they came
+    if isinstance(fact, Stopped):  # its readings are unchanged
         fact = msgspec.structs.replace(fact, readings=[])
     assert msgspec.convert(msgspec.to_builtins(fact), type(fact)) == fact
 
@@ -151,7 +151,7 @@ def read(action: str, payload: dict[str, Any]) -> Any:
     return V16.translations[action].read(payload)
 
 
-def test_a_boot_tells_the_serial_number_of_whatever_has_one() -> None:
+def test_a_boot_notification_has_either_serial_number() -> None:
     """The deprecated chargeBoxSerialNumber is better than none."""
     named = {"chargePointVendor": "V", "chargePointModel": "M"}
     assert read("BootNotification", named) == BootNotification("V", "M")
@@ -167,8 +167,8 @@ def test_a_stop_without_a_reason_is_local() -> None:
     assert read("StopTransaction", stop | {"reason": "PowerLoss", "idTag": "A"}) == Stopped(-1, 5, NOW, "PowerLoss", "A")
 
 
-def test_the_transactions_messages_say_what_they_say() -> None:
-    """T1 to T3: ids and readings are passed on as they are, -1 and 0 included."""
+def test_messages_of_transactions_are_read_unchanged() -> None:
+    """T1 to T3: ids and readings are not changed, not even -1 and 0."""
     start = {"connectorId": 0, "idTag": "A", "meterStart": -5, "timestamp": "x", "reservationId": 0}
     assert read("StartTransaction", start) == Started(0, "A", -5, "x", 0)
     values = [{"timestamp": "x", "sampledValue": [{"value": "1"}]}]
@@ -176,13 +176,13 @@ def test_the_transactions_messages_say_what_they_say() -> None:
     assert read("MeterValues", {"connectorId": 2, "transactionId": -1, "meterValue": values}) == MeterValues(2, -1, values)
 
 
-def test_a_status_tells_all_of_it() -> None:
+def test_a_status_notification_is_read_completely() -> None:
     """CONTRACT 1."""
     said = {"connectorId": 0, "status": "Faulted", "errorCode": "OtherError", "info": "i", "vendorErrorCode": "E1", "timestamp": "x"}
     assert read("StatusNotification", said | {"vendorId": "v"}) == StatusNotification(0, "Faulted", "OtherError", "i", "E1", "x")
 
 
-def test_another_action_is_passed_on_whole() -> None:
+def test_another_action_is_passed_on_completely() -> None:
     """DESIGN: nothing is swallowed."""
     assert read("FirmwareStatusNotification", {"status": "Idle"}) == Other("FirmwareStatusNotification", {"status": "Idle"})
 
@@ -203,7 +203,7 @@ def test_the_answers_are_those_of_the_specification() -> None:
     assert answer("DataTransfer", DataTransferResult()) == {"status": "Accepted"}
 
 
-def test_a_tags_group_and_expiry_are_told_when_known() -> None:
+def test_a_tags_group_and_expiry_are_in_the_answer_when_known() -> None:
     """T14."""
     told = {"status": "Accepted", "expiryDate": NOW, "parentIdTag": "group"}
     verdict = Authorization("Accepted", NOW, "group")
@@ -211,8 +211,8 @@ def test_a_tags_group_and_expiry_are_told_when_known() -> None:
     assert answer("StartTransaction", Start(verdict, 1))["idTagInfo"] == told
 
 
-def test_a_certificate_is_not_promised_without_somebody_to_sign_it() -> None:
-    """S9: Rejected, unless a handler says otherwise."""
+def test_sign_certificate_is_rejected_without_a_handler() -> None:
+    """S9."""
     assert answer("SignCertificate", Answer()) == {"status": "Rejected"}
     assert answer("SignCertificate", Answer({"status": "Accepted"})) == {"status": "Accepted"}
     assert answer("SecurityEventNotification", Answer()) == {}
@@ -229,7 +229,7 @@ def test_an_answer_does_not_change_the_next_one() -> None:
 
 @pytest.mark.parametrize("action", sorted(V16.schemas.actions))
 def test_every_single_fault_has_the_code_of_1_6(action: str) -> None:
-    """R9, R11: one fault at a time, in either direction's messages."""
+    """R9, R11: one fault at a time, in messages of either direction."""
     for fault in broken(schema("v16", action)):
         (violation,) = V16.schemas.request(action, fault.payload)
         assert V16.code(violation.rule) == CODES[fault.rule], str(fault)
@@ -246,7 +246,7 @@ def test_the_codes_are_spelled_as_1_6_spells_them() -> None:
     assert V16.code("a keyword of tomorrow") in table
 
 
-# what it is asked
+# commands to chargers
 
 
 def neutral(command: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -254,7 +254,7 @@ def neutral(command: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return V16.neutral[command](data)
 
 
-def test_every_action_we_may_ask_is_a_neutral_command() -> None:
+def test_every_action_of_the_csms_is_a_command() -> None:
     """CONTRACT 2: in snake_case."""
     assert set(V16.neutral) == {snake_case(action) for action in V16.csms_actions}
 
@@ -270,7 +270,7 @@ def test_a_neutral_command_with_ocpps_own_payload_is_sent_as_it_is(action: str, 
         assert sent == {}  # R15: an empty list is left out
     else:
         assert sent == payload
-    if action != "ChangeConfiguration":  # which is made anew, for values that are no text
+    if action != "ChangeConfiguration":  # which is built anew, for values that are not strings
         assert list(sent) == [name for name in payload if name in sent]
 
 
@@ -306,7 +306,7 @@ def test_a_neutral_command_becomes_the_action_and_payload(command: str, data: An
     assert V16.schemas.request(asked, sent) == []
 
 
-def test_a_charging_profile_goes_with_a_remote_start() -> None:
+def test_a_remote_start_may_have_a_charging_profile() -> None:
     """OCPP 1.6 §5.16.2."""
     schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.1}]}
     profile = {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Relative"}
@@ -334,7 +334,7 @@ def test_a_charging_profile_goes_with_a_remote_start() -> None:
         ("get_configuration", {"key": {"A": 1}}),
     ],
 )
-def test_data_that_makes_no_command_is_refused_or_breaks_the_schema(command: str, data: dict[str, Any]) -> None:
+def test_invalid_data_is_refused_or_violates_the_schema(command: str, data: dict[str, Any]) -> None:
     """A23: so it ends as `invalid`, and nothing is sent."""
     try:
         action, sent = neutral(command, data)
@@ -357,6 +357,6 @@ def test_any_data_is_a_command_or_refused(command: str, data: dict[str, Any]) ->
     V16.schemas.request(action, sent)
 
 
-def test_a_charger_that_is_pending_is_never_asked_to_start_or_stop() -> None:
+def test_starts_and_stops_are_not_sent_to_a_pending_charger() -> None:
     """B4, OCPP 1.6 §4.2."""
     assert V16.start_actions == {"RemoteStartTransaction", "RemoteStopTransaction"} and V16.start_actions <= V16.csms_actions

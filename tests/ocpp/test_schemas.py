@@ -1,4 +1,4 @@
-"""OCPP's own schemas: all of them load, and what breaks one is told with its path, rule and value."""
+"""OCPP's own schemas: all of them load, and each violation is reported with its path, rule and value."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ocpp_tw.ocpp.schemas import Schemas, Violation, load
 from payloads import broken, fullest, json_objects, schema, valid
 
 VERSIONS = (("v16", ""), ("v201", "Request"), ("v21", "Request"))
-"""Each version's folder, and how the file of an action's request is called there."""
+"""Each version's folder, and the suffix of a request's file there."""
 SENDS = {"NotifyPeriodicEventStream"}
-"""What 2.1 has no answer to (R14); its file is called otherwise."""
+"""What 2.1 sends without an answer (R14); its file has no suffix."""
 
 V16 = load("v16")
 START = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-22T10:00:00Z"}
@@ -22,7 +22,7 @@ START = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-
 
 @pytest.mark.parametrize(("version", "count"), [("v16", 39), ("v201", 64), ("v21", 91)])
 def test_every_action_of_every_version_has_its_schemas(version: str, count: int) -> None:
-    """Both directions of each: 2.0.1's and 2.1's come with it, for later."""
+    """For requests and answers."""
     schemas = load(version)
     assert len(schemas.actions) == count
     assert set(schemas.valid_request) - set(schemas.valid_answer) <= SENDS
@@ -30,12 +30,12 @@ def test_every_action_of_every_version_has_its_schemas(version: str, count: int)
 
 
 def test_the_schemas_are_compiled_once() -> None:
-    """They are the same files for all chargers."""
+    """All chargers share them."""
     assert load("v16") is V16
 
 
 def test_the_fullest_payload_of_every_schema_is_valid() -> None:
-    """So this vocabulary of ours, by which payloads are made, is the schemas' own."""
+    """So the payloads of these tests cover every keyword of the schemas."""
     for version, suffix in VERSIONS:
         schemas = load(version)
         for action in schemas.actions - SENDS:
@@ -48,7 +48,7 @@ def test_the_fullest_payload_of_every_schema_is_valid() -> None:
 @given(st.data())
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_payloads_made_from_a_schema_are_valid(data: st.DataObject) -> None:
-    """Whatever the strategy makes, of any version."""
+    """Whatever the strategy draws, for any version."""
     version, suffix = data.draw(st.sampled_from(VERSIONS))
     action = data.draw(st.sampled_from(sorted(load(version).actions - SENDS)))
     assert load(version).request(action, data.draw(valid(schema(version, action + suffix)))) == []
@@ -65,28 +65,28 @@ def test_payloads_made_from_a_schema_are_valid(data: st.DataObject) -> None:
         (START | {"a": 1, "b": 2}, [("", "additionalProperties", START | {"a": 1, "b": 2}, ["a", "b"])]),
     ],
 )
-def test_a_breach_is_told_by_path_rule_value_and_names(payload: dict[str, Any], told: list[tuple[Any, ...]]) -> None:
+def test_a_violation_has_path_rule_value_and_names(payload: dict[str, Any], told: list[tuple[Any, ...]]) -> None:
     """CONTRACT 1: `violations`."""
     found = [each.as_event() for each in V16.request("StartTransaction", payload)]
     assert found == [dict(zip(("path", "rule", "value", "names"), each, strict=True)) for each in told]
 
 
 def test_the_path_leads_into_lists() -> None:
-    """For a person to find the one sample of eight."""
+    """To find the one sample of eight."""
     payload = {"connectorId": 1, "meterValue": [{"timestamp": "x", "sampledValue": [{"value": "1"}, {"value": 2, "unit": "Fortnights"}]}]}
     found = {(each.path, each.rule) for each in V16.request("MeterValues", payload)}
     way = ("meterValue", 0, "sampledValue", 1)
     assert found == {((*way, "value"), "type"), ((*way, "unit"), "enum")}
 
 
-def test_a_long_value_is_cut_in_an_event() -> None:
-    """An event must not be of any size for what a charger got wrong."""
+def test_a_long_value_is_truncated_in_an_event() -> None:
+    """The size of an event must be bounded, whatever a charger sends."""
     told = Violation(("a",), "maxLength", "x" * 10_000, "").as_event()
     assert len(told["value"]) == 201 and told["value"].endswith("…")
 
 
 @pytest.mark.parametrize("timestamp", ["2026-11-22T10:00:00", "2026-11-22T10:00:00+03", "yesterday", ""])
-def test_timestamps_are_taken_as_they_are(timestamp: str) -> None:
+def test_any_timestamp_is_valid(timestamp: str) -> None:
     """R17, FIELD 20: 1.6 §3.13 leaves the zone open, and a message is not lost for its clock."""
     assert V16.valid_request["StartTransaction"](START | {"timestamp": timestamp})
 
@@ -110,8 +110,8 @@ def test_both_spellings_of_celsius_are_valid() -> None:
         )
 
 
-def test_every_single_fault_is_told_as_just_that() -> None:
-    """Of every schema of every version: one fault, one violation, by the keyword that it breaks."""
+def test_every_single_fault_is_exactly_one_violation() -> None:
+    """For every schema of every version, by the keyword that is violated."""
     for version, suffix in VERSIONS:
         schemas: Schemas = load(version)
         for action in schemas.actions - SENDS:
@@ -127,8 +127,8 @@ def test_every_single_fault_is_told_as_just_that() -> None:
 
 @given(st.sampled_from(sorted(V16.actions)), json_objects())
 @settings(deadline=None)
-def test_the_quick_answer_and_the_list_agree(action: str, payload: dict[str, Any]) -> None:
-    """For any object at all; and what is told can be told in JSON."""
+def test_is_valid_and_the_list_of_violations_agree(action: str, payload: dict[str, Any]) -> None:
+    """For any object; and every violation can be put into an event."""
     found = V16.request(action, payload)
     assert V16.valid_request[action](payload) == (not found)
     for each in found:
@@ -136,6 +136,6 @@ def test_the_quick_answer_and_the_list_agree(action: str, payload: dict[str, Any
 
 
 def test_an_unknown_action_has_no_schema() -> None:
-    """Whoever asks has to look first."""
+    """It raises KeyError."""
     with pytest.raises(KeyError):
         V16.request("MadeUp", {})

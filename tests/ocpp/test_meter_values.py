@@ -1,4 +1,4 @@
-"""Meter values made plain: canonical units, exact decimals, and whatever a charger sends is taken."""
+"""Normalised meter values: canonical units and exact decimals, from whatever a charger sends."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def one(**sample: Any) -> Value:
     return value
 
 
-def test_a_value_that_says_nothing_is_energy_in_wh() -> None:
+def test_a_sample_with_only_a_value_is_energy_in_wh() -> None:
     """FIELD 25, OCPP 1.6 §7.43: the defaults."""
     assert one(value="1234") == Value(ENERGY, "1234", "Wh", TIME)
 
 
-def test_everything_a_sample_says_is_kept() -> None:
-    """FIELD 25: phase, context and location stand beside the value."""
+def test_every_member_of_a_sample_is_kept() -> None:
+    """FIELD 25: phase, context and location beside the value."""
     said = {"measurand": "Voltage", "unit": "V", "phase": "L1-N", "context": "Sample.Periodic", "location": "Outlet"}
     assert one(value="230.1", **said) == Value("Voltage", "230.1", "V", TIME, "Sample.Periodic", "L1-N", "Outlet")
 
@@ -107,8 +107,8 @@ def test_every_unit_and_measurand_of_ocpp_is_known() -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_null_and_empty_mean_left_out(nothing: str | None) -> None:
-    """FIELD 20: some chargers' way to leave out a member."""
+def test_null_and_empty_members_count_as_missing(nothing: str | None) -> None:
+    """FIELD 20: some chargers send them for a missing member."""
     measured = one(value="1", measurand=nothing, unit=nothing, phase=None, context=None, location=None)
     assert measured == Value(ENERGY, "1", "Wh", TIME)
 
@@ -120,7 +120,7 @@ def test_null_and_empty_mean_left_out(nothing: str | None) -> None:
         *((5, "5"), (-2.5, "-2.5"), (0.1, "0.1"), (1e-7, "0.0000001")),
     ],
 )
-def test_a_number_is_understood_however_it_is_written(value: Any, read: str) -> None:
+def test_a_number_is_read_in_any_notation(value: Any, read: str) -> None:
     """FIELD 20: with a comma, as a number instead of a string."""
     assert one(value=value).value == read
 
@@ -129,20 +129,20 @@ def test_a_number_is_understood_however_it_is_written(value: Any, read: str) -> 
     "value",
     ["", " ", ".", "-", "abc", "NaN", "Infinity", "1.2.3", "0x10", "²", "1²", "½", "1e999", None, True, [], {}, float("inf"), 1e300],
 )
-def test_what_is_no_number_is_left_out(value: Any) -> None:
-    """It still stands in the raw readings; "²" is a digit to Python, but no number."""
+def test_a_value_that_is_not_a_number_is_left_out(value: Any) -> None:
+    """The raw readings still have it; "²" is a digit to Python, but not a number."""
     assert normalise([reading({"value": value}, {"value": "1"})]) == [Value(ENERGY, "1", "Wh", TIME)]
 
 
 @pytest.mark.parametrize("unit", ["Fahrenheit", "K", "kWh"])
-def test_a_number_beyond_all_bounds_harms_nobody(unit: str) -> None:
-    """Decimal's own precision is finite, and it says so by an exception."""
+def test_a_number_beyond_all_bounds_raises_nothing(unit: str) -> None:
+    """Decimal raises an exception beyond its precision."""
     for value in ("9" * 19, "9" * 29, "9" * 30, "1e-19", "1e-29"):
         normalise([reading({"value": value, "unit": unit})])
 
 
 def test_signed_data_is_passed_on_and_marked() -> None:
-    """It is no number; and never taken for the energy."""
+    """It is not a number, and never the energy."""
     values = normalise(
         [reading({"value": "OCMF|{…}|{…}", "format": "SignedData"}, {"value": "5", "format": "Raw"}, {"value": 7, "format": "SignedData"})]
     )
@@ -152,8 +152,8 @@ def test_signed_data_is_passed_on_and_marked() -> None:
 @pytest.mark.parametrize(
     "nonsense", [None, 7, "x", [], [{}], {"sampledValue": None}, {"sampledValue": {"value": "1"}}, {"sampledValue": "x"}, {}]
 )
-def test_what_is_no_reading_costs_only_itself(nonsense: Any) -> None:
-    """FIELD 20: the readings around it are taken."""
+def test_an_element_that_is_not_a_reading_is_left_out(nonsense: Any) -> None:
+    """FIELD 20: the readings around it are kept."""
     values = normalise([reading({"value": "1"}), nonsense, reading({"value": "2"})])
     assert [each.value for each in values] == ["1", "2"]
 
@@ -161,15 +161,15 @@ def test_what_is_no_reading_costs_only_itself(nonsense: Any) -> None:
 @pytest.mark.parametrize(
     "nonsense", [None, 7, "x", [], {}, {"value": "9", "measurand": []}, {"value": "9", "unit": {}}, {"value": "9", "phase": 1}]
 )
-def test_what_is_no_sample_costs_at_most_itself(nonsense: Any) -> None:
+def test_an_element_that_is_not_a_sample_is_left_out(nonsense: Any) -> None:
     """FIELD 20: of a sample with members of wrong types the others count."""
     values = normalise([reading({"value": "1"}, nonsense, {"value": "2"})])
     assert [each.value for each in values if each.value != "9"] == ["1", "2"]
     assert all(each == Value(ENERGY, "9", "Wh", TIME) for each in values if each.value == "9")
 
 
-def test_a_timestamp_that_is_no_text_is_none() -> None:
-    """The value counts all the same."""
+def test_a_timestamp_that_is_not_a_string_is_none() -> None:
+    """The value is kept."""
     assert normalise([reading({"value": "1"}, timestamp=7)]) == [Value(ENERGY, "1", "Wh", None)]
 
 
@@ -212,7 +212,7 @@ def test_any_readings_become_values_of_the_contracts_types(given: list[Any]) -> 
 @given(valid(schema("v16", "MeterValues")))
 @settings(deadline=None)
 def test_of_valid_readings_every_number_is_a_value(payload: dict[str, Any]) -> None:
-    """No sample of a well-behaved charger is lost."""
+    """No sample of a conforming charger is lost."""
     samples = [sample for each in payload["meterValue"] for sample in each["sampledValue"]]
     for sample in samples:
         sample["value"] = "1"
@@ -222,14 +222,14 @@ def test_of_valid_readings_every_number_is_a_value(payload: dict[str, Any]) -> N
 @given(st.decimals(0, 10**9, places=6), st.sampled_from(["Wh", "kWh"]))
 @settings(deadline=None)
 def test_energies_are_exact(number: Decimal, unit: str) -> None:
-    """FIELD 25: Decimal as a string; no digit is made up and none lost."""
+    """FIELD 25: Decimal as a string; no digit is invented or lost."""
     assert Decimal(one(value=f"{number:f}", unit=unit).value) == number * (1000 if unit == "kWh" else 1)
 
 
 @given(st.decimals(-(10**12), 10**12, places=4))
 @settings(deadline=None)
 def test_plain_is_the_same_number_without_exponent(number: Decimal) -> None:
-    """And without zeroes that say nothing."""
+    """And without trailing zeros after the point."""
     assert Decimal(plain(number)) == number and "e" not in plain(number).lower()
     assert not ("." in plain(number) and plain(number).endswith(("0", ".")))
 
@@ -256,5 +256,5 @@ def test_the_energy_is_the_last_whole_reading_of_the_import_register() -> None:
 
 @pytest.mark.parametrize("samples", [[], [{"value": "1", "measurand": "Voltage"}], [{"value": "1", "phase": "L1"}]])
 def test_without_such_a_reading_there_is_no_energy(samples: list[Any]) -> None:
-    """Nobody knows, which is not 0."""
+    """It is unknown, which is not 0."""
     assert energy(normalise([reading(*samples)])) is None

@@ -1,4 +1,4 @@
-"""Whose messages may break their schema, and what is counted of those that do."""
+"""Which messages may violate their schema, and how violations are counted."""
 
 from __future__ import annotations
 
@@ -53,53 +53,55 @@ def written(folder: Path, text: str) -> Path:
     [
         (("X", "Acme Inc", "one", "MeterValues"), "tolerant", None),
         (("X", "Acme Inc", "one", "StopTransaction"), "strict", None),
-        (("X", None, None, "MeterValues"), "strict", None),  # nothing is known of it before it has booted
+        (("X", None, None, "MeterValues"), "strict", None),  # vendor and model are unknown until BootNotification
         (("CP-7", "ACME", "one", "MeterValues"), "tolerant", 3),  # the mode of one rule, the zone of another
-        (("CP-7", "V", "Two", "Heartbeat"), "tolerant", 3),  # the first that says a zone
+        (("CP-7", "V", "Two", "Heartbeat"), "tolerant", 3),  # the first with a zone
         (("CP-8", "V", "two", "Heartbeat"), "tolerant", 0),
         (("CP-8", "V", "three", "Heartbeat"), "strict", None),
-        (("cp-8", "V", "two", "Heartbeat"), "strict", None),  # ids are taken to the letter
+        (("cp-8", "V", "two", "Heartbeat"), "strict", None),  # ids are case-sensitive
     ],
 )
-def test_the_first_rule_that_says_so_decides(tmp_path: Path, who: tuple[str, str, str, str], mode: str, offset: int | None) -> None:
-    rules = Tolerance.read(written(tmp_path, FILE))
-    for _ in range(2):  # decided, then remembered
-        way = rules.way(*who)
-        assert rules.mode(*who) == way.mode == mode
-        assert (None if way.zone is None else way.zone.utcoffset(None)) == (None if offset is None else timedelta(hours=offset))
+def test_the_first_matching_rule_with_a_mode_or_zone_decides_it(
+    tmp_path: Path, who: tuple[str, str, str, str], mode: str, offset: int | None
+) -> None:
+    rules = Tolerance.from_file(written(tmp_path, FILE))
+    for _ in range(2):  # decided, then cached
+        decision = rules.decide(*who)
+        assert rules.mode(*who) == decision.mode == mode
+        assert (None if decision.zone is None else decision.zone.utcoffset(None)) == (None if offset is None else timedelta(hours=offset))
 
 
 def test_without_rules_it_is_the_default(tmp_path: Path) -> None:
     for default in rules.MODES:
         assert Tolerance(default=default).mode("X", None, None, "Heartbeat") == default
-        assert Tolerance.read(written(tmp_path, ""), default).mode("X", "V", "M", "Heartbeat") == default
+        assert Tolerance.from_file(written(tmp_path, ""), default).mode("X", "V", "M", "Heartbeat") == default
     assert Tolerance().mode("X", None, None, "Heartbeat") == "tolerant"
-    assert Tolerance.read(written(tmp_path, 'timezone = "UTC"')).way("X", None, None, "Heartbeat").zone is UTC
-    assert Tolerance.read(written(tmp_path, 'default = "tolerant"'), "strict").mode("X", None, None, "Heartbeat") == "tolerant"
+    assert Tolerance.from_file(written(tmp_path, 'timezone = "UTC"')).decide("X", None, None, "Heartbeat").zone is UTC
+    assert Tolerance.from_file(written(tmp_path, 'default = "tolerant"'), "strict").mode("X", None, None, "Heartbeat") == "tolerant"
 
 
-def test_the_rule_of_a_model_counts_once_the_model_is_known(tmp_path: Path) -> None:
-    """A decision is of what is known."""
-    rules = Tolerance.read(written(tmp_path, '[[rule]]\nmodel = "M"\nmode = "strict"'))
+def test_a_rule_for_a_model_applies_once_the_model_is_known(tmp_path: Path) -> None:
+    """A cached decision from before does not."""
+    rules = Tolerance.from_file(written(tmp_path, '[[rule]]\nmodel = "M"\nmode = "strict"'))
     assert rules.mode("X", None, None, "Heartbeat") == "tolerant"
     assert rules.mode("X", "V", "M", "Heartbeat") == "strict"
 
 
-def test_decisions_are_remembered_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By model where no rule is about a charger of its own; and never more than so many."""
-    monkeypatch.setattr(rules, "KEPT", 10)
-    by_model = Tolerance.read(written(tmp_path, '[[rule]]\nmodel = "M"\nmode = "strict"'))
-    by_charger = Tolerance.read(written(tmp_path, '[[rule]]\ncharger = "c9*"\nmode = "strict"'))
+def test_the_cache_of_decisions_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a rule for single chargers, decisions are cached by model."""
+    monkeypatch.setattr(rules, "MAX_DECISIONS", 10)
+    by_model = Tolerance.from_file(written(tmp_path, '[[rule]]\nmodel = "M"\nmode = "strict"'))
+    by_charger = Tolerance.from_file(written(tmp_path, '[[rule]]\ncharger = "c9*"\nmode = "strict"'))
     for number in range(100):
         assert by_model.mode(f"c{number}", "V", "M", "Heartbeat") == "strict"
         expected = "strict" if f"{number}".startswith("9") else "tolerant"
         assert by_charger.mode(f"c{number}", "V", "M", "Heartbeat") == expected
-    assert len(by_model._decided) == 1 and len(by_charger._decided) <= 10
+    assert by_model.cached == 1 and by_charger.cached <= 10
 
 
-def test_a_decision_costs_next_to_nothing(tmp_path: Path) -> None:
-    """It is asked of every message."""
-    rules = Tolerance.read(written(tmp_path, FILE))
+def test_a_decision_is_cheap(tmp_path: Path) -> None:
+    """Every message needs one."""
+    rules = Tolerance.from_file(written(tmp_path, FILE))
     rules.mode("CP-8", "V", "two", "Heartbeat")
     began = time.perf_counter()
     for _ in range(10_000):
@@ -107,16 +109,16 @@ def test_a_decision_costs_next_to_nothing(tmp_path: Path) -> None:
     assert time.perf_counter() - began < 0.1
 
 
-def test_a_zone_by_its_name(tmp_path: Path) -> None:
-    """Summer and winter; of the hour that comes twice the first."""
+def test_a_zone_can_be_given_by_name(tmp_path: Path) -> None:
+    """With daylight saving time; of the hour that occurs twice, the first."""
     try:
-        zone = Tolerance.read(written(tmp_path, 'timezone = "Europe/Amsterdam"')).default.zone
+        zone = Tolerance.from_file(written(tmp_path, 'timezone = "Europe/Amsterdam"')).default.zone
     except InvalidSetting:
         pytest.skip("this machine has no time zones")
     assert zone is not None
-    assert timestamps.utc("2026-07-01T12:00:00", zone) == "2026-07-01T10:00:00Z"
-    assert timestamps.utc("2026-12-01T12:00:00", zone) == "2026-12-01T11:00:00Z"
-    assert timestamps.utc("2026-10-25T02:30:00", zone) == "2026-10-25T00:30:00Z"
+    assert timestamps.to_utc("2026-07-01T12:00:00", zone) == "2026-07-01T10:00:00Z"
+    assert timestamps.to_utc("2026-12-01T12:00:00", zone) == "2026-12-01T11:00:00Z"
+    assert timestamps.to_utc("2026-10-25T02:30:00", zone) == "2026-10-25T00:30:00Z"
 
 
 @pytest.mark.parametrize(
@@ -143,19 +145,19 @@ def test_a_zone_by_its_name(tmp_path: Path) -> None:
         ('timezone = "../etc/passwd"', "timezone: expected one such as"),
     ],
 )
-def test_a_wrong_file_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, text: str, said: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(InvalidSetting) as caught:
-        Tolerance.read(path)
+        Tolerance.from_file(path)
     assert str(caught.value).startswith(f"{path}: {said}") and "\n" not in str(caught.value)
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match=r"none\.toml: No such file"):
-        Tolerance.read(tmp_path / "none.toml")
+        Tolerance.from_file(tmp_path / "none.toml")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidSetting, match="not UTF-8"):
-        Tolerance.read(tmp_path / "binary")
+        Tolerance.from_file(tmp_path / "binary")
 
 
 toml = st.recursive(
@@ -166,7 +168,7 @@ toml = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["default", "timezone", "rule", "x"]), toml))
 @settings(deadline=None)
-def test_any_file_is_read_or_wrong(file: dict[str, object]) -> None:
+def test_any_file_is_accepted_or_an_invalid_setting(file: dict[str, object]) -> None:
     try:
         read = rules.parse(file)
     except InvalidSetting as why:
@@ -179,13 +181,13 @@ V16 = load("v16")
 MODEL = ("V", "M", "1.0")
 
 
-def test_breaches_are_counted_by_model_path_and_rule() -> None:
+def test_violations_are_counted_by_model_path_and_rule() -> None:
     counted = Evidence()
     sample = {"value": "1", "unit": "Fortnights"}
     bad = {"connectorId": 1, "meterValue": [{"timestamp": "x", "sampledValue": [sample, sample]}], "extra": 7}
-    counted.note(MODEL, "MeterValues", V16.request("MeterValues", bad), "10:00")
-    counted.note(MODEL, "MeterValues", V16.request("MeterValues", bad | {"extra": 8}), "10:01", refused=True)
-    counted.note((None, None, None), "Authorize", V16.request("Authorize", {}), "10:02")
+    counted.record(MODEL, "MeterValues", V16.request("MeterValues", bad), "10:00")
+    counted.record(MODEL, "MeterValues", V16.request("MeterValues", bad | {"extra": 8}), "10:01", refused=True)
+    counted.record((None, None, None), "Authorize", V16.request("Authorize", {}), "10:02")
     unknown, known = counted.report()
     assert (unknown["vendor"], unknown["messages"]) == (None, 1)
     missing = {"action": "Authorize", "path": "idTag", "rule": "required", "count": 1, "refused": 0}
@@ -204,24 +206,24 @@ def test_breaches_are_counted_by_model_path_and_rule() -> None:
 
 
 def test_evidence_is_bounded() -> None:
-    """Whatever chargers call themselves and their members."""
+    """Whatever names chargers make up."""
     counted = Evidence()
-    for number in range(evidence.MODELS + 50):
-        counted.note((f"V{number}" * 1000, "M", None), "Heartbeat", [Violation(("x",), "type", "y" * 100_000, "")], "now")
-    assert len(counted.report()) == evidence.MODELS + 1
-    names = tuple(f"{number:04d}" * 1000 for number in range(evidence.KINDS + 50))
+    for number in range(evidence.MAX_MODELS + 50):
+        counted.record((f"V{number}" * 1000, "M", None), "Heartbeat", [Violation(("x",), "type", "y" * 100_000, "")], "now")
+    assert len(counted.report()) == evidence.MAX_MODELS + 1
+    names = tuple(f"{number:04d}" * 1000 for number in range(evidence.MAX_KINDS + 50))
     many = [Violation((), "additionalProperties", dict.fromkeys(names, 1), "", names)]
     busy = Evidence()
-    busy.note(MODEL, "Heartbeat", many, "now")
+    busy.record(MODEL, "Heartbeat", many, "now")
     (record,) = busy.report()
-    assert len(record["breaches"]) <= evidence.KINDS and len(record["breaches"]) + record["more"] == len(names)
+    assert len(record["breaches"]) <= evidence.MAX_KINDS and len(record["breaches"]) + record["more"] == len(names)
     assert len(json.dumps(counted.report())) < 400_000
 
 
-def test_one_message_is_looked_at_within_bounds() -> None:
+def test_the_violations_counted_of_one_message_are_bounded() -> None:
     counted = Evidence()
-    counted.note(MODEL, "Heartbeat", [Violation(("x", number), "type", 1, "") for number in range(10_000)], "now")
-    counted.note(MODEL, "Heartbeat", [Violation((), "additionalProperties", {}, "", tuple(map(str, range(10_000))))], "now")
+    counted.record(MODEL, "Heartbeat", [Violation(("x", number), "type", 1, "") for number in range(10_000)], "now")
+    counted.record(MODEL, "Heartbeat", [Violation((), "additionalProperties", {}, "", tuple(map(str, range(10_000))))], "now")
     (record,) = counted.report()
-    assert record["breaches"][0]["count"] == evidence.EXAMINED
-    assert len(record["breaches"]) - 1 + record["more"] == evidence.EXAMINED
+    assert record["breaches"][0]["count"] == evidence.MAX_EXAMINED
+    assert len(record["breaches"]) - 1 + record["more"] == evidence.MAX_EXAMINED

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from in_memory import in_memory
 
 import payloads
+from in_memory import in_memory
 from ocpp_tw.ocpp.actions import snake_case
 from ocpp_tw.ocpp.v2 import V21, V201
 from ocpp_tw.ocpp.v16 import V16
@@ -27,7 +27,7 @@ def request(ocpp: str, action: str) -> Any:
     return payloads.schema(FOLDERS[ocpp], action if whole else f"{action}Request")
 
 
-MEANT = {
+RENAMED_EVENTS = {
     "BootNotification", "Heartbeat", "Authorize", "StatusNotification", "StartTransaction", "StopTransaction", "TransactionEvent",
     "MeterValues", "DataTransfer",
 }  # fmt: skip
@@ -38,10 +38,10 @@ REPEATED = ("TransactionEvent", "StartTransaction", "StopTransaction")
 relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-def test_the_actions_of_all_are_there():
-    """28 and 11, 64, 90, each in its direction; DataTransfer goes both ways."""
+def test_every_version_has_all_its_actions():
+    """28 and 11, 64, 90, each sent by one side; DataTransfer by both."""
     for version, count in ((V16, 39), (V201, 64), (V21, 91)):
-        assert len(version.schemas.actions) == count  # 2.1: 90 that are answered, and the one that is sent
+        assert len(version.schemas.actions) == count  # 2.1: 90 that are answered, and the one that is not
         assert set(version.translations) | version.csms_actions == version.schemas.actions
         assert set(version.translations) & version.csms_actions == {"DataTransfer"}
 
@@ -53,7 +53,7 @@ def test_2_1_is_2_0_1_and_more():
 
 @relaxed
 @given(st.sampled_from(SENT), st.data())
-def test_every_message_of_a_charger_is_answered_validly_and_told(what: tuple[str, str], data: st.DataObject):
+def test_every_message_of_a_charger_gets_a_valid_answer_and_an_event(what: tuple[str, str], data: st.DataObject):
     ocpp, action = what
     version = ALL[ocpp]
     payload: Any = data.draw(payloads.valid(request(ocpp, action)))
@@ -71,14 +71,14 @@ def test_every_message_of_a_charger_is_answered_validly_and_told(what: tuple[str
             assert version.schemas.answer(action, answer[2]) == []
     told = here.published()
     assert told and all(event["payload"] == payload for event in told if "payload" in event)
-    if action not in MEANT:
+    if action not in RENAMED_EVENTS:
         assert told[0]["event"] == snake_case(action)
     assert all("violations" not in event for event in told)
 
 
 @relaxed
 @given(st.sampled_from(ASKED), st.data())
-def test_everything_that_can_be_asked_reaches_the_charger(what: tuple[str, str], data: st.DataObject):
+def test_every_request_reaches_the_charger_unchanged(what: tuple[str, str], data: st.DataObject):
     ocpp, action = what
     payload: Any = data.draw(payloads.valid(request(ocpp, action)))
     here = in_memory()
@@ -87,15 +87,15 @@ def test_everything_that_can_be_asked_reaches_the_charger(what: tuple[str, str],
     here.published()
     here.push_command(CpID="cp1", data=[2, "u1", action, payload])
     (frame,) = cp.frames()
-    if action not in ("GetVariables", "SetVariables"):  # those may be asked in parts
+    if action not in ("GetVariables", "SetVariables"):  # those may be split into parts
         assert frame == [2, "u1", action, payload]
     cp.disconnect()
     here.dispatcher.stop()
 
 
 @pytest.mark.parametrize("ocpp", ALL)
-def test_every_single_breach_gets_its_error_code_in_strict_mode(ocpp: str):
-    """R9, R10: the codes as each version spells them."""
+def test_every_violation_has_its_error_code_in_strict_mode(ocpp: str):
+    """R9, R10: as each version spells it."""
     version, here = ALL[ocpp], in_memory(validation="strict")
     cp = here.connect(ocpp=ocpp)
     for action in sorted(set(version.translations) - version.send_actions):
@@ -107,8 +107,8 @@ def test_every_single_breach_gets_its_error_code_in_strict_mode(ocpp: str):
 
 
 @pytest.mark.parametrize("ocpp", ALL)
-def test_every_single_breach_is_let_in_with_its_violations_or_told_as_refused(ocpp: str):
-    """FIELD 20: nothing is swallowed."""
+def test_every_violation_is_in_the_event_of_its_message_or_in_message_refused(ocpp: str):
+    """FIELD 20: no message is lost."""
     version, here = ALL[ocpp], in_memory()
     cp = here.connect(ocpp=ocpp)
     for action in sorted(set(version.translations) - version.send_actions):
@@ -119,5 +119,5 @@ def test_every_single_breach_is_let_in_with_its_violations_or_told_as_refused(oc
             told = [each for each in here.published() if "violations" in each]
             if cp.charger.registration:
                 cp.charger.registration_state.answered("Accepted")
-            assert told or (action in REPEATED and frame[0] == 3), (action, breach)  # a repeat has been told
+            assert told or (action in REPEATED and frame[0] == 3), (action, breach)  # a repeat has no event of its own
             assert (frame[0] == 4) == any(each["event"] == "message_refused" for each in told), (action, breach, frame)

@@ -1,4 +1,4 @@
-"""The neutral commands: one shape of data, and what it becomes in each version of OCPP (CONTRACT 2)."""
+"""The neutral commands: one form of data, and the request that it becomes in each version of OCPP (CONTRACT 2)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.ocpp.actions import SENT16, SENT21, SENT201, snake_case
-from ocpp_tw.ocpp.neutral.common import Maker
-from ocpp_tw.ocpp.neutral.keys import NO_VARIABLE, NOT_SET, VARIABLES, variable
+from ocpp_tw.ocpp.actions import CHARGER_ACTIONS_V16, CHARGER_ACTIONS_V21, CHARGER_ACTIONS_V201, snake_case
+from ocpp_tw.ocpp.neutral.common import Converter
+from ocpp_tw.ocpp.neutral.keys import NO_VARIABLE, READ_ONLY, VARIABLES, variable
 from ocpp_tw.ocpp.neutral.profiles import PERIOD, PROFILE
-from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, CannotMean, InvalidShape
-from ocpp_tw.ocpp.neutral.v2 import NEUTRAL21, NEUTRAL201
-from ocpp_tw.ocpp.neutral.v16 import NEUTRAL16
+from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, InvalidShape, NotInVersion
+from ocpp_tw.ocpp.neutral.v2 import COMMANDS_V21, COMMANDS_V201
+from ocpp_tw.ocpp.neutral.v16 import COMMANDS as COMMANDS_V16
 from ocpp_tw.ocpp.schemas import Schemas, load
 from payloads import fullest, json_objects, json_values, schema
 
 TIME = "2026-11-22T10:00:00Z"
-VERSIONS: dict[str, tuple[Mapping[str, Maker], Schemas, frozenset[str]]] = {
-    "1.6": (NEUTRAL16, load("v16"), SENT16),
-    "2.0.1": (NEUTRAL201, load("v201"), SENT201),
-    "2.1": (NEUTRAL21, load("v21"), SENT21),
+VERSIONS: dict[str, tuple[Mapping[str, Converter], Schemas, frozenset[str]]] = {
+    "1.6": (COMMANDS_V16, load("v16"), CHARGER_ACTIONS_V16),
+    "2.0.1": (COMMANDS_V201, load("v201"), CHARGER_ACTIONS_V201),
+    "2.1": (COMMANDS_V21, load("v21"), CHARGER_ACTIONS_V21),
 }
 A_TAG = {"idToken": "A", "type": "ISO14443"}
 A_GROUP = {"idToken": "G", "type": "Central"}
@@ -91,7 +91,7 @@ OCPP_LOG = {
 HEARTBEAT = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
 TRIGGER = "trigger_message"
 NOTHING = ("", None)
-"""The version has no words for it."""
+"""The version cannot express the command."""
 
 TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
     (
@@ -452,25 +452,25 @@ TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
 
 @pytest.mark.parametrize(("command", "data", "in16", "in2"), TABLE)
 def test_the_same_data_means_the_same_in_every_version(command: str, data: Any, in16: tuple[str, Any], in2: tuple[str, Any]) -> None:
-    """Or is refused, with the reason and with what would do; what is made is valid."""
+    """Or is refused, with the reason and what to do instead; the request is valid."""
     for version, (action, payload) in zip(VERSIONS, (in16, in2, in2), strict=True):
         table, schemas, _ = VERSIONS[version]
         if action:
             assert table[command](data) == (action, payload), version
             assert schemas.request(action, payload) == [], version
         else:
-            with pytest.raises(CannotMean, match=r"OCPP (1\.6|2\.x)|speaks (1\.6|2\.x)") as raised:
+            with pytest.raises(NotInVersion, match=r"OCPP (1\.6|2\.x)|speaks (1\.6|2\.x)") as raised:
                 table[command](data)
-            assert re.search(": .{8,}$", str(raised.value)), "what would do"
+            assert re.search(": .{8,}$", str(raised.value)), "what to do instead"
 
 
-def test_every_neutral_command_is_in_the_table_and_known_to_every_version() -> None:
+def test_every_neutral_command_is_in_the_table_and_in_every_version() -> None:
     assert {command for command, *_ in TABLE} == set(SHAPES)
     for table, _, _ in VERSIONS.values():
         assert table.keys() >= SHAPES.keys()
 
 
-def test_every_action_that_may_be_asked_is_a_command() -> None:
+def test_every_action_of_the_csms_is_a_command() -> None:
     """CONTRACT 2: in snake_case."""
     for version, (table, schemas, sent) in VERSIONS.items():
         assert sent <= schemas.actions, version
@@ -479,17 +479,25 @@ def test_every_action_that_may_be_asked_is_a_command() -> None:
         assert table.keys().isdisjoint({snake_case(action) for action in sent - {"DataTransfer"}})
 
 
-def test_what_goes_which_way_in_2_1() -> None:
-    """The names do not always tell (2.1 part 2: S01, C25, Q, R)."""
-    assert {"BatterySwap", "NotifySettlement", "VatNumberValidation", "PullDynamicScheduleUpdate", "ReportDERControl"} <= SENT21
-    assert SENT21.isdisjoint({"NotifyWebPaymentStarted", "NotifyAllowedEnergyTransfer", "RequestBatterySwap", "AFRRSignal", "GetTariffs"})
-    assert (len(SENT16), len(SENT201), len(SENT21)) == (14, 25, 37)
+def test_which_side_sends_an_action_in_2_1() -> None:
+    """The names do not always show it (2.1 part 2: S01, C25, Q, R)."""
+    assert {
+        "BatterySwap",
+        "NotifySettlement",
+        "VatNumberValidation",
+        "PullDynamicScheduleUpdate",
+        "ReportDERControl",
+    } <= CHARGER_ACTIONS_V21
+    assert CHARGER_ACTIONS_V21.isdisjoint(
+        {"NotifyWebPaymentStarted", "NotifyAllowedEnergyTransfer", "RequestBatterySwap", "AFRRSignal", "GetTariffs"}
+    )
+    assert (len(CHARGER_ACTIONS_V16), len(CHARGER_ACTIONS_V201), len(CHARGER_ACTIONS_V21)) == (14, 25, 37)
 
 
 @given(st.sampled_from(sorted(VERSIONS)), st.data())
 @settings(deadline=None, max_examples=200)
-def test_ocpps_own_payload_is_the_very_same_object(version: str, data: st.DataObject) -> None:
-    """So the JSON goes out as the backend wrote it."""
+def test_ocpps_own_payload_is_passed_on_as_the_same_object(version: str, data: st.DataObject) -> None:
+    """So the JSON is sent as the backend wrote it."""
     table, schemas, sent = VERSIONS[version]
     action = data.draw(st.sampled_from(sorted(schemas.actions - sent)))
     folder, suffix = {"1.6": ("v16", ""), "2.0.1": ("v201", "Request"), "2.1": ("v21", "Request")}[version]
@@ -509,20 +517,20 @@ def test_ocpps_own_payload_is_the_very_same_object(version: str, data: st.DataOb
     ],
 )
 def test_the_commands_of_1_6_take_the_payload_of_2_x(command: str, payload: Any, action: str) -> None:
-    for table in (NEUTRAL201, NEUTRAL21):
+    for table in (COMMANDS_V201, COMMANDS_V21):
         asked, made = table[command](payload)
         assert asked == action and made is payload
 
 
 def test_an_empty_list_of_keys_is_left_out() -> None:
-    """R15: some chargers take it for none, and not for all."""
-    assert NEUTRAL16["get_configuration"]({"key": []}) == ("GetConfiguration", {})
+    """R15: to some chargers it means no key, rather than every key."""
+    assert COMMANDS_V16["get_configuration"]({"key": []}) == ("GetConfiguration", {})
 
 
 def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() -> None:
-    """Whose words are clearer: they have the path."""
+    """The schema's messages are clearer: they have the path."""
     payload = {"connectorId": "1"}
-    assert NEUTRAL16["unlock_connector"](payload) == ("UnlockConnector", payload)
+    assert COMMANDS_V16["unlock_connector"](payload) == ("UnlockConnector", payload)
     assert [each.path for each in load("v16").request("UnlockConnector", payload)] == [("connectorId",)]
 
 
@@ -555,33 +563,33 @@ def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() 
         ),
     ],
 )
-def test_data_that_makes_no_command_is_refused_in_words(command: str, data: Any, why: str) -> None:
+def test_invalid_data_is_refused_with_the_reason(command: str, data: Any, why: str) -> None:
     for table, _, _ in VERSIONS.values():
         with pytest.raises(InvalidShape, match=why):
             table[command](data)
 
 
-def test_ids_that_the_backend_leaves_out_are_made() -> None:
-    """Positive, 32 bits, and not twice the same."""
-    ids = {NEUTRAL201["remote_start_transaction"]({"tag": "A"})[1]["remoteStartId"] for _ in range(50)}
-    ids |= {NEUTRAL16["get_log"]({"location": "x"})[1]["requestId"] for _ in range(50)}
-    ids |= {NEUTRAL21["update_firmware"]({"location": "x", "retrieve_at": TIME})[1]["requestId"] for _ in range(50)}
+def test_missing_request_ids_are_generated() -> None:
+    """Positive, of 32 bits, and unique."""
+    ids = {COMMANDS_V201["remote_start_transaction"]({"tag": "A"})[1]["remoteStartId"] for _ in range(50)}
+    ids |= {COMMANDS_V16["get_log"]({"location": "x"})[1]["requestId"] for _ in range(50)}
+    ids |= {COMMANDS_V21["update_firmware"]({"location": "x", "retrieve_at": TIME})[1]["requestId"] for _ in range(50)}
     assert len(ids) == 150 and all(0 < each < 2**31 for each in ids)
 
 
-def test_what_came_with_2_1_breaks_the_schema_of_2_0_1() -> None:
+def test_what_only_2_1_has_violates_the_schema_of_2_0_1() -> None:
     for command, data in (
         ("reset", {"type": "ImmediateAndResume"}),
         ("trigger_message", {"message": "CustomTrigger", "custom_trigger": "x"}),
         ("certificate_signed", {"certificate_chain": "PEM", "request_id": 1}),
         ("get_log", {"location": "x", "kind": "data_collector"}),
     ):
-        action, payload = NEUTRAL21[command](data)
+        action, payload = COMMANDS_V21[command](data)
         assert load("v21").request(action, payload) == []
-        assert load("v201").request(*NEUTRAL201[command](data)) != []
+        assert load("v201").request(*COMMANDS_V201[command](data)) != []
         if command != "certificate_signed":
-            with pytest.raises(CannotMean):
-                NEUTRAL16[command](data)
+            with pytest.raises(NotInVersion):
+                COMMANDS_V16[command](data)
 
 
 # keys
@@ -608,25 +616,25 @@ def test_every_key_of_1_6_has_a_variable_or_a_reason() -> None:
     """OCPP 1.6 §9 and the security extension's."""
     assert VARIABLES.keys().isdisjoint(NO_VARIABLE) and len(VARIABLES) + len(NO_VARIABLE) == 48
     for key in VARIABLES:
-        action, payload = NEUTRAL201["get_configuration"]({"key": key})
+        action, payload = COMMANDS_V201["get_configuration"]({"key": key})
         assert action == "GetVariables" and load("v201").request(action, payload) == []
     for key in NO_VARIABLE:
-        with pytest.raises(CannotMean, match=f"the key {key}: "):
+        with pytest.raises(NotInVersion, match=f"the key {key}: "):
             variable(key)
-    for key in NOT_SET:
+    for key in READ_ONLY:
         assert variable(key)
-        with pytest.raises(CannotMean):
-            NEUTRAL21["change_configuration"]({"key": key, "value": 2})
+        with pytest.raises(NotInVersion):
+            COMMANDS_V21["change_configuration"]({"key": key, "value": 2})
 
 
-def test_all_keys_that_cannot_be_meant_are_told_at_once() -> None:
-    with pytest.raises(CannotMean, match=r"NumberOfConnectors: .*; VendorKey is no key"):
-        NEUTRAL21["get_configuration"]({"key": ["HeartbeatInterval", "NumberOfConnectors", "VendorKey"]})
+def test_all_keys_without_a_variable_are_reported_at_once() -> None:
+    with pytest.raises(NotInVersion, match=r"NumberOfConnectors: .*; VendorKey is no key"):
+        COMMANDS_V21["get_configuration"]({"key": ["HeartbeatInterval", "NumberOfConnectors", "VendorKey"]})
 
 
 # whatever a backend sends
 
-NAMES = sorted({name for shape in (*SHAPES.values(), TAG, PROFILE, PERIOD) for name in (*shape.needs, *shape.takes)})
+NAMES = sorted({name for shape in (*SHAPES.values(), TAG, PROFILE, PERIOD) for name in (*shape.required, *shape.optional)})
 WORDS = st.sampled_from(["Hard", "OnIdle", "Accepted", "StatusNotification", "TxProfile", "security", "A.B", "", "CSMSRootCertificate"])
 TYPED = {str: WORDS, int: st.integers(-2, 9), float: st.floats(allow_nan=False), bool: st.booleans(), object: json_values()}
 
@@ -642,10 +650,11 @@ def near(types: Any) -> st.SearchStrategy[Any]:
 @given(st.sampled_from(sorted(VERSIONS)), st.sampled_from(sorted(SHAPES)), st.data())
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_any_data_is_a_command_or_refused(version: str, command: str, data: st.DataObject) -> None:
-    """F32: no other exception, and nothing that the schema could not judge."""
+    """F32: no other exception, and every request can be validated."""
     shape = SHAPES[command]
     near_it = st.fixed_dictionaries(
-        {name: near(types) for name, types in shape.needs.items()}, optional={name: near(types) for name, types in shape.takes.items()}
+        {name: near(types) for name, types in shape.required.items()},
+        optional={name: near(types) for name, types in shape.optional.items()},
     )
     strange = st.dictionaries(st.sampled_from(NAMES), json_values(), max_size=4)
     drawn = data.draw(near_it | st.builds(lambda one, other: one | other, near_it, strange) | json_objects())
@@ -661,12 +670,12 @@ def test_any_data_is_a_command_or_refused(version: str, command: str, data: st.D
 # the documents
 
 
-def test_the_contract_has_every_command_with_all_its_members() -> None:
-    text = (Path(__file__).parents[1] / "docs/contract.md").read_text()
+def test_the_contract_documents_every_command_with_all_its_members() -> None:
+    text = (Path(__file__).parents[3] / "docs/contract.md").read_text()
     rows = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.*)$", text, re.MULTILINE)}
     for command, shape in SHAPES.items():
-        for name in (*shape.needs, *shape.takes):
+        for name in (*shape.required, *shape.optional):
             assert f"`{name}`" in rows[command], (command, name)
     for shape in (TAG, PROFILE, PERIOD):
-        for name in (*shape.needs, *shape.takes):
+        for name in (*shape.required, *shape.optional):
             assert f"`{name}`" in text, name
