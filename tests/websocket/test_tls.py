@@ -11,9 +11,9 @@ import pytest
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
-from door import TEXT, Peer, Street, Visit, closing, farewell, frame, frames, request
 from ocpp_tw.websocket.certificate import Certificate
 from ocpp_tw.websocket.tls import TOLD, WHILE, TlsFactory
+from websocket_peer import TEXT, Peer, Street, Visit, closing, farewell, frame, frames, request
 
 MADE = Made()
 CALL = b'[2,"1","Heartbeat",{}]'

@@ -16,10 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
-from door import KEY, Line, Street, frame, request
 from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.websocket import admission
 from ocpp_tw.websocket.handshake import read, usual_key
+from websocket_peer import KEY, Line, Street, frame, request
 
 CALL = frame(b'[2,"1","Heartbeat",{}]')
 

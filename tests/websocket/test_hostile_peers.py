@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
-from door import BINARY, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.websocket.connection import MAX_FRAGMENTS, PINGS_ANSWERED
 from ocpp_tw.websocket.handshake import MAX_HEAD
+from websocket_peer import BINARY, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 
 CALL = b'[2,"1","Heartbeat",{}]'
 

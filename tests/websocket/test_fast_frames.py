@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from door import BINARY, PING, TEXT, Street, closing, frame, frames
 from ocpp_tw.websocket import connection
 from ocpp_tw.websocket.fast_frames import take, text_frame
+from websocket_peer import BINARY, PING, TEXT, Street, closing, frame, frames
 
 texts = st.binary(max_size=40) | st.sampled_from([b"", b"x" * 125, b"x" * 126, b"x" * 300, "é€😀".encode(), b"\xff", b"x" * 65536])
 pieces = st.one_of(

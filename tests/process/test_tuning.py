@@ -1,7 +1,9 @@
-"""The short loop does what Twisted's own does, and an error in one connection costs no other."""
+"""The short loop does what Twisted's own does, an error in one connection costs no other; Python looks for cycles seldom, and never
+among what was loaded at the start."""
 
 from __future__ import annotations
 
+import gc
 import select
 import socket
 from collections.abc import Iterator
@@ -15,8 +17,6 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.logger import LogEvent
 
 from ocpp_tw.process import tuning
-
-pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="the short loop is for epoll")
 
 
 class End(FileDescriptor):
@@ -51,7 +51,9 @@ class End(FileDescriptor):
 
 @pytest.fixture(params=["Twisted's own", "short"])
 def reactor(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """One that runs when it is told to."""
+    """One that runs when the test says so."""
+    if not hasattr(select, "epoll"):
+        pytest.skip("the short loop is for epoll")
     from twisted.internet.epollreactor import EPollReactor
 
     made = EPollReactor()
@@ -192,3 +194,32 @@ def test_a_reactor_that_lacks_what_is_needed_keeps_its_own_loop(monkeypatch: pyt
     before = reactor.doIteration
     monkeypatch.setattr(tuning, "REQUIRED", (*tuning.REQUIRED, "_somethingElse"))
     assert not tuning.shorten_loop(reactor) and reactor.doIteration == before
+
+
+# the garbage collector
+
+
+@pytest.fixture
+def usual() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+def test_what_is_here_by_now_is_looked_at_no_more(usual: None) -> None:
+    tuning.freeze_garbage()
+    frozen, threshold = gc.get_freeze_count(), gc.get_threshold()
+    assert frozen > 1000 and threshold == (tuning.YOUNG, tuning.AGEING, tuning.OLD)
+
+
+def test_cycles_that_come_later_are_still_found(usual: None) -> None:
+    tuning.freeze_garbage()
+    found: list[int] = []
+    gc.callbacks.append(look := lambda phase, told: found.append(told["collected"]))
+    try:
+        for _ in range(2 * tuning.YOUNG):
+            cycle: list[object] = []
+            cycle.append(cycle)
+    finally:
+        gc.callbacks.remove(look)
+    assert sum(found) > tuning.YOUNG // 2

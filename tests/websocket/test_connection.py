@@ -14,10 +14,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogEvent
 from zope.interface.verify import verifyObject
 
-from door import ACCEPT, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 from ocpp_tw.interfaces import HandshakeRefused, IWire
 from ocpp_tw.ocpp.negotiation import choose
 from ocpp_tw.websocket.connection import CLOSE_TIMEOUT, EARLY_BYTES, LINGER_TIMEOUT
+from websocket_peer import ACCEPT, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 
 CALL = b'[2,"1","Heartbeat",{}]'
 
