@@ -35,7 +35,7 @@ from ..spool.spool import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
-from ..websocket.connection import ChargerFactory
+from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
 from .embedded_valkey import find_redis
 from .listening import Endpoints, listen

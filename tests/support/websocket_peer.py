@@ -1,4 +1,4 @@
-"""A door to knock at, without a network and without time: what the tests of `ocpp_tw.websocket.connection` share."""
+"""A door to knock at, without a network and without time: what the tests of `ocpp_tw.websocket` share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.test import iosim
 
 from ocpp_tw.interfaces import HandshakeRequest, IWire
 from ocpp_tw.settings import Settings
-from ocpp_tw.websocket.connection import ChargerFactory
+from ocpp_tw.websocket.factory import ChargerFactory
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 

@@ -79,7 +79,7 @@ def test_without_a_certificate_there_is_no_tls():
         (ONE.certificate + ONE.encrypted, None, r"--tls: the private key in .*/tls.pem is encrypted, .*; decrypt it"),
         (ONE.certificate.replace(b"M", b"?"), ONE.key, r"--tls: a certificate in .*/tls.pem cannot be read"),
         (ONE.certificate, ONE.key.replace(b"M", b"N"), r"--tls-key: the private key in .*/key.pem cannot be read"),
-        (Made(kind="1024").pem, None, r"--tls: OpenSSL will not have this certificate: ee key too small"),
+        (Made(kind="1024").pem, None, r"--tls: OpenSSL rejects this certificate: ee key too small"),
     ],
 )  # fmt: skip
 def test_what_will_not_do_is_said_in_one_line(put, tmp_path, chain, key, why):
@@ -155,7 +155,7 @@ def test_a_new_one_that_will_not_do_leaves_the_old_one_and_is_told_once(put, tol
         put(bad)
     clock.pump([CHECK_INTERVAL] * 5)
     assert in_use(made) == ONE.number
-    assert len(told) == 2 and told[1].startswith("error: the certificate in use stays, since the new one will not do: --tls: ")
+    assert len(told) == 2 and told[1].startswith("error: certificate not reloaded, the one in use stays: --tls: ")
     put(OTHER.pem)
     clock.advance(CHECK_INTERVAL)
     assert in_use(made) == OTHER.number

@@ -16,7 +16,8 @@ from zope.interface.verify import verifyObject
 
 from ocpp_tw.interfaces import HandshakeRefused, IWire
 from ocpp_tw.ocpp.negotiation import choose
-from ocpp_tw.websocket.connection import CLOSE_TIMEOUT, EARLY_BYTES, LINGER_TIMEOUT
+from ocpp_tw.websocket.receiving import MAX_EARLY_BYTES
+from ocpp_tw.websocket.timeouts import CLOSE_TIMEOUT, LINGER_TIMEOUT
 from websocket_peer import ACCEPT, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 
 CALL = b'[2,"1","Heartbeat",{}]'
@@ -367,9 +368,9 @@ def test_what_comes_ahead_is_limited(street: Street) -> None:
     """A charger may not fill our memory while the gate thinks."""
     thinking(street)
     visit = street.connect()
-    visit.say(request(), b"x" * EARLY_BYTES)
+    visit.say(request(), b"x" * MAX_EARLY_BYTES)
     assert not visit.peer.lost
-    visit.say(b"x" * EARLY_BYTES)
+    visit.say(b"x" * MAX_EARLY_BYTES)
     assert visit.peer.lost
     assert street.told == []
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.websocket import connection
+from ocpp_tw.websocket import receiving
 from ocpp_tw.websocket.fast_frames import take, text_frame
 from websocket_peer import BINARY, PING, TEXT, Street, closing, frame, frames
 
@@ -37,11 +37,11 @@ def test_both_ways_hear_the_same(sent: list[bytes], cuts: list[int]) -> None:
     """The frame path: fragments, control frames, breaches and partial reads go through Autobahn untouched."""
     data = b"".join(sent)
     quick = heard(data, cuts)
-    before, connection.take = connection.take, lambda data, longest: None
+    before, receiving.take = receiving.take, lambda data, max_size: None
     try:
         assert heard(data, cuts) == quick
     finally:
-        connection.take = before
+        receiving.take = before
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535])

@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from ocpp_tw.interfaces import HandshakeRefused
-from ocpp_tw.websocket.connection import MAX_FRAGMENTS, PINGS_ANSWERED
 from ocpp_tw.websocket.handshake import MAX_HEAD
+from ocpp_tw.websocket.receiving import MAX_FRAGMENTS, MAX_PONGS
 from websocket_peer import BINARY, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 
 CALL = b'[2,"1","Heartbeat",{}]'
@@ -198,11 +198,11 @@ def test_messages_of_many_fragments(street: Street) -> None:
 def test_a_flood_of_pings(street: Street) -> None:
     """A9: Autobahn answers 372,000 in 6 s and buffers the pongs; we answer ten a second, and a thousand are enough."""
     visit = street.enter()
-    assert len(frames(visit.say(frame(b"x" * 125, PING) * 100))) == PINGS_ANSWERED
+    assert len(frames(visit.say(frame(b"x" * 125, PING) * 100))) == MAX_PONGS
     street.wait(1)
     assert visit.say(frame(b"", PING)) == b"\x8a\0"
     answer = frames(visit.say(frame(b"", PING) * 5000))
-    assert len(answer) == PINGS_ANSWERED
+    assert len(answer) == MAX_PONGS
     assert answer[-1][0] == CLOSE
     assert answer[-1][1][:2] == struct.pack("!H", 1008)
 

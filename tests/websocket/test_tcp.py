@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
 from fleets import pause, until
-from ocpp_tw.websocket.tcp import ACCEPTS_PER_TURN, ChargerConnection, use_charger_connections
+from ocpp_tw.websocket.tcp import MAX_ACCEPTS_PER_TURN, ChargerConnection, use_charger_connections
 
 
 class Echo(Protocol):
@@ -187,7 +187,7 @@ async def test_a_crowd_comes_in_a_few_at_a_time() -> None:
     turns = [reactor.callLater(0, next_turn)]
     await until(lambda: len(came) == 100)
     await until(lambda: not turns[0].active())
-    assert max(came.count(each) for each in came) == ACCEPTS_PER_TURN
+    assert max(came.count(each) for each in came) == MAX_ACCEPTS_PER_TURN
     for each in crowd:
         each.close()
     await port.stopListening()

@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
 from ocpp_tw.websocket.certificate import Certificate
-from ocpp_tw.websocket.tls import TOLD, WHILE, TlsFactory
+from ocpp_tw.websocket.tls import LOG_INTERVAL, MAX_LOGGED, TlsFactory
 from websocket_peer import TEXT, Peer, Street, Visit, closing, farewell, frame, frames, request
 
 MADE = Made()
@@ -224,7 +224,7 @@ def test_plain_http_is_told_in_one_line(lane: Lane, told: list[str]) -> None:
     visit = lane.connect()
     visit.say(request())
     assert visit.line.disconnected
-    assert told == ["the TLS handshake of 192.0.2.7 failed: http request (it speaks ws:// or http:// to a port of wss://)"]
+    assert told == ["TLS handshake failed with 192.0.2.7: http request (it speaks ws:// or http:// to a port of wss://)"]
     assert not lane.told and not lane.factory.connected
 
 
@@ -235,7 +235,7 @@ def test_a_charger_that_does_not_believe_us_is_told_of(lane: Lane, told: list[st
         station.handshake()
     station._exchange()
     assert station.visit.line.disconnected
-    assert told == ["the TLS handshake of 192.0.2.7 failed: tlsv1 alert unknown ca"]
+    assert told == ["TLS handshake failed with 192.0.2.7: tlsv1 alert unknown ca"]
 
 
 def test_a_peer_that_hangs_up_is_not_worth_a_line(lane: Lane, told: list[str]) -> None:
@@ -252,10 +252,10 @@ def test_a_peer_that_hangs_up_is_not_worth_a_line(lane: Lane, told: list[str]) -
 def test_a_flood_of_failures_does_not_fill_the_log(lane: Lane, told: list[str]) -> None:
     for _ in range(500):
         lane.connect().say(b"\x00" * 20)
-    assert len(told) == TOLD
-    lane.clock.advance(WHILE)
+    assert len(told) == MAX_LOGGED
+    lane.clock.advance(LOG_INTERVAL)
     lane.connect().say(b"\x00" * 20)
-    assert len(told) == TOLD + 2 and told[-2] == f"{500 - TOLD} more TLS handshakes failed before"
+    assert len(told) == MAX_LOGGED + 2 and told[-2] == f"TLS handshake failures not logged: {500 - MAX_LOGGED}"
 
 
 @pytest.mark.parametrize(
@@ -322,4 +322,4 @@ def test_weak_suites_are_not(lane: Lane, told: list[str], suite: str) -> None:
     context.set_ciphers(f"{suite}:@SECLEVEL=0")
     with pytest.raises(ssl.SSLError):
         lane.station(context).handshake()
-    assert told == ["the TLS handshake of 192.0.2.7 failed: no shared cipher"]
+    assert told == ["TLS handshake failed with 192.0.2.7: no shared cipher"]
