@@ -52,7 +52,7 @@ class StaticBackend:
         self.asked.append(("answer", charger, ocpp, action, payload))
         return self._answer(self.answers.get(action))
 
-    def fail(self, reason: str = "the backend is told to fail") -> None:
+    def fail(self, reason: str = "the backend is made to fail") -> None:
         """Fail every call from now on, and those that hang."""
         self._reason = reason
         self._release()

@@ -43,7 +43,7 @@ if sys.platform == "linux":
     import ctypes, signal
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != int(sys.argv[1]):
-        sys.exit("the gateway has gone")
+        sys.exit("the gateway has ended")
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
@@ -73,10 +73,10 @@ class EmbeddedFailed(Exception):
 class _Child(ProcessProtocol):
     def __init__(self) -> None:
         self.ended: Deferred[None] = Deferred()
-        self.alive = True
+        self.running = True
 
     def processEnded(self, reason: Failure) -> None:
-        self.alive = False
+        self.running = False
         self.ended.callback(None)
 
 
@@ -108,7 +108,7 @@ class EmbeddedValkey(Service):
     @property
     def pid(self) -> int | None:
         """The process id; None while there is no process."""
-        return self._process.pid if self._child and self._child.alive else None
+        return self._process.pid if self._child and self._child.running else None
 
     def ready(self) -> Deferred[None]:
         """Fires when it answers; fails with `EmbeddedFailed` when it cannot be started."""
@@ -199,7 +199,7 @@ class EmbeddedValkey(Service):
         # Twisted's process object loses the id as soon as the process has ended, which may be during the exchange.
         address, pid = RedisAddress(port=self._port), self._process.pid
         deadline = self._reactor.seconds() + self._start_timeout
-        while child.alive and pid:
+        while child.running and pid:
             info = await exchange(self._reactor, address, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
             # Another server may have the port; then our own is about to end.
             if b"process_id:%d\r\n" % pid in info:
@@ -234,7 +234,7 @@ class EmbeddedValkey(Service):
 
     async def _end(self) -> None:
         child = self._child
-        if not child or not child.alive:
+        if not child or not child.running:
             return
         # One that does not answer yet has no data to lose, and may not handle SIGTERM while it is starting.
         self._signal("TERM" if self._answers else "KILL")

@@ -60,7 +60,7 @@ class Worker(ProcessProtocol):
     def __init__(self, number: int, settings: Settings, path: Path, ended: Callable[[Worker, str], None]) -> None:
         self.number = number
         self.settings = settings
-        self.serving = self.has_served = self.alive = False
+        self.serving = self.has_served = self.running = False
         self.served: Deferred[None] = Deferred()
         self.restart_timer: IDelayedCall | None = None
         self._path = path
@@ -85,7 +85,7 @@ class Worker(ProcessProtocol):
         descriptors = {CONFIG: "w", LOG: "r", STDERR: "r", LISTENER: listener.fileno(), READY: "r"}
         command = [sys.executable, "-m", "ocpp_tw.process.worker"]
         self._process = reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
-        self.alive = True
+        self.running = True
         self._process.writeToChild(CONFIG, msgspec.json.encode(config) + b"\n")
 
     def signal(self, name: str) -> None:
@@ -120,7 +120,7 @@ class Worker(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         for line in filter(None, self._partial.values()):
             self._relay(line)
-        self.serving = self.alive = False
+        self.serving = self.running = False
         self._ended(self, reason.getErrorMessage())
 
 
@@ -205,7 +205,7 @@ class Workers(MultiService):
             worker.restart_timer = self._reactor.callLater(MAX_RESTART_DELAY, self._restart, worker)
 
     def _running(self) -> list[Worker]:
-        return [worker for worker in self._workers if worker.alive]
+        return [worker for worker in self._workers if worker.running]
 
     async def _stop(self) -> None:
         self.stopping = True

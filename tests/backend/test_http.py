@@ -319,7 +319,7 @@ def own(backend: HttpBackend, payload: bytes = b"{}", action: str = "SignCertifi
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "answers 204"])
-async def test_asked_for_its_own_answer_a_backend_that(server, backend, fault):
+async def test_faults_at_the_request_for_an_answer(server, backend, fault):
     """… is of no use there either: the same deadline, the same bounds, one request and no redirect."""
     server.behave, why = FAULTS[fault]
     assert why in await failure(own(backend))
@@ -328,7 +328,7 @@ async def test_asked_for_its_own_answer_a_backend_that(server, backend, fault):
     await server.emptied()
 
 
-async def test_what_is_asked_for_an_answer(server, backend):
+async def test_the_request_for_an_answer(server, backend):
     server.behave = answer(b'{"payload": {"status": "Accepted"}}')
     assert await backend.answer("c/1 é", "2.0.1", "Get15118EVCertificate", b'{"b": 1.50, "a": "\\u00e9"}') == {"status": "Accepted"}
     head, body = server.requests[0], next(iter(server.open)).received
@@ -353,7 +353,7 @@ async def test_an_answer_of_its_own_that_makes_no_sense(server, backend, body):
     assert "answer is invalid" in await failure(own(backend))
 
 
-async def test_a_question_that_is_too_long_is_not_asked(server, backend):
+async def test_a_request_that_is_too_long_is_not_sent(server, backend):
     server.behave = answer(b'{"payload": {}}')
     frame = len(b'{"charger":"c1","ocpp":"1.6","action":"SignCertificate","payload":""}')
     assert await own(backend, b'"%b"' % (b"x" * (MAX_REQUEST_BODY - frame))) == {}
@@ -390,7 +390,7 @@ async def test_404_is_an_answer_whatever_its_body(server, backend):
         assert await backend.authorize(TAG, "c1", 1) == Authorization("Invalid")
 
 
-async def test_what_is_asked(server, backend):
+async def test_the_requests_on_a_tag(server, backend):
     server.behave = answer(shape({"id": 1, "status": "Accepted"}))
     await backend.transaction(TAG, "charger 1&x=1", 2)
     await backend.authorize(TAG, "ü+", None)
@@ -619,7 +619,7 @@ async def test_an_encrypted_connection_is_aborted_too(secure, sent):
     await pool.close()
 
 
-async def test_the_backend_of_dictionaries_hangs_when_told_to():
+async def test_the_static_backend_hangs_when_made_to():
     backend = StaticBackend({TAG: 5})
     backend.hang()
     first, second = backend.transaction(TAG, "c1", 1), backend.authorize(TAG, "c1", None)

@@ -1,4 +1,4 @@
-"""A charger's connection writes at once what can leave at once, and says the same bytes as Twisted's in any case."""
+"""A charger's connection writes at once what can leave at once, and sends the same bytes as Twisted's in any case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ocpp_tw.websocket.tcp import MAX_ACCEPTS_PER_TURN, ChargerConnection, use_c
 
 
 class Echo(Protocol):
-    """What it hears and what became of it; it is a producer that notes when it should be silent."""
+    """Records what it receives and how it ends; as a producer, records when it is paused and resumed."""
 
     def __init__(self) -> None:
         self.heard, self.flow, self.lost = b"", [], []  # type: tuple[bytes, list[str], list[Any]]
@@ -91,7 +91,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     await port.stopListening()
 
 
-async def test_what_is_written_arrives_whole_and_in_order(pair: Pair) -> None:
+async def test_written_bytes_arrive_whole_and_in_order(pair: Pair) -> None:
     """However large it is and however slowly the peer reads; the protocol is told to pause and to go on."""
     pair.transport.registerProducer(pair.protocol, True)
     chance, said = random.Random(1), b""
@@ -109,14 +109,14 @@ async def test_what_is_written_arrives_whole_and_in_order(pair: Pair) -> None:
     pair.transport.unregisterProducer()
 
 
-async def test_what_comes_is_heard_and_its_end_told_once(pair: Pair) -> None:
+async def test_bytes_are_received_and_the_end_reported_once(pair: Pair) -> None:
     pair.peer.send(b"hello")
     pair.peer.close()
     await pair.protocol.gone
     assert pair.protocol.heard == b"hello" and len(pair.protocol.lost) == 1
 
 
-async def test_a_reset_by_the_peer_is_told_once_and_never_raised(pair: Pair) -> None:
+async def test_a_reset_by_the_peer_is_reported_once_and_never_raised(pair: Pair) -> None:
     pair.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     pair.peer.close()
     for _ in range(3):
@@ -134,7 +134,7 @@ async def test_nothing_leaves_after_an_abort(pair: Pair) -> None:
         await pair.received(1)
 
 
-async def test_the_last_words_leave_before_the_end(pair: Pair) -> None:
+async def test_the_last_bytes_leave_before_the_end(pair: Pair) -> None:
     pair.transport.write(b"x" * 20_000_000)
     pair.transport.write(b"goodbye")
     pair.transport.loseConnection()
@@ -142,7 +142,7 @@ async def test_the_last_words_leave_before_the_end(pair: Pair) -> None:
     await pair.protocol.gone
 
 
-async def test_a_half_closed_line_takes_nothing_more(pair: Pair) -> None:
+async def test_a_half_closed_connection_sends_nothing_more(pair: Pair) -> None:
     pair.transport.write(b"all")
     pair.transport.loseWriteConnection()
     await pause(0.05)
@@ -153,7 +153,7 @@ async def test_a_half_closed_line_takes_nothing_more(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", ["ours"], indirect=True)
-async def test_what_can_leave_leaves_at_once(pair: Pair) -> None:
+async def test_a_write_leaves_at_once(pair: Pair) -> None:
     """Without a turn of the loop, also again after the line was full for a while."""
     pair.transport.write(b"now")
     assert pair.peer.recv(100) == b"now"
@@ -164,8 +164,8 @@ async def test_what_can_leave_leaves_at_once(pair: Pair) -> None:
     assert pair.peer.recv(100) == b"again"
 
 
-async def test_a_crowd_comes_in_a_few_at_a_time() -> None:
-    """FIELD 4: a storm after a restart never stands between those who are in and their answers; everybody comes in."""
+async def test_connections_are_accepted_a_few_at_a_time() -> None:
+    """FIELD 4: a storm after a restart does not delay the answers to connected chargers; all are accepted."""
     came: list[int] = []
     turn = [0]
 
@@ -195,5 +195,5 @@ async def test_a_crowd_comes_in_a_few_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("pair", ["ours"], indirect=True)
-async def test_it_says_who_it_is(pair: Pair) -> None:
+async def test_it_names_its_peer(pair: Pair) -> None:
     assert "127.0.0.1" in repr(pair.transport) and pair.transport.logPrefix()
