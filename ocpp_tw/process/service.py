@@ -37,7 +37,7 @@ from ..websocket import tcp
 from ..websocket.certificate import Certificate
 from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
-from .embedded_valkey import find_redis
+from .find_redis import find_redis
 from .listening import Endpoints, listen
 
 log = Logger()

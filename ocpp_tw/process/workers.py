@@ -27,7 +27,8 @@ from twisted.logger import Logger, globalLogPublisher
 from twisted.python.failure import Failure
 
 from ..log import event_of
-from ..operators.fan_out import FanOut, WorkerEndpoint
+from ..operators.fan_out import FanOut
+from ..operators.merge import WorkerEndpoint
 from ..settings import Settings, worker_settings
 from .listening import SharedPort, endpoint_at, listen
 from .worker_config import CONFIG, LISTENER, LOG, READY, STDERR, WorkerConfig
@@ -151,7 +152,7 @@ class Workers(MultiService):
     async def _start(self) -> None:
         settings, reactor = self._settings, self._reactor
         if not settings.redis:
-            from .embedded_valkey import find_redis  # imported only if needed: it brings the Redis drivers with it
+            from .find_redis import find_redis  # imported only if needed: it brings the Redis drivers with it
 
             settings = replace(settings, redis=await find_redis(self, reactor, settings.data))
         self._http = await listen(endpoint_at(settings.http, reactor), FanOut(self, reactor).site(), settings.http, "operators' HTTP")

@@ -22,7 +22,8 @@ from fleets import soon
 from ocpp_tw.ocpp.schemas import Violation
 from ocpp_tw.ocpp.tolerance.evidence import Evidence, merged
 from ocpp_tw.operators import fan_out
-from ocpp_tw.operators.fan_out import FanOut, WorkerEndpoint
+from ocpp_tw.operators.fan_out import FanOut
+from ocpp_tw.operators.merge import WorkerEndpoint
 
 
 class FakeWorker(Resource):
