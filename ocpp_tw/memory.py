@@ -23,6 +23,9 @@ from .interfaces import ICommands, IEvents, IRecords, IRoster, IWire
 FIRST_ID = 1_000_000_001
 """First of the gateway's own range of transaction ids."""
 
+MAX_CLOSE_REASON = 123
+"""Longest reason of a close, in bytes (RFC 6455 §5.5); a longer one is cut."""
+
 
 @dataclass(slots=True)
 class MemoryStore:
@@ -277,25 +280,60 @@ class MemoryCommands:
 
 @implementer(IWire)
 class MemoryWire:
-    """A line to a charger that only remembers: the frames ``sent`` before it was closed, the code and reason of the first close,
-    whether it is ``held``, and the ``pings``, for the test to call when the charger gives a sign of life.
+    """A connection to a charger that only remembers: the messages ``sent`` before it was closed, the code and reason of the first close,
+    whether it is ``held``, and the ``pings`` not answered yet.
+
+    A test plays the charger with `receive`, which passes messages to ``deliver``, and with `leave`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deliver: Callable[[bytes], None] = lambda text: None) -> None:
         self.sent: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.held = False
         self.pings: list[Callable[[], None]] = []
+        self._deliver = deliver
+        self._received: deque[bytes] = deque()
+        self._delivering = self._left = False
 
     def send(self, text: bytes) -> None:
-        if self.closed is None:
+        if self.closed is None and not self._left:
             self.sent.append(text)
 
     def close(self, code: int, reason: str) -> None:
-        self.closed = self.closed or (code, reason)
+        if self.closed is None and not self._left:
+            self.closed = code, reason.encode()[:MAX_CLOSE_REASON].decode(errors="ignore")
 
     def ping(self, answered: Callable[[], None]) -> None:
-        self.pings.append(answered)
+        if not self._left:
+            self.pings.append(answered)
 
     def hold(self, held: bool) -> None:
         self.held = held
+        self._deliver_received()
+
+    def receive(self, text: bytes) -> None:
+        """The charger sends a message, which is a sign of life too."""
+        if not self._left:
+            self._received.append(text)
+            self._deliver_received()
+
+    def leave(self) -> None:
+        """The charger disconnects: pings stay unanswered, and what was not delivered is lost."""
+        self._left = True
+        self.pings.clear()
+        self._received.clear()
+
+    def _deliver_received(self) -> None:
+        if self._delivering:
+            return  # the receiver of a message ended its hold
+        self._delivering = True
+        try:
+            while self._received and not self.held:
+                text = self._received.popleft()
+                pings, self.pings = self.pings, []
+                for answered in pings:
+                    answered()
+                if self.closed is None:
+                    self._deliver(text)
+        finally:
+            self._delivering = False

@@ -26,10 +26,10 @@ from ..spool.file import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
-from ..websocket.connection import ChargerFactory
+from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
 from .compose import Application, compose
-from .embedded_valkey import find_redis
+from .find_redis import find_redis
 from .listening import Endpoints, listen
 
 log = Logger()

@@ -212,7 +212,7 @@ def test_a_worker_that_is_killed_comes_back_and_its_chargers_are_served_again(st
     asyncio.run(asyncio.wait_for(day(), 120))
     assert set(beats.values()) == {40}
     assert gateway.stop() == 0
-    assert "gw-live-1 has ended" in gateway.log.read_text() or "gw-live-2 has ended" in gateway.log.read_text()
+    assert "worker ended: gw-live-1 " in gateway.log.read_text() or "worker ended: gw-live-2 " in gateway.log.read_text()
     told = events()
     for id in IDS:
         mine = [each["seq"] for each in told if each["data"]["charger"] == id]
@@ -225,7 +225,7 @@ def test_while_a_worker_goes_on_ending_the_others_have_whoever_comes(start):
     steady, unlucky = children(gateway.process.pid)
 
     def told(delay: str) -> bool:
-        return f"is started again in {delay} s" in gateway.log.read_text()
+        return f"restart in {delay} s" in gateway.log.read_text()
 
     def back() -> list[int]:
         here = all(gateway.get("/readyz")[1]["workers"].values())
@@ -267,7 +267,7 @@ def test_one_signal_drains_all(start, events, number, status):
     assert ended == status if status is not None else ended in (0, -number)
     assert living(pids) == []
     log = gateway.log.read_text()
-    assert "Traceback" not in log and "is started again" not in log
+    assert "Traceback" not in log and "restart in" not in log
     assert [log.count(f"[gw-live-{each} ") > 0 for each in (1, 2, 3)] == [True] * 3
     assert Counter(each["event"] for each in events())["disconnect_charger"] == COUNT
 

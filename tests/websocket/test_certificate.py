@@ -1,4 +1,4 @@
-"""Which certificates will do, what is said of those that will not, and how a new one takes over."""
+"""Which certificates are usable, the errors for those that are not, and how a new one takes over."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ONE, OTHER = Made("one"), Made("other")
 
 
 @pytest.fixture
-def told() -> Iterator[list[str]]:
-    """What the log is told, by level."""
+def logged() -> Iterator[list[str]]:
+    """The lines logged, with their levels."""
     lines: list[str] = []
 
     def watch(event: LogEvent) -> None:
@@ -79,10 +79,10 @@ def test_without_a_certificate_there_is_no_tls():
         (ONE.certificate + ONE.encrypted, None, r"--tls: the private key in .*/tls.pem is encrypted, .*; decrypt it"),
         (ONE.certificate.replace(b"M", b"?"), ONE.key, r"--tls: a certificate in .*/tls.pem cannot be read"),
         (ONE.certificate, ONE.key.replace(b"M", b"N"), r"--tls-key: the private key in .*/key.pem cannot be read"),
-        (Made(kind="1024").pem, None, r"--tls: OpenSSL will not have this certificate: ee key too small"),
+        (Made(kind="1024").pem, None, r"--tls: OpenSSL rejects this certificate: ee key too small"),
     ],
 )  # fmt: skip
-def test_what_will_not_do_is_said_in_one_line(put, tmp_path, chain, key, why):
+def test_an_unusable_file_is_an_error_of_one_line(put, tmp_path, chain, key, why):
     files = str(tmp_path / "absent.pem") if chain is None else put(chain), "" if key is None else put(key, "key.pem")
     with pytest.raises(InvalidSetting, match=why) as raised:
         Certificate(*files, Clock())
@@ -95,19 +95,19 @@ def test_a_key_alone_is_no_setting():
 
 
 @pytest.mark.parametrize(("begin", "said"), [(-10, "has expired at "), (2, "is not valid before ")])
-def test_a_certificate_out_of_its_time_is_warned_of_and_used(put, told, begin, said):
+def test_a_certificate_out_of_its_time_is_warned_of_and_used(put, logged, begin, said):
     """F23: better a charger that does not check it than none."""
     made = Made(begin=begin, days=9)
     assert in_use(Certificate(put(made.pem), "", Clock())) == made.number
-    assert [line.startswith("warn") and said in line for line in told] == [False, True]
+    assert [line.startswith("warn") and said in line for line in logged] == [False, True]
 
 
-def test_its_end_is_told_once_when_it_comes(put, told, monkeypatch):
+def test_its_expiry_is_logged_once(put, logged, monkeypatch):
     clock = Clock()
     made = Certificate(put(ONE.pem), "", clock)
     made.start()
     clock.advance(CHECK_INTERVAL)
-    assert len(told) == 1
+    assert len(logged) == 1
 
     class Later(datetime):
         @classmethod
@@ -116,19 +116,19 @@ def test_its_end_is_told_once_when_it_comes(put, told, monkeypatch):
 
     monkeypatch.setattr(certificate, "datetime", Later)
     clock.pump([CHECK_INTERVAL] * 5)
-    assert len(told) == 2 and "has expired" in told[1]
+    assert len(logged) == 2 and "has expired" in logged[1]
     made.stop()
     assert not clock.getDelayedCalls()
 
 
-def test_a_new_one_is_used_when_asked_to(put, told):
+def test_a_new_one_is_used_when_asked_to(put, logged):
     """F23."""
     made = Certificate(put(ONE.pem), "", Clock())
     put(OTHER.pem)
     assert in_use(made) == ONE.number
     made.reload()
     assert in_use(made) == OTHER.number
-    assert "CN=other" in told[-1]
+    assert "CN=other" in logged[-1]
 
 
 def test_a_new_one_is_found_within_a_minute(put):
@@ -145,7 +145,7 @@ def test_a_new_one_is_found_within_a_minute(put):
 
 
 @pytest.mark.parametrize("bad", [b"", OTHER.certificate, OTHER.certificate + ONE.key, None])
-def test_a_new_one_that_will_not_do_leaves_the_old_one_and_is_told_once(put, told, bad):
+def test_an_unusable_new_one_leaves_the_old_one_and_is_logged_once(put, logged, bad):
     clock = Clock()
     made = Certificate(file := put(ONE.pem), "", clock)
     made.start()
@@ -155,7 +155,7 @@ def test_a_new_one_that_will_not_do_leaves_the_old_one_and_is_told_once(put, tol
         put(bad)
     clock.pump([CHECK_INTERVAL] * 5)
     assert in_use(made) == ONE.number
-    assert len(told) == 2 and told[1].startswith("error: the certificate in use stays, since the new one will not do: --tls: ")
+    assert len(logged) == 2 and logged[1].startswith("error: certificate not reloaded, the one in use stays: --tls: ")
     put(OTHER.pem)
     clock.advance(CHECK_INTERVAL)
     assert in_use(made) == OTHER.number

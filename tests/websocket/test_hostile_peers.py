@@ -1,4 +1,4 @@
-"""The door against attackers and broken software: whatever comes in, it costs them the connection and us next to nothing."""
+"""Attackers and broken software: whatever they send, it costs them the connection and us next to nothing."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
-from door import BINARY, CLOSE, PING, PONG, TEXT, Street, closing, farewell, frame, frames, request
 from ocpp_tw.interfaces import HandshakeRefused
-from ocpp_tw.websocket.connection import MAX_FRAGMENTS, PINGS_ANSWERED
 from ocpp_tw.websocket.handshake import MAX_HEAD
+from ocpp_tw.websocket.receiving import MAX_FRAGMENTS, MAX_PONGS
+from websocket_peer import BINARY, CLOSE, PING, PONG, TEXT, Server, client_close, close_frame, frame, frames, request
 
 CALL = b'[2,"1","Heartbeat",{}]'
 
 
 @pytest.fixture
-def street() -> Iterator[Street]:
-    """A door with the settings' defaults."""
-    made = Street()
+def server() -> Iterator[Server]:
+    """A server with default settings."""
+    made = Server()
     yield made
     made.close()
 
@@ -50,18 +50,18 @@ def street() -> Iterator[Street]:
         b"Sec-WebSocket-Version: 13",
     ],
 )  # fmt: skip
-def test_headers_that_two_readers_may_read_differently(street: Street, line: bytes) -> None:
+def test_headers_that_two_readers_may_read_differently(server: Server, line: bytes) -> None:
     """A12: Autobahn splits lines at NEL and other control characters, joins what comes twice, and takes a space before the colon."""
-    visit = street.connect()
-    assert visit.say(request("/cp1", line)).startswith(b"HTTP/1.1 400 ")
-    assert visit.peer.lost
-    assert not street.porter.knocks
+    connection = server.connect()
+    assert connection.exchange(request("/cp1", line)).startswith(b"HTTP/1.1 400 ")
+    assert connection.peer.lost
+    assert not server.admissions.requests
 
 
 @pytest.mark.parametrize("header", ["Sec_WebSocket_Key", "Host", "Upgrade", "Sec_WebSocket_Version"])
-def test_answers_quote_nothing_that_hurts(street: Street, header: str) -> None:
+def test_answers_quote_nothing_that_hurts(server: Server, header: str) -> None:
     """Autobahn's reasons quote the charger, in the status line; they are cut, and of one printable line."""
-    answer = street.connect().say(request(**{header: b"x" * 300 + b"\t:9z"}))
+    answer = server.connect().exchange(request(**{header: b"x" * 300 + b"\t:9z"}))
     line, _, rest = answer.partition(b"\r\n")
     assert line.startswith(b"HTTP/1.1 400 ")
     assert len(line) < 150
@@ -69,52 +69,52 @@ def test_answers_quote_nothing_that_hurts(street: Street, header: str) -> None:
     assert rest == b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-def test_a_head_too_long(street: Street) -> None:
+def test_a_head_too_long(server: Server) -> None:
     """A10: Autobahn knows no limit; ours is 8 KiB, whether or not the end ever comes."""
-    visit = street.connect()
-    assert visit.say(request("/cp1", b"X: " + b"a" * MAX_HEAD)).startswith(b"HTTP/1.1 431 ")
-    assert visit.peer.lost
-    visit = street.connect()
-    assert visit.say(b"GET / HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD // 2)) == b""
-    assert visit.say(b"a" * (MAX_HEAD // 2)).startswith(b"HTTP/1.1 431 ")
-    assert visit.peer.lost
+    connection = server.connect()
+    assert connection.exchange(request("/cp1", b"X: " + b"a" * MAX_HEAD)).startswith(b"HTTP/1.1 431 ")
+    assert connection.peer.lost
+    connection = server.connect()
+    assert connection.exchange(b"GET / HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD // 2)) == b""
+    assert connection.exchange(b"a" * (MAX_HEAD // 2)).startswith(b"HTTP/1.1 431 ")
+    assert connection.peer.lost
 
 
-def test_a_head_without_end(street: Street) -> None:
+def test_a_head_without_end(server: Server) -> None:
     """A10, F29: a hundred megabytes of it."""
-    visit = street.connect()
-    before = tracemalloc_of(lambda: [visit.ours.dataReceived(b"a" * 65536) for _ in range(1600)])
+    connection = server.connect()
+    before = tracemalloc_of(lambda: [connection.protocol.dataReceived(b"a" * 65536) for _ in range(1600)])
     assert before < 1 << 20
-    visit.pump.flush()
-    assert visit.peer.lost
+    connection.pump.flush()
+    assert connection.peer.lost
 
 
-def test_many_lines(street: Street) -> None:
+def test_many_lines(server: Server) -> None:
     """As many headers as fit: thousands of names, or one name thousands of times."""
-    assert street.connect().say(request("/cp1", *(b"a%d:" % each for each in range(1000)))).startswith(b"HTTP/1.1 101 ")
-    assert street.connect().say(request("/cp1", *[b"a:"] * 1900)).startswith(b"HTTP/1.1 101 ")
+    assert server.connect().exchange(request("/cp1", *(b"a%d:" % each for each in range(1000)))).startswith(b"HTTP/1.1 101 ")
+    assert server.connect().exchange(request("/cp1", *[b"a:"] * 1900)).startswith(b"HTTP/1.1 101 ")
 
 
 @pytest.mark.parametrize("drip", [b"", b"G"])
-def test_a_slow_handshake(street: Street, drip: bytes) -> None:
+def test_a_slow_handshake(server: Server, drip: bytes) -> None:
     """A10, F29: 15 s in all, however busy it seems."""
-    visits = [street.connect() for _ in range(3)]
+    connections = [server.connect() for _ in range(3)]
     for _ in range(15):
-        street.wait(1)
-        for visit in visits:
-            assert visit.say(drip) == b""
-            assert not visit.peer.lost
-    street.wait(1)
-    assert all(visit.peer.lost for visit in visits)
-    assert street.told == []
+        server.wait(1)
+        for connection in connections:
+            assert connection.exchange(drip) == b""
+            assert not connection.peer.lost
+    server.wait(1)
+    assert all(connection.peer.lost for connection in connections)
+    assert server.calls == []
 
 
-def test_talking_on_after_a_refusal(street: Street) -> None:
+def test_bytes_after_a_refusal(server: Server) -> None:
     """What comes after we hung up is not even kept."""
-    visit = street.connect()
-    visit.line.peer_reads = False
-    visit.say(b"nonsense\r\n\r\n")
-    assert tracemalloc_of(lambda: [visit.ours.dataReceived(b"a" * 65536) for _ in range(100)]) < 1 << 18
+    connection = server.connect()
+    connection.transport.peer_reads = False
+    connection.exchange(b"nonsense\r\n\r\n")
+    assert tracemalloc_of(lambda: [connection.protocol.dataReceived(b"a" * 65536) for _ in range(100)]) < 1 << 18
 
 
 # frames that break the protocol
@@ -137,7 +137,7 @@ def test_talking_on_after_a_refusal(street: Street) -> None:
         pytest.param(b"\x81\xff" + struct.pack("!Q", 5) + b"\0\0\0\0hello", 1002, id="length not minimal, 64 bits"),
         pytest.param(b"\x81\xff" + struct.pack("!Q", 1 << 63) + b"\0\0\0\0", 1002, id="length of more than 63 bits"),
         pytest.param(frame(b"x", CLOSE), 1002, id="half a close code"),
-        *(pytest.param(closing(code), 1002, id=f"close code {code}") for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)),
+        *(pytest.param(client_close(code), 1002, id=f"close code {code}") for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)),
         pytest.param(frame(b"\x03\xe8\xff", CLOSE), 1007, id="close reason not UTF-8"),
         pytest.param(frame(b"x", BINARY), 1003, id="binary"),
         pytest.param(frame(b"", BINARY), 1003, id="binary and empty"),
@@ -153,65 +153,65 @@ def test_talking_on_after_a_refusal(street: Street) -> None:
         pytest.param(frame(b"\x01\x02\x03", 0x70 | BINARY), 1002, id="everything at once"),
     ],
 )  # fmt: skip
-def test_violations(street: Street, data: bytes, code: int) -> None:
+def test_violations(server: Server, data: bytes, code: int) -> None:
     """F27, R2: the proper close code; nothing that follows in the same segment is heard; the end comes within seconds."""
-    visit = street.enter(frame(b"before"))
-    assert farewell(visit.say(data + frame(b"after") + frame(b"", PING)))[0] == code
-    assert visit.say(frame(b"later"), b"\xff" * 100) == b""
-    street.wait(3)
-    assert visit.peer.lost
-    assert street.told[:2] == ["arrived", b"before"]
-    assert [each[:2] for each in street.told[2:]] == [("departed", code)]
+    connection = server.connect_charger(frame(b"before"))
+    assert close_frame(connection.exchange(data + frame(b"after") + frame(b"", PING)))[0] == code
+    assert connection.exchange(frame(b"later"), b"\xff" * 100) == b""
+    server.wait(3)
+    assert connection.peer.lost
+    assert server.calls[:2] == ["arrived", b"before"]
+    assert [each[:2] for each in server.calls[2:]] == [("departed", code)]
 
 
-def test_one_violation_is_enough(street: Street) -> None:
+def test_one_violation_is_enough(server: Server) -> None:
     """What follows is not looked at, or a second one would end the connection before the peer has read why."""
-    visit = street.enter()
-    assert len(frames(visit.say(frame(b"x", mask=None) * 3))) == 1
-    assert not visit.peer.lost
+    connection = server.connect_charger()
+    assert len(frames(connection.exchange(frame(b"x", mask=None) * 3))) == 1
+    assert not connection.peer.lost
 
 
-def test_a_great_frame_is_not_even_kept(street: Street) -> None:
+def test_a_great_frame_is_not_even_kept(server: Server) -> None:
     """A8, F27: refused by its header; what comes of it nonetheless is thrown away."""
-    visit = street.enter()
-    assert farewell(visit.say(b"\x81\xff" + struct.pack("!Q", 100 << 20) + b"\0\0\0\0"))[0] == 1009
-    assert tracemalloc_of(lambda: [visit.ours.dataReceived(b"a" * 65536) for _ in range(1600)]) < 1 << 18
+    connection = server.connect_charger()
+    assert close_frame(connection.exchange(b"\x81\xff" + struct.pack("!Q", 100 << 20) + b"\0\0\0\0"))[0] == 1009
+    assert tracemalloc_of(lambda: [connection.protocol.dataReceived(b"a" * 65536) for _ in range(1600)]) < 1 << 18
 
 
-def test_endless_fragments(street: Street) -> None:
+def test_endless_fragments(server: Server) -> None:
     """A8: empty ones cost nothing to send, and Autobahn takes millions of them."""
-    visit = street.enter()
+    connection = server.connect_charger()
     empty = frame(b"", 0, fin=False)
-    assert visit.say(frame(b"x", fin=False) + empty * (MAX_FRAGMENTS - 2) + frame(b"y", 0)) == b""
-    assert street.told == ["arrived", b"xy"]
-    assert farewell(visit.say(frame(b"x", fin=False) + empty * MAX_FRAGMENTS * 3)) == (1008, "too many fragments")
-    assert len(frames(visit.say(empty * MAX_FRAGMENTS * 3))) == 0
+    assert connection.exchange(frame(b"x", fin=False) + empty * (MAX_FRAGMENTS - 2) + frame(b"y", 0)) == b""
+    assert server.calls == ["arrived", b"xy"]
+    assert close_frame(connection.exchange(frame(b"x", fin=False) + empty * MAX_FRAGMENTS * 3)) == (1008, "too many fragments")
+    assert len(frames(connection.exchange(empty * MAX_FRAGMENTS * 3))) == 0
 
 
-def test_messages_of_many_fragments(street: Street) -> None:
+def test_messages_of_many_fragments(server: Server) -> None:
     """The limit is for a message, not for a connection."""
-    visit = street.enter()
+    connection = server.connect_charger()
     for _ in range(5):
-        assert visit.say(frame(b"x", fin=False) + frame(b"", 0, fin=False) * 1000 + frame(b"", 0)) == b""
+        assert connection.exchange(frame(b"x", fin=False) + frame(b"", 0, fin=False) * 1000 + frame(b"", 0)) == b""
 
 
-def test_a_flood_of_pings(street: Street) -> None:
+def test_a_flood_of_pings(server: Server) -> None:
     """A9: Autobahn answers 372,000 in 6 s and buffers the pongs; we answer ten a second, and a thousand are enough."""
-    visit = street.enter()
-    assert len(frames(visit.say(frame(b"x" * 125, PING) * 100))) == PINGS_ANSWERED
-    street.wait(1)
-    assert visit.say(frame(b"", PING)) == b"\x8a\0"
-    answer = frames(visit.say(frame(b"", PING) * 5000))
-    assert len(answer) == PINGS_ANSWERED
+    connection = server.connect_charger()
+    assert len(frames(connection.exchange(frame(b"x" * 125, PING) * 100))) == MAX_PONGS
+    server.wait(1)
+    assert connection.exchange(frame(b"", PING)) == b"\x8a\0"
+    answer = frames(connection.exchange(frame(b"", PING) * 5000))
+    assert len(answer) == MAX_PONGS
     assert answer[-1][0] == CLOSE
     assert answer[-1][1][:2] == struct.pack("!H", 1008)
 
 
-def test_a_flood_of_pongs_and_of_nothing(street: Street) -> None:
+def test_a_flood_of_pongs_and_of_nothing(server: Server) -> None:
     """They cost their sender more than us, and are not answered."""
-    visit = street.enter()
-    assert visit.say(frame(b"x", PONG) * 5000, frame(b"") * 5000) == b""
-    assert street.told == ["arrived"] + [b""] * 5000
+    connection = server.connect_charger()
+    assert connection.exchange(frame(b"x", PONG) * 5000, frame(b"") * 5000) == b""
+    assert server.calls == ["arrived"] + [b""] * 5000
 
 
 # compression
@@ -224,24 +224,24 @@ def bomb(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("pieces", [1, 40])
-def test_a_bomb(street: Street, pieces: int) -> None:
+def test_a_bomb(server: Server, pieces: int) -> None:
     """A7 (GHSA-hxp9-w8x3-p566): 48 kB that would be 50 MB."""
-    visit = street.enter(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
+    connection = server.connect_charger(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
     data = bomb(50 << 20)
     assert len(data) < 60_000
     size = len(data) // pieces + 1
     parts = [data[each : each + size] for each in range(0, len(data), size)]
     sent = [frame(part, TEXT if n == 0 else 0, fin=n == len(parts) - 1, rsv=0 if n else 4) for n, part in enumerate(parts)]
-    assert tracemalloc_of(lambda: [visit.ours.dataReceived(each) for each in sent]) < 5 << 20
-    assert farewell(visit.say())[0] == 1009
-    assert street.told == ["arrived"]
+    assert tracemalloc_of(lambda: [connection.protocol.dataReceived(each) for each in sent]) < 5 << 20
+    assert close_frame(connection.exchange())[0] == 1009
+    assert server.calls == ["arrived"]
 
 
-def test_a_message_of_exactly_the_limit(street: Street) -> None:
+def test_a_message_of_exactly_the_limit(server: Server) -> None:
     """It is no bomb."""
-    visit = street.enter(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
-    assert visit.say(frame(bomb(1 << 20), rsv=4)) == b""
-    assert street.told == ["arrived", bytes(1 << 20)]
+    connection = server.connect_charger(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
+    assert connection.exchange(frame(bomb(1 << 20), rsv=4)) == b""
+    assert server.calls == ["arrived", bytes(1 << 20)]
 
 
 @pytest.mark.parametrize(
@@ -254,11 +254,11 @@ def test_a_message_of_exactly_the_limit(street: Street) -> None:
         (frame(b"x", rsv=6), 1002),
     ],
 )
-def test_compression_that_is_none(street: Street, data: bytes, code: int) -> None:
+def test_compression_that_is_none(server: Server, data: bytes, code: int) -> None:
     """Broken streams and bits in the wrong place."""
-    visit = street.enter(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
-    assert farewell(visit.say(data + frame(CALL)))[0] == code
-    assert street.told == ["arrived"]
+    connection = server.connect_charger(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
+    assert close_frame(connection.exchange(data + frame(CALL)))[0] == code
+    assert server.calls == ["arrived"]
 
 
 def tracemalloc_of(act: Any) -> int:
@@ -283,7 +283,9 @@ chunks = st.one_of(
         rsv=st.sampled_from([0, 0, 0, 4, 1, 7]),
         mask=st.sampled_from([b"\0\0\0\0", b"abcd", b"abcd", None]),
     ),
-    st.sampled_from([frame(CALL), closing(), closing(None), frame(b"", PING), frame(b"", PONG), frame(b"x", fin=False), frame(b"y", 0)]),
+    st.sampled_from(
+        [frame(CALL), client_close(), client_close(None), frame(b"", PING), frame(b"", PONG), frame(b"x", fin=False), frame(b"y", 0)]
+    ),
 )
 
 targets = st.one_of(st.just("/cp1"), st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20).map(lambda text: "/" + text))
@@ -331,14 +333,14 @@ def test_any_bytes_cut_anywhere(head: bytes, more: list[bytes], cuts: list[int])
     events: list[LogEvent] = []
     globalLogPublisher.addObserver(events.append)
     try:
-        street = Street()
-        visit, data = street.connect(), head + b"".join(more)
+        server = Server()
+        connection, data = server.connect(), head + b"".join(more)
         ends = [*sorted(cuts), len(data)]
-        visit.say(*(data[start:end] for start, end in zip([0, *ends], ends, strict=False)))
-        check(street)
-        street.wait(20)
-        street.close()
-        check(street)
+        connection.exchange(*(data[start:end] for start, end in zip([0, *ends], ends, strict=False)))
+        check(server)
+        server.wait(20)
+        server.close()
+        check(server)
     finally:
         globalLogPublisher.removeObserver(events.append)
     assert not failures(events)
@@ -346,31 +348,31 @@ def test_any_bytes_cut_anywhere(head: bytes, more: list[bytes], cuts: list[int])
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(heads, st.booleans(), st.lists(steps, max_size=12))
-def test_whatever_both_sides_do(head: bytes, thinks: bool, todo: list[tuple[str, Any]]) -> None:
-    """The same, with a gate that may think, a guest that interferes, and a peer that may not read."""
+def test_whatever_both_sides_do(head: bytes, undecided: bool, todo: list[tuple[str, Any]]) -> None:
+    """The same, with a decision that may take time, an application that interferes, and a peer that may not read."""
     events: list[LogEvent] = []
     globalLogPublisher.addObserver(events.append)
     try:
-        street, thought = Street(), Deferred[Any]()
-        if thinks:
-            street.porter.decide = lambda knock, wire: thought
-        visit = street.connect()
-        visit.say(head)
+        server, decision = Server(), Deferred[Any]()
+        if undecided:
+            server.admissions.decide = lambda handshake, wire: decision
+        connection = server.connect()
+        connection.exchange(head)
         for what, value in todo:
-            wire = street.porter.wires[0] if street.porter.wires else None
-            if what == "say" and not visit.peer.lost:
-                visit.say(value)
+            wire = server.admissions.wires[0] if server.admissions.wires else None
+            if what == "say" and not connection.peer.lost:
+                connection.exchange(value)
             elif what == "wait":
-                street.wait(value)
+                server.wait(value)
             elif what == "read":
-                visit.line.peer_reads = value
-            elif what == "leave" and not visit.peer.lost:
-                visit.leave()
-            elif what == "decide" and wire and thinks and not thought.called:
+                connection.transport.peer_reads = value
+            elif what == "leave" and not connection.peer.lost:
+                connection.disconnect()
+            elif what == "decide" and wire and undecided and not decision.called:
                 if value:
-                    thought.callback((street.porter.visitor, None))
+                    decision.callback((server.admissions.sink, None))
                 else:
-                    thought.errback(HandshakeRefused(403, "no"))
+                    decision.errback(HandshakeRefused(403, "no"))
             elif wire and what == "send":
                 wire.send(value)
             elif wire and what == "hold":
@@ -379,25 +381,25 @@ def test_whatever_both_sides_do(head: bytes, thinks: bool, todo: list[tuple[str,
                 wire.ping(lambda: None)
             elif wire and what == "close":
                 wire.close(value, "enough")
-            check(street)
-        street.close()
-        check(street)
-        thought.addErrback(lambda _: None)
+            check(server)
+        server.close()
+        check(server)
+        decision.addErrback(lambda _: None)
     finally:
         globalLogPublisher.removeObserver(events.append)
     assert not failures(events)
 
 
-def check(street: Street) -> None:
-    """What is true at any time of what a door is told of one connection."""
-    kinds = [each[0] if isinstance(each, tuple) else "frame" if isinstance(each, bytes) else each for each in street.told]
+def check(server: Server) -> None:
+    """What is true at any time of the calls for one connection."""
+    kinds = [each[0] if isinstance(each, tuple) else "frame" if isinstance(each, bytes) else each for each in server.calls]
     if "refused" in kinds:
         assert kinds.count("refused") == 1
         assert "arrived" not in kinds
     assert kinds.count("arrived") <= 1
     assert "frame" not in kinds or kinds[0] == "arrived"
     assert "departed" not in kinds[:-1]
-    assert len(street.porter.knocks) <= 1
-    for each in street.told:
+    assert len(server.admissions.requests) <= 1
+    for each in server.calls:
         if isinstance(each, bytes):
             each.decode()

@@ -1,4 +1,4 @@
-"""Operators' HTTP of several workers behind one address: what is asked of all, and what when one of them is of no use."""
+"""Operators' HTTP for several workers behind one address: which requests go to all, and what happens when one worker fails."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from fleets import soon
 from ocpp_tw.ocpp.schemas import Violation
 from ocpp_tw.ocpp.tolerance.evidence import Evidence, merged
 from ocpp_tw.operators import fan_out
-from ocpp_tw.operators.fan_out import FanOut, Peer
+from ocpp_tw.operators.fan_out import FanOut
+from ocpp_tw.operators.merge import WorkerEndpoint
 
 
-class Played(Resource):
-    """A worker's own HTTP: canned answers, and what was asked."""
+class FakeWorker(Resource):
+    """A worker's own HTTP: canned answers, and a record of the requests."""
 
     isLeaf = True
 
@@ -34,13 +35,13 @@ class Played(Resource):
         super().__init__()
         self.answers: dict[str, tuple[int, Any]] = {}
         self.asked: list[tuple[str, str, bytes, str | None]] = []
-        self.silent = self.rude = False
+        self.silent = self.aborts = False
 
     def render(self, request):
         self.asked.append((request.method.decode(), request.uri.decode(), request.content.read(), request.getHeader("authorization")))
-        if self.rude:
+        if self.aborts:
             request.transport.abortConnection()
-        if self.silent or self.rude:
+        if self.silent or self.aborts:
             request.notifyFinish().addErrback(lambda _: None)
             return NOT_DONE_YET
         status, body = self.answers.get(request.path.decode(), (404, {"detail": "what?"}))
@@ -51,27 +52,27 @@ class Played(Resource):
 
 
 class Fleet:
-    """Two workers, and the front before them."""
+    """Two workers, and the one address in front of them."""
 
     def __init__(self, directory: Path) -> None:
         self.stopping, self.complete = False, True
-        self.played = [Played(), Played()]
+        self.workers = [FakeWorker(), FakeWorker()]
         self.down: set[int] = set()
         self.paths = [str(directory / str(number)) for number in (0, 1)]
-        self.factories = [WrappingFactory(Site(each)) for each in self.played]
+        self.factories = [WrappingFactory(Site(each)) for each in self.workers]
         self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
         self.factories.append(WrappingFactory(FanOut(self, reactor).site()))
         self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
-    def peers(self) -> list[Peer]:
-        return [Peer(f"gw-{number + 1}", path, number not in self.down) for number, path in enumerate(self.paths)]
+    def endpoints(self) -> list[WorkerEndpoint]:
+        return [WorkerEndpoint(f"gw-{number + 1}", path, number not in self.down) for number, path in enumerate(self.paths)]
 
     def both(self, path: str, *answers: tuple[int, Any]) -> None:
-        for played, answer in zip(self.played, answers, strict=True):
-            played.answers[path] = answer
+        for worker, answer in zip(self.workers, answers, strict=True):
+            worker.answers[path] = answer
 
-    async def says(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         url = f"http://127.0.0.1:{self.ports[-1].getHost().port}{path}"
         self.response = await self.client.request(method, url, data=None if body is None else json.dumps(body).encode(), headers=headers)
         text = await self.response.text()
@@ -96,9 +97,9 @@ async def fleet(tmp_path) -> AsyncIterator[Fleet]:
 
 async def test_all_chargers_are_listed_whichever_worker_has_them(fleet):
     fleet.both("/api/chargers", (200, [{"id": "a"}, {"id": "b"}]), (200, [{"id": "c"}]))
-    assert await fleet.says("GET", "/api/chargers") == (200, [{"id": "a"}, {"id": "b"}, {"id": "c"}])
+    assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "a"}, {"id": "b"}, {"id": "c"}])
     assert fleet.response.headers.getRawHeaders("content-type") == ["application/json"]
-    assert await fleet.says("HEAD", "/api/chargers") == (200, None)
+    assert await fleet.request("HEAD", "/api/chargers") == (200, None)
 
 
 HERE, REMEMBERED, UNKNOWN = (200, {"connected": True, "id": "a"}), (200, {"connected": False, "id": "a"}), (404, {"detail": "no"})
@@ -117,57 +118,57 @@ HERE, REMEMBERED, UNKNOWN = (200, {"connected": True, "id": "a"}), (200, {"conne
         ((500, {"detail": "x"}), REMEMBERED, (500, {"detail": "x"})),
     ],
 )
-async def test_one_charger_is_told_of_by_the_worker_that_has_it(fleet, one, other, answer):
+async def test_one_charger_is_answered_by_the_worker_that_has_it(fleet, one, other, answer):
     fleet.both("/api/chargers/a%2Fb", one, other)
-    assert await fleet.says("GET", "/api/chargers/a%2Fb?x=1") == answer
-    assert [each.asked[-1][1] for each in fleet.played] == ["/api/chargers/a%2Fb?x=1"] * 2
+    assert await fleet.request("GET", "/api/chargers/a%2Fb?x=1") == answer
+    assert [each.asked[-1][1] for each in fleet.workers] == ["/api/chargers/a%2Fb?x=1"] * 2
 
 
-async def test_what_changes_something_goes_to_one_worker_only_each_in_its_turn(fleet):
+async def test_a_command_goes_to_one_worker_in_turn(fleet):
     fleet.both("/command/", (200, {"status": "Accepted"}), (400, {"detail": "Charger not connected"}))
-    answers = [await fleet.says("POST", "/command/", {"cp_id": "a"}, authorization="Bearer x") for _ in range(4)]
+    answers = [await fleet.request("POST", "/command/", {"cp_id": "a"}, authorization="Bearer x") for _ in range(4)]
     assert sorted(status for status, _ in answers) == [200, 200, 400, 400]
-    asked = [each.asked for each in fleet.played]
+    asked = [each.asked for each in fleet.workers]
     assert asked == [[("POST", "/command/", b'{"cp_id": "a"}', "Bearer x")] * 2] * 2
     assert fleet.response.headers.getRawHeaders("x-inner") is None
 
 
-async def test_one_that_is_not_there_is_passed_over(fleet):
-    """It has no chargers then, and has done nothing that was asked."""
+async def test_a_worker_that_cannot_be_connected_to_is_skipped(fleet):
+    """It has no chargers then, and has not acted on the request."""
     await fleet.ports[0].stopListening()
-    fleet.played[1].answers |= {"/api/chargers": (200, [{"id": "c"}]), "/command/": (200, {})}
-    assert await fleet.says("GET", "/api/chargers") == (200, [{"id": "c"}])
-    assert [await fleet.says("POST", "/command/", {}) for _ in range(2)] == [(200, {})] * 2
+    fleet.workers[1].answers |= {"/api/chargers": (200, [{"id": "c"}]), "/command/": (200, {})}
+    assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "c"}])
+    assert [await fleet.request("POST", "/command/", {}) for _ in range(2)] == [(200, {})] * 2
     fleet.down = {0, 1}
-    assert [await fleet.says(*each) for each in (("POST", "/command/", {}), ("GET", "/api/chargers/a"))] == [
+    assert [await fleet.request(*each) for each in (("POST", "/command/", {}), ("GET", "/api/chargers/a"))] == [
         (503, {"detail": "No worker is there at the moment"})
     ] * 2
 
 
-async def test_one_that_ends_while_it_is_asked_is_not_asked_again(fleet, tidy):
-    """Nobody knows whether it did what was asked: another may not do it a second time."""
+async def test_a_command_is_not_repeated_when_a_worker_ends_meanwhile(fleet, tidy):
+    """It may have acted on the request: another worker must not do so a second time."""
     fleet.down = {1}
-    fleet.played[0].rude = True
-    assert (await fleet.says("POST", "/command/", {}))[0] == 502
-    assert len(fleet.played[0].asked) == 1 and fleet.played[1].asked == []
+    fleet.workers[0].aborts = True
+    assert (await fleet.request("POST", "/command/", {}))[0] == 502
+    assert len(fleet.workers[0].asked) == 1 and fleet.workers[1].asked == []
     assert len(tidy) == 1
     tidy.clear()
     fleet.down = set()
-    fleet.played[1].answers["/api/chargers"] = (200, [{"id": "c"}])
-    assert await fleet.says("GET", "/api/chargers") == (200, [{"id": "c"}])
+    fleet.workers[1].answers["/api/chargers"] = (200, [{"id": "c"}])
+    assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "c"}])
 
 
-async def test_one_that_lives_and_says_nothing_makes_the_list_untrue(fleet, monkeypatch):
+async def test_a_worker_that_hangs_fails_the_list(fleet, monkeypatch):
     monkeypatch.setattr(fan_out, "WORKER_TIMEOUT", 0.2)
     fleet.both("/api/chargers", (200, []), (200, []))
-    fleet.played[1].silent = True
-    assert await fleet.says("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})
+    fleet.workers[1].silent = True
+    assert await fleet.request("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})
 
 
-async def test_who_goes_away_leaves_nothing_behind(fleet):
-    fleet.played[0].silent = fleet.played[1].silent = True
-    asking = Deferred.fromCoroutine(fleet.says("POST", "/command/", {})).addErrback(lambda _: None)
-    while not any(each.asked for each in fleet.played):
+async def test_a_client_that_disconnects_leaves_nothing_behind(fleet):
+    fleet.workers[0].silent = fleet.workers[1].silent = True
+    asking = Deferred.fromCoroutine(fleet.request("POST", "/command/", {})).addErrback(lambda _: None)
+    while not any(each.asked for each in fleet.workers):
         await deferLater(reactor, 0.01)
     asking.cancel()
     while any(each.protocols for each in fleet.factories):
@@ -178,8 +179,8 @@ async def test_a_token_that_is_wrong_is_wrong_for_all(fleet):
     refusal = (401, {"detail": "A bearer token is needed"})
     for path in ("/api/chargers", "/api/violations", "/api/chargers/a"):
         fleet.both(path, refusal, refusal)
-        assert await fleet.says("GET", path, authorization="Bearer wrong") == refusal
-    assert {asked[3] for each in fleet.played for asked in each.asked} == {"Bearer wrong"}
+        assert await fleet.request("GET", path, authorization="Bearer wrong") == refusal
+    assert {asked[3] for each in fleet.workers for asked in each.asked} == {"Bearer wrong"}
 
 
 SPOOL = {"groups": 1, "events": 2, "trouble": ""}
@@ -209,12 +210,12 @@ async def test_it_is_ready_while_one_worker_is_but_not_before_all_have_been(
     spool = {"groups": len(up), "events": 2 * len(up), "trouble": trouble} if up else None
     told = {"ready": status == 200, "redis": redis, "spool": spool, "stopping": stopping}
     told["workers"] = dict(zip(("gw-1", "gw-2"), workers, strict=True))
-    assert await fleet.says("GET", "/readyz") == (status, told)
+    assert await fleet.request("GET", "/readyz") == (status, told)
 
 
 async def test_health_counts_the_chargers_of_each(fleet):
     fleet.both("/healthz", (200, {"chargers": 3}), (200, {"chargers": 4}))
-    assert await fleet.says("GET", "/healthz") == (200, {"status": "ok", "chargers": 7, "workers": {"gw-1": 3, "gw-2": 4}})
+    assert await fleet.request("GET", "/healthz") == (200, {"status": "ok", "chargers": 7, "workers": {"gw-1": 3, "gw-2": 4}})
 
 
 def seen(*notes: tuple[str, str, str]) -> Evidence:
@@ -228,5 +229,5 @@ async def test_evidence_of_all_is_what_one_gateway_would_have_seen(fleet):
     notes = [("B", "type", "1"), ("A", "type", "2"), ("A", "enum", "3"), ("A", "enum", "4"), ("A", "type", "5"), ("A", "enum", "6")]
     parts = [seen(*notes[0::2]), seen(*notes[1::2])]
     fleet.both("/api/violations", *((200, each.report()) for each in parts))
-    assert await fleet.says("GET", "/api/violations") == (200, seen(*notes).report())
+    assert await fleet.request("GET", "/api/violations") == (200, seen(*notes).report())
     assert merged([]) == []

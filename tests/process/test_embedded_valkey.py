@@ -1,4 +1,4 @@
-"""The embedded Valkey: it starts, keeps what it was given, and ends with its gateway however that ends."""
+"""The embedded Valkey: it starts, keeps its data, and ends with its gateway however that ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-async def test_it_keeps_what_it_was_given(tmp_path):
+async def test_it_keeps_its_data(tmp_path):
     data = tmp_path / "new" / "data"
     pids = []
     for turn in range(2):
@@ -57,7 +57,7 @@ async def test_two_gateways_cannot_have_one_directory(tmp_path):
     await soon(first.stopService())
 
 
-async def test_a_port_that_is_taken_is_told_of_with_the_servers_log(tmp_path, valkey: Valkey):
+async def test_a_port_in_use_is_reported_with_the_servers_log(tmp_path, valkey: Valkey):
     embedded = EmbeddedValkey(reactor, tmp_path, valkey.port)
     embedded.startService()
     with pytest.raises(EmbeddedFailed, match="Address already in use"):
@@ -67,7 +67,7 @@ async def test_a_port_that_is_taken_is_told_of_with_the_servers_log(tmp_path, va
     await soon(embedded.stopService())
 
 
-async def test_a_directory_that_cannot_be_made_is_told_of(tmp_path):
+async def test_a_directory_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     embedded = EmbeddedValkey(reactor, tmp_path / "file" / "data", free_port())
     embedded.startService()
@@ -76,7 +76,7 @@ async def test_a_directory_that_cannot_be_made_is_told_of(tmp_path):
     await soon(embedded.stopService())
 
 
-async def test_a_server_that_ends_by_itself_is_started_again(tmp_path):
+async def test_a_server_that_ends_by_itself_is_restarted(tmp_path):
     embedded = EmbeddedValkey(reactor, tmp_path, free_port())
     embedded.startService()
     await soon(embedded.ready())
@@ -97,7 +97,7 @@ async def test_it_can_be_stopped_while_it_starts(tmp_path):
     assert gone(pid)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 async def test_it_does_not_outlive_a_gateway_that_is_killed(tmp_path):
     program = (
         "import sys; from twisted.internet import reactor; from ocpp_tw.process.embedded_valkey import EmbeddedValkey\n"

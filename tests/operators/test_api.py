@@ -1,4 +1,4 @@
-"""Operators' HTTP over a real connection, with the gateway behind it played."""
+"""Operators' HTTP over a real connection, in front of a fake gateway."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ocpp_tw.operators.api import MAX_BODY, OperatorsApi
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
 
-STANDS = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
+IN_FORCE = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
 
 
-class PlayedDecisions:
-    """Notes what is decided; remembers what it is told to."""
+class FakeDecisions:
+    """Records decisions; its records are what the test puts there."""
 
     def __init__(self) -> None:
         self.made: list[tuple[str, dict[str, Any]]] = []
@@ -37,25 +37,25 @@ class PlayedDecisions:
         if self.failing:
             raise RuntimeError("a secret")
         self.made.append((id, changes))
-        return STANDS
+        return IN_FORCE
 
     async def recorded(self, id: str) -> dict[str, Any] | None:
         return self.memory.get(id)
 
 
-class PlayedGateway:
+class FakeGateway:
     """One without chargers."""
 
     def __init__(self) -> None:
         self.settings = Settings()
         self.stopping = False
         self.chargers: dict[str, Any] = {}
-        self.decisions = PlayedDecisions()
+        self.decisions = FakeDecisions()
 
 
 @dataclass
-class Played:
-    """What else is behind the site."""
+class FakeServices:
+    """Dispatcher, store and violations."""
 
     up: bool = True
     asked: list[bytes] = field(default_factory=list)
@@ -83,17 +83,17 @@ class Played:
 class Site:
     """A site that listens, and a client of it."""
 
-    def __init__(self, token: str = "", gateway: Any = None, desk: Any = None, evidence: bool = True) -> None:
-        self.gateway = gateway or PlayedGateway()
-        self.played = Played()
+    def __init__(self, token: str = "", gateway: Any = None, verdicts: Any = None, evidence: bool = True) -> None:
+        self.gateway = gateway or FakeGateway()
+        self.services = FakeServices()
         operators = OperatorsApi(
-            self.gateway, self.played, desk, self.played, token, self.played if evidence else None  # type: ignore[arg-type]
+            self.gateway, self.services, verdicts, self.services, token, self.services if evidence else None  # type: ignore[arg-type]
         )  # fmt: skip
         self.factory = WrappingFactory(operators.site())
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
-    async def says(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """The status, and the JSON of the answer."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         url = f"http://127.0.0.1:{self.port.getHost().port}{path}"
@@ -128,9 +128,9 @@ async def site() -> AsyncIterator[Site]:
         {"boot_status": None, "retry_interval": None, "version": None},
     ],
 )
-async def test_a_decision_is_handed_on_and_what_stands_is_told(site, changes):
+async def test_a_decision_is_passed_on_and_answered_with_what_is_in_force(site, changes):
     """B1 to B5: whether or not the charger has ever been here."""
-    assert await site.says("PUT", "/api/chargers/cp1", changes) == (200, {"id": "cp1", **STANDS})
+    assert await site.request("PUT", "/api/chargers/cp1", changes) == (200, {"id": "cp1", **IN_FORCE})
     assert site.gateway.decisions.made == [("cp1", changes)]
 
 
@@ -153,8 +153,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("body", "detail"), WRONG, ids=[repr(body)[:40] for body, _ in WRONG])
-async def test_what_makes_no_sense_is_refused_with_the_reason(site, body, detail):
-    status, answer = await site.says("PUT", "/api/chargers/cp1", body)
+async def test_an_invalid_decision_is_refused_with_the_reason(site, body, detail):
+    status, answer = await site.request("PUT", "/api/chargers/cp1", body)
     assert status == 400
     assert detail in answer["detail"]
     assert site.gateway.decisions.made == []
@@ -162,13 +162,13 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(site, body, detail
 
 async def test_a_version_that_is_switched_off_cannot_be_decided_on(site):
     site.gateway.settings = Settings(versions=("1.6",))
-    status, answer = await site.says("PUT", "/api/chargers/cp1", {"version": "2.1"})
+    status, answer = await site.request("PUT", "/api/chargers/cp1", {"version": "2.1"})
     assert (status, answer) == (400, {"detail": "version must be 1.6, or null to take it back"})
 
 
 async def test_a_failure_says_nothing_of_its_cause(site, tidy):
     site.gateway.decisions.failing = True
-    status, answer = await site.says("PUT", "/api/chargers/cp1", {"version": "1.6"})
+    status, answer = await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"})
     assert (status, answer) == (500, {"detail": "Internal error, see the log"})
     assert [str(event["log_failure"].value) for event in tidy] == ["a secret"]
     tidy.clear()
@@ -180,28 +180,28 @@ IDS = [("/api/chargers/RDAM%20123", "RDAM 123"), ("/api/chargers/a%2Fb", "a/b"),
 @pytest.mark.parametrize(("path", "id"), IDS)
 async def test_an_identity_is_decoded_once(site, path, id):
     """C1."""
-    assert (await site.says("PUT", path, {"version": "1.6"}))[0] == 200
+    assert (await site.request("PUT", path, {"version": "1.6"}))[0] == 200
     assert site.gateway.decisions.made == [(id, {"version": "1.6"})]
-    site.gateway.decisions.memory[id] = STANDS
-    assert await site.says("GET", path) == (200, {"connected": False, "id": id, **STANDS})
+    site.gateway.decisions.memory[id] = IN_FORCE
+    assert await site.request("GET", path) == (200, {"connected": False, "id": id, **IN_FORCE})
 
 
 @pytest.mark.parametrize("path", ["/api/chargers/" + "x" * 49, "/api/chargers/a%00b", "/api/chargers/%7F"])
 async def test_an_identity_that_no_charger_can_have(site, path):
     """C2, C4."""
-    assert await site.says("PUT", path, {"version": "1.6"}) == (400, {"detail": "No charger can have this identity"})
+    assert await site.request("PUT", path, {"version": "1.6"}) == (400, {"detail": "No charger can have this identity"})
 
 
 async def test_a_line_end_is_in_no_route(site):
     """C2."""
-    assert (await site.says("PUT", "/api/chargers/a%0Ab", {"version": "1.6"}))[0] == 404
+    assert (await site.request("PUT", "/api/chargers/a%0Ab", {"version": "1.6"}))[0] == 404
 
 
 # chargers
 
 
-async def test_nobody_knows_this_charger(site):
-    status, answer = await site.says("GET", "/api/chargers/cp1")
+async def test_an_unknown_charger(site):
+    status, answer = await site.request("GET", "/api/chargers/cp1")
     assert status == 404
     assert "nothing is remembered" in answer["detail"]
 
@@ -211,22 +211,22 @@ async def test_a_connected_charger_with_its_transactions():
     guest = home.connect("RDAM 123")
     guest.call("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
     begun = guest.call("StartTransaction", START_1)
-    site = Site(gateway=home.gateway, desk=home.application.verdicts)
-    status, [listed] = await site.says("GET", "/api/chargers")
+    site = Site(gateway=home.gateway, verdicts=home.application.verdicts)
+    status, [listed] = await site.request("GET", "/api/chargers")
     assert (status, listed["id"], listed["registration"]) == (200, "RDAM 123", "Accepted")
-    status, told = await site.says("GET", "/api/chargers/RDAM%20123")
+    status, told = await site.request("GET", "/api/chargers/RDAM%20123")
     assert (status, told["connected"], told["boot_status"], told["registration"]) == (200, True, None, "Accepted")
     assert [each["id"] for each in told["transactions"]] == [begun["transactionId"]]
     assert told["liveness"] == {"unresponsive": False, "silent": False, "flapping": False} and told["clock_skew"] is None
-    assert (await site.says("GET", "/healthz"))[1] == {"status": "ok", "chargers": 1}
+    assert (await site.request("GET", "/healthz"))[1] == {"status": "ok", "chargers": 1}
     await site.close()
 
 
-async def test_what_was_seen_of_broken_messages(site):
-    site.played.seen = [{"vendor": "v", "count": 3}]
-    assert await site.says("GET", "/api/violations") == (200, [{"vendor": "v", "count": 3}])
+async def test_violations_are_listed(site):
+    site.services.seen = [{"vendor": "v", "count": 3}]
+    assert await site.request("GET", "/api/violations") == (200, [{"vendor": "v", "count": 3}])
     without = Site(evidence=False)
-    assert await without.says("GET", "/api/violations") == (200, [])
+    assert await without.request("GET", "/api/violations") == (200, [])
     await without.close()
 
 
@@ -234,32 +234,32 @@ async def test_what_was_seen_of_broken_messages(site):
 
 
 async def test_a_commands_answers(site):
-    """200 with the charger's answer, else 400 with the words that backends know."""
+    """200 with the charger's answer, else 400 with the text that backends expect."""
     base = {"id": "1", "error": None, "payload": None}
-    site.played.result = base | {"outcome": "result", "payload": {"status": "Accepted"}}
-    assert await site.says("POST", "/command/", {"cp_id": "cp1"}) == (200, {"status": "Accepted"})
-    assert site.played.asked == [b'{"cp_id": "cp1"}']
-    site.played.result = base | {"outcome": "offline"}
-    status, answer = await site.says("POST", "/command/", {})
+    site.services.result = base | {"outcome": "result", "payload": {"status": "Accepted"}}
+    assert await site.request("POST", "/command/", {"cp_id": "cp1"}) == (200, {"status": "Accepted"})
+    assert site.services.asked == [b'{"cp_id": "cp1"}']
+    site.services.result = base | {"outcome": "offline"}
+    status, answer = await site.request("POST", "/command/", {})
     assert (status, answer["detail"], answer["outcome"]) == (400, "Charger not connected", "offline")
-    site.played.result = base | {"outcome": "error", "error": {"code": "NotSupported", "description": "no"}}
-    assert (await site.says("POST", "/command/", {}))[1]["detail"] == "no"
-    site.played.result = base | {"outcome": "timeout"}
-    assert (await site.says("POST", "/command/", {}))[1]["detail"] == "timeout"
-    site.played.result = Invalid("no action")
-    assert await site.says("POST", "/command/", b"x") == (400, {"detail": "no action", "outcome": "invalid"})
+    site.services.result = base | {"outcome": "error", "error": {"code": "NotSupported", "description": "no"}}
+    assert (await site.request("POST", "/command/", {}))[1]["detail"] == "no"
+    site.services.result = base | {"outcome": "timeout"}
+    assert (await site.request("POST", "/command/", {}))[1]["detail"] == "timeout"
+    site.services.result = Invalid("no action")
+    assert await site.request("POST", "/command/", b"x") == (400, {"detail": "no action", "outcome": "invalid"})
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/command/"), ("PUT", "/api/chargers/cp1")])
-async def test_a_body_has_a_longest(site, method, path):
-    status, answer = await site.says(method, path, b" " * (MAX_BODY + 1))
+async def test_a_body_that_is_too_long_is_refused(site, method, path):
+    status, answer = await site.request(method, path, b" " * (MAX_BODY + 1))
     assert (status, answer) == (413, {"detail": f"The body is longer than {MAX_BODY} bytes"})
-    assert site.played.asked == []
-    site.played.result = {"outcome": "result", "payload": {}}
-    assert (await site.says(method, path, b" " * (MAX_BODY - 17) + b'{"version":"1.6"}'))[0] == 200
+    assert site.services.asked == []
+    site.services.result = {"outcome": "result", "payload": {}}
+    assert (await site.request(method, path, b" " * (MAX_BODY - 17) + b'{"version":"1.6"}'))[0] == 200
 
 
-# the token, and what is not there
+# the token, and unknown routes
 
 ROUTES = [("POST", "/command/"), ("GET", "/api/chargers"), ("GET", "/api/chargers/cp1"), ("PUT", "/api/chargers/cp1"), ("GET", "/api/violations")]  # fmt: skip
 
@@ -269,20 +269,20 @@ ROUTES = [("POST", "/command/"), ("GET", "/api/chargers"), ("GET", "/api/charger
 async def test_without_the_token_nothing_is_served(method, path, shown):
     site = Site("s3cret")
     headers = {"Authorization": shown} if shown else {}
-    status, answer = await site.says(method, path, {"version": "1.6"} if method != "GET" else None, **headers)
+    status, answer = await site.request(method, path, {"version": "1.6"} if method != "GET" else None, **headers)
     assert status == 401 and "bearer token" in answer["detail"]
     assert site.headers.getRawHeaders("www-authenticate") == ['Bearer realm="ocpp"']
-    assert site.played.asked == site.gateway.decisions.made == []
+    assert site.services.asked == site.gateway.decisions.made == []
     await site.close()
 
 
 async def test_with_the_token_all_is_served_and_health_without():
     site = Site("s3cret")
     token = {"Authorization": "Bearer s3cret"}
-    assert await site.says("GET", "/api/chargers", **token) == (200, [])
-    assert (await site.says("PUT", "/api/chargers/cp1", {"version": "1.6"}, **token))[0] == 200
-    assert (await site.says("GET", "/healthz"))[0] == 200
-    assert (await site.says("GET", "/readyz"))[0] == 200
+    assert await site.request("GET", "/api/chargers", **token) == (200, [])
+    assert (await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"}, **token))[0] == 200
+    assert (await site.request("GET", "/healthz"))[0] == 200
+    assert (await site.request("GET", "/readyz"))[0] == 200
     await site.close()
 
 
@@ -291,34 +291,34 @@ async def test_with_the_token_all_is_served_and_health_without():
     [("GET", "/command/"), ("POST", "/api/chargers"), ("DELETE", "/api/chargers/cp1"), ("POST", "/api/chargers/cp1"), ("PUT", "/healthz"), ("POST", "/api/violations")],
 )  # fmt: skip
 async def test_another_method_is_not_allowed(site, method, path):
-    assert (await site.says(method, path, b"{}" if method != "GET" else None))[0] == 405
+    assert (await site.request(method, path, b"{}" if method != "GET" else None))[0] == 405
     assert site.gateway.decisions.made == []
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/chargers/", "/nothing", "/command/x"])
-async def test_what_is_not_there(site, path):
-    assert (await site.says("GET", path))[0] == 404
+async def test_unknown_paths(site, path):
+    assert (await site.request("GET", path))[0] == 404
 
 
-async def test_readiness_tells_the_truth(site):
+async def test_readiness(site):
     told = {"ready": True, "redis": True, "spool": None, "stopping": False}
-    assert await site.says("GET", "/readyz") == (200, told)
-    site.played.up = False
-    assert await site.says("GET", "/readyz") == (503, told | {"ready": False, "redis": False})
-    site.played.spool = {"groups": 1, "events": 7, "trouble": ""}  # what is on the disk is safe
-    assert await site.says("GET", "/readyz") == (200, told | {"redis": False, "spool": site.played.spool})
-    site.played.spool = {"groups": 1, "events": 7, "trouble": "database or disk is full"}
-    assert await site.says("GET", "/readyz") == (503, told | {"ready": False, "redis": False, "spool": site.played.spool})
-    site.played.up, site.played.spool, site.gateway.stopping = True, {}, True
-    assert await site.says("GET", "/readyz") == (503, told | {"ready": False, "stopping": True})
+    assert await site.request("GET", "/readyz") == (200, told)
+    site.services.up = False
+    assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "redis": False})
+    site.services.spool = {"groups": 1, "events": 7, "trouble": ""}  # what is on the disk is durable
+    assert await site.request("GET", "/readyz") == (200, told | {"redis": False, "spool": site.services.spool})
+    site.services.spool = {"groups": 1, "events": 7, "trouble": "database or disk is full"}
+    assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "redis": False, "spool": site.services.spool})
+    site.services.up, site.services.spool, site.gateway.stopping = True, {}, True
+    assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "stopping": True})
 
 
-async def test_an_operator_who_leaves_is_not_waited_for(site):
+async def test_a_request_is_cancelled_when_its_client_disconnects(site):
     cancelled: list[Any] = []
-    site.played.result = Deferred(cancelled.append)
-    asked = site.says("POST", "/command/", {})
+    site.services.result = Deferred(cancelled.append)
+    asked = site.request("POST", "/command/", {})
     asking = Deferred.fromCoroutine(asked)
-    while not site.played.asked:
+    while not site.services.asked:
         await deferLater(reactor, 0.01)
     asking.cancel()
     asking.addErrback(lambda _: None)

@@ -1,4 +1,4 @@
-"""The short way for ordinary frames says the same as Autobahn, whatever comes and however it is cut."""
+"""Ordinary frames taken directly give the same messages as by way of Autobahn, whatever comes and however it is cut."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from door import BINARY, PING, TEXT, Street, closing, frame, frames
-from ocpp_tw.websocket import connection
+from ocpp_tw.websocket import receiving
 from ocpp_tw.websocket.fast_frames import take, text_frame
+from websocket_peer import BINARY, PING, TEXT, Server, client_close, frame, frames
 
 texts = st.binary(max_size=40) | st.sampled_from([b"", b"x" * 125, b"x" * 126, b"x" * 300, "é€😀".encode(), b"\xff", b"x" * 65536])
 pieces = st.one_of(
     st.builds(frame, texts),
     st.builds(frame, texts, st.sampled_from([TEXT, BINARY, 0, PING, 3, 11]), fin=st.booleans(), rsv=st.sampled_from([0, 0, 0, 4]),
               mask=st.sampled_from([b"\0\0\0\0", b"\x11\x22\x33\x44", None])),
-    st.sampled_from([closing(), b"\x81\xfe\x00\x05" + b"\0" * 9, b"\x81\xff" + b"\0" * 7 + b"\x05" + b"\0" * 9]),
+    st.sampled_from([client_close(), b"\x81\xfe\x00\x05" + b"\0" * 9, b"\x81\xff" + b"\0" * 7 + b"\x05" + b"\0" * 9]),
 )  # fmt: skip
 
 
 def heard(data: bytes, cuts: list[int]) -> tuple[list[object], list[tuple[int, bytes]], bool]:
-    """What the guest is told, what the charger is sent, and whether it is cut off."""
-    street = Street(max_message=70_000)
-    visit = street.enter()
+    """The calls of the application, the frames sent to the charger, and whether it was disconnected."""
+    server = Server(max_message=70_000)
+    connection = server.connect_charger()
     ends = [*sorted(cuts), len(data)]
-    sent = visit.say(*(data[start:end] for start, end in zip([0, *ends], ends, strict=False)))
-    street.wait(1)
-    result = list(street.told), frames(sent), visit.peer.lost
-    street.close()
+    sent = connection.exchange(*(data[start:end] for start, end in zip([0, *ends], ends, strict=False)))
+    server.wait(1)
+    result = list(server.calls), frames(sent), connection.peer.lost
+    server.close()
     return result
 
 
@@ -37,11 +37,11 @@ def test_both_ways_hear_the_same(sent: list[bytes], cuts: list[int]) -> None:
     """The frame path: fragments, control frames, breaches and partial reads go through Autobahn untouched."""
     data = b"".join(sent)
     quick = heard(data, cuts)
-    before, connection.take = connection.take, lambda data, longest: None
+    before, receiving.take = receiving.take, lambda data, max_size: None
     try:
         assert heard(data, cuts) == quick
     finally:
-        connection.take = before
+        receiving.take = before
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535])

@@ -33,7 +33,7 @@ from zope.interface import implementer
 
 from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.bounded_http import LONGEST, LONGEST_QUESTION, Plain, Pool
+from ocpp_tw.bounded_http import MAX_REQUEST_BODY, MAX_RESPONSE_BODY, ConnectionPool, UncompressedAgent
 from ocpp_tw.facts import Authorization
 from ocpp_tw.interfaces import BackendFailed
 
@@ -174,7 +174,7 @@ FAULTS: dict[str, tuple[Callable[[Connection, bytes], None], str]] = {
     "answers 201": (answer(GOOD, status=b"201 Created"), "answered 201"),
     "redirects": (answer(b"", b"Location: /elsewhere", status=b"302 Found"), "answered 302"),
     "redirects for ever": (answer(GOOD, b"Location: /elsewhere", status=b"308 Permanent Redirect"), "answered 308"),
-    "is long": (answer(b'{"status": true, "x": "' + b"x" * LONGEST + b'"}'), "longer than 65536 bytes"),
+    "is long": (answer(b'{"status": true, "x": "' + b"x" * MAX_RESPONSE_BODY + b'"}'), "longer than 65536 bytes"),
     "floods": (lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 60), "longer than 65536 bytes"),
     "floods in chunks": (
         lambda c, _: c.pour(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"40\r\n" + b"x" * 64 + b"\r\n"),
@@ -182,19 +182,22 @@ FAULTS: dict[str, tuple[Callable[[Connection, bytes], None], str]] = {
     ),
     "sends a gzip bomb": (answer(gzip.compress(bytes(10_000_000)), b"Content-Encoding: gzip"), "compressed"),
     "compresses": (answer(gzip.compress(GOOD), b"Content-Encoding: x, GZIP"), "compressed"),
-    "speaks another protocol": (lambda c, _: c.transport.write(b"SSH-2.0-OpenSSH_9.9\r\n"), "cannot be asked: ResponseFailed (ParseError)"),
-    "sends garbage": (lambda c, _: c.transport.write(bytes(range(256)) * 9), "cannot be asked"),
-    "contradicts itself": (answer(GOOD, b"Content-Length: 3"), "cannot be asked"),
-    "answers HTML": (answer(b"<html>RFID-12345</html>", b"Content-Type: text/html"), "makes no sense: JSON is malformed"),
-    "answers nothing": (answer(b""), "makes no sense"),
-    "answers another charset": (answer('{"status": true, "x": "é"}'.encode("latin-1")), "makes no sense"),
-    "nests deeply": (answer(b'{"x":' + b"[" * 60_000), "makes no sense"),
-    "closes at once": (then_close(b""), "cannot be asked: ResponseNeverReceived"),
-    "closes amid its headers": (then_close(b"HTTP/1.1 200 OK\r\nContent-"), "cannot be asked"),
+    "speaks another protocol": (
+        lambda c, _: c.transport.write(b"SSH-2.0-OpenSSH_9.9\r\n"),
+        "request to the backend failed: ResponseFailed (ParseError)",
+    ),
+    "sends garbage": (lambda c, _: c.transport.write(bytes(range(256)) * 9), "request to the backend failed"),
+    "contradicts itself": (answer(GOOD, b"Content-Length: 3"), "request to the backend failed"),
+    "answers HTML": (answer(b"<html>RFID-12345</html>", b"Content-Type: text/html"), "answer is invalid: JSON is malformed"),
+    "answers nothing": (answer(b""), "answer is invalid"),
+    "answers another charset": (answer('{"status": true, "x": "é"}'.encode("latin-1")), "answer is invalid"),
+    "nests deeply": (answer(b'{"x":' + b"[" * 60_000), "answer is invalid"),
+    "closes at once": (then_close(b""), "request to the backend failed: ResponseNeverReceived"),
+    "closes amid its headers": (then_close(b"HTTP/1.1 200 OK\r\nContent-"), "request to the backend failed"),
     "closes amid its body": (then_close(says(GOOD)[:-5]), "broken off"),
     "closes amid a chunk": (then_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"), "broken off"),
-    "closes amid a body of no length": (then_close(b"HTTP/1.0 200 OK\r\n\r\n" + GOOD[:-5]), "makes no sense"),
-    "resets": (lambda c, _: c.transport.abortConnection(), "cannot be asked"),
+    "closes amid a body of no length": (then_close(b"HTTP/1.0 200 OK\r\n\r\n" + GOOD[:-5]), "answer is invalid"),
+    "resets": (lambda c, _: c.transport.abortConnection(), "request to the backend failed"),
 }
 
 
@@ -211,7 +214,7 @@ async def test_a_backend_that(server, backend, fault):
 async def test_a_backend_that_is_not_there(server):
     backend = HttpBackend(server.url.replace("//", "//user:secret@"), reactor, 1, 1)
     await server.port.stopListening()
-    assert await failure(backend.transaction(TAG, "c1", 1)) == "the backend cannot be asked: ConnectionRefusedError"
+    assert await failure(backend.transaction(TAG, "c1", 1)) == "the request to the backend failed: ConnectionRefusedError"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1:2", "gopher://127.0.0.1", "http://[::1"])
@@ -220,7 +223,7 @@ async def test_an_address_that_makes_no_sense(url):
         backend = HttpBackend(url, reactor, SOON, 1)
     except ValueError:
         return
-    assert "cannot be asked" in await failure(backend.transaction(TAG, "c1", 1))
+    assert "request to the backend failed" in await failure(backend.transaction(TAG, "c1", 1))
 
 
 def shape(data: Any, status: Any = True) -> bytes:
@@ -256,7 +259,7 @@ SHAPES = [
 @pytest.mark.parametrize("body", SHAPES, ids=repr)
 async def test_an_answer_about_a_transaction_that_makes_no_sense(server, backend, body):
     server.behave = answer(body)
-    assert "makes no sense" in await failure(backend.transaction(TAG, "c1", 1))
+    assert "answer is invalid" in await failure(backend.transaction(TAG, "c1", 1))
 
 
 @pytest.mark.parametrize(
@@ -298,16 +301,16 @@ async def test_the_answer_about_a_tag(server, backend, body, verdict):
 )  # fmt: skip
 async def test_an_answer_about_a_tag_that_makes_no_sense(server, backend, data):
     server.behave = answer(shape(data))
-    assert "makes no sense" in await failure(backend.authorize(TAG, "c1", None))
+    assert "answer is invalid" in await failure(backend.authorize(TAG, "c1", None))
 
 
 async def test_a_parent_fits_the_version_of_ocpp(server, backend):
     """OCPP 1.6 §7.28: 20 characters; 2.0.1 IdTokenType: 36."""
     server.behave = answer(shape({"status": "Accepted", "parent_tag": "x" * 36}))
     assert (await backend.authorize(TAG, "c1", 1, "Central")).parent_tag == "x" * 36
-    assert "makes no sense" in await failure(backend.authorize(TAG, "c1", 1))
+    assert "answer is invalid" in await failure(backend.authorize(TAG, "c1", 1))
     server.behave = answer(shape({"status": "Accepted", "parent_tag": "x" * 37}))
-    assert "makes no sense" in await failure(backend.authorize(TAG, "c1", 1, "Central"))
+    assert "answer is invalid" in await failure(backend.authorize(TAG, "c1", 1, "Central"))
 
 
 def own(backend: HttpBackend, payload: bytes = b"{}", action: str = "SignCertificate") -> Deferred[Any]:
@@ -316,7 +319,7 @@ def own(backend: HttpBackend, payload: bytes = b"{}", action: str = "SignCertifi
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "answers 204"])
-async def test_asked_for_its_own_answer_a_backend_that(server, backend, fault):
+async def test_faults_at_the_request_for_an_answer(server, backend, fault):
     """… is of no use there either: the same deadline, the same bounds, one request and no redirect."""
     server.behave, why = FAULTS[fault]
     assert why in await failure(own(backend))
@@ -325,7 +328,7 @@ async def test_asked_for_its_own_answer_a_backend_that(server, backend, fault):
     await server.emptied()
 
 
-async def test_what_is_asked_for_an_answer(server, backend):
+async def test_the_request_for_an_answer(server, backend):
     server.behave = answer(b'{"payload": {"status": "Accepted"}}')
     assert await backend.answer("c/1 é", "2.0.1", "Get15118EVCertificate", b'{"b": 1.50, "a": "\\u00e9"}') == {"status": "Accepted"}
     head, body = server.requests[0], next(iter(server.open)).received
@@ -347,14 +350,14 @@ async def test_a_backend_without_an_answer_of_its_own(server, backend, status):
 )
 async def test_an_answer_of_its_own_that_makes_no_sense(server, backend, body):
     server.behave = answer(body)
-    assert "makes no sense" in await failure(own(backend))
+    assert "answer is invalid" in await failure(own(backend))
 
 
-async def test_a_question_that_is_too_long_is_not_asked(server, backend):
+async def test_a_request_that_is_too_long_is_not_sent(server, backend):
     server.behave = answer(b'{"payload": {}}')
     frame = len(b'{"charger":"c1","ocpp":"1.6","action":"SignCertificate","payload":""}')
-    assert await own(backend, b'"%b"' % (b"x" * (LONGEST_QUESTION - frame))) == {}
-    assert "longer than 262144 bytes" in await failure(own(backend, b'"%b"' % (b"x" * (LONGEST_QUESTION - frame + 1))))
+    assert await own(backend, b'"%b"' % (b"x" * (MAX_REQUEST_BODY - frame))) == {}
+    assert "longer than 262144 bytes" in await failure(own(backend, b'"%b"' % (b"x" * (MAX_REQUEST_BODY - frame + 1))))
     assert len(server.requests) == 1
 
 
@@ -381,13 +384,13 @@ async def test_questions_for_answers_wait_for_their_turn_too(server):
 
 
 async def test_404_is_an_answer_whatever_its_body(server, backend):
-    for body in (b"", b"<h1>gone</h1>", b"x" * (2 * LONGEST)):
+    for body in (b"", b"<h1>gone</h1>", b"x" * (2 * MAX_RESPONSE_BODY)):
         server.behave = answer(body, b"Content-Encoding: gzip", status=b"404 Not Found")
         assert await backend.transaction(TAG, "c1", 1) is None
         assert await backend.authorize(TAG, "c1", 1) == Authorization("Invalid")
 
 
-async def test_what_is_asked(server, backend):
+async def test_the_requests_on_a_tag(server, backend):
     server.behave = answer(shape({"id": 1, "status": "Accepted"}))
     await backend.transaction(TAG, "charger 1&x=1", 2)
     await backend.authorize(TAG, "ü+", None)
@@ -541,7 +544,7 @@ def test_no_tag_changes_where_a_question_goes(tag, charger):
         assert outcome == [None]
         assert not tag or {".", ".."} & set(tag.replace("\\", "/").split("/"))
         return
-    assert str(outcome[0].value) == "the backend cannot be asked: OSError"
+    assert str(outcome[0].value) == "the request to the backend failed: OSError"
     path, _, query = agent.urls[0].partition("?")
     scheme, _, host, *above, segment, end = path.split("/")
     assert (scheme, host, above, end) == ("http:", "b", ["base", "api", "transaction", "tag"], "")
@@ -591,7 +594,7 @@ async def secure() -> AsyncIterator[Server]:
 async def test_a_certificate_that_nobody_vouches_for_is_refused(secure):
     secure.behave = answer(GOOD)
     backend = HttpBackend(secure.url.replace("http:", "https:"), reactor, SOON, 1)
-    assert "cannot be asked" in await failure(backend.transaction(TAG, "c1", 1))
+    assert "request to the backend failed" in await failure(backend.transaction(TAG, "c1", 1))
     assert secure.requests == []
     await backend.close()
 
@@ -600,8 +603,8 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(secure):
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\n", says(GOOD)[:-5], says(b"x" * 99, status=b"500 Oh")[:-5]])
 async def test_an_encrypted_connection_is_aborted_too(secure, sent):
     """Closing it would wait for a peer that may never answer: here one that has stopped reading."""
-    pool = Pool(reactor, 1)
-    client = HTTPClient(Plain(Agent(reactor, BrowserLikePolicyForHTTPS(secure.trusted), pool=pool), reactor))
+    pool = ConnectionPool(reactor, 1)
+    client = HTTPClient(UncompressedAgent(Agent(reactor, BrowserLikePolicyForHTTPS(secure.trusted), pool=pool), reactor))
     backend = HttpBackend(secure.url.replace("http:", "https:"), reactor, SOON, 1, client)
     secure.behave = answer(GOOD)
     assert await backend.transaction(TAG, "c1", 1) == 123
@@ -616,7 +619,7 @@ async def test_an_encrypted_connection_is_aborted_too(secure, sent):
     await pool.close()
 
 
-async def test_the_backend_of_dictionaries_hangs_when_told_to():
+async def test_the_static_backend_hangs_when_made_to():
     backend = StaticBackend({TAG: 5})
     backend.hang()
     first, second = backend.transaction(TAG, "c1", 1), backend.authorize(TAG, "c1", None)

@@ -246,9 +246,9 @@ def test_a_hostile_path_has_no_identity(target: bytes) -> None:
 
 def test_how_long_an_identity_may_be_is_a_setting() -> None:
     """C4: in characters, as the driver sees them."""
-    assert identity(b"/" + b"%C3%84" * 255, longest=255) == "Ä" * 255
+    assert identity(b"/" + b"%C3%84" * 255, max_length=255) == "Ä" * 255
     with pytest.raises(BadHandshake, match="longer than 255"):
-        identity(b"/" + b"x" * 256, longest=255)
+        identity(b"/" + b"x" * 256, max_length=255)
 
 
 names = st.text(min_size=1, max_size=48).filter(
@@ -261,7 +261,7 @@ names = st.text(min_size=1, max_size=48).filter(
 def test_whatever_a_charger_is_called_arrives_as_that(name: str) -> None:
     """C1: encoded once by the charger, decoded once here, even when it looks encoded already."""
     assert identity(b"/ocpp/" + quote(name, safe="").encode()) == name
-    assert identity(b"/ocpp/" + quote(quote(name, safe=""), safe="").encode(), longest=999) == quote(name, safe="")
+    assert identity(b"/ocpp/" + quote(quote(name, safe=""), safe="").encode(), max_length=999) == quote(name, safe="")
 
 
 @given(st.binary(max_size=100))

@@ -1,4 +1,4 @@
-"""A door to knock at, without a network and without time: what the tests of `ocpp_tw.websocket.connection` share."""
+"""A WebSocket server and its peers, without a network and on a clock that only tests move: support of the tests of `ocpp_tw.websocket`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.test import iosim
 
 from ocpp_tw.interfaces import HandshakeRequest, IWire
 from ocpp_tw.settings import Settings
-from ocpp_tw.websocket.connection import ChargerFactory
+from ocpp_tw.websocket.factory import ChargerFactory
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -26,50 +26,50 @@ ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-class Visitor:
-    """A guest that notes what it is told."""
+class RecordingSink:
+    """A sink that records its messages among its owner's ``calls``."""
 
-    def __init__(self, told: list[Any]) -> None:
-        self.told = told
+    def __init__(self, calls: list[Any]) -> None:
+        self.calls = calls
         self.on_frame: Callable[[bytes], None] = lambda text: None
 
     def frame(self, text: bytes) -> None:
-        self.told.append(text)
+        self.calls.append(text)
         self.on_frame(text)
 
 
-class Porter:
-    """A door that lets in whoever offers something, by the first of the offers; ``decide`` may be replaced."""
+class FakeAdmissions:
+    """Admits every charger with the first subprotocol that it offers, and records the calls; ``decide`` may be replaced."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
-        self.knocks: list[HandshakeRequest] = []
+        self.calls: list[Any] = []
+        self.requests: list[HandshakeRequest] = []
         self.wires: list[Any] = []
-        self.visitor = Visitor(self.told)
-        self.decide: Callable[[HandshakeRequest, IWire], Any] = lambda knock, wire: (
-            self.visitor,
-            knock.offered[0] if knock.offered else None,
+        self.sink = RecordingSink(self.calls)
+        self.decide: Callable[[HandshakeRequest, IWire], Any] = lambda handshake, wire: (
+            self.sink,
+            handshake.offered[0] if handshake.offered else None,
         )
 
     def admit(self, request: HandshakeRequest, wire: IWire) -> Any:
-        self.knocks.append(request)
+        self.requests.append(request)
         self.wires.append(wire)
         return self.decide(request, wire)
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
-        self.told.append(("refused", request.id, status, reason))
+        self.calls.append(("refused", request.id, status, reason))
 
-    def arrived(self, guest: Any) -> None:
-        assert guest is self.visitor
-        self.told.append("arrived")
+    def arrived(self, sink: Any) -> None:
+        assert sink is self.sink
+        self.calls.append("arrived")
 
-    def departed(self, guest: Any, code: int, reason: str) -> None:
-        assert guest is self.visitor
-        self.told.append(("departed", code, reason))
+    def departed(self, sink: Any, code: int, reason: str) -> None:
+        assert sink is self.sink
+        self.calls.append(("departed", code, reason))
 
 
-class Line(iosim.FakeTransport):
-    """Our end of a connection: as Twisted's TCP it holds back a producer whose peer does not read, and stops reading on demand."""
+class FakeTransport(iosim.FakeTransport):
+    """Our end of a connection: like Twisted's TCP it pauses a producer whose peer does not read, and stops reading on demand."""
 
     full = 65536
     peer_reads = True
@@ -127,8 +127,8 @@ class Line(iosim.FakeTransport):
         self.disconnectReason = ConnectionAborted()
 
 
-class Peer(Protocol):
-    """The other end, that says whatever bytes it is given."""
+class RawPeer(Protocol):
+    """The other end, which sends whatever bytes it is given."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -141,8 +141,8 @@ class Peer(Protocol):
         self.lost = True
 
 
-class Client(WebSocketClientProtocol):
-    """Autobahn's own client, which notes what happens."""
+class AutobahnPeer(WebSocketClientProtocol):
+    """Autobahn's own client, which records what happens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,17 +158,17 @@ class Client(WebSocketClientProtocol):
         self.seen.append(("closed", code, reason))
 
 
-class Visit:
-    """One connection: ``ours`` is the protocol under test."""
+class PeerConnection:
+    """One connection: ``protocol`` is the one under test."""
 
     def __init__(self, factory: ChargerFactory, peer: Any, clock: Clock) -> None:
-        self.ours: Any = factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50123))
+        self.protocol: Any = factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50123))
         self.peer = peer
-        self.line = Line(self.ours)
-        self.pump = iosim.connect(self.ours, self.line, peer, iosim.makeFakeClient(peer), clock=clock)
+        self.transport = FakeTransport(self.protocol)
+        self.pump = iosim.connect(self.protocol, self.transport, peer, iosim.makeFakeClient(peer), clock=clock)
 
-    def say(self, *pieces: bytes) -> bytes:
-        """Send pieces, each in a segment of its own; what came back since the last time."""
+    def exchange(self, *pieces: bytes) -> bytes:
+        """Send pieces, each in a segment of its own; the bytes that came back since the last time."""
         for piece in pieces:
             self.peer.transport.write(piece)
             self.pump.flush()
@@ -177,58 +177,58 @@ class Visit:
         self.peer.data = b""
         return data
 
-    def leave(self) -> None:
-        """Break the connection."""
+    def disconnect(self) -> None:
+        """Break the connection, without a closing handshake."""
         self.peer.transport.loseConnection()
         self.pump.flush()
 
 
-class Street:
-    """A door, its clock, and whoever comes along."""
+class Server:
+    """A server, its clock, and all connections made by the test."""
 
     def __init__(self, **settings: Any) -> None:
         self.clock = Clock()
-        self.porter = Porter()
-        self.told = self.porter.told
-        self.factory = ChargerFactory(self.porter, Settings(**settings), self.clock)
+        self.admissions = FakeAdmissions()
+        self.calls = self.admissions.calls
+        self.factory = ChargerFactory(self.admissions, Settings(**settings), self.clock)
         self.factory.start()
-        self.visits: list[Visit] = []
+        self.connections: list[PeerConnection] = []
 
-    def connect(self, peer: Any = None) -> Visit:
-        """A connection that has said nothing yet."""
-        visit = Visit(self.factory, peer or Peer(), self.clock)
-        self.visits.append(visit)
-        return visit
+    def connect(self, peer: Any = None) -> PeerConnection:
+        """A connection on which nothing has been sent."""
+        connection = PeerConnection(self.factory, peer or RawPeer(), self.clock)
+        self.connections.append(connection)
+        return connection
 
-    def enter(self, *more: bytes, target: str = "/cp1", headers: tuple[bytes, ...] = (), **asked: Any) -> Visit:
-        """A connection with its handshake done; ``more`` comes behind it in the same segment."""
-        visit = self.connect()
-        answer = visit.say(request(target, *headers, **asked) + b"".join(more))
-        head, end, visit.peer.data = answer.partition(b"\r\n\r\n")
+    def connect_charger(self, *more: bytes, target: str = "/cp1", headers: tuple[bytes, ...] = (), **asked: Any) -> PeerConnection:
+        """A connection with its handshake done; ``more`` follows it in the same segment."""
+        connection = self.connect()
+        answer = connection.exchange(request(target, *headers, **asked) + b"".join(more))
+        head, end, connection.peer.data = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 ") and end, answer
-        visit.peer.head = head + end
-        return visit
+        connection.peer.head = head + end
+        return connection
 
-    def client(self, path: str = "/cp1", protocols: tuple[str, ...] = ("ocpp1.6",), **options: Any) -> Visit:
+    def connect_autobahn(self, path: str = "/cp1", protocols: tuple[str, ...] = ("ocpp1.6",), **options: Any) -> PeerConnection:
         """A connection by Autobahn's client."""
         factory = WebSocketClientFactory(f"ws://csms.example.com:10800{path}", protocols=list(protocols))
         factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0, **options)
-        factory.protocol = Client
+        factory.protocol = AutobahnPeer
         return self.connect(factory.buildProtocol(None))
 
     def wait(self, seconds: int) -> None:
-        """Let time go by, second by second."""
+        """Let time pass, second by second."""
         for _ in range(seconds):
             self.clock.advance(1)
-            for visit in self.visits:
-                visit.pump.flush()
+            for connection in self.connections:
+                connection.pump.flush()
 
     def close(self) -> None:
-        """Everybody leaves; nothing may be left of them."""
-        for visit in self.visits:
-            visit.line.peer_reads = True
-            if not visit.line.disconnected:
-                visit.leave()
+        """Disconnect everybody; nothing may be left of them."""
+        for connection in self.connections:
+            connection.transport.peer_reads = True
+            if not connection.transport.disconnected:
+                connection.disconnect()
         assert not self.factory.connected
         self.factory.stop()
         assert not self.clock.getDelayedCalls()
@@ -282,13 +282,13 @@ def frames(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def farewell(data: bytes) -> tuple[int, str]:
+def close_frame(data: bytes) -> tuple[int, str]:
     """Code and reason of the Close frame that ``data`` ends with."""
     opcode, payload = frames(data)[-1]
     assert opcode == CLOSE, data
     return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
 
 
-def closing(code: int | None = 1000, reason: str = "") -> bytes:
+def client_close(code: int | None = 1000, reason: str = "") -> bytes:
     """A client's Close frame."""
     return frame(b"" if code is None else struct.pack("!H", code) + reason.encode(), CLOSE)

@@ -26,7 +26,7 @@ from ocpp_tw.testing import InMemoryGateway
 from ocpp_tw.vendors.plug_and_charge import PlugAndCharge
 from ocpp_tw.vendors.table import Vendors
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PNC = "org.openchargealliance.iso15118pnc"
 SETTINGS = Settings(
     name="gw",

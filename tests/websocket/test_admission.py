@@ -1,4 +1,4 @@
-"""The short way through the opening handshake ends where Autobahn's own does, whatever a charger sends and whoever decides."""
+"""Our own processing of an ordinary handshake has the same outcome as Autobahn's, whatever a charger sends and is decided."""
 
 from __future__ import annotations
 
@@ -9,84 +9,86 @@ from unittest.mock import patch
 
 import pytest
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
-from door import KEY, Line, Street, frame, request
 from ocpp_tw.interfaces import HandshakeRefused
 from ocpp_tw.websocket import admission
+from ocpp_tw.websocket.footprint import CLASS_DEFAULTS, HANDSHAKE_ONLY
 from ocpp_tw.websocket.handshake import read, usual_key
+from websocket_peer import KEY, FakeTransport, Server, frame, request
 
 CALL = frame(b'[2,"1","Heartbeat",{}]')
 
-OURS = {"factory", "transport", "connected", "is_open", "is_closed", "_sink", "_ping_after", "trafficStats"}
-"""What belongs to one connection alone, or is nobody's."""
+OURS = {"factory", "transport", "connected", "is_open", "is_closed", "trafficStats"}
+"""Attributes that belong to one connection alone, or are not used."""
 
 DIFFERENT = {"_transport_details", "_valid_events", "_results", "peer", "utf8validator", "send_queue", "trackedTimings"}
-"""What Autobahn makes for each connection and nobody here asks for."""
+"""What Autobahn makes for each connection (its own private names), and nothing here uses."""
 
 
 def state(protocol: Any, names: set[str]) -> dict[str, Any]:
-    """What it is like; of other objects, what they are."""
+    """The values of attributes; of other objects, their types."""
     found = {name: getattr(protocol, name, "there is none") for name in names}
     return {name: value if isinstance(value, int | float | str | bytes | list | tuple) else type(value) for name, value in found.items()}
 
 
 def test_a_connection_begins_as_autobahn_begins_it() -> None:
-    street = Street()
-    ours, theirs = (street.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50123)) for _ in range(2))
-    Line(ours).protocol.makeConnection(Line(ours))
+    server = Server()
+    ours, theirs = (server.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50123)) for _ in range(2))
+    FakeTransport(ours).protocol.makeConnection(FakeTransport(ours))
     WebSocketServerProtocol.__init__(theirs)
-    theirs.transport = Line(theirs)
+    theirs.transport = FakeTransport(theirs)
     WebSocketServerProtocol.connectionMade(theirs)
     names = set(vars(theirs)) - OURS - DIFFERENT
-    assert {"state", "data", "send_state", "wasClean", "closedByMe", "current_frame"} <= names | set(admission.CLASS_DEFAULTS)
+    assert {"state", "data", "send_state", "wasClean", "closedByMe", "current_frame"} <= names | set(CLASS_DEFAULTS)
     assert state(ours, names) == state(theirs, names)
-    street.factory.stop()
+    server.factory.stop()
 
 
-Decide = Callable[[Street, list[Deferred[None]]], Any]
+Decide = Callable[[Server, list[Deferred[None]]], Any]
 
 
-def first(street: Street, waiting: list[Deferred[None]]) -> Any:
-    return lambda knock, wire: (street.porter.visitor, knock.offered[0] if knock.offered else None)
+def first(server: Server, undecided: list[Deferred[None]]) -> Any:
+    return lambda handshake, wire: (server.admissions.sink, handshake.offered[0] if handshake.offered else None)
 
 
-def nothing(street: Street, waiting: list[Deferred[None]]) -> Any:
-    return lambda knock, wire: (street.porter.visitor, None)
+def nothing(server: Server, undecided: list[Deferred[None]]) -> Any:
+    return lambda handshake, wire: (server.admissions.sink, None)
 
 
-def invented(street: Street, waiting: list[Deferred[None]]) -> Any:
-    return lambda knock, wire: (street.porter.visitor, "made-up")
+def invented(server: Server, undecided: list[Deferred[None]]) -> Any:
+    return lambda handshake, wire: (server.admissions.sink, "made-up")
 
 
-def refuses(street: Street, waiting: list[Deferred[None]]) -> Any:
-    def decide(knock: Any, wire: Any) -> Any:
+def refuses(server: Server, undecided: list[Deferred[None]]) -> Any:
+    def decide(handshake: Any, wire: Any) -> Any:
         raise HandshakeRefused(401, "who\r\nare you?", (("WWW-Authenticate", "Basic"),))
 
     return decide
 
 
-def fails(street: Street, waiting: list[Deferred[None]]) -> Any:
-    def decide(knock: Any, wire: Any) -> Any:
+def fails(server: Server, undecided: list[Deferred[None]]) -> Any:
+    def decide(handshake: Any, wire: Any) -> Any:
         raise RuntimeError("as if")
 
     return decide
 
 
 def later(then: Decide) -> Decide:
-    def make(street: Street, waiting: list[Deferred[None]]) -> Any:
-        def decide(knock: Any, wire: Any) -> Any:
-            thinking: Deferred[None] = Deferred()
-            waiting.append(thinking)
+    def make(server: Server, undecided: list[Deferred[None]]) -> Any:
+        def decide(handshake: Any, wire: Any) -> Any:
+            decision: Deferred[None] = Deferred()
+            undecided.append(decision)
 
             async def decided() -> Any:
-                await thinking
-                return then(street, waiting)(knock, wire)
+                await decision
+                return then(server, undecided)(handshake, wire)
 
             return decided()
 
@@ -96,28 +98,28 @@ def later(then: Decide) -> Decide:
 
 
 def outcome(decide: Decide, pieces: tuple[bytes, ...]) -> dict[str, Any]:
-    """All that comes of a connection: what it is answered, what the door is told, and what the protocol is like; then what it says next."""
-    street, waiting = Street(), []
-    street.porter.decide = decide(street, waiting)
-    visit = street.connect()
-    said = [visit.say(*pieces)]
-    for thinking in waiting:
-        thinking.callback(None)
-    said.append(visit.say())
-    names = {*vars(visit.ours), *admission.CLASS_DEFAULTS, "_fast"} - OURS - set(admission.HANDSHAKE_ONLY)
-    after = {name: value for name, value in state(visit.ours, names).items() if value not in (False, type(None))}
-    said.append(visit.say(CALL) if not visit.peer.lost else b"")
-    visit.ours.send(b'[3,"1",{}]')
-    said.append(visit.say())
-    street.close()
-    told, knocks = street.told, street.porter.knocks
+    """Everything observable of a connection: its answers, the calls of the application, its state, and what it sends next."""
+    server, undecided = Server(), []
+    server.admissions.decide = decide(server, undecided)
+    connection = server.connect()
+    said = [connection.exchange(*pieces)]
+    for decision in undecided:
+        decision.callback(None)
+    said.append(connection.exchange())
+    names = {*vars(connection.protocol), *CLASS_DEFAULTS} - OURS - set(HANDSHAKE_ONLY)
+    after = {name: value for name, value in state(connection.protocol, names).items() if value not in (False, type(None))}
+    said.append(connection.exchange(CALL) if not connection.peer.lost else b"")
+    connection.protocol.send(b'[3,"1",{}]')
+    said.append(connection.exchange())
+    server.close()
+    calls, knocks = server.calls, server.admissions.requests
     return {
         "said": said,
-        "told": told,
+        "calls": calls,
         "knocks": knocks,
         "after": after,
-        "lost": visit.peer.lost,
-        "aborted": visit.line.aborted,
+        "lost": connection.peer.lost,
+        "aborted": connection.transport.aborted,
     }
 
 
@@ -161,16 +163,17 @@ def requests(draw: Any) -> bytes:
     return line.replace(b"HTTP/1.1", draw(st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"])), 1)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests(), decisions, st.sampled_from([b"", CALL, CALL + CALL[:7]]), st.integers(1, 500))
-def test_it_ends_where_autobahn_does(asked: bytes, decide: Decide, behind: bytes, cut: int) -> None:
+def test_it_ends_where_autobahn_does(tidy: list[LogEvent], asked: bytes, decide: Decide, behind: bytes, cut: int) -> None:
     whole = asked + behind
     pieces = (whole[:cut], whole[cut:]) if cut < len(whole) else (whole,)
-    with patch.object(admission.Admission, "_log") as log:  # a gate that fails is told of
-        short, failures = outcome(decide, pieces), log.failure.call_count
+    with patch("random.uniform", lambda low, high: low):  # the interval of pings, else different for each connection
+        short, failures = outcome(decide, pieces), len(tidy)  # a gate that fails is logged
         with patch.object(admission, "usual_key", lambda head: ""):
             assert outcome(decide, pieces) == short
-        assert log.failure.call_count == 2 * failures
+    assert len(tidy) == 2 * failures
+    tidy.clear()
 
 
 @pytest.mark.parametrize("connection", [b"Upgrade", b"keep-alive, Upgrade"])
@@ -178,20 +181,20 @@ def test_it_ends_where_autobahn_does(asked: bytes, decide: Decide, behind: bytes
 def test_what_chargers_send_goes_the_short_way(host: bytes, connection: bytes) -> None:
     """Else the test above would compare Autobahn with itself."""
     with patch.object(WebSocketServerProtocol, "processHandshake", side_effect=AssertionError):
-        street = Street()
-        street.enter(b"", Host=host, Connection=connection)
-        street.close()
+        server = Server()
+        server.connect_charger(b"", Host=host, Connection=connection)
+        server.close()
     assert usual_key(read(request(Host=host, Connection=connection))) == KEY.decode()
 
 
 @pytest.mark.parametrize("why", [ConnectionDone(), ConnectionLost(), ConnectionAborted(), OSError("something else")])
 def test_every_end_is_counted_and_told(why: Exception) -> None:
-    street = Street()
-    visit = street.enter()
-    assert street.factory.countConnections == 1
-    with patch.object(street.factory.protocol, "log"):
-        visit.ours.connectionLost(Failure(why))
-    assert street.factory.countConnections == 0 and not street.factory.connected
-    assert street.told[-1][:2] == ("departed", 1006)
-    street.visits.clear()
-    street.close()
+    server = Server()
+    connection = server.connect_charger()
+    assert server.factory.countConnections == 1
+    with patch.object(server.factory.protocol, "log"):
+        connection.protocol.connectionLost(Failure(why))
+    assert server.factory.countConnections == 0 and not server.factory.connected
+    assert server.calls[-1][:2] == ("departed", 1006)
+    server.connections.clear()
+    server.close()
