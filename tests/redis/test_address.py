@@ -1,4 +1,4 @@
-"""Where a Redis is, and whether one is there."""
+"""Addresses of a Redis, and the probe."""
 
 from __future__ import annotations
 

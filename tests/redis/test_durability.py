@@ -1,4 +1,4 @@
-"""The gateway says at its start what its Redis is worth."""
+"""The gateway logs at its start what guarantee its Redis gives."""
 
 from __future__ import annotations
 
