@@ -26,7 +26,7 @@ from .connection import Connection
 from .in_flight import InFlight, remove_one
 from .keys import Keys
 from .protocol import RedisError, ResponseError, encode
-from .scripts.claims import CLAIM, GIVE_BACK, LISTED, MOVE
+from .scripts.claims import CLAIM, GIVE_BACK, LIST, MOVE
 
 BLOCK_TIMEOUT = 5
 """Seconds that one BLMOVE waits at the server. As long may the server move an element for a connection that has been lost."""
@@ -171,7 +171,7 @@ class RedisCommands(Service):
         script_keys = (keys.processing, keys.table("sent", keys.gateway))
         while True:
             try:
-                listed, marks = await self._connection.ask(lambda client, _: LISTED.run(client, script_keys))
+                listed, marks = await self._connection.ask(lambda client, _: LIST.run(client, script_keys))
                 return listed, marks
             except RedisError as why:
                 self._complain(why)

@@ -22,15 +22,15 @@ BY_APPENDFSYNC = {
 def guarantee(config: Mapping[str, str]) -> tuple[str, bool]:
     """The line, and whether nothing acknowledged can be lost; of ``config`` (CONFIG GET, INFO replication) any member may be missing."""
     if not config:
-        return "it does not tell how durable it is (CONFIG is not allowed): see docs/operations.md", False
+        return "its guarantee is unknown, for its configuration cannot be read (CONFIG is not allowed): see docs/operations.md", False
     if config.get("appendonly") == "yes":
         text, well = BY_APPENDFSYNC.get(config.get("appendfsync", ""), "its appendfsync is unknown"), config.get("appendfsync") == "always"
     else:
         text, well = "a crash loses everything since its last snapshot (appendonly no)", False
     if config.get("maxmemory", "0") != "0" and config.get("maxmemory-policy", "noeviction") != "noeviction":
-        text, well = f"{text}; when its memory is full it throws events away (maxmemory-policy {config['maxmemory-policy']})", False
+        text, well = f"{text}; when its memory is full it evicts events (maxmemory-policy {config['maxmemory-policy']})", False
     if config.get("connected_slaves", "0") != "0" and config.get("min-replicas-to-write", "0") == "0":
-        text, well = f"{text}; a fail-over to a replica may forget the last of it (min-replicas-to-write 0; 1 is safe)", False
+        text, well = f"{text}; a fail-over to a replica may lose the last events (min-replicas-to-write 0; 1 is safe)", False
     return text, well
 
 

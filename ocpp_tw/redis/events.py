@@ -37,7 +37,7 @@ CHECK_INTERVAL = 0.25
 MAX_WAITING = 20_000
 """Most entries in the queue that are durable nowhere; with more there is neither a Redis nor a disk, and the gateway is overloaded."""
 
-DIRECT = Route.DIRECT  # a name of the module: it is looked up for each message
+DIRECT = Route.DIRECT  # looked up for each message
 
 
 @implementer(IEvents)
@@ -140,11 +140,9 @@ class RedisEvents(Service):
 
     def _turn(self) -> None:
         self._scheduled = None
-        if not self.running or not self._queue:
-            return
         if self.route is DIRECT:
             self._send()
-        elif self.route is not Route.HELD:
+        elif self.route is not Route.HELD and self._queue:
             self._store()
 
     def _load(self) -> Group:
@@ -173,16 +171,16 @@ class RedisEvents(Service):
     def _store(self) -> None:
         """Store the next group, or try once more the one that the disk refused."""
         storing = self._storing
-        if storing.state is State.IDLE and self._queue:
+        if self.running and storing.state is State.IDLE and self._queue:
             storing.begin(self._load())
-        elif storing.state is State.STUCK:
+        elif self.running and storing.state is State.STUCK:
             self._since = self._clock.seconds()
             storing.retry()
 
     def _stored(self, row: int, group: Group) -> None:
         if elements := group.acknowledged:
             self._drain.elements[row] = elements
-        if self.running and self.route is not Route.HELD:
+        if self.route is not Route.HELD:
             self._store()
         self._conclude(group)
         self._advance()
@@ -221,8 +219,7 @@ class RedisEvents(Service):
         """Redis cannot sync what it is told to: only the spool makes entries durable, also those that wait for Redis now."""
         if self._spool is not None:
             self.route = Route.ALWAYS
-            if self.running:
-                self._store()
+            self._store()
             self._advance()
 
     def _advance(self) -> None:

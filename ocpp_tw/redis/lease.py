@@ -19,7 +19,7 @@ from .connection import Connection, cancelled
 from .keys import Keys
 from .protocol import RedisError, ResponseError
 from .roster import RedisRoster
-from .scripts.leases import ALIVE, BEGIN, DEAD, RECLAIM
+from .scripts.leases import BEGIN, EXPIRED, RECLAIM, RENEW
 
 LEASE_TTL = 10
 """Seconds for which a lease is valid without a renewal."""
@@ -119,7 +119,7 @@ class GatewayLease(Service):
             return
         script_keys = (keys.gateways, keys.lease(), keys.reclaimed())
         args = (keys.gateway, keys.incarnation, LEASE_TTL)
-        status = await self._connection.ask(lambda client, _: ALIVE.run(client, script_keys, *args))
+        status = await self._connection.ask(lambda client, _: RENEW.run(client, script_keys, *args))
         if status in (b"usurped", b"reclaimed"):
             await self._commands.drop_reclaimed()
         before, self._status = self._status, status
@@ -138,7 +138,7 @@ class GatewayLease(Service):
         while self.running:
             await deferLater(self._connection.reactor, TAKEOVER_INTERVAL)
             try:
-                expired = await self._connection.ask(lambda client, _: DEAD.run(client, script_keys, *args))
+                expired = await self._connection.ask(lambda client, _: EXPIRED.run(client, script_keys, *args))
                 for name, incarnation in zip(expired[::2], expired[1::2], strict=True):
                     await self.reclaim(name.decode(errors="replace"), incarnation.decode(errors="replace"))
             except RedisError as why:

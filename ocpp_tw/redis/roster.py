@@ -20,7 +20,7 @@ from .connection import Connection
 from .keys import Keys
 from .presence_batch import Arrival, Departure, Presence, PresenceBatch, unresolved
 from .protocol import LostError, Packed, RedisClient, RedisError, encode, is_transient, pack
-from .scripts.presence import ANNOUNCE, LOCATE, TELL
+from .scripts.presence import ANNOUNCE, LOCATE, UPDATE
 
 MAX_ANNOUNCED = 1000
 """Most chargers announced by one script; the rest go in further ones."""
@@ -85,7 +85,7 @@ class RedisRoster:
                 args += ("arrive", encode(each.charger), msgspec.json.encode(each.charger), each.presence.connection)
             else:
                 args += self._leaving(each, again=False)
-        return TELL.run(client, script_keys, self._packed_start, *args)
+        return UPDATE.run(client, script_keys, self._packed_start, *args)
 
     def _leaving(self, each: Departure, *, again: bool) -> tuple[Any, ...]:
         current = each.current and not (again and each.charger in self._present)  # the charger may have come again since
@@ -97,7 +97,7 @@ class RedisRoster:
         present = [(each.charger, each.presence) for each in arrivals if self._present.get(each.charger) is each.presence]
         leaving = [arg for each in batch if isinstance(each, Departure) for arg in self._leaving(each, again=True)]
         replies: list[Deferred[Any]] = [self._announce(client, present)]
-        replies.append(TELL.run(client, (self._keys.owners,), self._packed_start, *leaving))
+        replies.append(UPDATE.run(client, (self._keys.owners,), self._packed_start, *leaving))
         replies += [client.send("HMGET", self._keys.table("record", each.charger), *Record.__struct_fields__) for each in arrivals]
         try:
             _, left, *records = await gatherResults(replies, consumeErrors=True)

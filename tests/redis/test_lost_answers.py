@@ -46,14 +46,14 @@ async def test_an_element_is_forwarded_once(fleet, clean, lose):
 async def test_leaving_is_known_to_have_worked(fleet, lose):
     gateway = await fleet.gateway("a")
     await soon(gateway.roster.arrive("c1", "1"))
-    lost = lose(presence.TELL)
+    lost = lose(presence.UPDATE)
     assert await soon(gateway.roster.leave("c1", "1")) is True
     assert await soon(gateway.roster.leave("c1", "1")) is False
     assert lost
 
 
 async def test_the_other_gateway_gets_one_peer_message(fleet, clean, lose):
-    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(presence.TELL)
+    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(presence.UPDATE)
     await soon(first.roster.arrive("c1", "1"))
     assert lost
     lost.clear()

@@ -114,7 +114,7 @@ async def away_is_over(*gateways) -> None:
 
 async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server, fleet, monkeypatch):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
-    lose_first_answer(monkeypatch, presence.TELL)
+    lose_first_answer(monkeypatch, presence.UPDATE)
     arriving = deferred(first.roster.arrive("c1", "old"))
     await until(lambda: have(server))
     await soon(second.roster.arrive("c1", "new"))
@@ -136,7 +136,7 @@ async def test_arrivals_and_departures_of_one_turn_are_sent_at_once_in_their_ord
     answers = [await soon(each) for each in waiting]
     assert answers == [Record(), Record(boot="Accepted"), True, False, Record(), Record(), True, False]
     assert have(server) == {"c1": ["a", "2"], "c2": ["a", "1"]}
-    assert runs.count(presence.TELL) == 1
+    assert runs.count(presence.UPDATE) == 1
 
 
 async def test_of_many_arrivals_only_some_are_concluded_in_a_turn(server, fleet, monkeypatch):
@@ -166,7 +166,7 @@ async def test_connections_that_are_lost_at_any_time_change_nothing_for_chargers
     run, here = Script.run, {}
 
     def losing(self, client, keys, *args):
-        if self is not presence.TELL or dice.random() < 0.5:
+        if self is not presence.UPDATE or dice.random() < 0.5:
             return run(self, client, keys, *args)
         if dice.random() < 0.5:
             return fail(LostError("before it was received"))
