@@ -31,7 +31,7 @@ from ..ocpp.tolerance.rules import Tolerance
 from ..operators.api import OperatorsApi
 from ..redis import RedisStore
 from ..settings import InvalidSetting, Settings
-from ..spool import SpoolUnusable
+from ..spool.file import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
