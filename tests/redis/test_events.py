@@ -1,4 +1,4 @@
-"""What becomes of events when the server dies, hangs, is full or may not be written to: nothing lost, nothing twice, in order."""
+"""Events while the server is dead, hangs, is full or read-only: nothing is lost, nothing is written twice, all is in order."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_server_is_killed_and_comes_back(server, fleet, said):
     assert [sum(words in line for line in said) for words in ("takes no events", "takes events again")] == [2, 2]
 
 
-async def test_a_server_hangs_and_comes_round(server, fleet):
+async def test_a_server_hangs_and_resumes(server, fleet):
     source = Source(await fleet.gateway("a"))
     await pause(0.1)
     server.signal(signal.SIGSTOP)
@@ -63,7 +63,7 @@ async def test_a_server_hangs_and_comes_round(server, fleet):
     assert_complete(server, source)
 
 
-async def test_a_server_that_hangs_is_not_ready_before_anybody_has_noticed(server, fleet):
+async def test_a_server_that_hangs_is_not_ready_even_before_that_is_noticed(server, fleet):
     gateway = await fleet.gateway("a")
     server.signal(signal.SIGSTOP)
     assert not await soon(gateway.store.ping(0.1))
@@ -123,7 +123,7 @@ async def test_a_server_that_is_loading_is_waited_for(server, fleet):
     assert server("LRANGE", "events", 0, -1) == [b'{"n":0,"seq":1}']
 
 
-async def test_a_list_of_the_wrong_type_is_told_of_and_waited_for(server, fleet, said):
+async def test_a_list_of_the_wrong_type_is_logged_and_waited_for(server, fleet, said):
     gateway = await fleet.gateway("a")
     server("SET", "events", "mine")
     gateway.events.publish(Entry("c1", b'{"n":0}'))
@@ -135,7 +135,7 @@ async def test_a_list_of_the_wrong_type_is_told_of_and_waited_for(server, fleet,
     assert server("LRANGE", "events", 0, -1) == [b'{"n":0,"seq":1}']
 
 
-async def test_an_effect_that_cannot_be_is_dropped_and_told_of(server, fleet, said):
+async def test_an_effect_that_fails_is_dropped_and_logged(server, fleet, said):
     gateway = await fleet.gateway("a")
     server("SET", "mine", "a string")
     replies = [Reply("mine", b"x"), Reply("events", b"x"), Reply("commands:dead", b"x"), Reply("ocpp:seq", b"x"), Reply("good", b"x")]
@@ -150,7 +150,7 @@ async def test_an_effect_that_cannot_be_is_dropped_and_told_of(server, fleet, sa
     assert sum("is no list for replies" in line for line in said) == 3
 
 
-async def test_scripts_that_the_server_forgot_are_told_again(server, fleet):
+async def test_scripts_that_the_server_has_lost_are_sent_again(server, fleet):
     gateway = await fleet.gateway("a")
     for n in range(3):
         gateway.events.publish(Entry("c1", b'{"n":%d}' % n))
@@ -206,7 +206,7 @@ async def test_a_server_that_disconnects_during_the_handshake_is_tried_again(ser
 
 
 @pytest.mark.parametrize("how", ["dead", "frozen"])
-async def test_stopping_takes_no_longer_when_the_server_is_of_no_use(server, fleet, how):
+async def test_stopping_takes_no_longer_when_the_server_is_unavailable(server, fleet, how):
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c1", b'{"n":0}'))
     await soon(gateway.events.flushed())

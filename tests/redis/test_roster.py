@@ -1,4 +1,4 @@
-"""Who has which charger, through outages of Redis: nobody waits for it, and the newest connection has the charger afterwards."""
+"""Presence through outages of Redis: nothing waits for it, and the newest connection has the charger afterwards."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def down(server: Valkey, *gateways) -> None:
     await until(lambda: all(each.store.connections.ordinary.client is None for each in gateways))
 
 
-async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(server, fleet):
+async def test_nothing_waits_for_a_redis_that_is_unavailable_and_presence_is_written_afterwards(server, fleet):
     gateway = await fleet.gateway("a")
     for n in range(3):
         await soon(gateway.roster.arrive(f"c{n}", "1"))
@@ -71,7 +71,7 @@ async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(s
     await until(lambda: have(server) == {"c0": ["a", "2"], "c2": ["a", "1"], "c3": ["a", "1"]})
 
 
-async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
+async def test_presence_is_written_again_to_a_redis_that_has_lost_everything(server, fleet):
     gateway = await fleet.gateway("a")
     many = 2 * roster.MAX_ANNOUNCED + 7
     for arriving in [deferred(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
@@ -83,7 +83,7 @@ async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
     assert await soon(other.roster.locate("c0")) == "a"
 
 
-async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fleet):
+async def test_an_arrival_before_there_was_any_connection_waits_for_it(server, fleet):
     """The first moments of a gateway: Redis is not known to be away."""
     store = RedisStore(replace(fleet.settings, name="a"), reactor)
     arriving = deferred(store.roster.arrive("c1", "1"))
@@ -92,7 +92,7 @@ async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fl
     assert await soon(arriving) == Record()
 
 
-async def test_who_arrived_elsewhere_meanwhile_keeps_the_charger(server, fleet):
+async def test_a_later_arrival_elsewhere_keeps_the_charger(server, fleet):
     """F13: the older connection is dropped by the gateway that has it."""
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await soon(first.roster.arrive("c1", "old"))
@@ -218,7 +218,7 @@ async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(serv
     assert await soon(asked) == "a"
 
 
-async def test_a_charger_that_could_not_be_told_of_is_told_of_without_a_new_line(server, fleet, monkeypatch):
+async def test_a_presence_that_could_not_be_written_is_written_without_a_new_connection(server, fleet, monkeypatch):
     """Redis is there, but full."""
     monkeypatch.setattr(lease, "RENEW_INTERVAL", 0.2)
     gateway = await fleet.gateway("a")

@@ -79,13 +79,13 @@ def _knows_replicas(port: int) -> bool:
         return b"master-link-status" in line.recv(65536)
 
 
-async def test_no_sentinel_is_told_of():
+async def test_an_unreachable_sentinel_is_an_error():
     where = RedisAddress.of(f"redis+sentinel://127.0.0.1:{free_port()}/main")
     with pytest.raises(NoMaster, match="no Sentinel answers at"):
         await master(reactor, where)
 
 
-async def test_a_service_that_no_sentinel_knows_is_told_of(watched):
+async def test_a_service_that_no_sentinel_knows_is_an_error(watched):
     sentinel = watched[2]
     with pytest.raises(NoMaster, match="know no master of 'other'"):
         await master(reactor, RedisAddress.of(f"redis+sentinel://127.0.0.1:{sentinel.port}/other"))

@@ -99,7 +99,7 @@ async def test_groups_are_read_as_they_were_added_and_in_order(spool):
     assert [row[1:] for row in await soon(spool.read(0, 100))] == [("boot", n, 2, 3, b"%d" % n) for n in range(5)]
 
 
-async def test_one_read_is_of_one_run_and_of_so_many_events(spool):
+async def test_one_read_is_of_one_incarnation_and_of_a_bounded_number_of_events(spool):
     for n, incarnation in enumerate(["old", "old", "old", "new"]):
         await soon(spool.append(incarnation, n, 40, 3, b"%d" % n))
     first = await soon(spool.read(0, 100))
@@ -121,7 +121,7 @@ async def test_what_is_deleted_is_gone_and_so_are_its_table_updates(spool):
     assert (spool.groups, spool.events) == (1, 1)
 
 
-async def test_ids_are_put_by_and_taken(spool):
+async def test_transaction_ids_are_put_by_and_taken(spool):
     assert await soon(spool.reserve()) is None
     await soon(spool.put_by((1_000_000_001, 500)))
     assert await soon(spool.reserve()) == (1_000_000_001, 500)
@@ -202,7 +202,7 @@ async def test_two_gateways_cannot_have_one_spool(tmp_path, spool):
     await other.close()
 
 
-async def test_a_directory_that_cannot_be_is_told_of(tmp_path):
+async def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     other = Spool(tmp_path / "file" / "spool", reactor, nothing, 1 << 30)
     with pytest.raises(SpoolUnusable, match="name a directory"):
@@ -339,7 +339,7 @@ def test_no_file_is_too_damaged_to_start(tmp_path):
     file.close()
 
 
-async def test_a_damaged_group_is_told_of_and_the_others_go_on(tmp_path, said):
+async def test_a_damaged_group_is_logged_and_the_others_are_read(tmp_path, said):
     datas = filled(tmp_path, 20, 3000)
     db = sqlite3.connect(tmp_path / "spool.db")
     db.execute("UPDATE groups SET data = x'00' WHERE id = 7")
