@@ -230,6 +230,10 @@ class MemoryCommands:
         self._takers: deque[Deferred[Taken]] = deque()
         store.takers.append(self._serve)
 
+    def stop(self) -> None:
+        """Take nothing more."""
+        self._store.takers.remove(self._serve)
+
     def take(self) -> Deferred[Taken]:
         taker: Deferred[Taken] = Deferred(self._takers.remove)
         self._takers.append(taker)

@@ -134,7 +134,7 @@ class MemoryFleet:
     async def stop(self, gateway: Gateway) -> None:
         """It is no more."""
         self.memory.living.discard(gateway.name)
-        self.memory.takers.remove(gateway.commands._serve)
+        gateway.commands.stop()
 
     async def crash(self, gateway: Gateway) -> None:
         """It ends in the middle of whatever it does."""
@@ -187,19 +187,19 @@ class RedisFleet:
         self.stores.remove(gateway.store)
 
     async def crash(self, gateway: Gateway) -> None:
-        """It ends in the middle of whatever it does: all its lines are cut at once."""
+        """It ends in the middle of whatever it does: all its connections are cut at once."""
         store = gateway.store
-        for connection in store._connections:
+        for connection in store.connections:
             await connection.stopService()
         await store.stopService()
         self.stores.remove(store)
 
     async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
         """The gateway finds that the other one is gone for good, and takes over."""
-        boot = self.server("HGET", "ocpp:gateways", gone.name).split()[0].decode()
-        self.server("HSET", "ocpp:gateways", gone.name, f"{boot} {time.time() - 61:.3f}")
+        incarnation = self.server("HGET", "ocpp:gateways", gone.name).split()[0].decode()
+        self.server("HSET", "ocpp:gateways", gone.name, f"{incarnation} {time.time() - 61:.3f}")
         self.server("DEL", f"ocpp:gateway:{gone.name}")
-        await gateway.store.lease.reclaim(gone.name, boot)
+        await gateway.store.lease.reclaim(gone.name, incarnation)
 
     async def close(self) -> None:
         for store in self.stores:

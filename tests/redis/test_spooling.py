@@ -1,4 +1,4 @@
-"""What becomes of events in a long outage of Redis: on the disk before anybody is answered, and all of them in order afterwards."""
+"""Events in a long outage of Redis: on the disk before a CALL is answered, and in Redis afterwards, all of them and in order."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.core.entries import Acknowledged, Entry, Put, Record, Reply
 from ocpp_tw.gateway.transaction_ids import RANDOM_RANGE, TransactionIds
-from ocpp_tw.redis import events, records
+from ocpp_tw.redis import Route, events, records
 from ocpp_tw.spool.file import SpoolFile
-from test_redis_faults import Source, proven
+from support.source import Source, assert_complete
 
 
 @pytest_twisted.async_yield_fixture
@@ -43,7 +43,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(records, "WAIT_AFTER_START", 0.5)
 
 
-def told(server: Valkey) -> list[int]:
+def stored(server: Valkey) -> list[int]:
     return [json.loads(each)["n"] for each in server("LRANGE", "events", 0, -1)]
 
 
@@ -51,22 +51,22 @@ def numbers(server: Valkey) -> list[int]:
     return [json.loads(each)["seq"] for each in server("LRANGE", "events", 0, -1)]
 
 
-async def test_a_dead_server_is_missed_by_nobody_for_long(server, fleet):
+async def test_a_dead_server_delays_answers_only_for_a_moment(server, fleet):
     """F1"""
     source = Source(await fleet.gateway("a"))
     await pause(0.2)
     server.kill()
     await pause(0.8)
-    safe = len(source.safe)
+    durable = len(source.durable)
     await pause(0.3)
-    assert len(source.safe) > safe  # from the disk
+    assert len(source.durable) > durable  # from the disk
     server.start()
     back = time.monotonic()
-    await until(lambda: not fleet.stores[0].events._spooling, 10)
+    await until(lambda: fleet.stores[0].events.route is Route.DIRECT, 10)
     assert time.monotonic() - back < 3
     await source.end()
     assert source.gap < 1.5
-    proven(server, source)
+    assert_complete(server, source)
 
 
 async def test_a_server_that_hangs_is_waited_for_a_moment_only(server, fleet):
@@ -79,13 +79,13 @@ async def test_a_server_that_hangs_is_waited_for_a_moment_only(server, fleet):
         server.signal(signal.SIGCONT)
         await pause(0.7)
     await source.end()
-    await until(lambda: len(told(server)) == source.sent)
+    await until(lambda: len(stored(server)) == source.sent)
     assert source.gap < 1.2
-    proven(server, source)
+    assert_complete(server, source)
 
 
-async def test_a_gateway_begins_without_a_server_and_another_run_of_it_brings_all_home(server, fleet):
-    """F2: nothing is held in memory."""
+async def test_a_gateway_starts_without_a_server_and_its_next_incarnation_drains_the_spool(server, fleet):
+    """F2: nothing is held in memory only."""
     server.kill()
     for run in range(3):
         gateway = await fleet.gateway("a")
@@ -99,12 +99,12 @@ async def test_a_gateway_begins_without_a_server_and_another_run_of_it_brings_al
     await soon(gateway.events.caught_up())
     gateway.events.publish(Entry("c", b'{"n":30}'))
     await soon(gateway.events.flushed())
-    assert told(server) == list(range(31))
+    assert stored(server) == list(range(31))
     assert numbers(server) == list(range(1, 32))
     assert gateway.store.spool.groups == 0
 
 
-async def test_what_an_earlier_run_left_comes_before_what_this_one_tells(server, fleet):
+async def test_what_an_earlier_incarnation_left_comes_before_events_of_this_one(server, fleet):
     server.kill()
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c", b'{"n":0}'))
@@ -115,7 +115,7 @@ async def test_what_an_earlier_run_left_comes_before_what_this_one_tells(server,
     gateway.events.publish(Entry("c", b'{"n":1}'))
     await soon(gateway.events.flushed())
     await soon(gateway.events.caught_up())
-    await until(lambda: told(server) == [0, 1])
+    await until(lambda: stored(server) == [0, 1])
 
 
 async def test_a_run_that_ends_after_a_write_of_unknown_outcome_writes_nothing_twice(server, fleet, tmp_path, monkeypatch):
@@ -133,10 +133,10 @@ async def test_a_run_that_ends_after_a_write_of_unknown_outcome_writes_nothing_t
     await soon(gateway.events.caught_up())
     gateway.events.publish(Entry("c", b'{"n":2}'))
     await soon(gateway.events.flushed())
-    assert told(server) == [0, 1, 2]
+    assert stored(server) == [0, 1, 2]
 
 
-async def test_effects_come_true_with_their_events_when_they_come_home(server, fleet):
+async def test_effects_come_true_with_their_events_when_the_spool_is_drained(server, fleet):
     gateway = await fleet.gateway("a")
     fleet.push(b"order")
     assert (await soon(gateway.commands.take())).element == b"order"
@@ -164,7 +164,7 @@ async def test_a_command_whose_end_waits_in_the_spool_is_not_taken_up_again(serv
     assert (await soon(gateway.commands.take(), 10)).element == b"next"
 
 
-async def test_ten_thousand_events_a_second_come_home(server, fleet):
+async def test_ten_thousand_events_a_second_are_drained(server, fleet):
     """F2; as a ratio it is in the benchmarks, here it only must not take for ever."""
     gateway = await fleet.gateway("a")
     server.kill()
@@ -174,7 +174,7 @@ async def test_ten_thousand_events_a_second_come_home(server, fleet):
     assert gateway.events.waiting == 0
     server.start()
     await soon(gateway.events.caught_up(), 60)
-    assert told(server) == list(range(20_000))
+    assert stored(server) == list(range(20_000))
 
 
 async def test_what_is_remembered_is_known_without_a_server(server, fleet):
@@ -194,14 +194,14 @@ async def test_what_is_remembered_is_known_without_a_server(server, fleet):
     assert await soon(gateway.records.record("c")) == Record(boot="Accepted")
 
 
-async def test_a_run_asks_its_redis_for_what_the_run_before_could_not_note_though_it_has_seen_it(server, fleet, monkeypatch):
+async def test_a_new_incarnation_asks_redis_for_what_the_one_before_could_not_write_to_the_journal(server, fleet, monkeypatch):
     """F14 and F1 together: killed after a start was in Redis and before it was noted, then Redis goes once more: the start is known all the same."""
     monkeypatch.setattr(records, "WAIT_AFTER_START", 8.0)
     gateway = await fleet.gateway("a")
-    server("HSET", gateway.events._names.table("transactions", "c"), "7", "a start")
+    server("HSET", gateway.store.keys.table("transactions", "c"), "7", "a start")
     assert await soon(gateway.records.transactions("other")) == []
     server.kill()
-    await until(lambda: gateway.store._ordinary.client is None)
+    await until(lambda: gateway.store.connections.ordinary.client is None)
     asked = Deferred.fromCoroutine(gateway.records.transactions("c"))
     await pause(0.5)
     server.start()
@@ -246,7 +246,7 @@ async def _next(ids: TransactionIds) -> int:
     return id if isinstance(id, int) else await id
 
 
-async def test_with_neither_a_server_nor_a_disk_nobody_is_answered_and_with_either_all_are(server, fleet, said, monkeypatch):
+async def test_with_neither_a_server_nor_a_disk_nothing_is_durable_and_with_either_all_is(server, fleet, said, monkeypatch):
     """F17"""
     gateway = await fleet.gateway("a")
     broken, append = [True], SpoolFile.append
@@ -262,26 +262,26 @@ async def test_with_neither_a_server_nor_a_disk_nobody_is_answered_and_with_eith
         broken[:] = [True]
         source = Source(gateway)
         await pause(0.8)
-        safe = len(source.safe)
+        durable = len(source.durable)
         await pause(0.3)
-        assert len(source.safe) == safe and gateway.events.waiting and gateway.store.spooled()["trouble"]
+        assert len(source.durable) == durable and gateway.events.waiting and gateway.store.spooled()["trouble"]
         if back == "disk":
             broken.clear()
         else:
             server.start()
-        await until(lambda: len(source.safe) > safe + 20)  # noqa: B023
+        await until(lambda: len(source.durable) > durable + 20)  # noqa: B023
         await source.end()
         if back == "disk":
             assert not gateway.store.spooled()["trouble"]
             server.start()
         await soon(gateway.events.caught_up())
-        proven(server, source)
+        assert_complete(server, source)
         server("FLUSHALL")
-    assert sum("takes no events, and nobody is answered" in line for line in said) == 2
+    assert sum("takes no events, and CALLs are not answered" in line for line in said) == 2
 
 
-async def test_whoever_waits_for_the_spool_goes_on_when_redis_is_back_before_the_disk(server, fleet, monkeypatch):
-    """F17: commands, that is."""
+async def test_commands_are_taken_when_redis_is_back_before_the_disk(server, fleet, monkeypatch):
+    """F17"""
     server.kill()
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c", b'{"n":0}'))
@@ -300,7 +300,7 @@ async def test_whoever_waits_for_the_spool_goes_on_when_redis_is_back_before_the
     fleet.push(b"order")
     await soon(caught_up)
     assert (await soon(gateway.commands.take(), 10)).element == b"order"
-    assert told(server) == [0, 1]
+    assert stored(server) == [0, 1]
 
 
 async def test_a_file_that_was_begun_anew_is_not_taken_for_empty(server, fleet, monkeypatch):
@@ -311,20 +311,20 @@ async def test_a_file_that_was_begun_anew_is_not_taken_for_empty(server, fleet, 
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
         await soon(gateway.events.flushed())
         if n == 0:
-            forget = SpoolFile.forget
+            delete = SpoolFile.delete
 
             def full(self, upto):
                 raise sqlite3.OperationalError("database or disk is full")
 
-            monkeypatch.setattr(SpoolFile, "forget", full)
+            monkeypatch.setattr(SpoolFile, "delete", full)
         server.start()
         await soon(gateway.events.caught_up())
-        monkeypatch.setattr(SpoolFile, "forget", forget)
-    assert told(server) == [0, 1, 2]
+        monkeypatch.setattr(SpoolFile, "delete", delete)
+    assert stored(server) == [0, 1, 2]
 
 
 async def test_a_gateway_with_neither_takes_no_more_than_it_can_hold(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(events, "OVERLOADED", 100)
+    monkeypatch.setattr(events, "MAX_WAITING", 100)
     fleet = RedisFleet(server)
     gateway = await fleet.gateway("a")
     server.kill()
@@ -336,7 +336,7 @@ async def test_a_gateway_with_neither_takes_no_more_than_it_can_hold(server, tmp
     assert gateway.events.overloaded
     server.start()
     await soon(gateway.events.flushed())
-    assert not gateway.events.overloaded and told(server) == list(range(101))
+    assert not gateway.events.overloaded and stored(server) == list(range(101))
     await fleet.close()
 
 
@@ -349,13 +349,13 @@ async def test_fsync_waits_until_the_server_has_it_on_its_disk(tmp_path, synced)
     for n in range(20):
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
         await soon(gateway.events.flushed())
-    assert told(server) == list(range(20)) and gateway.store.spool.groups == 0
+    assert stored(server) == list(range(20)) and gateway.store.spool.groups == 0
     assert b"calls=" in server("INFO", "commandstats").partition(b"cmdstat_waitaof:")[2]
     await fleet.close()
     server.close()
 
 
-async def test_fsync_with_a_server_that_syncs_nothing_goes_by_the_spool(tmp_path, said):
+async def test_fsync_with_a_server_that_syncs_nothing_goes_through_the_spool(tmp_path, said):
     (tmp_path / "v").mkdir()
     server = Valkey(tmp_path / "v")
     fleet = RedisFleet(server, spool=str(tmp_path / "spool"), durability="fsync")
@@ -366,7 +366,7 @@ async def test_fsync_with_a_server_that_syncs_nothing_goes_by_the_spool(tmp_path
         gateway.events.publish(Entry("c", b'{"n":%d}' % n))
         await soon(gateway.events.flushed())
     assert len(appended) == 49  # all but the first, which found out
-    await until(lambda: told(server) == list(range(50)))
+    await until(lambda: stored(server) == list(range(50)))
     assert sum("goes to the spool first" in line for line in said) == 1
     await fleet.close()
     server.close()
@@ -380,3 +380,22 @@ async def test_the_store_says_what_waits_on_the_disk(server, fleet):
     await soon(gateway.events.flushed())
     assert gateway.store.spooled() == {"groups": 1, "events": 1, "trouble": ""}
     assert not await soon(gateway.store.ping())
+
+
+async def test_entries_behind_the_group_that_finds_out_that_the_server_syncs_nothing_are_stored_at_once(tmp_path):
+    """And the elements that this group acknowledges are not in flight any more."""
+    (tmp_path / "v").mkdir()
+    server = Valkey(tmp_path / "v")
+    fleet = RedisFleet(server, spool=str(tmp_path / "spool"), durability="fsync")
+    gateway = await fleet.gateway("a")
+    fleet.push(b"order")
+    assert (await soon(gateway.commands.take())).element == b"order"
+    gateway.events.publish(Entry("c", b'{"n":0}', (Acknowledged(b"order"),)))
+    await pause()
+    gateway.events.publish(Entry("c", b'{"n":1}'))
+    assert gateway.events.waiting == 2
+    await soon(gateway.events.flushed())
+    assert gateway.events.route is Route.ALWAYS and not gateway.commands.in_flight.elements
+    await until(lambda: stored(server) == [0, 1])
+    await fleet.close()
+    server.close()

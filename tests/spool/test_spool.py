@@ -20,42 +20,42 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 
 from fleets import soon
+from ocpp_tw.spool import Spool, SpoolUnusable
 from ocpp_tw.spool.file import SpoolFile
-from ocpp_tw.spool.mirror import Mirror
-from ocpp_tw.spool.spool import Spool, SpoolUnusable
+from support.faulty_disk import FaultyDisk
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def nothing(events: int, arguments: int, data: bytes) -> list:
     return []
 
 
-def shelved(events: int, arguments: int, data: bytes) -> list:
-    """Groups of these tests keep what they are on a shelf."""
-    return [(b"shelf", b"name", data[:10]), (b"shelf", data[:2], None)]
+def updates(events: int, arguments: int, data: bytes) -> list:
+    """Groups of these tests put what they are in a table."""
+    return [(b"table", b"name", data[:10]), (b"table", data[:2], None)]
 
 
-def opened(directory: Path, keeps=nothing, limit: int = 1 << 30) -> SpoolFile:
-    file = SpoolFile(directory, keeps, limit)
+def opened(directory: Path, updates_of=nothing, limit: int = 1 << 30) -> SpoolFile:
+    file = SpoolFile(directory, updates_of, limit)
     file.open()
     return file
 
 
-def filled(directory: Path, count: int, size: int = 300, forgotten: int = 0) -> list[bytes]:
-    """A spool of so many groups, closed as a killed process leaves it; what is in them."""
+def filled(directory: Path, count: int, size: int = 300, deleted: int = 0) -> list[bytes]:
+    """A spool of that many groups, as a killed process leaves it; what is in them."""
     live = directory.with_name(directory.name + "-live")
     file, random_ = opened(live), random.Random(count)
     datas = [random_.randbytes(random_.randrange(1, size)) for _ in range(count)]
     for n, data in enumerate(datas):
         file.append("boot", n + 1, 1, 2, data)
-    if forgotten:
-        file.forget(forgotten)
+    if deleted:
+        file.delete(deleted)
     directory.mkdir(exist_ok=True)
     for name in ("spool.db", "spool.db-wal"):
         shutil.copy(live / name, directory / name)
     file.close()
-    return datas[forgotten:]
+    return datas[deleted:]
 
 
 def checkpointed(directory: Path) -> None:
@@ -86,7 +86,7 @@ def survived(directory: Path):
 
 @pytest_twisted.async_yield_fixture
 async def spool(tmp_path):
-    made = Spool(tmp_path / "spool", reactor, shelved, 1 << 30)
+    made = Spool(tmp_path / "spool", reactor, updates, 1 << 30)
     await made.open()
     yield made
     await made.close()
@@ -99,9 +99,9 @@ async def test_groups_are_read_as_they_were_added_and_in_order(spool):
     assert [row[1:] for row in await soon(spool.read(0, 100))] == [("boot", n, 2, 3, b"%d" % n) for n in range(5)]
 
 
-async def test_one_read_is_of_one_run_and_of_so_many_events(spool):
-    for n, boot in enumerate(["old", "old", "old", "new"]):
-        await soon(spool.append(boot, n, 40, 3, b"%d" % n))
+async def test_one_read_is_of_one_incarnation_and_of_a_bounded_number_of_events(spool):
+    for n, incarnation in enumerate(["old", "old", "old", "new"]):
+        await soon(spool.append(incarnation, n, 40, 3, b"%d" % n))
     first = await soon(spool.read(0, 100))
     second = await soon(spool.read(first[-1].id, 100))
     third = await soon(spool.read(second[-1].id, 100))
@@ -109,19 +109,19 @@ async def test_one_read_is_of_one_run_and_of_so_many_events(spool):
     assert [row.number for row in await soon(spool.read(0, 1))] == [0]
 
 
-async def test_what_is_forgotten_is_gone_and_so_is_what_it_left_on_shelves(spool):
+async def test_what_is_deleted_is_gone_and_so_are_its_table_updates(spool):
     for n in range(4):
         await soon(spool.append("boot", n, 1, 3, b"%d-data" % n))
-    assert (await soon(spool.kept(b"shelf")))[b"name"] == b"3-data"
-    assert (await soon(spool.kept(b"shelf")))[b"1-"] is None
+    assert (await soon(spool.pending(b"table")))[b"name"] == b"3-data"
+    assert (await soon(spool.pending(b"table")))[b"1-"] is None
     rows = await soon(spool.read(0, 3))
-    spool.forget(rows)
+    spool.delete(rows)
     assert [row.number for row in await soon(spool.read(0, 100))] == [3]
-    assert (await soon(spool.kept(b"shelf"))) == {b"name": b"3-data", b"3-": None}
+    assert (await soon(spool.pending(b"table"))) == {b"name": b"3-data", b"3-": None}
     assert (spool.groups, spool.events) == (1, 1)
 
 
-async def test_ids_are_put_by_and_taken(spool):
+async def test_transaction_ids_are_put_by_and_taken(spool):
     assert await soon(spool.reserve()) is None
     await soon(spool.put_by((1_000_000_001, 500)))
     assert await soon(spool.reserve()) == (1_000_000_001, 500)
@@ -130,32 +130,23 @@ async def test_ids_are_put_by_and_taken(spool):
 
 
 async def test_the_mirror_has_what_stands_last(spool):
-    spool.note([(b"a", b"1", b"one"), (b"a", b"2", b"two"), (b"b", b"1", b"other")])
-    spool.note([(b"a", b"1", b"uno"), (b"a", b"2", None)])
+    spool.remember([(b"a", b"1", b"one"), (b"a", b"2", b"two"), (b"b", b"1", b"other")])
+    spool.remember([(b"a", b"1", b"uno"), (b"a", b"2", None)])
     assert await soon(spool.mirrored(b"a")) == {b"1": b"uno"}
     assert await soon(spool.mirrored(b"c")) == {}
 
 
-async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_path, monkeypatch):
-    spool, opened, full = Spool(tmp_path, reactor, nothing, 1 << 30), Mirror._opened, []
+async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_path):
+    disk = FaultyDisk()
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30, disk.connect)
     await spool.open()
-
-    def opening(self):
-        if full:
-            self.close()
-            why = sqlite3.OperationalError("database or disk is full")
-            why.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise why
-        return opened(self)
-
-    monkeypatch.setattr(Mirror, "_opened", opening)
-    spool.note([(b"a", b"1", b"one"), (b"a", b"2", b"two")])
+    spool.remember([(b"a", b"1", b"one"), (b"a", b"2", b"two")])
     assert await soon(spool.mirrored(b"a")) == {b"1": b"one", b"2": b"two"}
-    full.append(True)
-    spool.note([(b"a", b"2", None), (b"a", b"3", b"three")])
+    disk.full = True
+    spool.remember([(b"a", b"2", None), (b"a", b"3", b"three")])
     assert await soon(spool.mirrored(b"a")) == {b"3": b"three"}
-    full.clear()
-    spool.note([(b"a", b"4", b"four")])
+    disk.full = False
+    spool.remember([(b"a", b"4", b"four")])
     await soon(spool.close())
     spool = Spool(tmp_path, reactor, nothing, 1 << 30)
     await spool.open()
@@ -163,15 +154,15 @@ async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_pa
     await soon(spool.close())
 
 
-async def test_what_was_noted_outlives_a_kill_before_it_is_mirrored(tmp_path):
+async def test_what_is_in_the_journal_outlives_a_kill_before_it_is_mirrored(tmp_path):
     """The next run finds it in the journal, the end of which may be missing."""
     spool = Spool(tmp_path / "live", reactor, nothing, 1 << 30)
     await spool.open()
-    spool.note([(b"a", b"1", b"one"), (b"a", b"2", b"two")])
+    spool.remember([(b"a", b"1", b"one"), (b"a", b"2", b"two")])
     spool.mirror()
     await soon(spool.mirrored(b"a"))
-    spool.note([(b"a", b"1", None)])
-    spool.note([(b"a", b"3", b"three")])
+    spool.remember([(b"a", b"1", None)])
+    spool.remember([(b"a", b"3", b"three")])
     shutil.copytree(tmp_path / "live", tmp_path / "killed")
     await soon(spool.close())
     with (tmp_path / "killed" / "mirror.log").open("ab") as journal:
@@ -187,7 +178,7 @@ async def test_the_journal_does_not_grow(tmp_path):
     spool = Spool(tmp_path, reactor, nothing, 1 << 30)
     await spool.open()
     for n in range(50):
-        spool.note([(b"a", b"%d" % n, bytes(1000))])
+        spool.remember([(b"a", b"%d" % n, bytes(1000))])
         spool.mirror()
         await soon(spool.reserve())
     assert sum(each.stat().st_size for each in tmp_path.glob("mirror.[lo]*")) < 5000
@@ -211,7 +202,7 @@ async def test_two_gateways_cannot_have_one_spool(tmp_path, spool):
     await other.close()
 
 
-async def test_a_directory_that_cannot_be_is_told_of(tmp_path):
+async def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     other = Spool(tmp_path / "file" / "spool", reactor, nothing, 1 << 30)
     with pytest.raises(SpoolUnusable, match="name a directory"):
@@ -228,7 +219,7 @@ async def test_a_full_disk_takes_nothing_and_takes_it_when_there_is_room(tmp_pat
             await soon(spool.append("boot", taken, 1, 3, b"x" * 9000))
             taken += 1
     assert 5 < taken < 30 and "full" in spool.trouble and spool.groups == taken
-    spool.forget(await soon(spool.read(0, 5)))
+    spool.delete(await soon(spool.read(0, 5)))
     await soon(spool.append("boot", taken, 1, 3, b"x" * 9000))
     assert not spool.trouble
     numbers = [row.number for row in await soon(spool.read(0, 1000))]
@@ -236,22 +227,13 @@ async def test_a_full_disk_takes_nothing_and_takes_it_when_there_is_room(tmp_pat
     await soon(spool.close())
 
 
-async def test_after_a_failed_sync_the_file_is_trusted_no_more(tmp_path, monkeypatch, said):
+async def test_after_a_failed_sync_the_file_is_trusted_no_more(tmp_path, said):
     """The kernel says once that it could not write; the pages it dropped look clean from then on."""
-    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    disk = FaultyDisk()
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30, disk.connect)
     await spool.open()
     await soon(spool.append("boot", 1, 1, 3, b"one"))
-    insert, failed = SpoolFile._insert, []
-
-    def broken(self, db, group, id=None):
-        if not failed and id is None:
-            failed.append(1)
-            why = sqlite3.OperationalError("disk I/O error")
-            why.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-            raise why
-        return insert(self, db, group, id)
-
-    monkeypatch.setattr(SpoolFile, "_insert", broken)
+    disk.lose_sync = True
     await soon(spool.append("boot", 2, 1, 3, b"two"))
     assert [row.data for row in await soon(spool.read(0, 10))] == [b"one", b"two"]
     assert len(list(tmp_path.glob("damaged-*.db"))) == 1
@@ -317,15 +299,15 @@ def test_a_file_that_was_cut_off_gives_all_that_was_not(tmp_path, cut):
 @given(st.data())
 def test_a_flipped_byte_anywhere_costs_no_more_than_what_it_hit(tmp_path_factory, data):
     directory = tmp_path_factory.mktemp("spool")
-    forgotten = data.draw(st.sampled_from([0, 40]))
-    datas = filled(directory, 150, data.draw(st.sampled_from([100, 3000, 20_000])), forgotten)
+    deleted = data.draw(st.sampled_from([0, 40]))
+    datas = filled(directory, 150, data.draw(st.sampled_from([100, 3000, 20_000])), deleted)
     path = directory / data.draw(st.sampled_from(["spool.db", "spool.db-wal"]))
     raw = bytearray(path.read_bytes())
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw)
     found, damage, file = survived(directory)
-    # nothing changed, in order; what was forgotten may come back, and Redis knows it
+    # nothing changed, in order; what was deleted may come back, and Redis knows it
     assert [each for each in datas if each in found] == [each for each in found if each in set(datas)]
     lost = [n for n, each in enumerate(datas) if each not in found]
     page = 4096
@@ -357,7 +339,7 @@ def test_no_file_is_too_damaged_to_start(tmp_path):
     file.close()
 
 
-async def test_a_damaged_group_is_told_of_and_the_others_go_on(tmp_path, said):
+async def test_a_damaged_group_is_logged_and_the_others_are_read(tmp_path, said):
     datas = filled(tmp_path, 20, 3000)
     db = sqlite3.connect(tmp_path / "spool.db")
     db.execute("UPDATE groups SET data = x'00' WHERE id = 7")
@@ -387,7 +369,7 @@ def test_an_empty_spool_gives_its_space_back(tmp_path):
     for n in range(40):
         file.append("boot", n, 1, 3, bytes(500_000))
     assert (tmp_path / "spool.db").stat().st_size > 16 << 20
-    file.forget(40)
+    file.delete(40)
     assert (tmp_path / "spool.db").stat().st_size < 1 << 20
     file.append("boot", 41, 1, 3, b"more")
     assert [row.id for row in file.read(0, 10)] == [41]
@@ -397,63 +379,46 @@ def test_an_empty_spool_gives_its_space_back(tmp_path):
 # a disk so full that not even SQLite can begin
 
 
-@pytest.fixture
-def no_room(monkeypatch):
-    """While there is something in it SQLite has no room for anything, as on a tmpfs that is full."""
-    full, execute = [True], SpoolFile._connected
-
-    def connected(self, path):
-        if full:
-            why = sqlite3.OperationalError("database or disk is full")
-            why.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise why
-        return execute(self, path)
-
-    monkeypatch.setattr(SpoolFile, "_connected", connected)
-    return full
-
-
-async def test_a_gateway_begins_on_a_full_disk_and_reads_what_is_there(tmp_path, no_room, said):
-    no_room.clear()
-    datas = filled(tmp_path, 50, 3000)
-    no_room.append(True)
-    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+async def test_a_gateway_begins_on_a_full_disk_and_reads_what_is_there(tmp_path, said):
+    disk, datas = FaultyDisk(), filled(tmp_path, 50, 3000)
+    disk.full = True
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30, disk.connect)
     await spool.open()
     assert (spool.groups, spool.events, spool.trouble) == (50, 50, "database or disk is full")
     assert [row.data for row in await soon(spool.read(0, 1000))] == datas
     assert await soon(spool.reserve()) is None
     with pytest.raises(sqlite3.OperationalError):
         await soon(spool.append("boot", 51, 1, 3, b"new"))
-    no_room.clear()
+    disk.full = False
     await soon(spool.append("boot", 51, 1, 3, b"new"))
     assert not spool.trouble
     assert [row.data for row in await soon(spool.read(0, 1000))] == [*datas, b"new"]
     await soon(spool.close())
 
 
-async def test_shelves_are_known_on_a_full_disk(tmp_path, no_room):
-    no_room.clear()
+async def test_tables_are_known_on_a_full_disk(tmp_path):
+    disk = FaultyDisk()
     filled(tmp_path, 3)
-    no_room.append(True)
-    spool = Spool(tmp_path, reactor, shelved, 1 << 30)
+    disk.full = True
+    spool = Spool(tmp_path, reactor, updates, 1 << 30, disk.connect)
     await spool.open()
-    assert b"name" in await soon(spool.kept(b"shelf"))
-    assert await soon(spool.kept(b"other")) == {}
+    assert b"name" in await soon(spool.pending(b"table"))
+    assert await soon(spool.pending(b"other")) == {}
     await soon(spool.close())
 
 
-async def test_a_spool_that_is_done_with_makes_room_where_there_is_none(tmp_path, no_room):
-    no_room.clear()
+async def test_a_spool_that_is_done_with_makes_room_where_there_is_none(tmp_path):
+    disk = FaultyDisk()
     filled(tmp_path, 50, 3000)
-    no_room.append(True)
-    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    disk.full = True
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30, disk.connect)
     await spool.open()
-    spool.emptied(49)
+    spool.clear(49)
     assert len(await soon(spool.read(0, 1000))) == 50  # the last one is not done with
-    spool.emptied(50)
+    spool.clear(50)
     assert await soon(spool.read(0, 1000)) == []
     assert not (tmp_path / "spool.db").exists()
-    no_room.clear()
+    disk.full = False
     await soon(spool.append("boot", 51, 1, 3, b"new"))
     assert [row.data for row in await soon(spool.read(50, 1000))] == [b"new"]  # whoever had read up to 50 finds it
     await soon(spool.close())
@@ -483,13 +448,13 @@ async def test_a_small_disk_that_fills_up_is_survived(tmp_path):
             while found := await soon(spool.read(after, 1000)):
                 rows, after = rows + len(found), found[-1].id
             assert rows == taken > 10
-            spool.emptied(after)
+            spool.clear(after)
             await soon(spool.read(0, 1))
             (disk / "more").unlink()
             await soon(spool.append("boot", 5000, 1, 3, b"new"))
             (row,) = await soon(spool.read(after, 1000))
             assert row.data == b"new"
-            spool.emptied(row.id)
+            spool.clear(row.id)
             await soon(spool.close())
     finally:
         subprocess.run(["umount", str(disk)], check=True)

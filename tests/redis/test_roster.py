@@ -1,4 +1,4 @@
-"""Who has which charger, through outages of Redis: nobody waits for it, and the newest connection has the charger afterwards."""
+"""Presence through outages of Redis: nothing waits for it, and the newest connection has the charger afterwards."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ocpp_tw.redis.protocol import LostError
 from ocpp_tw.redis.scripts import presence
 from ocpp_tw.redis.scripts.script import Script
 from ocpp_tw.waiting import deferred
+from support.lost_answers import lose_first_answer
 
 
 @pytest_twisted.async_yield_fixture
@@ -54,10 +55,10 @@ def have(server: Valkey) -> dict[str, list[str]]:
 
 async def down(server: Valkey, *gateways) -> None:
     server.kill()
-    await until(lambda: all(each.store._ordinary.client is None for each in gateways))
+    await until(lambda: all(each.store.connections.ordinary.client is None for each in gateways))
 
 
-async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(server, fleet):
+async def test_nothing_waits_for_a_redis_that_is_unavailable_and_presence_is_written_afterwards(server, fleet):
     gateway = await fleet.gateway("a")
     for n in range(3):
         await soon(gateway.roster.arrive(f"c{n}", "1"))
@@ -70,9 +71,9 @@ async def test_nobody_waits_for_a_redis_that_is_away_and_it_is_told_afterwards(s
     await until(lambda: have(server) == {"c0": ["a", "2"], "c2": ["a", "1"], "c3": ["a", "1"]})
 
 
-async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
+async def test_presence_is_written_again_to_a_redis_that_has_lost_everything(server, fleet):
     gateway = await fleet.gateway("a")
-    many = 2 * roster.ANNOUNCED_PER_SCRIPT + 7
+    many = 2 * roster.MAX_ANNOUNCED + 7
     for arriving in [deferred(gateway.roster.arrive(f"c{n}", "1")) for n in range(many)]:
         await soon(arriving)
     server("FLUSHALL")
@@ -82,7 +83,7 @@ async def test_a_redis_that_has_lost_everything_is_told_again(server, fleet):
     assert await soon(other.roster.locate("c0")) == "a"
 
 
-async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fleet):
+async def test_an_arrival_before_there_was_any_connection_waits_for_it(server, fleet):
     """The first moments of a gateway: Redis is not known to be away."""
     store = RedisStore(replace(fleet.settings, name="a"), reactor)
     arriving = deferred(store.roster.arrive("c1", "1"))
@@ -91,7 +92,7 @@ async def test_who_comes_before_there_was_any_connection_waits_for_it(server, fl
     assert await soon(arriving) == Record()
 
 
-async def test_who_arrived_elsewhere_meanwhile_keeps_the_charger(server, fleet):
+async def test_a_later_arrival_elsewhere_keeps_the_charger(server, fleet):
     """F13: the older connection is dropped by the gateway that has it."""
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await soon(first.roster.arrive("c1", "old"))
@@ -106,27 +107,14 @@ async def test_who_arrived_elsewhere_meanwhile_keeps_the_charger(server, fleet):
 
 
 async def away_is_over(*gateways) -> None:
-    await until(lambda: all(each.store._ordinary.client is not None for each in gateways))
+    await until(lambda: all(each.store.connections.ordinary.client is not None for each in gateways))
     for each in gateways:
-        await soon(each.store._ordinary.send("PING"))
+        await soon(each.store.connections.ordinary.send("PING"))
 
 
 async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server, fleet, monkeypatch):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
-    run, lost = Script.run, []
-
-    def losing(self, line, keys, *args):
-        answer = run(self, line, keys, *args)
-        if self is presence.TELL and not lost:
-            lost.append(True)
-
-            def lose(_):
-                raise LostError("as if")
-
-            answer.addCallback(lose)
-        return answer
-
-    monkeypatch.setattr(Script, "run", losing)
+    lose_first_answer(monkeypatch, presence.UPDATE)
     arriving = deferred(first.roster.arrive("c1", "old"))
     await until(lambda: have(server))
     await soon(second.roster.arrive("c1", "new"))
@@ -135,10 +123,10 @@ async def test_an_arrival_whose_answer_was_lost_does_not_undo_a_later_one(server
     assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"old"}'
 
 
-async def test_all_who_come_and_go_in_one_turn_are_told_of_at_once_in_their_order(server, fleet, monkeypatch):
-    gateway, said = await fleet.gateway("a"), []
+async def test_arrivals_and_departures_of_one_turn_are_sent_at_once_in_their_order(server, fleet, monkeypatch):
+    gateway, runs = await fleet.gateway("a"), []
     run = Script.run
-    monkeypatch.setattr(Script, "run", lambda self, line, keys, *args: said.append(self) or run(self, line, keys, *args))
+    monkeypatch.setattr(Script, "run", lambda self, client, keys, *args: runs.append(self) or run(self, client, keys, *args))
     server("HSET", "ocpp:record:c2", "boot", "Accepted")
     here = gateway.roster
     waiting = [
@@ -148,12 +136,12 @@ async def test_all_who_come_and_go_in_one_turn_are_told_of_at_once_in_their_orde
     answers = [await soon(each) for each in waiting]
     assert answers == [Record(), Record(boot="Accepted"), True, False, Record(), Record(), True, False]
     assert have(server) == {"c1": ["a", "2"], "c2": ["a", "1"]}
-    assert said.count(presence.TELL) == 1
+    assert runs.count(presence.UPDATE) == 1
 
 
-async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeypatch):
+async def test_of_many_arrivals_only_some_are_concluded_in_a_turn(server, fleet, monkeypatch):
     gateway, sizes = await fleet.gateway("a"), []
-    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * presence_batch.BATCH_SIZE + 5)]
+    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * presence_batch.MAX_BATCH + 5)]
     now: list[int] = []
 
     def turn() -> None:
@@ -168,25 +156,25 @@ async def test_of_a_crowd_only_some_are_told_of_in_a_turn(server, fleet, monkeyp
     for each in waiting:
         await soon(each)
     await until(lambda: len(have(server)) == len(waiting))
-    assert 0 < max(*sizes, len(now)) <= presence_batch.BATCH_SIZE
+    assert 0 < max(*sizes, len(now)) <= presence_batch.MAX_BATCH
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_lines_that_are_lost_at_any_time_change_nothing_for_whoever_is_here(server, fleet, monkeypatch, seed):
-    """What was said of a crowd may have been heard, or not."""
+async def test_connections_that_are_lost_at_any_time_change_nothing_for_chargers_that_are_present(server, fleet, monkeypatch, seed):
+    """A batch that was sent may have been received, or not."""
     dice, gateway = random.Random(seed), await fleet.gateway("a")
     run, here = Script.run, {}
 
-    def losing(self, line, keys, *args):
-        if self is not presence.TELL or dice.random() < 0.5:
-            return run(self, line, keys, *args)
+    def losing(self, client, keys, *args):
+        if self is not presence.UPDATE or dice.random() < 0.5:
+            return run(self, client, keys, *args)
         if dice.random() < 0.5:
-            return fail(LostError("before it was heard"))
+            return fail(LostError("before it was received"))
 
         def lose(_):
-            raise LostError("after it was heard")
+            raise LostError("after it was received")
 
-        return run(self, line, keys, *args).addCallback(lose)
+        return run(self, client, keys, *args).addCallback(lose)
 
     monkeypatch.setattr(Script, "run", losing)
     monkeypatch.setattr(connection, "backoff", lambda attempt: 0.005)
@@ -215,7 +203,7 @@ async def test_what_an_earlier_version_wrote_is_understood(server, fleet):
 
 
 async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(server, fleet):
-    """Its sign of life has run out, and it has not been able to give another."""
+    """Its lease has expired, and it has not been able to renew it."""
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await soon(first.roster.arrive("c1", "1"))
     await down(server, first, second)
@@ -230,7 +218,7 @@ async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(serv
     assert await soon(asked) == "a"
 
 
-async def test_a_charger_that_could_not_be_told_of_is_told_of_without_a_new_line(server, fleet, monkeypatch):
+async def test_a_presence_that_could_not_be_written_is_written_without_a_new_connection(server, fleet, monkeypatch):
     """Redis is there, but full."""
     monkeypatch.setattr(lease, "RENEW_INTERVAL", 0.2)
     gateway = await fleet.gateway("a")
@@ -254,15 +242,16 @@ async def near(clean) -> AsyncIterator[RedisFleet]:
 async def test_whatever_the_order_the_newest_connection_has_the_charger(clean, near, seed):
     """Two gateways; each can be out of Redis's reach at any time, and is back in the end."""
     dice, gateways = random.Random(seed), [await near.gateway(name) for name in "ab"]
-    lines = [each.store._ordinary.client for each in gateways]
+    lines = [each.store.connections.ordinary.client for each in gateways]
     current: dict[str, tuple[int, str]] = {}
+    held: list[dict[str, str]] = [{}, {}]  # the connections that each gateway has been told of and not yet the end of
 
     async def tried(awaitable) -> None:
         with suppress(StoreUnavailable):
             await soon(awaitable)
 
     def reach(n: int, *, can: bool) -> None:
-        connection = gateways[n].store._ordinary
+        connection = gateways[n].store.connections.ordinary
         connection.client = lines[n] if can else None
         if can:
             gateways[n].roster.announce()
@@ -274,16 +263,16 @@ async def test_whatever_the_order_the_newest_connection_has_the_charger(clean, n
                 if charger in current and current[charger][0] != n and dice.random() < 0.5:
                     continue
                 current[charger] = n, f"x{step}"
+                held[n][charger] = f"x{step}"
                 await tried(gateways[n].roster.arrive(charger, f"x{step}"))
             case "leave":
                 if charger in current:
                     n, connection = current.pop(charger)
+                    del held[n][charger]
                     await tried(gateways[n].roster.leave(charger, connection))
                     # the other gateway may still hold an older connection, which has ended as well
-                    other = gateways[1 - n]
-                    here = other.roster._present.get(charger)
-                    if here:
-                        await tried(other.roster.leave(charger, here.connection))
+                    if older := held[1 - n].pop(charger, ""):
+                        await tried(gateways[1 - n].roster.leave(charger, older))
             case "away":
                 reach(n, can=False)
             case "back":

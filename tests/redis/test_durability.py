@@ -1,4 +1,4 @@
-"""The gateway says at its start what its Redis is worth."""
+"""The gateway logs at its start what guarantee its Redis gives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAFE = {"appendonly": "yes", "appendfsync": "always", "maxmemory": "0", "maxmemo
         ({}, "CONFIG", False),
     ],
 )
-def test_each_setting_is_said_in_a_line(config, said, well):
+def test_each_guarantee_is_one_line(config, said, well):
     """FAULTS, definition of nothing lost: it holds only as far as Redis keeps it."""
     line, is_well = guarantee(config)
     assert said in line and is_well is well and "\n" not in line

@@ -1,4 +1,4 @@
-"""Where a Redis is, and whether one is there."""
+"""Addresses of a Redis, and the probe."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ async def test_a_server_is_found(clean):
     clean.password = ""
 
 
-async def test_nobody_is_found_where_nobody_is():
+async def test_nothing_is_found_where_nothing_listens():
     assert not await soon(probe(reactor, f"redis://127.0.0.1:{free_port()}"))
 
 
-async def test_nobody_is_found_where_somebody_says_nothing_or_something_else():
+async def test_nothing_is_found_where_another_server_answers_or_none_does():
     class Rude(protocol.Protocol):
         def dataReceived(self, data: bytes) -> None:
             self.transport.write(b"HTTP/1.1 400 what?\r\n\r\n")
@@ -83,7 +83,7 @@ async def test_nobody_is_found_where_somebody_says_nothing_or_something_else():
         await port.stopListening()
 
 
-async def test_a_unix_socket_will_do(tmp_path):
+async def test_a_unix_socket_is_connected_to(tmp_path):
     server = Valkey(tmp_path, "--unixsocket", "s")
     connection = Connection(reactor, RedisAddress.of(f"unix://{tmp_path}/s"))
     connection.startService()
@@ -92,7 +92,7 @@ async def test_a_unix_socket_will_do(tmp_path):
     server.close()
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused():
+async def test_an_untrusted_certificate_is_refused():
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

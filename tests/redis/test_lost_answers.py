@@ -1,4 +1,4 @@
-"""What is asked again because its answer was lost has been done once, and says what it would have said."""
+"""A script that is sent again because its answer was lost has been run once, and answers as it did the first time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest_twisted
 
 from fleets import RedisFleet, soon
 from ocpp_tw.core.commands import Command
-from ocpp_tw.redis.protocol import LostError
 from ocpp_tw.redis.scripts import claims, presence
-from ocpp_tw.redis.scripts.script import Script
+from support.lost_answers import lose_first_answer
 
 
 @pytest_twisted.async_yield_fixture
@@ -23,26 +22,8 @@ async def fleet(clean) -> AsyncIterator[RedisFleet]:
 
 @pytest.fixture
 def lose(monkeypatch):
-    """Lose the first answer to a script; the list it gives back is not empty once that has happened."""
-    run = Script.run
-
-    def choose(script: Script) -> list[bool]:
-        lost: list[bool] = []
-
-        def losing(reply):
-            raise LostError("as if")
-
-        def running(self, line, keys, *args):
-            reply = run(self, line, keys, *args)
-            if self is script and not lost:
-                lost.append(True)
-                reply.addCallback(losing)
-            return reply
-
-        monkeypatch.setattr(Script, "run", running)
-        return lost
-
-    return choose
+    """Lose the first answer to a script; the list it returns is not empty once that has happened."""
+    return lambda script: lose_first_answer(monkeypatch, script)
 
 
 async def test_an_id_is_claimed_once(fleet, lose):
@@ -53,7 +34,7 @@ async def test_an_id_is_claimed_once(fleet, lose):
     assert lost
 
 
-async def test_an_element_is_handed_over_once(fleet, clean, lose):
+async def test_an_element_is_forwarded_once(fleet, clean, lose):
     gateway, lost = await fleet.gateway("a"), lose(claims.MOVE)
     fleet.push(b"x")
     await soon(gateway.commands.take())
@@ -65,14 +46,14 @@ async def test_an_element_is_handed_over_once(fleet, clean, lose):
 async def test_leaving_is_known_to_have_worked(fleet, lose):
     gateway = await fleet.gateway("a")
     await soon(gateway.roster.arrive("c1", "1"))
-    lost = lose(presence.TELL)
+    lost = lose(presence.UPDATE)
     assert await soon(gateway.roster.leave("c1", "1")) is True
     assert await soon(gateway.roster.leave("c1", "1")) is False
     assert lost
 
 
-async def test_the_other_gateway_is_told_once(fleet, clean, lose):
-    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(presence.TELL)
+async def test_the_other_gateway_gets_one_peer_message(fleet, clean, lose):
+    first, second, lost = await fleet.gateway("a"), await fleet.gateway("b"), lose(presence.UPDATE)
     await soon(first.roster.arrive("c1", "1"))
     assert lost
     lost.clear()

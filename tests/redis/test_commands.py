@@ -1,4 +1,4 @@
-"""What only commands over Redis do: back-pressure, what is given back, and finding what was lost on its way."""
+"""What only commands over Redis do: back-pressure, elements that are given back, and elements that were lost on their way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest_twisted
 
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.core.entries import Acknowledged, Entry
-from ocpp_tw.redis import RedisStore, commands
+from ocpp_tw.redis import commands
 
 
 @pytest_twisted.async_yield_fixture
@@ -23,14 +23,8 @@ async def fleet(clean) -> AsyncIterator[RedisFleet]:
 
 @pytest.fixture
 def hasty(monkeypatch) -> None:
-    """The server is asked to wait for one second only, and is soon given up."""
-    init = RedisStore.__init__
-
-    def quick(self, *args, **rest) -> None:
-        init(self, *args, **rest)
-        self.commands._block = 1
-
-    monkeypatch.setattr(RedisStore, "__init__", quick)
+    """BLMOVE waits for one second only, and a server that hangs is noticed soon."""
+    monkeypatch.setattr(commands, "BLOCK_TIMEOUT", 1)
     monkeypatch.setattr(commands, "BLOCK_GRACE", 0.3)
 
 
@@ -49,7 +43,7 @@ async def test_no_more_is_pulled_than_can_be_taken_soon_and_a_stop_gives_it_back
     assert not clean("EXISTS", "ocpp:gateway:a")
 
 
-async def test_word_that_nobody_took_goes_with_its_gateway(fleet, clean):
+async def test_peer_messages_that_were_not_taken_go_with_their_gateway(fleet, clean):
     gateway = await fleet.gateway("a")
     clean("RPUSH", "commands:for:a", b'{"evict":"c1","connection":"1"}', b"command", b'{"event":1}')
     await until(lambda: len(fleet.processing("a")) == 3)
@@ -58,14 +52,14 @@ async def test_word_that_nobody_took_goes_with_its_gateway(fleet, clean):
     assert clean("LRANGE", "commands", 0, -1) == [b"command"]
 
 
-async def test_a_list_of_the_wrong_type_is_waited_for(fleet, clean):
+async def test_a_list_of_the_wrong_type_is_waited_for(fleet, clean, said):
     gateway = await fleet.gateway("a")
     clean("SET", "commands", "mine")
-    # The server tells who waits at the list only when they ask the next time.
+    # A BLMOVE that waits at the list is refused only when it is sent the next time.
     for line in clean("CLIENT", "LIST").split(b"\n"):
         if b"cmd=blmove" in line:
             clean("CLIENT", "UNBLOCK", line.split(b" ")[0][3:])
-    await until(lambda: gateway.commands._complaint)
+    await until(lambda: any("commands cannot be taken: WRONGTYPE" in line for line in said))
     clean("DEL", "commands")
     fleet.push(b"one")
     assert (await soon(gateway.commands.take())).element == b"one"
@@ -84,14 +78,14 @@ async def test_what_was_moved_while_nobody_listened_is_found(fleet, clean, hasty
         gateway.events.publish(Entry("c", b'{"n":1}', (Acknowledged(element),)))
     await soon(gateway.events.flushed())
     assert fleet.processing("a") == []
-    assert not gateway.commands._in_flight
+    assert not gateway.commands.in_flight.elements
 
 
 async def test_a_server_that_hangs_is_given_up_and_nothing_is_lost(tmp_path, hasty):
     server = Valkey(tmp_path, "--appendonly", "yes")
     fleet = RedisFleet(server, reply_timeout=0.4)
     gateway = await fleet.gateway("a")
-    cut = [connection.client for connection in fleet.stores[0]._connections[2:]]
+    cut = [connection.client for connection in (gateway.store.connections.shared, gateway.store.connections.own)]
     server.signal(signal.SIGSTOP)
     await until(lambda: not any(line.connected for line in cut), 3)
     server.signal(signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""What blocks is done beside the reactor, and nothing of it is kept when it is done."""
+"""Work that blocks is done beside the reactor, and nothing of it is kept when it is done."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Held:
 
 
 async def test_work_that_is_done_keeps_nothing_until_there_is_more_to_do():
-    aside, held = SerialThread(reactor, "test"), Held()
+    thread, held = SerialThread(reactor, "test"), Held()
     there = weakref.ref(held)
 
     def work(held=held) -> Held:
         return held
 
     try:
-        assert await soon(aside.run(work)) is held
-        aside.post(work)
+        assert await soon(thread.run(work)) is held
+        thread.post(work)
         del work, held
         for _ in range(1000):
             if there() is None:
@@ -32,4 +32,4 @@ async def test_work_that_is_done_keeps_nothing_until_there_is_more_to_do():
             await deferLater(reactor, 0.01)
         assert there() is None, "its thread holds on to the last piece of work"
     finally:
-        await soon(aside.end())
+        await soon(thread.stop())
