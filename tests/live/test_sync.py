@@ -15,7 +15,7 @@ import websockets
 from twisted.internet.threads import deferToThread
 
 from chaos.ledger import Ledger
-from chaos.processes import GatewayProcess, knows
+from chaos.processes import GatewayProcess, has_option
 from fleets import Valkey
 
 pytestmark = pytest.mark.live
@@ -67,7 +67,7 @@ def traced(tmp_path) -> Iterator[tuple[GatewayProcess, Valkey, Path, Path]]:
     """A gateway under strace, with a spool and a Valkey of its own; the trace, and the spool."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    if not knows("--spool"):
+    if not has_option("--spool"):
         pytest.skip("the gateway has no --spool")
     trace, spool = tmp_path / "trace", tmp_path / "spool"
     (tmp_path / "valkey").mkdir()
