@@ -116,14 +116,14 @@ class Charger(RpcPeer):
         self._transaction = None
         if self.behaviour.version == "1.6":
             data = {"transactionData": [self.messages.reading(at)]} if self.rng.random() < 0.3 else {}
-            said = {
+            fields = {
                 "meterStop": self.messages.read(),
                 "timestamp": self.messages.time(at),
                 "idTag": transaction.tag,
                 "reason": "Local",
                 **data,
             }
-            self.queue.append(QueuedCall("StopTransaction", lambda: {"transactionId": transaction.id, **said}, True, transaction))
+            self.queue.append(QueuedCall("StopTransaction", lambda: {"transactionId": transaction.id, **fields}, True, transaction))
         else:
             readings = {"meterValue": [self.messages.reading(at)]} if self.rng.random() < 0.5 else {}
             self._event(transaction, "Ended", "StopAuthorized", at, **readings)

@@ -63,10 +63,10 @@ class Network:
     async def connected_pair(self) -> tuple[Peer, HalfCloseablePeer]:
         """A connection over which the first data has passed."""
         before = len(self.server_ends)
-        here = await self.connect()
-        here.transport.write(b"hello")
+        client = await self.connect()
+        client.transport.write(b"hello")
         await until(lambda: len(self.server_ends) > before and self.server_ends[-1].data == b"hello")
-        return here, self.server_ends[-1]
+        return client, self.server_ends[-1]
 
     async def close(self) -> None:
         await maybeDeferred(self.proxy.close)
@@ -96,78 +96,78 @@ async def network() -> AsyncIterator[Network]:
 
 
 async def test_data_and_close_pass_both_ways(network):
-    here, there = await network.connected_pair()
-    there.transport.write(b"good day")
-    await until(lambda: here.data == b"good day")
-    here.transport.loseConnection()
-    await until(lambda: there.read_closed)
-    there.transport.loseConnection()
+    client, server = await network.connected_pair()
+    server.transport.write(b"good day")
+    await until(lambda: client.data == b"good day")
+    client.transport.loseConnection()
+    await until(lambda: server.read_closed)
+    server.transport.loseConnection()
     await until(lambda: not network.proxy.pairs)
 
 
 async def test_a_paused_connection_is_silent_and_then_all_data_arrives(network):
-    here, there = await network.connected_pair()
+    client, server = await network.connected_pair()
     network.proxy.pause()
-    here.transport.write(b" you")
-    there.transport.write(b"good day")
+    client.transport.write(b" you")
+    server.transport.write(b"good day")
     late = await network.connect()
     late.transport.write(b"anybody?")
     await pause(0.1)
-    assert there.data == b"hello" and here.data == b"" and here.end is None
+    assert server.data == b"hello" and client.data == b"" and client.end is None
     network.proxy.resume()
-    await until(lambda: there.data == b"hello you" and here.data == b"good day" and network.server_ends[-1].data == b"anybody?")
+    await until(lambda: server.data == b"hello you" and client.data == b"good day" and network.server_ends[-1].data == b"anybody?")
 
 
 async def test_a_frozen_connection_does_not_notice_a_close_and_others_continue(network):
-    here, there = await network.connected_pair()
+    client, server = await network.connected_pair()
     other, beyond = await network.connected_pair()
     network.proxy.pause(network.proxy.pairs[:1])
-    here.transport.abortConnection()
+    client.transport.abortConnection()
     other.transport.write(b"!")
     await until(lambda: beyond.data == b"hello!")
     await pause(0.1)
-    assert there.end is None and not there.read_closed
+    assert server.end is None and not server.read_closed
     network.proxy.resume()
-    await until(lambda: there.end is not None or there.read_closed)
+    await until(lambda: server.end is not None or server.read_closed)
 
 
 async def test_data_is_delayed(network):
-    here, there = await network.connected_pair()
+    client, server = await network.connected_pair()
     network.proxy.delay = 0.2
     before = reactor.seconds()
-    here.transport.write(b"!")
-    await until(lambda: there.data == b"hello!")
+    client.transport.write(b"!")
+    await until(lambda: server.data == b"hello!")
     assert 0.15 < reactor.seconds() - before < 3
 
 
 async def test_delayed_data_is_not_overtaken_when_the_delay_ends(network):
-    here, there = await network.connected_pair()
+    client, server = await network.connected_pair()
     for number, delay in enumerate((0.3, 0.1, 0.0)):
         network.proxy.delay = delay
-        here.transport.write(b"%d" % number)
+        client.transport.write(b"%d" % number)
         await pause(0.03)
     network.proxy.resume()
-    here.transport.write(b"3")
-    await until(lambda: len(there.data) == len("hello0123"))
-    assert there.data == b"hello0123"
+    client.transport.write(b"3")
+    await until(lambda: len(server.data) == len("hello0123"))
+    assert server.data == b"hello0123"
 
 
 @pytest.mark.parametrize(("verb", "why"), [("drop", ConnectionDone), ("reset", ConnectionLost)])
 async def test_drop_and_reset(network, verb, why):
-    here, there = await network.connected_pair()
+    client, server = await network.connected_pair()
     getattr(network.proxy, verb)()
-    await until(lambda: here.end is not None)
-    assert here.end.check(why)
-    await until(lambda: there.end is not None or there.read_closed)
+    await until(lambda: client.end is not None)
+    assert client.end.check(why)
+    await until(lambda: server.end is not None or server.read_closed)
 
 
 async def test_half_close_leaves_the_way_back_open(network):
-    here, there = await network.connected_pair()
+    client, server = await network.connected_pair()
     network.proxy.half_close()
-    await until(lambda: there.read_closed)
-    there.transport.write(b"still here")
-    await until(lambda: here.data == b"still here")
-    assert here.end is None
+    await until(lambda: server.read_closed)
+    server.transport.write(b"still here")
+    await until(lambda: client.data == b"still here")
+    assert client.end is None
 
 
 async def test_refuse_and_go_on(network):
@@ -181,5 +181,5 @@ async def test_refuse_and_go_on(network):
 
 async def test_an_unreachable_server_closes_the_connection(network):
     network.proxy.target = 1
-    here = await network.connect()
-    await until(lambda: here.end is not None)
+    client = await network.connect()
+    await until(lambda: client.end is not None)
