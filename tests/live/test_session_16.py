@@ -1,4 +1,4 @@
-"""A charging day with somebody else's OCPP client: the ChargePoint of the distribution `ocpp`, over `websockets`."""
+"""A charging session with a third-party OCPP client: the ChargePoint of the distribution `ocpp`, over `websockets`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from clients import eventually, now
 pytestmark = pytest.mark.live
 
 
-class Foreign(ChargePoint):
-    """A charger that does what it is told."""
+class ThirdParty(ChargePoint):
+    """A charger that accepts commands."""
 
     def __init__(self, id: str, connection: Any) -> None:
         super().__init__(id, connection, response_timeout=10)
@@ -95,16 +95,16 @@ class Foreign(ChargePoint):
             await self.call(call.FirmwareStatusNotification(status=status))
 
 
-class Line:
-    """A foreign charger on a connection."""
+class Connected:
+    """A third-party charger on a connection."""
 
     def __init__(self, gateway: Any, id: str = "RDAM 123") -> None:
         self.url = f"ws://127.0.0.1:{gateway.port}/ocpp/{id.replace(' ', '%20')}"
         self.id = id
 
-    async def __aenter__(self) -> Foreign:
+    async def __aenter__(self) -> ThirdParty:
         self.connection = await websockets.connect(self.url, subprotocols=["ocpp1.6"])
-        self.charger = Foreign(self.id, self.connection)
+        self.charger = ThirdParty(self.id, self.connection)
         self.task = asyncio.create_task(ChargePoint.start(self.charger))
         return self.charger
 
@@ -113,8 +113,8 @@ class Line:
         await self.connection.close()
 
 
-def test_a_whole_day(gateway, clean, events):
-    """Boot, authorize, remote start, meter values, a cut, a retried start, remote stop, reset, firmware: nothing is lost."""
+def test_a_whole_session(gateway, clean, events):
+    """Boot, authorize, remote start, meter values, a disconnect, a retried start, remote stop, reset, firmware: nothing is lost."""
 
     def results() -> dict[str, Any]:
         return {event["data"]["id"]: event["data"] for event in events() if event["event"] == "command_result"}
@@ -122,8 +122,8 @@ def test_a_whole_day(gateway, clean, events):
     def push(id: str, action: str, payload: dict[str, Any]) -> None:
         clean("RPUSH", "commands", json.dumps({"CpID": "RDAM 123", "data": [2, id, action, payload]}))
 
-    async def day() -> None:
-        async with Line(gateway) as charger:
+    async def session() -> None:
+        async with Connected(gateway) as charger:
             boot = await charger.call(call.BootNotification(charge_point_model="M", charge_point_vendor="V"))
             assert boot.status == RegistrationStatus.accepted
             await charger.status(ChargePointStatus.available)
@@ -134,8 +134,8 @@ def test_a_whole_day(gateway, clean, events):
             await charger.status(ChargePointStatus.charging)
             await charger.values()
             first, meter = charger.transaction, charger.meter
-        # the line is cut in the middle of the transaction; the charger comes back warm, without a BootNotification
-        async with Line(gateway) as charger:
+        # the connection is lost in the middle of the transaction; the charger reconnects without a BootNotification
+        async with Connected(gateway) as charger:
             charger.transaction, charger.meter = first, meter
             await charger.values()
             push("u2", "RemoteStopTransaction", {"transactionId": first})
@@ -157,33 +157,33 @@ def test_a_whole_day(gateway, clean, events):
             )
             assert (status, answer) == (200, {"status": "Accepted"})
 
-    asyncio.run(asyncio.wait_for(day(), 60))
+    asyncio.run(asyncio.wait_for(session(), 60))
     gateway.until(lambda: events()[-1]["event"] == "disconnect_charger")
-    told = [event for event in events() if event["event"] != "command_result"]
-    assert [event["event"] for event in told] == [
+    published = [event for event in events() if event["event"] != "command_result"]
+    assert [event["event"] for event in published] == [
         "connect_charger", "boot_notification", "change_connector_status", "authorize", "start_transaction", "change_connector_status",
         "meter_value", "disconnect_charger", "connect_charger", "meter_value", "stop_transaction", "start_transaction", "stop_transaction",
         *["firmware_status_notification"] * 4, "disconnect_charger",
     ]  # fmt: skip
     assert [event["seq"] for event in events()] == list(range(1, len(events()) + 1))
-    stopped = [event["data"] for event in told if event["event"] == "stop_transaction"]
+    stopped = [event["data"] for event in published if event["event"] == "stop_transaction"]
     assert [each["energy_wh"] for each in stopped] == [1000, 0] and {each["match"] for each in stopped} == {"exact"}
-    assert told[6]["data"]["values"][0]["value"] == "1500"
+    assert published[6]["data"]["values"][0]["value"] == "1500"
     assert {"u1", "u2", "u3", "u4"} < set(results()) and {each["outcome"] for each in results().values()} == {"result"}
     assert gateway.stop() == 0
 
 
-def test_a_restart_loses_nothing_and_remembers_the_transaction(gateway, events):
+def test_after_a_crash_nothing_is_lost_and_the_transaction_is_known(gateway, events):
     """F14, C14: kill -9 in the middle of a transaction."""
 
     async def before() -> tuple[int, str]:
-        async with Line(gateway) as charger:
+        async with Connected(gateway) as charger:
             await charger.call(call.BootNotification(charge_point_model="M", charge_point_vendor="V"))
             at = now()
             return (await charger.begin("TAG", at)).transaction_id, at
 
     async def afterwards(id: int, at: str) -> None:
-        async with Line(gateway) as charger:
+        async with Connected(gateway) as charger:
             assert (await charger.begin("TAG", at)).transaction_id == id
             await charger.values()
             await charger.stop()
@@ -199,10 +199,10 @@ def test_a_restart_loses_nothing_and_remembers_the_transaction(gateway, events):
     assert [event["seq"] for event in events()] == list(range(1, len(events()) + 1))
 
 
-def test_sigterm_says_goodbye_and_ends_with_0(gateway, events):
+def test_sigterm_closes_connections_with_1012_and_ends_with_status_0(gateway, events):
     """F15."""
 
-    async def stay() -> tuple[int, str]:
+    async def connect() -> tuple[int, str]:
         connection = await websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp1", subprotocols=["ocpp1.6"])
         await connection.send('[2,"1","Heartbeat",{}]')
         await connection.recv()
@@ -210,6 +210,6 @@ def test_sigterm_says_goodbye_and_ends_with_0(gateway, events):
         await asyncio.wait_for(connection.wait_closed(), 10)
         return connection.close_code, connection.close_reason
 
-    assert asyncio.run(stay()) == (1012, "service restart")
+    assert asyncio.run(connect()) == (1012, "service restart")
     assert gateway.stop() == 0
     assert [event["event"] for event in events()] == ["connect_charger", "health", "disconnect_charger"]

@@ -1,6 +1,6 @@
-"""Where the time goes: the gateway under the load of bench.py, sampled; microseconds per message by library, module and function.
+"""Profiles the gateway under the load of bench.py: microseconds per message by library, module and function.
 
-``--memory``: where the memory of chargers goes that have come and rest, in bytes for each, by module and line.
+``--memory``: the memory of idle connected chargers instead, in bytes per charger, by module and line.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from typing import Any
 from servers import HERE, Bench
 from tables import machine, number, table
 
-Place = tuple[str, str, int]
+Location = tuple[str, str, int]
+"""File, function and line."""
 
 
 def module(path: str) -> str:
-    """`ocpp_tw.ocpp.frames` for a file of ours or of a library, by where it lies."""
+    """The module of a file of ours or of a library, such as `ocpp_tw.ocpp.frames`, from its path."""
     if Path(path).parent == HERE:
-        return "the sampling itself"
+        return "the profiler itself"
     parts = Path(path).with_suffix("").parts
     for root in ("site-packages", "ocpp_tw"):
         if root in parts:
@@ -35,67 +36,67 @@ def module(path: str) -> str:
     return f"Python's {parts[-1]}" if path.startswith("/") else "generated code"
 
 
-def sampled(chargers: int, seconds: float) -> tuple[Counter[Place], float]:
-    """How often which line was seen, and the CPU of a message, in microseconds."""
+def time_samples(chargers: int, seconds: float) -> tuple[Counter[Location], float]:
+    """The number of samples at each line, and the CPU time of a message in microseconds."""
     with Bench() as bench, tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "samples"
-        server = bench.gateway(wrapper=(sys.executable, str(HERE / "sampled.py"), str(out)))
+        server = bench.gateway(wrapper=(sys.executable, str(HERE / "profile_time.py"), str(out)))
         options = ["--chargers", str(chargers), "--warm", "1", "--seconds", str(seconds), f"--pid=server={server.process.pid}"]
         load = subprocess.Popen(
             [sys.executable, str(HERE / "load.py"), "ocpp", str(server.port), *options], stdout=subprocess.PIPE, text=True
         )
-        time.sleep(chargers / 500 + 1.5)  # by then they are in and at work
+        time.sleep(chargers / 500 + 1.5)  # by then all are connected and sending
         server.process.send_signal(signal.SIGUSR1)
         time.sleep(max(0.5, seconds - chargers / 1000 - 1))
         server.process.send_signal(signal.SIGUSR2)
-        told = json.loads(load.communicate()[0])
-        return Counter({(file, name, line): count for file, name, line, count in written(out)}), told["play"]["us"]["server"]
+        report = json.loads(load.communicate()[0])
+        return Counter({(file, name, line): count for file, name, line, count in written(out)}), report["calls"]["us"]["server"]
 
 
 def written(out: Path) -> list[list[Any]]:
-    """What the gateway writes to the file, when it has."""
+    """The content of the profiler's file, once it is complete."""
     while not out.exists() or not out.read_text().endswith("\n"):
         time.sleep(0.05)
-    found: list[list[Any]] = json.loads(out.read_text())
-    return found
+    content: list[list[Any]] = json.loads(out.read_text())
+    return content
 
 
-def rows(counted: Counter[str], whole: float) -> list[list[str]]:
-    """What is worth a line of its own: its part of the whole, and that in percent."""
-    total = counted.total()
+def rows(counts: Counter[str], whole: float) -> list[list[str]]:
+    """Name, share of the whole and percentage of everything above half a percent."""
+    total = counts.total()
     return [
-        [name, number(count / total * whole), f"{100 * count / total:.0f}"] for name, count in counted.most_common() if count > total / 200
+        [name, number(count / total * whole), f"{100 * count / total:.0f}"] for name, count in counts.most_common() if count > total / 200
     ]
 
 
-def held(chargers: int) -> list[tuple[str, int, int, int]]:
-    """File, line, bytes and pieces: what so many chargers have made that is still there when they rest."""
+def allocations(chargers: int) -> list[tuple[str, int, int, int]]:
+    """File, line, bytes and number of blocks that this many chargers have allocated and still hold when idle."""
     with Bench() as bench, tempfile.TemporaryDirectory() as directory:
-        out = Path(directory) / "held"
-        server = bench.gateway(wrapper=(sys.executable, str(HERE / "held.py"), str(out)))
+        out = Path(directory) / "allocations"
+        server = bench.gateway(wrapper=(sys.executable, str(HERE / "profile_memory.py"), str(out)))
         command = [sys.executable, str(HERE / "load.py"), "ocpp", str(server.port), f"--pid=server={server.process.pid}", "--seconds", "0"]
-        subprocess.run([*command, "--chargers", "50"], stdout=subprocess.DEVNULL, check=True)  # what is made once is made
+        subprocess.run([*command, "--chargers", "50"], stdout=subprocess.DEVNULL, check=True)  # one-time allocations are done now
         server.settle()
         server.process.send_signal(signal.SIGUSR1)
         server.settle()
-        bench.ask("UNLINK", "events")
+        bench.valkey_command("UNLINK", "events")
         load = subprocess.Popen([*command, "--chargers", str(chargers), "--hold", "8"], stdout=subprocess.DEVNULL)
-        while bench.ask("LLEN", "events") != 2 * chargers:  # each has come, and has told its boot
+        while bench.valkey_command("LLEN", "events") != 2 * chargers:  # each has connected and booted
             time.sleep(0.1)
-        time.sleep(3)  # what is kept for a while is not theirs
+        time.sleep(3)  # short-lived allocations do not count
         server.process.send_signal(signal.SIGUSR2)
-        found = written(out)
+        content = written(out)
         load.wait()
-        return [(file, line, size, count) for file, line, size, count in found]
+        return [(file, line, size, count) for file, line, size, count in content]
 
 
 def memory(chargers: int, top: int) -> None:
-    lines = held(chargers)
+    lines = allocations(chargers)
     modules: Counter[str] = Counter()
     for file, _, size, _ in lines:
         modules[module(file)] += size
     total = modules.total()
-    print(f"{machine()}\n\n{total / chargers:,.0f} bytes of Python's for each of {chargers:,} chargers at rest\n")
+    print(f"{machine()}\n\n{total / chargers:,.0f} bytes of Python's memory for each of {chargers:,} idle chargers\n")
     print(table(["module", "bytes", "%"], rows(modules, total / chargers)), end="\n\n")
     for file, line, size, count in sorted(lines, key=lambda each: -each[2])[:top]:
         place = f"{module(file)}:{line}"
@@ -105,11 +106,11 @@ def memory(chargers: int, top: int) -> None:
 
 
 def cpu(chargers: int, seconds: float, top: int) -> None:
-    seen, cost = sampled(chargers, seconds)
-    total = seen.total()
+    samples, cost = time_samples(chargers, seconds)
+    total = samples.total()
     modules: Counter[str] = Counter()
     functions: defaultdict[tuple[str, str], Counter[tuple[str, int]]] = defaultdict(Counter)
-    for (file, name, line), count in seen.items():
+    for (file, name, line), count in samples.items():
         modules[module(file)] += count
         functions[module(file), name][file, line] += count
     libraries: Counter[str] = Counter()
@@ -120,11 +121,11 @@ def cpu(chargers: int, seconds: float, top: int) -> None:
     print(table(["library", "µs/message", "%"], rows(libraries, cost)), end="\n\n")
     print(table(["module", "µs/message", "%"], rows(modules, cost)), end="\n\n")
     hot = []
-    for (where, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[:top]:
+    for (place, name), lines in sorted(functions.items(), key=lambda item: -item[1].total())[:top]:
         (file, line), most = lines.most_common(1)[0]
         text = linecache.getline(file, line).strip()[:70] if line else ""  # an instruction may belong to no line
         hottest = f"{round(100 * most / lines.total())} % in {line}: {text}"
-        hot.append([f"{where}: {name}", number(lines.total() / total * cost), f"{100 * lines.total() / total:.0f}", hottest])
+        hot.append([f"{place}: {name}", number(lines.total() / total * cost), f"{100 * lines.total() / total:.0f}", hottest])
     width = max(len(each[0]) for each in hot)
     for function, us, share, hottest in hot:
         print(f"{function:<{width}} {us:>6} µs {share:>3} %   {hottest}")
@@ -134,8 +135,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--chargers", type=int, default=200)
     options.add_argument("--seconds", type=float, default=8)
-    options.add_argument("--top", type=int, default=30, help="how many functions are shown")
-    options.add_argument("--memory", action="store_true", help="bytes for each charger at rest, by line")
+    options.add_argument("--top", type=int, default=30, help="how many functions (or lines) are shown")
+    options.add_argument("--memory", action="store_true", help="bytes per idle charger, by line")
     chosen = options.parse_args()
     if chosen.memory:
         memory(chosen.chargers, chosen.top)

@@ -1,4 +1,4 @@
-"""The backend that gives orders: commands of both forms, some twice, some to nobody, some that make no sense; it knows of each push
+"""Pushes commands as a backend does: in both forms, some twice, some to unknown chargers, some invalid; it records of each push
 whether Redis has it.
 
 Knows neither chargers nor results.
@@ -15,12 +15,12 @@ from chaos.ledger import Ledger, Push
 from chaos.store import Refused, Store, Unsure
 from fleets import pause
 
-DONE = ("result", "error", "timeout", "connection_lost", "offline")
-"""What may come of a command that is in order, while its charger comes and goes."""
+EXPECTED_OUTCOMES = ("result", "error", "timeout", "connection_lost", "offline")
+"""The possible outcomes of a valid command while its charger connects and disconnects."""
 
 
-class Orders:
-    """Pushes ``rate`` commands a second to chargers, which are given as name and version."""
+class CommandSource:
+    """Pushes ``rate`` commands per second to chargers, which are given as name and version."""
 
     def __init__(self, store: Store, ledger: Ledger, chargers: list[tuple[str, str]], rate: float, seed: str) -> None:
         self._store, self._ledger, self._chargers, self._rate = store, ledger, chargers, rate
@@ -31,14 +31,14 @@ class Orders:
             (self._raw, 40),
             (self._neutral, 30),
             (self._twice, 10),
-            (self._nobody, 6),
-            (self._patient, 4),
-            (self._wrong, 6),
+            (self._unknown_charger, 6),
+            (self._waiting, 4),
+            (self._invalid, 6),
             (self._unreadable, 4),
         ]
 
     async def run(self) -> None:
-        """Push for as long as it is `running`; what Redis refuses is pushed again later, what is in doubt is not."""
+        """Push for as long as it is `running`; a push that Redis refuses is retried, one whose fate is unknown is not."""
         makes, weights = zip(*self._kinds, strict=True)
         while self.running:
             for push in self._rng.choices(makes, weights)[0]():
@@ -50,7 +50,7 @@ class Orders:
         while self.running:
             push.at = self._ledger.now
             try:
-                await self._store.ask("RPUSH", "commands", push.element)
+                await self._store.execute("RPUSH", "commands", push.element)
             except Refused:
                 await pause(0.1)
                 continue
@@ -60,7 +60,7 @@ class Orders:
                 push.state = "certain"
             return
 
-    # what is pushed
+    # the kinds of commands
 
     def _id(self) -> str:
         self._count += 1
@@ -90,7 +90,7 @@ class Orders:
         id = self._id()
         action, payload = self._action(version)
         element = json.dumps({"CpID": charger, "data": [2, id, action, payload]})
-        return [Push(charger, id, element, "raw", DONE, payload)]
+        return [Push(charger, id, element, "raw", EXPECTED_OUTCOMES, payload)]
 
     def _neutral(self) -> list[Push]:
         charger, _ = self._rng.choice(self._chargers)
@@ -103,34 +103,34 @@ class Orders:
             ("clear_cache", {}),
         ))  # fmt: skip
         element = json.dumps({"cp_id": charger, "command": command, "data": data, "id": id})
-        return [Push(charger, id, element, "neutral", DONE)]
+        return [Push(charger, id, element, "neutral", EXPECTED_OUTCOMES)]
 
     def _twice(self) -> list[Push]:
         (first,) = self._raw()
-        expected = (*DONE, "duplicate")
-        # The same element again, or another that says the same.
+        expected = (*EXPECTED_OUTCOMES, "duplicate")
+        # The same element again, or another one with the same meaning.
         again = first.element if self._rng.random() < 0.5 else first.element.replace('"data": ', '"data":  ')
         return [Push(first.charger, first.id, element, "twice", expected, first.payload) for element in (first.element, again)]
 
-    def _nobody(self) -> list[Push]:
+    def _unknown_charger(self) -> list[Push]:
         id = self._id()
-        element = json.dumps({"CpID": f"nobody-{self._count}", "data": [2, id, "ClearCache", {}]})
+        element = json.dumps({"CpID": f"unknown-{self._count}", "data": [2, id, "ClearCache", {}]})
         return [
-            Push(f"nobody-{self._count}", id, element, "to nobody", ("offline", "expired"))
-        ]  # expired: a gateway that died left it over
+            Push(f"unknown-{self._count}", id, element, "unknown charger", ("offline", "expired"))
+        ]  # expired: a gateway that crashed had taken it
 
-    def _patient(self) -> list[Push]:
+    def _waiting(self) -> list[Push]:
         id = self._id()
         if self._rng.random() < 0.5:
             charger, _ = self._rng.choice(self._chargers)
-            expected: tuple[str, ...] = (*DONE, "expired")
+            expected: tuple[str, ...] = (*EXPECTED_OUTCOMES, "expired")
         else:
-            charger, expected = f"nobody-{self._count}", ("expired",)
+            charger, expected = f"unknown-{self._count}", ("expired",)
         ttl = self._rng.choice((1, 3))
         element = json.dumps({"cp_id": charger, "command": "clear_cache", "data": {}, "id": id, "ttl": ttl})
-        return [Push(charger, id, element, "patient", expected)]
+        return [Push(charger, id, element, "waiting", expected)]
 
-    def _wrong(self) -> list[Push]:
+    def _invalid(self) -> list[Push]:
         charger, _ = self._rng.choice(self._chargers)
         id = self._id()
         data, expected = self._rng.choice((
@@ -139,7 +139,7 @@ class Orders:
             ([2, id, "ClearCache", []], ("invalid",)),
             ([3, id, "ClearCache", {}], ("invalid",)),
         ))  # fmt: skip
-        return [Push(charger, id, json.dumps({"CpID": charger, "data": data}), "wrong", expected)]
+        return [Push(charger, id, json.dumps({"CpID": charger, "data": data}), "invalid", expected)]
 
     def _unreadable(self) -> list[Push]:
         self._count += 1

@@ -1,6 +1,7 @@
-"""``held.py FILE ARGUMENTS``: twistd that knows which line made what. SIGUSR1 begins, SIGUSR2 writes to FILE what has come since and is still held.
+"""``profile_memory.py FILE ARGUMENTS``: twistd that records which line allocated what.
 
-Only what Python's allocators gave is seen, not what OpenSSL or the kernel have of a connection.
+SIGUSR1 begins; SIGUSR2 writes to FILE what was allocated since and is still in use. It sees only Python's allocators, not the memory of
+OpenSSL or the kernel for a connection.
 """
 
 from __future__ import annotations

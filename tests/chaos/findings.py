@@ -1,6 +1,6 @@
-"""The events as they were read, and what is found wrong with them: told so that an engineer finds the cause.
+"""The events as they were read, and the violations found in them, with the context that an engineer needs to find the cause.
 
-Knows not what is wrong.
+Does not know what counts as a violation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS = (
 
 @dataclass(slots=True)
 class Violation:
-    """What must not be, when (seconds of the ledger), and all that an engineer needs to find out why."""
+    """A broken guarantee: its column, a description, when it happened (seconds of the ledger), and the events around it."""
 
     column: str
     text: str
@@ -38,7 +38,7 @@ class Violation:
 
 @dataclass(slots=True)
 class Findings:
-    """``counts`` tells how much was checked, so that a row of zeroes can be told from a test of nothing."""
+    """``counts`` is how much was checked, to distinguish no violations from no test."""
 
     violations: list[Violation] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -47,19 +47,19 @@ class Findings:
         return sum(each.column == name for each in self.violations)
 
 
-class Evidence:
-    """``of`` has, for each charger, the places of its events in the list."""
+class Audit:
+    """Collects findings on a list of events. ``of`` has, for each charger, the indexes of its events."""
 
-    def __init__(self, events: Iterable[bytes], came: Iterable[float] = ()) -> None:
-        """``came`` has the time at which each event was seen."""
+    def __init__(self, events: Iterable[bytes], seen_at: Iterable[float] = ()) -> None:
+        """``seen_at`` is the time at which each event was read."""
         self.events: list[dict[str, Any]] = [msgspec.json.decode(each) for each in events]
-        self.came = list(came) or [0.0] * len(self.events)
+        self.seen_at = list(seen_at) or [0.0] * len(self.events)
         self.of: dict[str, list[int]] = defaultdict(list)
         self.findings = Findings()
         for index, event in enumerate(self.events):
             self.of[event["data"]["charger"]].append(index)
 
-    def found(self, column: str, text: str, at: float, *indexes: int | None) -> None:
+    def violation(self, column: str, text: str, at: float, *indexes: int | None) -> None:
         marked = {each for each in indexes if each is not None}
         near: set[int] = set()
         for index in marked:
@@ -71,8 +71,8 @@ class Evidence:
 
     def _line(self, index: int, marked: bool) -> str:
         event = self.events[index]
-        said = canonical(event["data"] if event.get("action") is None else event["payload"])[:120]
+        content = canonical(event["data"] if event.get("action") is None else event["payload"])[:120]
         return (
-            f"  {'>' if marked else ' '} [{index}] seq {event['seq']} seen {self.came[index]:.2f}s stamped {event['time'][11:23]} "
-            f"{event['event']} message {event.get('message_id')} {said}"
+            f"  {'>' if marked else ' '} [{index}] seq {event['seq']} seen {self.seen_at[index]:.2f}s stamped {event['time'][11:23]} "
+            f"{event['event']} message {event.get('message_id')} {content}"
         )

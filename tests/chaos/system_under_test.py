@@ -1,6 +1,6 @@
-"""All that takes part: a gateway, a Valkey that keeps its data, proxies, a backend and chargers; set up, used and put away.
+"""Sets up and tears down the system under test: a gateway, a persistent Valkey, proxies, a backend and chargers.
 
-Knows neither which faults there will be nor what is found.
+Knows neither which faults are injected nor what is found.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from chaos.backend import Backend
+from chaos.behaviour import draw_behaviour
 from chaos.charger import Charger
-from chaos.habits import habits
+from chaos.command_source import CommandSource
+from chaos.event_reader import EventReader
 from chaos.ledger import Ledger
-from chaos.orders import Orders
-from chaos.processes import GatewayProcess, knows
+from chaos.processes import GatewayProcess, has_option
 from chaos.proxy import Proxy
-from chaos.reader import Reader
 from chaos.store import Store
 from fleets import Valkey, pause
 
 FAKETIME = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
-DISK = 8 << 20
-"""Bytes that the spool's disk has, where one can be made for it."""
+SPOOL_DISK_SIZE = 8 << 20
+"""Size in bytes of the spool's own disk, where one can be mounted."""
 BALLAST = "for i = 1, 4000 do redis.call('SET', 'ballast:' .. i, i) end"
-"""Keys of no meaning, which make the server slow to load what stands before the latest events."""
+"""Keys without meaning, so that the server takes some time to load its data."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What kind of a house: see ``--help``."""
+    """The parameters of a run: see ``--help``."""
 
     seed: int = 1
     chargers: int = 50
@@ -48,11 +48,11 @@ class Plan:
     spool: bool = True
     faketime: str = ""
     gateway_options: tuple[str, ...] = ()
-    untold: bool = False
+    allow_unreported: bool = False
 
 
-class House:
-    """`open` it, and `close` it whatever happened."""
+class SystemUnderTest:
+    """All parts; call `open` first, and `close` in any case."""
 
     def __init__(self, directory: Path, plan: Plan) -> None:
         self.directory, self.plan = directory, plan
@@ -62,7 +62,7 @@ class House:
         self._closers: list[Callable[[], Any]] = []
         self._clock = directory / "clock"
         self._disk = directory / "spool"
-        self.no_spool = self.no_small_disk = self.no_false_clock = ""
+        self.no_spool = self.no_small_disk = self.no_fake_clock = ""
 
     async def open(self) -> None:
         """Start everything but the chargers."""
@@ -70,57 +70,59 @@ class House:
         self._closers.append(self._pool.stop)
         home = self.directory / "valkey"
         home.mkdir()
-        # Started in the one thread of the pool: the server dies with the thread that started it.
+        # Started in the pool's only thread: the server dies with the thread that started it.
         self.valkey: Valkey = await self.blocking(lambda: Valkey(home, "--appendonly", "yes", "--appendfsync", "always"))
         self._closers.append(self.valkey.close)
         await self.control("EVAL", BALLAST, "0")
         await self.control("BGREWRITEAOF")
-        self.redis_line = Proxy(self.valkey.port)
+        self.redis_proxy = Proxy(self.valkey.port)
         self.backend = Backend(self.ledger)
-        self._closers += [self.redis_line.close, self.backend.close]
+        self._closers += [self.redis_proxy.close, self.backend.close]
         options = [
-            "--redis", f"redis://127.0.0.1:{self.redis_line.port}", "--base-url", self.backend.url, "--backend-timeout", "2",
+            "--redis", f"redis://127.0.0.1:{self.redis_proxy.port}", "--base-url", self.backend.url, "--backend-timeout", "2",
             "--call-timeout", "3", "--ping-interval", "3", "--ping-timeout", "2", *self.plan.gateway_options,
         ]  # fmt: skip
         options += self._spool()
-        self.gateway = GatewayProcess(self.directory, self.ledger, *options, environment=self._false_clock())
+        self.gateway = GatewayProcess(self.directory, self.ledger, *options, environment=self._fake_clock())
         self._closers.append(self.gateway.close)
         await self.gateway.start()
-        self.door = Proxy(self.gateway.port)
-        self._closers.append(self.door.close)
-        self.reader = Reader(self.store(), self.ledger)
+        self.charger_proxy = Proxy(self.gateway.port)
+        self._closers.append(self.charger_proxy.close)
+        self.reader = EventReader(self.store(), self.ledger)
         rng = random.Random(f"{self.plan.seed} fleet")
         for number in range(self.plan.chargers):
             name, seed = f"c{number:03}", f"{self.plan.seed} c{number}"
-            self.chargers.append(Charger(name, self.door.port, seed, self.ledger, habits(number, rng, self.plan.patience), self.plan.pace))
-        fleet = [(each.name, each.habits.version) for each in self.chargers]
-        self.orders = Orders(self.store(), self.ledger, fleet, self.plan.rate, f"{self.plan.seed} orders")
+            self.chargers.append(
+                Charger(name, self.charger_proxy.port, seed, self.ledger, draw_behaviour(number, rng, self.plan.patience), self.plan.pace)
+            )
+        fleet = [(each.name, each.behaviour.version) for each in self.chargers]
+        self.command_source = CommandSource(self.store(), self.ledger, fleet, self.plan.rate, f"{self.plan.seed} commands")
 
     def store(self) -> Store:
-        """A line to Valkey of one's own, past the proxy."""
-        made = Store(self.valkey.port, lambda: self.valkey.password)
-        self._closers.append(made.close)
-        return made
+        """A new connection to Valkey that bypasses the proxy."""
+        store = Store(self.valkey.port, lambda: self.valkey.password)
+        self._closers.append(store.close)
+        return store
 
     def _spool(self) -> list[str]:
-        """On a disk of its own that is small, where that can be."""
-        if not self.plan.spool or not knows("--spool"):
+        """The gateway's options for a spool, on a small disk of its own where one can be mounted."""
+        if not self.plan.spool or not has_option("--spool"):
             self.no_spool = self.no_small_disk = "the gateway has no --spool"
-            return ["--spool", "no"] if knows("--spool") else []
+            return ["--spool", "no"] if has_option("--spool") else []
         self._disk.mkdir()
-        tried = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "chaos", str(self._disk)], capture_output=True, text=True, check=False
+        mount = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={SPOOL_DISK_SIZE}", "chaos", str(self._disk)], capture_output=True, text=True, check=False
         )
-        if tried.returncode:
-            self.no_small_disk = f"no tmpfs can be mounted: {tried.stderr.strip()}"
+        if mount.returncode:
+            self.no_small_disk = f"no tmpfs can be mounted: {mount.stderr.strip()}"
         else:
             self._closers.append(lambda: subprocess.run(["umount", "-l", str(self._disk)], check=False))
         return ["--spool", str(self._disk / "spool")]
 
-    def _false_clock(self) -> dict[str, str]:
+    def _fake_clock(self) -> dict[str, str]:
         found = [self.plan.faketime] if self.plan.faketime else [str(each) for where in FAKETIME for each in Path("/").glob(where[1:])]
         if not found:
-            self.no_false_clock = "libfaketime is not installed"
+            self.no_fake_clock = "libfaketime is not installed"
             return {}
         self.set_clock(0)
         return {
@@ -131,23 +133,23 @@ class House:
         }
 
     async def close(self) -> None:
-        """End it all, once, in the order in which one needs the other."""
+        """End all parts, once, each before those that it depends on."""
         closers, self._closers = self._closers, []
         for charger in self.chargers:
             charger.end()
         for closer in reversed(closers):
             with suppress(Exception):
                 closer()
-        await pause(0.05)  # what was cut ends in a turn or two of the reactor
+        await pause(0.05)  # aborted connections end within an iteration or two of the reactor
 
-    # what faults need
+    # for faults
 
-    async def blocking(self, do: Callable[..., Any], *args: Any) -> Any:
-        """Do something that blocks, beside the reactor."""
-        return await deferToThreadPool(reactor, self._pool, do, *args)
+    async def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a blocking function outside the reactor thread."""
+        return await deferToThreadPool(reactor, self._pool, function, *args)
 
     async def control(self, *args: str) -> Any:
-        """Say something to Valkey, until it has been heard."""
+        """Send Valkey a command, and again until it replies."""
         for _ in range(50):
             try:
                 return await self.blocking(self.valkey, *args)
@@ -155,29 +157,29 @@ class House:
                 await pause(0.1)
         raise RuntimeError(f"Valkey did not answer {args}")
 
-    async def valkey_starts(self, enough: bytes = b"\nloading:0") -> None:
-        """Start it again on the same data."""
+    async def start_valkey(self, enough: bytes = b"\nloading:0") -> None:
+        """Restart it on the same data, and wait until ``enough`` is in its INFO."""
         await self.blocking(self.valkey.start, enough)
 
-    async def loaded(self) -> None:
-        """Wait until it has loaded its data."""
+    async def valkey_loaded(self) -> None:
+        """Wait until Valkey has loaded its data."""
         deadline = time.monotonic() + 20
         while b"\nloading:0" not in await self.control("INFO"):
             assert time.monotonic() < deadline, "Valkey never loaded its data"
             await pause(0.02)
 
     def fill_disk(self) -> None:
-        """Leave no room where the spool is."""
+        """Fill the spool's disk."""
         with suppress(OSError), (self._disk / "ballast").open("wb", buffering=0) as ballast:
             while True:
                 ballast.write(b"\0" * 4096)
 
     def empty_disk(self) -> None:
-        """Make room again."""
+        """Free the spool's disk again."""
         (self._disk / "ballast").unlink(missing_ok=True)
 
     def damage_spool(self, rng: random.Random) -> None:
-        """Cut some bytes off the largest file of the spool, or flip a bit in its latter half."""
+        """Truncate the largest file of the spool by some bytes, or flip a bit in its second half."""
         path = max((each for each in (self._disk / "spool").rglob("*") if each.is_file()), key=lambda each: each.stat().st_size)
         data = bytearray(path.read_bytes())
         if rng.random() < 0.5:
@@ -193,12 +195,12 @@ class House:
 
     @property
     def damage(self) -> list[str]:
-        """What the gateway has said of a damaged spool."""
+        """The gateway's log lines on a damaged spool."""
         lines = self.gateway.log.read_text(errors="replace").splitlines()
         return [line for line in lines if "damaged" in line and not line.startswith("----")]
 
     def set_clock(self, seconds: int) -> None:
-        """Set the gateway's clock forth or back from the true time."""
+        """Set the gateway's clock forward or back from the true time."""
         new = self._clock.with_suffix(".new")
         new.write_text(f"{seconds:+d}")
         new.replace(self._clock)

@@ -1,4 +1,4 @@
-"""``floors.py raw|websocket PORT [PEM]``: servers that do nothing but echo, for the price of Twisted and of Autobahn alone; over TLS with a PEM file."""
+"""``echo_servers.py raw|websocket PORT [PEM]``: servers that only echo, for the cost of Twisted and of Autobahn alone; over TLS with a PEM file."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def main() -> None:
     if kind != "raw":
         factory.protocol = WebSocketEcho
     if len(sys.argv) > 3:
-        shown = PrivateCertificate.loadPEM(Path(sys.argv[3]).read_bytes()).options()
-        reactor.listenSSL(port, factory, shown, backlog=1024, interface="127.0.0.1")
+        certificate = PrivateCertificate.loadPEM(Path(sys.argv[3]).read_bytes()).options()
+        reactor.listenSSL(port, factory, certificate, backlog=1024, interface="127.0.0.1")
     else:
         reactor.listenTCP(port, factory, backlog=1024, interface="127.0.0.1")
     reactor.run()

@@ -1,4 +1,4 @@
-"""What a newcomer does: wrong settings, the quick start, his own handlers, operators' HTTP; each with the real program."""
+"""First steps with the real program: invalid settings, the quick start, own handlers, HTTP for operators."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def twistd(*options: str, cwd: Path, **environment: str) -> subprocess.Completed
         (["--no-such-option"], {}, "--no-such-option"),
     ],
 )
-def test_a_wrong_setting_ends_with_one_line_that_names_it(tmp_path, options, environment, named):
+def test_an_invalid_setting_ends_with_one_line_that_names_it(tmp_path, options, environment, named):
     ended = twistd(*options, cwd=tmp_path, **environment)
-    said = (ended.stdout + ended.stderr).strip().splitlines()
-    assert ended.returncode == 1 and named in said[-1] and "Traceback" not in ended.stderr
+    lines = (ended.stdout + ended.stderr).strip().splitlines()
+    assert ended.returncode == 1 and named in lines[-1] and "Traceback" not in ended.stderr
 
 
-def test_a_port_that_is_taken_ends_with_status_1_and_says_so(gateway, tmp_path):
+def test_a_port_in_use_ends_with_status_1_and_is_named(gateway, tmp_path):
     ended = twistd("--port", f"127.0.0.1:{gateway.port}", "--http", "127.0.0.1:0", "--redis", gateway.redis, cwd=tmp_path)
     assert ended.returncode == 1 and f"127.0.0.1:{gateway.port}" in ended.stdout and "Traceback" not in ended.stdout + ended.stderr
 
@@ -62,7 +62,7 @@ def simulate(gateway, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_settings_come_from_a_file_as_well(gateway):
+def test_settings_are_also_read_from_a_file(gateway):
     """CONTRACT 5: `.env` in the working directory."""
     gateway.stop()
     (gateway.directory / ".env").write_text("HEARTBEAT_INTERVAL=77\n")
@@ -75,26 +75,26 @@ def test_the_quick_start_shows_a_whole_transaction(gateway, events, more):
     """One contract: the events are the same for every version."""
     ended = simulate(gateway, "--speed-up", "1000", *more)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    told = events()
-    names = {event["event"] for event in told}
+    published = events()
+    names = {event["event"] for event in published}
     assert names >= {"connect_charger", "boot_notification", "change_connector_status", "authorize"} or "plug" in more
     assert names >= {"start_transaction", "meter_value", "stop_transaction"} and not {"seq_gap", "message_refused"} & names
-    assert not [event for event in told if "violations" in event]
-    stopped = next(event["data"] for event in told if event["event"] == "stop_transaction")
+    assert not [event for event in published if "violations" in event]
+    stopped = next(event["data"] for event in published if event["event"] == "stop_transaction")
     assert stopped["energy_wh"] > 1000 and stopped["duration_s"] > 600 and stopped["match"] == "exact"
     assert ("notify_periodic_event_stream" in names) == ("--stream" in more)
 
 
-def test_a_crowd_is_served_without_an_error(gateway, events):
+def test_a_hundred_chargers_are_served_without_an_error(gateway, events):
     ended = simulate(gateway, "--count", "100", "--rate", "200", "--speed-up", "600", "--json", "--quiet")
     summary = json.loads(ended.stdout)
     assert ended.returncode == 0, summary
-    told = events()
-    assert sum(event["event"] == "stop_transaction" for event in told) == 100
-    ids = [event["data"]["transaction_id"] for event in told if event["event"] == "start_transaction"]
+    published = events()
+    assert sum(event["event"] == "stop_transaction" for event in published) == 100
+    ids = [event["data"]["transaction_id"] for event in published if event["event"] == "start_transaction"]
     assert len(set(ids)) == 100
     numbers: dict[str, list[int]] = {}
-    for event in told:
+    for event in published:
         numbers.setdefault(event["data"]["charger"], []).append(event["seq"])
     assert all(each == list(range(1, len(each) + 1)) for each in numbers.values())
 
@@ -102,15 +102,15 @@ def test_a_crowd_is_served_without_an_error(gateway, events):
 HANDLERS = (ROOT / "docs" / "extending.md").read_text().split("```python\n")[1].split("```")[0]
 
 
-def test_an_operators_own_handlers_decide(start, events, tmp_path):
-    """The example of docs/extending.md, as it stands there."""
+def test_handlers_of_a_plugin_decide(start, events, tmp_path):
+    """The example of docs/extending.md, unchanged."""
     plugins = tmp_path / "own" / "twisted" / "plugins"
     plugins.mkdir(parents=True)
     (plugins / "my_handlers.py").write_text(HANDLERS)
     gateway = start("--handlers", "mine", environment={"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'own'}"})
     simulate(gateway, "--tag", "GUEST-1", "--speed-up", "2000")
-    told = {event["event"]: event["data"] for event in events()}
-    assert told["authorize"]["status"] == "Blocked" and "start_transaction" not in told
+    data = {event["event"]: event["data"] for event in events()}
+    assert data["authorize"]["status"] == "Blocked" and "start_transaction" not in data
 
 
 def test_operators_http(start, clean):
@@ -132,7 +132,7 @@ def test_operators_http_on_loopback(gateway):
     assert status == 400 and answer["outcome"] == "invalid"
 
 
-def test_readiness_tells_the_truth_about_redis(start, valkey, tmp_path):
+def test_readiness_reports_whether_redis_takes_events(start, valkey, tmp_path):
     from fleets import Valkey
 
     (tmp_path / "own").mkdir()
@@ -141,7 +141,7 @@ def test_readiness_tells_the_truth_about_redis(start, valkey, tmp_path):
         gateway = start(redis=server.url)
         server.kill()
         gateway.until(lambda: not gateway.get("/readyz")[1]["redis"])
-        assert gateway.get("/readyz")[0] == 200  # events are safe on the disk
+        assert gateway.get("/readyz")[0] == 200  # events are durable on disk
         assert gateway.get("/healthz")[0] == 200
         server.start()
         gateway.until(lambda: gateway.get("/readyz")[1]["redis"])

@@ -1,4 +1,4 @@
-"""What the chargers of a benchmark say: a charging cycle of 20 calls, as text with a gap for the message's id."""
+"""The messages of a benchmark's chargers: a charging cycle of 20 CALLs, each as the text that follows its message id."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ TIMESTAMP = "2026-11-23T10:00:00.000Z"
 
 
 def tail(action: str, payload: dict[str, Any]) -> bytes:
-    """What follows the id."""
+    """The text of a CALL after its message id."""
     return b'","%s",%s]' % (action.encode(), json.dumps(payload, separators=(",", ":")).encode())
 
 
 BOOT = tail("BootNotification", {"chargePointVendor": "Bench", "chargePointModel": "One", "firmwareVersion": "1.0"})
-BEAT = tail("Heartbeat", {})
+HEARTBEAT = tail("Heartbeat", {})
 
 
-def status(word: str) -> bytes:
-    return tail("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": word, "timestamp": TIMESTAMP})
+def status(name: str) -> bytes:
+    return tail("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": name, "timestamp": TIMESTAMP})
 
 
 PREPARING, CHARGING, SUSPENDED, AVAILABLE = map(status, ("Preparing", "Charging", "SuspendedEV", "Available"))
 
 
 def meter(transaction: int, samples: int = 8) -> bytes:
-    """MeterValues with so many samples: about 640 bytes with 8."""
-    some = [
+    """MeterValues with this many samples: about 640 bytes with 8."""
+    examples = [
         {"value": "18312", "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
         {"value": "10983.3", "measurand": "Power.Active.Import", "unit": "W"},
         *({"value": "232.5", "measurand": "Voltage", "phase": f"L{n}-N", "unit": "V"} for n in (1, 2, 3)),
         *({"value": "15.8", "measurand": "Current.Import", "phase": f"L{n}", "unit": "A"} for n in (1, 2)),
         {"value": "20", "measurand": "SoC", "unit": "Percent"},
     ]
-    values = [some[number % len(some)] for number in range(samples)]
+    values = [examples[number % len(examples)] for number in range(samples)]
     reading = [{"timestamp": TIMESTAMP, "sampledValue": values}]
     return tail("MeterValues", {"connectorId": 1, "transactionId": transaction, "meterValue": reading})
 
@@ -43,10 +43,10 @@ def start(charger: int, round: int) -> bytes:
 
 
 def cycle(charger: int, round: int, transaction: int) -> list[bytes]:
-    """The 20 calls; the transaction's id is known once the first is answered."""
+    """The 20 CALLs; the transaction id is known once the first one is answered."""
     values = meter(transaction)
     stop = {"transactionId": transaction, "idTag": f"TAG{charger}", "meterStop": round + 19000, "timestamp": TIMESTAMP}
     return [
-        start(charger, round), PREPARING, values, BEAT, values, values, CHARGING, values, BEAT, values, values,
-        SUSPENDED, values, BEAT, values, values, values, BEAT, tail("StopTransaction", stop), AVAILABLE,
+        start(charger, round), PREPARING, values, HEARTBEAT, values, values, CHARGING, values, HEARTBEAT, values, values,
+        SUSPENDED, values, HEARTBEAT, values, values, values, HEARTBEAT, tail("StopTransaction", stop), AVAILABLE,
     ]  # fmt: skip

@@ -1,6 +1,6 @@
-"""What a charger says, in its version of OCPP, and never the same twice: so the checker can tell each message by its content.
+"""The payloads of a charger's messages, in its OCPP version. No two are the same, so that the checker can identify each message by its content.
 
-Knows neither when it is said nor what comes of it.
+Knows neither when they are sent nor what is answered.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from time import time as clock
 from typing import Any
 
 
-class Words:
-    """Of one charger; each method but the small ones at the end gives a payload."""
+class Messages:
+    """The messages of one charger; each method but the small ones at the end returns a payload."""
 
     def __init__(self, name: str, version: str, rng: random.Random) -> None:
         self.name, self.version = name, version
@@ -32,8 +32,8 @@ class Words:
     def status(self, status: str) -> dict[str, Any]:
         if self.version == "1.6":
             return {"connectorId": 1, "errorCode": "NoError", "status": status, "timestamp": self.time()}
-        word = "Available" if status == "Available" else "Occupied"
-        return {"timestamp": self.time(), "connectorStatus": word, "evseId": 1, "connectorId": 1}
+        connector_status = "Available" if status == "Available" else "Occupied"
+        return {"timestamp": self.time(), "connectorStatus": connector_status, "evseId": 1, "connectorId": 1}
 
     def authorize(self, tag: str) -> dict[str, Any]:
         return {"idTag": tag} if self.version == "1.6" else {"idToken": {"idToken": tag, "type": "ISO14443"}}
@@ -61,7 +61,7 @@ class Words:
         return f"T{self.unique()}"[:20]
 
     def time(self, at: float | None = None) -> str:
-        """The time by its clock, which is never the same twice."""
+        """The time by its clock, never the same twice."""
         if at is None:
             self._stamp = max(self._stamp + 1, int(clock() * 1000))
         milliseconds = self._stamp if at is None else int(at * 1000) + self._meter % 1000
@@ -69,12 +69,12 @@ class Words:
 
 
 def answer(action: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """What a charger answers a command that it carries out."""
+    """A charger's answer to a command that it executes."""
     if action == "GetConfiguration":
         return {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}], "unknownKey": []}
     if action == "GetVariables":
-        asked = payload["getVariableData"]
-        return {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": "1", **each} for each in asked]}
+        variables = payload["getVariableData"]
+        return {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": "1", **each} for each in variables]}
     if action == "SetVariables":
         plain = [{name: value for name, value in each.items() if name != "attributeValue"} for each in payload["setVariableData"]]
         return {"setVariableResult": [{"attributeStatus": "Accepted", **each} for each in plain]}

@@ -1,4 +1,4 @@
-"""The same day on OCPP 2.0.1 and 2.1, with the ChargePoints of the distribution `ocpp`: one backend for all."""
+"""The same session with OCPP 2.0.1 and 2.1 and the ChargePoints of the distribution `ocpp`: the backend's contract is the same."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.live
 MODULES = {"2.0.1": ocpp.v201, "2.1": ocpp.v21}
 
 
-def foreign(ocpp_version: str) -> type[Any]:
-    """A charger of that version that does what it is told."""
+def charger_class(ocpp_version: str) -> type[Any]:
+    """A charger of that version that accepts commands."""
     module = MODULES[ocpp_version]
     call, result = module.call, module.call_result
 
-    class Foreign(module.ChargePoint):
+    class ThirdParty(module.ChargePoint):
         def __init__(self, id: str, connection: Any) -> None:
             super().__init__(id, connection, response_timeout=10)
             self.seq, self.meter, self.transaction = 0, 1000.0, ""
@@ -43,8 +43,8 @@ def foreign(ocpp_version: str) -> type[Any]:
             return answer
 
         @on("RequestStartTransaction")
-        def start(self, **said: Any) -> Any:
-            self.remote, self.token = said["remote_start_id"], said["id_token"]
+        def start(self, **request: Any) -> Any:
+            self.remote, self.token = request["remote_start_id"], request["id_token"]
             return result.RequestStartTransaction(status="Accepted")
 
         @after("RequestStartTransaction")
@@ -85,25 +85,25 @@ def foreign(ocpp_version: str) -> type[Any]:
         def reset(self, **_: Any) -> Any:
             return result.Reset(status="Accepted")
 
-    return Foreign
+    return ThirdParty
 
 
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-def test_a_whole_day(gateway, clean, events, version):
-    """Boot, status, authorize, remote start, a cut, an offline replay, remote stop, variables, a report in parts, reset."""
+def test_a_whole_session(gateway, clean, events, version):
+    """Boot, status, authorize, remote start, a disconnect, an offline replay, remote stop, variables, a report in parts, reset."""
 
-    def push(**said: Any) -> None:
-        clean("RPUSH", "commands", json.dumps(said))
+    def push(**command: Any) -> None:
+        clean("RPUSH", "commands", json.dumps(command))
 
     def data(name: str) -> list[dict[str, Any]]:
         return [event["data"] for event in events() if event["event"] == name]
 
-    async def day() -> None:
-        module, Foreign = MODULES[version], foreign(version)
+    async def session() -> None:
+        module, ThirdParty = MODULES[version], charger_class(version)
         call = module.call
         url = f"ws://127.0.0.1:{gateway.port}/cp-2x"
-        async with websockets.connect(url, subprotocols=[f"ocpp{version}"]) as line:
-            charger = Foreign("cp-2x", line)
+        async with websockets.connect(url, subprotocols=[f"ocpp{version}"]) as connection:
+            charger = ThirdParty("cp-2x", connection)
             task = asyncio.create_task(module.ChargePoint.start(charger))
             station = {"model": "M", "vendor_name": "V", "serial_number": "S", "firmware_version": "1"}
             boot = await charger.call(call.BootNotification(charging_station=station, reason="PowerUp"))
@@ -121,8 +121,8 @@ def test_a_whole_day(gateway, clean, events, version):
             await asyncio.wait_for(charger.done.wait(), 10)
             task.cancel()
         seq, meter = charger.seq, 3500.0
-        async with websockets.connect(url, subprotocols=[f"ocpp{version}"]) as line:
-            charger = Foreign("cp-2x", line)
+        async with websockets.connect(url, subprotocols=[f"ocpp{version}"]) as connection:
+            charger = ThirdParty("cp-2x", connection)
             charger.seq, charger.meter, charger.transaction = seq, meter, "tx-abc"
             task = asyncio.create_task(module.ChargePoint.start(charger))
             await charger.event("Updated", "MeterValuePeriodic", offline=True)
@@ -132,7 +132,7 @@ def test_a_whole_day(gateway, clean, events, version):
             await eventually(lambda: len(data("command_result")) == 5)
             task.cancel()
 
-    asyncio.run(asyncio.wait_for(day(), 60))
+    asyncio.run(asyncio.wait_for(session(), 60))
     gateway.until(lambda: events()[-1]["event"] == "disconnect_charger")
     assert {each["outcome"] for each in data("command_result")} == {"result"}
     (started,), (stopped,) = data("start_transaction"), data("stop_transaction")
