@@ -54,7 +54,7 @@ bench: $(VENV)/.bench ## measure the cost of messages and chargers, compared wit
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 chaos: $(STAMP) ## inject faults around a gateway for ten minutes and check that nothing is lost (ARGS="--seed 7 --faults 1000 --duration 600")
-	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ARGS)
+	@PYTHONPATH=.:tests:tests/support $(BIN)/python -m chaos $(ARGS)
 
 profile: $(STAMP) ## show where the gateway spends time, by library, module and function (ARGS="--chargers 1000 --top 50"), or memory (ARGS=--memory)
 	@$(BIN)/python benchmarks/profile_gateway.py $(ARGS)
