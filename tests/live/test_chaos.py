@@ -22,7 +22,7 @@ def test_nothing_is_lost_under_fault_injection(tmp_path):
             "--keep", str(tmp_path / "failure"),
         ],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'tests/support'}"},
         capture_output=True,
         text=True,
         timeout=170,
