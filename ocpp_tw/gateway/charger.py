@@ -44,31 +44,10 @@ class Charger:
     """
 
     __slots__ = (
-        "_complaints",
-        "_inbox",
-        "_outgoing",
-        "address",
-        "connected_at",
-        "connection",
-        "conversation",
-        "domain",
-        "gone",
-        "id",
-        "incoming",
-        "interval",
-        "ledger",
-        "model",
-        "ocpp",
-        "on_first_frame",
-        "received",
-        "registration_state",
-        "reported_time",
-        "reports",
-        "sent",
-        "version",
-        "violations",
-        "wire",
-    )
+        "_complaints", "_inbox", "_outgoing", "address", "connected_at", "connection", "conversation", "domain", "gone", "id",
+        "incoming", "interval", "ledger", "model", "ocpp", "on_first_frame", "received", "registration_state", "reported_time",
+        "reports", "sent", "version", "violations", "wire",
+    )  # fmt: skip
 
     def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, incoming: Incoming, connection: str) -> None:
         self.id = id
