@@ -1,4 +1,4 @@
-# The gateway as a small image. Options go behind its name: docker run ocpp_tw --base-url http://backend:8000
+# A small image of the gateway. Its options follow the image's name: docker run ocpp_tw --base-url http://backend:8000
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
@@ -8,7 +8,7 @@ RUN python -m venv /opt/ocpp_tw
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY ocpp_tw ocpp_tw
 COPY twisted twisted
-# First a wheel, then what it asks for: the image has what users get, not a checkout.
+# Build a wheel, then install it with its dependencies: the image has what users install, not a checkout.
 RUN pip wheel --no-deps --wheel-dir /wheel . \
  && /opt/ocpp_tw/bin/pip install /wheel/*.whl
 
@@ -19,15 +19,15 @@ LABEL org.opencontainers.image.title="ocpp_tw" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}"
 ENV PATH=/opt/ocpp_tw/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# /var/lib/ocpp_tw: the spool, and the data of the embedded Valkey for a gateway that is given no Redis. Its home too, where a .env would be read.
+# /var/lib/ocpp_tw: the spool, and the data of the embedded Valkey if no Redis is configured. Also the user's home and the working directory, where a .env would be read.
 RUN groupadd --system --gid 10001 ocpp \
  && useradd --system --uid 10001 --gid ocpp --home-dir /var/lib/ocpp_tw --shell /usr/sbin/nologin ocpp \
  && install --directory --owner=ocpp --group=ocpp /var/lib/ocpp_tw
 COPY --from=build /opt/ocpp_tw /opt/ocpp_tw
-# Twisted keeps a list of its plugins beside them. The gateway may not write there, so it is made now; and an image without the plugin fails here.
+# Twisted caches the list of plugins beside them. The gateway may not write there, so the cache is made now; a build without the plugin fails here.
 RUN twistd --help | grep ' ocpp '
 WORKDIR /var/lib/ocpp_tw
-# What waits there has been acknowledged to chargers: it must outlive the container.
+# Events in the spool have been acknowledged to chargers: it must outlive the container.
 VOLUME /var/lib/ocpp_tw
 USER 10001:10001
 EXPOSE 10800 10801

@@ -1,4 +1,4 @@
-# What is done with this project, day by day. `make` alone lists it.
+# The development tasks of this project. `make` alone lists them.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-install: $(STAMP) ## set up .venv with the project and what its tests need (PYTHON=python3.12 to choose another)
+install: $(STAMP) ## set up .venv with the project and its test dependencies (PYTHON=python3.12 to choose another Python)
 
 # Editable, in setuptools' compat mode: any other editable install hides the twistd plugin (CONTRIBUTING.md).
 $(STAMP): setup.cfg pyproject.toml
@@ -40,26 +40,26 @@ format: $(STAMP) ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
-coverage: $(STAMP) ## run the test suite and say which lines it never reached (those in processes of their own do not count)
+coverage: $(STAMP) ## run the test suite and list the lines it did not execute (code run in subprocesses is not counted)
 	@$(BIN)/coverage run --branch --source=ocpp_tw -m pytest
 	@$(BIN)/coverage report --show-missing --skip-covered
 
-# What only the Python peer needs, to be as fast as it can be; without them it is measured all the same.
+# uvloop and libvalkey, which make the Python peer as fast as possible; without them it is measured all the same.
 $(VENV)/.bench: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --config-settings editable_mode=compat --editable '.[bench]' || \
-	  echo "uvloop and libvalkey cannot be had: the peer does without" >&2
+	  echo "uvloop and libvalkey cannot be installed: the peer runs without them" >&2
 	@touch $@
 
-bench: $(VENV)/.bench ## measure what messages and chargers cost, beside others (ARGS="--quick", ARGS="--markdown docs/performance.md")
+bench: $(VENV)/.bench ## measure the cost of messages and chargers, compared with other servers (ARGS="--quick", ARGS="--markdown docs/performance.md")
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
-chaos: $(STAMP) ## break everything around a gateway for ten minutes and prove that nothing is lost (ARGS="--seed 7 --faults 1000 --duration 600")
-	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ARGS)
+chaos: $(STAMP) ## inject faults around a gateway for ten minutes and check that nothing is lost (ARGS="--seed 7 --faults 1000 --duration 600")
+	@PYTHONPATH=.:tests:tests/support $(BIN)/python -m chaos $(ARGS)
 
-profile: $(STAMP) ## show where the gateway's time goes, by library, module and function (ARGS="--chargers 1000 --top 50"), or its memory (ARGS=--memory)
-	@$(BIN)/python benchmarks/where.py $(ARGS)
+profile: $(STAMP) ## show where the gateway spends time, by library, module and function (ARGS="--chargers 1000 --top 50"), or memory (ARGS=--memory)
+	@$(BIN)/python benchmarks/profile_gateway.py $(ARGS)
 
-docs: $(STAMP) ## write the tables of docs/ anew from the code
+docs: $(STAMP) ## regenerate the tables of docs/ from the code
 	@$(BIN)/python docs/tables.py
 
 build: $(STAMP) ## build the wheel into dist/
@@ -67,7 +67,7 @@ build: $(STAMP) ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@rm -rf build && ls dist
 
-clean: ## remove whatever these targets made, .venv included
+clean: ## remove everything that these targets created, including .venv
 	@rm -rf $(VENV) build dist *.egg-info htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find ocpp_tw twisted tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	@find twisted -name dropin.cache -delete

@@ -1,7 +1,7 @@
-"""``peer.py PORT REDIS_PORT``: the same work done with the Python libraries that are there for it, for comparison.
+"""``peer.py PORT REDIS_PORT``: the same work done with the usual Python libraries, for comparison.
 
-`ocpp` on `websockets`, uvloop and libvalkey where they are installed; messages are checked against their schemas, each is an event on a Redis
-list, and is answered once Redis has it. Answers are what a charger needs and no more.
+`ocpp` on `websockets`, with uvloop and libvalkey where they are installed. Each message is validated against its schema, published as an event
+on a Redis list, and answered once Redis has it. Answers have only the members that a charger needs.
 """
 
 from __future__ import annotations

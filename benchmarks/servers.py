@@ -1,4 +1,4 @@
-"""The servers that are measured, each a process (or several) on cores of its own, and the Valkey behind them."""
+"""Starts and ends the measured servers, each a process (or several) on its own cores, and the Valkey behind them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Server:
-    """A process that listens; what it says is in its log, and ends the benchmark if it does not come up."""
+    """A listening process with a log; if it does not start, the benchmark ends with the end of that log."""
 
     def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int], tls: bool = False) -> None:
         self.name, self.kind, self.port, self.tls = name, kind, port, tls
@@ -49,9 +49,9 @@ class Server:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 return
             if time.monotonic() > deadline or self.process.poll() is not None:
-                said = (self.directory / "log").read_text()[-2000:]
+                log_end = (self.directory / "log").read_text()[-2000:]
                 self.end()
-                raise SystemExit(f"{name} did not come up:\n{said}")
+                raise SystemExit(f"{name} did not start:\n{log_end}")
             time.sleep(0.05)
 
     @property
@@ -59,7 +59,7 @@ class Server:
         return family(self.process.pid)
 
     def settle(self) -> None:
-        """Wait until it has nothing to do any more."""
+        """Wait until it is idle."""
         for _ in range(100):
             before = cpu(self.pids)
             time.sleep(0.1)
@@ -77,18 +77,18 @@ class Server:
 
 
 class Bench:
-    """Starts them: the first core is the servers' (with four cores or more, the first two), the others are the load's and Valkey's. All end with it."""
+    """Starts servers: they use the first core (the first two of four or more), the load generator and Valkey the others. All end with it."""
 
     def __init__(self) -> None:
         self.own = CORES[:2] if len(CORES) >= 4 else CORES[:1]
         self.started: list[Server] = []
-        self.awake: list[subprocess.Popen[bytes]] = []
+        self.keep_awake: list[subprocess.Popen[bytes]] = []
         self.others = set(CORES) - set(self.own) or set(CORES)
         self.directory = tempfile.TemporaryDirectory()
         self.redis = free_port()
 
     def __enter__(self) -> Bench:
-        self.awake = [subprocess.Popen([sys.executable, str(HERE / "awake.py"), str(core)]) for core in self.own]
+        self.keep_awake = [subprocess.Popen([sys.executable, str(HERE / "keep_core_awake.py"), str(core)]) for core in self.own]
         command = [str(get_binary_path()), "--port", str(self.redis), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory.name]
         self.valkey = self.server("Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always"], self.redis, self.others)
         return self
@@ -96,7 +96,7 @@ class Bench:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, traceback: TracebackType | None) -> None:
         for server in self.started:
             server.end()
-        for each in self.awake:
+        for each in self.keep_awake:
             each.kill()
             each.wait()
         self.directory.cleanup()
@@ -108,22 +108,31 @@ class Bench:
     def gateway(self, *options: str, cores: set[int] | None = None, wrapper: tuple[str, ...] = (), tls: bool = False) -> Server:
         port = free_port()
         twistd = wrapper or (str(Path(sys.executable).parent / "twistd"),)
-        where = ("--port", f"127.0.0.1:{port}", "--http", "127.0.0.1:0", "--redis", f"127.0.0.1:{self.redis}", "--name", f"bench-{port}")
+        endpoints = (
+            "--port",
+            f"127.0.0.1:{port}",
+            "--http",
+            "127.0.0.1:0",
+            "--redis",
+            f"127.0.0.1:{self.redis}",
+            "--name",
+            f"bench-{port}",
+        )
         options += ("--tls", self.certificate()) if tls else ()
-        name, command = "ocpp_tw over TLS" if tls else "ocpp_tw", [*twistd, "--pidfile=", "-n", "ocpp", *where, *options]
+        name, command = "ocpp_tw over TLS" if tls else "ocpp_tw", [*twistd, "--pidfile=", "-n", "ocpp", *endpoints, *options]
         server = self.server(name, "ocpp", command, port, cores, tls)
-        if "--workers" in options:  # the port is there before all workers are
+        if "--workers" in options:  # the port is open before all workers are ready
             while b"workers serve" not in (server.directory / "log").read_bytes():
                 time.sleep(0.05)
         return server
 
     def raw(self) -> Server:
         port = free_port()
-        return self.server("raw Twisted echo", "raw", [sys.executable, str(HERE / "floors.py"), "raw", str(port)], port)
+        return self.server("raw Twisted echo", "raw", [sys.executable, str(HERE / "echo_servers.py"), "raw", str(port)], port)
 
     def echo(self) -> Server:
         port = free_port()
-        return self.server("Autobahn echo", "websocket", [sys.executable, str(HERE / "floors.py"), "websocket", str(port)], port)
+        return self.server("Autobahn echo", "websocket", [sys.executable, str(HERE / "echo_servers.py"), "websocket", str(port)], port)
 
     def peer(self) -> Server:
         port = free_port()
@@ -131,11 +140,11 @@ class Bench:
 
     def echo_over_tls(self) -> Server:
         port = free_port()
-        command = [sys.executable, str(HERE / "floors.py"), "websocket", str(port), self.certificate()]
+        command = [sys.executable, str(HERE / "echo_servers.py"), "websocket", str(port), self.certificate()]
         return self.server("Autobahn echo over TLS", "websocket", command, port, tls=True)
 
     def certificate(self) -> str:
-        """A file with an EC key and what it vouches for itself."""
+        """The name of a file with an EC key and its self-signed certificate."""
         key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
         built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
         built = built.not_valid_before(datetime.now(UTC) - timedelta(1)).not_valid_after(datetime.now(UTC) + timedelta(1))
@@ -148,11 +157,11 @@ class Bench:
         self.started.remove(server)
         server.end()
 
-    def ask(self, *command: str) -> object:
-        """What Valkey says."""
-        with socket.create_connection(("127.0.0.1", self.redis), 10) as line:
-            line.sendall(hiredis.pack_command(command))
+    def valkey_command(self, *command: str) -> object:
+        """Valkey's reply to a command."""
+        with socket.create_connection(("127.0.0.1", self.redis), 10) as connection:
+            connection.sendall(hiredis.pack_command(command))
             reader = hiredis.Reader()
             while (reply := reader.gets()) is False:
-                reader.feed(line.recv(1 << 16))
+                reader.feed(connection.recv(1 << 16))
         return reply

@@ -1,4 +1,4 @@
-"""Figures as Markdown that also reads well in a terminal, and what machine they are of."""
+"""Figures as Markdown tables that are also readable in a terminal, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-BETWEEN = re.compile(r"(<!-- bench -->\n).*?(<!-- bench end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- bench end -->)", re.DOTALL)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, all but the first to the right."""
+    """Columns padded to equal width, all but the first aligned right."""
     widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -26,33 +26,33 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits that count; a dash where there is none."""
+    """Three significant digits; a dash for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def machine() -> str:
-    """What was measured, and on what, in one paragraph."""
+    """The machine and the versions of the packages, in one paragraph."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, re.MULTILINE)
     packages = ("Twisted", "autobahn", "txredisapi", "msgspec", "jsonschema-rs", "websockets", "ocpp", "valkey", "uvloop", "libvalkey")
-    found = []
+    versions = []
     for name in packages:
         try:
-            found.append(f"{name} {version(name)}")
+            versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            found.append(f"no {name}")
+            versions.append(f"no {name}")
     load = Path("/proc/loadavg").read_text().split()[0]
     return (
         f"{datetime.now(UTC):%Y-%m-%d}: {len(os.sched_getaffinity(0))} cores of {model[1] if model else platform.machine()}, "
-        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}, {', '.join(found)}; load before the run {load}."
+        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}, {', '.join(versions)}; load before the run {load}."
     )
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text where the document has the last run's."""
+    """Replace the last run's result in the document."""
     before = path.read_text()
-    if not BETWEEN.search(before):
-        raise SystemExit(f"{path} has no place for it: a line <!-- bench --> and a line <!-- bench end -->")
-    path.write_text(BETWEEN.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", before))
+    if not MARKED.search(before):
+        raise SystemExit(f"{path} has no place for the result: a line <!-- bench --> and a line <!-- bench end -->")
+    path.write_text(MARKED.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", before))

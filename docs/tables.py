@@ -1,6 +1,6 @@
-"""Writes the tables of settings, events and outcomes into the documents, from the code; ``--check`` only says whether they are true.
+"""Writes the tables of settings, events and outcomes into the documents, from the code; ``--check`` only checks that they are up to date.
 
-A table stands between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the documents' mark-up and nothing of what the tables say.
+A table is placed between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the documents' markup, not the meaning of the tables.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ JSON = {
     "Any": "any",
     "Readings": "array",
 }
-"""Python's names of types, and JSON's; a bool stands in an event only when it is true."""
+"""Python's type names and JSON's; a bool is in an event only when it is true."""
 
 
 def json_type(annotation: str) -> str:
@@ -90,7 +90,7 @@ TABLES = {"settings": settings, "envelope": envelope, "events": vocabulary, "out
 
 
 def written(text: str) -> str:
-    """The document with its tables as the code has them."""
+    """The document with its tables regenerated from the code."""
     return re.sub(
         r"(<!-- (\w+) -->\n).*?(<!-- end -->)", lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text, flags=re.DOTALL
     )
@@ -100,7 +100,7 @@ def main() -> int:
     stale = [path for path in sorted(DOCS.glob("*.md")) if written(path.read_text()) != path.read_text()]
     for path in stale:
         if "--check" in sys.argv:
-            print(f"{path.name}: a table is not what the code says; run `make docs`")
+            print(f"{path.name}: a table differs from the code; run `make docs`")
         else:
             path.write_text(written(path.read_text()))
     return 1 if stale and "--check" in sys.argv else 0

@@ -1,6 +1,6 @@
-"""HTTP that cannot hurt: answers as long as we let them be, never inflated, and gone at once when nobody wants them any more.
+"""Bounds for Twisted's HTTP client: bodies of limited size, no decompression, and connections that end at once when a request is cancelled.
 
-Knows nothing of the backend, nor of what a question or an answer says.
+Knows nothing of the backend, nor of the content of requests and responses.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -19,20 +19,20 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-LONGEST = 64 * 1024
-"""Bytes of an answer's body; a proper one has a few hundred."""
+MAX_RESPONSE_BODY = 64 * 1024
+"""Longest body of a response, in bytes (a proper one has a few hundred); a longer one is rejected and its connection aborted."""
 
-LONGEST_QUESTION = 256 * 1024
-"""Bytes of a question's body; it has a charger's message in it."""
+MAX_REQUEST_BODY = 256 * 1024
+"""Longest body of a request, in bytes, which contains a charger's message; a longer one is not sent."""
 
 
 class BodyRejected(Exception):
-    """The answer is not one to read; the text completes "the answer is …"."""
+    """The body of a response is not usable; the text completes "the answer is …"."""
 
 
 @implementer(IAgent)
-class Plain:
-    """Has answers sent uncompressed, since treq would inflate a compressed one without a limit. Cookies stay out as well."""
+class UncompressedAgent:
+    """Requests uncompressed responses, since treq would inflate a compressed one without a limit. Ignores cookies as well."""
 
     def __init__(self, agent: IAgent, reactor: IReactorTime) -> None:
         self._agent = agent
@@ -46,7 +46,7 @@ class Plain:
         return self._agent.request(method, uri, headers, bodyProducer).addCallback(self._checked)
 
     def _checked(self, response: IResponse) -> IResponse:
-        """Only of a 200 is the body ever read."""
+        """Reject a compressed body, if it is one that is going to be read: only that of a 200 is."""
         encodings = b",".join(response.headers.getRawHeaders(b"Content-Encoding", [])).lower()
         response.headers.removeHeader(b"Content-Encoding")
         response.headers.removeHeader(b"Set-Cookie")
@@ -58,7 +58,7 @@ class Plain:
 
 @implementer(IBodyProducer)
 class RequestBody:
-    """A request's body that is handed over in one piece: nothing of it is left to do when the request is given up."""
+    """A request's body that is written in one piece: nothing of it is left to do when the request is cancelled."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -78,8 +78,8 @@ class RequestBody:
         """There is nothing to stop."""
 
 
-class Pool(HTTPConnectionPool):
-    """``size`` connections to each host are kept for later requests, without Twisted's two log lines for every one."""
+class ConnectionPool(HTTPConnectionPool):
+    """Keeps ``size`` connections to each host for later requests, without Twisted's two log lines for each."""
 
     cachedConnectionTimeout = 30
 
@@ -92,23 +92,23 @@ class Pool(HTTPConnectionPool):
         self.maxPersistentPerHost = size
 
     def close(self) -> Deferred[None]:
-        """Keep none any more; fires when those that were kept are closed. The last answer's own comes back only after it was taken."""
+        """Keep no connection any more; fires when the kept ones are closed. That of the last response returns to the pool a turn after it."""
         self.persistent = False
         return deferLater(self._clock, 0, self.closeCachedConnections)
 
 
-class Body(Protocol):
-    """Collects a body of at most so many bytes into ``done``; cancelling that aborts the connection."""
+class BodyCollector(Protocol):
+    """Collects a body of at most ``max_size`` bytes into ``done``; cancelling that aborts the connection."""
 
-    def __init__(self, longest: float = LONGEST) -> None:
-        self._longest = longest
+    def __init__(self, max_size: float = MAX_RESPONSE_BODY) -> None:
+        self._max_size = max_size
         self.done: Deferred[bytes] = Deferred(lambda _done: self.abort())
         self._parts = bytearray()
 
     def dataReceived(self, data: bytes) -> None:
         self._parts += data
-        if len(self._parts) > self._longest and not self.done.called:
-            self.done.errback(BodyRejected(f"longer than {self._longest} bytes"))
+        if len(self._parts) > self._max_size and not self.done.called:
+            self.done.errback(BodyRejected(f"longer than {self._max_size} bytes"))
             self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -120,22 +120,22 @@ class Body(Protocol):
             self.done.errback(BodyRejected("broken off"))
 
     def abort(self) -> None:
-        """Be rid of the connection at once. The transport we are given can only close it, and with TLS that waits for the peer."""
+        """Abort the connection. The transport given to a body can only close it, and with TLS that waits for the peer."""
         transport = getattr(self.transport, "_producer", None)
         if transport is not None:
             transport.abortConnection()
 
 
-def collect(response: IResponse, longest: float = LONGEST) -> Deferred[bytes]:
-    """The whole body; fails with `Unfit`."""
-    body = Body(longest)
+def collect(response: IResponse, max_size: float = MAX_RESPONSE_BODY) -> Deferred[bytes]:
+    """The whole body; fails with `BodyRejected`."""
+    body = BodyCollector(max_size)
     response.deliverBody(body)
     return body.done
 
 
 def drop(response: IResponse, reactor: IReactorTime) -> None:
-    """Leave the body unread. What came along with the headers is taken, so that a short one leaves its connection fit for use."""
-    body = Body()
+    """Ignore the body. The part that came with the headers is consumed, so that the connection of a short one can be used again."""
+    body = BodyCollector()
     body.done = succeed(b"")
     response.deliverBody(body)
     reactor.callLater(0, body.abort)

@@ -13,33 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from . import facts
     from .core.commands import Claim, Command, Outcome, Taken
     from .core.entries import Entry, Record
-    from .facts import (
-        Answer,
-        Authorization,
-        Authorize,
-        BootNotification,
-        DataTransfer,
-        DataTransferResult,
-        Heartbeat,
-        MeterValues,
-        Other,
-        Registration,
-        Start,
-        Started,
-        StatusNotification,
-        Stopped,
-        Updated,
-    )
     from .ocpp.frames import Payload
     from .settings import Settings
 
 T = TypeVar("T")
 Maybe: TypeAlias = Union[T, Awaitable[T]]  # noqa: UP007  # an alias with a type variable has to be spelled so
-
-
-# What crosses the boundaries beside facts, entries and commands: a value, and the failures that callers must handle.
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,37 +91,37 @@ class IHandlers(Interface):
     answered InternalError.
     """
 
-    def boot_notification(charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
+    def boot_notification(charger: ICharger, fact: facts.BootNotification) -> Maybe[facts.Registration]:
         """BootNotification."""
 
-    def heartbeat(charger: ICharger, fact: Heartbeat) -> Maybe[None]:
+    def heartbeat(charger: ICharger, fact: facts.Heartbeat) -> Maybe[None]:
         """Heartbeat."""
 
-    def authorize(charger: ICharger, fact: Authorize) -> Maybe[Authorization]:
+    def authorize(charger: ICharger, fact: facts.Authorize) -> Maybe[facts.Authorization]:
         """Authorize."""
 
-    def status_notification(charger: ICharger, fact: StatusNotification) -> Maybe[None]:
+    def status_notification(charger: ICharger, fact: facts.StatusNotification) -> Maybe[None]:
         """StatusNotification."""
 
-    def started(charger: ICharger, fact: Started) -> Maybe[Start]:
+    def started(charger: ICharger, fact: facts.Started) -> Maybe[facts.Start]:
         """StartTransaction, TransactionEvent Started; once for each transaction, since repeats are recognized before.
 
         In 2.x the charger gives the transaction its id; one in the verdict is the backend's own.
         """
 
-    def updated(charger: ICharger, fact: Updated) -> Maybe[Authorization | None]:
+    def updated(charger: ICharger, fact: facts.Updated) -> Maybe[facts.Authorization | None]:
         """TransactionEvent Updated of 2.x; the verdict is on the tag presented with it, None without one."""
 
-    def stopped(charger: ICharger, fact: Stopped) -> Maybe[Authorization | None]:
+    def stopped(charger: ICharger, fact: facts.Stopped) -> Maybe[facts.Authorization | None]:
         """StopTransaction, TransactionEvent Ended; the verdict is on the tag that stopped it, None to answer nothing about it."""
 
-    def meter_values(charger: ICharger, fact: MeterValues) -> Maybe[None]:
+    def meter_values(charger: ICharger, fact: facts.MeterValues) -> Maybe[None]:
         """MeterValues."""
 
-    def data_transfer(charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
+    def data_transfer(charger: ICharger, fact: facts.DataTransfer) -> Maybe[facts.DataTransferResult]:
         """DataTransfer."""
 
-    def other(charger: ICharger, fact: Other) -> Maybe[Answer]:
+    def other(charger: ICharger, fact: facts.Other) -> Maybe[facts.Answer]:
         """Any other action."""
 
 
@@ -165,7 +146,7 @@ class IVendor(Interface):
 
     vendor_id: str = Attribute("the vendorId of its messages, in exactly this spelling")
 
-    def data_transfer(charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
+    def data_transfer(charger: ICharger, fact: facts.DataTransfer) -> Maybe[facts.DataTransferResult]:
         """DataTransfer of this vendor."""
 
 
@@ -178,7 +159,7 @@ class IBackend(Interface):
         ``key`` makes the request idempotent: it is the same whenever the same start is asked about again.
         """
 
-    def authorize(tag: str, charger: str, connector: int | None, tag_type: str = "") -> Awaitable[Authorization]:
+    def authorize(tag: str, charger: str, connector: int | None, tag_type: str = "") -> Awaitable[facts.Authorization]:
         """The backend's verdict on the tag; ``tag_type`` is its type in 2.x."""
 
     def answer(charger: str, ocpp: str, action: str, payload: bytes) -> Awaitable[dict[str, Any] | None]:

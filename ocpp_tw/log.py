@@ -1,6 +1,6 @@
 """One JSON object per line for log collectors: ``twistd --logger ocpp_tw.log.json_lines -n ocpp …``.
 
-Knows nothing of what is logged; named fields of an event become members.
+Knows nothing of what is logged; the named fields of an event become members.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from twisted.logger import FileLogObserver, InvalidLogLevelError, LogEvent, LogLevel, formatEvent, formatTime
 
 LEGACY = frozenset({"message", "time", "system", "format", "isError", "log_text", "why", "failure", "printed", "text"})
-"""Members that Twisted adds for its old log system, or that ours say better."""
+"""Fields that Twisted adds for its old log system, or that ours replace."""
 
 
 def json_line(event: LogEvent) -> str:
@@ -32,23 +32,23 @@ def json_line(event: LogEvent) -> str:
 
 
 def json_lines(file: TextIO | None = None) -> FileLogObserver:
-    """The observer; writes to standard output unless told otherwise."""
+    """The observer; writes to ``file``, by default standard output."""
     return FileLogObserver(file or sys.stdout, json_line)
 
 
 def literal(text: str) -> str:
-    """The format of a line that is to say just this: of one that is written for each charger, formatting is the greater part."""
+    """A log format that yields exactly this text. In a line that is logged for each charger, formatting takes most of the time."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
 def event_of(line: bytes, **fields: object) -> LogEvent:
-    """The event that a line was made of, as far as the line tells, with these fields as well; of anything else an event that says it."""
+    """The event that a line of `json_line` was made from, with additional ``fields``; for any other line an event with its text."""
     try:
-        told = msgspec.json.decode(line)
-        at = datetime.fromisoformat(told.pop("time")).timestamp()
-        level = LogLevel.levelWithName(told.pop("level"))
-        message, namespace = told.pop("message") or "", told.pop("logger")
+        members = msgspec.json.decode(line)
+        at = datetime.fromisoformat(members.pop("time")).timestamp()
+        level = LogLevel.levelWithName(members.pop("level"))
+        message, namespace = members.pop("message") or "", members.pop("logger")
     except (msgspec.MsgspecError, UnicodeError, AttributeError, KeyError, TypeError, ValueError, InvalidLogLevelError):
-        return {"log_level": LogLevel.warn, "log_namespace": "-", "log_format": "{said}", "said": line.decode(errors="replace"), **fields}
-    text = message if "traceback" not in told else f"{message}\n{told.pop('traceback')}"
-    return {**told, "log_time": at, "log_level": level, "log_namespace": namespace, "log_format": literal(text), **fields}
+        return {"log_level": LogLevel.warn, "log_namespace": "-", "log_format": "{line}", "line": line.decode(errors="replace"), **fields}
+    text = message if "traceback" not in members else f"{message}\n{members.pop('traceback')}"
+    return {**members, "log_time": at, "log_level": level, "log_namespace": namespace, "log_format": literal(text), **fields}

@@ -1,6 +1,6 @@
-"""``twistd ocpp``: options and environment become settings, and settings a service.
+"""``twistd ocpp``: makes settings of options and environment, and a service of settings.
 
-The one place that reads argv and the environment.
+The one module that reads argv and the environment; knows nothing of what the service does.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
 from .process.runtime import give_up, on_hangup, prepare
-from .settings import TABLE, InvalidSetting, Settings, longest_name, read
+from .settings import TABLE, InvalidSetting, Settings, max_name_length, read
 
 
 class Options(TwistedOptions):
-    """What ``twistd ocpp --help`` shows, made from the table of settings."""
+    """The options that ``twistd ocpp --help`` shows, made from the table of settings."""
 
     optParameters = [  # noqa: RUF012  # Twisted's way
         [row.name.replace("_", "-"), "p" if row.name == "port" else None, None, f"{row.meaning} [{row.variable}, default: {row.default}]"]
@@ -29,7 +29,7 @@ class Options(TwistedOptions):
     settings: Settings
 
     def postOptions(self) -> None:
-        """Read the settings, so that a wrong one ends the program before anything listens."""
+        """Read the settings, so that an invalid one ends the program before anything listens."""
         environment = {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
         given = {name.replace("-", "_"): value for name, value in self.items()}
         try:
@@ -37,17 +37,19 @@ class Options(TwistedOptions):
         except InvalidSetting as why:
             raise UsageError(str(why)) from None
         if not settings.name:
-            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[: longest_name(settings.workers)])
+            settings = replace(settings, name=f"{socket.gethostname()}:{settings.port.port}"[: max_name_length(settings.workers)])
         self.settings = settings
 
 
 def makeService(options: Options) -> IService:
-    """The gateway, ready to be started; or what looks after several, which are processes of their own."""
+    """The gateway, ready to be started; or the parent of several, each a process of its own."""
     from twisted.internet import reactor
 
     prepare(reactor)
     if options.settings.workers > 1:
-        from .process.workers import Workers  # who looks after gateways needs no gateway's memory
+        from .process.workers import (
+            Workers,  # imported only if needed: a parent of workers stays small without the gateway, which is imported below
+        )
 
         workers = Workers(options.settings, reactor, lambda: give_up(reactor))
         on_hangup(reactor, options.settings, workers.reload)

@@ -1,4 +1,4 @@
-"""Waiting in Twisted: any awaitable as a Deferred, with a deadline, two of them, and a pause.
+"""Waiting with Deferreds: for any awaitable, with a timeout, for two at once, and for a time.
 
 Knows nothing of what is waited for.
 """
@@ -18,17 +18,17 @@ E = TypeVar("E", bound=BaseException)
 
 
 def deferred(awaitable: Awaitable[T]) -> Deferred[T]:
-    """The awaitable as a Deferred; one that it is already, or a coroutine begun."""
+    """The awaitable as a Deferred: itself if it is one, else a coroutine that is started."""
     return awaitable if isinstance(awaitable, Deferred) else Deferred.fromCoroutine(_awaited(awaitable))
 
 
 def in_time(awaitable: Awaitable[T], seconds: float, clock: IReactorTime) -> Deferred[T]:
-    """It, or a `twisted.internet.defer.TimeoutError` after so many seconds; then it is cancelled."""
+    """The awaitable's result, or a `twisted.internet.defer.TimeoutError` after so many seconds; then it is cancelled."""
     return deferred(awaitable).addTimeout(seconds, clock)
 
 
 class Deadlines:
-    """`in_time` for many who wait equally long: one timer for all, and no coroutine for what is a Deferred already."""
+    """`in_time` for many awaitables with the same timeout: one timer for all, and no coroutine for one that is a Deferred already."""
 
     def __init__(self, seconds: float, clock: IReactorTime) -> None:
         self._seconds = seconds
@@ -37,9 +37,9 @@ class Deadlines:
         self._timer: IDelayedCall | None = None
 
     def hold(self, awaitable: Awaitable[T]) -> Deferred[T]:
-        """It, or a `twisted.internet.defer.TimeoutError`; then it is cancelled."""
+        """The awaitable's result, or a `twisted.internet.defer.TimeoutError`; then it is cancelled."""
         waiting = deferred(awaitable)
-        if not waiting.called or waiting.paused:  # called, but with another one that is waited for
+        if not waiting.called or waiting.paused:  # paused: called, but with another Deferred that it waits for
             self._waiting[waiting] = self._clock.seconds() + self._seconds
             waiting.addBoth(self._ended, waiting)
             if self._timer is None:
@@ -58,7 +58,7 @@ class Deadlines:
     def _due(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        for waiting, due in list(self._waiting.items()):  # they are in the order in which they began
+        for waiting, due in list(self._waiting.items()):  # in the order in which they were added, and so of their deadlines
             if due > now:
                 self._timer = self._clock.callLater(due - now, self._due)
                 return
@@ -67,7 +67,7 @@ class Deadlines:
 
 
 async def both(first: Awaitable[T], second: Awaitable[U], expected: type[E]) -> tuple[T | E, U | E]:
-    """What each comes to, its failure if that is an ``expected`` one. They do not wait for each other; cancelling cancels both."""
+    """The result of each, or its exception if that is an ``expected`` one. Both run at the same time; cancelling cancels both."""
     waiting: list[Deferred[Any]] = [deferred(first), deferred(second)]
     (_, one), (_, other) = await DeferredList(waiting, consumeErrors=True)
     return _expected(one, expected), _expected(other, expected)
@@ -82,7 +82,7 @@ def _expected(result: Any, expected: type[BaseException]) -> Any:
 
 
 def pause(seconds: float, clock: IReactorTime) -> Deferred[None]:
-    """Fires after so many seconds; may be cancelled."""
+    """Fires after so many seconds; can be cancelled."""
     paused: Deferred[None] = Deferred(lambda _: timer.cancel())
     timer = clock.callLater(seconds, paused.callback, None)
     return paused

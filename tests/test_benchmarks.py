@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say: valid messages, answered and published; and their tables stand where they should."""
+"""The benchmarks measure what they claim: valid messages, answered and published; and their tables are written to the right place."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Benchmarks are programs that find each other beside themselves."""
+    """Benchmarks are programs that import each other from their own directory."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import mix
+    import messages
     import tables
 
-    yield mix, tables
-    for each in ("mix", "tables"):
+    yield messages, tables
+    for each in ("messages", "tables"):
         sys.modules.pop(each, None)
 
 
-def test_the_mix_is_a_charging_cycle_of_valid_calls(modules):
-    mix, _ = modules
-    calls = [json.loads(b'[2,"00000001' + tail) for tail in (*mix.cycle(7, 3, 12345), mix.BOOT, mix.meter(1, 1), mix.meter(1, 160))]
+def test_the_messages_are_a_charging_cycle_of_valid_calls(modules):
+    messages, _ = modules
+    tails = (*messages.cycle(7, 3, 12345), messages.BOOT, messages.meter(1, 1), messages.meter(1, 160))
+    calls = [json.loads(b'[2,"00000001' + tail) for tail in tails]
     for _, _, action, payload in calls:
         assert schemas.load("v16").request(action, payload) == [], action
     actions = [call[2] for call in calls[:20]]
     counts = {"MeterValues": 10, "Heartbeat": 4, "StatusNotification": 4, "StartTransaction": 1, "StopTransaction": 1}
     assert {action: actions.count(action) for action in actions} == counts
-    assert 600 < len(mix.meter(12345)) < 720
+    assert 600 < len(messages.meter(12345)) < 720
     assert len(calls[-1][3]["meterValue"][0]["sampledValue"]) == 160
 
 
@@ -57,7 +58,7 @@ def load(*options: Any) -> dict[str, Any]:
 @pytest.mark.live
 @pytest.mark.parametrize("which", ["gateway", "gateway over TLS", "peer"])
 def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_path):
-    """The peer has to do the same work as the gateway, or it is no comparison."""
+    """The comparison is fair only if the peer does the same work as the gateway."""
     tls = Made().write(tmp_path / "tls.pem") if "TLS" in which else ""
     if which != "peer":
         process = subprocess.Popen(
@@ -70,31 +71,33 @@ def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_pat
     try:
         wait_for(port)
         options = [*(["--tls"] if tls else []), f"--pid=server={process.pid}"]
-        found = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, *options)
+        report = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, *options)
     finally:
         process.terminate()
         process.wait(15)
-    assert found["come"]["count"] == 30 and found["play"]["count"] > 100
+    assert report["arrivals"]["count"] == 30 and report["calls"]["count"] > 100
     events = [json.loads(each)["event"] for each in clean("LRANGE", "events", 0, -1)]
     assert events.count("boot_notification") == 30 and "message_refused" not in events
-    assert len(events) >= 30 + found["play"]["count"] and {"health", "meter_value", "start_transaction", "stop_transaction"} <= set(events)
-    assert 5 < found["play"]["us"]["server"] < 20_000 and found["memory"][1] >= found["memory"][0] > 10_000
-    assert 0 < found["play"]["p50"] <= found["play"]["p99"] < 5000
+    assert len(events) >= 30 + report["calls"]["count"] and {"health", "meter_value", "start_transaction", "stop_transaction"} <= set(
+        events
+    )
+    assert 5 < report["calls"]["us"]["server"] < 20_000 and report["memory"][1] >= report["memory"][0] > 10_000
+    assert 0 < report["calls"]["p50"] <= report["calls"]["p99"] < 5000
 
 
 @linux
 @pytest.mark.live
 @pytest.mark.parametrize(("kind", "tls"), [("raw", False), ("websocket", False), ("websocket", True)])
-def test_the_floors_echo_what_they_are_sent_at_the_pace_that_is_asked_for(kind, tls, tmp_path):
+def test_the_echo_servers_echo_at_the_requested_rate(kind, tls, tmp_path):
     certificate, option = ([Made().write(tmp_path / "tls.pem")], ["--tls"]) if tls else ([], [])
-    process = subprocess.Popen([sys.executable, str(BENCHMARKS / "floors.py"), kind, str(port := free_port()), *certificate])
+    process = subprocess.Popen([sys.executable, str(BENCHMARKS / "echo_servers.py"), kind, str(port := free_port()), *certificate])
     try:
         wait_for(port)
-        found = load(kind, port, "--chargers", 10, "--seconds", 1, "--rate", 200, *option, f"--pid=server={process.pid}")
+        report = load(kind, port, "--chargers", 10, "--seconds", 1, "--rate", 200, *option, f"--pid=server={process.pid}")
     finally:
         process.kill()
         process.wait()
-    assert 150 < found["play"]["count"] < 250
+    assert 150 < report["calls"]["count"] < 250
 
 
 def wait_for(port: int) -> None:
@@ -104,14 +107,17 @@ def wait_for(port: int) -> None:
             return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError("it does not listen")
+    raise AssertionError(f"nothing listens at port {port}")
 
 
 @linux
 @pytest.mark.live
-def test_the_profile_says_which_functions_a_message_is_spent_in(tmp_path):
+def test_the_profile_shows_the_functions_in_which_a_message_spends_time():
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "where.py"), "--chargers", "50", "--seconds", "3"], capture_output=True, text=True, timeout=90
+        [sys.executable, str(BENCHMARKS / "profile_gateway.py"), "--chargers", "50", "--seconds", "3"],
+        capture_output=True,
+        text=True,
+        timeout=90,
     )
     assert done.returncode == 0, done.stderr
     assert "µs of CPU per message, 50 chargers" in done.stdout
@@ -119,10 +125,10 @@ def test_the_profile_says_which_functions_a_message_is_spent_in(tmp_path):
         assert f"\n{line}" in done.stdout, done.stdout
 
 
-def test_the_tables_stand_where_the_last_ones_stood(modules, tmp_path):
+def test_the_tables_replace_those_of_the_last_run(modules, tmp_path):
     _, tables = modules
-    made = tables.table(["a", "long header"], [["x", "1"], ["longer", "22"]])
-    assert made.splitlines() == [
+    table = tables.table(["a", "long header"], [["x", "1"], ["longer", "22"]])
+    assert table.splitlines() == [
         "| a      | long header |",
         "| ------ | ----------: |",
         "| x      |           1 |",
@@ -130,12 +136,12 @@ def test_the_tables_stand_where_the_last_ones_stood(modules, tmp_path):
     ]
     document = tmp_path / "x.md"
     document.write_text("before\n<!-- bench -->\n<!-- bench end -->\nafter\n")
-    for text in ("one", made):
+    for text in ("one", table):
         tables.write(document, text)
         assert document.read_text() == f"before\n<!-- bench -->\n\n{text}\n\n<!-- bench end -->\nafter\n"
     document.write_text("nothing")
     with pytest.raises(SystemExit):
-        tables.write(document, made)
+        tables.write(document, table)
     assert [tables.number(each) for each in (1234.5, 99.94, 9.994, None)] == ["1,234", "99.9", "9.99", "-"]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
 from configparser import ConfigParser
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,26 @@ def test_the_layers_of_contributing_are_those_that_lint_checks():
     assert block is not None
     told = [re.split(r", *", re.split(r"   +", line.strip())[0]) for line in block.group(1).splitlines()]
     assert told == checked
+
+
+def test_the_testing_example_of_the_documents_passes(tmp_path):
+    """A handlers' author copies both examples into files side by side, and runs pytest."""
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs/extending.md").read_text(), re.DOTALL)
+    (tmp_path / "my_handlers.py").write_text(next(code for code in examples if "IHandlersPlugin" in code))
+    (tmp_path / "test_my_handlers.py").write_text(next(code for code in examples if "InMemoryGateway" in code))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_every_public_module_of_the_documents_can_be_imported():
+    table = (ROOT / "docs/extending.md").read_text().partition("# What is public")[2]
+    modules = re.findall(r"`(ocpp_tw\.[\w.]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `")))
+    assert len(modules) >= 8
+    for module in modules:
+        assert import_module(module).__doc__

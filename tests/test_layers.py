@@ -48,3 +48,15 @@ def test_the_handshake_and_fast_frames_can_be_used_without_a_framework() -> None
     program = "import ocpp_tw.websocket.handshake, ocpp_tw.websocket.fast_frames, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {name.partition(".")[0] for name in done.stdout.split()} & FRAMEWORKS == set()
+
+
+def test_the_parent_of_workers_stays_small() -> None:
+    """It has no use for a gateway, Redis drivers or schemas, which are most of a process's memory."""
+    program = "import ocpp_tw.tap, ocpp_tw.process.workers, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "ocpp_tw.operators.fan_out" in loaded
+    large = {"gateway", "dispatch", "core", "redis", "ocpp", "websocket", "backend", "handlers", "spool", "simulator"}
+    assert {name for name in loaded if name.startswith("ocpp_tw.") and name.split(".")[1] in large} == set()
+    libraries = {"txredisapi", "hiredis", "jsonschema_rs", "autobahn", "klein", "treq"}
+    assert {name.partition(".")[0] for name in loaded} & libraries == set()

@@ -1,8 +1,8 @@
-"""Settings: options over variables over defaults, and one clear line for each wrong value."""
+"""Settings: an option overrides its variable, which overrides the default; each invalid value is reported in one clear line."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import re
 from typing import Any
 
 import pytest
@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from ocpp_tw.settings import TABLE, Address, InvalidSetting, Setting, Settings, address, name, read, redis_url, worker_settings
+from ocpp_tw.setting_types import address, name, redis_url
+from ocpp_tw.settings import TABLE, Address, InvalidSetting, Setting, Settings, read, worker_settings
 
 TOKEN = {"http_token": "secret"}
 
 
 def wrong(options: dict[str, str | None], environment: dict[str, str] | None = None) -> str:
-    """The one line that a wrong value is answered with."""
+    """The one line that reports an invalid value."""
     with pytest.raises(InvalidSetting) as caught:
         read(options, environment or {})
     line = str(caught.value)
@@ -27,21 +28,31 @@ def wrong(options: dict[str, str | None], environment: dict[str, str] | None = N
 # where values come from
 
 
-def test_without_options_and_variables_every_setting_has_its_default() -> None:
-    """CONTRACT 5: the quick start needs nothing."""
-    assert read({}, {}) == Settings()
+def test_without_options_and_variables_the_quick_start_works() -> None:
+    """CONTRACT 5: chargers on 10800 of every interface, operators on loopback only, every tag accepted without a backend."""
+    settings = read({}, {})
+    assert (settings.port, settings.http) == (Address("", 10800), Address("127.0.0.1", 10801))
+    assert (settings.events, settings.commands, settings.base_url, settings.authorize) == ("events", "commands", "", "accept")
+    assert settings.versions == ("1.6", "2.0.1", "2.1") and settings.validation == "tolerant" and settings.workers == 1
 
 
-def test_the_tables_defaults_are_those_in_force() -> None:
-    """Help and documents show the table's."""
-    assert {row.name: getattr(Settings(), row.name) for row in TABLE} == {row.name: row.default for row in TABLE}
+def written(value: Any) -> str:
+    """A value as an operator writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(value) if type(value) is tuple else str(value)
 
 
-def test_each_row_has_a_name_an_option_and_a_variable_of_its_own() -> None:
-    """In the order of the settings' fields."""
-    assert [row.name for row in TABLE] == [field.name for field in fields(Settings)]
-    assert len({row.variable for row in TABLE}) == len(TABLE)
-    assert all(row.option == "--" + row.name.replace("_", "-") and row.meaning for row in TABLE)
+@pytest.mark.parametrize("row", [row for row in TABLE if row.default not in ("", ())], ids=lambda row: row.name)
+def test_a_default_can_be_given_explicitly(row: Setting) -> None:
+    """By the option or the variable, as `--help` shows it."""
+    assert read({row.name: written(row.default)}, {}) == read({}, {row.variable: written(row.default)}) == Settings()
+
+
+def test_each_setting_has_an_option_and_a_variable_of_its_own_and_a_meaning() -> None:
+    assert len({row.variable for row in TABLE}) == len({row.option for row in TABLE}) == len(TABLE)
+    assert all(re.fullmatch("--[a-z]+(-[a-z]+)*", row.option) and re.fullmatch("[A-Z]+(_[A-Z]+)*", row.variable) for row in TABLE)
+    assert all(row.meaning and row.meaning.isprintable() for row in TABLE)
 
 
 def test_the_seeds_variables_are_understood() -> None:
@@ -57,17 +68,17 @@ def test_an_option_wins_over_its_variable() -> None:
 
 
 def test_a_wrong_variable_does_not_matter_when_the_option_is_given() -> None:
-    """It is not even read."""
+    """It is not even parsed."""
     assert read({"drain": "3"}, {"DRAIN_TIMEOUT": "nonsense"}).drain == 3.0
 
 
-def test_an_empty_variable_is_none() -> None:
-    """As compose files write them."""
+def test_an_empty_variable_counts_as_unset() -> None:
+    """Compose files write them so."""
     assert read({}, dict.fromkeys((row.variable for row in TABLE), "")) == Settings()
 
 
 def test_an_empty_option_is_the_default_whatever_the_variable_says() -> None:
-    """`--redis ''` turns off what the environment names."""
+    """`--redis ''` overrides what the environment names."""
     assert read({"redis": "", "events": ""}, {"REDIS_ADDR": "elsewhere:1", "EVENTS_LIST": "theirs"}) == Settings()
 
 
@@ -161,7 +172,7 @@ def test_every_setting_that_can_be_wrong_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_value_ends_in_one_line_that_names_where_it_came_from(name: str) -> None:
+def test_an_invalid_value_is_reported_in_one_line_that_names_its_source(name: str) -> None:
     """The option or the variable, the value, and what would do."""
     row = next(row for row in TABLE if row.name == name)
     for value in WRONG[name]:
@@ -178,8 +189,8 @@ def test_a_password_in_a_wrong_url_is_not_shown() -> None:
 
 @given(st.sampled_from(TABLE), st.text(max_size=30) | st.sampled_from(["http://[", "redis://[", "unix://", "//", "[]:1"]))
 @hypothesis(deadline=None)
-def test_any_text_is_a_value_or_wrong(row: Setting, text: str) -> None:
-    """Nothing else comes out of a configuration, however broken."""
+def test_any_text_is_a_value_or_an_invalid_setting(row: Setting, text: str) -> None:
+    """Reading a configuration, however broken, raises nothing but InvalidSetting."""
     try:
         read({row.name: text, **({} if row.name == "http_token" else TOKEN)}, {})
     except InvalidSetting as why:
@@ -205,13 +216,13 @@ def test_http_on_loopback_needs_none(http: str) -> None:
     assert read({"http": http}, {}).http.loopback
 
 
-def test_to_ask_the_backend_there_must_be_one() -> None:
+def test_authorizing_by_the_backend_needs_a_backend() -> None:
     """CONTRACT 3."""
     assert wrong({"authorize": "backend"}).startswith("--authorize: ")
     assert read({"authorize": "backend", "base_url": "http://b"}, {}).authorize == "backend"
 
 
-# the forms of values
+# how values are written
 
 
 @pytest.mark.parametrize(
@@ -228,7 +239,7 @@ def test_to_ask_the_backend_there_must_be_one() -> None:
     ],
 )
 def test_an_address_is_a_port_with_or_without_a_host(text: str, host: str, port: int, shown: str) -> None:
-    """CONTRACT 5; and it reads back what it shows."""
+    """CONTRACT 5; and what it shows can be parsed again."""
     assert address(text) == Address(host, port) and str(Address(host, port)) == shown
     assert address(shown) == Address(host, port)
 
@@ -267,18 +278,18 @@ def test_a_redis_is_named_by_address_or_url(text: str, url: str) -> None:
         ("default_subprotocol", "OCPP1.6", "ocpp1.6"),
     ],
 )
-def test_a_value_is_read_as_people_write_it(name: str, text: str, value: Any) -> None:
-    """In any case, where it is a word."""
+def test_a_value_is_accepted_as_people_write_it(name: str, text: str, value: Any) -> None:
+    """A word in any case."""
     assert getattr(read({name: text}, {}), name) == value
 
 
-def test_a_spool_can_be_done_without_by_name() -> None:
+def test_the_spool_can_be_turned_off_by_a_word() -> None:
     assert read({}, {}).spool == "ocpp-spool"
     assert read({"spool": "/var/lib/ocpp"}, {}).spool == "/var/lib/ocpp"
     assert [read({"spool": word}, {}).spool for word in ("no", "No", "off")] == ["", "", ""]
 
 
-def test_what_is_to_be_synced_needs_a_spool() -> None:
+def test_durability_fsync_needs_a_spool() -> None:
     with pytest.raises(InvalidSetting, match="--durability"):
         read({"spool": "no", "durability": "fsync"}, {})
 
@@ -287,8 +298,8 @@ def test_what_is_to_be_synced_needs_a_spool() -> None:
 
 
 @pytest.mark.parametrize(("workers", "longest"), [(1, 64), (2, 62), (9, 62), (10, 61), (64, 61)])
-def test_a_name_leaves_room_for_the_workers_numbers(workers: int, longest: int) -> None:
-    """Each is a gateway of its own name."""
+def test_a_name_leaves_room_for_the_numbers_of_the_workers(workers: int, longest: int) -> None:
+    """Each worker is a gateway with a name of its own."""
     settings = read({"name": "n" * longest, "workers": str(workers)}, {})
     own = [worker_settings(settings, number).name for number in range(1, workers + 1)] if workers > 1 else [settings.name]
     assert len(set(own)) == workers and all(name(each) == each for each in own)
@@ -296,8 +307,8 @@ def test_a_name_leaves_room_for_the_workers_numbers(workers: int, longest: int) 
         assert f"{longest} characters" in wrong({"name": "n" * (longest + 1), "workers": str(workers)})
 
 
-def test_a_worker_is_a_gateway_like_any_other_but_for_its_name() -> None:
-    """It has no workers of its own."""
+def test_a_worker_is_a_gateway_with_its_own_name_and_spool() -> None:
+    """And without workers of its own."""
     settings = read({"name": "gw", "workers": "3", "drain": "5"}, {})
     assert worker_settings(settings, 2) == read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
     assert worker_settings(read({"name": "gw", "workers": "3", "spool": "no"}, {}), 2).spool == ""

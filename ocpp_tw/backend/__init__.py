@@ -1,0 +1,1 @@
+"""The operator's own system over HTTP; the only package that imports treq."""

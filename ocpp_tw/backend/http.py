@@ -1,6 +1,6 @@
-"""The operator's backend over HTTP (treq): which transaction a tag may begin, what is thought of a tag, and answers of its own.
+"""The operator's backend over HTTP (treq): transaction ids, authorizations of tags, and answers of the operator's own.
 
-Knows neither chargers nor OCPP messages, nor what becomes of a start while the backend is of no use: that is the handlers' policy.
+Knows neither chargers nor OCPP messages, nor what happens to a start while the backend is unavailable: that is the handlers' policy.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -25,7 +25,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from ..bounded_http import LONGEST_QUESTION, BodyRejected, Plain, Pool, RequestBody, collect, drop
+from ..bounded_http import MAX_REQUEST_BODY, BodyRejected, ConnectionPool, RequestBody, UncompressedAgent, collect, drop
 from ..facts import Authorization
 from ..interfaces import BackendFailed, IBackend
 
@@ -33,50 +33,50 @@ T = TypeVar("T")
 
 REFUSALS = (
     *("Blocked", "ConcurrentTx", "Expired", "Invalid"),
-    *("NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation", "NotAtThisTime", "Unknown"),  # of 2.x; a version without them says Invalid
+    *("NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation", "NotAtThisTime", "Unknown"),  # of 2.x; a version without them answers Invalid
 )
 
-PARENT_16, PARENT = 20, 36
-"""The longest parent tag: an IdToken of OCPP 1.6 (§7.28), an idToken of 2.0.1."""
+MAX_PARENT_TAG_16, MAX_PARENT_TAG = 20, 36
+"""Longest parent tag, in characters: an IdToken of OCPP 1.6 (§7.28), an idToken of 2.0.1. A reply with a longer one is invalid."""
 
 
 class Reply(msgspec.Struct):
-    """The frame of every answer."""
+    """The envelope of a reply on a tag."""
 
     status: bool
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class TransactionData(msgspec.Struct):
-    """``data`` of a transaction; some backends send the id as text."""
+    """``data`` of a reply on a transaction; some backends send the id as text."""
 
     id: int | str
 
 
-class StatusWord(msgspec.Struct):
+class RefusalData(msgspec.Struct):
     """``data`` of a refusal."""
 
     status: str
 
 
-class Verdict(StatusWord):
-    """``data`` of an authorization."""
+class AuthorizationData(RefusalData):
+    """``data`` of an authorization, accepted or not."""
 
     expiry_date: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=PARENT)] | None = None
+    parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PARENT_TAG)] | None = None
 
 
-class Answered(msgspec.Struct):
-    """What the backend answers to a message."""
+class AnswerReply(msgspec.Struct):
+    """The reply with an answer of the operator's own to a message."""
 
     payload: dict[str, Any]
 
 
 @implementer(IBackend)
 class HttpBackend:
-    """Asks the backend at ``base_url``; a user and password in it become Basic authentication.
+    """Sends requests to the backend at ``base_url``; a user and password in it become Basic authentication.
 
-    ``timeout`` is what one question may take from asking to the answer's last byte, waiting for one of ``limit`` turns included.
+    ``timeout`` (seconds) includes everything from the call to the reply's last byte, also waiting while ``limit`` requests are in flight.
     """
 
     def __init__(self, base_url: str, reactor: IReactorTime, timeout: float, limit: int, client: HTTPClient | None = None) -> None:
@@ -85,34 +85,34 @@ class HttpBackend:
         self._base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
         self._reactor = reactor
         self._timeout = timeout
-        self._turns = DeferredSemaphore(limit)
-        self._pool = Pool(reactor, limit)
-        self._client = client or HTTPClient(Plain(Agent(reactor, pool=self._pool), reactor))
+        self._slots = DeferredSemaphore(limit)
+        self._pool = ConnectionPool(reactor, limit)
+        self._client = client or HTTPClient(UncompressedAgent(Agent(reactor, pool=self._pool), reactor))
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
-        """The id of the transaction that this tag may begin; None: the tag has none. The ``key`` goes along as Idempotency-Key."""
+        """The id of the transaction that this tag may start, None for none. The ``key`` is sent as Idempotency-Key."""
         return self._in_time(self._transaction(tag, charger, connector, key))
 
     def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
-        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+        """The backend's authorization of the tag; ``tag_type`` is the tag's type in 2.x."""
         return self._in_time(self._authorize(tag, charger, connector, tag_type))
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
-        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
+        """Members to set in the answer to a message whose ``payload`` is JSON; None for no answer of the backend's own."""
         return self._in_time(self._answer(charger, ocpp, action, payload))
 
     def close(self) -> Deferred[None]:
-        """Close the connections that are kept for later questions; fires when they are closed."""
+        """Close the connections kept for later requests; fires when they are closed."""
         return self._pool.close()
 
     async def _transaction(self, tag: str, charger: str, connector: int, key: str) -> int | None:
         reply = await self._ask("transaction", tag, {"charger": charger, "connector": connector}, key)
         if reply is None or not reply.status:
             return None
-        given = str(sense(reply.data, TransactionData).id)
-        if not re.fullmatch(r"[0-9]{1,10}", given, re.ASCII) or not 0 < int(given) < 2**31:
-            raise BackendFailed("the backend's answer makes no sense: its id is not a whole number from 1 to 2147483647")
-        return int(given)
+        id = str(decode(reply.data, TransactionData).id)
+        if not re.fullmatch(r"[0-9]{1,10}", id, re.ASCII) or not 0 < int(id) < 2**31:
+            raise BackendFailed("the backend's answer is invalid: its id is not a whole number from 1 to 2147483647")
+        return int(id)
 
     async def _authorize(self, tag: str, charger: str, connector: int | None, tag_type: str) -> Authorization:
         query = {"charger": charger} | ({} if connector is None else {"connector": connector}) | ({"type": tag_type} if tag_type else {})
@@ -121,48 +121,48 @@ class HttpBackend:
             return Authorization("Invalid")
         if not reply.status:
             with suppress(BackendFailed):
-                status = sense(reply.data, StatusWord).status
+                status = decode(reply.data, RefusalData).status
                 return Authorization(status if status in REFUSALS else "Invalid")
             return Authorization("Invalid")
-        verdict = sense(reply.data, Verdict)
-        if verdict.status not in ("Accepted", *REFUSALS):
-            raise BackendFailed("the backend's answer makes no sense: its status is not one of OCPP's")
-        if not tag_type and len(verdict.parent_tag or "") > PARENT_16:
-            raise BackendFailed(f"the backend's answer makes no sense: its parent_tag is longer than {PARENT_16} characters")
-        until = verdict.expiry_date
+        data = decode(reply.data, AuthorizationData)
+        if data.status not in ("Accepted", *REFUSALS):
+            raise BackendFailed("the backend's answer is invalid: its status is not one of OCPP's")
+        if not tag_type and len(data.parent_tag or "") > MAX_PARENT_TAG_16:
+            raise BackendFailed(f"the backend's answer is invalid: its parent_tag is longer than {MAX_PARENT_TAG_16} characters")
+        until = data.expiry_date
         expiry = None if until is None else until.isoformat().replace("+00:00", "Z")
-        return Authorization(verdict.status, expiry, verdict.parent_tag)
+        return Authorization(data.status, expiry, data.parent_tag)
 
     async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> dict[str, Any] | None:
         body = msgspec.json.encode({"charger": charger, "ocpp": ocpp, "action": action, "payload": msgspec.Raw(payload)})
-        if len(body) > LONGEST_QUESTION:
-            raise BackendFailed(f"the question is longer than {LONGEST_QUESTION} bytes")
+        if len(body) > MAX_REQUEST_BODY:
+            raise BackendFailed(f"the request is longer than {MAX_REQUEST_BODY} bytes")
         url = f"{self._base}/api/ocpp/{quote(action, safe='')}/"
-        answer = await self._in_turn(self._exchange("POST", url, (204, 404), question=RequestBody(body)))
-        return None if answer is None else sense(answer, Answered).payload
+        reply = await self._limited(self._exchange("POST", url, (204, 404), request_body=RequestBody(body)))
+        return None if reply is None else decode(reply, AnswerReply).payload
 
-    def _in_time(self, asking: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
-        """Cancelling wherever it waits ends all of it: the turn is given back and the connection aborted."""
+    def _in_time(self, request: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+        """Cancelling ends all of it, wherever it waits: the slot is released and the connection aborted."""
 
         def late(_result: object, seconds: float) -> Failure:
             return Failure(BackendFailed(f"the backend took more than {seconds:g} s"))
 
-        return Deferred.fromCoroutine(asking).addTimeout(self._timeout, self._reactor, late)
+        return Deferred.fromCoroutine(request).addTimeout(self._timeout, self._reactor, late)
 
     async def _ask(self, kind: str, tag: str, query: dict[str, Any], key: str = "") -> Reply | None:
-        """The backend's answer, or None for a 404 and for a tag that no URL can name."""
+        """The backend's reply; None for a 404 and for a tag that no URL can contain."""
         segment = quoted(tag)
         if segment is None:
             return None
         url = f"{self._base}/api/{kind}/tag/{segment}/?{urlencode(query, quote_via=quote, errors='replace')}"
-        body = await self._in_turn(self._exchange("GET", url, (404,), key))
-        return None if body is None else sense(body, Reply)
+        body = await self._limited(self._exchange("GET", url, (404,), key))
+        return None if body is None else decode(body, Reply)
 
-    async def _in_turn(self, exchange: Coroutine[Deferred[Any], Any, T]) -> T:
+    async def _limited(self, exchange: Coroutine[Deferred[Any], Any, T]) -> T:
         try:
-            await self._turns.acquire()
+            await self._slots.acquire()
         except BaseException:
-            exchange.close()  # it was given up before its turn came
+            exchange.close()  # cancelled before a slot was free
             raise
         try:
             return await exchange
@@ -170,27 +170,27 @@ class HttpBackend:
             raise
         except BodyRejected as why:
             raise BackendFailed(f"the backend's answer is {why}") from None
-        except Exception as why:  # what Twisted's HTTP client, TLS and resolver may fail with is not listed anywhere
-            raise BackendFailed(f"the backend cannot be asked: {names(why)}") from None
+        except Exception as why:  # the possible failures of Twisted's HTTP client, TLS and resolver are not documented
+            raise BackendFailed(f"the request to the backend failed: {exception_names(why)}") from None
         finally:
-            self._turns.release()
+            self._slots.release()
 
     async def _exchange(
-        self, method: str, url: str, nothing: tuple[int, ...], key: str = "", question: RequestBody | None = None
+        self, method: str, url: str, none_codes: tuple[int, ...], key: str = "", request_body: RequestBody | None = None
     ) -> bytes | None:
-        """The body of a 200; None for the codes that say ``nothing``."""
+        """The body of a 200; None for the ``none_codes``, which say that there is nothing."""
         headers = Headers({"Accept": ["application/json"]})
-        if question is not None:
+        if request_body is not None:
             headers.setRawHeaders("Content-Type", ["application/json"])
         if key:
             headers.setRawHeaders("Idempotency-Key", [key])
         response: IResponse = await self._client.request(
-            method, url, auth=self._auth, headers=headers, data=question, allow_redirects=False, unbuffered=True
+            method, url, auth=self._auth, headers=headers, data=request_body, allow_redirects=False, unbuffered=True
         )
         if response.code == 200:
             return await collect(response)
         drop(response, self._reactor)
-        if response.code in nothing:
+        if response.code in none_codes:
             return None
         raise BackendFailed(f"the backend answered {response.code}")
 
@@ -208,16 +208,16 @@ def quoted(tag: str) -> str | None:
         return None
 
 
-def sense(data: bytes | msgspec.Raw, shape: type[T]) -> T:
-    """Decode an answer; msgspec's complaints name the place and the type expected there, and quote nothing."""
+def decode(data: bytes | msgspec.Raw, shape: type[T]) -> T:
+    """Decode a reply; msgspec's error messages name the place and the expected type, and quote nothing."""
     try:
         return msgspec.json.decode(data, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
-        complaint = str(why) if isinstance(why, msgspec.MsgspecError) else "it is not JSON"
-        raise BackendFailed(f"the backend's answer makes no sense: {complaint}") from None
+        error = str(why) if isinstance(why, msgspec.MsgspecError) else "it is not JSON"
+        raise BackendFailed(f"the backend's answer is invalid: {error}") from None
 
 
-def names(why: BaseException) -> str:
-    """What went wrong, by the names of the exceptions only: their texts may quote the URL."""
+def exception_names(why: BaseException) -> str:
+    """The names of an exception and its causes; their texts may quote the URL."""
     causes = [reason.value for reason in getattr(why, "reasons", None) or () if isinstance(reason, Failure) and reason.value]
-    return " ".join([type(why).__name__, *(f"({names(cause)})" for cause in causes)])
+    return " ".join([type(why).__name__, *(f"({exception_names(cause)})" for cause in causes)])

@@ -1,4 +1,4 @@
-"""A backend of dictionaries, in the process: for tests and for trying the gateway out.
+"""A backend of dictionaries within the process, for tests and for trying the gateway out.
 
 Knows nothing of HTTP.
 """
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class StaticBackend:
     """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorization) and ``answers`` (action -> members).
 
-    Who is in neither of the first two has no transaction and is Invalid. ``asked`` has every question: the method's name and its
-    arguments, a kind or a key only when there is one.
+    A tag in neither of the first two has no transaction and is Invalid. ``asked`` records every call: the method's name and its
+    arguments, a tag type or a key only when there is one.
     """
 
     def __init__(
@@ -38,32 +38,32 @@ class StaticBackend:
         self._held: list[Deferred[None]] | None = None
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
-        """The id of the transaction that this tag may begin; None: the tag has none. It is the same whatever the ``key``."""
+        """The id of the transaction that this tag may start, None for none. It is the same whatever the ``key``."""
         self.asked.append(("transaction", tag, charger, connector, key) if key else ("transaction", tag, charger, connector))
         return self._answer(self.transactions.get(tag))
 
     def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
-        """What the backend says of the tag; ``kind`` is the tag's type in 2.x."""
+        """The authorization of the tag; ``tag_type`` is the tag's type in 2.x."""
         self.asked.append(("authorize", tag, charger, connector, tag_type) if tag_type else ("authorize", tag, charger, connector))
         return self._answer(self.tags.get(tag, Authorization("Invalid")))
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
-        """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend has nothing to say to it."""
+        """Members to set in the answer to a message whose ``payload`` is JSON; None for no answer of the backend's own."""
         self.asked.append(("answer", charger, ocpp, action, payload))
         return self._answer(self.answers.get(action))
 
-    def fail(self, reason: str = "the backend is told to fail") -> None:
-        """Fail every question from now on, and those that hang."""
+    def fail(self, reason: str = "the backend is made to fail") -> None:
+        """Fail every call from now on, and those that hang."""
         self._reason = reason
         self._release()
 
     def hang(self) -> None:
-        """Leave every question from now on without an answer, until `fail` or `recover`."""
+        """Leave every call from now on unanswered, until `fail` or `recover`."""
         self._reason = ""
         self._held = self._held or []
 
     def recover(self) -> None:
-        """Answer again, and those that hang too."""
+        """Answer again, also those that hang."""
         self._reason = ""
         self._release()
 
@@ -76,5 +76,5 @@ class StaticBackend:
 
     def _release(self) -> None:
         held, self._held = self._held or [], None
-        for one in held:
-            one.callback(None)
+        for waiting in held:
+            waiting.callback(None)

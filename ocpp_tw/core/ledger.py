@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from ..facts import Authorization, Start, Started, Stopped
-from ..ocpp.timestamps import moment
+from ..ocpp.timestamps import parse_timestamp
 from .entries import Effect, Put
 from .transaction import End, Transaction
 
@@ -150,7 +150,7 @@ class Ledger:
 
 def duration(start: str, stop: str) -> int | None:
     """Whole seconds between two ISO 8601 times (UTC where they name no zone); None when one cannot be read."""
-    begin, end = moment(start), moment(stop)
+    begin, end = parse_timestamp(start), parse_timestamp(stop)
     return None if begin is None or end is None else round((end - begin).total_seconds())
 
 

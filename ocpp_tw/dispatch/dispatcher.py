@@ -25,8 +25,9 @@ from ..gateway.verdicts import Verdicts
 from ..interfaces import Store
 from ..settings import Settings
 from ..waiting import pause
+from .ended import INTERNAL_FAILURE, Ended, invalid
 from .followup import FollowUps
-from .router import INTERNAL_FAILURE, LOCATE_TIMEOUT, Ended, Router
+from .router import LOCATE_TIMEOUT, Router
 from .translate import action_of
 
 log = Logger()
@@ -104,7 +105,7 @@ class Dispatcher:
             command = parse(element)
         except Invalid as why:
             if why.charger and why.id:
-                self._report(_unreadable(why, element), Ended(Outcome("invalid", error=Failed("invalid", str(why)))))
+                self._report(_unreadable(why, element), invalid(str(why)))
                 return None
             log.warn("command without charger or id goes to the dead letters: {why}", why=str(why))
             return await self._commands.dead_letter(element, str(why))

@@ -6,14 +6,13 @@ Knows neither where commands come from nor how results are published.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..core import gateway_events
-from ..core.commands import Claim, Command, Failed, Invalid, Outcome, render
+from ..core.commands import Claim, Command, Invalid, Outcome, render
 from ..core.entries import PeerMessage
 from ..gateway.charger import Charger
 from ..gateway.decisions import STORE_TIMEOUT
@@ -24,6 +23,7 @@ from ..interfaces import ICommands, IRoster
 from ..ocpp.frames import Payload
 from ..waiting import in_time
 from . import item_limits
+from .ended import EXPIRED, INTERNAL_FAILURE, Ended, duplicate, expired, invalid, not_allowed, not_connected
 from .followup import FollowUps
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
@@ -43,16 +43,6 @@ RETRY_DELAY = 0.2
 """Seconds until a charger is looked for again that the roster has on another connection to this gateway."""
 
 RETRY = Claim("elsewhere")
-EXPIRED = "its time is over (`expires`)"
-INTERNAL_FAILURE = Failed("internal", "the gateway failed; its log says why")
-
-
-class Ended(NamedTuple):
-    """How a command ended. ``claimed``: its id was taken for it. ``action`` is the OCPP action it came to, "" if it came to none here."""
-
-    outcome: Outcome
-    claimed: bool = False
-    action: str = ""
 
 
 Report = Callable[[Command, Ended], gateway_events.CommandResult]
@@ -112,11 +102,11 @@ class Router:
     async def _run(self, command: Command, silent: float | None) -> gateway_events.CommandResult | None:
         ttl = command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL) - silent
         if silent is not None and ttl <= 0:
-            return self._report(command, _expired(f"it was left over by a gateway that ended {silent:.0f} s ago"))
+            return self._report(command, expired(f"it was left over by a gateway that ended {silent:.0f} s ago"))
         deadline, interval = self._clock.seconds() + ttl, LOCATE_INTERVALS[0]
         while not self._stopped:
-            if self._has_expired(command):
-                return self._report(command, _expired(EXPIRED))
+            if self._hasexpired(command):
+                return self._report(command, expired(EXPIRED))
             charger = self._connected(command)
             if charger is None:
                 if await self._forwarded(command):
@@ -125,7 +115,7 @@ class Router:
                     continue
                 left = deadline - self._clock.seconds()
                 if left <= 0:
-                    return self._report(command, _not_connected(ttl))
+                    return self._report(command, not_connected(ttl))
                 await self._wait_for_charger(command, min(left, interval))
                 interval = min(2 * interval, LOCATE_INTERVALS[1])
             elif not charger.serving:
@@ -163,7 +153,7 @@ class Router:
         if isinstance(translated, Ended):
             return self._report(command, translated)
         if (command.charger, command.id) in self._sent:
-            return self._report(command, _duplicate())
+            return self._report(command, duplicate())
         await self._turns.acquire(command.charger)
         try:
             ended = await self._claim_and_send(command, charger, *translated)
@@ -176,17 +166,17 @@ class Router:
         await item_limits.prepare(charger, action, payload)
         if self._connected(command) is not charger or self._stopped:
             return RETRY
-        if self._has_expired(command):
-            return _expired(EXPIRED)
+        if self._hasexpired(command):
+            return expired(EXPIRED)
         if isinstance(refused := self._translate(command, charger), Ended):  # its registration has changed meanwhile
             return refused
         claim = await self._commands.claim(command, charger.connection)
         if claim.kind == "duplicate":
-            return _duplicate()
+            return duplicate()
         if claim.kind != "new":
             return claim
-        if self._has_expired(command):
-            return _expired(EXPIRED, claimed=True)
+        if self._hasexpired(command):
+            return expired(EXPIRED, claimed=True)
         return Ended(await self._send(command, charger, action, payload, raw), True, action)
 
     async def _send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Outcome:
@@ -210,10 +200,9 @@ class Router:
         try:
             action, payload, raw = translate(command, charger.version)
         except Invalid as why:
-            return Ended(Outcome("invalid", error=Failed("invalid", str(why))))
+            return invalid(str(why))
         if charger.registration == "Rejected" or (charger.restricted and action in charger.version.start_actions):
-            why_not = Failed("not_allowed", f"the charger's registration is {charger.registration}")
-            return Ended(Outcome("not_allowed", error=why_not), action=action)
+            return not_allowed(charger.registration, action)
         return action, payload, raw
 
     def _await_report(self, charger: Charger, command: Command, action: str, request: int) -> None:
@@ -227,7 +216,7 @@ class Router:
             charger.reports = Reports(self._clock)
         charger.reports.open(charger.version.report_actions[action], request, done)
 
-    def _has_expired(self, command: Command) -> bool:
+    def _hasexpired(self, command: Command) -> bool:
         return command.expires is not None and self._unix() >= command.expires
 
     # where the charger is
@@ -260,17 +249,3 @@ class Router:
         if command.expires is not None:
             seconds = max(0.0, min(seconds, command.expires - self._unix()))
         await self._arrivals.wait(command.charger, seconds)
-
-
-def _expired(why: str, *, claimed: bool = False) -> Ended:
-    return Ended(Outcome("expired", error=Failed("expired", why)), claimed)
-
-
-def _not_connected(ttl: float) -> Ended:
-    if ttl > 0:
-        return _expired(f"the charger did not connect within {ttl:g} s")
-    return Ended(Outcome("offline", error=Failed("offline", "the charger is not connected")))
-
-
-def _duplicate() -> Ended:
-    return Ended(Outcome("duplicate", error=Failed("duplicate", "a command with this id was taken within the last 24 hours")))

@@ -44,31 +44,10 @@ class Charger:
     """
 
     __slots__ = (
-        "_complaints",
-        "_inbox",
-        "_outgoing",
-        "address",
-        "connected_at",
-        "connection",
-        "conversation",
-        "domain",
-        "gone",
-        "id",
-        "incoming",
-        "interval",
-        "ledger",
-        "model",
-        "ocpp",
-        "on_first_frame",
-        "received",
-        "registration_state",
-        "reported_time",
-        "reports",
-        "sent",
-        "version",
-        "violations",
-        "wire",
-    )
+        "_complaints", "_inbox", "_outgoing", "address", "connected_at", "connection", "conversation", "domain", "gone", "id",
+        "incoming", "interval", "ledger", "model", "ocpp", "on_first_frame", "received", "registration_state", "reported_time",
+        "reports", "sent", "version", "violations", "wire",
+    )  # fmt: skip
 
     def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, incoming: Incoming, connection: str) -> None:
         self.id = id
@@ -171,11 +150,11 @@ class Charger:
                 return self._malformed(malformed)
             frame = repaired
         if type(frame) is Call:
-            heard = self.conversation.heard(frame.id, hash(text))
-            if heard is NEW:
+            receipt = self.conversation.received(frame.id, hash(text))
+            if receipt is NEW:
                 self._receive(frame)
-            elif type(heard) is bytes:
-                self.send(heard)
+            elif type(receipt) is bytes:
+                self.send(receipt)
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
         elif not self.version.send_actions:  # message types 5 and 6 exist in 2.1 only

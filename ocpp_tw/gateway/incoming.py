@@ -69,7 +69,7 @@ class IncomingCalls:
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
         self._stamps = stamps
         self._reader = reader
-        self._zoned = reader.zoned
+        self._zoned = reader.has_zones
         self._verdicts = verdicts
         self._decide = verdicts.decide
         self._conclude = conclusions.of
@@ -82,10 +82,9 @@ class IncomingCalls:
             return None
         version = charger.version
         translation = version.translations.get(call.action)
-        if translation is None and version.answers_without_id:
-            signed = unwrapped(call)
-            if signed is not None:
-                call, translation = signed, version.translations.get(signed.action)
+        if translation is None:
+            call = unwrapped(version, call)
+            translation = version.translations.get(call.action)
         if translation is None:
             if call.action in version.schemas.actions:
                 self._refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")

@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..core import gateway_events
-from ..ocpp.timestamps import moment
+from ..ocpp.timestamps import parse_timestamp
 from .charger import Charger
 from .publisher import Publisher
 
@@ -162,7 +162,7 @@ class Liveness:
 
     def _check_clock(self, charger: Charger, observed: Observed, text: str, at: float) -> None:
         """Compare the charger's clock with ours: it reported ``text`` as the time at ``at``, in seconds of the reactor's clock."""
-        reported = moment(text)
+        reported = parse_timestamp(text)
         if reported is None:
             return
         skew = reported.timestamp() - (self._unix() - self._clock.seconds() + at)

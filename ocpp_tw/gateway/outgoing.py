@@ -99,15 +99,15 @@ class OutgoingCalls:
         self._ids += 1
         call = Call(id or f"{self._charger.connection}-{self._ids}", action, payload, raw)
         self._pending[call.id] = Pending(outcome, timeout)
-        self._send(self._charger.conversation.ask(call))
+        self._send(self._charger.conversation.enqueue(call))
         return outcome
 
     def answered(self, frame: Result | Error) -> bool:
         """The charger's CALLRESULT or CALLERROR; whether it answers a CALL of ours, be it one that has timed out."""
         charger = self._charger
-        call, following = charger.conversation.answer(frame)
+        call, following = charger.conversation.match(frame)
         if call is None:
-            late = charger.conversation.late(frame)
+            late = charger.conversation.match_late(frame)
             if late is not None:
                 self._incoming.late_response(charger, late, frame)
             return late is not None

@@ -15,8 +15,8 @@ from ..facts import Fact
 from ..ocpp.frames import Call, Frame, Malformed, Payload, Send, parse
 from ..ocpp.schemas import Violation
 from ..ocpp.tolerance.evidence import Evidence
-from ..ocpp.tolerance.expected import request
-from ..ocpp.tolerance.repair import COMMA, clocked, json_text, readable, repaired
+from ..ocpp.tolerance.expected import request_type
+from ..ocpp.tolerance.repair import EXTRA_COMMA, missing_essential, repaired, with_utc_timestamps, without_extra_commas
 from ..ocpp.tolerance.rules import Tolerance
 from ..ocpp.version import Translation
 from .charger import Charger
@@ -31,12 +31,12 @@ class Unreadable(Exception):
 
 
 class CallReader:
-    """One for all chargers of a gateway. ``zoned``: some chargers' timestamps are read in a time zone of their own."""
+    """One for all chargers of a gateway. ``has_zones``: some chargers' timestamps are read in a time zone of their own."""
 
     def __init__(self, tolerance: Tolerance, stamps: Stamps) -> None:
         self.tolerance = tolerance
         self.evidence = Evidence()
-        self.zoned = tolerance.zoned
+        self.has_zones = tolerance.has_zones
         self._stamps = stamps
 
     def read(self, charger: Charger, call: Call | Send, translation: Translation) -> tuple[Fact, list[Violation] | None]:
@@ -48,11 +48,11 @@ class CallReader:
         version = charger.version
         payload: Any = call.payload if call.fact is None else msgspec.json.decode(call.raw)
         violations: list[Violation] | None = None
-        if call.mended or not version.schemas.valid_request[call.action](payload):
+        if call.repaired or not version.schemas.valid_request[call.action](payload):
             violations, payload = self._repaired(charger, call, translation)
-        if self.zoned:
-            zone = self.tolerance.way(charger.id, *charger.model[:2], call.action).zone
-            payload = payload if zone is None else clocked(payload, request(version.name, call.action), zone)
+        if self.has_zones:
+            zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
+            payload = payload if zone is None else with_utc_timestamps(payload, request_type(version.name, call.action), zone)
         try:
             return translation.read(payload), violations
         except ValueError as why:  # a discriminating word that no version knows; the schema has reported it already
@@ -60,18 +60,18 @@ class CallReader:
 
     def _repaired(self, charger: Charger, call: Call | Send, translation: Translation) -> tuple[list[Violation], Payload]:
         """The violations, and the payload as it was meant."""
-        version, way = charger.version, self.tolerance.way(charger.id, *charger.model[:2], call.action)
-        violations = [*([COMMA] if call.mended else []), *version.schemas.request(call.action, call.payload)]
+        version, decision = charger.version, self.tolerance.decide(charger.id, *charger.model[:2], call.action)
+        violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
         charger.violations += 1
         payload, fatal = call.payload, None
-        if way.mode == "strict":
+        if decision.mode == "strict":
             fatal = violations[0]
         else:
-            payload = repaired(payload, violations, request(version.name, call.action), way.zone or UTC)
-            unreadable = readable(payload, translation.essentials)
+            payload = repaired(payload, violations, request_type(version.name, call.action), decision.zone or UTC)
+            unreadable = missing_essential(payload, translation.essentials)
             if unreadable is not None:
                 fatal = _violation_at(unreadable, violations)
-        self.evidence.note(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
+        self.evidence.record(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
         if fatal is not None:
             raise Unreadable(fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
         return violations, payload
@@ -80,12 +80,12 @@ class CallReader:
         """The frame in a text that would be JSON but for superfluous commas, if the charger's violations are tolerated."""
         if self.tolerance.mode(charger.id, *charger.model[:2], "*") == "strict":
             return None
-        better = json_text(text)
+        better = without_extra_commas(text)
         try:
             frame = None if better is None else parse(better)
         except Malformed:
             return None
-        return msgspec.structs.replace(frame, mended=True) if isinstance(frame, Call | Send) else frame
+        return msgspec.structs.replace(frame, repaired=True) if isinstance(frame, Call | Send) else frame
 
 
 def _violation_at(member: str, violations: list[Violation]) -> Violation:

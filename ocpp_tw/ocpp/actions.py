@@ -1,11 +1,13 @@
 """OCPP's actions: which of them a charger sends in each version, and what their events are called.
 
-Knows names only, no payload.
+Knows names only, no payloads.
 """
 
 from __future__ import annotations
 
-SENT16 = frozenset(
+from collections.abc import Set
+
+CHARGER_ACTIONS_V16 = frozenset(
     [
         "Authorize",
         "BootNotification",
@@ -23,9 +25,9 @@ SENT16 = frozenset(
         "StopTransaction",
     ]
 )
-"""What a 1.6 charger sends, its security extension included. DataTransfer goes both ways, in every version."""
+"""What a 1.6 charger sends, including the security extension. DataTransfer goes both ways, in every version."""
 
-SENT201 = frozenset(
+CHARGER_ACTIONS_V201 = frozenset(
     [
         "Authorize",
         "BootNotification",
@@ -56,7 +58,7 @@ SENT201 = frozenset(
 )
 """What a 2.0.1 charging station sends."""
 
-SENT21 = SENT201 | frozenset(
+CHARGER_ACTIONS_V21 = CHARGER_ACTIONS_V201 | frozenset(
     [
         "BatterySwap",
         "ClosePeriodicEventStream",
@@ -72,14 +74,22 @@ SENT21 = SENT201 | frozenset(
         "VatNumberValidation",
     ]
 )
-"""What a 2.1 charging station sends; NotifyPeriodicEventStream by SEND. NotifyWebPaymentStarted and NotifyAllowedEnergyTransfer are ours."""
+"""What a 2.1 charging station sends; NotifyPeriodicEventStream by SEND.
+
+NotifyWebPaymentStarted and NotifyAllowedEnergyTransfer are the CSMS's, despite their names.
+"""
+
+
+def csms_actions(actions: Set[str], charger_actions: Set[str]) -> frozenset[str]:
+    """Of all actions of a version, those that a CSMS sends: what chargers do not, and DataTransfer."""
+    return frozenset(actions - charger_actions | {"DataTransfer"})
 
 
 def snake_case(action: str) -> str:
     """``SecurityEventNotification`` -> ``security_event_notification``, ``Get15118EVCertificate`` -> ``get_15118_ev_certificate``."""
-    words = ""
+    name = ""
     for before, letter, after in zip(" " + action, action, action[1:] + " ", strict=False):
-        starts = letter.isupper() and (not before.isupper() or after.islower())
-        starts = starts or (letter.isdigit() and before.isalpha())
-        words += "_" + letter if words and starts else letter
-    return words.lower()
+        starts_word = letter.isupper() and (not before.isupper() or after.islower())
+        starts_word = starts_word or (letter.isdigit() and before.isalpha())
+        name += "_" + letter if name and starts_word else letter
+    return name.lower()

@@ -1,34 +1,54 @@
-"""What reads and is answered alike in every version.
+"""What is read and answered the same way in every version, and helpers to read members of a payload.
 
 Knows no version.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..facts import BootNotification, DataTransfer, DataTransferResult, Heartbeat, Registration
 from .frames import Payload
 from .version import Translation
 
+CODES: Mapping[str, str] = {
+    "unknown": "NotImplemented",
+    "unsupported": "NotSupported",
+    "security": "SecurityError",
+    "internal": "InternalError",
+    "type": "TypeConstraintViolation",
+    "enum": "PropertyConstraintViolation",
+    "maxLength": "PropertyConstraintViolation",
+    "minLength": "PropertyConstraintViolation",
+    "maximum": "PropertyConstraintViolation",
+    "minimum": "PropertyConstraintViolation",
+    "multipleOf": "PropertyConstraintViolation",
+    "pattern": "PropertyConstraintViolation",
+}
+"""The error codes that are the same in every version, by schema keyword and by our own names (`Version.codes`)."""
+
 
 def text(payload: Payload, member: str) -> str | None:
+    """A string member; None if it is missing or of another type."""
     value = payload.get(member)
     return value if isinstance(value, str) else None
 
 
 def number(payload: Payload, member: str) -> int | None:
+    """An integer member; None if it is missing or of another type."""
     value = payload.get(member)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def listed(payload: Payload, member: str) -> list[dict[str, Any]]:
+    """An array member; empty if it is missing or of another type."""
     value = payload.get(member)
     return value if isinstance(value, list) else []
 
 
 def inner(payload: Payload, member: str) -> Payload:
-    """An object inside; an empty one when there is none."""
+    """An object member; empty if it is missing or of another type."""
     value = payload.get(member)
     return value if isinstance(value, dict) else {}
 
@@ -38,12 +58,14 @@ def registration(fact: BootNotification, verdict: Registration, now: str) -> Pay
     return {"status": verdict.status, "currentTime": now, "interval": verdict.interval}
 
 
-def _transferred(fact: DataTransfer, verdict: DataTransferResult, now: str) -> Payload:
+def _data_transfer_answer(fact: DataTransfer, verdict: DataTransferResult, now: str) -> Payload:
     return {"status": verdict.status} if verdict.data is None else {"status": verdict.status, "data": verdict.data}
 
 
 HEARTBEAT = Translation(lambda payload: Heartbeat(), lambda fact, verdict, now: {"currentTime": now})
 
 DATA_TRANSFER = Translation(
-    lambda payload: DataTransfer(payload["vendorId"], text(payload, "messageId"), payload.get("data")), _transferred, {"vendorId": str}
+    lambda payload: DataTransfer(payload["vendorId"], text(payload, "messageId"), payload.get("data")),
+    _data_transfer_answer,
+    {"vendorId": str},
 )

@@ -1,6 +1,6 @@
-"""Who may speak on one connection: one CALL of ours unanswered at a time, repeated CALLs of the peer's known again.
+"""The state of one connection: at most one CALL of ours unanswered at a time, and repeated CALLs of the peer recognized.
 
-The charger's side and the gateway's are the same code. Knows no clock and no transport.
+The same code serves a charger and a gateway. Knows no clock and no transport.
 """
 
 from __future__ import annotations
@@ -10,78 +10,79 @@ from enum import Enum
 
 from .frames import Call, Error, Result
 
-REMEMBERED = 16
-"""How many of the peer's CALLs are known again: a retry is of the last one or nearly so, and this is per charger."""
+MAX_REMEMBERED = 16
+"""Most CALLs of the peer that are remembered to recognize a repeat, per connection; the oldest is forgotten first. A retry is of the last
+CALL or nearly so."""
 
-LATE = 16
-"""How many of our CALLs that were given up are told apart from answers to nothing."""
+MAX_LATE = 16
+"""Most CALLs of ours that were given up and are remembered; an answer to one of them is late, not unsolicited."""
 
 
-class Heard(Enum):
-    """What a CALL of the peer's is to this conversation, when no answer is at hand for it."""
+class Receipt(Enum):
+    """What a CALL of the peer is when there is no answer to replay."""
 
     NEW = "new"
-    IN_HAND = "in hand"  # a copy of one that is being served: the answer to come answers both
+    IN_FLIGHT = "in flight"  # a copy of a CALL that is being served: the one answer is for both
 
 
-NEW = Heard.NEW  # a member of an enumeration takes ten times as long to look up
+NEW = Receipt.NEW  # looking up a member of an enumeration takes ten times as long
 
 
 class Conversation:
-    """The state of one connection's two directions."""
+    """The state of both directions of one connection."""
 
-    __slots__ = ("_heard", "_late", "_reused", "_waiting", "outstanding")
+    __slots__ = ("_late", "_received", "_reused", "_waiting", "outstanding")
 
     def __init__(self) -> None:
         self.outstanding: Call | None = None
         self._waiting: deque[Call] | None = None
         self._late: dict[str | int, Call] | None = None
-        self._heard: dict[str | int, tuple[int, bytes | None]] = {}
+        self._received: dict[str | int, tuple[int, bytes | None]] = {}
         self._reused = False
 
     # the peer's CALLs
 
-    def heard(self, id: str | int, digest: int) -> Heard | bytes:
-        """A CALL came in: new, a copy of one in hand, or a repeat (then: the answer it got).
+    def received(self, id: str | int, digest: int) -> Receipt | bytes:
+        """A CALL arrived: a new one, a copy of one in flight, or a repeat (then: the answer that it got).
 
         A repeat has the same id *and* the same text, of which ``digest`` is the hash (OCPP-J 1.6 errata to §4.1.4).
-        A peer that gives one id to different messages does not number them: from then on all of its CALLs are new.
+        A peer that uses one id for different messages does not number them: from then on all its CALLs are new.
         """
-        known = self._heard.get(id)
-        if known is not None:
-            if known[0] != digest:
+        earlier = self._received.get(id)
+        if earlier is not None:
+            if earlier[0] != digest:
                 self._reused = True
             elif not self._reused:
-                return Heard.IN_HAND if known[1] is None else known[1]
-        elif len(self._heard) >= REMEMBERED:
-            del self._heard[next(iter(self._heard))]
-        self._heard[id] = (digest, None)
+                return Receipt.IN_FLIGHT if earlier[1] is None else earlier[1]
+        elif len(self._received) >= MAX_REMEMBERED:
+            del self._received[next(iter(self._received))]
+        self._received[id] = (digest, None)
         return NEW
 
     def answered(self, id: str | int, answer: bytes) -> None:
-        """The peer's CALL got this answer; it is remembered for a repeat."""
-        known = self._heard.get(id)
-        if known is not None:
-            self._heard[id] = (known[0], answer)
+        """We answered the peer's CALL; the answer is remembered for a repeat."""
+        earlier = self._received.get(id)
+        if earlier is not None:
+            self._received[id] = (earlier[0], answer)
 
     @property
     def reused(self) -> bool:
-        """Whether the peer was seen to give one id to different messages."""
+        """Whether the peer has used one id for different messages."""
         return self._reused
 
-    # our own CALLs (OCPP-J 1.6 §4.1.1: never more than one outstanding)
+    # our own CALLs (OCPP-J 1.6 §4.1.1: at most one outstanding)
 
-    def ask(self, call: Call) -> Call | None:
-        """Queue a CALL of ours; the one to send now, if any."""
+    def enqueue(self, call: Call) -> Call | None:
+        """Queue a CALL of ours; returns the CALL to send now, if any."""
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(call)
         return self._next()
 
-    def answer(self, frame: Result | Error) -> tuple[Call | None, Call | None]:
-        """An answer came: the CALL it belongs to (None: it answers nothing), and the one to send now, if any.
+    def match(self, frame: Result | Error) -> tuple[Call | None, Call | None]:
+        """An answer arrived: the CALL that it answers (None if it is late or unsolicited), and the CALL to send now, if any.
 
-        A CALLERROR with the id "-1" is about a CALL whose id the peer could not tell; only one can be meant.
+        A CALLERROR with the id "-1" is about a CALL whose id the peer could not read; only the outstanding one can be meant.
         """
         call = self.outstanding
         if call is None or not (call.id == frame.id or (type(frame) is Error and str(frame.id) == "-1")):
@@ -89,17 +90,17 @@ class Conversation:
         self.outstanding = None
         return call, self._next()
 
-    def late(self, frame: Result | Error) -> Call | None:
-        """The CALL that was given up before this answer to it came."""
+    def match_late(self, frame: Result | Error) -> Call | None:
+        """The CALL that was given up before this answer to it arrived."""
         return self._late.pop(frame.id, None) if self._late else None
 
     def give_up(self, call: Call) -> Call | None:
-        """Wait no longer for this CALL's answer, or do not send it at all; the one to send now, if any."""
+        """Stop waiting for the answer to this CALL, or never send it; returns the CALL to send now, if any."""
         if call is self.outstanding:
             self.outstanding = None
             if self._late is None:
                 self._late = {}
-            elif len(self._late) >= LATE:
+            elif len(self._late) >= MAX_LATE:
                 del self._late[next(iter(self._late))]
             self._late[call.id] = call
         elif self._waiting and call in self._waiting:

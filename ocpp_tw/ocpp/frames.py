@@ -1,6 +1,6 @@
-"""OCPP-J frames: text in, frozen values out, and back (OCPP-J 1.6 §4.1.3, 4.2).
+"""OCPP-J frames: from text to frozen values, and back (OCPP-J 1.6 §4.1.3, 4.2).
 
-Knows neither who speaks nor what an action means; a payload is just a JSON object.
+Knows neither connections nor what an action means; a payload is any JSON object.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ import msgspec
 Payload = dict[str, Any]
 
 MAX_DESCRIPTION = 255
-"""Longest errorDescription that OCPP-J allows, in characters (§4.2.3)."""
+"""Longest errorDescription that OCPP-J allows, in characters (§4.2.3); a longer one is truncated."""
 
 MAX_DEPTH = 100
-"""How deep a payload may be nested: OCPP's own go ten deep, and parsers and validators give up at depths of their own."""
+"""Most levels of nesting in a payload; a deeper one is malformed. OCPP's own have ten; parsers and validators fail at depths of their own."""
 
-Quick = Callable[[msgspec.Raw], Any]
-"""Reads the JSON of a payload as what it says; None when that takes more care."""
+QuickReader = Callable[[msgspec.Raw], Any]
+"""Reads a payload's JSON in one pass, validated, as a fact; None if the message is not an ordinary one."""
 
 NOT_READ: Payload = {}
+"""The ``payload`` of a `Call` that was read in one pass; nobody may change it."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-# Nearly every frame is a CALL with a string id: this decoder reads its head and leaves the payload's
-# bytes alone, so that the event can carry them exactly as they came.
+# Nearly every frame is a CALL with a string id: this decoder reads only its first three elements and leaves the payload's
+# bytes unchanged, so that the event can carry them exactly as they arrived.
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -35,29 +36,29 @@ _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 class Call(msgspec.Struct, frozen=True, gc=False):
     """A request: ``[2, id, action, payload]``.
 
-    ``id`` is a string, or the number that a sloppy charger sent in its place.
-    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for calls of our own). ``mended``: the text was no JSON, and
-    had to be put right before it could be read. ``fact`` is what it says, where that was read at once (`Quick`): then it is
-    valid, and ``payload`` was not read.
+    ``id`` is a string, or the number that some chargers send instead.
+    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for CALLs of our own). ``repaired``: the text was not valid
+    JSON, and had to be repaired before it could be parsed. ``fact`` is the message's fact if it was read in one pass
+    (`QuickReader`): then it is valid, and ``payload`` is `NOT_READ`.
     """
 
     id: str | int
     action: str
     payload: Payload
     raw: bytes = b""
-    mended: bool = False
+    repaired: bool = False
     fact: Any = None
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """An answer: ``[3, id, payload]``."""
+    """A CALLRESULT: ``[3, id, payload]``."""
 
     id: str | int
     payload: Payload
 
 
 class Error(msgspec.Struct, frozen=True, gc=False):
-    """A refusal: ``[4, id, code, description, details]``; what is sent has at most 255 characters of description."""
+    """A CALLERROR: ``[4, id, code, description, details]``; at most `MAX_DESCRIPTION` characters of the description are sent."""
 
     id: str | int
     code: str
@@ -66,7 +67,7 @@ class Error(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResultError(msgspec.Struct, frozen=True, gc=False):
-    """OCPP 2.1: an answer could not be processed: ``[5, id, code, description, details]`` (part 4 §4.2.4)."""
+    """A CALLRESULTERROR of OCPP 2.1, for an answer that could not be processed: ``[5, id, code, description, details]`` (part 4 §4.2.4)."""
 
     id: str | int
     code: str
@@ -75,13 +76,13 @@ class ResultError(msgspec.Struct, frozen=True, gc=False):
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """OCPP 2.1: a message that is never answered: ``[6, id, action, payload]`` (part 4 §4.2.5). ``raw`` as in `Call`."""
+    """A SEND of OCPP 2.1, which is never answered: ``[6, id, action, payload]`` (part 4 §4.2.5). ``raw`` as in `Call`."""
 
     id: str | int
     action: str
     payload: Payload
     raw: bytes = b""
-    mended: bool = False
+    repaired: bool = False
     fact: Any = None
 
 
@@ -89,10 +90,10 @@ Frame = Call | Result | Error | ResultError | Send
 
 
 class Malformed(Exception):
-    """The text is no OCPP-J frame.
+    """The text is not an OCPP-J frame.
 
-    ``id`` is the CALL's message id where it could be read: then the sender is owed a CALLERROR.
-    ``syntax`` says whether not even the JSON could be read. The exception's text never goes to the peer.
+    ``id`` is the CALL's message id if it could be read: then the sender is owed a CALLERROR.
+    ``syntax`` says whether the text is not even valid JSON. The exception's text is for the log; it is never sent to the peer.
     """
 
     def __init__(self, why: str, id: str | int | None = None, *, syntax: bool = False) -> None:
@@ -102,14 +103,14 @@ class Malformed(Exception):
 
 
 class UnknownType(Malformed):
-    """A well-formed array with a message type number that no version knows; ``id`` is what stands in the id's place."""
+    """A well-formed array with a message type number that no version has; ``id`` is its second element, if that can be an id."""
 
 
-def parse(text: bytes, quick: Mapping[str, Quick] = MappingProxyType({})) -> Frame:
-    """The frame that ``text`` (UTF-8 JSON) holds; ``quick`` are ways to read a CALL of an action at once.
+def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) -> Frame:
+    """The frame in ``text`` (UTF-8 JSON); ``quick`` has readers, by action, for CALLs that can be read in one pass.
 
     Raises:
-        UnknownType: an unknown message type number.
+        UnknownType: the message type number is unknown.
         Malformed: anything else that is not a frame.
     """
     try:
@@ -123,12 +124,12 @@ def parse(text: bytes, quick: Mapping[str, Quick] = MappingProxyType({})) -> Fra
             if type(payload) is dict and not too_deep(text, payload):
                 return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
-        pass  # not that simple: the careful way finds out what it is
+        pass  # not an ordinary CALL: the slow path finds out what it is
     return _parse_carefully(text)
 
 
 def render(frame: Frame) -> bytes:
-    """The compact JSON text of a frame, members in their order, in UTF-8."""
+    """The JSON text of a frame, compact, in UTF-8, with members in their order."""
     match frame:
         case Result(id=id, payload=payload):
             return render_result(id, payload)
@@ -143,22 +144,44 @@ def render(frame: Frame) -> bytes:
 
 
 def render_result(id: str | int, payload: Payload) -> bytes:
-    """The text of a `Result`, of which there is one for nearly every message of every charger."""
+    """The text of a `Result`; spares creating one, as nearly every message of every charger is answered by one."""
     return _encode((3, id, payload))
 
 
 def too_deep(text: bytes, value: Any) -> bool:
-    """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; nearly always the text tells at a glance."""
+    """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; for nearly all, counting brackets in the text suffices."""
     if len(text) <= MAX_DEPTH or text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
         return False
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [inner for each in level if isinstance(each, dict | list) for inner in (each.values() if isinstance(each, dict) else each)]
-    return any(isinstance(each, dict | list) for each in level)
+        level = [
+            inner for outer in level if isinstance(outer, dict | list) for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(value, dict | list) for value in level)
 
 
 def _parse_carefully(text: bytes) -> Frame:
-    """The slow way round: answers, numeric ids, and everything that is wrong with the rest."""
+    """The slow path: answers, numeric ids, and every kind of malformed frame."""
+    kind, elements = _read_kind(text)
+    id = _read_id(elements)
+    if kind not in (2, 3, 4, 5, 6):
+        raise UnknownType(f"message type {kind}", id)
+    owed = id if kind == 2 else None  # only a CALL is answered with a CALLERROR
+    try:
+        rest = [_decode(element) for element in elements[2:]]
+    except (ValueError, RecursionError):
+        raise Malformed(f"unreadable JSON inside: {text[:80]!r}", owed, syntax=True) from None
+    for element in rest:
+        if too_deep(text, element):
+            raise Malformed(f"nested deeper than {MAX_DEPTH}: {text[:80]!r}", owed)
+    frame = None if id is None else _frame(kind, id, rest, elements)
+    if frame is None:
+        raise Malformed(f"not the elements of message type {kind}: {text[:80]!r}", owed)
+    return frame
+
+
+def _read_kind(text: bytes) -> tuple[int, list[msgspec.Raw]]:
+    """The message type number, and all elements of the array as JSON."""
     try:
         elements = _decode_elements(text)
         kind = _decode(elements[0]) if elements else None
@@ -166,35 +189,31 @@ def _parse_carefully(text: bytes) -> Frame:
         raise Malformed(f"not a JSON array: {text[:80]!r}", syntax=True) from None
     if type(kind) is not int:
         raise Malformed(f"no message type number: {text[:80]!r}")
-    id = _read_id(elements)
-    if kind not in (2, 3, 4, 5, 6):
-        raise UnknownType(f"message type {kind}", id)
-    try:
-        rest = [_decode(element) for element in elements[2:]]
-    except (ValueError, RecursionError):
-        raise Malformed(f"unreadable JSON inside: {text[:80]!r}", id if kind == 2 else None, syntax=True) from None
-    if any(too_deep(text, each) for each in rest):
-        raise Malformed(f"nested deeper than {MAX_DEPTH}: {text[:80]!r}", id if kind == 2 else None)
-    if id is not None:
-        match kind, rest:
-            case 2, [str(action), dict(payload)]:
-                return Call(id, action, payload, bytes(elements[3]))
-            case 2, [str(action), None]:  # some chargers say null for an empty payload (OCPP-J 1.6 §4.1.5)
-                return Call(id, action, {}, b"{}")
-            case 3, [dict(payload)]:
-                return Result(id, payload)
-            case 3, [None]:
-                return Result(id, {})
-            case 4 | 5, [str(code), *more]:  # chargers leave out or mistype what follows the code
-                description = next((each for each in more if isinstance(each, str)), "")
-                details = next((each for each in more if isinstance(each, dict)), {})
-                return (Error if kind == 4 else ResultError)(id, code, description, details)
-            case 6, [str(action), dict(payload)]:
-                return Send(id, action, payload, bytes(elements[3]))
-    raise Malformed(f"not the elements of message type {kind}: {text[:80]!r}", id if kind == 2 else None)
+    return kind, elements
+
+
+def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw]) -> Frame | None:
+    """The frame of a message type, from what follows the id: parsed (``rest``) and as JSON (in ``elements``); None if it is not one."""
+    match kind, rest:
+        case 2, [str(action), dict(payload)]:
+            return Call(id, action, payload, bytes(elements[3]))
+        case 2, [str(action), None]:  # some chargers send null for an empty payload (OCPP-J 1.6 §4.1.5)
+            return Call(id, action, {}, b"{}")
+        case 3, [dict(payload)]:
+            return Result(id, payload)
+        case 3, [None]:
+            return Result(id, {})
+        case 4 | 5, [str(code), *more]:  # chargers leave out or mistype what follows the code
+            description = next((element for element in more if isinstance(element, str)), "")
+            details = next((element for element in more if isinstance(element, dict)), {})
+            return (Error if kind == 4 else ResultError)(id, code, description, details)
+        case 6, [str(action), dict(payload)]:
+            return Send(id, action, payload, bytes(elements[3]))
+    return None
 
 
 def _read_id(elements: list[msgspec.Raw]) -> str | int | None:
+    """The message id; None if it is missing, empty, or neither a string nor an integer."""
     try:
         id = _decode(elements[1])
     except (IndexError, ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""OCPP 1.5 and 1.2 in JSON, as some old chargers speak them: read as 1.6, their differences put up with.
+"""OCPP 1.5 and 1.2 in JSON, as some old chargers speak them: read as 1.6, with their differences tolerated.
 
-Knows only the differences; neither version has JSON schemas of its own, so 1.6's are asked and their breaches told.
+Knows only the differences; neither version has JSON Schemas of its own, so messages are validated against 1.6's.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .version import Translation
 
 
 def _readings(payload: Payload) -> Readings:
-    """1.5 has ``values`` of ``values``, where 1.6 has ``meterValue`` of ``sampledValue``; 1.2 has a single number in each."""
+    """In 1.6's form. 1.5 has ``values`` of ``values``, where 1.6 has ``meterValue`` of ``sampledValue``; 1.2 has a single number in each."""
     readings = []
     for reading in listed(payload, "meterValue") or listed(payload, "values"):
         samples = reading.get("sampledValue") or reading.get("values") or reading.get("value") or []
         samples = samples if isinstance(samples, list) else [samples]
-        said = [each if isinstance(each, dict) else {"value": str(each)} for each in samples]
-        readings.append({"timestamp": reading.get("timestamp"), "sampledValue": said})
+        sampled = [sample if isinstance(sample, dict) else {"value": str(sample)} for sample in samples]
+        readings.append({"timestamp": reading.get("timestamp"), "sampledValue": sampled})
     return readings
 
 

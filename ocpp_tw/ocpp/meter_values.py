@@ -1,7 +1,7 @@
-"""Meter values made plain: one flat list in canonical units beside the charger's own.
+"""Normalises meter values: from OCPP's nested readings to one flat list in canonical units.
 
-Knows nothing of transactions. Whatever a charger sends is taken; what makes no sense is left out of the list
-(it still stands in the raw one).
+Knows nothing of transactions. Accepts whatever a charger sends; a sample that makes no sense is left out of the list
+(the event still has it in the raw readings).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from ..facts import Readings, Value
 
 ENERGY = "Energy.Active.Import.Register"
-"""The measurand of a value that names none (OCPP 1.6 §7.43)."""
+"""The measurand of a sample without one (OCPP 1.6 §7.43)."""
 
-CONVERTED = 99
-"""In place of a power of ten: these units need a formula."""
+NEEDS_FORMULA = 99
+"""In place of the power of ten, for units whose conversion takes a formula."""
 
 UNITS: dict[str, tuple[str | None, int]] = {
     "Wh": ("Wh", 0),
@@ -38,13 +38,13 @@ UNITS: dict[str, tuple[str | None, int]] = {
     "Celsius": ("Celsius", 0),
     "Celcius": ("Celsius", 0),  # both spellings are valid (1.6 errata)
     "C": ("Celsius", 0),
-    "Fahrenheit": ("Celsius", CONVERTED),
-    "K": ("Celsius", CONVERTED),
+    "Fahrenheit": ("Celsius", NEEDS_FORMULA),
+    "K": ("Celsius", NEEDS_FORMULA),
     "Hz": ("Hz", 0),
     "Hertz": ("Hz", 0),
     "RPM": ("RPM", 0),
 }
-"""A charger's unit -> the canonical one and the power of ten between them."""
+"""A charger's unit -> the canonical unit and the power of ten between them."""
 
 _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
     ("Energy.Reactive", "varh"),
@@ -60,49 +60,52 @@ _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
     ("Frequency", "Hz"),
     ("RPM", "RPM"),
 )
-"""The unit of a value that names none, by how its measurand begins; the first that fits."""
+"""The unit of a sample without one, by the beginning of its measurand; the first match counts."""
 
-_known: dict[tuple[str, str | None], tuple[str | None, int]] = {}
-_WORD = frozenset({str, type(None)})
+MAX_CACHED_UNITS = 1000
+"""Most pairs of measurand and unit whose canonical unit is cached; chargers may make up others."""
+
+_canonical_units: dict[tuple[str, str | None], tuple[str | None, int]] = {}
+_STRING_OR_NONE = frozenset({str, type(None)})
 
 
 def normalise(readings: Readings) -> list[Value]:
-    """Every sampled value of a meterValue array, in its order; what is no reading or no sample is passed over."""
+    """Every sampled value of a meterValue array, in order; whatever is not a reading or a sample is left out."""
     values: list[Value] = []
     add = values.append
     try:
         for reading in readings:
             timestamp = reading.get("timestamp")
-            if type(timestamp) not in _WORD:
+            if type(timestamp) not in _STRING_OR_NONE:
                 raise TypeError
             for sample in reading.get("sampledValue", ()):
                 get = sample.get
                 value = get("value")
-                measurand = get("measurand") or ENERGY  # null and "" are some chargers' way to leave it out
+                measurand = get("measurand") or ENERGY  # some chargers send null or "" instead of leaving it out
                 unit, context, phase, location = get("unit") or None, get("context"), get("phase"), get("location")
-                known = _known.get((measurand, unit))
-                if known is None:
-                    known = canonical(measurand, unit)
-                if type(context) not in _WORD or type(phase) not in _WORD or type(location) not in _WORD:
+                unit_and_power = _canonical_units.get((measurand, unit))
+                if unit_and_power is None:
+                    unit_and_power = canonical_unit(measurand, unit)
+                if type(context) not in _STRING_OR_NONE or type(phase) not in _STRING_OR_NONE or type(location) not in _STRING_OR_NONE:
                     raise TypeError
                 if (
-                    known[1]
+                    unit_and_power[1]
                     or type(value) is not str
                     or "format" in sample
                     or not (value.isascii() and value.replace(".", "", 1).isdigit())
                 ):
-                    value, known, signed = _careful(value, measurand, unit, known, sample)
+                    value, unit_and_power, signed = _convert(value, measurand, unit, unit_and_power, sample)
                     if value is not None:
-                        add(Value(measurand, value, known[0], timestamp, context, phase, location, signed))
+                        add(Value(measurand, value, unit_and_power[0], timestamp, context, phase, location, signed))
                 else:
-                    add(Value(measurand, value, known[0], timestamp, context, phase, location))
-    except (AttributeError, TypeError):  # a charger's idea of an array, an object or a word
-        return normalise(list(_sensible(readings)))
+                    add(Value(measurand, value, unit_and_power[0], timestamp, context, phase, location))
+    except (AttributeError, TypeError):  # not the types of the schema: an array, an object or a string is something else
+        return normalise(list(_well_typed(readings)))
     return values
 
 
 def energy(values: list[Value]) -> int | None:
-    """The last reading of the whole connector's import register, in whole Wh; None when there is none."""
+    """The last reading of the whole connector's import register, in whole Wh; None if there is none."""
     latest = None
     for value in values:
         if value.measurand == ENERGY and not value.phase and (not value.location or value.location == "Outlet") and not value.signed:
@@ -114,59 +117,59 @@ def energy(values: list[Value]) -> int | None:
 
 
 def register(readings: Readings, context: str) -> int | None:
-    """The whole connector's import register at that context (Transaction.Begin, Transaction.End), in whole Wh; None without one."""
+    """The whole connector's import register in a context (Transaction.Begin, Transaction.End), in whole Wh; None if there is none."""
     return energy([value for value in normalise(readings) if value.context == context])
 
 
-def _sensible(readings: object) -> Iterator[dict[str, Any]]:
-    """The readings without what is none, and of each sample only what is of the type that it should be."""
+def _well_typed(readings: object) -> Iterator[dict[str, Any]]:
+    """Only the elements that are readings, with only the samples, and of each only the members, that are of the right type."""
     for reading in readings if isinstance(readings, list) else ():
         samples = reading.get("sampledValue") if isinstance(reading, dict) else None
-        sensible = [_sensible_members(each) for each in samples if isinstance(each, dict)] if isinstance(samples, list) else []
-        yield _sensible_members(reading) | {"sampledValue": sensible} if sensible else {}
+        typed = [_well_typed_members(sample) for sample in samples if isinstance(sample, dict)] if isinstance(samples, list) else []
+        yield _well_typed_members(reading) | {"sampledValue": typed} if typed else {}
 
 
-def _sensible_members(members: dict[str, Any]) -> dict[str, Any]:
+def _well_typed_members(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if isinstance(value, str) or name in ("value", "unitOfMeasure")}
 
 
-def canonical(measurand: object, unit: object) -> tuple[str | None, int]:
-    """The canonical unit of what is measured in that unit, and the power of ten between them; remembered, as they come by the million."""
+def canonical_unit(measurand: object, unit: object) -> tuple[str | None, int]:
+    """The canonical unit of a measurand in a unit, and the power of ten between them; cached, as every sample needs it."""
     if not isinstance(measurand, str) or not (unit is None or isinstance(unit, str)):
         raise TypeError
     if unit is None:
-        known: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if measurand.startswith(start)), None), 0)
+        unit_and_power: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if measurand.startswith(start)), None), 0)
     else:
-        known = UNITS.get(unit, (unit, 0))
-    if len(_known) < 1000:
-        _known[measurand, unit] = known
-    return known
+        unit_and_power = UNITS.get(unit, (unit, 0))
+    if len(_canonical_units) < MAX_CACHED_UNITS:
+        _canonical_units[measurand, unit] = unit_and_power
+    return unit_and_power
 
 
-def _careful(
-    value: object, measurand: str, unit: object, known: tuple[str | None, int], sample: dict[str, Any]
+def _convert(
+    value: object, measurand: str, unit: object, unit_and_power: tuple[str | None, int], sample: dict[str, Any]
 ) -> tuple[str | None, tuple[str | None, int], bool]:
-    """The value in its canonical unit; None when it is no number and not signed data either."""
+    """The value in its canonical unit, the unit, and whether it is signed data; None for a value that is neither a number nor signed."""
     if sample.get("format") == "SignedData":
-        return (value if isinstance(value, str) else None), known, True
+        return (value if isinstance(value, str) else None), unit_and_power, True
     number = _decimal(value)
     if number is None:
-        return None, known, False
+        return None, unit_and_power, False
     measure = sample.get("unitOfMeasure")
-    if isinstance(measure, dict):  # 2.x: a unit and a power of ten of its own
+    if isinstance(measure, dict):  # 2.x: a unit with a power of ten
         unit, power = measure.get("unit"), measure.get("multiplier")
-        known = canonical(measurand, unit if isinstance(unit, str) and unit else None)
+        unit_and_power = canonical_unit(measurand, unit if isinstance(unit, str) and unit else None)
         if isinstance(power, int) and abs(power) <= 12:
             number = number.scaleb(power)
-    if known[1] == CONVERTED:
+    if unit_and_power[1] == NEEDS_FORMULA:
         number = ((number - 32) * 5 / 9).quantize(Decimal("0.01")) if unit == "Fahrenheit" else number - Decimal("273.15")
     else:
-        number = number.scaleb(known[1])
-    return plain(number), known, False
+        number = number.scaleb(unit_and_power[1])
+    return plain(number), unit_and_power, False
 
 
 def plain(number: Decimal) -> str:
-    """A decimal without exponent and without zeroes that say nothing: 12.50 kWh is 12500 Wh."""
+    """A decimal without exponent and without trailing zeros after the point: 12.50 kWh is 12500 Wh."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -1,6 +1,6 @@
-"""OCPP's official JSON Schemas, compiled once: the truth about what is valid.
+"""OCPP's official JSON Schemas, compiled once: they alone decide what is valid.
 
-They are read as data out of the distribution `ocpp`. Knows no frames and no error codes.
+Reads them as data from the distribution `ocpp`. Knows no frames and no error codes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .frames import Payload
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """One breach of a schema: ``path`` leads to it (``["meterValue", 0, "timestamp"]``), ``rule`` is the schema's keyword.
+    """One schema violation: ``path`` leads to it (``("meterValue", 0, "timestamp")``), ``rule`` is the schema's keyword.
 
-    ``names`` are the members that a `required` or `additionalProperties` rule is about.
+    ``names`` are the members that a `required` or `additionalProperties` violation is about.
     """
 
     path: tuple[str | int, ...]
@@ -29,13 +29,13 @@ class Violation(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
 
     def as_event(self) -> dict[str, Any]:
-        """As it stands in an event; a long value is cut."""
+        """Its form in an event; a long value is truncated."""
         value = self.value if len(str(self.value)) <= 200 else str(self.value)[:200] + "…"
         return {"path": "/".join(map(str, self.path)), "rule": self.rule, "value": value, "names": list(self.names)}
 
 
 class Schemas:
-    """The schemas of one version of OCPP, requests and answers by action."""
+    """The compiled schemas of one version of OCPP: of requests and of answers, by action."""
 
     def __init__(self, folder: str) -> None:
         self._requests: dict[str, jsonschema_rs.Validator] = {}
@@ -43,43 +43,43 @@ class Schemas:
         for file in files("ocpp").joinpath(folder, "schemas").iterdir():
             if file.name.endswith(".json"):
                 action = file.name.removesuffix(".json")
-                validator = jsonschema_rs.validator_for(_bare(source(folder, action)))
+                validator = jsonschema_rs.validator_for(_without_format(source(folder, action)))
                 if action.endswith("Response"):
                     self._answers[action.removesuffix("Response")] = validator
                 else:
                     self._requests[action.removesuffix("Request")] = validator
         self.actions = frozenset(self._requests)
-        # the yes or no of a compiled validator: bound once, since every message asks
+        # the methods that say yes or no, bound once, as every message needs one
         self.valid_request = {action: validator.is_valid for action, validator in self._requests.items()}
         self.valid_answer = {action: validator.is_valid for action, validator in self._answers.items()}
 
     def request(self, action: str, payload: Payload) -> list[Violation]:
-        """Every breach of a request's payload. Raises `KeyError` for an unknown action."""
+        """Every violation in a request's payload. Raises `KeyError` for an unknown action."""
         return _violations(self._requests[action], payload)
 
     def answer(self, action: str, payload: Payload) -> list[Violation]:
-        """Every breach of an answer's payload. Raises `KeyError` for an unknown action."""
+        """Every violation in an answer's payload. Raises `KeyError` for an unknown action."""
         return _violations(self._answers[action], payload)
 
 
 def source(folder: str, name: str) -> Any:
-    """The schema of a file as it is: ``source("v16", "MeterValues")``."""
+    """The schema in a file, unchanged: ``source("v16", "MeterValues")``."""
     return json.loads(files("ocpp").joinpath(folder, "schemas", name + ".json").read_text("utf-8-sig"))
 
 
 @cache
 def load(folder: str) -> Schemas:
-    """The schemas of the folder ``v16``, ``v201`` or ``v21``; compiled when first asked for."""
+    """The schemas of the folder ``v16``, ``v201`` or ``v21``; compiled at the first call."""
     return Schemas(folder)
 
 
-def _bare(schema: Any) -> Any:
-    """The schema without ``format``: chargers' timestamps are taken as they are (OCPP 1.6 §3.13 leaves the zone open)."""
+def _without_format(schema: Any) -> Any:
+    """The schema without ``format``: any timestamp of a charger is valid (OCPP 1.6 §3.13 leaves the zone open)."""
     if isinstance(schema, dict):
         # a *property* named format is a schema, the keyword is a string
-        return {key: _bare(value) for key, value in schema.items() if not (key == "format" and isinstance(value, str))}
+        return {key: _without_format(value) for key, value in schema.items() if not (key == "format" and isinstance(value, str))}
     if isinstance(schema, list):
-        return [_bare(each) for each in schema]
+        return [_without_format(item) for item in schema]
     return schema
 
 

@@ -1,6 +1,6 @@
 """Signed messages of 2.x: ``Action-Signed`` with a JWS around the payload (part 4 §7). The message inside is served.
 
-Knows no keys: verifying is for whoever has them, and the backend has the whole signed text in the event's payload.
+Knows no keys and verifies nothing: that is for the backend, which gets the whole signed text as the event's payload.
 """
 
 from __future__ import annotations
@@ -10,19 +10,26 @@ import binascii
 
 import msgspec
 
-from .frames import Call, Send
+from .frames import Call, Payload, Send
+from .version import Version
 
 SUFFIX = "-Signed"
 
 
-def unwrapped(call: Call | Send) -> Call | Send | None:
-    """The message inside, with the signed text as its ``raw``; None when it is not signed, or not readable."""
-    wrapped = call.payload.get("payload")
-    if not call.action.endswith(SUFFIX) or not isinstance(wrapped, str):
+def unwrapped(version: Version, call: Call | Send) -> Call | Send:
+    """The message inside a signed one, with the signed text as its ``raw``; the message itself if it is not signed, or unreadable."""
+    if not version.signed_messages or not call.action.endswith(SUFFIX):
+        return call
+    payload = _signed_payload(call.payload.get("payload"))
+    return call if payload is None else type(call)(call.id, call.action.removesuffix(SUFFIX), payload, call.raw)
+
+
+def _signed_payload(encoded: object) -> Payload | None:
+    """The JSON object in a JWS payload, which is base64url without padding (RFC 7515 §2)."""
+    if not isinstance(encoded, str):
         return None
     try:
-        text = base64.urlsafe_b64decode(wrapped + "=" * (-len(wrapped) % 4))
-        payload = msgspec.json.decode(text)
+        payload = msgspec.json.decode(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     except (ValueError, binascii.Error, RecursionError):
         return None
-    return type(call)(call.id, call.action.removesuffix(SUFFIX), payload, call.raw) if isinstance(payload, dict) else None
+    return payload if isinstance(payload, dict) else None

@@ -1,6 +1,6 @@
-"""Timestamps as chargers write them, read as ISO 8601 in UTC.
+"""Timestamps in the notations of real chargers, as ISO 8601 in UTC.
 
-Knows no message. What is a proper timestamp already is left alone, whatever its zone; so is what cannot be told for sure.
+Knows no messages. A complete timestamp is left alone, whatever its zone; so is an ambiguous one.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-_PROPER = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+_COMPLETE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _LOOSE = re.compile(
     r"([0-9]{4})([-/.]?)([0-9]{2})\2([0-9]{2})(?: *[Tt] *| +)"
     r"([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,]([0-9]{1,12}))?)? *(Z|z|UTC|GMT|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
 )
 _EPOCH = re.compile(r"[0-9]{10}|[0-9]{13}")
 
-LONGEST = 64
-"""Characters of a text that may be a timestamp."""
+MAX_LENGTH = 64
+"""Longest text that is read as a timestamp, in characters; a longer one is left alone."""
 
 
-def utc(value: object, zone: tzinfo = UTC) -> str | None:
-    """The moment that is meant, in UTC; None when nothing is to be put right, or nothing can be. ``zone`` is that of a time without one."""
+def to_utc(value: object, zone: tzinfo = UTC) -> str | None:
+    """The timestamp in UTC; None if it is complete already, or unreadable. ``zone`` applies to a time without one."""
     if isinstance(value, str):
         text = value.strip()
-        if len(value) > LONGEST or _PROPER.fullmatch(value):
+        if len(value) > MAX_LENGTH or _COMPLETE.fullmatch(value):
             return None
-        if _PROPER.fullmatch(text):
+        if _COMPLETE.fullmatch(text):
             return text
         return _since_1970(int(text)) if _EPOCH.fullmatch(text) else _loose(text, zone)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -33,8 +33,8 @@ def utc(value: object, zone: tzinfo = UTC) -> str | None:
     return None
 
 
-def moment(text: str) -> datetime | None:
-    """The moment that ISO 8601 (or RFC 3339, which allows t and z as well) names, UTC where it names no zone; None when it is none."""
+def parse_timestamp(text: str) -> datetime | None:
+    """A timestamp of ISO 8601 (or RFC 3339, which allows t and z too), in UTC if it names no zone; None if it is not one."""
     try:
         time = datetime.fromisoformat(text.strip().upper())
     except ValueError:
@@ -43,7 +43,7 @@ def moment(text: str) -> datetime | None:
 
 
 def _since_1970(value: float) -> str | None:
-    """Seconds or milliseconds, told apart by their size: ten digits are seconds from 2001 to 2286. Less is a clock that was never set."""
+    """From seconds or milliseconds, by magnitude: ten digits are seconds from 2001 to 2286. Fewer are a clock that was never set."""
     if 10**9 <= value < 10**10:
         value = value * 1000
     if not 10**12 <= value < 10**13:
@@ -58,15 +58,15 @@ def _loose(text: str, zone: tzinfo) -> str | None:
         return None
     year, _, month, day, hour, minute, second, fraction, offset = match.groups()
     try:
-        there = zone if offset is None else _zone(offset)
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=there)
-        return _text(moment.astimezone(UTC), fraction)
+        time_zone = zone if offset is None else _offset(offset)
+        time = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=time_zone)
+        return _text(time.astimezone(UTC), fraction)
     except (ValueError, OverflowError):  # the 31st of February; an offset beyond the first or the last year
         return None
 
 
-def _zone(offset: str) -> tzinfo:
-    """Of ``Z``, ``+03``, ``+3``, ``+0300`` or ``+03:00``. Raises `ValueError`."""
+def _offset(offset: str) -> tzinfo:
+    """From ``Z``, ``+03``, ``+3``, ``+0300`` or ``+03:00``. Raises `ValueError`."""
     if offset[0] not in "+-":
         return UTC
     digits = offset[1:].replace(":", "")
@@ -81,11 +81,11 @@ def _text(moment: datetime, fraction: str | None) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + (f".{fraction}Z" if fraction else "Z")
 
 
-def zone(text: str) -> tzinfo:
-    """The zone that a setting names: ``UTC``, ``+03:00`` or ``Europe/Amsterdam``. Raises `ValueError`."""
+def parse_zone(text: str) -> tzinfo:
+    """The time zone that a setting names: ``UTC``, ``+03:00`` or ``Europe/Amsterdam``. Raises `ValueError`."""
     if re.fullmatch(r"Z|UTC|[+-][0-9]{2}:[0-9]{2}", text):
-        return _zone(text)
-    from zoneinfo import ZoneInfo  # not before one is named: it reads the system's files
+        return _offset(text)
+    from zoneinfo import ZoneInfo  # imported only when a zone is named: it reads the system's files
 
     try:
         return ZoneInfo(text)

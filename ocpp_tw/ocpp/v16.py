@@ -1,6 +1,6 @@
-"""OCPP 1.6J and its security extension (the security whitepaper, edition 3).
+"""OCPP 1.6J and its security extension (the security whitepaper, edition 3): facts from chargers' messages, and answers to them.
 
-Knows no connection. What chargers send is read into facts here; error codes are spelled as 1.6 spells them.
+Knows no connections. Error codes are spelled as 1.6 spells them.
 """
 
 from __future__ import annotations
@@ -8,43 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..facts import Answer, Authorization, Authorize, BootNotification, MeterValues, Other, Start, Started, StatusNotification, Stopped
-from .actions import SENT16
+from . import common
+from .actions import CHARGER_ACTIONS_V16, csms_actions
 from .common import DATA_TRANSFER, HEARTBEAT, listed, number, registration, text
 from .frames import Payload
-from .neutral.v16 import NEUTRAL16, STATUSES
+from .neutral.v16 import COMMANDS, TAG_STATUSES
 from .schemas import load
-from .v16_meter_values import metered
+from .v16_meter_values import read_in_one_pass
 from .version import Translation, Version
 
-CODES = {
+CODES: Mapping[str, str] = {
+    **common.CODES,
     "syntax": "FormationViolation",
     "structure": "FormationViolation",
-    "unknown": "NotImplemented",
-    "unsupported": "NotSupported",
-    "security": "SecurityError",
-    "internal": "InternalError",
     "other": "FormationViolation",
     "required": "ProtocolError",
-    "type": "TypeConstraintViolation",
-    "enum": "PropertyConstraintViolation",
-    "maxLength": "PropertyConstraintViolation",
-    "minLength": "PropertyConstraintViolation",
-    "maximum": "PropertyConstraintViolation",
-    "minimum": "PropertyConstraintViolation",
-    "multipleOf": "PropertyConstraintViolation",
-    "pattern": "PropertyConstraintViolation",
     "minItems": "OccurenceConstraintViolation",
     "maxItems": "OccurenceConstraintViolation",
 }
 """OCPP-J 1.6 table 7: FormationViolation, and Occurence with one r (the errata keep both)."""
 
 
-def _booted(payload: Payload) -> BootNotification:
+def _boot_notification(payload: Payload) -> BootNotification:
     serial = text(payload, "chargePointSerialNumber") or text(payload, "chargeBoxSerialNumber")
     return BootNotification(payload["chargePointVendor"], payload["chargePointModel"], serial, text(payload, "firmwareVersion"))
 
 
-def _status(payload: Payload) -> StatusNotification:
+def _status_notification(payload: Payload) -> StatusNotification:
     return StatusNotification(
         payload["connectorId"],
         payload["status"],
@@ -55,11 +45,11 @@ def _status(payload: Payload) -> StatusNotification:
     )
 
 
-def _started(payload: Payload) -> Started:
+def _start_transaction(payload: Payload) -> Started:
     return Started(payload["connectorId"], payload["idTag"], payload["meterStart"], payload["timestamp"], number(payload, "reservationId"))
 
 
-def _stopped(payload: Payload) -> Stopped:
+def _stop_transaction(payload: Payload) -> Stopped:
     return Stopped(
         payload["transactionId"],
         payload["meterStop"],
@@ -70,54 +60,58 @@ def _stopped(payload: Payload) -> Stopped:
     )
 
 
-def _metered(payload: Payload) -> MeterValues:
+def _meter_values(payload: Payload) -> MeterValues:
     return MeterValues(payload["connectorId"], number(payload, "transactionId"), payload["meterValue"])
 
 
 def id_tag_info(verdict: Authorization) -> Payload:
-    """A verdict on a tag as 1.6 has it; 2.x has more status words, all of them refusals."""
-    info = {"status": verdict.status if verdict.status in STATUSES else "Invalid"}
+    """A verdict on a tag in the terms of 1.6; the further statuses of 2.x all are refusals."""
+    info = {"status": verdict.status if verdict.status in TAG_STATUSES else "Invalid"}
     if verdict.expiry_date:
         info["expiryDate"] = verdict.expiry_date
-    if verdict.parent_tag and len(verdict.parent_tag) <= 20:  # what we send is always valid; 2.x has longer ones
+    if verdict.parent_tag and len(verdict.parent_tag) <= 20:  # a longer one, valid in 2.x, would break 1.6's schema
         info["parentIdTag"] = verdict.parent_tag
     return info
 
 
-def _start(fact: Started, verdict: Start, now: str) -> Payload:
+def _start_answer(fact: Started, verdict: Start, now: str) -> Payload:
     return {"transactionId": verdict.transaction_id, "idTagInfo": id_tag_info(verdict.authorization)}
 
 
-def _stop(fact: Stopped, verdict: Authorization | None, now: str) -> Payload:
+def _stop_answer(fact: Stopped, verdict: Authorization | None, now: str) -> Payload:
     return {} if verdict is None else {"idTagInfo": id_tag_info(verdict)}
 
 
-def _nothing(fact: StatusNotification | MeterValues, verdict: None, now: str) -> Payload:
+def _empty_answer(fact: StatusNotification | MeterValues, verdict: None, now: str) -> Payload:
     return {}
 
 
-def _other(action: str, answer: Payload) -> Translation:
+def _other(action: str, default: Payload) -> Translation:
+    """An action without a meaning of its own to the gateway; ``default`` is the answer if no handler has another."""
+
     def read(payload: Payload) -> Other:
         return Other(action, payload)
 
-    def say(fact: Other, verdict: Answer, now: str) -> Payload:
-        return answer | verdict.members
+    def answer(fact: Other, verdict: Answer, now: str) -> Payload:
+        return default | verdict.members
 
-    return Translation(read, say)
+    return Translation(read, answer)
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_booted, registration, {"chargePointVendor": str, "chargePointModel": str}),
+    "BootNotification": Translation(_boot_notification, registration, {"chargePointVendor": str, "chargePointModel": str}),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
         lambda payload: Authorize(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)}, {"idTag": str}
     ),
-    "StatusNotification": Translation(_status, _nothing, {"connectorId": int, "status": str}),
-    "StartTransaction": Translation(_started, _start, {"connectorId": int, "idTag": str, "meterStart": int, "timestamp": str}),
-    "StopTransaction": Translation(_stopped, _stop, {"transactionId": int, "meterStop": int, "timestamp": str}),
-    "MeterValues": Translation(_metered, _nothing, {"connectorId": int, "meterValue": list}),
+    "StatusNotification": Translation(_status_notification, _empty_answer, {"connectorId": int, "status": str}),
+    "StartTransaction": Translation(
+        _start_transaction, _start_answer, {"connectorId": int, "idTag": str, "meterStart": int, "timestamp": str}
+    ),
+    "StopTransaction": Translation(_stop_transaction, _stop_answer, {"transactionId": int, "meterStop": int, "timestamp": str}),
+    "MeterValues": Translation(_meter_values, _empty_answer, {"connectorId": int, "meterValue": list}),
     "DataTransfer": DATA_TRANSFER,
-    # a CSR can be signed only by whoever has a CA: without a handler for it the charger is told no
+    # signing a CSR takes a CA: without a handler that has one, the answer is Rejected
     "SignCertificate": _other("SignCertificate", {"status": "Rejected"}),
 } | {
     action: _other(action, {})
@@ -132,16 +126,15 @@ TRANSLATIONS: Mapping[str, Translation] = {
 
 
 _schemas = load("v16")
-ASKED = frozenset(_schemas.actions - SENT16 | {"DataTransfer"})
 
 V16 = Version(
     name="1.6",
     subprotocol="ocpp1.6",
     schemas=_schemas,
     translations=TRANSLATIONS,
-    csms_actions=ASKED,
+    csms_actions=csms_actions(_schemas.actions, CHARGER_ACTIONS_V16),
     codes=CODES,
-    neutral=NEUTRAL16,
-    quick_readers={"MeterValues": metered},
+    neutral=COMMANDS,
+    quick_readers={"MeterValues": read_in_one_pass},
     start_actions=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

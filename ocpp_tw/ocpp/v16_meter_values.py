@@ -1,7 +1,7 @@
-"""MeterValues of OCPP 1.6, which half of all messages are: checked and read from their text in one go, without a dictionary of anything.
+"""Validates and reads MeterValues of OCPP 1.6, half of all messages, from their text in one pass, without creating dictionaries.
 
-Its types are made from the official schema and take no message that the schema would not. Whatever is not plain (invalid, signed,
-in units that have to be converted, no plain decimal numbers) it leaves to those who read with care.
+Its types are generated from the official schema and accept nothing that the schema would not. It does not read what is invalid,
+signed, in units that need conversion or not a plain decimal number: `ocpp_tw.ocpp.meter_values` does.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ..facts import MeterValues
-from .meter_values import ENERGY, canonical
+from .meter_values import ENERGY, canonical_unit
 from .schemas import source
 
 KEYWORDS = frozenset(
     {"$schema", "$id", "id", "title", "type", "enum", "items", "minItems", "properties", "required", "additionalProperties"}
 )
-"""What a schema may say for a type to be made of it; and ``format``, which nobody checks."""
+"""The keywords from which a type can be generated; also ``format``, which is not validated."""
 
 
 def _type(schema: dict[str, Any], **instead: Any) -> Any:
-    """The type that takes what the schema does; ``instead`` are members' types and defaults of our own."""
+    """The type that accepts what the schema does; ``instead`` are types and defaults to use for members; None leaves a member out."""
     assert schema.keys() <= KEYWORDS | {"format"}, f"no type can be made of {schema}"
     match schema["type"]:
         case "object":
             assert schema["additionalProperties"] is False
-            needed = schema["required"]
+            required = schema["required"]
             fields = {
-                name: instead.get(name) or (_type(each) if name in needed else (_type(each), msgspec.UNSET))
-                for name, each in schema["properties"].items()
+                name: instead.get(name) or (_type(member) if name in required else (_type(member), msgspec.UNSET))
+                for name, member in schema["properties"].items()
             } | instead
-            made = [(name, *(each if isinstance(each, tuple) else (each,))) for name, each in fields.items() if each]
-            # gc=False: of its members only lists lead anywhere, and none of those leads back
-            return msgspec.defstruct("Read", made, kw_only=True, forbid_unknown_fields=True, gc=False, namespace={"signed": False})
+            defined = [(name, *(field if isinstance(field, tuple) else (field,))) for name, field in fields.items() if field]
+            # gc=False: only its lists refer to other objects, and none of those refers back
+            return msgspec.defstruct("Read", defined, kw_only=True, forbid_unknown_fields=True, gc=False, namespace={"signed": False})
         case "array":
             items = instead["items"]
             return Annotated[list[items], msgspec.Meta(min_length=schema.get("minItems", 0))]  # type: ignore[valid-type]
@@ -46,19 +46,19 @@ def _type(schema: dict[str, Any], **instead: Any) -> Any:
 
 
 Never = Annotated[int, msgspec.Meta(ge=1, le=0)]
-"""A member that no message can have."""
+"""The type of a member that no message can have."""
 
 _schema = source("v16", "MeterValues")
 _list = _schema["properties"]["meterValue"]
 _samples = _list["items"]["properties"]["sampledValue"]
-_words = {name: each["enum"] for name, each in _samples["items"]["properties"].items() if "enum" in each}
+_enums = {name: member["enum"] for name, member in _samples["items"]["properties"].items() if "enum" in member}
 
-# A sample becomes a value of the event's (`events.Value`) as it stands, once it has its reading's timestamp and the canonical unit.
-# A signed one is not for here: it is of no such type.
+# A sample, given its reading's timestamp and the canonical unit, is itself a value of the event (`facts.Value`).
+# Signed samples, which have a format, are not read here.
 Sample: Any = _type(
     _samples["items"],
-    measurand=(Literal[tuple(_words["measurand"])], ENERGY),
-    unit=(Literal[tuple(_words["unit"])], None),
+    measurand=(Literal[tuple(_enums["measurand"])], ENERGY),
+    unit=(Literal[tuple(_enums["unit"])], None),
     timestamp=(Never, None),
     format=False,
 )
@@ -69,14 +69,14 @@ _message = msgspec.json.Decoder(Message).decode
 _readings = msgspec.json.Decoder(_type(_list, items=Reading)).decode
 
 PLAIN = {
-    measurand: {unit: canonical(measurand, unit)[0] for unit in (None, *_words["unit"]) if canonical(measurand, unit)[1] == 0}
-    for measurand in _words["measurand"]
+    measurand: {unit: canonical_unit(measurand, unit)[0] for unit in (None, *_enums["unit"]) if canonical_unit(measurand, unit)[1] == 0}
+    for measurand in _enums["measurand"]
 }
-"""A measurand -> its unit -> the canonical unit, where that needs no conversion."""
+"""A measurand -> its unit -> the canonical unit, for units that need no conversion."""
 
 
-def metered(payload: msgspec.Raw) -> MeterValues | None:
-    """The fact in the payload of a plain MeterValues; None: it has to be read with care."""
+def read_in_one_pass(payload: msgspec.Raw) -> MeterValues | None:
+    """The fact in the payload of an ordinary MeterValues; None if `ocpp_tw.ocpp.v16` and `meter_values` have to read it."""
     try:
         message = _message(payload)
         values: list[Any] = []

@@ -1,6 +1,6 @@
-"""OCPP 2.0.1 and 2.1: one reading for both, as 2.1 takes nothing away from 2.0.1.
+"""OCPP 2.0.1 and 2.1: facts from chargers' messages, and answers to them; one module for both, as 2.1 only adds to 2.0.1.
 
-Knows no connection. ``conn`` is the EVSE here, which is the number that a driver sees.
+Knows no connections. ``conn`` is the EVSE, which is the number that a driver sees.
 """
 
 from __future__ import annotations
@@ -22,55 +22,45 @@ from ..facts import (
     TransactionEventInfo,
     Updated,
 )
-from .actions import SENT21, SENT201
+from . import common
+from .actions import CHARGER_ACTIONS_V21, CHARGER_ACTIONS_V201, csms_actions
 from .common import DATA_TRANSFER, HEARTBEAT, inner, listed, number, registration, text
 from .frames import Payload
 from .meter_values import register
-from .neutral.v2 import NEUTRAL21, NEUTRAL201
+from .neutral.v2 import COMMANDS_V21, COMMANDS_V201
 from .schemas import load
 from .version import Translation, Version
 
-CODES = {
+CODES: Mapping[str, str] = {
+    **common.CODES,
     "syntax": "FormatViolation",
     "structure": "ProtocolError",
     "unnamed": "RpcFrameworkError",
-    "unknown": "NotImplemented",
-    "unsupported": "NotSupported",
-    "security": "SecurityError",
-    "internal": "InternalError",
     "other": "FormatViolation",
     "required": "OccurrenceConstraintViolation",
     "additionalProperties": "FormatViolation",
-    "type": "TypeConstraintViolation",
-    "enum": "PropertyConstraintViolation",
-    "maxLength": "PropertyConstraintViolation",
-    "minLength": "PropertyConstraintViolation",
-    "maximum": "PropertyConstraintViolation",
-    "minimum": "PropertyConstraintViolation",
-    "multipleOf": "PropertyConstraintViolation",
-    "pattern": "PropertyConstraintViolation",
     "minItems": "OccurrenceConstraintViolation",
     "maxItems": "OccurrenceConstraintViolation",
 }
 """OCPP-J 2.0.1 and 2.1 part 4 §4.3."""
 
 
-def _booted(payload: Payload) -> BootNotification:
+def _boot_notification(payload: Payload) -> BootNotification:
     station = payload["chargingStation"]
     return BootNotification(
         text(station, "vendorName") or "", text(station, "model") or "", text(station, "serialNumber"), text(station, "firmwareVersion")
     )
 
 
-def _status(payload: Payload) -> StatusNotification:
+def _status_notification(payload: Payload) -> StatusNotification:
     evse, connector = payload["evseId"], payload["connectorId"]
     return StatusNotification(evse, payload["connectorStatus"], timestamp=text(payload, "timestamp"), connector=connector)
 
 
-def _transaction(payload: Payload) -> Fact:
+def _transaction_event(payload: Payload) -> Fact:
     info, evse, token = payload["transactionInfo"], inner(payload, "evse"), inner(payload, "idToken")
     id, timestamp, readings, tag = info["transactionId"], payload["timestamp"], listed(payload, "meterValue"), text(token, "idToken")
-    step = TransactionEventInfo(
+    event_info = TransactionEventInfo(
         payload["seqNo"],
         text(payload, "triggerReason") or "",
         payload.get("offline") is True,
@@ -83,12 +73,12 @@ def _transaction(payload: Payload) -> Fact:
     match payload["eventType"]:
         case "Started":
             begin = register(readings, "Transaction.Begin")
-            return Started(step.conn or 0, tag or "", begin, timestamp, number(payload, "reservationId"), id, readings, step)
+            return Started(event_info.conn or 0, tag or "", begin, timestamp, number(payload, "reservationId"), id, readings, event_info)
         case "Updated":
-            return Updated(id, timestamp, step, tag, readings)
+            return Updated(id, timestamp, event_info, tag, readings)
         case "Ended":
             reason = text(info, "stoppedReason") or "Local"  # omitted means Local (E06.FR.08)
-            return Stopped(id, register(readings, "Transaction.End"), timestamp, reason, tag, readings, step)
+            return Stopped(id, register(readings, "Transaction.End"), timestamp, reason, tag, readings, event_info)
     raise ValueError("eventType")
 
 
@@ -107,31 +97,31 @@ def _has_token(fact: Started | Updated | Stopped) -> bool:
 
 
 def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Authorization | None, now: str) -> Payload:
-    """idTokenInfo is for a message that has an idToken (E01.FR.11)."""
+    """idTokenInfo answers only a message that has an idToken (E01.FR.11)."""
     authorization = verdict.authorization if isinstance(verdict, Start) else verdict
     return {"idTokenInfo": _token_info(authorization)} if authorization is not None and _has_token(fact) else {}
 
 
-def _chain_status(payload: Payload) -> Payload:
-    """2.1: of each certificate asked about we know nothing."""
-    asked = listed(payload, "certificateStatusRequests")
+def _certificate_chain_status(payload: Payload) -> Payload:
+    """2.1: the status of every certificate in the request is unknown to us."""
+    requests = listed(payload, "certificateStatusRequests")
     unknown = [
         {
-            "certificateHashData": each.get("certificateHashData"),
-            "source": each.get("source"),
+            "certificateHashData": request.get("certificateHashData"),
+            "source": request.get("source"),
             "status": "Failed",
             "nextUpdate": "1970-01-01T00:00:00Z",
         }
-        for each in asked
-        if isinstance(each, dict)
+        for request in requests
+        if isinstance(request, dict)
     ]
     return {"certificateStatus": unknown}
 
 
-ANSWERS: Mapping[str, Callable[[Payload], Payload]] = {
+DEFAULT_ANSWERS: Mapping[str, Callable[[Payload], Payload]] = {
     "Get15118EVCertificate": lambda payload: {"status": "Failed", "exiResponse": ""},
     "GetCertificateStatus": lambda payload: {"status": "Failed"},
-    "GetCertificateChainStatus": _chain_status,
+    "GetCertificateChainStatus": _certificate_chain_status,
     "NotifyEVChargingNeeds": lambda payload: {"status": "Rejected"},
     "NotifyEVChargingSchedule": lambda payload: {"status": "Accepted"},
     "OpenPeriodicEventStream": lambda payload: {"status": "Accepted"},
@@ -139,33 +129,36 @@ ANSWERS: Mapping[str, Callable[[Payload], Payload]] = {
     "SignCertificate": lambda payload: {"status": "Rejected"},
     "VatNumberValidation": lambda payload: {"vatNumber": payload.get("vatNumber"), "status": "Rejected"},
 }
-"""What is answered to an action whose answer is not empty, when no handler and no backend has anything to say."""
+"""The answers that are not empty, by action, where neither a handler nor the backend gives one."""
 
 
-def _nothing(payload: Payload) -> Payload:
+def _empty_answer(payload: Payload) -> Payload:
     return {}
 
 
 def _other(action: str) -> Translation:
-    default = ANSWERS.get(action, _nothing)
+    """An action without a meaning of its own to the gateway."""
+    default = DEFAULT_ANSWERS.get(action, _empty_answer)
 
-    def say(fact: Other, verdict: Answer, now: str) -> Payload:
+    def answer(fact: Other, verdict: Answer, now: str) -> Payload:
         return default(fact.payload) | verdict.members
 
-    return Translation(lambda payload: Other(action, payload), say)
+    return Translation(lambda payload: Other(action, payload), answer)
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_booted, registration, {"chargingStation": dict}),
+    "BootNotification": Translation(_boot_notification, registration, {"chargingStation": dict}),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
         lambda payload: Authorize(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
         lambda fact, verdict, now: {"idTokenInfo": _token_info(verdict)},
         {"idToken": dict, "idToken/idToken": str},
     ),
-    "StatusNotification": Translation(_status, lambda fact, verdict, now: {}, {"evseId": int, "connectorId": int, "connectorStatus": str}),
+    "StatusNotification": Translation(
+        _status_notification, lambda fact, verdict, now: {}, {"evseId": int, "connectorId": int, "connectorStatus": str}
+    ),
     "TransactionEvent": Translation(
-        _transaction,
+        _transaction_event,
         _transaction_answer,
         {"eventType": str, "timestamp": str, "seqNo": int, "transactionInfo": dict, "transactionInfo/transactionId": str},
     ),
@@ -177,7 +170,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "DataTransfer": DATA_TRANSFER,
 }
 
-REPORTS = {
+REPORT_ACTIONS = {
     "GetBaseReport": "NotifyReport",
     "GetReport": "NotifyReport",
     "GetMonitoringReport": "NotifyMonitoringReport",
@@ -185,26 +178,30 @@ REPORTS = {
     "GetChargingProfiles": "ReportChargingProfiles",
     "GetDisplayMessages": "NotifyDisplayMessages",
 }
+"""Requests whose result arrives in parts: the action requested -> the action that brings each part."""
 
 
-def _version(name: str, folder: str, sent: frozenset[str], neutral: Mapping[str, Callable[[Payload], tuple[str, Payload]]]) -> Version:
+def _version(
+    name: str, folder: str, charger_actions: frozenset[str], neutral: Mapping[str, Callable[[Payload], tuple[str, Payload]]]
+) -> Version:
     schemas = load(folder)
-    translations = {action: TRANSLATIONS.get(action) or _other(action) for action in sent}
+    translations = {action: TRANSLATIONS.get(action) or _other(action) for action in charger_actions}
     return Version(
         name=name,
         subprotocol=f"ocpp{name}",
         schemas=schemas,
         translations=translations,
-        csms_actions=frozenset(schemas.actions - sent | {"DataTransfer"}),
+        csms_actions=csms_actions(schemas.actions, charger_actions),
         codes=CODES,
         neutral=neutral,
         start_actions=frozenset({"RequestStartTransaction", "RequestStopTransaction"}),
         send_actions=frozenset({"NotifyPeriodicEventStream"}) if name == "2.1" else frozenset(),
         answers_without_id=True,
+        signed_messages=True,
         unknown_type="MessageTypeNotSupported" if name == "2.0.1" else "",
-        report_actions=REPORTS | ({"GetDERControl": "ReportDERControl"} if name == "2.1" else {}),
+        report_actions=REPORT_ACTIONS | ({"GetDERControl": "ReportDERControl"} if name == "2.1" else {}),
     )
 
 
-V201 = _version("2.0.1", "v201", SENT201, NEUTRAL201)
-V21 = _version("2.1", "v21", SENT21, NEUTRAL21)
+V201 = _version("2.0.1", "v201", CHARGER_ACTIONS_V201, COMMANDS_V201)
+V21 = _version("2.1", "v21", CHARGER_ACTIONS_V21, COMMANDS_V21)

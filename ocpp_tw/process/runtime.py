@@ -1,4 +1,4 @@
-"""What a process does with its reactor and its signals, whether it is one gateway, one of several workers, or their parent.
+"""Reactor and signals of a process, whether it is a single gateway, one of several workers, or their parent.
 
 Knows nothing of what is served.
 """
@@ -16,7 +16,7 @@ from . import tuning
 
 
 def prepare(reactor: Any) -> None:
-    """What a reactor needs to be fit for a gateway, in whichever process."""
+    """Set up the reactor of any of these processes."""
     tuning.shorten_loop(reactor)
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     reactor.callWhenRunning(tuning.freeze_garbage)
@@ -24,19 +24,19 @@ def prepare(reactor: Any) -> None:
 
 
 def on_hangup(reactor: Any, settings: Settings, reload: Callable[[], None]) -> None:
-    """What SIGHUP does where there is something to read again; elsewhere it ends the process, as ever."""
+    """Reload at SIGHUP if there is something to reload (a certificate); otherwise SIGHUP ends the process, as usual."""
     if settings.tls and hasattr(signal, "SIGHUP"):
         reactor.callWhenRunning(signal.signal, signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
 
 
 def stop(reactor: Any) -> None:
-    """What SIGTERM does here. Twisted's own handler would end the process by the signal, as if it had failed to stop."""
+    """Stop at SIGTERM, with status 0. Twisted's own handler would end the process by the signal, as if it had failed to stop."""
     if reactor.running and not getattr(reactor, "_stopped", False):
         reactor.stop()
 
 
 def give_up(reactor: Any) -> None:
-    """End with status 1; twistd itself has no way to say so from inside a service."""
+    """Stop with status 1; twistd has no way to set it from inside a service."""
     reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
     if reactor.running:
         reactor.stop()

@@ -26,10 +26,10 @@ from ..spool.file import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
-from ..websocket.connection import ChargerFactory
+from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
 from .compose import Application, compose
-from .embedded_valkey import find_redis
+from .find_redis import find_redis
 from .listening import Endpoints, listen
 
 log = Logger()
@@ -60,7 +60,7 @@ class GatewayService(MultiService):
             self._backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
         self._breaker = Breaker(self._backend, reactor) if self._backend else None
         self._handlers = find(settings, self._breaker)
-        self._tolerance = Tolerance.of(settings)
+        self._tolerance = Tolerance.from_settings(settings)
         self._certificate = Certificate.of(settings, reactor)
 
     def startService(self) -> None:

@@ -1,6 +1,7 @@
-"""The reactor's loop with one call for each event: Twisted's own makes five, and a logging context that nobody here reads.
+"""Tunes Twisted's epoll reactor and Python's garbage collector for thousands of connections.
 
-Knows nothing of chargers. Where the reactor is not Twisted's epoll, its own loop stays.
+The loop makes one call for each event, where Twisted's own makes five, and a logging context that is not used here. Any other reactor keeps
+its own loop. Knows nothing of chargers.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -8,55 +9,55 @@ Knows nothing of chargers. Where the reactor is not Twisted's epoll, its own loo
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.python import log
 
-REQUIRED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
-"""What is used here of Twisted's reactor and is not public: without any of it, its own loop stays."""
+from ..reliances import EPOLL_REACTOR, RELIANCES
 
-EVENTS_PER_TURN = 64
-"""How many events a turn takes; the kernel keeps the others in their order. When thousands of chargers come or go in one moment, timers,
-and answers that wait for Redis, do not wait for the last of them."""
+MAX_EVENTS_PER_TURN = 64
+"""Most events taken in one turn of the loop; the kernel keeps the others in their order. When thousands of chargers arrive or leave at once,
+timers, and answers that wait for Redis, need not wait for the last of them."""
 
-YOUNG, AGEING, OLD = 5_000, 4, 250
-"""After so many new objects those are looked at, after so many such looks all since the last of this kind, and after so many of these
-everything. With Python's own numbers what stays was looked at again and again, for as long as a hundred handshakes take each time; with
-larger ones a look at the new ones alone, when thousands of chargers come, would hold up those who are in."""
+GC_THRESHOLDS = 5_000, 4, 250
+"""`gc.set_threshold`: new objects after which the youngest generation is collected, such collections after which the middle one is, and of
+those after which the oldest is. With Python's defaults long-lived objects were scanned again and again, each time for as long as a hundred
+handshakes take; with larger ones a collection of the youngest alone, when thousands of chargers arrive, would delay those already connected."""
 
 
-def shorten_loop(reactor: Any) -> bool:
-    """Have the reactor run the short loop from its next turn on; whether it can be had."""
+def shorten_loop(reactor: Any, required: Sequence[str] = RELIANCES[EPOLL_REACTOR]) -> bool:
+    """Make the reactor use the short loop from its next turn on. False, and no change, unless it is Twisted's epoll reactor with all
+    ``required`` private attributes."""
     kind = f"{type(reactor).__module__}.{type(reactor).__qualname__}"
-    if kind != "twisted.internet.epollreactor.EPollReactor" or not all(hasattr(reactor, each) for each in REQUIRED):
+    if kind != EPOLL_REACTOR or not all(hasattr(reactor, name) for name in required):
         return False
     reactor.doPoll = reactor.doIteration = _turn(reactor)
     return True
 
 
 def _turn(reactor: Any) -> Callable[[float | None], None]:
-    """One turn of the loop: what ``EPollReactor.doPoll`` does. Whatever is not simply there to be read is left to Twisted."""
+    """One turn of the loop, in place of ``EPollReactor.doPoll``. Any event but plain readability is left to Twisted."""
     poll, selectables = reactor._poller.poll, reactor._selectables
     uncommon, disconnect = reactor._doReadOrWrite, reactor._disconnectSelectable
     readable = reactor._POLL_IN
 
     def turn(timeout: float | None) -> None:
         try:
-            events = poll(-1 if timeout is None else timeout, EVENTS_PER_TURN)
+            events = poll(-1 if timeout is None else timeout, MAX_EVENTS_PER_TURN)
         except InterruptedError:
             return
         for fd, event in events:
             selectable = selectables.get(fd)
             if selectable is None:
-                continue  # an event before this one has ended it
+                continue  # closed by an earlier event of this turn
             if event != readable:
                 log.callWithLogger(selectable, uncommon, selectable, fd, event)
                 continue
             why: BaseException | None
             try:
                 why = selectable.doRead()
-            except BaseException as failed:  # as Twisted does: it is logged, and costs this connection alone
+            except BaseException as failed:  # as Twisted does: logged, and only this connection is lost
                 why = failed
                 log.err()
             if why:
@@ -66,7 +67,7 @@ def _turn(reactor: Any) -> Callable[[float | None], None]:
 
 
 def freeze_garbage() -> None:
-    """To be called once all is loaded: what is here by now stays."""
+    """Exempt all existing objects from garbage collection; to be called once everything is loaded."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, AGEING, OLD)
+    gc.set_threshold(*GC_THRESHOLDS)

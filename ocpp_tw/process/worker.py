@@ -1,4 +1,4 @@
-"""One of several gateways that share a port: a process whose parent tells it over a pipe what to be, and for how long.
+"""One of several gateways that share a port: a process that reads its configuration from a pipe, and stops when its parent ends.
 
 Run as ``python -m ocpp_tw.process.worker`` by `ocpp_tw.process.workers`. Knows nothing of the other workers.
 """
@@ -28,12 +28,12 @@ from .worker_config import CONFIG, LISTENER, LOG, READY, WorkerConfig
 log = Logger("ocpp_tw.process.worker")  # which runs as __main__
 
 
-class Lifeline(FileDescriptor):
-    """The pipe from the parent: at its end ``cut`` is called."""
+class ParentPipe(FileDescriptor):
+    """The pipe from the parent; ``parent_ended`` is called when it is closed."""
 
-    def __init__(self, reactor: Any, cut: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, parent_ended: Callable[[], None]) -> None:
         super().__init__(reactor)
-        self._cut = cut
+        self._parent_ended = parent_ended
         os.set_blocking(CONFIG, False)
 
     def fileno(self) -> int:
@@ -47,15 +47,15 @@ class Lifeline(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        self._cut()
+        self._parent_ended()
 
 
 def main() -> None:
-    """Be what the orders say until told to stop, or until whoever gave them is gone."""
+    """Run a gateway with the configuration from the parent, until a signal or the parent's end."""
     with open(CONFIG, "rb", buffering=0, closefd=False) as pipe:
-        orders = msgspec.json.decode(pipe.readline(), type=WorkerConfig)
-    namedModule(orders.reactor).install()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent, which tells us
+        config = msgspec.json.decode(pipe.readline(), type=WorkerConfig)
+    namedModule(config.reactor).install()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent, which then stops its workers
     globalLogBeginner.beginLoggingTo([json_lines(os.fdopen(LOG, "w"))])
 
     from twisted.internet import reactor
@@ -65,7 +65,7 @@ def main() -> None:
 
     process: Any = reactor
     prepare(process)
-    places = Endpoints.lent(process, LISTENER, orders.family, orders.operators)
+    endpoints = Endpoints.adopted(process, LISTENER, config.family, config.operators)
     failed = Event()
 
     def fail() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
         give_up(process)
 
     try:
-        gateway = GatewayService(orders.settings, process, fail, places)
+        gateway = GatewayService(config.settings, process, fail, endpoints)
     except InvalidSetting as why:
         log.error("{why}", why=str(why))
         raise SystemExit(1) from None
@@ -84,15 +84,15 @@ def main() -> None:
         gateway.started.addCallback(lambda _: failed.is_set() or os.write(READY, b"."))
 
     process.addSystemEventTrigger("before", "shutdown", gateway.stopService)
-    process.addSystemEventTrigger("after", "shutdown", _tidy, Path(orders.operators).parent)
-    on_hangup(process, orders.settings, gateway.reload)
+    process.addSystemEventTrigger("after", "shutdown", _remove_directory, Path(config.operators).parent)
+    on_hangup(process, config.settings, gateway.reload)
     process.callWhenRunning(start)
-    process.callWhenRunning(Lifeline(process, lambda: stop(process)).startReading)
+    process.callWhenRunning(ParentPipe(process, lambda: stop(process)).startReading)
     process.run()
 
 
-def _tidy(directory: Path) -> None:
-    """The last to leave takes the directory along, when the parent could not."""
+def _remove_directory(directory: Path) -> None:
+    """The last worker to end removes the directory, in case the parent could not."""
     with suppress(OSError):
         directory.rmdir()
 

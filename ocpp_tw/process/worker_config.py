@@ -1,6 +1,6 @@
-"""What a worker is told by its parent, and over which descriptors.
+"""What a parent sends to a worker, and over which descriptors.
 
-Knows neither of them.
+Knows neither process.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import msgspec
 from ..settings import Settings
 
 CONFIG, LOG, STDERR, LISTENER, READY = range(5)
-"""The descriptors that a worker is born with: orders, its log, what Python says when it cannot log, the chargers' listening socket, and
-where to say that it serves.
+"""The descriptors that a worker starts with: its configuration, its log, Python's own error output, the chargers' listening socket, and
+where to report that it serves.
 
-The first stays open as long as the parent lives.
+The first stays open as long as the parent runs.
 """
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
-    """What a worker is told, in one line of JSON."""
+    """A worker's configuration, sent as one line of JSON."""
 
     settings: Settings
     reactor: str
-    """The module of the reactor to run on: the parent's."""
+    """The module of the reactor to run on, the same as the parent's."""
     family: int
-    """Of the chargers' listening socket."""
+    """The address family of the chargers' listening socket."""
     operators: str
     """The path at which to serve operators' HTTP."""

@@ -1,15 +1,12 @@
-"""The drivers over Redis or Valkey: events, roster, records and commands.
+"""The drivers over Redis or Valkey: events, roster, records and commands. The spool is their outbox on disk.
 
-Importing it imports the global reactor, for txredisapi does; nothing else of the house may import it but the wiring.
+Importing it imports the global reactor, because txredisapi does; only the composition of the process may import it.
 """
 
-from .address import RedisAddress, probe
-from .commands import RedisCommands
+from .address import RedisAddress, exchange, probe
 from .connection import Connection
-from .events import RedisEvents
 from .keys import Keys
-from .records import RedisRecords
-from .roster import RedisRoster
+from .route import Route
 from .store import RedisStore
 
-__all__ = ["Connection", "Keys", "RedisAddress", "RedisCommands", "RedisEvents", "RedisRecords", "RedisRoster", "RedisStore", "probe"]
+__all__ = ["Connection", "Keys", "RedisAddress", "RedisStore", "Route", "exchange", "probe"]

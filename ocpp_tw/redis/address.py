@@ -1,9 +1,7 @@
-"""Where a Redis is: its URL read, an endpoint made of it, and whether anything answers there.
+"""The address of a Redis: parsed from a URL, made into an endpoint, and probed.
 
-Knows nothing of what is said to it afterwards.
+Knows nothing of what is sent to it afterwards.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
 CONNECT_TIMEOUT = 2.0
-"""Seconds that a connection may take to be made: short, for after a network's black-out the next attempt is the one that works."""
+"""Seconds that connecting may take; then it fails. Short: after an outage of the network the next attempt is the one that works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +44,14 @@ class RedisAddress:
 
     @classmethod
     def of(cls, url: str, db: int = 0) -> RedisAddress:
-        """Read ``redis://[user:password@]host[:port][/db]``, ``rediss://…``, ``unix:///path`` or
+        """Parse ``redis://[user:password@]host[:port][/db]``, ``rediss://…``, ``unix:///path`` or
         ``redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db]``; ``db`` is for a URL that has none.
 
         Raises:
             ValueError: it is no such URL.
         """
         if url.partition("://")[0] in ("redis+sentinel", "rediss+sentinel"):
-            return cls._watched(url, db)
+            return cls._of_sentinels(url, db)
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         if parts.scheme == "unix":
@@ -69,7 +67,7 @@ class RedisAddress:
         return cls(parts.hostname, parts.port or 6379, "", parts.scheme == "rediss", user, password, db)
 
     @classmethod
-    def _watched(cls, url: str, db: int) -> RedisAddress:
+    def _of_sentinels(cls, url: str, db: int) -> RedisAddress:
         scheme, _, rest = url.partition("://")
         hosts, _, path = rest.partition("/")
         login, _, hosts = hosts.rpartition("@")
@@ -83,7 +81,7 @@ class RedisAddress:
         return cls(host, port, "", scheme == "rediss+sentinel", unquote(user), unquote(password), db, unquote(service), sentinels)
 
     def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
-        """How to connect to it; over TLS the certificate must be the host's, by a CA that the platform trusts."""
+        """An endpoint to connect to; over TLS the certificate must be the host's, by a CA that the platform trusts."""
         if self.path:
             return UNIXClientEndpoint(reactor, self.path, timeout=CONNECT_TIMEOUT)
         plain: IStreamClientEndpoint
@@ -97,7 +95,7 @@ class RedisAddress:
         return wrapClientTLS(optionsForClientTLS(self.host), plain) if self.tls else plain
 
     def __str__(self) -> str:
-        """Fit for a log: without the password."""
+        """For the log: without the password."""
         if self.path:
             return f"unix://{self.path}"
         if self.service:
@@ -108,10 +106,10 @@ class RedisAddress:
 
 
 class _Exchange(Protocol):
-    """Says one thing and keeps all that is said back, until ``enough``."""
+    """Sends one request and collects what is received, until ``enough`` is in it."""
 
     def __init__(self, text: bytes, enough: bytes) -> None:
-        self._text, self._enough, self.heard = text, enough, b""
+        self._text, self._enough, self.received = text, enough, b""
         self.answer: Deferred[bytes] = Deferred(lambda _: self._leave())
 
     def connectionMade(self) -> None:
@@ -119,8 +117,8 @@ class _Exchange(Protocol):
         self.transport.write(self._text)
 
     def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-        if self._enough in self.heard and not self.answer.called:
+        self.received += data
+        if self._enough in self.received and not self.answer.called:
             self._leave()
 
     def _leave(self) -> None:
@@ -128,47 +126,47 @@ class _Exchange(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.answer.called:
-            self.answer.callback(self.heard)
+            self.answer.callback(self.received)
 
 
-async def exchange(reactor: Any, where: RedisAddress, text: bytes, enough: bytes, within: float = 1.0) -> bytes:
-    """Connect, send ``text``, and give back what was heard when ``enough`` was in it, or the connection or ``within`` seconds ended.
+async def exchange(reactor: Any, address: RedisAddress, text: bytes, enough: bytes, within: float = 1.0) -> bytes:
+    """Connect, send ``text``, and return what was received when ``enough`` was in it, or the connection or ``within`` seconds ended.
 
-    What cannot be reached says b"". Ends early only with a CancelledError, when it is cancelled.
+    b"" from what cannot be reached. Raises CancelledError when it is cancelled, and nothing else.
     """
-    asked: list[_Exchange] = []
+    protocols: list[_Exchange] = []
 
     async def ask() -> bytes:
         factory = Factory.forProtocol(lambda: _Exchange(text, enough))
         factory.noisy = False
-        protocol = await where.endpoint(reactor).connect(factory)
+        protocol = await address.endpoint(reactor).connect(factory)
         assert isinstance(protocol, _Exchange)
-        asked.append(protocol)
+        protocols.append(protocol)
         return await protocol.answer
 
     expired: list[bool] = []
-    asking = Deferred.fromCoroutine(ask())
+    exchanging = Deferred.fromCoroutine(ask())
 
     def expire() -> None:
         expired.append(True)
-        asking.cancel()
+        exchanging.cancel()
 
     timer = reactor.callLater(within, expire)
     try:
-        return await asking
+        return await exchanging
     except (CancelledError, ConnectingCancelledError):
         if not expired:
             raise CancelledError from None
     except Exception:
-        # Whatever is the matter with it, it is not there.
-        return asked[0].heard if asked else b""
+        # Whatever is wrong with it, it cannot be used.
+        return protocols[0].received if protocols else b""
     finally:
         if timer.active():
             timer.cancel()
-    return asked[0].heard if asked else b""
+    return protocols[0].received if protocols else b""
 
 
 async def probe(reactor: Any, url: str = "redis://127.0.0.1:6379", within: float = 1.0) -> bool:
-    """Whether a Redis answers at the URL within that many seconds, be it only to say that it wants a password."""
-    heard = await exchange(reactor, RedisAddress.of(url), b"*1\r\n$4\r\nPING\r\n", b"\r\n", within)
-    return heard.startswith((b"+PONG", b"-"))
+    """Whether a Redis answers at the URL within that many seconds, even if only that it needs a password."""
+    received = await exchange(reactor, RedisAddress.of(url), b"*1\r\n$4\r\nPING\r\n", b"\r\n", within)
+    return received.startswith((b"+PONG", b"-"))

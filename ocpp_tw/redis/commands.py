@@ -1,9 +1,7 @@
-"""Commands come from a list of the fleet's and one of this gateway's own, each element moved to the list of those in hand.
+"""Takes commands from the fleet's list and from this gateway's own, moving each element to the list of those in flight.
 
-Knows nothing of what an element says, but that word from another gateway (see `Note`) is for nobody else; nor who lives.
+Knows neither what an element says, except that a peer message is for this gateway alone, nor which gateways have a lease.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -25,39 +23,39 @@ from zope.interface import implementer
 from ..core.commands import Claim, Command, Taken, digest
 from ..interfaces import ICommands
 from .connection import Connection
+from .in_flight import InFlight, remove_one
 from .keys import Keys
 from .protocol import RedisError, ResponseError, encode
-from .scripts.claims import CLAIM, GIVE_BACK, LISTED, MOVE
+from .scripts.claims import CLAIM, GIVE_BACK, LIST, MOVE
 
-BLOCK_SECONDS = 5
-"""Seconds that one BLMOVE waits at the server: as long may an element go to a client that has been lost."""
+BLOCK_TIMEOUT = 5
+"""Seconds that one BLMOVE waits at the server. As long may the server move an element for a connection that has been lost."""
 BLOCK_GRACE = 3.0
-"""Seconds that a server may be late with BLMOVE's end before it is taken for hung."""
-PREFETCH = 100
-"""How many elements are pulled before they are taken; the rest waits in Redis, where another gateway can have it."""
+"""Seconds beyond `BLOCK_TIMEOUT` after which a server that has not answered BLMOVE counts as hung: the connection is aborted."""
+MAX_PREFETCHED = 100
+"""Most elements that are pulled before they are taken; the rest waits in Redis, where another gateway can have it."""
 CLAIM_TTL = 86_400
-"""Seconds for which an id is remembered."""
-CLAIM_FRESH = 5.0
-"""Seconds after which a claim's answer is asked for again: whoever was suspended meanwhile may have lost what it had."""
+"""Seconds for which an id stays claimed."""
+CLAIM_TIMEOUT = 5.0
+"""Seconds after which the answer to a claim does not count and the claim is made again: a gateway that was suspended meanwhile may have been
+taken over from."""
 
 
 @implementer(ICommands)
 class RedisCommands(Service):
     """Commands over an ordinary connection and two for waiting, which it does not start or stop. Nothing is taken before `begin`.
 
-    The methods wait while Redis is of no use, and end in a CancelledError when the connection is stopped.
+    The methods wait while Redis is unavailable, and end in a CancelledError when the connection is stopped.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, shared: Connection, own: Connection, names: Keys, block: int = BLOCK_SECONDS) -> None:
+    def __init__(self, connection: Connection, shared: Connection, own: Connection, keys: Keys) -> None:
+        self.in_flight = InFlight()
         self._connection = connection
         self._clock = connection.reactor
-        self._sources = ((shared, names.commands), (own, names.own_commands()))
-        self._names = names
-        self._block = block
-        self._in_flight: Counter[bytes] = Counter()
-        self._claimed: set[str] = set()
+        self._sources = ((shared, keys.commands), (own, keys.own_commands()))
+        self._keys = keys
         self._queue: DeferredQueue[Taken] = DeferredQueue()
         self._room: list[Deferred[None]] = []
         self._tasks: list[Deferred[None]] = []
@@ -67,7 +65,7 @@ class RedisCommands(Service):
     def take(self) -> Deferred[Taken]:
         """See `ICommands`."""
         taken = self._queue.get()
-        if len(self._queue.pending) < PREFETCH:
+        if len(self._queue.pending) < MAX_PREFETCHED:
             waiting, self._room = self._room, []
             for each in waiting:
                 each.callback(None)
@@ -75,68 +73,62 @@ class RedisCommands(Service):
 
     async def claim(self, command: Command, connection: str) -> Claim:
         """See `ICommands`."""
-        names, token, mark = self._names, secrets.token_hex(8), digest(command.element)
-        done, sent = names.claimed_id(command.charger, command.id), names.table("sent", names.gateway)
-        keys = (done, names.owners, names.reclaimed(), names.gateways, names.processing, sent)
-        whose = (encode(command.charger), names.gateway, connection, names.lease(" ")[:-1], names.incarnation, mark, command.element)
+        keys, token, mark = self._keys, secrets.token_hex(8), digest(command.element)
+        claimed, sent = keys.claimed_id(command.charger, command.id), keys.table("sent", keys.gateway)
+        script_keys = (claimed, keys.owners, keys.reclaimed(), keys.gateways, keys.processing, sent)
+        args = (encode(command.charger), keys.gateway, connection, keys.lease(" ")[:-1], keys.incarnation, mark, command.element)
         while True:
             began = self._clock.seconds()
-            kind, gateway = await self._connection.ask(lambda line, _: CLAIM.run(line, keys, token, CLAIM_TTL, *whose))
-            if 0 <= self._clock.seconds() - began < CLAIM_FRESH:
+            kind, gateway = await self._connection.ask(lambda client, _: CLAIM.run(client, script_keys, token, CLAIM_TTL, *args))
+            if 0 <= self._clock.seconds() - began < CLAIM_TIMEOUT:
                 break
         if kind == b"new" and command.element:
-            self._claimed.add(mark)
+            self.in_flight.claim(mark)
         return Claim(kind.decode(), gateway.decode(errors="replace"))
 
     async def forward(self, element: bytes, gateway: str) -> None:
         """See `ICommands`."""
-        await self._move(element, self._names.own_commands(gateway), element)
+        await self._move(element, self._keys.own_commands(gateway), element)
 
     async def dead_letter(self, element: bytes, reason: str) -> None:
-        """See `ICommands`. What is buried is ``{"element", "reason", "time"}``, and ``base64`` of what is not UTF-8."""
-        grave = {"element": element.decode(errors="replace"), "reason": reason}
-        grave["time"] = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if grave["element"].encode() != element:
-            grave["base64"] = base64.b64encode(element).decode()
-        await self._move(element, self._names.dead_letters, msgspec.json.encode(grave))
+        """See `ICommands`. A dead letter is ``{"element", "reason", "time"}``, and ``base64`` of an element that is not UTF-8."""
+        letter = {"element": element.decode(errors="replace"), "reason": reason}
+        letter["time"] = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if letter["element"].encode() != element:
+            letter["base64"] = base64.b64encode(element).decode()
+        await self._move(element, self._keys.dead_letters, msgspec.json.encode(letter))
 
     async def _move(self, element: bytes, target: str, value: bytes) -> None:
-        keys = (self._names.processing, target)
-        await self._connection.ask(lambda line, _: MOVE.run(line, keys, element, value))
+        script_keys = (self._keys.processing, target)
+        await self._connection.ask(lambda client, _: MOVE.run(client, script_keys, element, value))
         self.acknowledged(element)
 
     def acknowledged(self, element: bytes) -> None:
-        """The element is in hand no more."""
-        self._in_flight[element] -= 1
-        if self._in_flight[element] <= 0:
-            del self._in_flight[element]
-            self._claimed.discard(digest(element))
+        """The element is not in flight any more."""
+        self.in_flight.remove(element)
 
-    def begin(self, left: list[Taken]) -> None:
-        """Take commands from now on; first what an earlier run has left over."""
-        self.inherit(left)
+    def begin(self, elements: list[Taken]) -> None:
+        """Take commands from now on; first the elements that the previous incarnation had in flight."""
+        self.take_over(elements)
         if self.running:
             self._begun = True
             for blocking, source in self._sources:
                 self._spawn(self._pull(blocking, source))
             self.check_in_flight()
 
-    def inherit(self, left: list[Taken]) -> None:
-        """These are in our hands now, and nobody else will see to them."""
-        for taken in left:
-            self._arrived(taken)
+    def take_over(self, elements: list[Taken]) -> None:
+        """Redis has moved these elements to our list."""
+        for taken in elements:
+            self._enqueue(taken)
 
-    async def forget(self) -> None:
-        """Another gateway has taken over what we had in hand: what nobody has taken here yet is not ours any more."""
-        listed = Counter((await self._listed())[0])
-        known = self._in_flight.elements()
-        self._in_flight = Counter(each for each in list(known) if _took(listed, each))
-        ours = self._in_flight.copy()
-        self._queue.pending = [taken for taken in self._queue.pending if _took(ours, taken.element)]
+    async def drop_reclaimed(self) -> None:
+        """Another gateway has taken over from us: elements that were not taken here yet, and are not in our list, are not ours any more."""
+        listed, _ = await self._listed()
+        self._queue.pending = self.in_flight.keep(listed, self._queue.pending)
         self.check_in_flight()
 
     def stopService(self) -> Deferred[None]:
-        """Pull no more; what nobody took goes back to the front of the fleet's list."""
+        """Pull no more; elements that were not taken go back to the front of the fleet's list."""
         super().stopService()
         tasks, self._tasks, self._room = self._tasks, [], []
         for task in tasks:
@@ -147,45 +139,39 @@ class RedisCommands(Service):
         return Deferred.fromCoroutine(self._give_back())
 
     async def _give_back(self) -> None:
-        line = self._connection.client
-        if line is None or not self._begun:
+        client = self._connection.client
+        if client is None or not self._begun:
             return
         for blocking, _ in self._sources:
             if blocking.client:
-                # Who still waits at the server would be given at once what is given back.
+                # A BLMOVE that still waits at the server would be given at once what is given back.
                 blocking.client.abort()
-                line.send("CLIENT", "UNBLOCK", blocking.client.number).addErrback(lambda _: None)
-        names = self._names
-        keys = (names.processing, names.commands, names.table("sent", names.gateway))
-        given = GIVE_BACK.run(line, keys, *self._in_flight.elements())
-        await given.addTimeout(1.0, self._clock).addErrback(lambda _: None)
+                client.send("CLIENT", "UNBLOCK", blocking.client.number).addErrback(lambda _: None)
+        keys = self._keys
+        script_keys = (keys.processing, keys.commands, keys.table("sent", keys.gateway))
+        given_back = GIVE_BACK.run(client, script_keys, *self.in_flight.elements.elements())
+        await given_back.addTimeout(1.0, self._clock).addErrback(lambda _: None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         def ended(why: Any) -> None:
             if not why.check(CancelledError):
-                self._log.failure("commands: this should never end", why)
+                self._log.failure("commands: a task that should never end has failed", why)
 
         task = Deferred.fromCoroutine(work)
         self._tasks = [each for each in self._tasks if not each.called]
         self._tasks.append(task.addErrback(ended))
 
     async def _unknown_in_flight(self) -> list[Taken]:
-        """What Redis has in our hands and we know nothing of."""
-        known = Counter(self._in_flight)
-        listed, marks = await self._listed()
-        claimed = {each.decode() for each in marks} - self._claimed
-        strange = []
-        for element in [each for each in listed if not _took(known, each)]:
-            strange.append(Taken(element, 0.0, digest(element) in claimed))
-            claimed.discard(digest(element))
-        return strange
+        """The elements in our list in Redis that are not known here."""
+        return self.in_flight.unknown(*await self._listed())
 
     async def _listed(self) -> tuple[list[bytes], list[bytes]]:
-        """What Redis has in our hands, and the marks of what was claimed."""
-        keys, attempt = (self._names.processing, self._names.table("sent", self._names.gateway)), 0
+        """The elements in our list in Redis, and the marks of those that were claimed."""
+        keys, attempt = self._keys, 0
+        script_keys = (keys.processing, keys.table("sent", keys.gateway))
         while True:
             try:
-                listed, marks = await self._connection.ask(lambda line, _: LISTED.run(line, keys))
+                listed, marks = await self._connection.ask(lambda client, _: LIST.run(client, script_keys))
                 return listed, marks
             except RedisError as why:
                 self._complain(why)
@@ -193,36 +179,36 @@ class RedisCommands(Service):
                 attempt += 1
 
     def check_in_flight(self) -> None:
-        """An element may have been moved while nobody listened any more; look for it, once it is certain that none is on its way."""
+        """An element may have been moved for a connection that was lost: look for it once it is certain that none is on its way."""
         if not self._checking:
             self._checking = True
             self._spawn(self._check())
 
     async def _check(self) -> None:
         try:
-            # A client that Redis believes to be there still may be given elements for as long as it asked to wait.
-            await deferLater(self._clock, self._block + 1.0)
+            # A connection that Redis believes to be open may be given elements for as long as it asked to wait.
+            await deferLater(self._clock, BLOCK_TIMEOUT + 1.0)
             if first := Counter(each.element for each in await self._unknown_in_flight()):
-                # What was just then on its way, hither or out of the list, is not strange for two looks in a row.
+                # An element that was just then on its way, to us or out of the list, is not unknown twice in a row.
                 await deferLater(self._clock, 1.0)
                 for taken in await self._unknown_in_flight():
-                    if _took(first, taken.element):
-                        self._arrived(taken)
+                    if remove_one(first, taken.element):
+                        self._enqueue(taken)
         finally:
             self._checking = False
 
     async def _pull(self, blocking: Connection, source: str) -> None:
         attempt = 0
-        # Who takes an element may stop us before we are back here, and what runs cannot be cancelled.
+        # Whoever takes an element may stop us before we are back here, and a coroutine that runs cannot be cancelled.
         while self.running:
-            if len(self._queue.pending) >= PREFETCH:
+            if len(self._queue.pending) >= MAX_PREFETCHED:
                 room: Deferred[None] = Deferred()
                 self._room.append(room)
                 await room
-            line = await blocking.ready()
+            client = await blocking.ready()
             try:
-                move = ("BLMOVE", source, self._names.processing, "LEFT", "RIGHT", self._block)
-                element = await line.send(*move, wait=self._block + BLOCK_GRACE)
+                move = ("BLMOVE", source, self._keys.processing, "LEFT", "RIGHT", BLOCK_TIMEOUT)
+                element = await client.send(*move, timeout=BLOCK_TIMEOUT + BLOCK_GRACE)
             except RedisError as why:
                 self._complain(why)
                 if not isinstance(why, ResponseError):
@@ -232,22 +218,14 @@ class RedisCommands(Service):
                 continue
             attempt, self._complaint = 0, ""
             if element is not None:
-                self._arrived(Taken(element))
+                self._enqueue(Taken(element))
 
-    def _arrived(self, taken: Taken) -> None:
-        self._in_flight[taken.element] += 1
+    def _enqueue(self, taken: Taken) -> None:
+        self.in_flight.add(taken.element)
         self._queue.put(taken)
 
     def _complain(self, why: Exception) -> None:
-        """Log what the server has against it, once; that it is not there is told by those who miss it more."""
+        """Log the server's refusal, once; that it is unavailable the writer logs."""
         if isinstance(why, ResponseError) and str(why) != self._complaint:
             self._complaint = str(why)
             self._log.error("commands cannot be taken: {why}", why=str(why))
-
-
-def _took(counted: Counter[bytes], element: bytes) -> bool:
-    """Whether there was one of it; there is one less now."""
-    if counted[element] <= 0:
-        return False
-    counted[element] -= 1
-    return True

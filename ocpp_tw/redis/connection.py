@@ -1,9 +1,7 @@
-"""One line to Redis that is opened again whenever it is lost, and asking until there is an answer.
+"""A connection to Redis that is opened again whenever it is lost, and commands that are sent until they are answered.
 
-Knows nothing of what is said over it.
+Knows nothing of what the commands are for.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from .protocol import LostError, RedisClient, RedisError, is_transient
 from .sentinel import master
 
 REPLY_TIMEOUT = 5.0
-"""Seconds after which a server that does not answer is taken for hung, and the line to it is cut."""
+"""Seconds after which a server that does not answer counts as hung: the connection is aborted."""
 
 
 def backoff(attempt: int) -> float:
@@ -30,19 +28,19 @@ def backoff(attempt: int) -> float:
 
 
 def cancelled(why: Failure) -> None:
-    """The end of a task that was cancelled on purpose; anything else goes on."""
+    """An errback for a task that is cancelled on purpose; other failures pass."""
     why.trap(CancelledError)
 
 
 class Connection(Service):
-    """Keeps a `Line` open as long as it runs.
+    """Keeps a `RedisClient` connected as long as it runs.
 
-    ``line`` is the usable one, None while there is none, and ``trouble`` then says why; ``tried`` once there has been an attempt.
+    ``client`` is the usable one, None while there is none, and ``trouble`` then says why; ``attempted`` once there has been an attempt.
     """
 
-    def __init__(self, reactor: Any, where: RedisAddress, reply_timeout: float = REPLY_TIMEOUT) -> None:
+    def __init__(self, reactor: Any, address: RedisAddress, reply_timeout: float = REPLY_TIMEOUT) -> None:
         self.reactor = reactor
-        self.address = where
+        self.address = address
         self.client: RedisClient | None = None
         self.trouble = "there was no connection yet"
         self.attempted = False
@@ -55,7 +53,7 @@ class Connection(Service):
         self._stopped = False
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Call ``changed`` whenever the line was opened or lost, or could not be opened."""
+        """Call ``changed`` whenever the connection was opened or lost, or could not be opened."""
         self._watchers.append(changed)
 
     def startService(self) -> None:
@@ -64,7 +62,7 @@ class Connection(Service):
         self._task = Deferred.fromCoroutine(self._keep_open()).addErrback(cancelled)
 
     def stopService(self) -> Deferred[None]:
-        """Cut the line; everybody who waits for something of Redis gets a CancelledError."""
+        """Abort the connection; whatever waits for it ends in a CancelledError."""
         super().stopService()
         self._stopped, self.client = True, None
         waiting = [*self._ready, *self._pauses, self._task]
@@ -81,7 +79,7 @@ class Connection(Service):
         return gone.addCallback(lambda _: None)
 
     def ready(self) -> Deferred[RedisClient]:
-        """The usable line, as soon as there is one."""
+        """The usable client, as soon as there is one."""
         waiting: Deferred[RedisClient] = Deferred(self._unready)
         if self.client is not None:
             waiting.callback(self.client)
@@ -96,19 +94,19 @@ class Connection(Service):
             self._ready.remove(waiting)
 
     async def ask(self, send: Callable[[RedisClient, bool], Deferred[Any]]) -> Any:
-        """What the server answers, however long it takes: whatever fails through no fault of the command is asked again.
+        """The server's answer, however long it takes: what fails with a transient error is sent again.
 
-        ``send`` gets a line, and whether it is asked again although the command may have been carried out before.
+        ``send`` gets a client, and whether the command may have been carried out before without an answer.
 
         Raises:
-            RedisError: the server says that the command is wrong.
-            CancelledError: the connection was stopped (or the caller lost interest).
+            RedisError: the server refuses the command itself.
+            CancelledError: the connection was stopped, or the caller cancelled.
         """
         unknown, attempt = False, 0
         while True:
-            line = await self.ready()
+            client = await self.ready()
             try:
-                return await send(line, unknown)
+                return await send(client, unknown)
             except RedisError as why:
                 if not is_transient(why):
                     raise
@@ -118,7 +116,7 @@ class Connection(Service):
 
     async def send(self, *args: Any) -> Any:
         """`ask` with a command that may be carried out twice without harm."""
-        return await self.ask(lambda line, _: line.send(*args))
+        return await self.ask(lambda client, _: client.send(*args))
 
     async def pause(self, attempt: int) -> None:
         """Wait before the next attempt: 0.2 s at first, 1 s at last. Ends in a CancelledError when the connection is stopped."""
@@ -135,42 +133,42 @@ class Connection(Service):
         failures = 0
         while not self._stopped:
             try:
-                line = await self._open()
+                client = await self._open()
             except Exception as why:
                 failures += 1
                 self._changed(None, str(why) or type(why).__name__)
             else:
                 failures = 0
-                lost = line.whenDisconnected()
-                self._changed(line, "")
+                lost = client.whenDisconnected()
+                self._changed(client, "")
                 await lost
                 self._changed(None, "the connection was lost")
-            # It may have been stopped by whom the line was given to, and what runs cannot be cancelled.
+            # A watcher may have stopped it, and a coroutine that runs cannot be cancelled.
             if not self._stopped:
                 await deferLater(self.reactor, min(1.0, 0.1 * 1.6 ** min(failures, 10)))
 
     async def _open(self) -> RedisClient:
         factory = Factory.forProtocol(lambda: RedisClient(self.reactor, self._reply_timeout))
         factory.noisy = False
-        where = await master(self.reactor, self.address) if self.address.service else self.address
-        self._latest = line = cast(RedisClient, await where.endpoint(self.reactor).connect(factory))
+        address = await master(self.reactor, self.address) if self.address.service else self.address
+        self._latest = client = cast(RedisClient, await address.endpoint(self.reactor).connect(factory))
         try:
-            await line.handshake(where)
+            await client.handshake(address)
             if self.address.service:
-                await line.must_be_master()  # a Sentinel may not know yet that it is none any more
+                await client.must_be_master()  # a Sentinel may not know yet that it is none any more
         except BaseException:
-            line.abort()
+            client.abort()
             raise
-        return line
+        return client
 
-    def _changed(self, line: RedisClient | None, trouble: str) -> None:
+    def _changed(self, client: RedisClient | None, trouble: str) -> None:
         if self._stopped:
             return
-        self.client, self.trouble, self.attempted = line, trouble, True
-        for watcher in self._watchers:  # what they say at once comes before what others have been waiting to say
+        self.client, self.trouble, self.attempted = client, trouble, True
+        for watcher in self._watchers:  # what they send at once comes before what others have been waiting to send
             watcher()
-        if line:
+        if client:
             waiting, self._ready = self._ready, []
             for each in waiting:
                 if not each.called:
-                    each.callback(line)
+                    each.callback(client)

@@ -1,4 +1,4 @@
-"""What everything is called in Redis, in one place (docs/operations.md has the same table for people).
+"""The names of all keys in Redis (docs/operations.md has the same table for people).
 
 Knows no connection. Redis Cluster is not supported: one script touches keys of many slots.
 """
@@ -13,7 +13,7 @@ from ..settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one gateway: some are the fleet's, some its own. ``boot`` tells this run of the gateway from all others."""
+    """The keys of one gateway: some are the fleet's, some its own. ``incarnation`` identifies this run of the gateway."""
 
     gateway: str
     events: str = "events"
@@ -23,10 +23,10 @@ class Keys:
 
     @classmethod
     def of(cls, settings: Settings) -> Keys:
-        """The names that the settings ask for.
+        """The keys that the settings ask for.
 
         Raises:
-            ValueError: the settings do not name the gateway (``name`` is to be filled in by whoever knows the host).
+            ValueError: the settings do not name the gateway.
         """
         if not settings.name:
             raise ValueError("a gateway needs a name of its own within the fleet: settings.name is empty")
@@ -34,63 +34,63 @@ class Keys:
 
     @property
     def seq(self) -> str:
-        """A hash: the number of each charger's last event."""
+        """A hash: charger -> the number of its last event."""
         return f"{self.prefix}:seq"
 
     def batch(self, incarnation: str = "") -> str:
-        """The number of the last batch that this (or another) run of a gateway has written."""
+        """The number of the last group that this (or another) incarnation of a gateway has written."""
         return f"{self.prefix}:batch:{incarnation or self.incarnation}"
 
     def reclaimed(self, incarnation: str = "") -> str:
-        """There once another gateway has taken over what this (or another) run of a gateway had in hand."""
+        """Exists once another gateway has taken over from this (or another) incarnation of a gateway."""
         return f"{self.prefix}:reclaimed:{incarnation or self.incarnation}"
 
     def table(self, table: str, owner: str) -> str:
-        """A hash: what is remembered of the charger."""
+        """A hash: a table of fields that belongs to a charger or a gateway."""
         return f"{self.prefix}:{table}:{owner}"
 
     @property
     def owners(self) -> str:
-        """A hash: "<gateway> <connection> <time of arrival in ms>" of each charger that is connected somewhere."""
+        """A hash: charger -> "<gateway> <connection> <time of arrival in ms>", of each charger that is connected somewhere."""
         return f"{self.prefix}:owners"
 
     def lease(self, gateway: str = "") -> str:
-        """There as long as the gateway lives."""
+        """The gateway lease: exists as long as the gateway renews it."""
         return f"{self.prefix}:gateway:{gateway or self.gateway}"
 
     @property
     def gateways(self) -> str:
-        """A hash: "<boot> <time>" of each gateway that has ever been, and is not forgotten: its run, and its last sign of life."""
+        """A hash: gateway -> "<incarnation> <time>", the latest incarnation and its last renewal, until the gateway has left or was taken over."""
         return f"{self.prefix}:gateways"
 
     @property
     def transaction_ids(self) -> str:
-        """How many transaction ids have been leased."""
+        """The number of transaction ids that have been leased."""
         return f"{self.prefix}:transaction_ids"
 
     def claimed_id(self, charger: str, id: str) -> str:
-        """There for a day once the command was taken."""
+        """Exists for a day once the command was claimed."""
         charger = charger.replace("%", "%25").replace(":", "%3A")  # or "a:b" with "c" would be "a" with "b:c"
         return f"{self.prefix}:done:{charger}:{id}"
 
     @property
     def processing(self) -> str:
-        """A list: the elements that this gateway has in hand."""
+        """A list: the elements that this gateway has in flight."""
         return self.processing_of(self.gateway)
 
     def processing_of(self, gateway: str) -> str:
-        """The same of any gateway."""
+        """A list: the elements that a gateway has in flight."""
         return f"{self.commands}:processing:{gateway}"
 
     def own_commands(self, gateway: str = "") -> str:
-        """A list: the elements for one gateway only."""
+        """A list: the elements forwarded to one gateway, and peer messages for it."""
         return f"{self.commands}:for:{gateway or self.gateway}"
 
     @property
     def dead_letters(self) -> str:
-        """A list: the elements that nobody could answer."""
+        """A list: the elements that could not be answered."""
         return f"{self.commands}:dead"
 
     def reserved(self, name: str) -> bool:
-        """Whether a list of that name is ours, and so no backend's to have replies (and an expiry!) put on it."""
+        """Whether the name is one of ours, so that a backend cannot have replies (and an expiry!) put on it."""
         return name in (self.events, self.commands) or name.startswith((f"{self.prefix}:", f"{self.commands}:"))

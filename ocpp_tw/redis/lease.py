@@ -1,9 +1,7 @@
-"""Which gateways live, and what becomes of those that do not: what they had in hand goes to the living, once.
+"""Renews this gateway's lease, and takes over from gateways whose lease has expired: their elements go to one other gateway, once.
 
 Knows no command and no charger.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -21,45 +19,45 @@ from .connection import Connection, cancelled
 from .keys import Keys
 from .protocol import RedisError, ResponseError
 from .roster import RedisRoster
-from .scripts.leases import ALIVE, BEGIN, DEAD, RECLAIM
+from .scripts.leases import BEGIN, EXPIRED, RECLAIM, RENEW
 
 LEASE_TTL = 10
-"""Seconds for which a gateway that says nothing more is still taken to live."""
+"""Seconds for which a lease is valid without a renewal."""
 RENEW_INTERVAL = 3.0
-"""Seconds between its signs of life."""
+"""Seconds between renewals."""
 TAKEOVER_AFTER = 60.0
-"""Seconds without a sign of life after which another gateway takes over what it had in hand."""
+"""Seconds without a renewal after which another gateway takes over."""
 TAKEOVER_INTERVAL = 10.0
-"""Seconds between looks for such gateways."""
-RECLAIM_REMEMBERED = 7 * 86_400
-"""Seconds for which it is remembered that a run of a gateway was taken over: as long may it be suspended and come round."""
+"""Seconds between checks for such gateways."""
+RECLAIMED_TTL = 7 * 86_400
+"""Seconds for which Redis remembers that an incarnation was taken over: it may be suspended for as long, and still finds out when it resumes."""
 
 
 class GatewayLease(Service):
-    """As long as it runs its gateway lives; from `begin` on commands are taken, and those of gateways that are gone.
+    """Renewed from its start on; from `begin` on commands are taken, and gateways whose lease has expired are taken over from.
 
-    ``roster`` announces our chargers when others may have taken us for dead, ``commands`` gets what is left over.
+    ``roster`` announces our chargers when our lease may have expired, ``commands`` gets the elements of other incarnations and gateways.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, names: Keys, roster: RedisRoster, commands: RedisCommands) -> None:
+    def __init__(self, connection: Connection, keys: Keys, roster: RedisRoster, commands: RedisCommands) -> None:
         self._connection = connection
-        self._names = names
+        self._keys = keys
         self._roster = roster
         self._commands = commands
         self._tasks: list[Deferred[None]] = []
         self._complaint = ""
-        self._said = b""
+        self._status = b""
         self._begun = False
         connection.watch(self._changed)
 
     def startService(self) -> None:
         super().startService()
-        self._tasks = [Deferred.fromCoroutine(self._renew_for_ever()).addErrback(cancelled)]
+        self._tasks = [Deferred.fromCoroutine(self._keep_renewing()).addErrback(cancelled)]
 
     def _changed(self) -> None:
-        """A line that was opened again hears at once that we live, and who is here: before it is asked anything else."""
+        """A new connection is used at once to renew the lease and announce our chargers, before anything else."""
         if self._connection.client is None or not self.running:
             return
         self._tasks = [each for each in self._tasks if not each.called]
@@ -67,40 +65,40 @@ class GatewayLease(Service):
         self._roster.announce()
 
     def stopService(self) -> Deferred[Any] | None:
-        """Live no more, at once, so that nobody hands commands to a gateway that is leaving."""
+        """Give the lease up at once, so that no commands are forwarded to a gateway that is stopping."""
         super().stopService()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        line = self._connection.client
-        if line is None:
+        client = self._connection.client
+        if client is None:
             return None
-        bye = line.send("DEL", self._names.lease())
-        return bye.addTimeout(1.0, self._connection.reactor).addErrback(lambda _: None)
+        deleted = client.send("DEL", self._keys.lease())
+        return deleted.addTimeout(1.0, self._connection.reactor).addErrback(lambda _: None)
 
     async def begin(self) -> None:
-        """Take over what an earlier run of this gateway left over; to be awaited once Redis knows all that it has done."""
-        left = await self._retry(self._begin)
+        """Take over from the previous incarnation of this gateway; to be called once Redis knows all that it has done."""
+        elements = await self._retry(self._begin)
         self._begun = True
         if self.running:
-            self._tasks.append(Deferred.fromCoroutine(self._take_over_for_ever()).addErrback(cancelled))
-            self._commands.begin(left)
+            self._tasks.append(Deferred.fromCoroutine(self._keep_taking_over()).addErrback(cancelled))
+            self._commands.begin(elements)
 
-    async def _renew_for_ever(self) -> None:
+    async def _keep_renewing(self) -> None:
         while self.running:
             await self._retry(self._renew)
             await deferLater(self._connection.reactor, RENEW_INTERVAL)
 
-    async def _retry(self, do: Callable[[], Any]) -> Any:
-        """What it comes to, tried until Redis has nothing against it."""
+    async def _retry(self, attempt_once: Callable[[], Any]) -> Any:
+        """The result, tried until Redis does not refuse it."""
         attempt = 0
         while True:
             try:
-                done = await do()
+                done = await attempt_once()
             except RedisError as why:
                 if isinstance(why, ResponseError) and str(why) != self._complaint:
                     self._complaint = str(why)
-                    self._log.error("no sign of life can be given, so that nobody can hand commands to us: {why}", why=str(why))
+                    self._log.error("gateway lease cannot be renewed, so that no commands are forwarded to us: {why}", why=str(why))
                 await self._connection.pause(attempt)
                 attempt += 1
             else:
@@ -108,64 +106,66 @@ class GatewayLease(Service):
                 return done
 
     async def _begin(self) -> list[Taken]:
-        names = self._names
-        keys = (names.gateways, names.lease(), names.processing, names.table("sent", names.gateway))
-        args = (names.gateway, names.incarnation, LEASE_TTL, names.reclaimed(" ")[:-1], RECLAIM_REMEMBERED)
-        silent, left = await self._connection.ask(lambda line, _: BEGIN.run(line, keys, *args))
-        return _taken(silent, left)
+        keys = self._keys
+        script_keys = (keys.gateways, keys.lease(), keys.processing, keys.table("sent", keys.gateway))
+        args = (keys.gateway, keys.incarnation, LEASE_TTL, keys.reclaimed(" ")[:-1], RECLAIMED_TTL)
+        silent, elements = await self._connection.ask(lambda client, _: BEGIN.run(client, script_keys, *args))
+        return _taken(silent, elements)
 
     async def _renew(self) -> None:
-        names = self._names
-        if not self._begun:  # when the earlier run ended is not to be forgotten yet
-            await self._connection.send("SET", names.lease(), "1", "EX", LEASE_TTL)
+        keys = self._keys
+        if not self._begun:  # BEGIN needs the previous incarnation's last renewal
+            await self._connection.send("SET", keys.lease(), "1", "EX", LEASE_TTL)
             return
-        keys = (names.gateways, names.lease(), names.reclaimed())
-        said = await self._connection.ask(lambda line, _: ALIVE.run(line, keys, names.gateway, names.incarnation, LEASE_TTL))
-        if said in (b"usurped", b"reclaimed"):
-            await self._commands.forget()
-        before, self._said = self._said, said
-        if said == b"usurped" and before != said:
-            self._log.error("another process goes by the name {name}: give each gateway one of its own", name=names.gateway)
-        elif said == b"reclaimed":
-            self._log.warn("this gateway was suspended for so long that another one has taken over what it had in hand")
-        if said == b"lives":
+        script_keys = (keys.gateways, keys.lease(), keys.reclaimed())
+        args = (keys.gateway, keys.incarnation, LEASE_TTL)
+        status = await self._connection.ask(lambda client, _: RENEW.run(client, script_keys, *args))
+        if status in (b"usurped", b"reclaimed"):
+            await self._commands.drop_reclaimed()
+        before, self._status = self._status, status
+        if status == b"usurped" and before != status:
+            self._log.error("gateway name {name} is used by another process: give each gateway one of its own", name=keys.gateway)
+        elif status == b"reclaimed":
+            self._log.warn("gateway was suspended for so long that another one has taken over its commands")
+        if status == b"lives":
             self._roster.announce_rest()
-        elif said != b"usurped":
-            self._roster.announce()  # who was taken for dead may have lost chargers, and nobody told us
+        elif status != b"usurped":
+            self._roster.announce()  # while our lease had expired chargers may have gone to others, without a peer message to us
 
-    async def _take_over_for_ever(self) -> None:
-        names = self._names
+    async def _keep_taking_over(self) -> None:
+        keys = self._keys
+        script_keys, args = (keys.gateways,), (keys.lease(" ")[:-1], TAKEOVER_AFTER)
         while self.running:
             await deferLater(self._connection.reactor, TAKEOVER_INTERVAL)
             try:
-                dead = await self._connection.ask(lambda line, _: DEAD.run(line, (names.gateways,), names.lease(" ")[:-1], TAKEOVER_AFTER))
-                for name, boot in zip(dead[::2], dead[1::2], strict=True):
-                    await self.reclaim(name.decode(errors="replace"), boot.decode(errors="replace"))
+                expired = await self._connection.ask(lambda client, _: EXPIRED.run(client, script_keys, *args))
+                for name, incarnation in zip(expired[::2], expired[1::2], strict=True):
+                    await self.reclaim(name.decode(errors="replace"), incarnation.decode(errors="replace"))
             except RedisError as why:
-                self._log.error("what gateways that are gone had in hand cannot be taken over: {why}", why=str(why))
+                self._log.error("takeover from gateways that are gone failed: {why}", why=str(why))
 
-    async def reclaim(self, name: str, boot: str) -> None:
-        """Take over from that run of a gateway, if it is still gone and nobody has."""
-        names = self._names
-        shelves = [names.table(shelf, gateway) for shelf in ("sent", "provisional") for gateway in (name, names.gateway)]
-        keys = (
-            names.gateways, names.lease(name), names.reclaimed(boot), names.processing_of(name), names.processing,
-            names.own_commands(name), names.commands, *shelves,
+    async def reclaim(self, name: str, incarnation: str) -> None:
+        """Take over from that incarnation of a gateway, if it is still gone and no other gateway has."""
+        keys = self._keys
+        tables = [keys.table(table, gateway) for table in ("sent", "provisional") for gateway in (name, keys.gateway)]
+        script_keys = (
+            keys.gateways, keys.lease(name), keys.reclaimed(incarnation), keys.processing_of(name), keys.processing,
+            keys.own_commands(name), keys.commands, *tables,
         )  # fmt: skip
-        line = await self._connection.ready()
+        client = await self._connection.ready()
         try:
-            found = await RECLAIM.run(line, keys, name, boot, TAKEOVER_AFTER, names.gateway, RECLAIM_REMEMBERED)
+            found = await RECLAIM.run(client, script_keys, name, incarnation, TAKEOVER_AFTER, keys.gateway, RECLAIMED_TTL)
         except RedisError as why:
             if isinstance(why, ResponseError):
                 raise
-            self._commands.check_in_flight()  # it may be in our hands, and we do not know it
+            self._commands.check_in_flight()  # the elements may be in our list although we got no answer
             return
         if found:
-            left = _taken(*found)
-            told = self._log.warn if left else self._log.info
-            told("{name} is gone: the {count} commands that it had in hand are seen to here", name=name, count=len(left))
-            self._commands.inherit(left)
+            elements = _taken(*found)
+            log = self._log.warn if elements else self._log.info
+            log("gateway {name} is gone: its {count} commands in flight are taken over", name=name, count=len(elements))
+            self._commands.take_over(elements)
 
 
-def _taken(silent: bytes, left: list[bytes]) -> list[Taken]:
-    return [Taken(element, float(silent), bool(sent)) for element, sent in zip(left[::2], left[1::2], strict=True)]
+def _taken(silent: bytes, elements: list[bytes]) -> list[Taken]:
+    return [Taken(element, float(silent), bool(sent)) for element, sent in zip(elements[::2], elements[1::2], strict=True)]

@@ -1,6 +1,6 @@
-"""Chargers that come and go, told of together: all of a turn of the reactor at once, in their order, and the next when that is done.
+"""Batches arrivals and departures: those of one turn of the reactor are sent together, in their order, one batch at a time.
 
-Knows no line, and not how they are told of.
+Knows no connection, and not how a batch is sent.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from twisted.python.failure import Failure
 
 from ..core.entries import Record
 
-BATCH_SIZE = 64
-"""Of how many that come and go one script tells: what comes of one answer is done in one turn of the reactor."""
+MAX_BATCH = 64
+"""Most arrivals and departures in a batch: what follows upon its answer is done in one turn of the reactor."""
 
 
 class Presence:
-    """A charger that is here: on which connection, since when by our clock, and by the fleet's (in ms; 0: it has not been told)."""
+    """A charger that is connected here: its connection, its arrival by our clock (s) and by Redis's (ms; 0: Redis does not know it yet)."""
 
     __slots__ = ("connection", "since", "stamp")
 
@@ -30,23 +30,23 @@ class Presence:
 
 
 class Arrival:
-    """A charger that has come, and waits for what is remembered of it."""
+    """A charger has connected; ``waiting`` fires with its record."""
 
-    __slots__ = ("charger", "here", "waiting")
+    __slots__ = ("charger", "presence", "waiting")
 
-    def __init__(self, charger: str, here: Presence) -> None:
-        self.charger, self.here = charger, here
+    def __init__(self, charger: str, presence: Presence) -> None:
+        self.charger, self.presence = charger, presence
         self.waiting: Deferred[Record] = Deferred()
 
-    def resolve(self, found: list[bytes | None]) -> None:
-        stamp, *fields = found
-        self.here.stamp = self.here.stamp or int(stamp or 0)
+    def resolve(self, reply: list[bytes | None]) -> None:
+        stamp, *fields = reply
+        self.presence.stamp = self.presence.stamp or int(stamp or 0)
         if not self.waiting.called:
             self.waiting.callback(Record(*[field.decode(errors="replace") if field else "" for field in fields]))
 
 
 class Departure:
-    """A charger whose connection has ended; ``current``: it was the one that we had the charger on."""
+    """A charger's connection has ended; ``current``: it was the one that we had the charger on. ``waiting``: whether Redis had it so."""
 
     __slots__ = ("charger", "connection", "current", "waiting")
 
@@ -60,37 +60,37 @@ class Departure:
 
 
 class PresenceBatch:
-    """``tell`` is given some of them and fires with what is said of each, in their order."""
+    """``send`` is given a batch and fires with the reply to each of it, in their order."""
 
     _log = Logger()
 
-    def __init__(self, reactor: IReactorTime, tell: Callable[[list[Arrival | Departure]], Deferred[list[Any]]]) -> None:
+    def __init__(self, reactor: IReactorTime, send: Callable[[list[Arrival | Departure]], Deferred[list[Any]]]) -> None:
         self._reactor = reactor
-        self._tell = tell
+        self._send = send
         self._queue: deque[Arrival | Departure] = deque()
         self._busy = False
 
     def add(self, either: Arrival | Departure) -> None:
-        """Have it told of as soon as may be; ``waiting`` fires then, or fails."""
+        """Send it with the next batch; its ``waiting`` fires then, or fails."""
         self._queue.append(either)
         if not self._busy:
             self._busy = True
             self._reactor.callLater(0, self._turn)
 
     def _turn(self) -> None:
-        some = unresolved([self._queue.popleft() for _ in range(min(BATCH_SIZE, len(self._queue)))])
-        asked = self._tell(some)
-        asked.addCallbacks(self._told, self._failed, callbackArgs=(some,), errbackArgs=(some,))
-        asked.addErrback(lambda why: self._log.failure("what follows upon an arrival or a departure failed", why))
+        batch = unresolved([self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))])
+        sent = self._send(batch)
+        sent.addCallbacks(self._sent, self._failed, callbackArgs=(batch,), errbackArgs=(batch,))
+        sent.addErrback(lambda why: self._log.failure("what follows upon an arrival or a departure failed", why))
 
-    def _told(self, said: list[Any], some: list[Arrival | Departure]) -> None:
+    def _sent(self, replies: list[Any], batch: list[Arrival | Departure]) -> None:
         self._go_on()
-        for either, answer in zip(some, said, strict=True):
-            either.resolve(answer)
+        for either, reply in zip(batch, replies, strict=True):
+            either.resolve(reply)
 
-    def _failed(self, why: Failure, some: list[Arrival | Departure]) -> None:
+    def _failed(self, why: Failure, batch: list[Arrival | Departure]) -> None:
         self._go_on()
-        for each in unresolved(some):
+        for each in unresolved(batch):
             each.waiting.errback(why)
 
     def _go_on(self) -> None:
@@ -99,6 +99,6 @@ class PresenceBatch:
             self._reactor.callLater(0, self._turn)
 
 
-def unresolved(some: list[Arrival | Departure]) -> list[Arrival | Departure]:
-    """Those of them that somebody waits for."""
-    return [each for each in some if not each.waiting.called]
+def unresolved(batch: list[Arrival | Departure]) -> list[Arrival | Departure]:
+    """Those that are still waited for."""
+    return [each for each in batch if not each.waiting.called]

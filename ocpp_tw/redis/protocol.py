@@ -1,10 +1,8 @@
-"""What is said on a line to Redis: commands and scripts over txredisapi's protocol, and which errors will pass.
+"""A client of Redis over txredisapi's protocol: how commands are encoded and sent, and which errors are transient.
 
-Knows nothing of opening lines. Of txredisapi only the protocol is used: its pool reorders commands, lets them wait without any limit
-while Redis is away, and stops for ever when AUTH or SELECT fail while a server is going down.
+Knows nothing of connecting. Of txredisapi only the protocol is used: its pool reorders commands, queues them without a bound
+while Redis is away, and gives up for ever when AUTH or SELECT fail while a server is going down.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -25,23 +23,23 @@ TRANSIENT = frozenset(
     {"LOADING", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM"}
     | {"MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "UNBLOCKED"}
 )
-"""The first words of errors that are the server's trouble and not the command's: asking again later is right."""
+"""The first words of errors that are about the server and not the command: sending it again later is right."""
 
 
 class Packed(NamedTuple):
-    """Many arguments of a command that were encoded beforehand, by `pack`."""
+    """Several arguments of a command that `pack` has encoded beforehand; ``number`` of them."""
 
     number: int
     data: bytes
 
 
 def encode(text: str) -> bytes:
-    """UTF-8 of any string, for no charger's name may break a batch."""
+    """UTF-8 of any string: no charger's name may break a batch."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def pack(*args: str | bytes) -> bytes:
-    """Arguments as they go over the line."""
+    """Arguments as they are sent."""
     parts = []
     for each in args:
         raw = encode(each) if isinstance(each, str) else each
@@ -50,14 +48,14 @@ def pack(*args: str | bytes) -> bytes:
 
 
 def is_transient(why: BaseException) -> bool:
-    """Whether the same command may do better later. Its outcome is unknown when the line was lost."""
+    """Whether the same command may succeed later. Its outcome is unknown when the connection was lost."""
     if isinstance(why, ResponseError):
         return str(why).partition(" ")[0] in TRANSIENT
     return isinstance(why, RedisError)
 
 
 class RedisClient(RedisProtocol):  # type: ignore[misc]
-    """A connection. `Connection` makes them. ``number`` is the server's own of it, 0 when it will not tell."""
+    """One connection, made by `Connection`. ``number`` is the server's id of it, 0 when the server does not say."""
 
     def __init__(self, reactor: Any, reply_timeout: float) -> None:
         super().__init__(charset=None, replyTimeout=reply_timeout, convertNumbers=False)
@@ -65,7 +63,7 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
         self.number = 0
 
     def connectionMade(self) -> None:
-        # Not the library's own: its handshake gives up for ever; ours is `greet`.
+        # Not the library's own: its handshake gives up for ever; ours is `handshake`.
         transport: Any = getattr(self.transport, "transport", self.transport)
         handle = transport.getHandle()
         if not isinstance(handle, socket.socket) or handle.family == socket.AF_UNIX:
@@ -84,15 +82,15 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
             self.abort()
 
     def abort(self) -> None:
-        """End it at once; everything that waits for a reply fails."""
+        """Close the connection at once; every command that waits for a reply fails."""
         self.transport.abortConnection()
 
-    async def handshake(self, where: RedisAddress) -> None:
-        """Make it usable; raises what the server has against it."""
-        if where.password:
-            await self.auth(where.password, where.username or None)
-        if where.db:
-            await self.select(where.db)
+    async def handshake(self, address: RedisAddress) -> None:
+        """Authenticate and select the database; raises the server's refusal."""
+        if address.password:
+            await self.auth(address.password, address.username or None)
+        if address.db:
+            await self.select(address.db)
         await self.ping()
         with suppress(ResponseError):
             self.number = await self.execute_command("CLIENT", "ID")
@@ -103,18 +101,18 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
         if role[0] != b"master":
             raise ResponseError("READONLY the server is a replica")
 
-    def send(self, *args: Any, wait: float | None = None) -> Deferred[Any]:
-        """Send a command; fails with `RedisError`. ``wait`` (seconds) instead of the usual patience, for commands that block."""
-        if wait is None:
+    def send(self, *args: Any, timeout: float | None = None) -> Deferred[Any]:
+        """Send a command; fails with `RedisError`. ``timeout`` (seconds) replaces the reply timeout, for commands that block."""
+        if timeout is None:
             return maybeDeferred(self.execute_command, *args)
-        watchdog = self.callLater(wait, self.abort)
+        watchdog = self.callLater(timeout, self.abort)
 
-        def heard(reply: Any) -> Any:
+        def answered(reply: Any) -> Any:
             if watchdog.active():
                 watchdog.cancel()
             return reply
 
-        return maybeDeferred(self.execute_command, *args, apply_timeout=False).addBoth(heard)
+        return maybeDeferred(self.execute_command, *args, apply_timeout=False).addBoth(answered)
 
     def _build_command(self, *args: Any, **_: Any) -> bytes:
         # The library's own takes 2 µs for each argument, and a batch has thousands.

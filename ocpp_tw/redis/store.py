@@ -1,26 +1,24 @@
-"""The four drivers of one gateway over one Redis, with as few connections as will do: four.
+"""The drivers of one gateway over one Redis, with as few connections as possible: four.
 
 Knows nothing of what they are used for.
 """
 
-# mypy: disallow-untyped-calls=False
-
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, TimeoutError
 
 from ..settings import Settings
-from ..spool.spool import Spool
+from ..spool import Spool
 from . import durability
 from .address import RedisAddress
-from .batch import keeps
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection, cancelled
 from .events import RedisEvents
+from .groups import updates_of
 from .keys import Keys
 from .lease import GatewayLease
 from .protocol import RedisError
@@ -28,76 +26,83 @@ from .records import RedisRecords
 from .roster import RedisRoster
 
 
+class Connections(NamedTuple):
+    """``events`` are written in order on one connection of their own; ``shared`` and ``own`` block in BLMOVE; the rest uses ``ordinary``."""
+
+    events: Connection
+    ordinary: Connection
+    shared: Connection
+    own: Connection
+
+
 class RedisStore(MultiService):
     """``events``, ``roster``, ``records`` and ``commands`` of one gateway; ``settings.redis`` and ``settings.name`` must be filled in.
 
     Raises:
-        ValueError: the name is empty, or the URL is none.
+        ValueError: the name is empty, or the URL is not valid.
     """
 
     def __init__(self, settings: Settings, reactor: Any, reply_timeout: float = REPLY_TIMEOUT) -> None:
         super().__init__()
-        names = Keys.of(settings)
-        where = RedisAddress.of(settings.redis, settings.redis_db)
-        self._connections = [Connection(reactor, where, reply_timeout) for _ in range(4)]
-        ordered, ordinary, shared, own = self._connections
-        self._ordered, self._ordinary = ordered, ordinary
-        self.address = where
-        self.spool = Spool(Path(settings.spool), reactor, keeps, settings.spool_limit << 20) if settings.spool else None
-        self.commands = RedisCommands(ordinary, shared, own, names)
-        self.events = RedisEvents(ordered, names, self.commands.acknowledged, self.spool, settings.durability)
-        self.roster = RedisRoster(ordinary, names)
-        self.lease = GatewayLease(ordinary, names, self.roster, self.commands)
-        self.records = RedisRecords(ordinary, names, self.events, self.spool)
-        for each in (*self._connections, self.events, self.commands, self.lease):
+        self.keys = keys = Keys.of(settings)
+        self.address = RedisAddress.of(settings.redis, settings.redis_db)
+        self.connections = Connections(*[Connection(reactor, self.address, reply_timeout) for _ in Connections._fields])
+        ordinary = self.connections.ordinary
+        self.spool = Spool(Path(settings.spool), reactor, updates_of, settings.spool_limit << 20) if settings.spool else None
+        self.commands = RedisCommands(ordinary, self.connections.shared, self.connections.own, keys)
+        self.events = RedisEvents(self.connections.events, keys, self.commands.acknowledged, self.spool, settings.durability)
+        self.roster = RedisRoster(ordinary, keys)
+        self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
+        self.records = RedisRecords(ordinary, keys, self.events, self.spool)
+        for each in (*self.connections, self.events, self.commands, self.lease):
             each.setServiceParent(self)
-        self._taking: Deferred[None] | None = None
+        self._beginning: Deferred[None] | None = None
 
     async def open(self) -> None:
-        """Open the spool; to be awaited before anything is started. Raises `ocpp_tw.spool.file.Unusable`."""
+        """Open the spool; to be awaited before anything is started. Raises `ocpp_tw.spool.SpoolUnusable`."""
         if self.spool is not None:
             await self.spool.open()
 
     def startService(self) -> None:
         super().startService()
-        self._taking = Deferred.fromCoroutine(self._take_commands()).addErrback(cancelled)
+        self._beginning = Deferred.fromCoroutine(self._begin()).addErrback(cancelled)
 
-    async def _take_commands(self) -> None:
-        # What an earlier run had in hand may be done with, and the word of it in the spool.
+    async def _begin(self) -> None:
+        # The spool may have the end of a command that the previous incarnation had in flight: Redis must know it first.
         await self.events.caught_up()
         await self.lease.begin()
 
     async def guarantee(self) -> tuple[str, bool]:
-        """What the server does with what was acknowledged, in a line, and whether all is well; waits until it can be asked."""
-        return durability.guarantee(await durability.asked(self._ordinary))
+        """What guarantee the server gives for acknowledged events, in a line, and whether all is well; waits until it can be asked."""
+        return durability.guarantee(await durability.read_config(self.connections.ordinary))
 
     async def ping(self, within: float = 2.0) -> bool:
-        """Whether events can be written: the server answers within that many seconds and has nothing against the last of them."""
-        line = self._ordered.client
-        if line is None or self.events.trouble:
+        """Whether events can be written: the server answers within that many seconds and has not refused the last of them."""
+        client = self.connections.events.client
+        if client is None or self.events.trouble:
             return False
         try:
-            return bool(await line.send("PING").addTimeout(within, self._ordered.reactor))
+            return bool(await client.send("PING").addTimeout(within, self.connections.events.reactor))
         except (RedisError, TimeoutError):
             return False
 
     def spooled(self) -> dict[str, Any]:
-        """What waits on the disk, and why the disk takes no more; {} without a spool."""
+        """What waits in the spool, and why the disk takes no more; {} without a spool."""
         spool = self.spool
         return {"groups": spool.groups, "events": spool.events, "trouble": spool.trouble} if spool else {}
 
     def stopService(self) -> Deferred[None]:
-        """Take nothing more, take leave, and hang up: in two seconds at most, whatever state Redis is in."""
+        """Take no more commands, give the lease up, and disconnect: in two seconds at most, whatever state Redis is in."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-        parting = [each.stopService() for each in (self.lease, self.commands, self.events)]
-        for each in parting:
+        if self._beginning is not None:
+            self._beginning.cancel()
+        stopping = [each.stopService() for each in (self.lease, self.commands, self.events)]
+        for each in stopping:
             if each is not None:
                 await each
-        for connection in self._connections:
+        for connection in self.connections:
             await connection.stopService()
         if self.spool is not None:
             await self.spool.close()

@@ -1,6 +1,6 @@
-"""What entries that are not safe yet will do to tables: who asks what is on a shelf must be told of it too.
+"""The table updates of entries that are not durable yet: who reads a table must see them too.
 
-Knows neither where the entries are nor when they are safe.
+Knows neither where the entries are nor when they become durable.
 """
 
 from __future__ import annotations
@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from ..spool.spool import Kept
+from ..spool import TableUpdate
 
 
 class Unwritten:
-    """By shelf, so that one shelf is asked for at the same price however much waits for the others."""
+    """By table, so that reading one table costs the same however many updates wait for others. ``tables`` has no empty ones."""
 
     def __init__(self) -> None:
-        self.tables: defaultdict[bytes, list[Kept]] = defaultdict(list)
+        self.tables: defaultdict[bytes, list[TableUpdate]] = defaultdict(list)
 
-    def add(self, kept: Iterable[Kept]) -> None:
-        """These will be so."""
-        for each in kept:
+    def add(self, updates: Iterable[TableUpdate]) -> None:
+        """These updates are queued."""
+        for each in updates:
             self.tables[each[0]].append(each)
 
-    def drop(self, kept: Iterable[Kept]) -> None:
-        """These are so now: whoever keeps tables knows of them."""
-        for each in kept:
+    def drop(self, updates: Iterable[TableUpdate]) -> None:
+        """These updates are durable: Redis or the spool knows them."""
+        for each in updates:
             waiting = self.tables[each[0]]
             waiting.remove(each)
             if not waiting:
                 del self.tables[each[0]]
 
-    def on(self, shelf: bytes) -> dict[bytes, bytes | None]:
-        """What will be on the shelf, by name; None: it is taken off."""
-        return {name: value for _, name, value in self.tables.get(shelf, ())}
+    def pending(self, table: bytes) -> dict[bytes, bytes | None]:
+        """What the updates will do to the table: the value of each field, None where it is deleted."""
+        return {name: value for _, name, value in self.tables.get(table, ())}

@@ -1,9 +1,7 @@
-"""One batch of groups is sent to Redis again and again until Redis says that it is written.
+"""Sends one batch of groups to Redis, again and again until Redis says that it is written.
 
 Knows neither what is in a batch nor where the next one comes from.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -14,50 +12,52 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .batch import WRITE, arguments
 from .connection import Connection, backoff
+from .groups import GROUP_TTL
 from .keys import Keys
 from .protocol import Packed, RedisClient, ResponseError
+from .scripts.write import WRITE
 
 SYNC_TIMEOUT = 4000
-"""Milliseconds that the server has to sync what it has written."""
+"""Milliseconds that the server has to sync what it has written; then the batch is sent again."""
 
 SYNCED: dict[str, tuple[tuple[str, ...], str]] = {
     "fsync": (("WAITAOF", "1", "0"), "the server has not synced it in time"),
     "replica": (("WAIT", "1"), "no replica has it in time"),
 }
-"""By durability: how the server is asked whether a batch is safe, and what is wrong when its answer begins with 0."""
+"""By durability: the command that waits until a batch is synced, and what is wrong when its reply begins with 0."""
 
 
 class Writer:
-    """``durability`` is the setting of that name; ``unsynced`` is called when the server cannot sync what it is told to.
+    """``durability`` is the setting of that name; ``unsynced`` is called when it turns out that the server cannot sync what it is told to.
 
-    ``trouble`` is why nothing can be written at the moment; "" while all is well.
+    ``trouble`` is why nothing can be written at the moment; "" while all is well. ``busy``: there is a batch that is not known to be written.
+    ``cannot_sync``: the server cannot sync what it is told to.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, names: Keys, durability: str, unsynced: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, keys: Keys, durability: str, unsynced: Callable[[], None]) -> None:
         self.trouble = ""
         self.busy = False
-        """Whether there is a batch that is not known to be written."""
+        self.cannot_sync = False
         self._connection = connection
-        self._names = names
-        self._synced = SYNCED.get(durability)
+        self._keys = keys
+        self._sync_command = SYNCED.get(durability)
         self._unsynced = unsynced
-        self._keys = (names.batch(), names.seq, names.events, names.processing, names.reclaimed())
+        self._own_keys = (keys.batch(), keys.seq, keys.events, keys.processing, keys.reclaimed())
         self._batch: tuple[Any, ...] = ()
-        self._batch_keys = self._keys
+        self._batch_keys = self._own_keys
         self._then: Callable[[list[bytes]], None] = lambda dropped: None
         self._objection = ""
-        self._asking = False
+        self._sent = False
         self._attempt = 0
-        self._soon: Any = None
+        self._retry: Any = None
         self._running = False
         connection.watch(self._changed)
 
     def start(self) -> None:
-        """Begin."""
+        """Send from now on."""
         self._running = True
         self._send()
 
@@ -66,21 +66,21 @@ class Writer:
         self._running = False
         self._unschedule()
 
-    def write(self, groups: list[Packed], then: Callable[[list[bytes]], None], boot: str = "") -> None:
-        """Write groups of this run of the gateway, or of an earlier one; ``then`` is given the effects that were dropped, and why."""
-        names = self._names
+    def write(self, groups: list[Packed], then: Callable[[list[bytes]], None], incarnation: str = "") -> None:
+        """Write groups of this incarnation, or of an earlier one; ``then`` is given the effects that were dropped, and why."""
+        keys = self._keys
         assert not self.busy
         self.busy = True
-        self._batch, self._then, self._attempt = arguments(groups), then, 0
-        self._batch_keys = self._keys
-        if boot and boot != names.incarnation:
-            self._batch_keys = (names.batch(boot), names.seq, names.events, names.processing, names.reclaimed(boot))
+        self._batch, self._then, self._attempt = (GROUP_TTL, *groups), then, 0
+        self._batch_keys = self._own_keys
+        if incarnation and incarnation != keys.incarnation:
+            self._batch_keys = (keys.batch(incarnation), keys.seq, keys.events, keys.processing, keys.reclaimed(incarnation))
         self._send()
 
     def _unschedule(self) -> None:
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def _changed(self) -> None:
         if self._connection.client is None:
@@ -94,21 +94,22 @@ class Writer:
             self._works()
 
     def _send(self) -> None:
-        self._soon = None
-        line = self._connection.client
-        if line is None or self._asking or not self._running or not self.busy:
+        self._retry = None
+        client = self._connection.client
+        if client is None or self._sent or not self._running or not self.busy:
             return
-        self._asking = True
-        asked = WRITE.run(line, self._batch_keys, *self._batch)
-        if self._synced:
-            asked.addCallback(self._sync, line)
-        asked.addCallbacks(self._written, self._refused).addErrback(lambda why: self._log.failure("events: a batch's end failed", why))
+        self._sent = True
+        reply = WRITE.run(client, self._batch_keys, *self._batch)
+        if self._sync_command:
+            reply.addCallback(self._sync, client)
+        reply.addCallbacks(self._written, self._refused)
+        reply.addErrback(lambda why: self._log.failure("events: what follows upon a batch failed", why))
 
-    def _sync(self, dropped: list[bytes], line: RedisClient) -> Deferred[list[bytes]]:
-        assert self._synced is not None
-        command, wrong = self._synced
+    def _sync(self, dropped: list[bytes], client: RedisClient) -> Deferred[list[bytes]]:
+        assert self._sync_command is not None
+        command, wrong = self._sync_command
 
-        def answered(counts: list[int] | int) -> list[bytes]:
+        def synced(counts: list[int] | int) -> list[bytes]:
             if not (counts[0] if isinstance(counts, list) else counts):
                 raise ResponseError(f"NOREPLICAS {wrong}")
             return dropped
@@ -116,36 +117,36 @@ class Writer:
         def refused(why: Failure) -> list[bytes]:
             if not why.check(ResponseError) or str(why.value).startswith("NOREPLICAS"):
                 why.raiseException()
-            self._synced = None
+            self._sync_command, self.cannot_sync = None, True
             self._log.warn("Redis cannot sync what it is told to ({why}): every event goes to the spool first", why=str(why.value))
             self._unsynced()
             return dropped
 
-        return line.send(*command, SYNC_TIMEOUT, wait=SYNC_TIMEOUT / 1000 + 1).addCallback(answered).addErrback(refused)
+        return client.send(*command, SYNC_TIMEOUT, timeout=SYNC_TIMEOUT / 1000 + 1).addCallback(synced).addErrback(refused)
 
     def _written(self, dropped: list[bytes]) -> None:
-        self._asking = self.busy = False
+        self._sent = self.busy = False
         self._batch, self._attempt = (), 0
         for key, why in zip(dropped[::2], dropped[1::2], strict=True):
             text = why.decode(errors="replace")
-            self._log.error("events: an effect on {key} was dropped: {why}", key=key.decode(errors="replace"), why=text)
+            self._log.error("effect on {key} dropped: {why}", key=key.decode(errors="replace"), why=text)
         self._works()
         self._then(dropped)
 
     def _refused(self, why: Failure) -> None:
         """It may or may not have been written: it is sent again, under the same numbers, until an answer says that it was."""
-        self._asking = False
+        self._sent = False
         if not self._running:
             return
         self._failed(str(why.value), why.check(ResponseError) is not None)
         if str(why.value).startswith("READONLY") and self._connection.client is not None:
-            self._connection.client.abort()  # it is a replica now: whoever is asked next where the master is may know another
+            self._connection.client.abort()  # it is a replica now: a Sentinel may name another master
         self._unschedule()
-        self._soon = self._connection.reactor.callLater(backoff(self._attempt), self._send)
+        self._retry = self._connection.reactor.callLater(backoff(self._attempt), self._send)
         self._attempt += 1
 
     def _failed(self, why: str, refused: bool = False) -> None:
-        # Once for an outage and not for each attempt, but a server that is there again and has another objection is told of.
+        # Once for an outage and not for each attempt, but also when a server that is back refuses for another reason.
         if self._running and (not self.trouble or (refused and why != self._objection)):
             self._log.error("Redis at {where} takes no events: {why}", where=str(self._connection.address), why=why)
         self.trouble = why

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..ocpp.conversation import Conversation, Heard
+from ..ocpp.conversation import Conversation, Receipt
 from ..ocpp.frames import Call, Error, Malformed, Result, Send, parse, render
 from .report import Tally
 
@@ -63,7 +63,7 @@ class Rpc:
     def call(self, call: Call, then: OnAnswer) -> None:
         """Send a CALL as soon as none is in flight; ``then`` is called exactly once."""
         self._callbacks[call.id] = then
-        self._send(self._conversation.ask(call))
+        self._send(self._conversation.enqueue(call))
 
     def send(self, message: Send) -> None:
         """Send a message that is never answered, at once."""
@@ -102,8 +102,8 @@ class Rpc:
         self._transport.close(code, reason)
 
     def _serve(self, call: Call, digest: int) -> None:
-        heard = self._conversation.heard(call.id, digest)
-        if heard is Heard.NEW:
+        receipt = self._conversation.received(call.id, digest)
+        if receipt is Receipt.NEW:
             self._tally.commands += 1
             answer = self._handler.serve(call)
             if answer is not None:
@@ -112,13 +112,13 @@ class Rpc:
                 self._transport.send(text)
                 self._tally.sent += 1
             self._handler.served()
-        elif isinstance(heard, bytes):
-            self._transport.send(heard)
+        elif isinstance(receipt, bytes):
+            self._transport.send(receipt)
 
     def _answered(self, frame: Result | Error) -> None:
-        call, following = self._conversation.answer(frame)
+        call, following = self._conversation.match(frame)
         if call is None:
-            late = self._conversation.late(frame)
+            late = self._conversation.match_late(frame)
             self._tally.strays += 1
             if late is not None:
                 self._handler.late(late, frame)

@@ -1,6 +1,6 @@
-"""What the mirror is to be told, in a file that is only appended to: it costs the reactor one write, and outlives a kill at once.
+"""The mirror's journal: table updates appended to a file, one write for the reactor, and there at once if the process is killed.
 
-Knows nothing of what it holds. It is not synced, no more than the mirror is.
+Knows nothing of what tables hold. Not synced, no more than the mirror is.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from pathlib import Path
 
 import msgspec
 
-from .file import Kept
+from .rows import TableUpdate
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, bytes | None]]).decode
 
 
 class Journal:
-    """Two files: the one that is written, and the one that is being taken to the mirror."""
+    """Two files: the one that is written, and the rotated one, whose updates are on their way to the mirror."""
 
     def __init__(self, directory: Path) -> None:
+        self.rotations = 0
         self._path = directory / "mirror.log"
-        self._turned = directory / "mirror.old"
+        self._rotated = directory / "mirror.old"
         self._file = -1
         self._size = 0
-        self.turns = 0
 
-    def write(self, kept: list[Kept]) -> None:
-        """Append it; a full disk takes nothing."""
-        text = _encode(kept)
+    def write(self, updates: list[TableUpdate]) -> None:
+        """Append a record; on a full disk it is lost."""
+        text = _encode(updates)
         text = len(text).to_bytes(4, "big") + text
         with suppress(OSError):
             if self._file < 0:
@@ -41,23 +41,23 @@ class Journal:
             else:
                 os.ftruncate(self._file, self._size)
 
-    def turn(self) -> int:
-        """Begin a new file, so that the old one can be taken to the mirror; not while one still is. How often that was done by now."""
-        if self._file >= 0 and not self._turned.exists():
+    def rotate(self) -> int:
+        """Begin a new file, unless the rotated one is still needed; the number of rotations so far."""
+        if self._file >= 0 and not self._rotated.exists():
             with suppress(OSError):
-                self._path.rename(self._turned)
-                self.turns += 1
+                self._path.rename(self._rotated)
+                self.rotations += 1
             self.close()
-        return self.turns
+        return self.rotations
 
-    def taken(self, turns: int) -> None:
-        """The mirror has all that was noted until that turn."""
-        if turns == self.turns:
-            self._turned.unlink(missing_ok=True)
+    def discard(self, rotations: int) -> None:
+        """Delete the rotated file if that rotation was the last: the mirror has all of it."""
+        if rotations == self.rotations:
+            self._rotated.unlink(missing_ok=True)
 
-    def left(self) -> Iterator[list[Kept]]:
-        """What an earlier run left, oldest first."""
-        for path in (self._turned, self._path):
+    def records(self) -> Iterator[list[TableUpdate]]:
+        """The records that an earlier run left, oldest first; the last one may be cut short."""
+        for path in (self._rotated, self._path):
             data, at = path.read_bytes() if path.exists() else b"", 0
             while at + 4 <= len(data):
                 end = at + 4 + int.from_bytes(data[at : at + 4], "big")
@@ -67,13 +67,13 @@ class Journal:
                     yield _decode(data[at + 4 : end])
                 at = end
 
-    def begin(self) -> None:
-        """All that was left is in the mirror."""
+    def clear(self) -> None:
+        """Delete what an earlier run left: the mirror has it."""
         self._path.unlink(missing_ok=True)
-        self._turned.unlink(missing_ok=True)
+        self._rotated.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Write no more to this file."""
+        """Close the file; the next `write` opens it again."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

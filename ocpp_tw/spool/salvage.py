@@ -1,6 +1,10 @@
-"""Rows out of a damaged SQLite file, without SQLite: whatever leaf page can still be read gives its rows.
+"""Rows of a damaged SQLite file, read without SQLite: every leaf page that can still be read gives its rows.
 
-Knows the file format (sqlite.org/fileformat2) and no table: whoever asks tells the right rows by their sums.
+SQLite's own `.recover` would not do. It belongs to the command-line shell, and Python's sqlite3 has no access to it. It works through SQLite,
+which has to write before it reads a write-ahead log, and so fails on a full disk; SQLite reads that log only up to the first damaged frame,
+without an error; and it gives one version of a page, where the file and the log have several, any of which may be the intact one.
+
+Knows the file format (sqlite.org/fileformat2) and no table: the caller checks the rows' checksums.
 """
 
 from __future__ import annotations
@@ -11,15 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-LEAF = 0x0D
+LEAF_PAGE = 0x0D
 """The first byte of a page with rows of a table."""
-WAL_HEAD, FRAME_HEAD = 32, 24
+WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
+"""Bytes of the header of the write-ahead log, and of each frame in it."""
 
 
 def salvaged(path: Path, size: int) -> Iterator[tuple[int, list[Any]]]:
-    """Id and values of every row of seven columns, the first of which is the id; pages have ``size`` bytes.
+    """Id and values of every row of seven columns, the first of which is the id; a page has ``size`` bytes.
 
-    A row may come several times, and some that were deleted may come back.
+    A row may come several times, and deleted ones may come back.
     """
     data = path.read_bytes() if path.exists() else b""
     versions = [(at // size + 1, data[at : at + size].ljust(size, b"\0")) for at in range(0, len(data), size)]
@@ -27,7 +32,7 @@ def salvaged(path: Path, size: int) -> Iterator[tuple[int, list[Any]]]:
     newest = dict(versions)
     for number, page in versions:
         at = 100 if number == 1 else 0
-        if page[at] != LEAF:
+        if page[at] != LEAF_PAGE:
             continue
         for n in range(int.from_bytes(page[at + 3 : at + 5], "big")):
             try:
@@ -40,21 +45,21 @@ def salvaged(path: Path, size: int) -> Iterator[tuple[int, list[Any]]]:
 
 
 def log_is_sound(path: Path, size: int) -> bool:
-    """Whether all of the write-ahead log is what was written. SQLite leaves out what comes after a damage, without a word."""
+    """Whether all of the write-ahead log is what was written. SQLite ignores what comes after a damaged frame, without an error."""
     log = _log(path)
-    if len(log) < WAL_HEAD + FRAME_HEAD + size:
+    if len(log) < WAL_HEADER_BYTES + FRAME_HEADER_BYTES + size:
         return True
     order = "big" if log[3] & 1 else "little"
-    sums = _summed(log[:24], order, (0, 0))
-    if log[:3] != b"\x37\x7f\x06" or _stored(log[24:32]) != sums or int.from_bytes(log[8:12], "big") != size:
+    sums = _checksum(log[:24], order, (0, 0))
+    if log[:3] != b"\x37\x7f\x06" or _sums(log[24:32]) != sums or int.from_bytes(log[8:12], "big") != size:
         return False
     stale = False
-    for at in range(WAL_HEAD, len(log) - FRAME_HEAD - size + 1, FRAME_HEAD + size):
-        if not _alike(log[at + 8 : at + 16], log[16:24]):
-            stale = True  # left from before the log was begun anew
+    for at in range(WAL_HEADER_BYTES, len(log) - FRAME_HEADER_BYTES - size + 1, FRAME_HEADER_BYTES + size):
+        if not _same_log(log[at + 8 : at + 16], log[16:24]):
+            stale = True  # left from before the log was reset
             continue
-        sums = _summed(log[at + FRAME_HEAD : at + FRAME_HEAD + size], order, _summed(log[at : at + 8], order, sums))
-        if stale or log[at + 8 : at + 16] != log[16:24] or _stored(log[at + 16 : at + 24]) != sums:
+        sums = _checksum(log[at + FRAME_HEADER_BYTES : at + FRAME_HEADER_BYTES + size], order, _checksum(log[at : at + 8], order, sums))
+        if stale or log[at + 8 : at + 16] != log[16:24] or _sums(log[at + 16 : at + 24]) != sums:
             return False
     return True
 
@@ -65,29 +70,29 @@ def _log(path: Path) -> bytes:
 
 
 def _frames(log: bytes, size: int) -> Iterator[tuple[int, bytes]]:
-    """The pages of the write-ahead log in the order in which they were written, but for those from before it was begun anew."""
-    places = range(WAL_HEAD, len(log) - FRAME_HEAD - size + 1, FRAME_HEAD + size)
+    """The pages of the write-ahead log in the order in which they were written, without those from before its last reset."""
+    places = range(WAL_HEADER_BYTES, len(log) - FRAME_HEADER_BYTES - size + 1, FRAME_HEADER_BYTES + size)
     salts = Counter([log[16:24], *(log[at + 8 : at + 16] for at in places[:3])]).most_common(1)[0][0]  # any of them may be damaged
     for at in places:
-        if _alike(log[at + 8 : at + 16], salts):
-            yield int.from_bytes(log[at : at + 4], "big"), log[at + FRAME_HEAD : at + FRAME_HEAD + size]
+        if _same_log(log[at + 8 : at + 16], salts):
+            yield int.from_bytes(log[at : at + 4], "big"), log[at + FRAME_HEADER_BYTES : at + FRAME_HEADER_BYTES + size]
 
 
-def _alike(salts: bytes, others: bytes) -> bool:
-    """Whether they are of one log: whenever it is begun anew both halves change."""
+def _same_log(salts: bytes, others: bytes) -> bool:
+    """Whether they are of one log: a reset changes both halves."""
     return salts[:4] == others[:4] or salts[4:] == others[4:]
 
 
-def _summed(data: bytes, order: str, sums: tuple[int, int]) -> tuple[int, int]:
+def _checksum(data: bytes, order: str, sums: tuple[int, int]) -> tuple[int, int]:
     first, second = sums
-    words = struct.unpack(f"{'>' if order == 'big' else '<'}{len(data) // 4}I", data)
-    for one, other in zip(words[::2], words[1::2], strict=True):
+    numbers = struct.unpack(f"{'>' if order == 'big' else '<'}{len(data) // 4}I", data)
+    for one, other in zip(numbers[::2], numbers[1::2], strict=True):
         first = (first + one + second) & 0xFFFFFFFF
         second = (second + other + first) & 0xFFFFFFFF
     return first, second
 
 
-def _stored(data: bytes) -> tuple[int, int]:
+def _sums(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
 
 
@@ -98,7 +103,7 @@ def _cell(pages: dict[int, bytes], page: bytes, at: int, size: int) -> tuple[int
 
 
 def _payload(pages: dict[int, bytes], page: bytes, at: int, length: int, size: int) -> bytes:
-    """What a cell carries: all of it in its page, or the rest in pages that are chained."""
+    """A cell's payload: all of it in its page, or the rest in a chain of overflow pages."""
     if length <= size - 35:
         here, rest = length, 0
     else:
@@ -109,7 +114,7 @@ def _payload(pages: dict[int, bytes], page: bytes, at: int, length: int, size: i
     parts, have, seen = [page[at : at + here]], here, set()
     while have < length:
         if rest in seen:
-            raise ValueError("the chain runs in a circle")
+            raise ValueError("the overflow pages form a loop")
         seen.add(rest)
         more = pages[rest]
         rest = int.from_bytes(more[:4], "big")
@@ -117,7 +122,7 @@ def _payload(pages: dict[int, bytes], page: bytes, at: int, length: int, size: i
         have += len(parts[-1])
     payload = b"".join(parts)
     if len(payload) != length:
-        raise ValueError("it is cut off")
+        raise ValueError("it is cut short")
     return payload
 
 
@@ -141,14 +146,14 @@ def _values(record: bytes) -> list[Any]:
             values.append(raw.decode() if kind % 2 else raw)
             at += length
         else:
-            raise ValueError("a kind of value that is never written here")
+            raise ValueError("a type of value that the spool never writes")
     return values
 
 
 def _slice(record: bytes, at: int, length: int) -> bytes:
     part = record[at : at + length]
     if len(part) != length:
-        raise ValueError("it is cut off")
+        raise ValueError("it is cut short")
     return part
 
 

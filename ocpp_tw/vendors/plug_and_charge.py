@@ -1,6 +1,6 @@
 """ISO 15118 Plug & Charge with OCPP 1.6: messages of 2.0.1 as JSON text within DataTransfer (OCA's application note).
 
-Knows no certificates. The messages are read and answered as those of 2.0.1 are, and decided by the same handlers.
+Checks no certificate. The messages are parsed and answered as those of 2.0.1 are, and decided by the same handlers.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-ESSENTIALS: Mapping[str, tuple[str, type]] = {
+REQUIRED_MEMBERS: Mapping[str, tuple[str, type]] = {
     "Authorize": ("idToken", dict),
     "Get15118EVCertificate": ("exiRequest", str),
     "GetCertificateStatus": ("ocspRequestData", dict),
     "SignCertificate": ("csr", str),
 }
-"""What chargers send, and the member that it is about."""
+"""The actions that chargers send, and the member without which a message is Rejected, with its type."""
 
-SPOILT = {
+STATUS_BY_CERTIFICATE = {
     "CertificateExpired": "Expired",
     "CertificateRevoked": "Invalid",
     "CertChainError": "Invalid",
 }
-"""certificateStatus -> what the tag's status is with it, whatever else is thought of the tag (C07.FR.15, 16, 17)."""
+"""certificateStatus -> the tag's status, which overrides the verdict on the tag (C07.FR.15, 16, 17)."""
 
 
 @implementer(IVendor)
 class PlugAndCharge:
-    """Certificates are the business of a PKI: what it has to say comes from the handlers' `other`, and so from the backend.
+    """Certificates are a PKI's business: its answers come from the handlers' `other`, and so from the backend.
 
-    Without its word no certificateStatus is given (the member is optional), nothing is signed and no certificate installed.
+    Without an answer no certificateStatus is given (the member is optional), nothing is signed and no certificate installed.
     """
 
     vendor_id = "org.openchargealliance.iso15118pnc"
@@ -50,17 +50,17 @@ class PlugAndCharge:
         self._handlers = handlers
 
     async def data_transfer(self, charger: ICharger, fact: DataTransfer) -> DataTransferResult:
-        """One of four messages; what cannot be read is Rejected."""
-        from ..ocpp.v2 import V201  # its schemas are compiled for those who need them
+        """Answer one of four messages; one that cannot be parsed is Rejected."""
+        from ..ocpp.v2 import V201  # imported only if needed: its schemas are compiled at import
 
         action = fact.message_id or ""
-        if action not in ESSENTIALS:
+        if action not in REQUIRED_MEMBERS:
             return DataTransferResult("UnknownMessageId")
         payload = _read(fact.data)
-        short = action == "Authorize" and isinstance(payload.get("idToken"), str)
-        if short:  # the note's tables have an identifierString where 2.0.1 has an IdTokenType; chargers send either
+        bare_tag = action == "Authorize" and isinstance(payload.get("idToken"), str)
+        if bare_tag:  # the application note's tables have an identifierString where 2.0.1 has an IdTokenType; chargers send either
             payload["idToken"] = {"idToken": payload["idToken"], "type": "eMAID"}
-        member, kind = ESSENTIALS[action]
+        member, kind = REQUIRED_MEMBERS[action]
         if not isinstance(payload.get(member), kind):
             return DataTransferResult("Rejected")
         if action != "Authorize":
@@ -69,7 +69,7 @@ class PlugAndCharge:
             return DataTransferResult("Rejected")
         else:
             answer = await self._authorize(V201, charger, payload)
-        if short:
+        if bare_tag:
             answer["idTokenInfo"] = _id_tag_info(answer["idTokenInfo"])
         return DataTransferResult("Accepted", msgspec.json.encode(answer).decode())
 
@@ -81,27 +81,27 @@ class PlugAndCharge:
         authorization = verdict if isinstance(verdict, Authorization) else await verdict
         own = translation.answer(presented, authorization, "")
         answer = await self._other(version, charger, "Authorize", payload, Answer(own))
-        spoilt = SPOILT.get(answer.get("certificateStatus", ""))
-        if spoilt:
-            answer["idTokenInfo"] = answer["idTokenInfo"] | {"status": spoilt}
+        status = STATUS_BY_CERTIFICATE.get(answer.get("certificateStatus", ""))
+        if status:
+            answer["idTokenInfo"] = answer["idTokenInfo"] | {"status": status}
         return answer
 
     async def _other(self, version: Version, charger: ICharger, action: str, payload: Payload, own: Answer) -> Payload:
-        """Our own answer with the handlers' members in it, unless that would not be an answer of OCPP."""
+        """Our own answer with the handlers' members in it, unless that would violate the schema."""
         fact = Other(action, payload)
-        said = self._handlers.other(charger, fact)
-        said = said if isinstance(said, Answer) else await said
+        verdict = self._handlers.other(charger, fact)
+        verdict = verdict if isinstance(verdict, Answer) else await verdict
         translation = version.translations[action]
         ours = own.members or translation.answer(fact, own, "")
-        answer = ours | said.members
+        answer = ours | verdict.members
         if version.schemas.valid_answer[action](answer):
             return answer
-        log.warn("what is to be answered to {charger}'s {action} is not valid and left out", charger=charger.id, action=action)
+        log.warn("handlers' answer ignored, since it violates the schema of {action}, for {charger}", charger=charger.id, action=action)
         return ours
 
 
 def _read(data: Any) -> dict[str, Any]:
-    """The message; {} when it is none. Some chargers put the object itself where its text should be."""
+    """The message; {} when it cannot be parsed. Some chargers send the object itself in place of its text."""
     if not isinstance(data, str):
         return dict(data) if isinstance(data, dict) else {}
     try:
@@ -111,7 +111,7 @@ def _read(data: Any) -> dict[str, Any]:
 
 
 def _id_tag_info(info: Payload) -> Payload:
-    """2.0.1's idTokenInfo as 1.6 has it."""
+    """2.0.1's idTokenInfo as an idTagInfo of 1.6."""
     from ..ocpp.v16 import id_tag_info
 
     return id_tag_info(Authorization(info["status"], info.get("cacheExpiryDateTime"), info.get("groupIdToken", {}).get("idToken")))

@@ -1,4 +1,4 @@
-"""Which vendor's DataTransfer goes where: a table of `ocpp_tw.interfaces.IVendor`, by vendorId.
+"""Dispatches DataTransfer to the `ocpp_tw.interfaces.IVendor` of its vendorId.
 
 Knows no vendor and no message.
 """
@@ -20,7 +20,7 @@ log = Logger()
 
 
 class Vendors:
-    """The table. Of two for one vendor the later one counts, so that an operator's plugin takes the place of a built-in one."""
+    """The table. Of two for one vendor the later one is used, so that an operator's plugin replaces a built-in one."""
 
     def __init__(self, vendors: Iterable[IVendor]) -> None:
         self._table: dict[str, IVendor] = {}
@@ -30,7 +30,7 @@ class Vendors:
                 if not isinstance(vendor.vendor_id, str) or not vendor.vendor_id:
                     raise TypeError("vendor_id is not text")
             except (Invalid, TypeError) as why:
-                log.error("the vendor plugin {plugin} is left out: {why}", plugin=repr(vendor), why=str(why).strip())
+                log.error("vendor plugin ignored: {plugin}: {why}", plugin=repr(vendor), why=str(why).strip())
                 continue
             self._table[vendor.vendor_id] = vendor
 
@@ -38,11 +38,11 @@ class Vendors:
         return vendor_id in self._table
 
     def data_transfer(self, charger: ICharger, fact: DataTransfer) -> Maybe[DataTransferResult]:
-        """What the vendor's own answers. Raises `KeyError` for a vendor that is in nobody's hands."""
+        """The verdict of the vendor's `IVendor`. Raises `KeyError` for a vendor that has none."""
         return self._table[fact.vendor_id].data_transfer(charger, fact)
 
 
 @cache
 def installed() -> tuple[IVendor, ...]:
-    """The plugins found in ``twisted/plugins``, looked for once; a module that cannot be imported is logged by Twisted, and skipped."""
+    """The plugins in ``twisted/plugins``, searched for once; a module that cannot be imported is logged by Twisted, and skipped."""
     return tuple(getPlugins(IVendor))

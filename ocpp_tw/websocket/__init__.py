@@ -1,0 +1,1 @@
+"""Chargers' connections: TCP, TLS, the opening handshake, frames. The only package that imports Autobahn."""

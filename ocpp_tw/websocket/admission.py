@@ -1,6 +1,6 @@
-"""The opening handshake: what Autobahn makes of it, who is asked about it, and every way it can end.
+"""The part of a connection that performs the opening handshake: read the request, ask `Admissions`, accept or refuse.
 
-Knows nothing of what comes after it; `ocpp_tw.websocket.connection` is the rest of a connection.
+Knows nothing of frames; `ocpp_tw.websocket.connection` lists the other parts.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
@@ -20,100 +20,40 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 
-from ..interfaces import HandshakeRefused, HandshakeRequest, IWire, Maybe
+from ..interfaces import HandshakeRefused, HandshakeRequest
 from . import compression
+from .boundary import ConnectionOwner, MessageSink
+from .footprint import NullDeferred, after_handshake
 from .handshake import MAX_HEAD, BadHandshake, Head, identity, offers, read, switching_protocols, usual_key
-
-HANDSHAKE_ONLY = (
-    "factory", "http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path", "http_request_uri",
-    "http_response_data", "http_status_line", "is_open", "websocket_extensions", "websocket_extensions_in_use", "websocket_origin",
-    "websocket_protocols", "_admission", "_request", "_refusal", "_transport_details", "_wskey",
-)  # fmt: skip
-"""What of a connection is of no use to anybody once the handshake is over, or its class has as well."""
-
-NONE_BY_DEFAULT = (
-    "_perMessageCompress", "autoPingPending", "autoPingPendingCall", "autoPingPendingSent", "autoPingTimeoutCall",
-    "closeHandshakeTimeoutCall", "current_frame", "localCloseCode", "localCloseReason", "openHandshakeTimeoutCall", "remoteCloseCode",
-    "remoteCloseReason", "trackedTimings", "utf8validator", "wasNotCleanReason",
-)  # fmt: skip
-FALSE_BY_DEFAULT = (
-    "_consuming", "closedByMe", "droppedByMe", "failedByMe", "inside_message", "triggered", "utf8validateIncomingCurrentMessage",
-    "wasClean", "wasCloseHandshakeTimeout", "wasMaxFramePayloadSizeExceeded", "wasMaxMessagePayloadSizeExceeded",
-    "wasOpenHandshakeTimeout", "wasServerConnectionDropTimeout", "wasServingFlashSocketPolicyFile",
-)  # fmt: skip
-CLASS_DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(NONE_BY_DEFAULT),
-    **dict.fromkeys(FALSE_BY_DEFAULT, False),
-    "autoPingPendingSeq": 0,
-    "data": b"",
-    "send_queue": (),
-    "send_state": WebSocketServerProtocol.SEND_STATE_GROUND,
-    "state": WebSocketServerProtocol.STATE_CONNECTING,
-    "websocket_version": 13,
-}
-"""How every connection begins. Autobahn sets it on each, and few ever change it: the class says it for all, which saves time, and a third
-of an idle one's memory."""
-
-
-class NullDeferred:
-    """Who waits for a connection to open, or to close: Autobahn tells, and a Deferred that has the connection would keep it for ever."""
-
-    def callback(self, result: object) -> None:
-        pass
-
-
-class MessageSink(Protocol):
-    """Whoever is behind the door: told of frames, in order; of none after `IWire.close`."""
-
-    def frame(self, text: bytes) -> None: ...
-
-
-G = TypeVar("G", bound=MessageSink)
-
-
-class Admissions(Protocol[G]):
-    """Who decides on chargers, and is told when they have come and gone."""
-
-    def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[G, str | None]]:
-        """The guest, and the subprotocol as the charger spelled it; raises `Refused`."""
-
-    def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
-        """A charger was turned away. The reason may quote it, in printable ASCII."""
-
-    def arrived(self, sink: G) -> None:
-        """Its handshake is complete and the subprotocol agreed."""
-
-    def departed(self, sink: G, code: int, reason: str) -> None:
-        """The end of its connection; told once of each guest that `knock` gave, also of one that never arrived."""
 
 
 class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     """One connection, until its handshake is over."""
 
     _log = Logger()  # Autobahn owns .log
-    factory: Any
+    factory: ConnectionOwner
     transport: Any
     tcpNoDelay: bool
     _transport_details: Any = None
-    # kept on the class until they are needed, since most of the time they are not
+    # on the class until they are needed, since most of the time they are not
     _sink: MessageSink | None = None
     _request: HandshakeRequest | None = None
-    _admission: Deferred[str | None] | None = None
+    _decision: Deferred[str | None] | None = None
     _refusal: tuple[tuple[str, str], ...] = ()
     _gone = False
     is_open = is_closed = NullDeferred()
 
     def __init__(self) -> None:
-        pass  # Autobahn's makes what nobody here asks for: Deferreds, tables of listeners, details of the transport
+        pass  # Autobahn's creates Deferreds, tables of listeners and transport details, which nothing here uses
 
     def connectionMade(self) -> None:
-        """What Autobahn's does that anybody here asks for; the rest is in `IDLE`."""
+        """The part of Autobahn's that is needed here; the rest is in `footprint.CLASS_DEFAULTS`."""
         with suppress(AttributeError, OSError):  # Unix sockets, say
             self.transport.setTcpNoDelay(self.tcpNoDelay)
         self.factory.countConnections += 1
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        """As Autobahn's, but of the usual ends it has nothing to say, and prepares to say it."""
+        """As Autobahn's, without the debug lines that it prepares for the usual ends of a connection."""
         if isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
             WebSocketProtocol._connectionLost(self, reason)
             self.factory.countConnections -= 1
@@ -121,9 +61,9 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             super().connectionLost(reason)
 
     def processHandshake(self) -> None:
-        """A usual handshake is completed here, any other by Autobahn, which sees a tidied head. `_knock` has what was really asked for."""
+        """A usual handshake is completed here, any other by Autobahn, from a tidied head. `_request` has what the charger really sent."""
         if self._request is not None:
-            return  # bytes behind the head, while the gate thinks: they are kept
+            return  # bytes after the head, while the decision is pending: they stay in the buffer
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAX_HEAD:
             if len(self.data) > MAX_HEAD:
@@ -131,7 +71,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             return
         try:
             head = read(self.data[: end + 4])
-            if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn turns it away
+            if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn refuses it
                 self._request = self._read_request(head)
         except BadHandshake as bad:
             self.failHandshake(bad.reason, bad.status)
@@ -144,52 +84,54 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         self.data = rest
         self._wskey, self.websocket_protocols, self.websocket_extensions = key, list(self._request.offered), []
         try:
-            answer = self._ask()
-        except ConnectionDeny as no:
-            self._denied(no)
+            decision = self._decide()
+        except ConnectionDeny as denial:
+            self._deny(denial)
             return
-        if isinstance(answer, Deferred):
-            answer.addCallbacks(self.succeedHandshake, lambda why: self._denied(why.value))
+        if isinstance(decision, Deferred):
+            decision.addCallbacks(self.succeedHandshake, lambda failure: self._deny(failure.value))
         else:
-            self.succeedHandshake(answer)
+            self.succeedHandshake(decision)
 
     def _read_request(self, head: Head) -> HandshakeRequest:
         peer = self.transport.getPeer()
         address = peer.host if hasattr(peer, "host") else str(peer)
-        shown = (head.headers.get("host", ""), address, tuple(offers(head.headers)), head.headers, head.repairs)
+        details = (head.headers.get("host", ""), address, tuple(offers(head.headers)), head.headers, head.repairs)
         try:
-            return HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *shown)
+            return HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *details)
         except BadHandshake:
-            self._request = HandshakeRequest("", *shown)
+            self._request = HandshakeRequest("", *details)
             raise
 
     def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
         self.websocket_extensions = compression.usable(self.websocket_extensions)
-        return self._ask()
+        return self._decide()
 
-    def _ask(self) -> str | Deferred[str | None] | None:
+    def _decide(self) -> str | Deferred[str | None] | None:
+        """The subprotocol of an accepted handshake, now or later; raises `ConnectionDeny`."""
         assert self._request is not None
+        wire: Any = self  # a `ChargerProtocol` in fact, which provides `IWire`
         try:
-            answer = self.factory.admissions.admit(self._request, self)
-            if isinstance(answer, tuple):
-                return self._admitted(answer)
+            admitted = self.factory.admissions.admit(self._request, wire)
+            if isinstance(admitted, tuple):
+                return self._admitted(admitted)
         except Exception as why:
             raise self._denial(why) from None
-        self._admission = Deferred.fromCoroutine(self._await_admission(answer))
-        return self._admission
+        self._decision = Deferred.fromCoroutine(self._await_decision(admitted))
+        return self._decision
 
-    async def _await_admission(self, answer: Awaitable[tuple[MessageSink, str | None]]) -> str | None:
+    async def _await_decision(self, admitted: Awaitable[tuple[MessageSink, str | None]]) -> str | None:
         try:
-            return self._admitted(await answer)
+            return self._admitted(await admitted)
         except Exception as why:
             raise self._denial(why) from None
 
-    def _admitted(self, answer: tuple[MessageSink, str | None]) -> str | None:
-        guest, subprotocol = answer
-        if self._gone:  # while the gate thought about it
-            self._call_safely(partial(self.factory.admissions.departed, guest, 1006, "left before it was let in"))
+    def _admitted(self, admitted: tuple[MessageSink, str | None]) -> str | None:
+        sink, subprotocol = admitted
+        if self._gone:  # while the decision was pending
+            self._call_safely(partial(self.factory.admissions.departed, sink, 1006, "left before it was let in"))
             return None
-        self._sink = guest
+        self._sink = sink
         if subprotocol is not None and self._request is not None and subprotocol not in self._request.offered:
             raise ValueError(f"{subprotocol!r} was not offered")  # Autobahn would leave the charger without an answer
         return subprotocol
@@ -198,26 +140,26 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         if isinstance(why, HandshakeRefused):
             self._refusal = why.headers
             return ConnectionDeny(why.status, why.reason)
-        if self.state == self.STATE_CONNECTING:  # else the gate was told to stop thinking
-            self._log.failure("could not decide on {charger}", charger=self._request and self._request.id)
+        if self.state == self.STATE_CONNECTING:  # else the decision was cancelled
+            self._log.failure("admission failed for {charger}", charger=self._request and self._request.id)
         # never the exception's text: Autobahn would put it into the status line
         self._refusal = (("Retry-After", "10"),)
         return ConnectionDeny(503, "Service Unavailable")
 
-    def _denied(self, why: Any) -> None:
-        self.failHandshake(why.reason, why.code)
+    def _deny(self, denial: Any) -> None:
+        self.failHandshake(denial.reason, denial.code)
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None) -> None:
         if self.state != self.STATE_CONNECTING:
-            return  # the charger has left while the gate thought about it, or we have had enough
+            return  # the charger left while the decision was pending, or its time was over
         # Autobahn's reasons quote the charger, and an operator's gate may do so too
-        reason = "".join(each for each in reason[:120] if " " <= each <= "~") or "Bad Request"
+        reason = "".join(char for char in reason[:120] if " " <= char <= "~") or "Bad Request"
         if self._request is not None:
             self._call_safely(partial(self.factory.admissions.handshake_refused, self._request, code, reason))
         extra = [("Content-Length", "0"), ("Connection", "close"), *(responseHeaders or ()), *self._refusal]
         if code == 426:
             extra.append(("Upgrade", "websocket"))
-        super().failHandshake(reason, code, [each for each in extra if "".join(each).isprintable()])
+        super().failHandshake(reason, code, [header for header in extra if "".join(header).isprintable()])
 
     def succeedHandshake(self, res: str | None) -> None:
         if self.state != self.STATE_CONNECTING:
@@ -225,14 +167,10 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         if self.websocket_extensions:
             super().succeedHandshake(res)
         else:
-            self._open(res)
-        self.__dict__ = {
-            each: value
-            for each, value in self.__dict__.items()
-            if each not in HANDSHAKE_ONLY and CLASS_DEFAULTS.get(each, self) is not value
-        }
+            self._accept(res)
+        self.__dict__ = after_handshake(self.__dict__)  # see `ocpp_tw.websocket.connection` for what this costs
 
-    def _open(self, subprotocol: str | None) -> None:
+    def _accept(self, subprotocol: str | None) -> None:
         self.websocket_protocol_in_use = subprotocol
         self.transport.write(switching_protocols(self._wskey, subprotocol, self.factory.server))
         self.state = self.STATE_OPEN
@@ -241,10 +179,10 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             self.consumeData()
 
     def _onOpen(self) -> None:
-        self.onOpen()  # Autobahn's would first look at the TLS connection for what nobody here asks for
+        self.onOpen()  # Autobahn's first inspects the TLS connection for details that nothing here uses
 
-    def _call_safely(self, tell: Callable[[], None]) -> None:
+    def _call_safely(self, callback: Callable[[], None]) -> None:
         try:
-            tell()
+            callback()
         except Exception:  # an error of ours must not cost the charger its connection
-            self._log.failure("while telling of {guest}", guest=self._sink)
+            self._log.failure("callback failed for {charger}", charger=self._sink)

@@ -1,6 +1,6 @@
-"""The certificate that the gateway shows to chargers: read from its files, checked, and read again when they change.
+"""The certificate that the gateway presents to chargers: loads it from its files, checks it, and reloads it when they change.
 
-Has all knowledge of which TLS is spoken, and none of connections; those are `ocpp_tw.websocket.tls`'s. A charger's own certificate is nobody's yet.
+Decides which TLS versions and suites are offered; connections are `ocpp_tw.websocket.tls`'s. A charger's own certificate is not checked yet.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ..settings import InvalidSetting, Settings
 log = Logger()
 
 CHECK_INTERVAL = 60.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks whether the files have changed."""
 
-SUITES = (
+CIPHER_SUITES = (
     "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
     "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305", "AES128-GCM-SHA256", "AES256-GCM-SHA384",
 )  # fmt: skip
-"""Of TLS 1.2: OCPP's four (2.0.1 A00.FR.318; the last two of ours are its plain RSA ones), and their likes with forward secrecy. Those of
+"""For TLS 1.2: OCPP's four (2.0.1 A00.FR.318; the last two here are its plain RSA ones), and similar ones with forward secrecy. Those of
 TLS 1.3 are OpenSSL's."""
 
 PRIVATE_KEY = re.compile(rb"-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
@@ -38,8 +38,8 @@ PRIVATE_KEY = re.compile(rb"-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----.+?-----END
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
 
-class Identity(NamedTuple):
-    """A private key and the certificates that vouch for it, its own first."""
+class KeyAndChain(NamedTuple):
+    """A private key and its certificate chain, its own certificate first."""
 
     key: Key
     chain: list[x509.Certificate]
@@ -47,70 +47,70 @@ class Identity(NamedTuple):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Certificate:
-    """What new connections begin with. Those that exist keep what they have begun with.
+    """The certificate of new connections. Existing ones keep the one they began with.
 
     Raises:
-        Wrong: what the files hold will not do.
+        InvalidSetting: the files do not hold a usable certificate.
     """
 
     def __init__(self, chain: str, key: str, clock: IReactorTime) -> None:
         # absolute: twistd may change its directory before they are read again
         self._files = Path(chain).absolute(), Path(key or chain).absolute()
-        self._wheel = LoopingCall(self._look)
-        self._wheel.clock = clock
-        self._seen = self._state()
-        self._use(identity(*self._files))
+        self._timer = LoopingCall(self._check)
+        self._timer.clock = clock
+        self._state = self._read_state()
+        self._use(load(*self._files))
 
     @classmethod
     def of(cls, settings: Settings, clock: IReactorTime) -> Certificate | None:
-        """The one that the settings name."""
+        """The certificate that the settings name; None without TLS."""
         return cls(settings.tls, settings.tls_key, clock) if settings.tls else None
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
 
     def start(self) -> None:
-        """Look at the files now and then."""
-        self._wheel.start(CHECK_INTERVAL, now=False)
+        """Begin to check the files."""
+        self._timer.start(CHECK_INTERVAL, now=False)
 
     def stop(self) -> None:
-        """Look no more."""
-        if self._wheel.running:
-            self._wheel.stop()
+        """Stop checking the files."""
+        if self._timer.running:
+            self._timer.stop()
 
     def reload(self) -> None:
-        """Read the files again. If they will not do, what is in use stays."""
-        self._seen = self._state()
+        """Load the files again. If they are not usable, the certificate in use stays."""
+        self._state = self._read_state()
         try:
-            self._use(identity(*self._files))
+            self._use(load(*self._files))
         except InvalidSetting as why:
-            log.error("the certificate in use stays, since the new one will not do: {why}", why=str(why))
+            log.error("certificate not reloaded, the one in use stays: {why}", why=str(why))
 
-    def _look(self) -> None:
-        if self._seen != self._state():
+    def _check(self) -> None:
+        if self._state != self._read_state():
             self.reload()
         else:
-            self._warn()
+            self._warn_of_validity()
 
-    def _state(self) -> list[tuple[int, int, int] | None]:
+    def _read_state(self) -> list[tuple[int, int, int] | None]:
         """What changes with the files."""
-        return [_stamp(each) for each in self._files]
+        return [_file_state(file) for file in self._files]
 
-    def _use(self, found: Identity) -> None:
-        self._context = context(found)
-        own = found.chain[0]
-        self._times, self._warned = (own.not_valid_before_utc, own.not_valid_after_utc), False
-        log.info("chargers are shown the certificate {name}, valid until {until} UTC", name=_name(own), until=_minute(self._times[1]))
-        self._warn()
+    def _use(self, loaded: KeyAndChain) -> None:
+        self._context = tls_context(loaded)
+        own = loaded.chain[0]
+        self._validity, self._warned = (own.not_valid_before_utc, own.not_valid_after_utc), False
+        log.info("certificate presented to chargers: {name}, valid until {until} UTC", name=_name(own), until=_minute(self._validity[1]))
+        self._warn_of_validity()
 
-    def _warn(self) -> None:
-        """Say once that no charger should believe it."""
-        begin, end = self._times
+    def _warn_of_validity(self) -> None:
+        """Log once that the certificate is outside its validity period."""
+        begin, end = self._validity
         now = datetime.now(UTC)
         if not begin <= now <= end and not self._warned:
             self._warned = True
-            said = f"has expired at {_minute(end)}" if now > end else f"is not valid before {_minute(begin)}"
-            log.warn("the certificate in {file} {said} UTC: chargers that check it will not connect", file=str(self._files[0]), said=said)
+            why = f"has expired at {_minute(end)}" if now > end else f"is not valid before {_minute(begin)}"
+            log.warn("certificate in {file} {why} UTC: chargers that check it will not connect", file=str(self._files[0]), why=why)
 
 
 def _name(certificate: x509.Certificate) -> str:
@@ -121,29 +121,29 @@ def _minute(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def _file_state(file: Path) -> tuple[int, int, int] | None:
     try:
-        found = file.stat()
+        stat = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def identity(chain: Path, key: Path) -> Identity:
-    """What the files hold.
+def load(chain: Path, key: Path) -> KeyAndChain:
+    """The key and certificates in these files.
 
     Raises:
-        Wrong: it is not a private key and its certificates.
+        InvalidSetting: they do not hold a private key and its certificates.
     """
     option = "--tls" if key == chain else "--tls-key"
     certificates = _certificates(chain)
     private = _private_key(key, option)
-    mine = _public(private)
-    if _public(certificates[0]) != mine:
-        if any(_public(each) == mine for each in certificates):
+    public = _public(private)
+    if _public(certificates[0]) != public:
+        if any(_public(certificate) == public for certificate in certificates):
             raise InvalidSetting(f"--tls: in {chain} the key's own certificate must come first, then those that vouch for it")
         raise InvalidSetting(f"{option}: the private key in {key} does not belong to the first certificate in {chain}")
-    return Identity(private, certificates)
+    return KeyAndChain(private, certificates)
 
 
 def _read(option: str, file: Path) -> bytes:
@@ -169,15 +169,13 @@ def _private_key(file: Path, option: str) -> Key:
         hint = "; add it, or name its file with --tls-key" if option == "--tls" else ""
         raise InvalidSetting(f"{option}: {file} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----){hint}")
     if b"ENCRYPTED" in found[0]:
-        raise InvalidSetting(
-            f"{option}: the private key in {file} is encrypted, and nobody is there to be asked for its password; decrypt it"
-        )
+        raise InvalidSetting(f"{option}: the private key in {file} is encrypted, and a server cannot ask for its password; decrypt it")
     try:
         key = load_pem_private_key(found[0], None)
-    except Exception:  # what is wrong with it is not listed anywhere, and may quote it
+    except Exception:  # the possible exceptions are not documented, and their texts may quote the key
         raise InvalidSetting(f"{option}: the private key in {file} cannot be read") from None
     if not isinstance(key, Key):
-        raise InvalidSetting(f"{option}: the private key in {file} is of a kind that TLS has no use for; make an EC or RSA one")
+        raise InvalidSetting(f"{option}: the private key in {file} is of a type that TLS does not support; use an EC or RSA key")
     return key
 
 
@@ -185,32 +183,32 @@ def _public(of: Any) -> bytes:
     return cast(bytes, of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def context(identity: Identity) -> SSL.Context:
-    """TLS 1.2 and 1.3 as OCPP wants them.
+def tls_context(loaded: KeyAndChain) -> SSL.Context:
+    """TLS 1.2 and 1.3 as OCPP requires them.
 
     Raises:
-        Wrong: OpenSSL will have nothing to do with the key or a certificate.
+        InvalidSetting: OpenSSL does not accept the key or a certificate.
     """
-    made = SSL.Context(SSL.TLS_SERVER_METHOD)
-    made.set_min_proto_version(SSL.TLS1_2_VERSION)
-    made.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
-    made.set_cipher_list(":".join(SUITES).encode())
-    made.set_mode(SSL.MODE_RELEASE_BUFFERS)  # half of what an idle connection would cost
-    # Chargers resume by tickets, which cost us nothing; a cache would keep thousands of sessions of those who take none.
-    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    made.set_session_id(b"ocpp_tw")
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    context.set_cipher_list(":".join(CIPHER_SUITES).encode())
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # halves the memory of an idle connection
+    # Chargers resume by tickets, which cost us nothing; a cache would hold thousands of sessions of those that accept none.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(b"ocpp_tw")
     try:
-        made.use_certificate(identity.chain[0])
-        for each in identity.chain[1:]:
-            made.add_extra_chain_cert(each)
-        made.use_privatekey(identity.key)
-        made.check_privatekey()
+        context.use_certificate(loaded.chain[0])
+        for certificate in loaded.chain[1:]:
+            context.add_extra_chain_cert(certificate)
+        context.use_privatekey(loaded.key)
+        context.check_privatekey()
     except SSL.Error as why:
-        raise InvalidSetting(f"--tls: OpenSSL will not have this certificate: {reason(why)}") from None
-    return made
+        raise InvalidSetting(f"--tls: OpenSSL rejects this certificate: {openssl_reason(why)}") from None
+    return context
 
 
-def reason(error: SSL.Error) -> str:
-    """OpenSSL's own word for what is wrong."""
+def openssl_reason(error: SSL.Error) -> str:
+    """OpenSSL's own name for an error."""
     queue: list[tuple[str, str, str]] = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return queue[-1][2] if queue else type(error).__name__

@@ -1,6 +1,6 @@
-"""Compression of messages (RFC 7692), such that it costs a charger between two messages no memory.
+"""Compression of messages (RFC 7692) that holds no memory for a charger between two messages.
 
-Knows of Autobahn's extension only, nothing of connections.
+Knows Autobahn's extension only, nothing of connections.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -11,23 +11,23 @@ from typing import Any
 
 from autobahn.websocket.compress import PerMessageDeflate, PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 
-SHORT = 512
-"""Messages up to this many bytes are sent as they are: compressing one would cost more time than the network saves."""
+MAX_UNCOMPRESSED = 512
+"""Longest message, in bytes, that is sent uncompressed: compressing it would cost more time than the network saves."""
 
 
 class Acceptance(PerMessageDeflateOfferAccept):  # type: ignore[misc,unused-ignore]
-    """Tells the charger that neither side keeps a context, so that it need not hold a window for us (§7.1.1.1)."""
+    """Announces that neither side keeps a context, so that the charger need not hold a window for us (§7.1.1.1)."""
 
-    def __init__(self, offer: PerMessageDeflateOffer, longest: int) -> None:
-        super().__init__(offer, request_no_context_takeover=True, no_context_takeover=True, max_message_size=longest)
+    def __init__(self, offer: PerMessageDeflateOffer, max_size: int) -> None:
+        super().__init__(offer, request_no_context_takeover=True, no_context_takeover=True, max_message_size=max_size)
 
     def get_extension_string(self) -> str:
-        said = str(super().get_extension_string())
-        return said if self.offer.request_no_context_takeover else f"{said}; server_no_context_takeover"
+        extension = str(super().get_extension_string())
+        return extension if self.offer.request_no_context_takeover else f"{extension}; server_no_context_takeover"
 
 
 class Deflate(PerMessageDeflate):  # type: ignore[misc,unused-ignore]
-    """Autobahn's, but it lets go of zlib's state after each message: 300 KB, thirty times all else of a charger."""
+    """Autobahn's, but it frees zlib's state after each message: 300 KB, thirty times everything else of a charger."""
 
     def __init__(self, agreed: PerMessageDeflate) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class Deflate(PerMessageDeflate):  # type: ignore[misc,unused-ignore]
 
 
 def usable(extensions: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """The offers that can be taken up: a bad one is to be declined (§5.1), where Autobahn would refuse the charger."""
+    """The offers that can be accepted: an invalid one is to be declined (§5.1), where Autobahn would refuse the charger."""
     return [(name, parameters) for name, parameters in extensions if name == PerMessageDeflate.EXTENSION_NAME and _parses(parameters)]
 
 
@@ -57,9 +57,9 @@ def _parses(parameters: dict[str, Any]) -> bool:
     return True
 
 
-def accept(offers: list[object], longest: int) -> Acceptance | None:
-    """Take the first offer; no message may inflate to more than ``longest`` bytes."""
+def accept(offers: list[object], max_size: int) -> Acceptance | None:
+    """Accept the first offer; no message may inflate to more than ``max_size`` bytes."""
     for offer in offers:
         if isinstance(offer, PerMessageDeflateOffer):
-            return Acceptance(offer, longest)
+            return Acceptance(offer, max_size)
     return None

@@ -1,6 +1,6 @@
-"""The frames that nearly every message of every charger is: complete, final, masked, uncompressed text, taken straight out of the buffer.
+"""Reads and writes ordinary frames directly: complete, final, masked, uncompressed text, as nearly every message of a charger is.
 
-Knows neither connections nor what is wrong with any other frame: those are left for Autobahn, untouched.
+Knows no connection, and judges no other frame: those are left untouched for Autobahn.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from typing import Final
 
 try:
     from websockets.speedups import apply_mask
-except ImportError:  # no compiled wheel for this platform: the same in Python, at fifteen times the price
+except ImportError:  # no compiled wheel for this platform: the same in Python, fifteen times slower
     from websockets.utils import apply_mask
 
 FINAL_TEXT: Final = 0x81
 MASKED: Final = 0x80
 
 
-def take(data: bytes, longest: int) -> tuple[bytes, int] | None:
-    """The text of the frame that ``data`` begins with, and where the next one begins; None when it is not such a frame, or not all there.
+def take(data: bytes, max_size: int) -> tuple[bytes, int] | None:
+    """The text of the frame at the start of ``data``, and the offset of the next frame; None when it is not an ordinary frame, or incomplete.
 
-    Frames of 64 KiB and more, and those longer than ``longest`` bytes, are not such frames either (RFC 6455 §5.2).
+    Frames of 64 KiB and more, and those longer than ``max_size`` bytes, are not ordinary either (RFC 6455 §5.2).
     """
     have = len(data)
     if have < 6 or data[0] != FINAL_TEXT:
@@ -32,17 +32,17 @@ def take(data: bytes, longest: int) -> tuple[bytes, int] | None:
     elif size == 126 and have >= 8:
         size, start = (data[2] << 8) | data[3], 8
         if size < 126:
-            return None  # not the shortest way to write it: a breach
+            return None  # not the minimal encoding of the length: a protocol violation
     else:
         return None
     end = start + size
-    if have < end or size > longest:
+    if have < end or size > max_size:
         return None
     return apply_mask(data[start:end], data[start - 4 : start]), end
 
 
 def text_frame(text: bytes) -> bytes:
-    """The frame that a server sends the text in: final and unmasked."""
+    """A server's frame with this text: final and unmasked."""
     size = len(text)
     if size < 126:
         return b"\x81%c%b" % (size, text)

@@ -1,6 +1,6 @@
-"""The opening handshake as chargers really send it: what is sloppy is put right, what is dangerous refused (OCPP-J 1.6 §3.1).
+"""Parses the opening handshake as chargers really send it: repairs what is sloppy, refuses what is dangerous (OCPP-J 1.6 §3.1).
 
-Knows bytes only; what is unusual about a handshake Autobahn judges, from the tidied head.
+Knows bytes only; an unusual handshake is judged by Autobahn, from the tidied head.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 MAX_HEAD = 8 * 1024
-"""The longest request head, in bytes: chargers' are of a few hundred."""
+"""Longest request head, in bytes (chargers' have a few hundred); a longer one is answered 431."""
 
 SINGLE_HEADERS = frozenset({"authorization", "host", "upgrade", "sec-websocket-key", "sec-websocket-version"})
-"""Headers that must not come twice: what two readers may take differently is an attack's way in."""
+"""Headers that must not occur twice: what two parsers may read differently is a way to attack."""
 
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _UNFIT = re.compile(rb"[^\t\x20-\x7e]")
@@ -33,7 +33,7 @@ class BadHandshake(Exception):
 
 
 class Head(NamedTuple):
-    """A request's head. ``headers`` have lower-case names; ``repairs`` say what was put right."""
+    """A request's head. ``headers`` have lower-case names; ``repairs`` say what was repaired."""
 
     method: bytes
     target: bytes
@@ -43,7 +43,7 @@ class Head(NamedTuple):
 
     @property
     def text(self) -> bytes:
-        """It in canonical form, for ``/`` (the charger's own target may be anything)."""
+        """The head in canonical form, for ``/`` (the charger's own target may be anything)."""
         lines = [f"{name}: {value}\r\n".encode("ascii") for name, value in self.headers.items()]
         return b"".join([self.method, b" / ", self.version, b"\r\n", *lines, b"\r\n"])
 
@@ -95,7 +95,7 @@ def _headers(lines: Iterable[bytes]) -> dict[str, str]:
 
 
 def usual_key(head: Head) -> str:
-    """The WebSocket key of a handshake that has nothing unusual, as nearly all have; "" when Autobahn has to judge (RFC 6455 §4.2.1)."""
+    """The WebSocket key of an ordinary handshake, as nearly all are; "" when Autobahn has to judge it (RFC 6455 §4.2.1)."""
     headers = head.headers
     host, key = headers.get("host"), headers.get("sec-websocket-key", "")
     usual = (
@@ -113,21 +113,21 @@ def usual_key(head: Head) -> str:
 
 
 def switching_protocols(key: str, subprotocol: str | None, server: str) -> bytes:
-    """The answer to a handshake that is accepted, without extensions (RFC 6455 §4.2.2)."""
+    """The response that accepts a handshake, without extensions (RFC 6455 §4.2.2)."""
     accept = b64encode(sha1(key.encode() + _MAGIC, usedforsecurity=False).digest())
     chosen = b"" if subprotocol is None else b"Sec-WebSocket-Protocol: %b\r\n" % subprotocol.encode()
     start = b"HTTP/1.1 101 Switching Protocols\r\nServer: %b\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n" % server.encode()
     return start + chosen + b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
 
 
-def identity(target: bytes, longest: int = 48) -> str:
+def identity(target: bytes, max_length: int = 48) -> str:
     """The charger's identity: the last segment of the raw request target, percent-decoded once.
 
-    Taken from the target itself since URL parsers cut it (``/CP;001``, ``//CP1``); a query, a trailing slash and doubled
-    slashes are no part of it.
+    Taken from the target itself since URL parsers truncate it (``/CP;001``, ``//CP1``); a query, a trailing slash and doubled
+    slashes are not part of it.
 
     Raises:
-        BadHandshake: there is none, or it is not printable UTF-8 of at most ``longest`` characters.
+        BadHandshake: there is none, or it is not printable UTF-8 of at most ``max_length`` characters.
     """
     path = target.partition(b"?")[0].partition(b"#")[0]
     if not path.startswith(b"/"):
@@ -143,8 +143,8 @@ def identity(target: bytes, longest: int = 48) -> str:
         raise BadHandshake(400, "the charger's identity is not UTF-8") from None
     if not name or name in (".", "..") or "/" in name or not name.isprintable() or name != name.strip():
         raise BadHandshake(400, "the URL must end with the charger's identity")
-    if len(name) > longest:
-        raise BadHandshake(400, f"the charger's identity is longer than {longest} characters")
+    if len(name) > max_length:
+        raise BadHandshake(400, f"the charger's identity is longer than {max_length} characters")
     return name
 
 

@@ -1,6 +1,6 @@
-"""A charger's TCP connection as Twisted's, but what is written leaves at once: no turn of the loop, no asking epoll whether it may.
+"""A charger's TCP connection: Twisted's, but `write` sends at once instead of waiting for epoll in the next turn of the loop.
 
-Knows nothing of what is said over it.
+Knows nothing of what is sent over it.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -13,21 +13,21 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE
 
-ACCEPTS_PER_TURN = 16
-"""How many connections a port takes in a turn of the loop; the others wait in its backlog. A handshake costs as much as ten messages:
-thousands of chargers that come at once, after a restart, would else stand between those that are in and their answers."""
+MAX_ACCEPTS_PER_TURN = 16
+"""Most connections that a port accepts in one turn of the loop; the others wait in its backlog. A handshake costs as much as ten messages:
+thousands of chargers that connect at once, after a restart, would otherwise delay the answers to those already connected."""
 
 
 class ChargerConnection(tcp.Server):
-    """Reads and writes the usual case itself, and has Twisted do the rest."""
+    """Handles the usual read and write itself, and leaves the rest to Twisted."""
 
-    _straight = True
-    """Whether Twisted holds nothing back that would have to leave first, and nothing forbids to write."""
+    _direct = True
+    """Whether a write may go to the socket at once: Twisted has no bytes queued before it, and the connection is not ending."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._straight = True  # beside the others of the instance, where every write finds it sooner
-        # said when they are asked for: half a KiB of text that nobody reads
+        self._direct = True  # on the instance, where every write finds it sooner
+        # half a KiB of text that nobody reads: made on demand, below
         del self.logstr, self.repstr
 
     def logPrefix(self) -> str:
@@ -40,21 +40,21 @@ class ChargerConnection(tcp.Server):
         try:
             data = self.socket.recv(self.bufferSize)
         except OSError:
-            return super().doRead()  # it tries again, and knows what the error means
+            return super().doRead()  # which tries again, and interprets the error
         if not data:
             return CONNECTION_DONE
         self.protocol.dataReceived(data)
         return None
 
     def write(self, data: bytes) -> None:
-        if self._straight:
+        if self._direct:
             try:
                 sent = self.socket.send(data)
             except OSError:
-                sent = 0  # the line is full, or gone: Twisted finds out which
+                sent = 0  # the buffer is full, or the connection lost: Twisted finds out which
             if sent == len(data):
                 return
-            self._straight = False
+            self._direct = False
             data = data[sent:]
         super().write(data)
 
@@ -63,29 +63,29 @@ class ChargerConnection(tcp.Server):
 
     def doWrite(self) -> Any:
         result = super().doWrite()
-        self._straight = not (result or self.dataBuffer or self._tempDataLen or self._aborting or self._writeDisconnected)
+        self._direct = not (result or self.dataBuffer or self._tempDataLen or self._aborting or self._writeDisconnected)
         return result
 
     def loseWriteConnection(self) -> None:
-        self._straight = False
+        self._direct = False
         super().loseWriteConnection()
 
     def abortConnection(self) -> None:
-        self._straight = False
+        self._direct = False
         super().abortConnection()
 
     def connectionLost(self, reason: Any) -> None:
-        self._straight = False
+        self._direct = False
         super().connectionLost(reason)
 
 
-def _let_come(port: tcp.Port) -> None:
-    port.numberAccepts = ACCEPTS_PER_TURN  # Twisted would take more with each turn
+def _accept_some(port: tcp.Port) -> None:
+    port.numberAccepts = MAX_ACCEPTS_PER_TURN  # Twisted would accept more with each turn
     tcp.Port.doRead(port)
 
 
 def use_charger_connections(port: Any) -> None:
-    """Have a listening port make connections of this kind, a few at a time, if it is one of Twisted's TCP ports."""
+    """Make a listening port create `ChargerConnection`s, a few per turn, if it is one of Twisted's TCP ports."""
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
-        port.doRead = partial(_let_come, port)  # type: ignore[method-assign]
+        port.doRead = partial(_accept_some, port)  # type: ignore[method-assign]
         port.transport = ChargerConnection  # type: ignore[assignment]  # "so it can be replaced", says its docstring

@@ -1,6 +1,6 @@
-"""The operator's backend over HTTP, which in its bad moments refuses, hangs, drips, fails, lies and sends bombs.
+"""The operator's backend over HTTP, which can be made to refuse, hang, drip, fail, send garbage and send compression bombs.
 
-Knows nothing of the gateway but the contract: `GET /api/transaction/tag/…`, and an idempotency key by which a question is known again.
+Knows only the contract: `GET /api/transaction/tag/…`, and the idempotency key that identifies a repeated request.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 
-from chaos.ledger import Asked, Ledger
+from chaos.ledger import BackendRequest, Ledger
 
-MOODS = ("good", "refuses", "hangs", "drips", "is slow", "500", "html", "garbage", "redirects", "bomb", "huge", "hangs up")
+MODES = ("good", "refuses", "hangs", "drips", "is slow", "500", "html", "garbage", "redirects", "bomb", "huge", "hangs up")
 
 _BOMB = gzip.compress(b" " * (20 << 20))
 
 
 class Backend(Factory):
-    """Answers at ``url``, in its ``mood``."""
+    """Answers at ``url``; ``mode`` says how, one of `MODES`."""
 
     noisy = False
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.mood = "good"
+        self.mode = "good"
         self._ids: dict[str, int] = {}
         self._last = 0
         self._listener = reactor.listenTCP(0, self, interface="127.0.0.1", backlog=256)
@@ -56,7 +56,7 @@ class _Request(Protocol):
         self._timer = None
 
     def connectionMade(self) -> None:
-        if self._backend.mood == "refuses":
+        if self._backend.mode == "refuses":
             self.transport.abortConnection()
 
     def connectionLost(self, reason=None) -> None:
@@ -76,37 +76,37 @@ class _Request(Protocol):
         self._serve(first.split(" ")[1], headers.get("idempotency-key", ""))
 
     def _serve(self, target: str, key: str) -> None:
-        backend, mood = self._backend, self._backend.mood
+        backend, mode = self._backend, self._backend.mode
         parts = urlsplit(target)
         tag = unquote(parts.path.rstrip("/").rpartition("/")[2])
-        asked = Asked(backend.ledger.now, parse_qs(parts.query).get("charger", [""])[0], tag, key, mood)
-        backend.ledger.asked.append(asked)
-        # What it decides it decides before it fails to say so: that is what the key is for.
+        request = BackendRequest(backend.ledger.now, parse_qs(parts.query).get("charger", [""])[0], tag, key, mode)
+        backend.ledger.backend_requests.append(request)
+        # It assigns the id before it fails to respond: that is what the key is for.
         id = backend.id(key)
         body = json.dumps({"status": True, "data": {"id": id, "status": "active", "tag": tag}}).encode()
-        if mood in ("good", "is slow"):
-            asked.id = id
-        if mood == "good":
-            self._say(200, body)
-        elif mood == "is slow":
-            self._timer = reactor.callLater(0.7, self._say, 200, body)
-        elif mood == "drips":
+        if mode in ("good", "is slow"):
+            request.id = id
+        if mode == "good":
+            self._respond(200, body)
+        elif mode == "is slow":
+            self._timer = reactor.callLater(0.7, self._respond, 200, body)
+        elif mode == "drips":
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
             self._drip(body)
-        elif mood == "500":
-            self._say(500, b'{"detail": "no"}')
-        elif mood == "html":
-            self._say(200, b"<html><body>Please log in</body></html>", "text/html")
-        elif mood == "garbage":
+        elif mode == "500":
+            self._respond(500, b'{"detail": "no"}')
+        elif mode == "html":
+            self._respond(200, b"<html><body>Please log in</body></html>", "text/html")
+        elif mode == "garbage":
             self.transport.write(b"\x00\xff\x16\x03 not HTTP at all\r\n\r\n")
             self.transport.loseConnection()
-        elif mood == "redirects":
-            self._say(302, b"", more="Location: /api/transaction/tag/x/\r\n")
-        elif mood == "bomb":
-            self._say(200, _BOMB, more="Content-Encoding: gzip\r\n")
-        elif mood == "huge":
-            self._say(200, b'{"status": true, "data": {"id": "' + b"9" * (1 << 20) + b'"}}')
-        elif mood == "hangs up":
+        elif mode == "redirects":
+            self._respond(302, b"", more="Location: /api/transaction/tag/x/\r\n")
+        elif mode == "bomb":
+            self._respond(200, _BOMB, more="Content-Encoding: gzip\r\n")
+        elif mode == "huge":
+            self._respond(200, b'{"status": true, "data": {"id": "' + b"9" * (1 << 20) + b'"}}')
+        elif mode == "hangs up":
             self.transport.abortConnection()
 
     def _drip(self, rest: bytes) -> None:
@@ -114,6 +114,6 @@ class _Request(Protocol):
         if len(rest) > 1:
             self._timer = reactor.callLater(1.0, self._drip, rest[1:])
 
-    def _say(self, status: int, body: bytes, kind: str = "application/json", more: str = "") -> None:
+    def _respond(self, status: int, body: bytes, kind: str = "application/json", more: str = "") -> None:
         head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
         self.transport.write(head.encode() + body)

@@ -1,7 +1,7 @@
-"""Chargers that behave as real ones do: they boot, charge cars, are offline for hours, and tell of all of it in the end.
+"""Chargers that behave as real ones do: they boot, run transactions, are offline for hours, and finally deliver all their messages.
 
-They share nothing with the gateway's code. Knows nothing of how messages get through. Times are those of a charger in a hurry: seconds
-where a real one takes a minute.
+They share no code with the gateway. Knows nothing of how messages are transmitted. Times are shortened: seconds
+where a real charger takes a minute.
 """
 
 from __future__ import annotations
@@ -11,154 +11,162 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chaos.habits import Habits
+from chaos.behaviour import Behaviour
 from chaos.ledger import Ledger
-from chaos.talk import Charge, Say, Talk
-from chaos.words import Words
+from chaos.messages import Messages
+from chaos.rpc import QueuedCall, RpcPeer, Transaction
 
-MOST_QUEUED = 200
-"""A charger with so much to say begins nothing new."""
+MAX_QUEUED = 200
+"""Most CALLs in a charger's queue: at the bound it takes no further action."""
 
 
-class Charger(Talk):
-    """One charger; `begin` it, and `finish` what it is at."""
+class Charger(RpcPeer):
+    """One charger; `begin` starts it, and `finish` ends what it has begun."""
 
-    def __init__(self, name: str, port: int, seed: str, ledger: Ledger, habits: Habits, pace: float = 1.0) -> None:
-        super().__init__(name, port, random.Random(seed), ledger, habits)
-        self.words = Words(name, habits.version, self.rng)
+    def __init__(self, name: str, port: int, seed: str, ledger: Ledger, behaviour: Behaviour, pace: float = 1.0) -> None:
+        super().__init__(name, port, random.Random(seed), ledger, behaviour)
+        self.messages = Messages(name, behaviour.version, self.rng)
         self.pace = pace
         self.busy = True
-        self.doubles = 0
-        self._charge: Charge | None = None
+        self.duplicates = 0
+        self._transaction: Transaction | None = None
 
-    # its life
+    # actions over time
 
     def begin(self) -> None:
-        """Boot, connect and charge cars for as long as it is `busy`."""
-        self.queue.append(Say("BootNotification", self.words.boot, kept=True))
+        """Boot, connect and run transactions for as long as it is `busy`."""
+        self.queue.append(QueuedCall("BootNotification", self.messages.boot, persistent=True))
         self.connect()
-        self.later("life", self.rng.uniform(0, self.pace), self._live)
+        self.later("action", self.rng.uniform(0, self.pace), self._act)
 
     def finish(self) -> None:
-        """Begin nothing new; end what has begun."""
+        """Begin nothing new; end the running transaction."""
         self.busy = self.offline = False
-        if self._charge is not None:
-            self._charge.left = 0
-            self._live()
+        if self._transaction is not None:
+            self._transaction.left = 0
+            self._act()
         self.connect()
 
     @property
     def idle(self) -> bool:
-        """Whether it has come to an end."""
-        return self.silent and self._charge is None
+        """Whether it has no transaction and all its messages are answered."""
+        return self.delivered and self._transaction is None
 
-    def _live(self) -> None:
-        """One step of its life; it goes on while the charger is offline."""
-        if len(self.queue) < MOST_QUEUED:
+    def _act(self) -> None:
+        """Take one action; this continues while the charger is offline."""
+        if len(self.queue) < MAX_QUEUED:
             self._step()
-        if self.busy or self._charge is not None:
-            self.later("life", self.rng.uniform(0.3, 1.7) * self.pace, self._live)
+        if self.busy or self._transaction is not None:
+            self.later("action", self.rng.uniform(0.3, 1.7) * self.pace, self._act)
 
     def _step(self) -> None:
         dice = self.rng.random()
-        if self._charge is None:
+        if self._transaction is None:
             if not self.busy:
                 return
             if dice < 0.5:
                 self.start_charging()
             elif dice < 0.7:
-                self._beat()
+                self._heartbeat()
             elif dice < 0.8:
-                self.queue.append(Say("SecurityEventNotification", self.words.security, kept=True))
+                self.queue.append(QueuedCall("SecurityEventNotification", self.messages.security, persistent=True))
             elif dice < 0.9:
-                self._in_passing("DataTransfer", self.words.transfer)
+                self._queue_transient("DataTransfer", self.messages.transfer)
             else:
-                self._in_passing("Authorize", lambda: self.words.authorize(self.words.tag()))
-        elif self._charge.left > 0:
-            self._charge.left -= 1
-            self._meter_values(self._charge)
+                self._queue_transient("Authorize", lambda: self.messages.authorize(self.messages.tag()))
+        elif self._transaction.left > 0:
+            self._transaction.left -= 1
+            self._meter_values(self._transaction)
             if dice < 0.3:
-                self._beat()
+                self._heartbeat()
         else:
-            self._stop_charging(self._charge)
-        self.pump()
+            self._stop_charging(self._transaction)
+        self.send_next()
 
-    # what it says
+    # messages
 
     def start_charging(self, tag: str = "", at: float | None = None) -> None:
         """Begin a transaction, if there is none."""
-        if self._charge is not None:
+        if self._transaction is not None:
             return
-        charge = self._charge = Charge(tag or self.words.tag(), left=self.rng.randrange(1, 6))
+        transaction = self._transaction = Transaction(tag or self.messages.tag(), left=self.rng.randrange(1, 6))
         if at is None:
-            self._in_passing("StatusNotification", lambda: self.words.status("Preparing"))
-        if self.habits.version == "1.6":
-            started = {"connectorId": 1, "idTag": charge.tag, "meterStart": self.words.read(), "timestamp": self.words.time(at)}
-            self.queue.append(Say("StartTransaction", lambda: started, True, charge))
+            self._queue_transient("StatusNotification", lambda: self.messages.status("Preparing"))
+        if self.behaviour.version == "1.6":
+            started = {"connectorId": 1, "idTag": transaction.tag, "meterStart": self.messages.read(), "timestamp": self.messages.time(at)}
+            self.queue.append(QueuedCall("StartTransaction", lambda: started, True, transaction))
         else:
-            charge.id = f"{self.name}-{self.words.unique()}"[:36]
-            self._event(charge, "Started", "Authorized", at, idToken={"idToken": charge.tag, "type": "ISO14443"})
+            transaction.id = f"{self.name}-{self.messages.unique()}"[:36]
+            self._event(transaction, "Started", "Authorized", at, idToken={"idToken": transaction.tag, "type": "ISO14443"})
         if at is None:
-            self._in_passing("StatusNotification", lambda: self.words.status("Charging"))
+            self._queue_transient("StatusNotification", lambda: self.messages.status("Charging"))
 
-    def _meter_values(self, charge: Charge, at: float | None = None) -> None:
-        if self.habits.version == "1.6":
-            reading = self.words.reading(at)
+    def _meter_values(self, transaction: Transaction, at: float | None = None) -> None:
+        if self.behaviour.version == "1.6":
+            reading = self.messages.reading(at)
             self.queue.append(
-                Say("MeterValues", lambda: {"connectorId": 1, "transactionId": charge.id, "meterValue": [reading]}, True, charge)
+                QueuedCall(
+                    "MeterValues", lambda: {"connectorId": 1, "transactionId": transaction.id, "meterValue": [reading]}, True, transaction
+                )
             )
         else:
-            self._event(charge, "Updated", "MeterValuePeriodic", at, meterValue=[self.words.reading(at)])
+            self._event(transaction, "Updated", "MeterValuePeriodic", at, meterValue=[self.messages.reading(at)])
 
-    def _stop_charging(self, charge: Charge, at: float | None = None) -> None:
-        self._charge = None
-        if self.habits.version == "1.6":
-            data = {"transactionData": [self.words.reading(at)]} if self.rng.random() < 0.3 else {}
-            said = {"meterStop": self.words.read(), "timestamp": self.words.time(at), "idTag": charge.tag, "reason": "Local", **data}
-            self.queue.append(Say("StopTransaction", lambda: {"transactionId": charge.id, **said}, True, charge))
+    def _stop_charging(self, transaction: Transaction, at: float | None = None) -> None:
+        self._transaction = None
+        if self.behaviour.version == "1.6":
+            data = {"transactionData": [self.messages.reading(at)]} if self.rng.random() < 0.3 else {}
+            fields = {
+                "meterStop": self.messages.read(),
+                "timestamp": self.messages.time(at),
+                "idTag": transaction.tag,
+                "reason": "Local",
+                **data,
+            }
+            self.queue.append(QueuedCall("StopTransaction", lambda: {"transactionId": transaction.id, **fields}, True, transaction))
         else:
-            readings = {"meterValue": [self.words.reading(at)]} if self.rng.random() < 0.5 else {}
-            self._event(charge, "Ended", "StopAuthorized", at, **readings)
+            readings = {"meterValue": [self.messages.reading(at)]} if self.rng.random() < 0.5 else {}
+            self._event(transaction, "Ended", "StopAuthorized", at, **readings)
         if at is None:
-            self._in_passing("StatusNotification", lambda: self.words.status("Available"))
+            self._queue_transient("StatusNotification", lambda: self.messages.status("Available"))
 
-    def _event(self, charge: Charge, kind: str, why: str, at: float | None, **more: Any) -> None:
-        charge.seq_no += 1
+    def _event(self, transaction: Transaction, kind: str, why: str, at: float | None, **more: Any) -> None:
+        transaction.seq_no += 1
         info: dict[str, Any] = {
-            "transactionId": charge.id,
+            "transactionId": transaction.id,
             **({"stoppedReason": "Local"} if kind == "Ended" else {"chargingState": "Charging"}),
         }
         payload = {
-            "eventType": kind, "timestamp": self.words.time(at), "triggerReason": why, "seqNo": charge.seq_no, "transactionInfo": info,
+            "eventType": kind, "timestamp": self.messages.time(at), "triggerReason": why, "seqNo": transaction.seq_no, "transactionInfo": info,
             "evse": {"id": 1, "connectorId": 1}, **({"offline": True} if at is not None else {}), **more,
         }  # fmt: skip
-        self.queue.append(Say("TransactionEvent", lambda: payload, True, charge))
+        self.queue.append(QueuedCall("TransactionEvent", lambda: payload, True, transaction))
 
-    def remember_hours(self, transactions: int) -> None:
-        """It has been offline for hours, and has all that happened meanwhile to tell (F22)."""
-        if self._charge is not None:
-            self._stop_charging(self._charge)
+    def queue_offline_transactions(self, transactions: int) -> None:
+        """Queue the messages of transactions from hours ago, as after a long time offline (F22)."""
+        if self._transaction is not None:
+            self._stop_charging(self._transaction)
         begin = time.time() - 3600 * self.rng.uniform(2, 48)
         for number in range(transactions):
             at = begin + 600 * number
             self.start_charging(at=at)
-            charge = self._charge
-            assert charge is not None
+            transaction = self._transaction
+            assert transaction is not None
             for sample in range(4):
-                self._meter_values(charge, at + 60 * (sample + 1))
-            self._stop_charging(charge, at + 500)
+                self._meter_values(transaction, at + 60 * (sample + 1))
+            self._stop_charging(transaction, at + 500)
 
-    def _beat(self) -> None:
-        # A Heartbeat says nothing that it could be known by but its id, which a charger that counts from 1 uses again.
-        if not self.habits.counts:
-            self._in_passing("Heartbeat", dict)
+    def _heartbeat(self) -> None:
+        # Only its message id identifies a Heartbeat, and a charger that counts from 1 uses ids again.
+        if not self.behaviour.counts_from_one:
+            self._queue_transient("Heartbeat", dict)
 
-    def _in_passing(self, action: str, make: Callable[[], dict[str, Any]]) -> None:
-        """Say something that is not worth keeping while offline."""
-        if self.line is not None:
-            self.queue.append(Say(action, make, kept=False))
+    def _queue_transient(self, action: str, make: Callable[[], dict[str, Any]]) -> None:
+        """Queue a message that is sent only while connected, and not again."""
+        if self.client is not None:
+            self.queue.append(QueuedCall(action, make, persistent=False))
 
-    def asked_to_charge(self, tag: str) -> None:
+    def remote_start(self, tag: str) -> None:
         if self.busy:
             self.start_charging(tag=tag)
-            self.pump()
+            self.send_next()

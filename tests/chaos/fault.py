@@ -1,4 +1,4 @@
-"""What a fault is, and the table of all of them, which the modules that do them fill.
+"""What a fault is, and the table of all faults, which the modules that implement them fill.
 
 Knows none of them. Numbers are those of FAULTS.md. Faults of one lane exclude each other; those of different lanes overlap.
 """
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chaos.house import House
+    from chaos.system_under_test import SystemUnderTest
 
-Run = Callable[["House", float, random.Random], Awaitable[None]]
+Run = Callable[["SystemUnderTest", float, random.Random], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """``weight`` is its share among the faults of its lane, ``seconds`` the range of how long it holds; ``needs`` says why it cannot be."""
+    """``weight`` is its share among the faults of its lane, ``seconds`` the range of its duration; ``obstacle`` says why it cannot be injected, or ""."""
 
     name: str
     number: str
@@ -27,20 +27,20 @@ class Fault:
     weight: float
     seconds: tuple[float, float]
     run: Run
-    needs: Callable[[House], str]
+    obstacle: Callable[[SystemUnderTest], str]
 
 
 FAULTS: dict[str, Fault] = {}
 
 DAMAGE = "damage"
-"""The lane of faults after which something may be missing."""
+"""The lane of faults after which events may be missing."""
 
-LANES = {"valkey": 0.20, "redis line": 0.15, "gateway": 0.08, "backend": 0.15, "chargers": 0.40, "clock": 0.02}
-"""The share that each lane has of all faults; that of a lane that cannot be goes to the others."""
+LANES = {"valkey": 0.20, "redis connection": 0.15, "gateway": 0.08, "backend": 0.15, "chargers": 0.40, "clock": 0.02}
+"""The share of each lane among all faults; the share of a lane that is not possible goes to the others."""
 
 
-def nothing(house: House) -> str:
-    """It needs nothing."""
+def no_obstacle(system: SystemUnderTest) -> str:
+    """The fault can always be injected."""
     return ""
 
 
@@ -51,12 +51,12 @@ def fault(
     lane: str,
     weight: float = 1,
     seconds: tuple[float, float] = (0.1, 2),
-    needs: Callable[[House], str] = nothing,
+    obstacle: Callable[[SystemUnderTest], str] = no_obstacle,
 ) -> Callable[[Run], Run]:
-    """Enter the function into the table."""
+    """Enter the decorated function into the table."""
 
     def enter(run: Run) -> Run:
-        FAULTS[name] = Fault(name, number, how, lane, weight, seconds, run, needs)
+        FAULTS[name] = Fault(name, number, how, lane, weight, seconds, run, obstacle)
         return run
 
     return enter

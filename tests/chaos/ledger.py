@@ -1,4 +1,4 @@
-"""What was said and done, as those saw it who are not the gateway: the one truth that the events are held against.
+"""The record of everything sent, received and executed by the parties around the gateway: the reference that events are checked against.
 
 Knows neither sockets nor the gateway.
 """
@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-TOLD = {
+EVENT_NAMES = {
     "BootNotification": "boot_notification",
     "Heartbeat": "health",
     "Authorize": "authorize",
@@ -25,17 +25,17 @@ TOLD = {
     "Updated": "transaction_update",
     "Ended": "stop_transaction",
 }
-"""The event that each message becomes (docs/contract.md); of a TransactionEvent its eventType says it."""
+"""The event for each message (docs/contract.md); for a TransactionEvent by its eventType."""
 
 
 def canonical(payload: Any) -> str:
-    """The same text for the same content."""
+    """JSON that is the same for the same content."""
     return json.dumps(payload, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(slots=True)
 class Sending:
-    """A message went out, on that connection of its charger and under that id."""
+    """One transmission of a message, on a connection of its charger and under a message id."""
 
     connection: int
     id: str
@@ -45,17 +45,17 @@ class Sending:
 
 @dataclass(slots=True)
 class Message:
-    """Something a charger has to say, however often it has to send it.
+    """A message of a charger, however often it is sent.
 
-    ``kept``: it is sent again until it is answered. ``voice``: who says it; a second peer with the same identity has an order of its own.
-    ``number`` is its place in the order in which the voice sent its messages for the first time.
+    ``persistent``: it is sent again until it is answered. ``sender``: 0 is the charger; a second peer with its identity has an order of its own.
+    ``number`` is its place in the order in which the sender sent its messages for the first time.
     """
 
     charger: str
     action: str
     payload: dict[str, Any]
-    kept: bool
-    voice: int = 0
+    persistent: bool
+    sender: int = 0
     number: int = 0
     sendings: list[Sending] = field(default_factory=list)
     transaction_ids: list[int] = field(default_factory=list)
@@ -67,20 +67,20 @@ class Message:
         return any(each.answered for each in self.sendings)
 
     @property
-    def once(self) -> bool:
-        """Whether the gateway has to know it again by its content, whatever its id."""
+    def deduplicated(self) -> bool:
+        """Whether the gateway has to recognise a repeat by its content, whatever its message id."""
         return self.action in ("StartTransaction", "StopTransaction", "TransactionEvent")
 
     @property
-    def starts(self) -> bool:
-        """Whether it begins a transaction that the gateway has to give an id."""
+    def starts_transaction(self) -> bool:
+        """Whether it begins a transaction to which the gateway has to assign an id."""
         return self.action == "StartTransaction"
 
     @property
-    def told(self) -> list[str]:
-        """The events that it has to become, in order."""
+    def expected_events(self) -> list[str]:
+        """The events that have to be published for it, in order."""
         payload = self.payload
-        name = TOLD[payload["eventType"] if self.action == "TransactionEvent" else self.action]
+        name = EVENT_NAMES[payload["eventType"] if self.action == "TransactionEvent" else self.action]
         if self.action == "StopTransaction" and payload.get("transactionData"):
             return ["meter_value", name]
         if self.action == "TransactionEvent" and payload.get("meterValue"):
@@ -98,7 +98,7 @@ class Message:
 
 @dataclass(slots=True)
 class Execution:
-    """A charger was asked something, and did it; ``reply`` is what it did then."""
+    """A command that a charger executed; ``reply`` is how it answered."""
 
     charger: str
     id: str
@@ -111,9 +111,9 @@ class Execution:
 
 @dataclass(slots=True)
 class Push:
-    """An element that was put into the list of commands: `certain`ly, perhaps (`unsure`), or `never`.
+    """An element pushed to the list of commands. ``state`` says whether Redis has it: ``certain``, ``unsure`` or ``never``.
 
-    ``id`` is "" when nobody could read one of it; ``expected`` has the outcomes that it may come to.
+    ``id`` is "" when the element has no readable id; ``expected`` has its possible outcomes.
     """
 
     charger: str
@@ -127,28 +127,28 @@ class Push:
 
 
 @dataclass(slots=True)
-class Asked:
-    """The gateway asked the backend for a transaction's id; ``id`` is what it was told, 0 when nothing useful."""
+class BackendRequest:
+    """A request of the gateway for a transaction id; ``id`` is the one in the response, 0 without a usable response."""
 
     at: float
     charger: str
     tag: str
     key: str
-    mood: str
+    mode: str
     id: int = 0
 
 
 class Ledger:
-    """All of it; times are seconds since it was opened."""
+    """The whole record; times are seconds since it was created."""
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
         self.messages: list[Message] = []
         self.executions: list[Execution] = []
         self.pushes: list[Push] = []
-        self.asked: list[Asked] = []
-        self.notes: list[tuple[float, str]] = []
-        """What the harness itself found wrong, such as a gateway that ended with an error."""
+        self.backend_requests: list[BackendRequest] = []
+        self.failures: list[tuple[float, str]] = []
+        """Failures that the harness itself detected, such as a gateway that ended with an error."""
         self._numbers: dict[tuple[str, int], int] = defaultdict(int)
 
     @property
@@ -156,18 +156,18 @@ class Ledger:
         return time.monotonic() - self.begun
 
     def sent(self, message: Message, connection: int, id: str) -> Sending:
-        """The message goes out now; the first time gives it its number."""
+        """Record that the message is sent now; the first time gives it its number."""
         if not message.sendings:
-            self._numbers[message.charger, message.voice] += 1
-            message.number = self._numbers[message.charger, message.voice]
+            self._numbers[message.charger, message.sender] += 1
+            message.number = self._numbers[message.charger, message.sender]
             self.messages.append(message)
         message.sendings.append(sending := Sending(connection, id, self.now))
         return sending
 
-    def did(self, charger: str, id: str, action: str, payload: dict[str, Any], connection: int, reply: str) -> None:
-        """A charger carries out a command."""
+    def executed(self, charger: str, id: str, action: str, payload: dict[str, Any], connection: int, reply: str) -> None:
+        """Record that a charger executes a command."""
         self.executions.append(Execution(charger, id, action, payload, self.now, connection, reply))
 
-    def complain(self, what: str) -> None:
-        """Note something that must not be."""
-        self.notes.append((self.now, what))
+    def report_failure(self, what: str) -> None:
+        """Record a failure detected by the harness."""
+        self.failures.append((self.now, what))

@@ -1,6 +1,6 @@
-"""The gateway's process, started as the README says, and ended in every way there is.
+"""The gateway's process: started as in the README, and ended by SIGTERM or SIGKILL.
 
-Knows nothing of what it does.
+Knows nothing of what the gateway does.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ ROOT = Path(__file__).parents[2]
 TWISTD = str(Path(sys.executable).parent / "twistd")
 
 
-def knows(option: str) -> bool:
+def has_option(option: str) -> bool:
     """Whether this checkout's gateway has the option."""
-    said = subprocess.run(
+    help_text = subprocess.run(
         [TWISTD, "ocpp", "--help"], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False
     )
-    return option in said.stdout
+    return option in help_text.stdout
 
 
 class GatewayProcess:
-    """``twistd ocpp``; all its runs write to one log."""
+    """``twistd ocpp``; all its runs append to one log."""
 
     NAME = "gw-chaos"
 
@@ -62,7 +62,7 @@ class GatewayProcess:
         deadline = time.monotonic() + within
         while not _listens(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                self.ledger.complain(f"the gateway did not start (status {self.process.poll()}): {self.tail()}")
+                self.ledger.report_failure(f"the gateway did not start (status {self.process.poll()}): {self.tail()}")
                 raise RuntimeError(f"the gateway did not start: {self.tail()}")
             await pause(0.05)
 
@@ -84,22 +84,22 @@ class GatewayProcess:
         await self._gone(10)
 
     async def terminate(self, within: float = 10.0) -> None:
-        """SIGTERM; it has to end with status 0 in this time."""
+        """SIGTERM; it has to end with status 0 within this time."""
         self._checked_alive()
         begin = time.monotonic()
         self.signal(signal.SIGTERM)
         status = await self._gone(within)
         if status is None:
-            self.ledger.complain(f"the gateway did not end within {within:g} s of SIGTERM")
+            self.ledger.report_failure(f"the gateway did not end within {within:g} s of SIGTERM")
             self.signal(signal.SIGKILL)
             await self._gone(10)
         elif status:
             took = time.monotonic() - begin
-            self.ledger.complain(f"the gateway ended with status {status} {took:.1f} s after SIGTERM: {self.tail()}")
+            self.ledger.report_failure(f"the gateway ended with status {status} {took:.1f} s after SIGTERM: {self.tail()}")
 
     def _checked_alive(self) -> None:
         if self.process is not None and self.process.poll() is not None:
-            self.ledger.complain(f"the gateway had ended by itself, with status {self.process.poll()}: {self.tail()}")
+            self.ledger.report_failure(f"the gateway had ended by itself, with status {self.process.poll()}: {self.tail()}")
 
     async def _gone(self, within: float) -> int | None:
         deadline = time.monotonic() + within
@@ -111,7 +111,7 @@ class GatewayProcess:
         return self.process.returncode
 
     def close(self) -> None:
-        """End it, however."""
+        """Kill it if it is running."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()

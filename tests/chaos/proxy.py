@@ -1,6 +1,6 @@
-"""A TCP proxy that can be told to treat its connections badly, all of them or some.
+"""A TCP proxy that can disturb its connections, all of them or some.
 
-Knows nothing of what passes through it. A frozen connection is one whose other end seems to have vanished: bytes go nowhere, and not
+Knows nothing of the data it forwards. A frozen connection is one whose peer seems to have vanished: nothing is read or forwarded, and not
 even its end is noticed until it is thawed.
 """
 
@@ -25,9 +25,9 @@ class End(Protocol):
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.other: End | None = None
-        self.heard_all = self.gone = False
-        self.late: deque[bytes] = deque()
-        """What has come in and is delayed; what comes after it has to wait for it, however long."""
+        self.read_closed = self.gone = False
+        self.delayed: deque[bytes] = deque()
+        """Delayed data, in order: later data waits for it."""
         self.due = 0.0
 
     def connectionMade(self) -> None:
@@ -35,12 +35,12 @@ class End(Protocol):
         self.pair.joined(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self.pair.passed(self, data)
+        self.pair.received(self, data)
 
     def readConnectionLost(self) -> None:
-        # The other end hears of it, and may go on talking.
-        self.heard_all = True
-        if self.other is None or self.other.gone or self.other.heard_all:
+        # The other end is half closed too, and may continue to send.
+        self.read_closed = True
+        if self.other is None or self.other.gone or self.other.read_closed:
             self.pair.drop()
         else:
             self.other.transport.loseWriteConnection()
@@ -54,18 +54,18 @@ class End(Protocol):
 
 
 class Pair:
-    """A connection through the proxy: its end that was accepted in ``front``, the one that was made for it in ``back``."""
+    """A connection through the proxy: ``front`` is the accepted end, ``back`` the one opened to the target."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
         self.front, self.back = End(self), End(self)
         self.frozen = False
-        self._early: list[bytes] = []
+        self._before_connect: list[bytes] = []
         self._timers: list[Any] = []
 
     @property
     def ends(self) -> list[End]:
-        """Those that are still there."""
+        """The ends that are still connected."""
         return [each for each in (self.front, self.back) if each.transport is not None and not each.gone]
 
     def joined(self, end: End) -> None:
@@ -80,29 +80,29 @@ class Pair:
             end.transport.loseConnection()
             return
         self.front.other, self.back.other = self.back, self.front
-        early, self._early = self._early, []
-        for data in early:
+        data_before_connect, self._before_connect = self._before_connect, []
+        for data in data_before_connect:
             self.back.transport.write(data)
         if self.frozen:
             self.freeze()
 
-    def passed(self, end: End, data: bytes) -> None:
+    def received(self, end: End, data: bytes) -> None:
         now = reactor.seconds()
-        end.due = max(end.due, now + self._proxy.wait)
-        if end.due <= now and not end.late:
-            self._pass(end, data)
+        end.due = max(end.due, now + self._proxy.delay)
+        if end.due <= now and not end.delayed:
+            self._forward(end, data)
             return
-        end.late.append(data)
+        end.delayed.append(data)
         self._timers = [each for each in self._timers if each.active()]
-        self._timers.append(reactor.callLater(end.due - now, self._pass_late, end))
+        self._timers.append(reactor.callLater(end.due - now, self._forward_delayed, end))
 
-    def _pass_late(self, end: End) -> None:
-        # Whichever timer this is: as many go off as pieces wait.
-        self._pass(end, end.late.popleft())
+    def _forward_delayed(self, end: End) -> None:
+        # Any timer will do: there is one for each piece of data.
+        self._forward(end, end.delayed.popleft())
 
-    def _pass(self, end: End, data: bytes) -> None:
+    def _forward(self, end: End, data: bytes) -> None:
         if end.other is None:
-            self._early.append(data)
+            self._before_connect.append(data)
         elif not end.other.gone:
             end.other.transport.write(data)
 
@@ -114,16 +114,16 @@ class Pair:
         if not self.ends and self in self._proxy.pairs:
             self._proxy.pairs.remove(self)
 
-    # the verbs
+    # disturbances
 
     def freeze(self) -> None:
-        """Let nothing through, and notice nothing."""
+        """Stop reading: nothing passes, and nothing is noticed."""
         self.frozen = True
         for end in self.ends:
             end.transport.pauseProducing()
 
     def thaw(self) -> None:
-        """Let through what came meanwhile."""
+        """Read again; data that arrived meanwhile passes."""
         self.frozen = False
         for end in self.ends:
             end.transport.resumeProducing()
@@ -134,18 +134,18 @@ class Pair:
             end.transport.loseConnection()
 
     def reset(self) -> None:
-        """End both at once, by RST: what was on its way is lost."""
+        """Abort both ends, by RST: data in transit is lost."""
         for end in self.ends:
             end.transport.abortConnection()
 
     def half_close(self) -> None:
-        """Nothing more goes to the one who was connected to; the way back stays open."""
+        """Close the direction to the target; the way back stays open."""
         if self.back.transport is not None and not self.back.gone:
             self.back.transport.loseWriteConnection()
 
 
 class Proxy(Factory):
-    """Passes connections on to a port of this machine. ``wait``: seconds by which everything is delayed."""
+    """Forwards connections to a port of this machine. ``delay``: seconds by which all data is delayed."""
 
     noisy = False
 
@@ -153,7 +153,7 @@ class Proxy(Factory):
         self.target = target
         self.pairs: list[Pair] = []
         self.paused = self.refusing = False
-        self.wait = 0.0
+        self.delay = 0.0
         self._listener = reactor.listenTCP(0, self, interface="127.0.0.1", backlog=1024)
         self.port: int = self._listener.getHost().port
 
@@ -165,15 +165,15 @@ class Proxy(Factory):
         return pair.front
 
     def pause(self, pairs: Iterable[Pair] | None = None) -> None:
-        """Freeze these, or all that are and will be."""
+        """Freeze these connections, or all existing and future ones."""
         self.paused = self.paused or pairs is None
         for pair in list(self.pairs if pairs is None else pairs):
             pair.freeze()
 
-    def go_on(self) -> None:
-        """As if nothing had been."""
+    def resume(self) -> None:
+        """End all disturbances."""
         self.paused = self.refusing = False
-        self.wait = 0.0
+        self.delay = 0.0
         for pair in list(self.pairs):
             if pair.frozen:
                 pair.thaw()
@@ -191,11 +191,11 @@ class Proxy(Factory):
             pair.half_close()
 
     def refuse(self) -> None:
-        """Nobody comes in any more, until `go_on`."""
+        """Refuse new connections, until `resume`."""
         self.refusing = True
 
     def close(self) -> Deferred[None]:
-        """The end of it and of all that pass through it."""
+        """Stop listening and abort all connections."""
         self.reset()
         return maybeDeferred(self._listener.stopListening)
 

@@ -1,4 +1,4 @@
-"""Which fault comes when: drawn from a seed before anything begins, so that a run can be had again.
+"""The schedule of faults: drawn from a seed before the run, so that a run can be repeated.
 
 Knows nothing of what faults do.
 """
@@ -14,7 +14,7 @@ from chaos.fault import LANES, Fault
 
 @dataclass
 class Planned:
-    """A fault that is due ``at`` so many seconds, or as soon as the one before it in its lane is healed. Also when that came to be."""
+    """A fault that is due at ``at`` seconds, or once the previous one in its lane is healed; ``begun`` and ``healed`` are the actual times."""
 
     at: float
     fault: Fault
@@ -39,15 +39,15 @@ class Schedule:
         return sorted((each for lane in self.lanes.values() for each in lane), key=lambda each: each.begun or each.at)
 
     def between(self, begin: float, end: float) -> list[Planned]:
-        """Those that held at any time between these."""
+        """Those that were active at any time in this interval."""
         return [each for each in self.all if each.begun and each.begun <= end and (not each.healed or each.healed >= begin)]
 
     def during(self, at: float) -> list[Planned]:
-        """Those that held at about that time, or some seconds before."""
+        """Those that were active at about this time, or some seconds before."""
         return self.between(at - 8.0, at + 0.5)
 
 
-def drawn(seed: int, count: int, duration: float, faults: Iterable[Fault]) -> Schedule:
+def draw(seed: int, count: int, duration: float, faults: Iterable[Fault]) -> Schedule:
     """``count`` faults over ``duration`` seconds."""
     rng = random.Random(f"{seed} schedule")
     choices: dict[str, list[Fault]] = {}
@@ -59,7 +59,7 @@ def drawn(seed: int, count: int, duration: float, faults: Iterable[Fault]) -> Sc
     for place, (lane, kinds) in enumerate(choices.items()):
         share = left if place == len(choices) - 1 else round(count * shares[lane] / whole)
         left -= share
-        # Each kind once before chance decides, so that a short run leaves as little out as it can.
+        # Each kind once, the rest at random, so that a short run omits as few kinds as possible.
         picked = [*kinds, *rng.choices(kinds, [each.weight for each in kinds], k=max(0, share - len(kinds)))] if share >= len(kinds) else (
             rng.sample(kinds, share)
         )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Asking Redis things as a backend does that must know what became of what it asked: done, certainly not done, or unknown.
+"""A Redis client that knows the fate of each command it sends: executed, certainly not executed, or unknown.
 
-Knows neither events nor commands.
+Knows neither events nor commands of the gateway.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from twisted.internet.protocol import Protocol
 
 
 class Refused(Exception):
-    """It was certainly not done; the text says why."""
+    """The command was certainly not executed; the text says why."""
 
 
 class Unsure(Exception):
-    """It may have been done."""
+    """The command may have been executed."""
 
 
-class _Line(Protocol):
+class _Connection(Protocol):
     def __init__(self) -> None:
         self.reader = hiredis.Reader()
         self.waiting: Deferred[Any] | None = None
@@ -40,50 +40,50 @@ class _Line(Protocol):
         self.gone = True
         if self.waiting is not None:
             waiting, self.waiting = self.waiting, None
-            waiting.errback(Unsure("the line was lost"))
+            waiting.errback(Unsure("the connection was lost"))
 
 
 class Store:
-    """One line to Redis, one question at a time; opened when it is needed."""
+    """One connection to Redis with one command at a time; opened on demand."""
 
     def __init__(self, port: int, password: Callable[[], str] = lambda: "") -> None:
         self._port, self._password = port, password
-        self._line: _Line | None = None
-        self._turn = DeferredLock()
+        self._connection: _Connection | None = None
+        self._lock = DeferredLock()
 
-    async def ask(self, *args: str | bytes | int, within: float = 2.0) -> Any:
-        """What it answers.
+    async def execute(self, *args: str | bytes | int, within: float = 2.0) -> Any:
+        """The reply to a command.
 
         Raises:
-            Refused: it was not done.
-            Unsure: nobody knows.
+            Refused: it was not executed.
+            Unsure: it may have been executed.
         """
-        await self._turn.acquire()
+        await self._lock.acquire()
         try:
-            return await self._say(await self._open(), args, within)
+            return await self._send(await self._open(), args, within)
         finally:
-            self._turn.release()
+            self._lock.release()
 
-    async def _open(self) -> _Line:
-        if self._line is not None and not self._line.gone:
-            return self._line
-        line = _Line()
+    async def _open(self) -> _Connection:
+        if self._connection is not None and not self._connection.gone:
+            return self._connection
+        connection = _Connection()
         try:
-            await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self._port, timeout=2), line)
+            await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self._port, timeout=2), connection)
             if self._password():
-                await self._say(line, ("AUTH", self._password()), 2.0)
+                await self._send(connection, ("AUTH", self._password()), 2.0)
         except Exception as why:
-            if line.transport is not None:
-                line.transport.abortConnection()
+            if connection.transport is not None:
+                connection.transport.abortConnection()
             raise Refused(str(why) or type(why).__name__) from None
-        self._line = line
-        return line
+        self._connection = connection
+        return connection
 
-    async def _say(self, line: _Line, args: tuple[str | bytes | int, ...], within: float) -> Any:
-        line.waiting = waiting = Deferred()
-        # One who stops waiting cannot tell what a late answer belongs to.
-        timer = reactor.callLater(within, line.transport.abortConnection)
-        line.transport.write(hiredis.pack_command(args))
+    async def _send(self, connection: _Connection, args: tuple[str | bytes | int, ...], within: float) -> Any:
+        connection.waiting = waiting = Deferred()
+        # After a timeout a late reply could not be matched to its command, so the connection is closed.
+        timer = reactor.callLater(within, connection.transport.abortConnection)
+        connection.transport.write(hiredis.pack_command(args))
         try:
             reply = await waiting
         finally:
@@ -91,11 +91,11 @@ class Store:
                 timer.cancel()
         if isinstance(reply, hiredis.ReplyError):
             if str(reply).startswith("NOAUTH"):
-                line.transport.abortConnection()
+                connection.transport.abortConnection()
             raise Refused(str(reply))
         return reply
 
     def close(self) -> None:
-        """Hang up."""
-        if self._line is not None and not self._line.gone:
-            self._line.transport.abortConnection()
+        """Close the connection."""
+        if self._connection is not None and not self._connection.gone:
+            self._connection.transport.abortConnection()

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from in_memory import in_memory
 
+from in_memory import in_memory
 from ocpp_tw.core.ledger import Ledger
 from ocpp_tw.core.transaction import GAPS, MISSING_NAMED, Transaction, count, named
 from ocpp_tw.facts import Authorization
@@ -52,7 +52,7 @@ def test_a_far_number_costs_no_time_and_no_memory(ocpp, numbers):
     assert gap["count"] == abs(first - second) - 1
     assert len(gap["missing"]) == MISSING_NAMED and gap["missing"][0] == min(numbers) + 1
     cp.send_call("TransactionEvent", event("Ended", max(numbers) + 1, 2))
-    stop = [each["data"] for each in here.published() if each["event"] == "stop_transaction"][0]
+    (stop,) = [each["data"] for each in here.published() if each["event"] == "stop_transaction"]
     assert len(stop["missing"]) == MISSING_NAMED
 
 
@@ -248,7 +248,8 @@ def test_the_latest_reading_is_that_of_the_highest_number(ocpp):
     cp.send_call("TransactionEvent", event("Updated", 3, 3, 3000))
     cp.send_call("TransactionEvent", event("Updated", 1, 1, 2000))
     cp.send_call("TransactionEvent", event("Ended", 4, 4))
-    assert [each for each in here.published() if each["event"] == "stop_transaction"][0]["data"]["energy_wh"] == 2000
+    (stop,) = [each["data"] for each in here.published() if each["event"] == "stop_transaction"]
+    assert stop["energy_wh"] == 2000
 
 
 @VERSIONS

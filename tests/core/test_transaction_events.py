@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from in_memory import in_memory
 
+from in_memory import in_memory
 from ocpp_tw.facts import Authorization, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.settings import Settings

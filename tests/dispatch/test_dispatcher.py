@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import START_1, in_memory
 from twisted.internet.defer import CancelledError
 
+from in_memory import START_1, in_memory
 from ocpp_tw.core.commands import Invalid
 from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES
 from ocpp_tw.facts import Registration

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from in_memory import START_1, in_memory, stop
 
+from in_memory import START_1, in_memory, stop
 from ocpp_tw.core.commands import Taken, digest
 
 START = [2, "u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "TAG1"}]

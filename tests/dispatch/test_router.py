@@ -6,9 +6,9 @@ import json
 import sys
 
 import pytest
-from in_memory import in_memory
 from twisted.internet.defer import Deferred, fail
 
+from in_memory import in_memory
 from ocpp_tw.core.commands import Claim, Taken, digest
 from ocpp_tw.gateway.outgoing import OutgoingCalls
 from ocpp_tw.ocpp.frames import Result

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from in_memory import START_1, in_memory, stop
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from zope.interface.verify import verifyObject
 
+from in_memory import START_1, in_memory, stop
 from ocpp_tw.facts import Registration, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import ICharger, IHandlers
@@ -428,7 +428,7 @@ def test_a_model_can_be_held_to_its_schemas(tmp_path):
     """Item 7: also on its next connection, where it does not say who it is."""
     file = tmp_path / "tolerance.toml"
     file.write_text('[[rule]]\nvendor = "ACME*"\naction = "StatusNotification"\nmode = "strict"\n')
-    here = InMemoryGateway(tolerance=Tolerance.read(file))
+    here = InMemoryGateway(tolerance=Tolerance.from_file(file))
     broken = {"connectorId": 1, "errorCode": "Error", "status": "Available"}
     cp = here.connect()
     cp.call("StatusNotification", broken)
@@ -436,7 +436,7 @@ def test_a_model_can_be_held_to_its_schemas(tmp_path):
     assert cp.call_error("StatusNotification", broken) == "PropertyConstraintViolation"
     cp.disconnect()
     assert (
-        InMemoryGateway(store=here.store, tolerance=Tolerance.read(file)).connect().call_error("StatusNotification", broken)
+        InMemoryGateway(store=here.store, tolerance=Tolerance.from_file(file)).connect().call_error("StatusNotification", broken)
         == "PropertyConstraintViolation"
     )
 
@@ -445,7 +445,7 @@ def test_a_clock_without_a_zone_can_be_given_one(tmp_path):
     """FIELD 20: Growatt."""
     file = tmp_path / "tolerance.toml"
     file.write_text('timezone = "+03:00"\n')
-    here = InMemoryGateway(tolerance=Tolerance.read(file))
+    here = InMemoryGateway(tolerance=Tolerance.from_file(file))
     here.connect().call("StartTransaction", START_1 | {"timestamp": "2026-11-23T11:00:00"})
     event = here.published()[-1]
     assert event["data"]["timestamp"].startswith("2026-11-23T08:00:00") and event["payload"]["timestamp"] == "2026-11-23T11:00:00"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from in_memory import START_1, in_memory
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
+from in_memory import START_1, in_memory
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings

@@ -6,9 +6,9 @@ import base64
 import json
 
 import pytest
-from in_memory import START_1, in_memory
 from twisted.internet.defer import Deferred
 
+from in_memory import START_1, in_memory
 from ocpp_tw.facts import Authorization, Start
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.interfaces import HandshakeRefused

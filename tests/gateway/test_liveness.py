@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from in_memory import START_1, in_memory
 
+from in_memory import START_1, in_memory
 from ocpp_tw.gateway.liveness import FLAPPING_AFTER, FLAPPING_WINDOW, INTERVAL
 from ocpp_tw.testing import START_TIME, ChargerClient, InMemoryGateway
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from in_memory import START_1, stop
 from twisted.internet.defer import Deferred
 
+from in_memory import START_1, stop
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorization
 from ocpp_tw.gateway.breaker import COOL_DOWN, FAILURES

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from in_memory import START_1, in_memory, stop
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
+from in_memory import START_1, in_memory, stop
 from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorization

@@ -1,4 +1,4 @@
-"""A gateway as its own process, started as the README says, with a real Valkey behind it."""
+"""A gateway in its own process, started as in the README, with a real Valkey."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """``twistd ocpp`` with these options; its log is in ``log``."""
+    """``twistd ocpp`` with these options; ``log`` is the file of its log."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Process:
             self.until(lambda: self.get("/readyz")[0] == 200)
 
     def until(self, true: Callable[[], Any], within: float = 20) -> Any:
-        """Wait until ``true()``; what it returned."""
+        """Wait until ``true()`` returns something true, and return that."""
         deadline = time.monotonic() + within
         while True:
             try:
@@ -74,6 +74,9 @@ class Process:
 
     def post(self, path: str, body: Any) -> tuple[int, Any]:
         return self._http(urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", json.dumps(body).encode(), method="POST"))
+
+    def put(self, path: str, body: Any) -> tuple[int, Any]:
+        return self._http(urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", json.dumps(body).encode(), method="PUT"))
 
     def _http(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:
@@ -95,7 +98,7 @@ class Process:
 
 @pytest.fixture
 def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts gateways; they are ended with the test."""
+    """Starts gateways; they end with the test."""
     started: list[Process] = []
 
     def begin(*options: str, redis: str = clean.url, **more: Any) -> Process:
@@ -111,19 +114,19 @@ def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture
 def gateway(start: Callable[..., Process]) -> Process:
-    """One gateway with no options."""
+    """One gateway without options."""
     return start()
 
 
 @pytest.fixture
 def events(clean: Valkey) -> Callable[[], list[dict[str, Any]]]:
-    """All events so far."""
+    """Returns all events published so far."""
     return lambda: [json.loads(each) for each in clean("LRANGE", "events", 0, -1)]
 
 
 @pytest.fixture
-def hasty(tmp_path, request) -> dict[str, str]:
-    """Gateways are soon taken for dead, and soon found: the environment of one that sees it so."""
+def short_leases(tmp_path, request) -> dict[str, str]:
+    """The environment of a gateway with short leases, so that takeovers happen soon."""
     (tmp_path / "sitecustomize.py").write_text(
         "from ocpp_tw.redis import lease\nlease.LEASE_TTL, lease.RENEW_INTERVAL, lease.TAKEOVER_AFTER, lease.TAKEOVER_INTERVAL = 1, 0.2, 2.0, 0.3\n"
     )

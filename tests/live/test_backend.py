@@ -1,4 +1,4 @@
-"""The operator's backend over real HTTP: it gives ids, decides on tags, and may die at any time."""
+"""The operator's backend over real HTTP: it assigns ids, authorizes tags, and may fail at any time."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ pytestmark = pytest.mark.live
 
 
 class Backend(BaseHTTPRequestHandler):
-    """A Django application of two people; ``fault`` is what it does to a GET in place of an answer."""
+    """A small backend; ``fault`` is what it does with a GET instead of answering."""
 
-    asked: list[str] = []  # noqa: RUF012
+    requests: list[str] = []  # noqa: RUF012
     keys: list[tuple[str, str]] = []  # noqa: RUF012
     hangs = False
     fault: Callable[[Backend], None] | None = None
 
     def do_GET(self) -> None:
-        Backend.asked.append(self.path)
+        Backend.requests.append(self.path)
         if "/transaction/" in self.path:
             Backend.keys.append((self.path, self.headers["Idempotency-Key"]))
         if Backend.hangs:
             time.sleep(6)
         if Backend.fault is not None:
-            with suppress(OSError):  # it hangs up on us
+            with suppress(OSError):  # the gateway closed the connection
                 Backend.fault(self)
             self.close_connection = True
             return
         tag = self.path.split("/tag/")[1].split("/")[0]
         if "/authorize/" in self.path:
-            self._say({"status": True, "data": {"tag": tag, "status": "Blocked" if tag == "BAD" else "Accepted"}})
+            self._respond({"status": True, "data": {"tag": tag, "status": "Blocked" if tag == "BAD" else "Accepted"}})
         else:
-            self._say({"status": tag != "NONE", "data": {"id": 123, "status": "active", "tag": tag}})
+            self._respond({"status": tag != "NONE", "data": {"id": 123, "status": "active", "tag": tag}})
 
     def do_POST(self) -> None:
-        Backend.asked.append(self.path)
+        Backend.requests.append(self.path)
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._say({"payload": {"status": "Accepted"}})
+        self._respond({"payload": {"status": "Accepted"}})
 
-    def _say(self, body: Any) -> None:
+    def _respond(self, body: Any) -> None:
         text = json.dumps(body).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
@@ -66,7 +66,7 @@ def backend() -> Iterator[str]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    Backend.asked, Backend.keys, Backend.hangs, Backend.fault = [], [], False, None
+    Backend.requests, Backend.keys, Backend.hangs, Backend.fault = [], [], False, None
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -74,59 +74,59 @@ def backend() -> Iterator[str]:
 
 
 def conversation(gateway: Any, *messages: tuple[str, Any]) -> list[Any]:
-    """What a charger is answered, and after how many seconds."""
+    """The answers to a charger's messages, and the seconds each took."""
 
-    async def talk() -> list[Any]:
+    async def run() -> list[Any]:
         answers = []
-        async with websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp1", subprotocols=["ocpp1.6"]) as line:
+        async with websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp1", subprotocols=["ocpp1.6"]) as connection:
             for number, (action, payload) in enumerate(messages):
                 begin = time.monotonic()
-                await line.send(json.dumps([2, str(number), action, payload]))
-                kind, _, answer = json.loads(await asyncio.wait_for(line.recv(), 20))
+                await connection.send(json.dumps([2, str(number), action, payload]))
+                kind, _, answer = json.loads(await asyncio.wait_for(connection.recv(), 20))
                 assert kind == 3
                 answers.append((answer, time.monotonic() - begin))
         return answers
 
-    return asyncio.run(talk())
+    return asyncio.run(run())
 
 
-def begins(tag: str, meter: int = 0) -> tuple[str, Any]:
+def start_transaction(tag: str, meter: int = 0) -> tuple[str, Any]:
     return "StartTransaction", {"connectorId": 1, "idTag": tag, "meterStart": meter, "timestamp": "2026-11-23T08:00:00Z"}
 
 
-def test_the_backend_gives_ids_and_decides_on_tags(start, backend, events):
+def test_the_backend_assigns_ids_and_authorizes_tags(start, backend, events):
     gateway = start("--base-url", backend, "--authorize", "backend", "--backend-actions", "SignCertificate")
     answers = conversation(
         gateway,
         ("Authorize", {"idTag": "GOOD"}),
         ("Authorize", {"idTag": "BAD"}),
-        begins("GOOD"),
-        begins("NONE"),
+        start_transaction("GOOD"),
+        start_transaction("NONE"),
         ("SignCertificate", {"csr": "x"}),
     )
-    said = [answer for answer, _ in answers]
-    assert [said[0]["idTagInfo"]["status"], said[1]["idTagInfo"]["status"]] == ["Accepted", "Blocked"]
-    assert said[2] == {"transactionId": 123, "idTagInfo": {"status": "Accepted"}}
-    assert said[3]["idTagInfo"]["status"] == "Invalid" and said[3]["transactionId"] > 10**9
-    assert said[4] == {"status": "Accepted"}
-    assert "/api/transaction/tag/GOOD/?charger=cp1&connector=1" in Backend.asked and "/api/ocpp/SignCertificate/" in Backend.asked
+    payloads = [answer for answer, _ in answers]
+    assert [payloads[0]["idTagInfo"]["status"], payloads[1]["idTagInfo"]["status"]] == ["Accepted", "Blocked"]
+    assert payloads[2] == {"transactionId": 123, "idTagInfo": {"status": "Accepted"}}
+    assert payloads[3]["idTagInfo"]["status"] == "Invalid" and payloads[3]["transactionId"] > 10**9
+    assert payloads[4] == {"status": "Accepted"}
+    assert "/api/transaction/tag/GOOD/?charger=cp1&connector=1" in Backend.requests and "/api/ocpp/SignCertificate/" in Backend.requests
     assert "provisional" not in json.dumps(events())
 
 
-def test_a_hanging_backend_costs_three_seconds_and_then_nothing(start, backend, events):
-    """F19: answered within the backend's time, under a valid id; and the breaker spares the others."""
+def test_a_hanging_backend_delays_five_starts_and_then_none(start, backend, events):
+    """F19: answered within the backend's time, under a valid id; and then the breaker opens."""
     Backend.hangs = True
     gateway = start("--base-url", backend, "--backend-timeout", "0.5")
-    answers = conversation(gateway, *[begins("T", meter) for meter in range(8)])
+    answers = conversation(gateway, *[start_transaction("T", meter) for meter in range(8)])
     assert all(answer["idTagInfo"]["status"] == "Accepted" and answer["transactionId"] > 10**9 for answer, _ in answers)
     assert len({answer["transactionId"] for answer, _ in answers}) == 8
-    assert len(Backend.asked) == 5  # then it is left in peace
+    assert len(Backend.requests) == 5  # then the breaker is open
     assert all(event["provisional"] for event in events() if event["event"] == "start_transaction")
 
 
-def test_a_dead_backend_stops_nobody(start, events):
+def test_a_dead_backend_does_not_prevent_charging(start, events):
     gateway = start("--base-url", "http://127.0.0.1:9")
-    ((answer, seconds),) = conversation(gateway, begins("T"))
+    ((answer, seconds),) = conversation(gateway, start_transaction("T"))
     assert answer["transactionId"] > 10**9 and seconds < 4
 
 
@@ -163,17 +163,17 @@ FAULTS: dict[str, Callable[[Backend], None]] = {
 
 @pytest.mark.parametrize("authorize", ["accept", "backend"])
 def test_whatever_the_backend_does_a_start_has_a_valid_id_in_time(start, backend, events, authorize):
-    """F19: one flagged event for each, one answer within the budget, though two questions are asked."""
+    """F19: one flagged event for each, one answer within the budget, though two requests are sent."""
     gateway = start("--base-url", backend, "--backend-timeout", "1", "--authorize", authorize)
     ids = set()
     for number, (name, fault) in enumerate(FAULTS.items()):
         Backend.fault = fault
-        ((answer, seconds),) = conversation(gateway, begins("T", 2 * number))
+        ((answer, seconds),) = conversation(gateway, start_transaction("T", 2 * number))
         assert (answer["idTagInfo"]["status"], seconds < 2) == ("Accepted", True), (name, seconds)
         assert 10**9 < answer["transactionId"] < 2**31, name
         ids.add(answer["transactionId"])
         Backend.fault = None
-        ((answer, _),) = conversation(gateway, begins("NONE", 2 * number + 1))  # it is well again: the breaker stays closed
+        ((answer, _),) = conversation(gateway, start_transaction("NONE", 2 * number + 1))  # it works again: the breaker stays closed
         assert answer["idTagInfo"]["status"] == "Invalid", name
     assert len(ids) == len(FAULTS)
     starts = [event for event in events() if event["event"] == "start_transaction" and event["data"]["tag"] == "T"]
@@ -181,30 +181,30 @@ def test_whatever_the_backend_does_a_start_has_a_valid_id_in_time(start, backend
 
 
 def test_a_backend_that_gives_one_id_to_two_starts(start, backend, events):
-    """F19: it lies; no charger has two transactions of one id."""
+    """F19: no charger has two transactions with the same id."""
     gateway = start("--base-url", backend)
-    answers = conversation(gateway, begins("T", 1), begins("T", 2))
+    answers = conversation(gateway, start_transaction("T", 1), start_transaction("T", 2))
     ids = [answer["transactionId"] for answer, _ in answers]
     assert ids[0] == 123 and ids[1] > 10**9
     assert [event["data"].get("backend_id") for event in events() if event["event"] == "start_transaction"] == [None, 123]
 
 
 def reconciled(events: Any) -> list[tuple[int, int | None, str]]:
-    told = [event["data"] for event in events() if event["event"] == "transaction_reconciled"]
-    return [(data["transaction_id"], data["backend_id"], data["status"]) for data in told]
+    reconciliations = [event["data"] for event in events() if event["event"] == "transaction_reconciled"]
+    return [(data["transaction_id"], data["backend_id"], data["status"]) for data in reconciliations]
 
 
 def test_provisional_starts_are_reconciled_when_the_backend_is_back(start, backend, events):
     """F20: with the same keys; one of the tags has no transaction."""
     gateway = start("--base-url", backend)
     Backend.fault = FAULTS["answers 500"]
-    answers = conversation(gateway, *[begins(tag, meter) for meter, tag in enumerate(["T", "NONE", "T", "T", "T", "T"])])
+    answers = conversation(gateway, *[start_transaction(tag, meter) for meter, tag in enumerate(["T", "NONE", "T", "T", "T", "T"])])
     ids = [answer["transactionId"] for answer, _ in answers]
     keys = list(Backend.keys)
     assert len(keys) == 5
     Backend.fault = None
-    time.sleep(5.2)  # the breaker's peace
-    conversation(gateway, begins("T", 100))
+    time.sleep(5.2)  # the breaker's cool-down
+    conversation(gateway, start_transaction("T", 100))
     gateway.until(lambda: len(reconciled(events)) == 6)
     expected = [(id, None, "Invalid") if n == 1 else (id, 123, "Accepted") for n, id in enumerate(ids)]
     assert reconciled(events)[0] == expected[0]  # the oldest alone, then a few at once
@@ -214,15 +214,15 @@ def test_provisional_starts_are_reconciled_when_the_backend_is_back(start, backe
 
 
 def test_a_provisional_start_is_reconciled_after_a_crash(start, backend, events):
-    """F14, F20: kill -9 with the charger gone; the backend is asked as soon as there is a gateway again."""
+    """F14, F20: kill -9 with the charger gone; the backend is asked as soon as the gateway runs again."""
     gateway = start("--base-url", backend)
     Backend.fault = FAULTS["hangs up"]
-    ((answer, _),) = conversation(gateway, begins("T"))
+    ((answer, _),) = conversation(gateway, start_transaction("T"))
     gateway.stop(signal.SIGKILL)
     Backend.fault = None
     gateway.start()
     gateway.until(lambda: reconciled(events))
     assert reconciled(events) == [(answer["transactionId"], 123, "Accepted")]
     assert Backend.keys[0] == Backend.keys[-1] and len(Backend.keys) == 2
-    ((again, _),) = conversation(gateway, begins("T"))
+    ((again, _),) = conversation(gateway, start_transaction("T"))
     assert again == answer and len(Backend.keys) == 2

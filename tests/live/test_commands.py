@@ -1,4 +1,4 @@
-"""Commands through the death of gateways: what is ordered happens at most once and ends in exactly one result."""
+"""Commands while gateways crash: each is executed at most once and ends in exactly one result."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from clients import Obedient, clear, eventually, known, results
 pytestmark = pytest.mark.live
 
 
-def test_a_gateway_is_killed_and_comes_back(start, clean, events):
-    """F14: sent, waiting for its turn, waiting for its charger, and not taken yet."""
+def test_a_gateway_is_killed_and_restarted(start, clean, events):
+    """F14: commands that are sent, queued, waiting for their charger, and not taken yet."""
     gateway = start()
 
     async def run() -> None:
@@ -54,11 +54,11 @@ def test_a_gateway_is_killed_and_comes_back(start, clean, events):
 
 
 def test_a_gateway_is_killed_again_and_again(start, clean, events):
-    """F14, F33: whatever moment it is, and some commands pushed twice."""
+    """F14, F33: at any moment, with some commands pushed twice."""
     gateway, charger = start(), Obedient()
     count, pushed = 300, Counter()
 
-    async def stay(stop: asyncio.Event) -> None:
+    async def stay_connected(stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 await charger.serve(gateway, "")
@@ -67,7 +67,7 @@ def test_a_gateway_is_killed_again_and_again(start, clean, events):
 
     async def run() -> None:
         stop = asyncio.Event()
-        staying = asyncio.create_task(stay(stop))
+        staying = asyncio.create_task(stay_connected(stop))
         await eventually(lambda: known(clean, "cp1"))
 
         async def push() -> None:
@@ -97,10 +97,10 @@ def test_a_gateway_is_killed_again_and_again(start, clean, events):
     asyncio.run(run())
 
 
-def test_another_gateway_takes_over_from_one_that_is_gone_for_good(start, clean, events, hasty):
-    """F14: sent, waiting for its turn, for another gateway's charger, and addressed to it alone."""
-    first = start("--name", "one", environment=hasty)
-    second = start("--name", "two", environment=hasty)
+def test_another_gateway_takes_over_from_one_that_never_returns(start, clean, events, short_leases):
+    """F14: commands that are sent, queued, for another gateway's charger, and addressed to the crashed gateway alone."""
+    first = start("--name", "one", environment=short_leases)
+    second = start("--name", "two", environment=short_leases)
 
     async def run() -> None:
         charger = Obedient()
@@ -154,8 +154,8 @@ def test_a_charger_with_two_connections_is_sent_commands_on_the_newer_one(start,
     asyncio.run(run())
 
 
-def test_a_charger_that_is_cut_off_without_a_word(start, clean, events):
-    """F10: its commands end in time."""
+def test_commands_for_a_charger_on_a_half_open_connection(start, clean, events):
+    """F10: they end in time."""
     gateway = start("--ping-interval", "1", "--ping-timeout", "1")
     with socket.create_connection(("127.0.0.1", gateway.port)) as line:
         key = base64.b64encode(os.urandom(16)).decode()
@@ -172,8 +172,8 @@ def test_a_charger_that_is_cut_off_without_a_word(start, clean, events):
     assert results(events) == [("u1", "timeout", True), ("u2", "connection_lost", True), ("u3", "offline", False)]
 
 
-def test_poisoned_elements_stop_nothing(start, clean, events):
-    """F32: garbage, elements of megabytes, deep ones, and a list that is none."""
+def test_malformed_elements_do_not_stop_commands(start, clean, events):
+    """F32: garbage, elements of megabytes, deeply nested ones, and a key that is no list."""
     gateway = start()
     deep = b"[" * 100_000 + b"]" * 100_000
     poison = [
@@ -198,7 +198,7 @@ def test_poisoned_elements_stop_nothing(start, clean, events):
         big = json.dumps({"CpID": "cp1", "data": [2, "big", "DataTransfer", {"vendorId": "v", "data": text}]})
         clean("RPUSH", "commands", clear("cp1", "u1"))
         await eventually(lambda: charger.ids() == ["u1"])
-        clean("RPUSH", "commands", big)  # longer than the charger's client takes: it hangs up
+        clean("RPUSH", "commands", big)  # longer than the charger's client takes: it closes the connection
         await eventually(lambda: ("big", "connection_lost", True) in results(events))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

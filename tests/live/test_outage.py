@@ -1,4 +1,4 @@
-"""A gateway process without its Redis: chargers charge on, and everything they were answered for comes home."""
+"""A gateway process without its Redis: chargers go on charging, and every acknowledged event reaches Redis later."""
 
 from __future__ import annotations
 
@@ -23,52 +23,52 @@ START = {"connectorId": 1, "idTag": "TAG1", "meterStart": 1000, "timestamp": "20
 
 
 class Charger:
-    """A charger that says one thing at a time."""
+    """A charger that sends one CALL at a time."""
 
-    def __init__(self, line: ClientConnection) -> None:
-        self.line = line
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
         self.ids = 0
 
-    def asks(self, action: str, payload: Any) -> dict[str, Any]:
+    def call(self, action: str, payload: Any) -> dict[str, Any]:
         self.ids += 1
-        self.line.send(json.dumps([2, f"{id(self)}-{self.ids}", action, payload]))
-        answer = json.loads(self.line.recv(20))
+        self.connection.send(json.dumps([2, f"{id(self)}-{self.ids}", action, payload]))
+        answer = json.loads(self.connection.recv(20))
         assert answer[0] == 3, answer
         return answer[2]
 
 
 @contextmanager
-def charging(port: int) -> Iterator[Charger]:
-    with connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=20) as line:
-        yield Charger(line)
+def connected(port: int) -> Iterator[Charger]:
+    with connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=20) as connection:
+        yield Charger(connection)
 
 
 @pytest.fixture
 def server(tmp_path: Path):
-    """A Valkey that is not there yet."""
+    """A Valkey that is not running yet."""
     (tmp_path / "valkey").mkdir()
-    made = Valkey(tmp_path / "valkey", "--appendonly", "yes", "--appendfsync", "always")
-    made.kill()
-    yield made
-    made.close()
+    valkey = Valkey(tmp_path / "valkey", "--appendonly", "yes", "--appendfsync", "always")
+    valkey.kill()
+    yield valkey
+    valkey.close()
 
 
-def test_a_whole_day_without_redis_comes_home(start, server):
-    """F2, F14: Redis was never there, and the gateway is killed in between."""
+def test_all_events_of_a_session_without_redis_are_delivered_later(start, server):
+    """F2, F14: Redis was never available, and the gateway is killed in between."""
     gateway = start(redis=server.url)
-    with charging(gateway.port) as charger:
-        assert charger.asks("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
-        answer = charger.asks("StartTransaction", START)
+    with connected(gateway.port) as charger:
+        assert charger.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
+        answer = charger.call("StartTransaction", START)
         assert answer["idTagInfo"]["status"] == "Accepted" and answer["transactionId"] > 0
         gateway.stop(signal.SIGKILL)
     gateway.start()
-    with charging(gateway.port) as charger:
-        assert charger.asks("StartTransaction", START) == answer  # it never got the answer, and asks again under another id
+    with connected(gateway.port) as charger:
+        assert charger.call("StartTransaction", START) == answer  # it never got the answer, and sends it again under another id
         stop = {"transactionId": answer["transactionId"], "meterStop": 4000, "timestamp": "2026-11-23T09:00:00Z"}
-        charger.asks("StopTransaction", stop)
-        charger.asks("Heartbeat", {})
-        told = gateway.get("/readyz")[1]
-        assert told["ready"] and not told["redis"] and told["spool"]["events"] >= 6
+        charger.call("StopTransaction", stop)
+        charger.call("Heartbeat", {})
+        readiness = gateway.get("/readyz")[1]
+        assert readiness["ready"] and not readiness["redis"] and readiness["spool"]["events"] >= 6
         server.start()
         gateway.until(lambda: gateway.get("/readyz")[1]["spool"]["events"] == 0)
     events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
@@ -80,32 +80,32 @@ def test_a_whole_day_without_redis_comes_home(start, server):
     assert gateway.stop() == 0
 
 
-def test_a_charger_that_came_in_an_outage_takes_orders_after_it(start, server):
+def test_a_charger_that_connected_during_an_outage_gets_commands_after_it(start, server):
     gateway = start(redis=server.url)
-    with charging(gateway.port) as charger:
-        charger.asks("Heartbeat", {})
+    with connected(gateway.port) as charger:
+        charger.call("Heartbeat", {})
         server.start()
         gateway.until(lambda: gateway.get("/readyz")[1]["redis"])
 
-        def ordered() -> Any:
-            server("RPUSH", "commands", json.dumps({"CpID": "cp1", "data": [2, f"order-{time.monotonic()}", "ClearCache", {}]}))
+        def command() -> Any:
+            server("RPUSH", "commands", json.dumps({"CpID": "cp1", "data": [2, f"command-{time.monotonic()}", "ClearCache", {}]}))
             try:
-                return json.loads(charger.line.recv(1))
+                return json.loads(charger.connection.recv(1))
             except TimeoutError:
                 return None
 
-        assert gateway.until(ordered)[2] == "ClearCache"
+        assert gateway.until(command)[2] == "ClearCache"
 
 
-def test_a_spool_that_cannot_be_ends_the_gateway_with_a_line(start, server, tmp_path):
+def test_an_unusable_spool_ends_the_gateway_with_one_line(start, server, tmp_path):
     (tmp_path / "file").write_text("")
     gateway = start("--spool", str(tmp_path / "file" / "x"), redis=server.url, wait=False)
     assert gateway.process.wait(20) == 1
     assert "--spool:" in gateway.log.read_text() and "Traceback" not in gateway.log.read_text()
 
 
-def test_a_thousand_busy_chargers_are_dismissed_in_time(start, clean):
-    """F15: what was answered is there, who was not answered will ask again, and the process ends with 0."""
+def test_a_thousand_busy_chargers_are_closed_in_time(start, clean):
+    """F15: every answered message has its event, the others will be sent again, and the process ends with status 0."""
     gateway = start()
     acknowledged: set[str] = set()
     codes: list[int] = []
@@ -113,29 +113,31 @@ def test_a_thousand_busy_chargers_are_dismissed_in_time(start, clean):
     async def charge(n: int) -> None:
         async with websockets.connect(
             f"ws://127.0.0.1:{gateway.port}/cp{n:04}", subprotocols=["ocpp1.6"], compression=None, open_timeout=60, ping_interval=None
-        ) as line:
+        ) as connection:
             for beat in range(100_000):
                 try:
-                    await line.send(json.dumps([2, f"{n}/{beat}", "Heartbeat", {}]))
-                    acknowledged.add(json.loads(await line.recv())[1])
+                    await connection.send(json.dumps([2, f"{n}/{beat}", "Heartbeat", {}]))
+                    acknowledged.add(json.loads(await connection.recv())[1])
                 except websockets.ConnectionClosed as closed:
                     codes.append(closed.rcvd.code if closed.rcvd else 1006)
                     return
                 await asyncio.sleep(0.5)
 
-    async def scene() -> float:
-        crowd = asyncio.gather(*(charge(n) for n in range(1000)))
+    async def scenario() -> float:
+        chargers = asyncio.gather(*(charge(n) for n in range(1000)))
         while len(acknowledged) < 2000:
             await asyncio.sleep(0.1)
         began = time.monotonic()
         gateway.process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(gateway.process.wait, 30)
         taken = time.monotonic() - began
-        await crowd
+        await chargers
         return taken
 
-    taken = asyncio.run(scene())
-    assert gateway.process.returncode == 0 and taken < 15  # ten seconds on a machine of one's own
+    taken = asyncio.run(scenario())
+    assert gateway.process.returncode == 0 and taken < 15  # ten seconds on an idle machine
     assert set(codes) == {1012} and len(codes) == 1000
-    told = {each["message_id"] for each in (json.loads(each) for each in clean("LRANGE", "events", 0, -1)) if each["event"] == "health"}
-    assert acknowledged <= told
+    published = {
+        each["message_id"] for each in (json.loads(each) for each in clean("LRANGE", "events", 0, -1)) if each["event"] == "health"
+    }
+    assert acknowledged <= published

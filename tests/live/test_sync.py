@@ -1,4 +1,4 @@
-"""Never an answer before its event is on the disk, as the kernel saw it (FAULTS §0), while Redis is away."""
+"""No answer is sent before its event is synced to disk while Redis is unavailable, as seen by the kernel (FAULTS §0)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import websockets
 from twisted.internet.threads import deferToThread
 
 from chaos.ledger import Ledger
-from chaos.processes import GatewayProcess, knows
+from chaos.processes import GatewayProcess, has_option
 from fleets import Valkey
 
 pytestmark = pytest.mark.live
 
 
 def unsynced(trace: str, answers: list[str], directory: Path) -> list[str]:
-    """Those of the answers, given in their order, that were written with no sync of the directory's files since the answer before.
+    """The answers, of these in their order, that were written without a sync of the directory's files since the previous answer.
 
-    A call that strace shows in two pieces begins where it is unfinished and is done where it is resumed.
+    A call that strace shows in two parts begins at "unfinished" and is complete at "resumed".
     """
-    at_fault, synced, open_syncs, left = [], False, set[str](), list(answers)
+    too_early, synced, open_syncs, left = [], False, set[str](), list(answers)
     for line in trace.splitlines():
         thread = line.split(" ", 1)[0]
         if re.search(r"\b(fsync|fdatasync)\(", line) and str(directory) in line:
@@ -39,14 +39,14 @@ def unsynced(trace: str, answers: list[str], directory: Path) -> list[str]:
             synced = synced or line.rstrip().endswith("= 0")
         elif left and re.search(r"\b(write|writev|sendto|sendmsg|send)\(", line) and f'[3,\\"{left[0]}\\"' in line:
             if not synced:
-                at_fault.append(left[0])
+                too_early.append(left[0])
             synced = False
             left.pop(0)
     assert not left, f"these were never answered: {left}"
-    return at_fault
+    return too_early
 
 
-def test_a_trace_is_read_as_it_should_be():
+def test_a_trace_is_interpreted_correctly():
     spool = Path("/s/spool")
     lines = [
         "7 fdatasync(5</s/spool/x.db>) = 0",
@@ -64,10 +64,10 @@ def test_a_trace_is_read_as_it_should_be():
 
 @pytest.fixture
 def traced(tmp_path) -> Iterator[tuple[GatewayProcess, Valkey, Path, Path]]:
-    """A gateway under strace, with a spool and a Valkey of its own; the trace, and the spool."""
+    """A gateway under strace, its Valkey, the file of the trace, and the directory of its spool."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    if not knows("--spool"):
+    if not has_option("--spool"):
         pytest.skip("the gateway has no --spool")
     trace, spool = tmp_path / "trace", tmp_path / "spool"
     (tmp_path / "valkey").mkdir()
@@ -84,14 +84,14 @@ def traced(tmp_path) -> Iterator[tuple[GatewayProcess, Valkey, Path, Path]]:
 async def test_the_spool_is_synced_before_the_answer_leaves(traced):
     gateway, valkey, trace, spool = traced
     await gateway.start(within=60)
-    # The client has a loop of its own, in a thread of its own. The first time the gateway gets what it needs of Redis to do without it.
+    # The client runs its own event loop in a thread. In the first session the gateway gets from Redis what it needs to run without it.
     await deferToThread(lambda: asyncio.run(charge(gateway.port, "warm")))
     valkey.kill()
     answers = await deferToThread(lambda: asyncio.run(charge(gateway.port, "sync")))
     await gateway.kill()
     deadline = time.monotonic() + 10
     while f'[3,\\"{answers[-1]}\\"' not in trace.read_text(errors="replace"):
-        assert time.monotonic() < deadline, "strace wrote nothing of the last answer"
+        assert time.monotonic() < deadline, "the trace does not have the last answer"
         time.sleep(0.05)
     assert unsynced(trace.read_text(errors="replace"), answers, spool) == []
 
@@ -101,12 +101,12 @@ async def charge(port: int, name: str) -> list[str]:
     at = "2026-11-23T10:00:00Z"
     sample = [{"timestamp": at, "sampledValue": [{"value": "1500"}]}]
     ids = []
-    async with websockets.connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=30) as line:
+    async with websockets.connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=30) as connection:
 
         async def call(action, payload):
             ids.append(f"{name}-{len(ids)}")
-            await line.send(json.dumps([2, ids[-1], action, payload]))
-            kind, id, answer = json.loads(await asyncio.wait_for(line.recv(), 30))
+            await connection.send(json.dumps([2, ids[-1], action, payload]))
+            kind, id, answer = json.loads(await asyncio.wait_for(connection.recv(), 30))
             assert (kind, id) == (3, ids[-1])
             return answer
 

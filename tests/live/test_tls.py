@@ -1,4 +1,4 @@
-"""A gateway over TLS as a process: chargers that are not ours, certificates that change, and files and peers that will not do."""
+"""A gateway process with TLS: third-party clients, certificates that change, and unusable files and peers."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def gateway(start, tmp_path):
     return start("--tls", OLD.write(tmp_path / "tls.pem"), "--handshake-timeout", "1")
 
 
-def test_a_charger_that_is_not_ours_is_served(gateway, events):
-    async def day() -> None:
+def test_a_third_party_charger_is_served(gateway, events):
+    async def scenario() -> None:
         async with connect(gateway) as line:
             assert (await call(line, "BootNotification", BOOT))[2]["status"] == "Accepted"
             big = {"connectorId": 1, "meterValue": [{"timestamp": "2024-01-01T00:00:00Z", "sampledValue": [{"value": "1"}] * 3000}]}
@@ -54,15 +54,15 @@ def test_a_charger_that_is_not_ours_is_served(gateway, events):
             assert status == 200 and answer["connected"]
             await asyncio.wait_for(await line.ping(), 10)
 
-    asyncio.run(day())
+    asyncio.run(scenario())
     (connected,) = [each for each in events() if each["event"] == "connect_charger"]
     assert connected["data"]["remote_address"] == "127.0.0.1" and connected["data"]["security_profile"] == 0
     assert gateway.stop() == 0
-    said = gateway.log.read_text()
-    assert f"chargers over TLS at 127.0.0.1:{gateway.port}" in said and "CN=old" in said and "Traceback" not in said
+    text = gateway.log.read_text()
+    assert f"chargers over TLS at 127.0.0.1:{gateway.port}" in text and "CN=old" in text and "Traceback" not in text
 
 
-def test_our_own_simulator_comes_in(gateway, events):
+def test_the_simulator_connects(gateway, events):
     url = f"wss://127.0.0.1:{gateway.port}/"
     command = [Path(sys.executable).parent / "ocpp-tw", "simulate", "--url", url, "--insecure", "--speed-up", "3000"]
     subprocess.run(command, timeout=60, check=True, capture_output=True)
@@ -72,7 +72,7 @@ def test_our_own_simulator_comes_in(gateway, events):
 def test_a_certificate_is_replaced_while_chargers_stay(gateway, tmp_path):
     """F23."""
 
-    async def day() -> None:
+    async def scenario() -> None:
         async with connect(gateway) as line:
             NEW.write(tmp_path / "tls.pem")
             gateway.process.send_signal(signal.SIGHUP)
@@ -82,21 +82,21 @@ def test_a_certificate_is_replaced_while_chargers_stay(gateway, tmp_path):
             async with connect(gateway, "cp2", NEW) as other:
                 assert (await call(other))[0] == 3
             assert (await call(line))[0] == 3
-            # and one that will not do changes nothing
+            # and an unusable one changes nothing
             (tmp_path / "tls.pem").write_bytes(OLD.certificate)
             gateway.process.send_signal(signal.SIGHUP)
-            await asyncio.to_thread(gateway.until, lambda: log(gateway, "the certificate in use stays"))
+            await asyncio.to_thread(gateway.until, lambda: log(gateway, "certificate not reloaded"))
             assert await asyncio.to_thread(shown, gateway.port) == NEW.number
             assert (await call(line))[0] == 3
 
-    asyncio.run(day())
+    asyncio.run(scenario())
     assert gateway.stop() == 0
 
 
-def test_workers_serve_tls_and_all_have_the_new_certificate(start, tmp_path):
+def test_workers_serve_tls_and_all_use_the_new_certificate(start, tmp_path):
     gateway = start("--workers", "2", "--tls", OLD.write(tmp_path / "tls.pem"))
 
-    async def come(made: Made, begin: int) -> None:
+    async def connect_some(made: Made, begin: int) -> None:
         lines = await asyncio.gather(*(connect(gateway, f"cp{number}", made) for number in range(begin, begin + 16)))
         assert all([(await call(line))[0] == 3 for line in lines])
         spread = (await asyncio.to_thread(gateway.get, "/healthz"))[1]["workers"]
@@ -104,35 +104,35 @@ def test_workers_serve_tls_and_all_have_the_new_certificate(start, tmp_path):
         for line in lines:
             await line.close()
 
-    asyncio.run(come(OLD, 0))
+    asyncio.run(connect_some(OLD, 0))
     NEW.write(tmp_path / "tls.pem")
     gateway.process.send_signal(signal.SIGHUP)
     gateway.until(lambda: len(log(gateway, "CN=new")) == 2, 5)
     assert {shown(gateway.port) for _ in range(20)} == {NEW.number}
-    asyncio.run(come(NEW, 20))
+    asyncio.run(connect_some(NEW, 20))
     assert gateway.stop() == 0
     assert "Traceback" not in gateway.log.read_text()
 
 
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")])
-def test_files_that_will_not_do_end_the_start_in_one_line(start, tmp_path, workers):
+def test_unusable_files_end_the_start_with_one_line(start, tmp_path, workers):
     made = tmp_path / "tls.pem"
     made.write_bytes(OLD.certificate + NEW.key)
     gateway = start("--tls", str(made), *workers, wait=False)
     assert gateway.process.wait(20) == 1
-    said = gateway.log.read_text()
-    assert "Traceback" not in said
-    assert len(re.findall("--tls: the private key in .* does not belong to the first certificate", said)) == 1
+    text = gateway.log.read_text()
+    assert "Traceback" not in text
+    assert len(re.findall("--tls: the private key in .* does not belong to the first certificate", text)) == 1
 
 
-def test_an_expired_certificate_is_used_and_warned_of(start, tmp_path):
+def test_an_expired_certificate_is_used_with_a_warning(start, tmp_path):
     """F23."""
     gateway = start(environment={"TLS_CERTIFICATE": (made := Made("gone", begin=-20)).write(tmp_path / "tls.pem")})
     assert shown(gateway.port) == made.number
     assert log(gateway, "has expired")
 
 
-def test_a_peer_that_says_nothing_is_dropped_in_time(gateway):
+def test_a_silent_peer_is_dropped_in_time(gateway):
     with socket.create_connection(("127.0.0.1", gateway.port), 10) as line:
         before = time.monotonic()
         with suppress(ConnectionResetError):
@@ -142,15 +142,15 @@ def test_a_peer_that_says_nothing_is_dropped_in_time(gateway):
     assert not log(gateway)
 
 
-def test_plain_http_is_turned_away_and_told(gateway):
+def test_plain_http_is_refused_and_logged(gateway):
     with socket.create_connection(("127.0.0.1", gateway.port), 10) as line:
         line.sendall(b"GET /cp1 HTTP/1.1\r\nHost: x\r\n\r\n")
         with suppress(ConnectionResetError):
             while line.recv(100):
                 pass
     gateway.until(lambda: log(gateway))
-    (told,) = log(gateway)
-    assert "127.0.0.1" in told and "http request" in told
+    (logged,) = log(gateway)
+    assert "127.0.0.1" in logged and "http request" in logged
     assert "Traceback" not in gateway.log.read_text()
 
 
@@ -166,6 +166,6 @@ def test_old_versions_are_refused(gateway):
     assert "unsupported protocol" in log(gateway)[0]
 
 
-def test_without_tls_a_hangup_ends_the_gateway_as_ever(start):
+def test_without_tls_sighup_ends_the_gateway(start):
     gateway = start()
     assert gateway.stop(signal.SIGHUP) == -signal.SIGHUP

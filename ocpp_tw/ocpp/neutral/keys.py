@@ -1,6 +1,7 @@
-"""Configuration keys of 1.6 as variables of 2.x, and how a backend writes a variable in one word.
+"""Configuration keys of 1.6 as variables of 2.x, and the notation in which a backend names a variable.
 
-``Component.Variable``, with everything that a variable may need: ``Component[instance]@EVSE/CONNECTOR.Variable[instance]:Attribute``.
+``Component.Variable``, or in full: ``Component[instance]@EVSE/CONNECTOR.Variable[instance]:Attribute``. Whether a charger has the variable
+is not known here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from ..frames import Payload
-from .shapes import CannotMean
+from .shapes import NotInVersion
 
 VARIABLES: Mapping[str, str] = {
     "AdditionalRootCertificateCheck": "SecurityCtrlr.AdditionalRootCertificateCheck",
@@ -48,7 +49,7 @@ VARIABLES: Mapping[str, str] = {
     "UnlockConnectorOnEVSideDisconnect": "OCPPCommCtrlr.UnlockOnEVSideDisconnect",
     "WebSocketPingInterval": "OCPPCommCtrlr.WebSocketPingInterval",
 }
-"""1.6's keys that 2.x has a variable for (2.0.1 part 2 §2, referenced components and variables)."""
+"""1.6's keys that have a variable in 2.x (2.0.1 part 2 §2, referenced components and variables)."""
 
 _LIMIT = "in 2.x it is the maxLimit of {}, which get_base_report tells"
 NO_VARIABLE: Mapping[str, str] = {
@@ -66,37 +67,37 @@ NO_VARIABLE: Mapping[str, str] = {
     "StopTxnSampledDataMaxLength": _LIMIT.format("SampledDataCtrlr.TxEndedMeasurands"),
     "SupportedFeatureProfiles": "2.x tells each by a variable of its own, such as SmartChargingCtrlr.Available",
 }
-"""1.6's keys that 2.x has no one variable for, and what would do."""
+"""1.6's keys that have no single variable in 2.x, and what to use instead."""
 
-NOT_SET: Mapping[str, str] = {
+READ_ONLY: Mapping[str, str] = {
     "SecurityProfile": "2.x raises it by set_network_profile and OCPPCommCtrlr.NetworkConfigurationPriority",
 }
-"""1.6's keys that can be read in 2.x and not be set."""
+"""1.6's keys that can be read but not set in 2.x, and what to use instead."""
 
-_FOLDED = {key.lower(): variable for key, variable in VARIABLES.items()}  # a key's case is of no account (1.6: CiString50)
+_FOLDED = {key.lower(): variable for key, variable in VARIABLES.items()}  # keys are case-insensitive (1.6: CiString50)
 _NO_VARIABLE = {key.lower(): why for key, why in NO_VARIABLE.items()}
-_NOT_SET = {key.lower(): why for key, why in NOT_SET.items()}
+_READ_ONLY = {key.lower(): why for key, why in READ_ONLY.items()}
 
 _NAME = r"([^.\[\]@:]+)(?:\[([^\[\]]+)\])?"
 _VARIABLE = re.compile(rf"{_NAME}(?:@(\d{{1,9}})(?:/(\d{{1,9}}))?)?\.{_NAME}(?::(\w+))?", re.ASCII)
 
 
-def variable(key: str, to_set: bool = False) -> Payload:
-    """Component, variable and attribute of a key, as GetVariables and SetVariables have them. Raises `CannotMean`."""
+def variable(key: str, writing: bool = False) -> Payload:
+    """The component, variable and attribute that a key names, as in GetVariables and SetVariables. Raises `NotInVersion`."""
     folded = key.lower()
-    why = _NO_VARIABLE.get(folded) or (_NOT_SET.get(folded) if to_set else None)
+    why = _NO_VARIABLE.get(folded) or (_READ_ONLY.get(folded) if writing else None)
     if why:
-        raise CannotMean(f"OCPP 2.x cannot mean the key {key}: {why}")
+        raise NotInVersion(f"OCPP 2.x cannot mean the key {key}: {why}")
     parts = _VARIABLE.fullmatch(_FOLDED.get(folded, key))
     if not parts:
-        raise CannotMean(
+        raise NotInVersion(
             f"{key[:60]} is no key of OCPP 1.6 that 2.x has a variable for: give Component.Variable, such as OCPPCommCtrlr.HeartbeatInterval"
         )
     name, instance, evse, connector, variable, variable_instance, attribute = parts.groups()
     component: Payload = {"name": name} | ({"instance": instance} if instance else {})
     if evse:
         component["evse"] = {"id": int(evse)} | ({"connectorId": int(connector)} if connector else {})
-    said: Payload = {"component": component, "variable": {"name": variable}}
+    named: Payload = {"component": component, "variable": {"name": variable}}
     if variable_instance:
-        said["variable"]["instance"] = variable_instance
-    return said | ({"attributeType": attribute} if attribute else {})
+        named["variable"]["instance"] = variable_instance
+    return named | ({"attributeType": attribute} if attribute else {})

@@ -1,10 +1,13 @@
-"""Charging profiles: the neutral one in the words of 1.6 and of 2.x."""
+"""Charging profiles: from the neutral form to those of 1.6 and of 2.x.
+
+Knows no commands; which of them carry a profile is in `neutral.v16` and `neutral.v2`.
+"""
 
 from __future__ import annotations
 
 from ..frames import Payload
 from .common import camel_case, renamed
-from .shapes import ID, NUMBER, CannotMean, Shape
+from .shapes import ID, NUMBER, NotInVersion, Shape
 
 PROFILE = Shape(
     {"id": int, "stack_level": int, "purpose": str, "kind": str, "unit": str, "periods": list},
@@ -15,76 +18,76 @@ PROFILE = Shape(
 PERIOD = Shape({"start": int, "limit": NUMBER}, {"phases": int, "phase_to_use": int})
 """One element of a profile's ``periods``."""
 
-
-NO_PURPOSE16 = {"ChargingStationExternalConstraints", "PriorityCharging", "LocalGeneration"}
+NOT_IN_V16 = {"ChargingStationExternalConstraints", "PriorityCharging", "LocalGeneration"}
+"""Purposes that 1.6 does not have."""
 
 
 def profile16(given: Payload) -> Payload:
-    """The profile of 1.6; one that OCPP's own words are used in is taken as it is."""
+    """The profile in the form of 1.6; one that has it already is returned as it is."""
     if camel_case(given):
         if isinstance(given.get("chargingSchedule"), list):
-            raise CannotMean("the charging profile is written as OCPP 2.x writes it, and this charger speaks 1.6: use the neutral form")
+            raise NotInVersion("the charging profile is written as OCPP 2.x writes it, and this charger speaks 1.6: use the neutral form")
         return given
-    said, periods = _read(given)
-    if said["kind"] == "Dynamic":
-        raise CannotMean("OCPP 1.6 has no Dynamic charging profiles: use Absolute, and set it again when it changes")
-    if any("phase_to_use" in each for each in periods):
-        raise CannotMean("which phase is used is for the charger to say in OCPP 1.6: leave out phase_to_use")
-    profile = renamed(said, chargingProfileId="id")
-    if "transaction_id" in said:
-        profile["transactionId"] = transaction16(said["transaction_id"])
-    profile |= _head(said, purpose16(said["purpose"]))
-    return profile | {"chargingSchedule": _schedule(said, periods)}
+    data, periods = _read(given)
+    if data["kind"] == "Dynamic":
+        raise NotInVersion("OCPP 1.6 has no Dynamic charging profiles: use Absolute, and set it again when it changes")
+    if any("phase_to_use" in period for period in periods):
+        raise NotInVersion("which phase is used is for the charger to say in OCPP 1.6: leave out phase_to_use")
+    profile = renamed(data, chargingProfileId="id")
+    if "transaction_id" in data:
+        profile["transactionId"] = transaction16(data["transaction_id"])
+    profile |= _head(data, purpose16(data["purpose"]))
+    return profile | {"chargingSchedule": _schedule(data, periods)}
 
 
 def profile2(given: Payload) -> Payload:
-    """The profile of 2.x; one that OCPP's own words are used in is taken as it is."""
+    """The profile in the form of 2.x; one that has it already is returned as it is."""
     if camel_case(given):
         if "chargingProfileId" in given:
-            raise CannotMean("the charging profile is written as OCPP 1.6 writes it, and this charger speaks 2.x: use the neutral form")
+            raise NotInVersion("the charging profile is written as OCPP 1.6 writes it, and this charger speaks 2.x: use the neutral form")
         return given
-    said, periods = _read(given)
-    profile = renamed(said, id="id") | _head(said, purpose2(said["purpose"]))
-    # a schedule has an id of its own in 2.x: the only one of its profile may have the same
-    profile["chargingSchedule"] = [{"id": said["id"]} | _schedule(said, periods)]
-    if "transaction_id" in said:
-        profile["transactionId"] = str(said["transaction_id"])
+    data, periods = _read(given)
+    profile = renamed(data, id="id") | _head(data, purpose2(data["purpose"]))
+    # in 2.x a schedule has an id too: the only one of a profile may have the profile's
+    profile["chargingSchedule"] = [{"id": data["id"]} | _schedule(data, periods)]
+    if "transaction_id" in data:
+        profile["transactionId"] = str(data["transaction_id"])
     return profile
 
 
 def _read(given: Payload) -> tuple[Payload, list[Payload]]:
-    said = PROFILE.read(given, "profile.")
-    return said, [PERIOD.read(each, f"profile.periods[{at}].") for at, each in enumerate(said["periods"])]
+    data = PROFILE.read(given, "profile.")
+    return data, [PERIOD.read(period, f"profile.periods[{index}].") for index, period in enumerate(data["periods"])]
 
 
-def _head(said: Payload, purpose: str) -> Payload:
-    head = {"stackLevel": said["stack_level"], "chargingProfilePurpose": purpose, "chargingProfileKind": said["kind"]}
-    return head | renamed(said, recurrencyKind="recurrency", validFrom="valid_from", validTo="valid_to")
+def _head(data: Payload, purpose: str) -> Payload:
+    head = {"stackLevel": data["stack_level"], "chargingProfilePurpose": purpose, "chargingProfileKind": data["kind"]}
+    return head | renamed(data, recurrencyKind="recurrency", validFrom="valid_from", validTo="valid_to")
 
 
-def _schedule(said: Payload, periods: list[Payload]) -> Payload:
-    schedule = renamed(said, duration="duration", startSchedule="starts_at", chargingRateUnit="unit")
+def _schedule(data: Payload, periods: list[Payload]) -> Payload:
+    schedule = renamed(data, duration="duration", startSchedule="starts_at", chargingRateUnit="unit")
     names = {"startPeriod": "start", "limit": "limit", "numberPhases": "phases", "phaseToUse": "phase_to_use"}
-    schedule["chargingSchedulePeriod"] = [renamed(each, **names) for each in periods]
-    return schedule | renamed(said, minChargingRate="min_rate")
+    schedule["chargingSchedulePeriod"] = [renamed(period, **names) for period in periods]
+    return schedule | renamed(data, minChargingRate="min_rate")
 
 
 def purpose16(purpose: str) -> str:
-    """In 1.6's words."""
-    if purpose in NO_PURPOSE16:
-        raise CannotMean(f"OCPP 1.6 has no profiles for {purpose}: use ChargePointMaxProfile, TxDefaultProfile or TxProfile")
+    """The name of a purpose in 1.6."""
+    if purpose in NOT_IN_V16:
+        raise NotInVersion(f"OCPP 1.6 has no profiles for {purpose}: use ChargePointMaxProfile, TxDefaultProfile or TxProfile")
     return "ChargePointMaxProfile" if purpose == "ChargingStationMaxProfile" else purpose
 
 
 def purpose2(purpose: str) -> str:
-    """In 2.x's words."""
+    """The name of a purpose in 2.x."""
     return "ChargingStationMaxProfile" if purpose == "ChargePointMaxProfile" else purpose
 
 
 def transaction16(id: int | str) -> int:
-    """A transaction's id, which the gateway gives out in 1.6."""
+    """A transaction's id; in 1.6 an integer, which the gateway allocates."""
     if isinstance(id, str):
-        raise CannotMean(
+        raise NotInVersion(
             "a transaction's id is a whole number in OCPP 1.6, as start_transaction told it: give transaction_id without quotes"
         )
     return id

@@ -1,4 +1,7 @@
-"""The shapes of the neutral commands: which members the data of each has, and of which type."""
+"""The shapes of the neutral commands: which members the data of each has, and of which types.
+
+Knows nothing of OCPP's own payloads.
+"""
 
 from __future__ import annotations
 
@@ -11,52 +14,52 @@ Types = type | tuple[type, ...]
 
 
 class InvalidShape(ValueError):
-    """Data that no command can be made of; the text is the whole reason, for the backend's developer."""
+    """Data that is invalid for its command; the text is the complete reason, for the backend's developer."""
 
 
-class CannotMean(InvalidShape):
-    """A command that this version of OCPP has no words for; the text says why, and what would do."""
+class NotInVersion(InvalidShape):
+    """A command that this version of OCPP cannot express; the text says why, and what to do instead."""
 
 
 class Shape(NamedTuple):
-    """The members of a command's data, with their types: those it ``needs``, and those it ``takes`` as well.
+    """The members of a command's data, ``required`` and ``optional``, with their types.
 
-    A member that is null counts as left out. ``lenient``: members that are not known are ignored, as the Go server did.
+    A member that is null counts as missing. ``lenient``: unknown members are ignored, as the Go server did.
     """
 
-    needs: Mapping[str, Types] = {}
-    takes: Mapping[str, Types] = {}
+    required: Mapping[str, Types] = {}
+    optional: Mapping[str, Types] = {}
     lenient: bool = False
 
     def read(self, data: object, within: str = "") -> Payload:
-        """The members that were given, each of its type. Raises `Unfit`; ``within`` is where the data stands, for its text."""
+        """The known members of ``data``, each of its type. Raises `InvalidShape`; ``within`` is the path of the data, for its text."""
         if not isinstance(data, dict):
             raise InvalidShape(f"{within.rstrip('.') or 'data'} must be an object")
-        said = {name: value for name, value in data.items() if value is not None}
-        missing = [name for name in self.needs if name not in said]
+        given = {name: value for name, value in data.items() if value is not None}
+        missing = [name for name in self.required if name not in given]
         if missing:
             raise InvalidShape(f"{_listed(within, missing)} must be given")
-        known = {**self.needs, **self.takes}
-        strange = [name for name in said if name not in known]
-        if strange and not self.lenient:
-            raise InvalidShape(f"{_listed(within, strange)} is not known here; known are: {', '.join(known)}")
+        known = {**self.required, **self.optional}
+        unknown = [name for name in given if name not in known]
+        if unknown and not self.lenient:
+            raise InvalidShape(f"{_listed(within, unknown)} is not known here; known are: {', '.join(known)}")
         for name in known:
-            if name in said and not _is(said[name], known[name]):
+            if name in given and not _is(given[name], known[name]):
                 raise InvalidShape(f"{within}{name} must be {_words(known[name])}")
-        return {name: value for name, value in said.items() if name in known}
+        return {name: value for name, value in given.items() if name in known}
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
 
 
 def _is(value: object, types: Types) -> bool:
-    wanted = types if isinstance(types, tuple) else (types,)
-    return isinstance(value, types) and (bool in wanted or not isinstance(value, bool))  # Python takes True for an int
+    expected = types if isinstance(types, tuple) else (types,)
+    return isinstance(value, types) and (bool in expected or not isinstance(value, bool))  # to Python, True is an int
 
 
 def _words(types: Types) -> str:
-    wanted = [each for each in (types if isinstance(types, tuple) else (types,)) if types != (int, float) or each is float]
-    return " or ".join(_NAMES[each] for each in wanted)
+    named = [each for each in (types if isinstance(types, tuple) else (types,)) if types != (int, float) or each is float]
+    return " or ".join(_NAMES[each] for each in named)
 
 
 def _listed(within: str, names: Iterable[str]) -> str:
@@ -65,7 +68,7 @@ def _listed(within: str, names: Iterable[str]) -> str:
 
 NUMBER = (int, float)
 ID = (int, str)
-"""A transaction's id: a number in 1.6, a text in 2.x."""
+"""A transaction's id: an integer in 1.6, a string in 2.x."""
 
 _RETRIES = {"retries": int, "retry_interval": int, "request_id": int}
 _LOG = {"kind": str, "oldest": str, "latest": str, **_RETRIES}
@@ -105,7 +108,7 @@ SHAPES: Mapping[str, Shape] = {
     "get_installed_certificate_ids": Shape({}, {"type": (str, list)}),
     "certificate_signed": Shape({"certificate_chain": str}, {"type": str, "request_id": int}),
 }
-"""Every neutral command. Every other action that a backend may ask is a command of its own version only, with OCPP's own payload."""
+"""Every neutral command. Any other action of the CSMS is a command of its own version only, with OCPP's own payload."""
 
 TAG = Shape({"tag": str}, {"status": str, "expiry_date": str, "parent_tag": str, "tag_type": str})
-"""One element of ``list`` in send_local_list; without a status it takes the tag off the list."""
+"""One element of ``list`` in send_local_list; without a status it removes the tag from the list."""

@@ -1,27 +1,46 @@
-"""The neutral commands in the words of OCPP 1.6 and its security extension."""
+"""What the neutral commands become in OCPP 1.6 and its security extension.
+
+A function named after a command is its converter. Knows nothing of what chargers send.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from ..actions import SENT16
+from ..actions import CHARGER_ACTIONS_V16, csms_actions
 from ..frames import Payload
 from ..schemas import load
-from .common import Maker, availability, commands, delete_certificate, just, renamed, signed, some_id, tags, text_of
+from .common import (
+    SHARED,
+    Converter,
+    Converters,
+    Request,
+    as_list,
+    availability,
+    commands,
+    firmware,
+    log_parameters,
+    random_id,
+    renamed,
+    renaming,
+    retries,
+    signed,
+    tags,
+    text_of,
+)
 from .profiles import profile16, purpose16, transaction16
-from .shapes import CannotMean
+from .shapes import NotInVersion
 
-Made = tuple[str, Payload]
+command = Converters(SHARED)
 
-RESETS = {"Immediate": "Hard"}
-EXTENDED = {
+RESET_TYPES = {"Immediate": "Hard"}
+EXTENDED_TRIGGERS = {
     "LogStatusNotification": "LogStatusNotification",
     "SignChargePointCertificate": "SignChargePointCertificate",
     "SignChargingStationCertificate": "SignChargePointCertificate",
 }
-"""What only the security extension triggers."""
-NO_TRIGGER = {
+"""The messages that only the security extension can trigger."""
+NOT_TRIGGERED = {
     "TransactionEvent": "trigger MeterValues instead",
     "SignV2GCertificate": "it has no ISO 15118",
     "SignV2G20Certificate": "it has no ISO 15118",
@@ -29,182 +48,174 @@ NO_TRIGGER = {
     "PublishFirmwareStatusNotification": "it publishes no firmware",
     "CustomTrigger": "ask by data_transfer",
 }
-STATUSES = ("Accepted", "Blocked", "ConcurrentTx", "Expired", "Invalid")
-KINDS = {"diagnostics": "DiagnosticsLog", "security": "SecurityLog"}
+TAG_STATUSES = ("Accepted", "Blocked", "ConcurrentTx", "Expired", "Invalid")
+LOG_TYPES = {"diagnostics": "DiagnosticsLog", "security": "SecurityLog"}
 CERTIFICATES = {"CSMSRootCertificate": "CentralSystemRootCertificate"}
-NO_CERTIFICATE = {"V2GRootCertificate", "MORootCertificate", "OEMRootCertificate", "V2GCertificateChain"}
+NOT_IN_V16 = {"V2GRootCertificate", "MORootCertificate", "OEMRootCertificate", "V2GCertificateChain"}
 
 
-def _remote_start(said: Payload) -> Made:
+@command
+def remote_start_transaction(data: Payload) -> Request:
     payload: Payload = {}
-    if said.get("connector_id"):  # none, or the 0 of a backend that leaves it out: the charger chooses
-        payload["connectorId"] = said["connector_id"]
-    payload["idTag"] = said["tag"]  # it has no type in 1.6; its group comes with the tag's authorization
-    if said.get("charging_profile"):
-        payload["chargingProfile"] = profile16(said["charging_profile"])
+    if data.get("connector_id"):  # without one, or with the 0 of a backend that has none, the charger chooses
+        payload["connectorId"] = data["connector_id"]
+    payload["idTag"] = data["tag"]  # it has no type in 1.6; its group comes with the tag's authorization
+    if data.get("charging_profile"):
+        payload["chargingProfile"] = profile16(data["charging_profile"])
     return "RemoteStartTransaction", payload
 
 
-def _remote_stop(said: Payload) -> Made:
-    return "RemoteStopTransaction", {"transactionId": transaction16(said["transaction_id"])}
+@command
+def remote_stop_transaction(data: Payload) -> Request:
+    return "RemoteStopTransaction", {"transactionId": transaction16(data["transaction_id"])}
 
 
-def _get_configuration(said: Payload) -> Made:
-    keys = said.get("key", [])
-    keys = [keys] if isinstance(keys, str) else keys
+@command
+def get_configuration(data: Payload) -> Request:
+    keys = as_list(data, "key")
     return "GetConfiguration", {"key": keys} if keys else {}
 
 
-def _change_configuration(said: Payload) -> Made:
-    return "ChangeConfiguration", {"key": said["key"], "value": text_of(said["value"])}
+@command
+def change_configuration(data: Payload) -> Request:
+    return "ChangeConfiguration", {"key": data["key"], "value": text_of(data["value"])}
 
 
-def _reset(said: Payload) -> Made:
-    if said.get("evse_id"):
-        raise CannotMean("OCPP 1.6 resets the whole charger only: leave out evse_id")
-    if said["type"] in ("OnIdle", "ImmediateAndResume"):
-        raise CannotMean(f"OCPP 1.6 has no reset {said['type']}, as its resets end what is charging: use Soft, once nothing is")
-    return "Reset", {"type": RESETS.get(said["type"], said["type"])}
+@command
+def reset(data: Payload) -> Request:
+    if data.get("evse_id"):
+        raise NotInVersion("OCPP 1.6 resets the whole charger only: leave out evse_id")
+    if data["type"] in ("OnIdle", "ImmediateAndResume"):
+        raise NotInVersion(f"OCPP 1.6 has no reset {data['type']}, as its resets end what is charging: use Soft, once nothing is")
+    return "Reset", {"type": RESET_TYPES.get(data["type"], data["type"])}
 
 
-def _connector(said: Payload) -> Payload:
-    """The connector of 1.6, where each has a number of its own."""
-    if said.get("connector", 1) != 1:
-        raise CannotMean("every connector has its own connector_id in OCPP 1.6: leave out connector")
-    return renamed(said, connectorId="connector_id")
+def _connector(data: Payload) -> Payload:
+    """The connector, each of which has a number of its own in 1.6."""
+    if data.get("connector", 1) != 1:
+        raise NotInVersion("every connector has its own connector_id in OCPP 1.6: leave out connector")
+    return renamed(data, connectorId="connector_id")
 
 
-def _change_availability(said: Payload) -> Made:
-    return "ChangeAvailability", _connector(said) | {"type": availability(said)}
+@command
+def unlock_connector(data: Payload) -> Request:
+    return "UnlockConnector", _connector(data)
 
 
-def _trigger_message(said: Payload) -> Made:
-    message = said["message"]
-    if message in NO_TRIGGER:
-        raise CannotMean(f"OCPP 1.6 has no {message} to trigger: {NO_TRIGGER[message]}")
-    action = "ExtendedTriggerMessage" if message in EXTENDED else "TriggerMessage"
-    return action, {"requestedMessage": EXTENDED.get(message, message)} | _connector(said)
+@command
+def change_availability(data: Payload) -> Request:
+    return "ChangeAvailability", _connector(data) | {"type": availability(data)}
 
 
-def _reserve_now(said: Payload) -> Made:
-    if "connector_type" in said:
-        raise CannotMean("OCPP 1.6 reserves by number, not by connector_type: give connector_id, 0 for any")
+@command
+def trigger_message(data: Payload) -> Request:
+    message = data["message"]
+    if message in NOT_TRIGGERED:
+        raise NotInVersion(f"OCPP 1.6 has no {message} to trigger: {NOT_TRIGGERED[message]}")
+    action = "ExtendedTriggerMessage" if message in EXTENDED_TRIGGERS else "TriggerMessage"
+    return action, {"requestedMessage": EXTENDED_TRIGGERS.get(message, message)} | _connector(data)
+
+
+@command
+def reserve_now(data: Payload) -> Request:
+    if "connector_type" in data:
+        raise NotInVersion("OCPP 1.6 reserves by number, not by connector_type: give connector_id, 0 for any")
     names = {"connectorId": "connector_id", "expiryDate": "expiry_date", "idTag": "tag", "parentIdTag": "parent_tag"}
-    return "ReserveNow", renamed(said, **names, reservationId="reservation_id")
+    return "ReserveNow", renamed(data, **names, reservationId="reservation_id")
 
 
-def _send_local_list(said: Payload) -> Made:
-    payload: Payload = {"listVersion": said["version"]}
-    if said["list"]:
-        payload["localAuthorizationList"] = [_tag(each) for each in tags(said)]
-    return "SendLocalList", payload | {"updateType": said["update_type"]}
+@command
+def send_local_list(data: Payload) -> Request:
+    payload: Payload = {"listVersion": data["version"]}
+    if data["list"]:
+        payload["localAuthorizationList"] = [_tag(tag) for tag in tags(data)]
+    return "SendLocalList", payload | {"updateType": data["update_type"]}
 
 
-def _tag(said: Payload) -> Payload:
-    if said.get("status", "Invalid") not in STATUSES:
-        raise CannotMean(f"OCPP 1.6 has no status {said['status'][:40]} for a tag: use one of {', '.join(STATUSES)}")
-    info = renamed(said, status="status", expiryDate="expiry_date", parentIdTag="parent_tag")
-    return {"idTag": said["tag"]} | ({"idTagInfo": info} if info else {})
+def _tag(data: Payload) -> Payload:
+    if data.get("status", "Invalid") not in TAG_STATUSES:
+        raise NotInVersion(f"OCPP 1.6 has no status {data['status'][:40]} for a tag: use one of {', '.join(TAG_STATUSES)}")
+    info = renamed(data, status="status", expiryDate="expiry_date", parentIdTag="parent_tag")
+    return {"idTag": data["tag"]} | ({"idTagInfo": info} if info else {})
 
 
-def _set_charging_profile(said: Payload) -> Made:
-    return "SetChargingProfile", {"connectorId": said["connector_id"], "csChargingProfiles": profile16(said["profile"])}
+@command
+def set_charging_profile(data: Payload) -> Request:
+    return "SetChargingProfile", {"connectorId": data["connector_id"], "csChargingProfiles": profile16(data["profile"])}
 
 
-def _clear_charging_profile(said: Payload) -> Made:
-    payload = renamed(said, id="id", connectorId="connector_id")
-    if "purpose" in said:
-        payload["chargingProfilePurpose"] = purpose16(said["purpose"])
-    return "ClearChargingProfile", payload | renamed(said, stackLevel="stack_level")
+@command
+def clear_charging_profile(data: Payload) -> Request:
+    payload = renamed(data, id="id", connectorId="connector_id")
+    if "purpose" in data:
+        payload["chargingProfilePurpose"] = purpose16(data["purpose"])
+    return "ClearChargingProfile", payload | renamed(data, stackLevel="stack_level")
 
 
-def _update_firmware(said: Payload) -> Made:
-    retries = renamed(said, retries="retries", retryInterval="retry_interval")
-    if signed(said):
-        firmware = renamed(said, location="location", retrieveDateTime="retrieve_at", installDateTime="install_at")
-        firmware |= renamed(said, signingCertificate="signing_certificate", signature="signature")
-        return "SignedUpdateFirmware", retries | {"requestId": said.get("request_id") or some_id(), "firmware": firmware}
-    if "install_at" in said:
-        raise CannotMean("OCPP 1.6 can say when firmware is installed only if it is signed: leave out install_at, or give the signature")
-    return "UpdateFirmware", renamed(said, location="location", retrieveDate="retrieve_at") | retries
+@command
+def update_firmware(data: Payload) -> Request:
+    if signed(data):
+        request_id = data.get("request_id") or random_id()
+        return "SignedUpdateFirmware", retries(data) | {"requestId": request_id, "firmware": firmware(data)}
+    if "install_at" in data:
+        raise NotInVersion("OCPP 1.6 can say when firmware is installed only if it is signed: leave out install_at, or give the signature")
+    return "UpdateFirmware", renamed(data, location="location", retrieveDate="retrieve_at") | retries(data)
 
 
-def _get_log(said: Payload) -> Made:
-    kind = said.get("kind", "diagnostics")
+@command
+def get_log(data: Payload) -> Request:
+    kind = data.get("kind", "diagnostics")
     if kind in ("data_collector", "DataCollectorLog"):
-        raise CannotMean("OCPP 1.6 has no log of a data collector: use diagnostics or security")
-    payload = {"logType": KINDS.get(kind, kind), "requestId": said.get("request_id") or some_id()}
-    payload |= renamed(said, retries="retries", retryInterval="retry_interval")
-    return "GetLog", payload | {"log": renamed(said, remoteLocation="location", oldestTimestamp="oldest", latestTimestamp="latest")}
+        raise NotInVersion("OCPP 1.6 has no log of a data collector: use diagnostics or security")
+    payload = {"logType": LOG_TYPES.get(kind, kind), "requestId": data.get("request_id") or random_id()}
+    return "GetLog", payload | retries(data) | {"log": log_parameters(data)}
 
 
-def _get_diagnostics(said: Payload) -> Made:
-    if said.get("kind", "diagnostics") not in ("diagnostics", "DiagnosticsLog"):
-        return _get_log(said)  # 1.6 itself has no other log
+@command
+def get_diagnostics(data: Payload) -> Request:
+    if data.get("kind", "diagnostics") not in ("diagnostics", "DiagnosticsLog"):
+        return get_log(data)  # 1.6 itself has no other log
     names = {"retries": "retries", "retryInterval": "retry_interval", "startTime": "oldest", "stopTime": "latest"}
-    return "GetDiagnostics", renamed(said, location="location", **names)
+    return "GetDiagnostics", renamed(data, location="location", **names)
 
 
-def _data_transfer(said: Payload) -> Made:
-    if not isinstance(said.get("data", ""), str):
-        raise CannotMean("data is a text in OCPP 1.6: give JSON as a string")
-    return "DataTransfer", renamed(said, vendorId="vendor_id", messageId="message_id", data="data")
+@command
+def data_transfer(data: Payload) -> Request:
+    if not isinstance(data.get("data", ""), str):
+        raise NotInVersion("data is a text in OCPP 1.6: give JSON as a string")
+    return "DataTransfer", renamed(data, vendorId="vendor_id", messageId="message_id", data="data")
 
 
 def _certificate(type: str) -> str:
-    if type in NO_CERTIFICATE:
-        raise CannotMean(f"OCPP 1.6 has no {type}: use CentralSystemRootCertificate or ManufacturerRootCertificate")
+    if type in NOT_IN_V16:
+        raise NotInVersion(f"OCPP 1.6 has no {type}: use CentralSystemRootCertificate or ManufacturerRootCertificate")
     return CERTIFICATES.get(type, type)
 
 
-def _install_certificate(said: Payload) -> Made:
-    return "InstallCertificate", {"certificateType": _certificate(said["type"]), "certificate": said["certificate"]}
+@command
+def install_certificate(data: Payload) -> Request:
+    return "InstallCertificate", {"certificateType": _certificate(data["type"]), "certificate": data["certificate"]}
 
 
-def _get_installed_certificate_ids(said: Payload) -> Made:
-    types: Any = said.get("type", [])
-    types = [types] if isinstance(types, str) else types
+@command
+def get_installed_certificate_ids(data: Payload) -> Request:
+    types = as_list(data, "type")
     if len(types) != 1 or not isinstance(types[0], str):
-        raise CannotMean("OCPP 1.6 lists one type of certificate at a time: give one type")
+        raise NotInVersion("OCPP 1.6 lists one type of certificate at a time: give one type")
     return "GetInstalledCertificateIds", {"certificateType": _certificate(types[0])}
 
 
-def _certificate_signed(said: Payload) -> Made:
-    if said.get("type", "ChargingStationCertificate") != "ChargingStationCertificate":
-        raise CannotMean("OCPP 1.6 signs the charger's own certificate only: leave out type")
-    return "CertificateSigned", {"certificateChain": said["certificate_chain"]}
+@command
+def certificate_signed(data: Payload) -> Request:
+    if data.get("type", "ChargingStationCertificate") != "ChargingStationCertificate":
+        raise NotInVersion("OCPP 1.6 signs the charger's own certificate only: leave out type")
+    return "CertificateSigned", {"certificateChain": data["certificate_chain"]}
 
 
-_MAKERS: Mapping[str, tuple[str, Maker]] = {
-    "remote_start_transaction": ("RemoteStartTransaction", _remote_start),
-    "remote_stop_transaction": ("RemoteStopTransaction", _remote_stop),
-    "get_configuration": ("GetConfiguration", _get_configuration),
-    "change_configuration": ("ChangeConfiguration", _change_configuration),
-    "reset": ("Reset", _reset),
-    "unlock_connector": ("UnlockConnector", lambda said: ("UnlockConnector", _connector(said))),
-    "change_availability": ("ChangeAvailability", _change_availability),
-    "trigger_message": ("TriggerMessage", _trigger_message),
-    "clear_cache": ("ClearCache", just("ClearCache")),
-    "reserve_now": ("ReserveNow", _reserve_now),
-    "cancel_reservation": ("CancelReservation", just("CancelReservation", reservationId="reservation_id")),
-    "send_local_list": ("SendLocalList", _send_local_list),
-    "get_local_list_version": ("GetLocalListVersion", just("GetLocalListVersion")),
-    "set_charging_profile": ("SetChargingProfile", _set_charging_profile),
-    "clear_charging_profile": ("ClearChargingProfile", _clear_charging_profile),
-    "get_composite_schedule": (
-        "GetCompositeSchedule",
-        just("GetCompositeSchedule", connectorId="connector_id", duration="duration", chargingRateUnit="unit"),
-    ),
-    "update_firmware": ("UpdateFirmware", _update_firmware),
-    "get_log": ("GetLog", _get_log),
-    "get_diagnostics": ("GetDiagnostics", _get_diagnostics),
-    "data_transfer": ("DataTransfer", _data_transfer),
-    "install_certificate": ("InstallCertificate", _install_certificate),
-    "delete_certificate": ("DeleteCertificate", delete_certificate),
-    "get_installed_certificate_ids": ("GetInstalledCertificateIds", _get_installed_certificate_ids),
-    "certificate_signed": ("CertificateSigned", _certificate_signed),
-}
+command["get_composite_schedule"] = renaming(
+    "GetCompositeSchedule", connectorId="connector_id", duration="duration", chargingRateUnit="unit"
+)
 
 _schemas = load("v16")
-NEUTRAL16: Mapping[str, Maker] = commands(_schemas, _schemas.actions - SENT16 | {"DataTransfer"}, _MAKERS)
-"""Every command that a 1.6 charger can be given."""
+COMMANDS: Mapping[str, Converter] = commands(_schemas, csms_actions(_schemas.actions, CHARGER_ACTIONS_V16), command, {})
+"""Every command for a 1.6 charger."""

@@ -1,6 +1,6 @@
-"""Words and members that chargers use in place of OCPP's own: data, so that the next one is a line.
+"""Aliases of real chargers for OCPP's own words and members: data, so that the next one is one more line.
 
-Knows no schema: an entry counts only where the schema at hand has the word or the member it leads to.
+Knows no schemas: an alias applies only where the schema of the message has the word or the member that it stands for.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 
 def folded(word: str) -> str:
-    """What remains of a word without case, spaces, underscores, dots and the like: no two words of one OCPP list are the same then."""
-    return "".join(each for each in word.casefold() if each.isalnum())
+    """The word without case, spaces, underscores, dots and the like; no two words of one OCPP enumeration are equal when folded."""
+    return "".join(character for character in word.casefold() if character.isalnum())
 
 
 _OCCUPIED = dict.fromkeys(("preparing", "charging", "suspendedev", "suspendedevse", "finishing"), "Occupied")
@@ -29,7 +29,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "overtemperature": "HighTemperature",
     },
     "status": {"fault": "Faulted", "error": "Faulted", "finished": "Finishing", "free": "Available"},
-    "connectorStatus": {**_OCCUPIED, "fault": "Faulted", "error": "Faulted", "free": "Available"},  # 1.6's words on a 2.x socket
+    "connectorStatus": {**_OCCUPIED, "fault": "Faulted", "error": "Faulted", "free": "Available"},  # 1.6's words from a 2.x charger
     "eventType": {"start": "Started", "update": "Updated", "end": "Ended", "stop": "Ended", "stopped": "Ended"},
     "reason": {"remotestop": "Remote", "evdisconnect": "EVDisconnected", "emergency": "EmergencyStop", "unlock": "UnlockCommand"},
     "context": {
@@ -57,7 +57,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "watts": "W",
     },
 }
-"""Member -> a charger's word, folded (or as it stands, where nothing of it remains) -> OCPP's word."""
+"""Member -> a charger's word, folded (or stripped of spaces, if folding leaves nothing, as of "%") -> OCPP's word."""
 
 _STATION = (
     ("chargePointModel", "chargingStation/model"),
@@ -77,4 +77,4 @@ MEMBERS: Mapping[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("2", "StatusNotificationRequest"): (("status", "connectorStatus"),),
     ("2", "AuthorizeRequest"): (("idTag", "idToken/idToken"),),
 }
-"""OCPP's major version and the schema's name -> members known from its other versions, and where they belong."""
+"""OCPP's major version and the schema's name -> paths of members as other versions have them, and the paths where they belong."""

@@ -1,6 +1,6 @@
-"""What one value means where another type is wanted: None when it is of that type already, or its meaning is not plain.
+"""Coercion of one value to an expected type: None if it has that type already, or if its meaning is ambiguous.
 
-Knows no message and no member but by its name.
+Knows no messages, and of a member only its name.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from .aliases import WORDS, folded
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:[.,][0-9]{0,18})?(?:[eE][+-]?[0-9]{1,2})?")
 _THOUSANDS = re.compile(r".*,[0-9]{3}")
-LONGEST = 100
-"""Characters of a name or a word that may be one of OCPP's; the longest of those has half as many."""
+MAX_LENGTH = 100
+"""Longest name or word that is compared with OCPP's, in characters; a longer one is left alone. OCPP's longest has half as many."""
 
-_TRUTH = {"true": True, "false": False, "1": True, "0": False}
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def truth(value: object) -> bool | None:
-    """Of "true", "False", 1, "0" and the like."""
+def to_boolean(value: object) -> bool | None:
+    """From "true", "False", 1, "0" and the like."""
     if isinstance(value, str):
-        return _TRUTH.get(value[:LONGEST].strip().lower())
-    return _TRUTH.get(str(value)) if type(value) is int and value in (0, 1) else None
+        return _BOOLEANS.get(value[:MAX_LENGTH].strip().lower())
+    return _BOOLEANS.get(str(value)) if type(value) is int and value in (0, 1) else None
 
 
-def word(value: object, words: Mapping[str, str], name: str) -> str | None:
-    """The word of an enumeration (folded word -> word) that is meant by a member of that name."""
+def to_enum(value: object, enum: Mapping[str, str], name: str) -> str | None:
+    """The word of an enumeration (folded word -> word) that is meant in a member of that name."""
     if type(value) is int and abs(value) < 1000:
         value = str(value)
-    if not isinstance(value, str) or len(value) > LONGEST or value in words.values():
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or value in enum.values():
         return None
-    plain = folded(value)
-    known = WORDS.get(name, {}).get(plain or value.strip(), "")
-    return words.get(plain) or words.get(folded(known))
+    word = folded(value)
+    alias = WORDS.get(name, {}).get(word or value.strip(), "")
+    return enum.get(word) or enum.get(folded(alias))
 
 
-def text(value: object) -> str | None:
-    """The text of a number or a truth value; digits as they are, never with an exponent."""
+def to_string(value: object) -> str | None:
+    """From a number or a boolean; digits as they are, never with an exponent."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -49,8 +49,8 @@ def text(value: object) -> str | None:
     return None
 
 
-def integer(value: object, *, rounds: bool) -> int | None:
-    """A meter that counts in parts of a Wh is rounded; half a connector is none."""
+def to_integer(value: object, *, rounds: bool) -> int | None:
+    """From a string or a float. A meter reading with fractions of a Wh is rounded; a fractional connector id is not coerced."""
     exact = _decimal(value)
     if exact is None:
         return None
@@ -58,8 +58,8 @@ def integer(value: object, *, rounds: bool) -> int | None:
     return int(whole) if rounds or whole == exact else None
 
 
-def number(value: object) -> int | float | None:
-    """Of a text; a number is one."""
+def to_number(value: object) -> int | float | None:
+    """From a string; a number is one already."""
     exact = _decimal(value) if isinstance(value, str) else None
     if exact is None:
         return None
@@ -67,10 +67,10 @@ def number(value: object) -> int | float | None:
 
 
 def _decimal(value: object) -> Decimal | None:
-    """The number that is written; not with a comma that may stand for thousands, and not beyond any meter (1e30 Wh)."""
+    """The number in a string or a float; None with a comma that may separate thousands, or beyond any meter (1e30 Wh)."""
     if isinstance(value, str):
-        digits = value[:LONGEST].strip()
-        if len(value) > LONGEST or not _NUMBER.fullmatch(digits) or _THOUSANDS.fullmatch(digits):
+        digits = value[:MAX_LENGTH].strip()
+        if len(value) > MAX_LENGTH or not _NUMBER.fullmatch(digits) or _THOUSANDS.fullmatch(digits):
             return None
     elif isinstance(value, float):
         digits = repr(value)

@@ -1,6 +1,6 @@
-"""What chargers break, counted by vendor, model and firmware: what an operator shows a vendor, or looks at before being strict.
+"""Counts of schema violations by vendor, model and firmware: to report them to a vendor, or to check before turning on strict mode.
 
-Knows no payload and decides nothing. Since the gateway started, and bounded whatever chargers make up.
+Knows no payloads and decides nothing. Counts since the gateway's start, in bounded memory whatever chargers send.
 """
 
 from __future__ import annotations
@@ -12,80 +12,81 @@ from typing import Any
 
 from ..schemas import Violation
 
-MODELS = 200
-"""Vendors' models and firmwares that are told apart; what comes later is counted together, under no names."""
+MAX_MODELS = 200
+"""Most combinations of vendor, model and firmware that are counted separately; all further ones are counted together, without names."""
 
-KINDS = 100
-"""Breaches of one of them that are told apart; the others are only counted."""
+MAX_KINDS = 100
+"""Most kinds of violation of one model that are counted separately; of further ones there is only a total."""
 
-EXAMINED = 1000
-"""Breaches of one message that are looked at, and names of one breach."""
+MAX_EXAMINED = 1000
+"""Most violations of one message that are counted, and most names of one violation; the rest is ignored."""
 
-LONGEST = 200
-"""Characters that are kept of a name or a path, which are the charger's own."""
+MAX_LENGTH = 200
+"""Longest name or path, in characters; a longer one, which chargers may make up, is truncated."""
 
 Model = tuple[str | None, str | None, str | None]
+"""Vendor, model and firmware, each None until it is known."""
 
 
 @dataclass(slots=True)
-class Breach:
-    """One kind, of one model."""
+class ViolationCount:
+    """Violations of one kind by one model."""
 
     first: str
     example: Any
-    """The value that broke the rule when it was first broken."""
+    """The value that violated the rule the first time."""
     last: str = ""
     count: int = 0
     refused: int = 0
-    """How often the message was refused for it."""
+    """How many of the messages were refused."""
 
 
 @dataclass(slots=True)
 class ModelRecord:
-    """Of one model."""
+    """The violations of one model."""
 
     messages: int = 0
-    kinds: dict[tuple[str, str, str], Breach] = field(default_factory=dict)
-    """By action, path without indexes, and rule."""
+    kinds: dict[tuple[str, str, str], ViolationCount] = field(default_factory=dict)
+    """By action, path without indexes, and schema keyword."""
     more: int = 0
-    """Breaches that are of none of these kinds."""
+    """Violations that are of none of these kinds."""
 
 
 class Evidence:
-    """All of one gateway's."""
+    """The violations seen by one gateway."""
 
     def __init__(self) -> None:
         self._models: dict[Model, ModelRecord] = {}
 
-    def note(self, model: Model, action: str, violations: Iterable[Violation], time: str, *, refused: bool = False) -> None:
-        """Count one message's breaches; ``model`` is vendor, model and firmware, each None until it is known."""
+    def record(self, model: Model, action: str, violations: Iterable[Violation], time: str, *, refused: bool = False) -> None:
+        """Count one message's violations."""
         vendor, name, firmware = model
-        model = (_cut(vendor), _cut(name), _cut(firmware))
-        if model not in self._models and len(self._models) >= MODELS:
+        model = (_truncated(vendor), _truncated(name), _truncated(firmware))
+        if model not in self._models and len(self._models) >= MAX_MODELS:
             model = (None, None, None)
         record = self._models.setdefault(model, ModelRecord())
         record.messages += 1
-        for violation in islice(violations, EXAMINED):
+        for violation in islice(violations, MAX_EXAMINED):
             self._count(record, action, violation, time, refused)
 
     def _count(self, record: ModelRecord, action: str, violation: Violation, time: str, refused: bool) -> None:
-        steps = [each for each in violation.path if isinstance(each, str)]
-        for name in violation.names[:EXAMINED] or (None,):
-            path = "/".join(each[:LONGEST] for each in (steps if name is None else [*steps, name]))
-            kind = (action[:LONGEST], path[:LONGEST], violation.rule)
-            breach = record.kinds.get(kind)
-            if breach is None:
-                if len(record.kinds) >= KINDS:
+        steps = [step for step in violation.path if isinstance(step, str)]
+        for name in violation.names[:MAX_EXAMINED] or (None,):
+            path = "/".join(step[:MAX_LENGTH] for step in (steps if name is None else [*steps, name]))
+            kind = (action[:MAX_LENGTH], path[:MAX_LENGTH], violation.rule)
+            counted = record.kinds.get(kind)
+            if counted is None:
+                if len(record.kinds) >= MAX_KINDS:
                     record.more += 1
                     continue
-                breach = record.kinds[kind] = Breach(time, _example(violation, name))
-            breach.last = time
-            breach.count += 1
-            breach.refused += refused
+                counted = record.kinds[kind] = ViolationCount(time, _example(violation, name))
+            counted.last = time
+            counted.count += 1
+            counted.refused += refused
 
     def report(self) -> list[dict[str, Any]]:
-        """All of it, made of what JSON can say: the models by their names, the most frequent breaches first."""
-        models = sorted(self._models.items(), key=lambda item: tuple(each or "" for each in item[0]))
+        """Everything that was counted, as JSON values: models in the order of their names, the most frequent violations first."""
+        models = sorted(self._models.items(), key=lambda item: _without_none(item[0]))
         return [
             {
                 "vendor": vendor,
@@ -97,13 +98,13 @@ class Evidence:
                         "action": action,
                         "path": path,
                         "rule": rule,
-                        "count": breach.count,
-                        "refused": breach.refused,
-                        "first": breach.first,
-                        "last": breach.last,
-                        "example": breach.example,
+                        "count": counted.count,
+                        "refused": counted.refused,
+                        "first": counted.first,
+                        "last": counted.last,
+                        "example": counted.example,
                     }
-                    for (action, path, rule), breach in sorted(record.kinds.items(), key=lambda item: -item[1].count)
+                    for (action, path, rule), counted in sorted(record.kinds.items(), key=lambda item: -item[1].count)
                 ],
                 "more": record.more,
             }
@@ -112,33 +113,38 @@ class Evidence:
 
 
 def merged(reports: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What several gateways report, as one report."""
+    """The reports of several gateways as one report."""
     models: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for told in (model for report in reports for model in report):
-        key = tuple(told[each] for each in ("vendor", "model", "firmware"))
-        model = models.setdefault(key, {**told, "messages": 0, "breaches": {}, "more": 0})
-        model["messages"] += told["messages"]
-        model["more"] += told["more"]
-        for breach in told["breaches"]:
-            kind = tuple(breach[each] for each in ("action", "path", "rule"))
-            known = model["breaches"].get(kind)
-            model["breaches"][kind] = breach if known is None else _added(known, breach)
+    for part in (model for report in reports for model in report):
+        key = tuple(part[name] for name in ("vendor", "model", "firmware"))
+        model = models.setdefault(key, {**part, "messages": 0, "breaches": {}, "more": 0})
+        model["messages"] += part["messages"]
+        model["more"] += part["more"]
+        for counted in part["breaches"]:
+            kind = tuple(counted[name] for name in ("action", "path", "rule"))
+            so_far = model["breaches"].get(kind)
+            model["breaches"][kind] = counted if so_far is None else _added(so_far, counted)
     for model in models.values():
-        model["breaches"] = sorted(model["breaches"].values(), key=lambda breach: -breach["count"])
-    return [models[key] for key in sorted(models, key=lambda key: tuple(each or "" for each in key))]
+        model["breaches"] = sorted(model["breaches"].values(), key=lambda counted: -counted["count"])
+    return [models[key] for key in sorted(models, key=_without_none)]
+
+
+def _without_none(key: tuple[str | None, ...]) -> tuple[str, ...]:
+    """A model's names as a sort key."""
+    return tuple(name or "" for name in key)
 
 
 def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    sums = {each: one[each] + other[each] for each in ("count", "refused")}
+    sums = {name: one[name] + other[name] for name in ("count", "refused")}
     return {**one, **sums, "first": min(one["first"], other["first"]), "last": max(one["last"], other["last"])}
 
 
-def _cut(name: str | None) -> str | None:
-    return None if name is None else name[:LONGEST]
+def _truncated(name: str | None) -> str | None:
+    return None if name is None else name[:MAX_LENGTH]
 
 
 def _example(violation: Violation, name: str | None) -> Any:
-    """The value; of a member that should not be there, that one's; nothing of one that is missing."""
+    """The value that violates the rule: of an unexpected member, that member's; of a missing one, None."""
     if name is None:
         return violation.as_event()["value"]
     value = violation.value.get(name) if isinstance(violation.value, dict) else None

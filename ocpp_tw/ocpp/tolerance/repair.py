@@ -1,13 +1,13 @@
-"""What a charger meant where it broke its schema, wherever that is plain: types, words, names, timestamps, and one fault of its JSON.
+"""Repairs a message that violates its schema, wherever its meaning is plain: types, words, names, timestamps, and one fault of its JSON.
 
-Knows no action and makes nothing up: no value is cut, guessed or filled in. The charger's own payload is told to the backend as it
-came; what is made here is for reading it.
+Knows no actions and invents nothing: no value is cut, guessed or filled in. The backend gets the charger's own payload unchanged;
+the repaired one is only for reading the message.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -18,57 +18,57 @@ from ..frames import Payload
 from ..schemas import Violation
 from . import coercion
 from .aliases import folded
-from .expected import Form
+from .expected import ExpectedType
 
-MOST = 1000
-"""Repairs of one message; what is broken beyond them stays so. A long transactionData may have one in each sample."""
+MAX_REPAIRS = 1000
+"""Most repairs of one message; further faults stay. A long transactionData may need one in each sample."""
 
-COMMA = Violation((), "json", None, "a comma too many")
-"""What is told of a message that `json_text` put right."""
+EXTRA_COMMA = Violation((), "json", None, "a comma too many")
+"""The violation of a message that was read with `without_extra_commas`."""
 
-# possessive, so that no text takes longer than its length
+# possessive quantifiers, so that the time is linear in the text's length
 _COMMAS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,][ \t\r\n,]*+', re.DOTALL)
 
 
-def repaired(payload: Payload, violations: Sequence[Violation], form: Form, zone: tzinfo = UTC) -> Payload:
-    """The payload with what is plain put right; itself when there are no violations.
+def repaired(payload: Payload, violations: Sequence[Violation], expected: ExpectedType, zone: tzinfo = UTC) -> Payload:
+    """The payload with every fault of plain meaning repaired; the payload itself if there are no violations.
 
-    The payload stays as it is. What needs no repair may be shared with it, so nobody changes either. ``zone`` is that of
+    The given payload is not changed. The result may share parts with it, so neither may be changed afterwards. ``zone`` applies to
     timestamps without one.
     """
-    return _Repair(zone).object(payload, form) if violations else payload
+    return _Repair(zone).object(payload, expected) if violations else payload
 
 
-def clocked(payload: Payload, form: Form, zone: tzinfo) -> Payload:
-    """The payload with nothing but its timestamps put right: a time without a zone breaks no schema of ours (OCPP 1.6 §3.13)."""
-    read: Payload = _clocked(payload, form, zone)
+def with_utc_timestamps(payload: Payload, expected: ExpectedType, zone: tzinfo) -> Payload:
+    """The payload with only its timestamps repaired: one without a zone is valid to our schemas (OCPP 1.6 §3.13)."""
+    read: Payload = _with_utc_timestamps(payload, expected, zone)
     return read
 
 
-def readable(payload: Payload, essentials: Mapping[str, type]) -> str | None:
-    """The first essential member that is missing or of the wrong type; None: the message can be read."""
+def missing_essential(payload: Payload, essentials: Mapping[str, type]) -> str | None:
+    """The first essential member that is missing or of the wrong type; None if the message can be read."""
     for path, kind in essentials.items():
         if type(_at(payload, path.split("/"))) is not kind:
             return path
     return None
 
 
-def json_text(text: bytes) -> bytes | None:
-    """The text without commas that follow a ``[``, a ``{`` or a comma, or precede a ``]`` or ``}``; None when it is no JSON even then.
+def without_extra_commas(text: bytes) -> bytes | None:
+    """The text without commas that follow a ``[``, a ``{`` or a comma, or precede a ``]`` or ``}``, if that makes it valid JSON.
 
-    None also when there is nothing to put right. Strings are not touched.
+    None if it does not, or if there are no such commas. Strings are not changed.
     """
-    read = _COMMAS.sub(_without, text)
-    if read == text:
+    repaired = _COMMAS.sub(_without_extra_commas, text)
+    if repaired == text:
         return None
     try:
-        msgspec.json.decode(read)
+        msgspec.json.decode(repaired)
     except (ValueError, RecursionError):
         return None
-    return read
+    return repaired
 
 
-def _without(found: re.Match[bytes]) -> bytes:
+def _without_extra_commas(found: re.Match[bytes]) -> bytes:
     run = found[0]
     if run[:1] == b'"':
         return run
@@ -81,122 +81,140 @@ def _without(found: re.Match[bytes]) -> bytes:
 
 
 class _Repair:
-    """One message's. Scalars come first and arrays last, so that a long list never eats up the repair of a transaction id."""
+    """The repair of one message.
+
+    Scalars come first and arrays last, so that a long list never uses up the repair of a transaction id.
+    """
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self._left = MOST
+        self._left = MAX_REPAIRS
 
-    def object(self, value: Payload, form: Form) -> Payload:
-        members, read = form.members or {}, dict(value)
-        if form.moves:
-            self._move(read, form.moves)
-        if form.names is not None and not read.keys() <= members.keys():
-            read = self._named(read, members, form.names)
+    def object(self, value: Payload, expected: ExpectedType) -> Payload:
+        members, repaired = expected.members or {}, dict(value)
+        if expected.moves:
+            self._move(repaired, expected.moves)
+        if expected.names is not None and not repaired.keys() <= members.keys():
+            repaired = self._with_ocpp_names(repaired, members, expected.names)
         objects, arrays = [], []
-        for name, each in list(read.items()):
-            wanted = members.get(name)
-            if wanted is None or not wanted.kind:
-                continue
-            if name not in form.required and (each is None or (each == "" and not _takes_empty(wanted))):
-                if self._spend():  # a charger's way to leave it out (R15)
-                    del read[name]
+        for name, member, wanted in _constrained(repaired, members):
+            if name not in expected.required and _means_missing(member, wanted):
+                if self._spend():
+                    del repaired[name]
             elif wanted.kind == "object":
-                objects.append((name, each, wanted))
+                objects.append((name, member, wanted))
             elif wanted.kind == "array":
-                arrays.append((name, each, wanted))
+                arrays.append((name, member, wanted))
             else:
-                read[name] = self._scalar(each, wanted, name)
-        for name, each, wanted in (*objects, *arrays):
-            read[name] = self._value(each, wanted, name)
-        return read
+                repaired[name] = self._scalar(member, wanted, name)
+        for name, member, wanted in (*objects, *arrays):
+            repaired[name] = self._value(member, wanted, name)
+        return repaired
 
-    def _value(self, value: Any, form: Form, name: str) -> Any:
-        if form.kind == "object":
-            return self.object(value, form) if isinstance(value, dict) else value
-        if form.items is None:
-            return self._scalar(value, form, name)
+    def _value(self, value: Any, expected: ExpectedType, name: str) -> Any:
+        if expected.kind == "object":
+            return self.object(value, expected) if isinstance(value, dict) else value
+        if expected.items is None:
+            return self._scalar(value, expected, name)
         if isinstance(value, list):
-            return [self._value(each, form.items, name) for each in value]
-        one = isinstance(value, {"object": dict, "string": str}.get(form.items.kind, ()))
-        if one and value and self._spend():
-            return [self._value(value, form.items, name)]
+            return [self._value(item, expected.items, name) for item in value]
+        is_only_item = isinstance(value, {"object": dict, "string": str}.get(expected.items.kind, ()))
+        if is_only_item and value and self._spend():
+            return [self._value(value, expected.items, name)]
         return value
 
-    def _scalar(self, value: Any, form: Form, name: str) -> Any:
-        meant: Any
-        match form.kind:
-            case "string" if form.words is not None:
-                meant = coercion.word(value, form.words, name)
-            case "string" if form.moment:
-                meant = timestamps.utc(value, self._zone)
+    def _scalar(self, value: Any, expected: ExpectedType, name: str) -> Any:
+        coerced: Any
+        match expected.kind:
+            case "string" if expected.enum is not None:
+                coerced = coercion.to_enum(value, expected.enum, name)
+            case "string" if expected.is_timestamp:
+                coerced = timestamps.to_utc(value, self._zone)
             case "string":
-                meant = coercion.text(value)
+                coerced = coercion.to_string(value)
             case "integer":
-                meant = coercion.integer(value, rounds=name.startswith("meter"))
+                coerced = coercion.to_integer(value, rounds=name.startswith("meter"))
             case "number":
-                meant = coercion.number(value)
+                coerced = coercion.to_number(value)
             case "boolean":
-                meant = coercion.truth(value)
+                coerced = coercion.to_boolean(value)
             case _:
-                meant = None
-        return value if meant is None or not self._spend() else meant
+                coerced = None
+        return value if coerced is None or not self._spend() else coerced
 
-    def _named(self, value: Payload, members: Mapping[str, Form], names: Mapping[str, str]) -> Payload:
-        """Members in OCPP's own spelling; of two that fold into one, neither is it."""
-        found: dict[str, list[str]] = {}
+    def _with_ocpp_names(self, value: Payload, members: Mapping[str, ExpectedType], names: Mapping[str, str]) -> Payload:
+        """Members under OCPP's own names; where two names fold into the same one, neither is renamed."""
+        spellings: dict[str, list[str]] = {}
         for name in value.keys() - members.keys():
-            meant = names.get(folded(name)) if len(name) <= coercion.LONGEST else None
+            meant = names.get(folded(name)) if len(name) <= coercion.MAX_LENGTH else None
             if meant is not None and value.get(meant) is None:
-                found.setdefault(meant, []).append(name)
-        sure = {given[0]: meant for meant, given in found.items() if len(given) == 1 and self._spend()}
-        gone = set(sure.values())  # a null in the place of what is there under another spelling
-        return {sure.get(name, name): each for name, each in value.items() if name not in gone}
+                spellings.setdefault(meant, []).append(name)
+        renamed = {found[0]: meant for meant, found in spellings.items() if len(found) == 1 and self._spend()}
+        replaced = set(renamed.values())  # a null under OCPP's name, beside the value under the other spelling
+        return {renamed.get(name, name): member for name, member in value.items() if name not in replaced}
 
-    def _move(self, read: Payload, moves: tuple[tuple[str, str], ...]) -> None:
-        """Members of another version to where they belong, unless something is there; ``read`` alone is changed, not what is in it."""
-        spelled = {folded(name): name for name in read if len(name) <= coercion.LONGEST}
+    def _move(self, payload: Payload, moves: tuple[tuple[str, str], ...]) -> None:
+        """Move members of another version to where they belong, unless something is there; changes ``payload``, but no object in it."""
+        spelled = {folded(name): name for name in payload if len(name) <= coercion.MAX_LENGTH}
         for old, new in moves:
             first, _, rest = old.partition("/")
             start = spelled.get(folded(first), first)
-            value = _at(read, [start, *rest.split("/")] if rest else [start])
-            *way, last = new.split("/")
-            parents = [_at(read, way[: depth + 1]) for depth in range(len(way))]
-            free = all(each is None or isinstance(each, dict) for each in parents) and _at(read, [*way, last]) is None
-            if value is None or value == "" or not free or not self._spend():
+            value = _at(payload, [start, *rest.split("/")] if rest else [start])
+            if value is None or value == "" or not _is_free(payload, new.split("/")) or not self._spend():
                 continue
-            inner = read
-            for name in way:
-                inner[name] = dict(inner.get(name) or {})
-                inner = inner[name]
-            inner[last] = value
+            _put(payload, new.split("/"), value)
             if not rest:
-                del read[start]
+                del payload[start]
 
     def _spend(self) -> bool:
+        """Whether one more repair may be made; counts it."""
         self._left -= 1
         return self._left >= 0
 
 
-def _at(payload: Payload, way: Sequence[str]) -> Any:
-    """What stands there; None when nothing does."""
+def _constrained(value: Payload, members: Mapping[str, ExpectedType]) -> Iterator[tuple[str, Any, ExpectedType]]:
+    """The members of an object of which the schema expects a type."""
+    for name, member in list(value.items()):
+        wanted = members.get(name)
+        if wanted is not None and wanted.kind:
+            yield name, member, wanted
+
+
+def _means_missing(value: Any, expected: ExpectedType) -> bool:
+    """Whether this is some chargers' way to leave out an optional member (R15)."""
+    return value is None or (value == "" and not expected.takes_empty)
+
+
+def _at(payload: Payload, path: Sequence[str]) -> Any:
+    """The value at a path; None if there is none."""
     value: Any = payload
-    for name in way:
+    for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
-def _takes_empty(form: Form) -> bool:
-    """Whether "" is a value of its own there."""
-    return form.kind == "string" and form.words is None and not form.moment
+def _is_free(payload: Payload, path: Sequence[str]) -> bool:
+    """Whether a value can be put at a path: nothing is there, and nothing but objects on the way."""
+    parents = (_at(payload, path[:depth]) for depth in range(1, len(path)))
+    return all(parent is None or isinstance(parent, dict) for parent in parents) and _at(payload, path) is None
 
 
-def _clocked(value: Any, form: Form, zone: tzinfo) -> Any:
-    if form.moment:
-        return timestamps.utc(value, zone) or value
-    if form.timed and form.items is not None and isinstance(value, list):
-        return [_clocked(each, form.items, zone) for each in value]
-    if form.timed and form.members and isinstance(value, dict):
-        members = form.members
-        return {name: _clocked(each, members[name], zone) if name in members else each for name, each in value.items()}
+def _put(payload: Payload, path: Sequence[str], value: Any) -> None:
+    """Put a value at a path; the objects on the way are copied."""
+    *way, last = path
+    inner = payload
+    for name in way:
+        inner[name] = dict(inner.get(name) or {})
+        inner = inner[name]
+    inner[last] = value
+
+
+def _with_utc_timestamps(value: Any, expected: ExpectedType, zone: tzinfo) -> Any:
+    if expected.is_timestamp:
+        return timestamps.to_utc(value, zone) or value
+    if expected.has_timestamp and expected.items is not None and isinstance(value, list):
+        return [_with_utc_timestamps(item, expected.items, zone) for item in value]
+    if expected.has_timestamp and expected.members and isinstance(value, dict):
+        members = expected.members
+        return {name: _with_utc_timestamps(member, members[name], zone) if name in members else member for name, member in value.items()}
     return value

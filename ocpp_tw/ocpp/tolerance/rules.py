@@ -1,6 +1,6 @@
-"""Whose messages are let in though they break their schema, and how their clocks are read: a default, and rules from a file.
+"""Which chargers' messages are tolerated although they violate their schema, and the time zone of their clocks: a default, and rules from a file.
 
-Knows globs, not messages. What is found in a broken message is `ocpp_tw.ocpp.tolerance.repair`'s, what is counted of it `ocpp_tw.ocpp.tolerance.evidence`'s.
+Knows globs, not messages. Repairing one is in `tolerance.repair`, counting its violations in `tolerance.evidence`.
 """
 
 from __future__ import annotations
@@ -19,77 +19,82 @@ from . import expected
 
 Mode = Literal["tolerant", "strict"]
 MODES = ("tolerant", "strict")
-WHO = ("charger", "vendor", "model", "action")
-"""What a rule is about, each a glob; one that is left out is ``*``."""
+CRITERIA = ("charger", "vendor", "model", "action")
+"""What a rule matches on, each a glob; one that is missing is ``*``."""
 
-KEPT = 100_000
-"""Decisions that are remembered, each of some 200 bytes; beyond that they are made anew."""
+MAX_DECISIONS = 100_000
+"""Most decisions that are cached, each some 200 bytes; beyond that the cache is cleared."""
 
 
-class Way(NamedTuple):
-    """What is done with a message that breaks its schema; ``zone`` is None where no rule and no default names one: UTC then."""
+class Decision(NamedTuple):
+    """What is done with a message that violates its schema; ``zone`` is None if neither a rule nor the default names one: then it is UTC."""
 
     mode: Mode = "tolerant"
     zone: tzinfo | None = None
 
 
 class Rule(NamedTuple):
-    """``who`` has globs in the order of `WHO`; None leaves the question to a later rule."""
+    """``globs`` are in the order of `CRITERIA`; a mode or zone of None is left to a later rule."""
 
-    who: tuple[str, str, str, str]
+    globs: tuple[str, str, str, str]
     mode: Mode | None = None
     zone: tzinfo | None = None
 
-    def about(self, who: tuple[str, str, str, str]) -> bool:
-        """A charger's id is taken to the letter, the names in the other places in any case."""
-        charger, *names = zip(who, self.who, strict=True)
+    def matches(self, message: tuple[str, str, str, str]) -> bool:
+        """Whether a message, by the `CRITERIA`, matches; the charger's id is case-sensitive, the others are not."""
+        charger, *names = zip(message, self.globs, strict=True)
         return fnmatchcase(*charger) and all(fnmatchcase(name.lower(), glob.lower()) for name, glob in names)
 
 
 class Tolerance:
-    """The first rule that is about a message and says a mode decides its mode; likewise its zone; else the default."""
+    """The first matching rule with a mode decides the mode of a message, the first with a zone its zone; else the default does."""
 
     def __init__(self, default: Mode = "tolerant", rules: Iterable[Rule] = (), zone: tzinfo | None = None) -> None:
-        self.default = Way(default, zone)
+        self.default = Decision(default, zone)
         self.rules = tuple(rules)
-        self._each = any(rule.who[0] != "*" for rule in self.rules)  # else chargers of one model share their decisions
-        self._decided: dict[tuple[str, str, str, str], Way] = {}
+        self._by_charger = any(rule.globs[0] != "*" for rule in self.rules)  # else chargers of one model share their decisions
+        self._decisions: dict[tuple[str, str, str, str], Decision] = {}
 
     @property
-    def zoned(self) -> bool:
-        """Whether any charger's clock has a zone of its own: then whole messages are read by it too."""
+    def cached(self) -> int:
+        """The number of decisions in the cache."""
+        return len(self._decisions)
+
+    @property
+    def has_zones(self) -> bool:
+        """Whether any charger's clock has a zone of its own: then the timestamps of valid messages are read in it too."""
         return self.default.zone is not None or any(rule.zone is not None for rule in self.rules)
 
     def mode(self, charger: str, vendor: str | None, model: str | None, action: str) -> Mode:
-        """Whether that charger's messages of that action may break their schema. Vendor and model are None until it has told them."""
-        return self.way(charger, vendor, model, action).mode
+        """Whether a charger's messages of an action may violate their schema. Vendor and model are None until its BootNotification."""
+        return self.decide(charger, vendor, model, action).mode
 
-    def way(self, charger: str, vendor: str | None, model: str | None, action: str) -> Way:
-        """The same with the zone."""
+    def decide(self, charger: str, vendor: str | None, model: str | None, action: str) -> Decision:
+        """The same, with the zone."""
         if not self.rules:
             return self.default
-        who = (charger if self._each else "", vendor or "", model or "", action)
-        way = self._decided.get(who)
-        if way is None:
-            if len(self._decided) >= KEPT:
-                self._decided.clear()
-            way = self._decided[who] = self._decide(who)
-        return way
+        message = (charger if self._by_charger else "", vendor or "", model or "", action)
+        decision = self._decisions.get(message)
+        if decision is None:
+            if len(self._decisions) >= MAX_DECISIONS:
+                self._decisions.clear()
+            decision = self._decisions[message] = self._apply_rules(message)
+        return decision
 
-    def _decide(self, who: tuple[str, str, str, str]) -> Way:
-        about = [rule for rule in self.rules if rule.about(who)]
-        mode = next((rule.mode for rule in about if rule.mode is not None), self.default.mode)
-        return Way(mode, next((rule.zone for rule in about if rule.zone is not None), self.default.zone))
+    def _apply_rules(self, message: tuple[str, str, str, str]) -> Decision:
+        matching = [rule for rule in self.rules if rule.matches(message)]
+        mode = next((rule.mode for rule in matching if rule.mode is not None), self.default.mode)
+        return Decision(mode, next((rule.zone for rule in matching if rule.zone is not None), self.default.zone))
 
     @classmethod
-    def of(cls, settings: Settings) -> Tolerance:
-        """What the settings ask for. Raises `Wrong`."""
+    def from_settings(cls, settings: Settings) -> Tolerance:
+        """The tolerance that the settings ask for. Raises `InvalidSetting`."""
         default = cast(Mode, settings.validation)
-        return cls.read(settings.tolerance, default) if settings.tolerance else cls(default)
+        return cls.from_file(settings.tolerance, default) if settings.tolerance else cls(default)
 
     @classmethod
-    def read(cls, path: str | Path, default: Mode = "tolerant") -> Tolerance:
-        """The file's; ``default`` is for a file that says none. Raises `Wrong`."""
+    def from_file(cls, path: str | Path, default: Mode = "tolerant") -> Tolerance:
+        """The tolerance in a TOML file; ``default`` is for a file without one. Raises `InvalidSetting`."""
         try:
             return parse(tomllib.loads(Path(path).read_text("utf-8")), default)
         except OSError as why:
@@ -103,30 +108,29 @@ class Tolerance:
 
 
 def parse(file: dict[str, Any], default: Mode = "tolerant") -> Tolerance:
-    """What a file says. Raises `Wrong`, naming the rule by its number, the first being 1."""
-    _known(file, "", "default", "timezone", "rule")
+    """The tolerance in a parsed file. Raises `InvalidSetting` with the number of the invalid rule, the first being 1."""
+    _check_names(file, "", "default", "timezone", "rule")
     rules = file.get("rule", [])
     if not isinstance(rules, list):
         raise InvalidSetting("rule: expected [[rule]], in two pairs of brackets")
-    read = [_rule(each, f"rule {number}: ") for number, each in enumerate(rules, 1)]
-    return Tolerance(_mode(file, "default", "") or default, read, _zone(file, ""))
+    parsed = [_rule(rule, f"rule {number}: ") for number, rule in enumerate(rules, 1)]
+    return Tolerance(_mode(file, "default", "") or default, parsed, _zone(file, ""))
 
 
 def _rule(rule: Any, where: str) -> Rule:
     if not isinstance(rule, dict):
         raise InvalidSetting(f"{where}expected a table")
-    _known(rule, where, *WHO, "mode", "timezone")
-    charger, vendor, model, action = (_glob(rule, name, where) for name in WHO)
+    _check_names(rule, where, *CRITERIA, "mode", "timezone")
+    charger, vendor, model, action = (_glob(rule, name, where) for name in CRITERIA)
     mode, zone = _mode(rule, "mode", where), _zone(rule, where)
     if mode is None and zone is None:
         raise InvalidSetting(f"{where}says neither mode nor timezone")
-    actions = expected.actions()
-    if not any(fnmatchcase(each.lower(), action.lower()) for each in actions):
+    if not any(fnmatchcase(known.lower(), action.lower()) for known in expected.all_actions()):
         raise InvalidSetting(f"{where}action: OCPP has none that is {action!r}")
     return Rule((charger, vendor, model, action), mode, zone)
 
 
-def _known(table: dict[str, Any], where: str, *names: str) -> None:
+def _check_names(table: dict[str, Any], where: str, *names: str) -> None:
     for name in table:
         if name not in names:
             raise InvalidSetting(f"{where}{name}: unknown; expected {', '.join(names[:-1])} or {names[-1]}")
@@ -155,6 +159,6 @@ def _zone(table: dict[str, Any], where: str) -> tzinfo | None:
     if name is None:
         return None
     try:
-        return timestamps.zone(name)
+        return timestamps.parse_zone(name)
     except (TypeError, ValueError):
         raise InvalidSetting(f"{where}timezone: expected one such as +03:00, UTC or Europe/Amsterdam, not {name!r}") from None

@@ -1,0 +1,1 @@
+"""Lua that Redis runs: presence, claims, leases and takeovers, the writing of groups."""

@@ -1,16 +1,16 @@
-"""Scripts for the elements in a gateway's hands: claimed, moved elsewhere, given back, listed.
+"""Scripts for the elements that a gateway has in flight: claim, move, give back, list.
 
 Knows no connection.
 """
 
 from __future__ import annotations
 
-from .common import HELD, NOTE
+from .common import OWNER, PEER_MESSAGE
 from .script import Script
 
-# Each of these is asked again when the line was lost, and so must do nothing the second time.
+# Each of these is sent again when the connection was lost, and so must do nothing the second time.
 CLAIM = Script(
-    HELD
+    OWNER
     + """
 local done, owners, reclaimed, gateways, processing, sent = unpack(KEYS)
 local token, remembered, charger, gateway, connection, living, boot, digest, element = unpack(ARGV)
@@ -48,9 +48,9 @@ if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
   redis.call('RPUSH', KEYS[2], ARGV[2])
 end
 """)
-# What was claimed by an earlier run stays, for its result can only be told by who knows that.
+# What an earlier incarnation has claimed stays: only a gateway that knows of the claim can publish its outcome.
 GIVE_BACK = Script(
-    NOTE
+    PEER_MESSAGE
     + """
 local taken, back = {}, {}
 for _, element in ipairs(ARGV) do
@@ -71,6 +71,6 @@ for i = #back, 1, -1 do
 end
 """
 )
-LISTED = Script("""
+LIST = Script("""
 return {redis.call('LRANGE', KEYS[1], 0, -1), redis.call('HKEYS', KEYS[2])}
 """)

@@ -1,6 +1,6 @@
-"""Pieces that several scripts have in common.
+"""Functions that several scripts share.
 
-Knows no key's name.
+Knows no key.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ local function seconds()
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 """
-"""The one clock of the fleet is Redis's."""
+"""The time in seconds: the fleet's one clock is Redis's."""
 
-HELD = """
+OWNER = """
 local function parsed(held)
   local gateway, connection, stamp = string.match(held or '', '^(%S+) (.*) (%d+)$')
   if not gateway then
@@ -22,17 +22,17 @@ local function parsed(held)
   return gateway, connection, tonumber(stamp or 0)
 end
 """
-"""Who has a charger: the gateway, the connection, and when it arrived (ms)."""
+"""Which gateway has a charger, on which connection, and when it arrived (ms)."""
 
-NOTE = """
+PEER_MESSAGE = """
 local function note(element)
   local start = string.sub(element, 1, 8)
   return start == '{"evict"' or start == '{"event"' or start == '{"decide'
 end
 """
-"""Whether an element is no command but word from another gateway, and for nobody else (`ocpp_tw.core.commands.NOTES`)."""
+"""Whether an element is no command but a peer message, and so for one gateway alone (`ocpp_tw.core.commands.PEER_MESSAGES`)."""
 
-KINDS = """
+TYPES = """
 local function wanted(kinds)
   for key, kind in pairs(kinds) do
     local is = redis.call('TYPE', key)['ok']
@@ -42,4 +42,4 @@ local function wanted(kinds)
   end
 end
 """
-"""A script is not rolled back: what it is going to change is looked at first."""
+"""Checks the types of all keys that a script will change, before the first change: a script is not rolled back."""

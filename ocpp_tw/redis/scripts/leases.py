@@ -1,21 +1,21 @@
-"""Scripts for the life and death of gateways: signs of life, and what a run that has ended had in hand.
+"""Scripts for gateway leases and takeover: the renewal of a lease, and the elements that an incarnation that has ended had in flight.
 
-Knows no connection, and not how long is long.
+Knows no connection, and no durations.
 """
 
 from __future__ import annotations
 
-from .common import CLOCK, KINDS, NOTE
+from .common import CLOCK, PEER_MESSAGE, TYPES
 from .script import Script
 
-_RUN = """
+_INCARNATION = """
 local function run(held)
   local boot, last, silent = string.match(held or '', '^(%S+) (%S+) ?(%S*)$')
   return boot, tonumber(last), tonumber(silent)
 end
 """
-# Elements with whether their command was claimed: of equal ones one only, for an id is claimed once.
-_LEFT = """
+# Elements, each with whether its command was claimed: of equal elements only one, because an id is claimed once.
+_WITH_CLAIMS = """
 local function left(elements, marks)
   local found, seen = {}, {}
   for _, element in ipairs(elements) do
@@ -28,12 +28,12 @@ local function left(elements, marks)
   return found
 end
 """
-# Asked again because its answer was lost, it says the same.
+# Idempotent: sent again because its answer was lost, it gives the same answer.
 BEGIN = Script(
     CLOCK
-    + _RUN
-    + _LEFT
-    + KINDS
+    + _INCARNATION
+    + _WITH_CLAIMS
+    + TYPES
     + """
 local gateways, living, processing, sent = unpack(KEYS)
 local name, boot, lives, reclaimed, remembered = unpack(ARGV)
@@ -52,9 +52,9 @@ redis.call('SET', living, '1', 'EX', lives)
 return {tostring(silent), left(redis.call('LRANGE', processing, 0, -1), sent)}
 """
 )
-ALIVE = Script(
+RENEW = Script(
     CLOCK
-    + _RUN
+    + _INCARNATION
     + """
 local boot = run(redis.call('HGET', KEYS[1], ARGV[1]))
 local taken_over = redis.call('EXISTS', KEYS[3]) == 1
@@ -67,9 +67,9 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.3f', ARGV[2], seconds()
 return (not boot and taken_over) and 'reclaimed' or lived and 'lives' or 'missed'
 """
 )
-DEAD = Script(
+EXPIRED = Script(
     CLOCK
-    + _RUN
+    + _INCARNATION
     + """
 local now, held, dead = seconds(), redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #held, 2 do
@@ -84,10 +84,10 @@ return dead
 )
 RECLAIM = Script(
     CLOCK
-    + _RUN
-    + _LEFT
-    + NOTE
-    + KINDS
+    + _INCARNATION
+    + _WITH_CLAIMS
+    + PEER_MESSAGE
+    + TYPES
     + """
 local gateways, living, reclaimed, from, to, own, commands, marks, our_marks, provisional, our_provisional = unpack(KEYS)
 local name, boot, gone, us, remembered = unpack(ARGV)

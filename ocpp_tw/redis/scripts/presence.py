@@ -1,18 +1,18 @@
-"""Who has a charger, as Redis decides it: the scripts of the roster.
+"""The scripts of the roster: Redis decides which gateway has a charger.
 
-Knows neither lines nor what a gateway has in its memory.
+Knows neither connections nor what a gateway has in its memory.
 """
 
 from __future__ import annotations
 
-from .common import CLOCK, HELD
+from .common import CLOCK, OWNER
 from .script import Script
 
-# Of two connections the one that arrived later has the charger, whenever either is told of, and whether or not its gateway lives:
-# after an outage none seems to.
+# Of two connections the one that arrived later has the charger, in whichever order they are written, and whether or not its gateway has a
+# lease: after an outage none has.
 _PLACE = (
     CLOCK
-    + HELD
+    + OWNER
     + """
 local owners, gateway, living, own = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local now = math.floor(seconds() * 1000)
@@ -36,9 +36,9 @@ local function place(charger, written, connection, stamp)
 end
 """
 )
-# Whoever comes and goes, in that order. A leave that is asked again after the line was lost may find its own work done: nobody has the
-# charger, so nobody took it from us.
-TELL = Script(
+# Arrivals and departures in their order. A departure that is sent again after the connection was lost may find its own work done: no gateway
+# has the charger, so no other one took it from us.
+UPDATE = Script(
     _PLACE
     + """
 local function leave(charger, connection, again, current)
@@ -85,7 +85,7 @@ return stamps
 """
 )
 LOCATE = Script(
-    HELD
+    OWNER
     + """
 local gateway = parsed(redis.call('HGET', KEYS[1], ARGV[1]))
 return gateway and {gateway, redis.call('EXISTS', ARGV[2] .. gateway)}

@@ -1,9 +1,7 @@
-"""A Lua script that is run on a connection to Redis.
+"""A Lua script, and how it is run on a connection to Redis.
 
 Knows nothing of what scripts do.
 """
-
-# mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -24,15 +22,15 @@ class Script:
         self._source = source.strip().encode()
         self._sha = hashlib.sha1(self._source, usedforsecurity=False).hexdigest().encode()
 
-    def run(self, line: RedisClient, keys: Iterable[str], *args: Any) -> Deferred[Any]:
+    def run(self, client: RedisClient, keys: Iterable[str], *args: Any) -> Deferred[Any]:
         """Run it; fails with `RedisError`."""
         keys = tuple(keys)
-        if self._sha in line.script_hashes:
-            return line.send(b"EVALSHA", self._sha, len(keys), *keys, *args).addErrback(self._forgotten, line, keys, args)
-        line.script_hashes.add(self._sha)
-        return line.send(b"EVAL", self._source, len(keys), *keys, *args)
+        if self._sha in client.script_hashes:
+            return client.send(b"EVALSHA", self._sha, len(keys), *keys, *args).addErrback(self._unknown, client, keys, args)
+        client.script_hashes.add(self._sha)
+        return client.send(b"EVAL", self._source, len(keys), *keys, *args)
 
-    def _forgotten(self, why: Failure, line: RedisClient, keys: tuple[str, ...], args: tuple[Any, ...]) -> Any:
+    def _unknown(self, why: Failure, client: RedisClient, keys: tuple[str, ...], args: tuple[Any, ...]) -> Any:
         if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):
-            return line.send(b"EVAL", self._source, len(keys), *keys, *args)
+            return client.send(b"EVAL", self._source, len(keys), *keys, *args)
         return why

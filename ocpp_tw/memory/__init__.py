@@ -1,0 +1,12 @@
+"""In-memory twins of the drivers, for tests; `ocpp_tw.testing` is a whole gateway on them.
+
+They pass the same contract suites as the real drivers. Several gateways are a fleet when they are given the same `MemoryStore`.
+"""
+
+from .commands import MemoryCommands
+from .events import MemoryEvents
+from .records import MemoryRecords, MemoryRoster
+from .store import MemoryStore
+from .wire import MemoryWire
+
+__all__ = ["MemoryCommands", "MemoryEvents", "MemoryRecords", "MemoryRoster", "MemoryStore", "MemoryWire"]

@@ -1,0 +1,98 @@
+"""The in-memory twin of the events driver: for its methods see `IEvents`.
+
+Knows no network; nothing outlives the process.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ..core.entries import Acknowledged, Entry, IdReleased, PeerMessage, Put, Reply, numbered
+from ..interfaces import IEvents
+from .store import MemoryStore
+
+
+@implementer(IEvents)
+class MemoryEvents:
+    """Events that are durable at once, unless it is paused.
+
+    ``paused = True`` stands for an outage: nothing is appended and nobody is called until `resume`.
+    """
+
+    _log = Logger()
+
+    def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+        self.paused = self.overloaded = False
+        self._store, self._gateway = store, gateway
+        self._writing = False
+        self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
+        self._settling: list[Deferred[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many entries are not durable yet."""
+        return len(self._held)
+
+    def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
+        """See `IEvents`. ``then`` is called before this returns, unless it is paused."""
+        self._held.append((entry, then, value))
+        self._write()
+
+    def resume(self) -> None:
+        """The outage is over: all that waits becomes durable."""
+        self.paused = False
+        self._write()
+
+    def flushed(self) -> Deferred[None]:
+        """Fires once all entries published so far are durable."""
+        if not self._held:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._settling.append(waiting)
+        return waiting
+
+    def _write(self) -> None:
+        # What ``then`` publishes is written by the loop that called it.
+        if self._writing:
+            return
+        self._writing = True
+        while self._held and not self.paused:
+            entry, then, value = self._held.popleft()
+            self._append(entry)
+            if then is not None:
+                try:
+                    then(value)
+                except Exception:
+                    self._log.failure("events: callback of an event failed")
+        self._writing = False
+        while self._settling and not self._held:
+            self._settling.pop(0).callback(None)
+
+    def _append(self, entry: Entry) -> None:
+        store = self._store
+        settled = [effect.element for effect in entry.effects if isinstance(effect, Acknowledged)]
+        if self._gateway in store.reclaimed and any(each not in store.processing[self._gateway] for each in settled):
+            return  # another gateway has taken it over, and publishes its result
+        if entry.event:
+            store.seq[entry.charger] += 1
+            store.events.append(numbered(entry.event, store.seq[entry.charger]))
+        for effect in entry.effects:
+            match effect:
+                case Put(shelf, name, None, of):
+                    store.tables[shelf, entry.charger if of is None else of].pop(name, None)
+                case Put(shelf, name, bytes() as value, of):
+                    store.tables[shelf, entry.charger if of is None else of][name] = value
+                case Acknowledged(element):
+                    store.settle(self._gateway, element)
+                case IdReleased(charger, id):
+                    store.done.discard((charger, id))
+                case PeerMessage(gateway, element):
+                    store.push(element, gateway)
+                case Reply(list, value):
+                    store.replies[list].append(value)

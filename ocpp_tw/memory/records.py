@@ -1,0 +1,69 @@
+"""The in-memory twins of the roster and of the records: for their methods see `IRoster` and `IRecords`.
+
+Knows no network; nothing outlives the process.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from ..core.entries import Record
+from ..interfaces import IRecords, IRoster
+from .store import MemoryStore
+
+FIRST_ID = 1_000_000_001
+"""First of the gateway's own range of transaction ids."""
+
+
+@implementer(IRoster)
+class MemoryRoster:
+    """The roster; its gateway has a lease until a test takes it out of ``store.living``."""
+
+    def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+        self._store, self._gateway = store, gateway
+        store.living.add(gateway)
+
+    def arrive(self, charger: str, connection: str) -> Deferred[Record]:
+        store = self._store
+        gateway, old = store.owners.get(charger, (self._gateway, ""))
+        store.owners[charger] = (self._gateway, connection)
+        if gateway != self._gateway and gateway in store.living:
+            store.push(msgspec.json.encode({"evict": charger, "connection": old}), gateway)
+        kept = store.tables["record", charger]
+        return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
+
+    def leave(self, charger: str, connection: str) -> Deferred[bool]:
+        if self._store.owners.get(charger) != (self._gateway, connection):
+            return succeed(False)
+        del self._store.owners[charger]
+        return succeed(True)
+
+    def locate(self, charger: str) -> Deferred[str | None]:
+        gateway, _ = self._store.owners.get(charger, ("", ""))
+        return succeed(gateway if gateway in self._store.living else None)
+
+
+@implementer(IRecords)
+class MemoryRecords:
+    """Records."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def transactions(self, charger: str) -> Deferred[list[bytes]]:
+        return succeed(list(self._store.tables["transactions", charger].values()))
+
+    def record(self, charger: str) -> Deferred[Record]:
+        kept = self._store.tables["record", charger]
+        return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
+
+    def table(self, name: str, owner: str) -> Deferred[dict[str, bytes]]:
+        return succeed(dict(self._store.tables[name, owner]))
+
+    def lease(self, count: int) -> Deferred[int]:
+        if count < 1:
+            raise ValueError("at least one id must be leased")
+        self._store.leased += count
+        return succeed(FIRST_ID + self._store.leased - count)

@@ -1,0 +1,139 @@
+"""Queued entries, and the groups they are written in: one group is one number and one piece of a script's arguments.
+
+Knows neither when a group is written nor what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+import msgspec
+from twisted.logger import Logger
+
+from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put
+from ..spool import TableUpdate
+from .keys import Keys
+from .protocol import Packed, encode, pack
+from .scripts.write import EFFECT_SIZES
+
+_log = Logger()
+
+MAX_EVENTS = 1000
+"""Most events in a group; the rest of the queue makes the next one."""
+
+MAX_BYTES = 8 << 20
+"""Most bytes of events in a group of more than one; Redis closes the connection of a client that sends 1 GB."""
+
+GROUP_TTL = 7 * 86_400
+"""Seconds for which Redis remembers the last group of each incarnation: as long may one be sent again that was written before."""
+
+
+class QueuedEntry(msgspec.Struct, frozen=True, gc=False):
+    """An entry that is not durable yet: its charger and event, packed, its table updates, and what to call afterwards. It is in no cycle."""
+
+    packed: bytes
+    charger: str
+    effects: tuple[Effect, ...]
+    updates: tuple[TableUpdate, ...]
+    then: Callable[[Any], None] | None
+    value: Any
+
+    @classmethod
+    def of(cls, entry: Entry, keys: Keys, then: Callable[[Any], None] | None, value: Any) -> QueuedEntry:
+        """Pack the entry's event now: while the group is made everything waits."""
+        charger, event = encode(entry.charger), entry.event
+        packed = b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(charger), charger, len(event), event) if event else b""
+        return cls(packed, entry.charger, entry.effects, _updates(keys, entry) if entry.effects else (), then, value)
+
+
+class Group:
+    """Entries that are written together, as arguments of `WRITE`; an incarnation numbers its groups from 1, ``events`` are in it.
+
+    ``durable``: Redis or the spool has it, and its entries' callbacks have been called. ``diverted``: it was taken from Redis to the spool.
+    """
+
+    __slots__ = ("diverted", "durable", "entries", "events", "number", "packed")
+
+    def __init__(self, number: int, entries: list[QueuedEntry], events: int, packed: Packed) -> None:
+        self.number, self.entries, self.events, self.packed = number, entries, events, packed
+        self.durable = self.diverted = False
+
+    @classmethod
+    def load(cls, queue: list[QueuedEntry], keys: Keys, number: int) -> Group:
+        """The next group; its entries are taken out of the queue."""
+        size = MAX_EVENTS
+        while True:
+            entries = queue[:size]
+            parts = [each.packed for each in entries]
+            if len(entries) == 1 or sum(map(len, parts)) <= MAX_BYTES:
+                break
+            size = len(entries) // 2
+        del queue[: len(entries)]
+        events, effects = 0, []
+        for each in entries:
+            events += bool(each.packed)
+            if each.effects:
+                effects += _effects(keys, each, events if each.packed else 0)
+        arguments = sum([each.number for each in effects])
+        parts = [pack(str(number), str(events), str(arguments)), *parts, *[each.data for each in effects]]
+        return cls(number, entries, events, Packed(3 + 2 * events + arguments, b"".join(parts)))
+
+    @property
+    def acknowledged(self) -> list[bytes]:
+        """The elements of the command list that the group acknowledges."""
+        return [effect.element for each in self.entries if each.effects for effect in each.effects if isinstance(effect, Acknowledged)]
+
+
+def updates_of(events: int, arguments: int, data: bytes) -> list[TableUpdate]:
+    """The table updates that a stored group makes."""
+    reader = hiredis.Reader()
+    reader.feed(b"*%d\r\n%b" % (arguments, data))
+    values: list[bytes] = reader.gets()
+    updates: list[TableUpdate] = []
+    at = 3 + 2 * events
+    while at < len(values):
+        kind = values[at]
+        if kind == b"keep":
+            updates.append((values[at + 1], values[at + 2], values[at + 3]))
+        elif kind == b"forget":
+            updates.append((values[at + 1], values[at + 2], None))
+        at += EFFECT_SIZES[kind]
+    return updates
+
+
+def _table(keys: Keys, charger: str, put: Put) -> str:
+    """The key of the table that an effect of an entry of this charger is about."""
+    return keys.table(put.table, charger if put.owner is None else put.owner)
+
+
+def _updates(keys: Keys, entry: Entry) -> tuple[TableUpdate, ...]:
+    puts = [each for each in entry.effects if isinstance(each, Put)]
+    return tuple([(encode(_table(keys, entry.charger, each)), encode(each.name), each.value) for each in puts])
+
+
+def _effects(keys: Keys, entry: QueuedEntry, place: int) -> list[Packed]:
+    """The entry's effects. Those that acknowledge an element come first, with the number of arguments that follow: the script leaves them
+    out with the event at ``place`` if another gateway has the element."""
+    ends = [each for each in entry.effects if isinstance(each, Acknowledged)]
+    others = [_packed(keys, entry.charger, each) for each in entry.effects if not isinstance(each, Acknowledged)]
+    behind = sum([each.number for each in others])
+    return [*(Packed(4, pack(b"owned", each.element, str(place), str(behind))) for each in ends), *others]
+
+
+def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
+    if isinstance(effect, Put):
+        table = _table(keys, charger, effect)
+        if effect.value is None:
+            return Packed(3, pack(b"forget", table, effect.name))
+        return Packed(4, pack(b"keep", table, effect.name, effect.value))
+    if isinstance(effect, IdReleased):
+        return Packed(2, pack(b"released", keys.claimed_id(effect.charger, effect.id)))
+    if isinstance(effect, PeerMessage):
+        return Packed(3, pack(b"note", keys.own_commands(effect.gateway), effect.element))
+    assert not isinstance(effect, Acknowledged)
+    if keys.reserved(effect.list):
+        _log.error("reply dropped: {list} is no list for replies", list=effect.list)
+        return Packed(0, b"")
+    return Packed(3, pack(b"reply", effect.list, effect.value))

@@ -1,0 +1,100 @@
+"""The script that writes groups of entries: their events, the events' numbers and the entries' effects, all or nothing, and never twice.
+
+Knows no connection, and not how a group is made.
+"""
+
+from __future__ import annotations
+
+from .script import Script
+
+EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4}
+"""How many arguments an effect has, its kind included."""
+
+# A script is not rolled back: what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
+# Groups that were written before renew their mark: WAITAOF and WAIT are about what was written on the same connection.
+# Out of memory, read-only and the like are refused by Redis at the first write, and at no later one.
+# Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it.
+WRITE = Script(
+    """
+local batch, seq, events, processing, reclaimed = unpack(KEYS)
+local last = tonumber(redis.call('GET', batch) or '0')
+for key, wanted in pairs({[seq] = 'hash', [events] = 'list'}) do
+  local kind = redis.call('TYPE', key)['ok']
+  if kind ~= 'none' and kind ~= wanted then
+    return redis.error_reply('WRONGTYPE ' .. key .. ' should be a ' .. wanted .. ' but is a ' .. kind)
+  end
+end
+local sizes = {SIZES}
+local robbed = redis.call('EXISTS', reclaimed) == 1
+local function absent(element)
+  local place = redis.pcall('LPOS', processing, element)
+  return type(place) ~= 'number'
+end
+
+local newest, numbered, tails = last, {}, {}
+local i = 2
+while i <= #ARGV do
+  local number, count, tail = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local first = i + 3
+  local rest = first + 2 * count
+  i = rest + tail
+  if number > last then
+    newest = number
+    local gone = {}
+    local j = rest
+    while j < i do
+      local after = j + sizes[ARGV[j]]
+      if robbed and ARGV[j] == 'owned' and absent(ARGV[j + 1]) then
+        gone[tonumber(ARGV[j + 2])] = true
+        after = after + tonumber(ARGV[j + 3])
+      else
+        tails[#tails + 1] = j
+      end
+      j = after
+    end
+    for n = 1, count do
+      if not gone[n] then
+        local seen = redis.call('HINCRBY', seq, ARGV[first + 2 * n - 2], 1)
+        numbered[#numbered + 1] = string.sub(ARGV[first + 2 * n - 1], 1, -2) .. ',"seq":' .. seen .. '}'
+      end
+    end
+  end
+end
+if newest == last then
+  redis.call('EXPIRE', batch, ARGV[1])
+  return {}
+end
+for j = 1, #numbered, 1000 do
+  redis.call('RPUSH', events, unpack(numbered, j, math.min(j + 999, #numbered)))
+end
+redis.call('SET', batch, newest, 'EX', ARGV[1])
+
+local dropped = {}
+local function try(what, ...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply['err'] then
+    dropped[#dropped + 1] = what
+    dropped[#dropped + 1] = reply['err']
+    return false
+  end
+  return true
+end
+for _, j in ipairs(tails) do
+  local kind, a, b, c = ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3]
+  if kind == 'keep' then
+    try(a, 'HSET', a, b, c)
+  elseif kind == 'forget' then
+    try(a, 'HDEL', a, b)
+  elseif kind == 'note' then
+    try(a, 'RPUSH', a, b)
+  elseif kind == 'released' then
+    try(a, 'DEL', a)
+  elseif kind == 'owned' then
+    try(processing, 'LREM', processing, 1, a)
+  elseif try(a, 'RPUSH', a, b) then
+    redis.call('EXPIRE', a, 3600)
+  end
+end
+return dropped
+""".replace("SIZES", ", ".join(f"{kind.decode()} = {size}" for kind, size in EFFECT_SIZES.items()))
+)

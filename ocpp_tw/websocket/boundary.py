@@ -1,0 +1,49 @@
+"""What the WebSocket server asks of the application behind it, and what a connection asks of its factory.
+
+Signatures only: nothing is implemented here, and nothing of Autobahn is known.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from ..interfaces import HandshakeRequest, IWire, Maybe
+from ..settings import Settings
+
+
+class MessageSink(Protocol):
+    """The receiver of one connection's messages: in order, and none after `IWire.close`."""
+
+    def frame(self, text: bytes) -> None: ...
+
+
+S = TypeVar("S", bound=MessageSink)
+
+
+class Admissions(Protocol[S]):
+    """Decides which chargers may connect, and is informed of their arrivals and departures."""
+
+    def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[S, str | None]]:
+        """The connection's sink, and the subprotocol as the charger spelled it; raises `HandshakeRefused`."""
+
+    def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
+        """A handshake was refused. The reason may quote the charger, in printable ASCII."""
+
+    def arrived(self, sink: S) -> None:
+        """The handshake is complete and the subprotocol agreed."""
+
+    def departed(self, sink: S, code: int, reason: str) -> None:
+        """The connection ended; called once for each sink that `admit` returned, also for one that never arrived."""
+
+
+class ConnectionOwner(Protocol):
+    """The factory, as a connection sees it."""
+
+    admissions: Admissions[Any]
+    settings: Settings
+    server: str
+    tick: int
+    """Seconds since the factory was started, as counted by its timer: it stands still while the process is suspended."""
+    connected: dict[Any, None]
+    """All connections that have not ended, handshakes included."""
+    countConnections: int

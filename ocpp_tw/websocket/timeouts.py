@@ -1,0 +1,80 @@
+"""The part of a connection that limits its time: pings and drops a silent charger, and ends handshakes and closings that take too long.
+
+Has no timer: `ocpp_tw.websocket.factory` calls `check` once a second for every connection.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+from __future__ import annotations
+
+import math
+import random
+
+from .backpressure import CHARGER, Backpressure
+
+CLOSE_TIMEOUT = 2
+"""Seconds that a charger has to answer our Close frame; then the connection is closed without its answer."""
+
+LINGER_TIMEOUT = 10
+"""Seconds that the last bytes have to leave; then the connection is cut, or a peer that does not read would keep it for ever."""
+
+
+class Timeouts(Backpressure):
+    """All times are in the factory's ticks, one a second."""
+
+    # on the class until they are needed, since most of the time they are not
+    _pinged = False
+    _pings = 0
+    """Pings received since the last check."""
+    _last_heard = 0
+    _ping_after = 0
+    _deadline = 0
+    """When the handshake, or the closing, must be over."""
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._deadline = self.factory.tick + math.ceil(self.factory.settings.handshake_timeout) + 1
+
+    def onOpen(self) -> None:
+        interval = self.factory.settings.ping_interval
+        self._ping_after = max(1, round(interval * random.uniform(0.8, 1.2)))  # noqa: S311  # spreads the load, hides nothing
+
+    def check(self, tick: int, timeout: int) -> None:
+        """Ping a charger that is silent; drop it when it stays so (C13). Whatever it sends is a sign of life."""
+        if self._pings:
+            self._pings = 0
+        if self.state != self.STATE_OPEN:
+            if tick >= self._deadline:
+                self._overdue()
+            return
+        if self._paused_by & CHARGER:
+            self._last_heard = tick  # it is we who do not listen
+        silent = tick - self._last_heard
+        if silent < self._ping_after:
+            return
+        if not self._pinged:
+            self._fast, self._pinged = False, True
+            self.sendPing()
+        elif silent >= self._ping_after + timeout:
+            self.wasNotCleanReason = f"no sign of life for {silent} s"
+            self.dropConnection(abort=True)
+
+    def _overdue(self) -> None:
+        if self.state == self.STATE_CLOSED:
+            self.transport.abortConnection()
+        elif self._request is not None:
+            self.failHandshake("Service Unavailable", 503)  # it is our gate that is slow
+        else:
+            self.wasNotCleanReason = "too slow"
+            self.dropConnection(abort=self.state == self.STATE_CONNECTING)
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        self._fast = False
+        self._deadline = self.factory.tick + CLOSE_TIMEOUT + 1
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        self._fast = False
+        self._deadline = self.factory.tick + LINGER_TIMEOUT
+        # after a complete closing handshake there is no reason for a reset, which some chargers' libraries take for an error
+        super()._closeConnection(abort and not self.wasClean)

@@ -1,0 +1,289 @@
+"""OCPP-J frames: any text is a frame or Malformed; what we send is compact JSON in UTF-8."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ocpp_tw.ocpp.frames import (
+    MAX_DEPTH,
+    MAX_DESCRIPTION,
+    Call,
+    Error,
+    Frame,
+    Malformed,
+    Result,
+    ResultError,
+    Send,
+    UnknownType,
+    parse,
+    render,
+)
+from payloads import json_objects, json_values
+
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.integers()
+words = st.text(st.characters(codec="utf-8"), max_size=20)
+frames = (
+    st.builds(Call, ids, words, json_objects())
+    | st.builds(Result, ids, json_objects())
+    | st.builds(Error, ids, words, words, json_objects())
+)
+
+
+def refused(text: bytes) -> Malformed:
+    """Why this is not a frame."""
+    with pytest.raises(Malformed) as caught:
+        parse(text)
+    return caught.value
+
+
+def nested(depth: int, way_in: bytes = b'{"a":', way_out: bytes = b"}") -> bytes:
+    """A JSON value of that many nested containers, the innermost empty."""
+    return way_in * (depth - 1) + b"{}" + way_out * (depth - 1)
+
+
+# the three frames (R1)
+
+
+def test_a_call_is_read_with_its_payload_as_bytes_too() -> None:
+    """R1. The event carries the charger's own bytes, white space included."""
+    frame = parse(b'[2, "19223201", "BootNotification", {"chargePointVendor": "V", "n": 1.50}]')
+    assert frame == Call("19223201", "BootNotification", {"chargePointVendor": "V", "n": 1.5}, b'{"chargePointVendor": "V", "n": 1.50}')
+
+
+def test_a_callresult_and_a_callerror_are_read() -> None:
+    """R1."""
+    assert parse(b'[3,"7",{"status":"Accepted"}]') == Result("7", {"status": "Accepted"})
+    assert parse(b'[4,"7","NotSupported","no",{"a":1}]') == Error("7", "NotSupported", "no", {"a": 1})
+
+
+@given(frames)
+@settings(deadline=None)
+def test_a_rendered_frame_is_parsed_back(frame: Frame) -> None:
+    """For any frame; a CALL of our own only gains ``raw``."""
+    again = parse(render(frame))
+    assert (msgspec.structs.replace(again, raw=b"") if isinstance(again, Call) else again) == frame
+    assert render(again) == render(frame)
+
+
+def test_rendered_frames_are_compact_and_keep_the_order_of_members() -> None:
+    """R2: JSON in UTF-8, without escapes."""
+    assert render(Call("1", "Reset", {"type": "Soft", "a": "é"})) == '[2,"1","Reset",{"type":"Soft","a":"é"}]'.encode()
+    assert render(Result(7, {})) == b"[3,7,{}]"
+    assert render(Error("1", "GenericError")) == b'[4,"1","GenericError","",{}]'
+
+
+def test_a_call_with_raw_json_is_sent_as_that_json() -> None:
+    """CONTRACT 2: what a backend wrote is sent unchanged, even the notation of its numbers."""
+    call = Call("1", "SetChargingProfile", {"limit": 16.0}, b'{"limit":16.00,"b":1E1}')
+    assert render(call) == b'[2,"1","SetChargingProfile",{"limit":16.00,"b":1E1}]'
+
+
+def test_a_long_description_is_truncated() -> None:
+    """R12: at most 255 characters (not bytes)."""
+    sent = json.loads(render(Error("1", "GenericError", "é" * 300)))
+    assert sent[3] == "é" * MAX_DESCRIPTION and MAX_DESCRIPTION == 255
+
+
+# message ids (FIELD 7)
+
+
+@pytest.mark.parametrize("id", ["x", "x" * 37, "x" * 1000, 'quo"te', "ä☃", 3, 0, -1, 10**30])
+def test_any_id_is_echoed_unchanged(id: str | int) -> None:
+    """FIELD 7: too long ones and numbers are accepted, and echoed in the same JSON type."""
+    frame = parse(json.dumps([2, id, "Heartbeat", {}]).encode())
+    assert isinstance(frame, Call) and frame.id == id and type(frame.id) is type(id)
+    assert json.loads(render(Result(frame.id, {})))[1] == id
+
+
+@pytest.mark.parametrize("id", ['""', "null", "true", "1.5", "{}", "[]"])
+def test_a_call_with_an_invalid_id_is_not_answered(id: str) -> None:
+    """R13, FIELD 7: an empty id crashed other servers; in 1.6 such a CALL gets no answer."""
+    assert refused(f'[2,{id},"Heartbeat",{{}}]'.encode()).id is None
+
+
+# tolerance
+
+
+@pytest.mark.parametrize("text", [b'[2,"1","Heartbeat",null]', b'[2,1,"Heartbeat",null]'])
+def test_a_null_payload_is_an_empty_one(text: bytes) -> None:
+    """R15; the event then shows an empty object."""
+    frame = parse(text)
+    assert isinstance(frame, Call) and frame.payload == {} and frame.raw == b"{}"
+    assert parse(b'[3,"1",null]') == Result("1", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (b'[4,"1","GenericError"]', Error("1", "GenericError")),
+        (b'[4,"1","GenericError","why"]', Error("1", "GenericError", "why")),
+        (b'[4,"1","GenericError",null,null]', Error("1", "GenericError")),
+        (b'[4,"1","InternalError","why","a string for details"]', Error("1", "InternalError", "why")),
+        (b'[4,"1","FormatViolation",{"a":1},"swapped"]', Error("1", "FormatViolation", "swapped", {"a": 1})),
+        (b'[4,"-1","GenericError","",[]]', Error("-1", "GenericError")),
+        (b'[4,"1","Made up","",{},"more"]', Error("1", "Made up")),
+        (b'[4,"1","","",{}]', Error("1", "")),
+    ],
+)
+def test_a_callerror_is_read_in_every_form(text: bytes, error: Error) -> None:
+    """R10, R12, and FIELD's wire notes 7 and 8: SAP sends a string for details, others leave elements out, any code is accepted."""
+    assert parse(text) == error
+
+
+def test_blanks_between_elements_do_not_matter() -> None:
+    """It is JSON."""
+    assert parse(b' [ 2 ,\n"1" , "Heartbeat" , { } ]\r\n') == Call("1", "Heartbeat", {}, b"{ }")
+
+
+def test_of_a_repeated_member_the_last_one_counts() -> None:
+    """A13: as in every parser; the event still has both."""
+    frame = parse(b'[2,"1","Heartbeat",{"a":1,"a":2}]')
+    assert isinstance(frame, Call) and frame.payload == {"a": 2} and frame.raw == b'{"a":1,"a":2}'
+
+
+def test_a_nul_character_is_accepted() -> None:
+    """A14: it is no reason to lose a message."""
+    frame = parse(b'[2,"1","DataTransfer",{"vendorId":"a\\u0000b"}]')
+    assert isinstance(frame, Call) and frame.payload == {"vendorId": "a\0b"} and b"\\u0000" in frame.raw
+
+
+# malformed frames (F28)
+
+
+@pytest.mark.parametrize("kind", [0, 1, 7, 9, -2, 22, 10**25])
+def test_an_unknown_message_type_is_reported_with_its_id(kind: int) -> None:
+    """R3: some versions ignore it, 2.0.1 answers under its id."""
+    bad = refused(json.dumps([kind, "1", "Heartbeat", {}]).encode())
+    assert isinstance(bad, UnknownType) and bad.id == "1"
+
+
+def test_the_frames_of_2_1_are_read_and_rendered() -> None:
+    """R1, R14."""
+    for frame in (Send("s", "NotifyPeriodicEventStream", {"id": 1}), ResultError("r", "FormatViolation", "what?", {"a": 1})):
+        again = parse(render(frame))
+        assert type(again) is type(frame) and again.id == frame.id and render(again) == render(frame)
+    assert parse(b'[5,"r","X"]') == ResultError("r", "X")
+    assert parse(b'[6,7,"A",{}]') == Send(7, "A", {}, b"{}")
+
+
+@pytest.mark.parametrize("kind", ["2.0", "true", '"2"', "null", "[2]", "{}", "2e0"])
+def test_the_message_type_must_be_an_integer(kind: str) -> None:
+    """A13: parsers that compare loosely take 2.0 and true for message types."""
+    bad = refused(f'[{kind},"1","Heartbeat",{{}}]'.encode())
+    assert not isinstance(bad, UnknownType) and bad.id is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b'[2,"1"]', b'[2,"1","Heartbeat"]', b'[2,"1","Heartbeat",{},{}]', b'[2,"1",{},"Heartbeat"]', b'[2,"1",7,{}]', b'[2,"1",null,{}]'),
+        *(b'[2,"1","Heartbeat",[]]', b'[2,"1","Heartbeat","{}"]', b'[2,"1","Heartbeat",7]', b'[2,"1","Heartbeat",false]'),
+    ],
+)
+def test_a_call_with_the_wrong_elements_is_owed_an_error(text: bytes) -> None:
+    """F28: its id could be read (R11: in 1.6 a FormationViolation, for the structure)."""
+    bad = refused(text)
+    assert bad.id == "1" and not bad.syntax
+
+
+@pytest.mark.parametrize("payload", [b'{"a":1e400}', b'{"a":"\xff"}', b'{"a":' + b"9" * 5000 + b"}", b'{"\xc3\x28":1}'])
+def test_a_call_whose_payload_alone_is_unreadable_is_owed_an_error(payload: bytes) -> None:
+    """A13, F28: numbers beyond all bounds, and bytes that are not UTF-8."""
+    bad = refused(b'[2,"1","Heartbeat",' + payload + b"]")
+    assert bad.id == "1" and bad.syntax
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            b"",
+            b" ",
+            b"hello",
+            b"\xff\xfe",
+            b"\xef\xbb\xbf[2]",
+            b'[2,"1","Heartbeat",{}',
+            b'[2,"1","Heartbeat",{}]]',
+            b"{}",
+            b"null",
+            b'"2"',
+            b"2",
+        ),
+        *(b'[2,"1","Heartbeat",{"a":NaN}]', b'[2,"1","Heartbeat",{"a":-Infinity}]', b'[2,"1","Heartbeat",{"a":007}]'),
+        *(b'[2,"1","Heartbeat",{"a":"\n"}]', b'[2,"1","Heartbeat",{"a":"\\ud800"}]', b'[2,"1","MeterValues",{"sampledValue":[,{}]}]'),
+        *(b"[" * 100_000, b'[2,"1","Heartbeat",' + nested(100_000) + b"]"),
+    ],
+    ids=lambda text: repr(text[:40]),
+)
+def test_anything_but_a_json_array_is_a_syntax_error(text: bytes) -> None:
+    """A13, F28: no NaN, no raw control characters, no lone surrogates (Redis would lose them), no depth of 100,000."""
+    assert refused(text).syntax
+
+
+@pytest.mark.parametrize(
+    "text", [b"[]", b"[2]", b"[3]", b"[4]", b'[3,"1"]', b'[3,"1",[]]', b'[3,"1",{},{}]', b'[4,"1"]', b'[4,"1",7,"",{}]', b"[3,null,{}]"]
+)
+def test_a_malformed_answer_is_owed_no_error(text: bytes) -> None:
+    """R14: neither a CALLRESULT nor a CALLERROR is ever answered."""
+    assert refused(text).id is None
+
+
+@pytest.mark.parametrize("head", [b'[2,"1","DataTransfer",', b'[2,1,"DataTransfer",', b'[3,"1",', b'[4,"1","GenericError","",'])
+@pytest.mark.parametrize(("way_in", "way_out"), [(b'{"a":', b"}"), (b'{"a":[', b"]}")])
+def test_a_payload_may_have_100_levels_and_no_more(head: bytes, way_in: bytes, way_out: bytes) -> None:
+    """A13: beyond that, validators and encoders have limits, each with an exception of its own."""
+    step = len(way_in.replace(b'"a":', b""))
+    fits = MAX_DEPTH // step
+    parse(head + nested(fits, way_in, way_out) + b"]")
+    bad = refused(head + nested(fits + 2, way_in, way_out) + b"]")
+    assert not bad.syntax and (bad.id is None) == (head[1:2] != b"2")
+
+
+def test_a_wide_payload_is_not_too_deep() -> None:
+    """A NotifyReport has hundreds of objects side by side."""
+    assert parse(render(Call("1", "X", {"list": [{"a": [1]}] * 1000})))
+
+
+@given(st.binary(max_size=80))
+@example(b"[2")
+@settings(deadline=None)
+def test_any_bytes_are_a_frame_or_malformed(text: bytes) -> None:
+    """F28: whatever a charger sends."""
+    try:
+        parse(text)
+    except Malformed as bad:
+        assert str(bad)
+
+
+@given(json_values() | st.lists(json_values(), max_size=6).map(lambda rest: [2, *rest]))
+@settings(deadline=None)
+def test_any_json_is_a_frame_or_malformed(value: Any) -> None:
+    """F28; and a frame can be rendered again."""
+    try:
+        frame = parse(json.dumps(value).encode())
+    except Malformed:
+        return
+    render(frame)
+
+
+@given(frames.map(render), st.data())
+@settings(deadline=None)
+def test_a_damaged_frame_is_a_frame_or_malformed(text: bytes, data: st.DataObject) -> None:
+    """F28: one byte changed, or the end cut off."""
+    at = data.draw(st.integers(0, len(text) - 1))
+    for damaged in (text[:at], text[:at] + bytes([data.draw(st.integers(0, 255))]) + text[at + 1 :]):
+        with suppress(Malformed):
+            parse(damaged)
+
+
+def test_a_malformed_text_is_quoted_safely_for_the_log() -> None:
+    """A15: no escape sequence or line break of a charger reaches the log."""
+    said = str(refused(b"\x1b[31m\r\nfaked line"))
+    assert said.isprintable() and len(said) < 500

@@ -1,0 +1,327 @@
+"""Operators' HTTP over a real connection, in front of a fake gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pytest_twisted import async_yield_fixture
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from in_memory import START_1
+from ocpp_tw.core.commands import Invalid
+from ocpp_tw.operators.api import MAX_BODY, OperatorsApi
+from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
+
+IN_FORCE = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
+
+
+class FakeDecisions:
+    """Records decisions; its records are what the test puts there."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, dict[str, Any]]] = []
+        self.memory: dict[str, dict[str, Any]] = {}
+        self.failing = False
+
+    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        if self.failing:
+            raise RuntimeError("a secret")
+        self.made.append((id, changes))
+        return IN_FORCE
+
+    async def recorded(self, id: str) -> dict[str, Any] | None:
+        return self.memory.get(id)
+
+
+class FakeGateway:
+    """One without chargers."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.stopping = False
+        self.chargers: dict[str, Any] = {}
+        self.decisions = FakeDecisions()
+
+
+@dataclass
+class FakeServices:
+    """Dispatcher, store and violations."""
+
+    up: bool = True
+    asked: list[bytes] = field(default_factory=list)
+    result: Any = None
+    seen: list[Any] = field(default_factory=list)
+
+    spool: dict[str, Any] = field(default_factory=dict)
+
+    async def ping(self) -> bool:
+        return self.up
+
+    def spooled(self) -> dict[str, Any]:
+        return self.spool
+
+    async def ask(self, body: bytes) -> dict[str, Any]:
+        self.asked.append(body)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return await self.result if isinstance(self.result, Deferred) else self.result
+
+    def report(self) -> list[Any]:
+        return self.seen
+
+
+class Site:
+    """A site that listens, and a client of it."""
+
+    def __init__(self, token: str = "", gateway: Any = None, verdicts: Any = None, evidence: bool = True) -> None:
+        self.gateway = gateway or FakeGateway()
+        self.services = FakeServices()
+        operators = OperatorsApi(
+            self.gateway, self.services, verdicts, self.services, token, self.services if evidence else None  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.factory = WrappingFactory(operators.site())
+        self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+        self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
+
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """The status, and the JSON of the answer."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.port.getHost().port}{path}"
+        response = await self.client.request(method, url, data=data, headers=headers)
+        text = await response.text()
+        self.headers = response.headers
+        return response.code, json.loads(text) if text.startswith(("{", "[", '"', "n")) else text
+
+    async def close(self) -> None:
+        await self.port.stopListening()
+        while self.factory.protocols:
+            await deferLater(reactor, 0.01)
+
+
+@async_yield_fixture
+async def site() -> AsyncIterator[Site]:
+    made = Site()
+    yield made
+    await made.close()
+
+
+# decisions
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"boot_status": "Accepted"},
+        {"boot_status": "Pending", "retry_interval": 1},
+        {"boot_status": "Rejected", "retry_interval": 86_400, "version": "1.6"},
+        {"version": "2.0.1"},
+        {"boot_status": None, "retry_interval": None, "version": None},
+    ],
+)
+async def test_a_decision_is_passed_on_and_answered_with_what_is_in_force(site, changes):
+    """B1 to B5: whether or not the charger has ever been here."""
+    assert await site.request("PUT", "/api/chargers/cp1", changes) == (200, {"id": "cp1", **IN_FORCE})
+    assert site.gateway.decisions.made == [("cp1", changes)]
+
+
+WRONG = [
+    (b"", "not JSON"),
+    (b"{", "not JSON"),
+    (b'{"boot_status": "Accepted"} x', "not JSON"),
+    (b'\xff{"version": "1.6"}', "not JSON"),
+    (b"[" * 100_000, "not JSON"),
+    ([], "must be a JSON object"),
+    (None, "not JSON"),
+    (b"null", "must be a JSON object"),
+    ({}, "with any of boot_status, retry_interval, version"),
+    ({"boot": "Accepted"}, "Unknown member 'boot'"),
+    ({"boot_status": "Accepted", "password": "x"}, "Unknown member 'password'"),
+    *(({"boot_status": value}, "boot_status must be Accepted, Pending or Rejected") for value in ("accepted", "", 1, True, [], {})),
+    *(({"retry_interval": value}, "from 1 to 86400") for value in (0, -1, 86_401, 1.0, "60", True, [])),
+    *(({"version": value}, "version must be 1.6 or 2.0.1 or 2.1") for value in ("1.5", "ocpp1.6", "", 1.6, ["1.6"])),
+]
+
+
+@pytest.mark.parametrize(("body", "detail"), WRONG, ids=[repr(body)[:40] for body, _ in WRONG])
+async def test_an_invalid_decision_is_refused_with_the_reason(site, body, detail):
+    status, answer = await site.request("PUT", "/api/chargers/cp1", body)
+    assert status == 400
+    assert detail in answer["detail"]
+    assert site.gateway.decisions.made == []
+
+
+async def test_a_version_that_is_switched_off_cannot_be_decided_on(site):
+    site.gateway.settings = Settings(versions=("1.6",))
+    status, answer = await site.request("PUT", "/api/chargers/cp1", {"version": "2.1"})
+    assert (status, answer) == (400, {"detail": "version must be 1.6, or null to take it back"})
+
+
+async def test_a_failure_says_nothing_of_its_cause(site, tidy):
+    site.gateway.decisions.failing = True
+    status, answer = await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"})
+    assert (status, answer) == (500, {"detail": "Internal error, see the log"})
+    assert [str(event["log_failure"].value) for event in tidy] == ["a secret"]
+    tidy.clear()
+
+
+IDS = [("/api/chargers/RDAM%20123", "RDAM 123"), ("/api/chargers/a%2Fb", "a/b"), ("/api/chargers/a/b", "a/b"), ("/api/chargers/a%7Cb%C3%A9", "a|bé"), ("/api/chargers/50%25", "50%"), ("/api/chargers/a%252Fb", "a%2Fb"), ("/api/chargers/a+b;c=1", "a+b;c=1")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "id"), IDS)
+async def test_an_identity_is_decoded_once(site, path, id):
+    """C1."""
+    assert (await site.request("PUT", path, {"version": "1.6"}))[0] == 200
+    assert site.gateway.decisions.made == [(id, {"version": "1.6"})]
+    site.gateway.decisions.memory[id] = IN_FORCE
+    assert await site.request("GET", path) == (200, {"connected": False, "id": id, **IN_FORCE})
+
+
+@pytest.mark.parametrize("path", ["/api/chargers/" + "x" * 49, "/api/chargers/a%00b", "/api/chargers/%7F"])
+async def test_an_identity_that_no_charger_can_have(site, path):
+    """C2, C4."""
+    assert await site.request("PUT", path, {"version": "1.6"}) == (400, {"detail": "No charger can have this identity"})
+
+
+async def test_a_line_end_is_in_no_route(site):
+    """C2."""
+    assert (await site.request("PUT", "/api/chargers/a%0Ab", {"version": "1.6"}))[0] == 404
+
+
+# chargers
+
+
+async def test_an_unknown_charger(site):
+    status, answer = await site.request("GET", "/api/chargers/cp1")
+    assert status == 404
+    assert "nothing is remembered" in answer["detail"]
+
+
+async def test_a_connected_charger_with_its_transactions():
+    home = InMemoryGateway()
+    guest = home.connect("RDAM 123")
+    guest.call("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+    begun = guest.call("StartTransaction", START_1)
+    site = Site(gateway=home.gateway, verdicts=home.application.verdicts)
+    status, [listed] = await site.request("GET", "/api/chargers")
+    assert (status, listed["id"], listed["registration"]) == (200, "RDAM 123", "Accepted")
+    status, told = await site.request("GET", "/api/chargers/RDAM%20123")
+    assert (status, told["connected"], told["boot_status"], told["registration"]) == (200, True, None, "Accepted")
+    assert [each["id"] for each in told["transactions"]] == [begun["transactionId"]]
+    assert told["liveness"] == {"unresponsive": False, "silent": False, "flapping": False} and told["clock_skew"] is None
+    assert (await site.request("GET", "/healthz"))[1] == {"status": "ok", "chargers": 1}
+    await site.close()
+
+
+async def test_violations_are_listed(site):
+    site.services.seen = [{"vendor": "v", "count": 3}]
+    assert await site.request("GET", "/api/violations") == (200, [{"vendor": "v", "count": 3}])
+    without = Site(evidence=False)
+    assert await without.request("GET", "/api/violations") == (200, [])
+    await without.close()
+
+
+# commands
+
+
+async def test_a_commands_answers(site):
+    """200 with the charger's answer, else 400 with the text that backends expect."""
+    base = {"id": "1", "error": None, "payload": None}
+    site.services.result = base | {"outcome": "result", "payload": {"status": "Accepted"}}
+    assert await site.request("POST", "/command/", {"cp_id": "cp1"}) == (200, {"status": "Accepted"})
+    assert site.services.asked == [b'{"cp_id": "cp1"}']
+    site.services.result = base | {"outcome": "offline"}
+    status, answer = await site.request("POST", "/command/", {})
+    assert (status, answer["detail"], answer["outcome"]) == (400, "Charger not connected", "offline")
+    site.services.result = base | {"outcome": "error", "error": {"code": "NotSupported", "description": "no"}}
+    assert (await site.request("POST", "/command/", {}))[1]["detail"] == "no"
+    site.services.result = base | {"outcome": "timeout"}
+    assert (await site.request("POST", "/command/", {}))[1]["detail"] == "timeout"
+    site.services.result = Invalid("no action")
+    assert await site.request("POST", "/command/", b"x") == (400, {"detail": "no action", "outcome": "invalid"})
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/command/"), ("PUT", "/api/chargers/cp1")])
+async def test_a_body_that_is_too_long_is_refused(site, method, path):
+    status, answer = await site.request(method, path, b" " * (MAX_BODY + 1))
+    assert (status, answer) == (413, {"detail": f"The body is longer than {MAX_BODY} bytes"})
+    assert site.services.asked == []
+    site.services.result = {"outcome": "result", "payload": {}}
+    assert (await site.request(method, path, b" " * (MAX_BODY - 17) + b'{"version":"1.6"}'))[0] == 200
+
+
+# the token, and unknown routes
+
+ROUTES = [("POST", "/command/"), ("GET", "/api/chargers"), ("GET", "/api/chargers/cp1"), ("PUT", "/api/chargers/cp1"), ("GET", "/api/violations")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", "bearer s3cret", "Basic s3cret", "Bearer s3cretx"])
+async def test_without_the_token_nothing_is_served(method, path, shown):
+    site = Site("s3cret")
+    headers = {"Authorization": shown} if shown else {}
+    status, answer = await site.request(method, path, {"version": "1.6"} if method != "GET" else None, **headers)
+    assert status == 401 and "bearer token" in answer["detail"]
+    assert site.headers.getRawHeaders("www-authenticate") == ['Bearer realm="ocpp"']
+    assert site.services.asked == site.gateway.decisions.made == []
+    await site.close()
+
+
+async def test_with_the_token_all_is_served_and_health_without():
+    site = Site("s3cret")
+    token = {"Authorization": "Bearer s3cret"}
+    assert await site.request("GET", "/api/chargers", **token) == (200, [])
+    assert (await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"}, **token))[0] == 200
+    assert (await site.request("GET", "/healthz"))[0] == 200
+    assert (await site.request("GET", "/readyz"))[0] == 200
+    await site.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/command/"), ("POST", "/api/chargers"), ("DELETE", "/api/chargers/cp1"), ("POST", "/api/chargers/cp1"), ("PUT", "/healthz"), ("POST", "/api/violations")],
+)  # fmt: skip
+async def test_another_method_is_not_allowed(site, method, path):
+    assert (await site.request(method, path, b"{}" if method != "GET" else None))[0] == 405
+    assert site.gateway.decisions.made == []
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/chargers/", "/nothing", "/command/x"])
+async def test_unknown_paths(site, path):
+    assert (await site.request("GET", path))[0] == 404
+
+
+async def test_readiness(site):
+    told = {"ready": True, "redis": True, "spool": None, "stopping": False}
+    assert await site.request("GET", "/readyz") == (200, told)
+    site.services.up = False
+    assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "redis": False})
+    site.services.spool = {"groups": 1, "events": 7, "trouble": ""}  # what is on the disk is durable
+    assert await site.request("GET", "/readyz") == (200, told | {"redis": False, "spool": site.services.spool})
+    site.services.spool = {"groups": 1, "events": 7, "trouble": "database or disk is full"}
+    assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "redis": False, "spool": site.services.spool})
+    site.services.up, site.services.spool, site.gateway.stopping = True, {}, True
+    assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "stopping": True})
+
+
+async def test_a_request_is_cancelled_when_its_client_disconnects(site):
+    cancelled: list[Any] = []
+    site.services.result = Deferred(cancelled.append)
+    asked = site.request("POST", "/command/", {})
+    asking = Deferred.fromCoroutine(asked)
+    while not site.services.asked:
+        await deferLater(reactor, 0.01)
+    asking.cancel()
+    asking.addErrback(lambda _: None)
+    await asking
+    while not cancelled:
+        await deferLater(reactor, 0.01)

