@@ -16,8 +16,8 @@ import ocpp_tw
 from ocpp_tw.reliances import EPOLL_REACTOR, RELIANCES
 
 PACKAGE = Path(ocpp_tw.__file__).parent
-OF_PYTHON = {"_exit", "_replace"}
-"""Documented, the underscore notwithstanding: `os._exit`, and `_replace` of named tuples."""
+OF_PYTHON = {"_exit", "_fields", "_replace"}
+"""Documented, the underscore notwithstanding: `os._exit`, and `_fields` and `_replace` of named tuples."""
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
