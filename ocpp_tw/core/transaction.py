@@ -18,7 +18,7 @@ MISSING_NAMED = 200
 GAPS = 50
 """Ranges of missing seqNos that are remembered of a transaction; beyond that the earliest are forgotten."""
 
-RECENT = 32
+RECENT = 16
 """Messages that are remembered of a transaction beside its first and its last: a charger repeats only the latest."""
 
 
@@ -35,8 +35,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """One transaction; ``meter`` is the latest reading of its energy register, in Wh, by ``meter_seq`` in 2.x.
 
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
-    seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges). ``recent`` are the latest messages,
-    as seqNo and digest of the content; ``begun`` and ``ended`` are the digests of the messages that began and ended it.
+    seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges). ``recent`` are the latest messages:
+    seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it.
     """
 
     id: int | str
@@ -53,7 +53,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     last: int | None = None
     missing: list[int] = []  # read from records of earlier versions only
     gaps: list[tuple[int, int]] = []
-    recent: list[tuple[int, int]] = []
+    recent: list[int] = []
     begun: int | None = None
     ended: int | None = None
     meter_seq: int | None = None
@@ -69,19 +69,23 @@ class Transaction(msgspec.Struct, omit_defaults=True):
 
     def repeats(self, seq_no: int, digest: int) -> bool:
         """Whether a message of that seqNo and content was received before. What is forgotten was not."""
+        if self.last is None or seq_no > self.last:
+            return False
         if digest in (self.begun, self.ended):
             return True
-        if not self.recent and self.last is not None:  # stored by a version that knew numbers only
+        if not self.recent:  # stored by a version that knew numbers only
             return self._received(seq_no)
-        return (seq_no, digest) in self.recent
+        return (seq_no, digest) in self._recent()
 
     def conflicts(self, seq_no: int, digest: int) -> bool:
         """Whether a message of that seqNo and another content was received before."""
-        return any(number == seq_no and other != digest for number, other in self.recent)
+        if self.last is None or seq_no > self.last:
+            return False
+        return any(number == seq_no and other != digest for number, other in self._recent())
 
     def note(self, seq_no: int, digest: int) -> tuple[int, int] | None:
         """A message was received; the range of seqNos, if any, that is found to be missing now."""
-        self.recent = [*self.recent[1 - RECENT :], (seq_no, digest)]
+        self.recent = [*self.recent[2 - 2 * RECENT :], seq_no, digest]
         if self.first is None or self.last is None:
             self.first = self.last = seq_no
             return None
@@ -101,6 +105,9 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         """A reading of the energy register, in Wh; that of the highest seqNo counts, in whatever order messages arrive."""
         if meter is not None and (self.meter_seq is None or seq_no >= self.meter_seq):
             self.meter, self.meter_seq = meter, seq_no
+
+    def _recent(self) -> Iterator[tuple[int, int]]:
+        return zip(self.recent[::2], self.recent[1::2], strict=True)
 
     def _received(self, seq_no: int) -> bool:
         within = self.first is not None and self.last is not None and self.first <= seq_no <= self.last

@@ -32,9 +32,9 @@ _encode = msgspec.json.Encoder().encode
 def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization | None:
     """What a repeat of this message is answered; None when it is new, or has no tag to answer for."""
     transaction, info = ledger.find(fact.transaction_id or ""), fact.event_info
-    if transaction is None or info is None or not transaction.repeats(info.seq_no, _digest(fact, info)):
+    if transaction is None or info is None or transaction.last is None or info.seq_no > transaction.last:
         return None
-    return transaction.authorization
+    return transaction.authorization if transaction.repeats(info.seq_no, _digest(fact, info)) else None
 
 
 def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
