@@ -39,7 +39,7 @@ RELIANCES: dict[str, tuple[str, ...]] = {
     "autobahn.twisted.websocket.WebSocketServerFactory": ("countConnections",),
     # websocket/compression: zlib's state, which is freed after each message
     "autobahn.websocket.compress.PerMessageDeflate": ("_compressor", "_decompressor"),
-    # simulator/link: Autobahn's client
+    # simulator/websocket_client: Autobahn's client
     "autobahn.twisted.websocket.WebSocketClientProtocol": ("_dataReceived",),
 }
 """Class -> its names: methods, class attributes, and attributes that its methods set."""

@@ -133,37 +133,37 @@ def parse(element: bytes, *, made_id: str = "") -> Command:
         Invalid: it is no command; the text says what is wrong, for the backend's developer.
     """
     try:
-        members = _decode(element)
-        raw_data = members.pop("data", msgspec.Raw(b"{}"))
-        told = {name: _decode_any(value) for name, value in members.items()}
+        raw = _decode(element)
+        raw_data = raw.pop("data", msgspec.Raw(b"{}"))
+        members = {name: _decode_any(value) for name, value in raw.items()}
     except (ValueError, RecursionError):
         raise Invalid("not a JSON object") from None
-    charger = told.get("CpID", told.get("cp_id"))
-    reply_to = told.get("reply_to")
-    known: dict[str, Any] = {
+    charger = members.get("CpID", members.get("cp_id"))
+    reply_to = members.get("reply_to")
+    fields: dict[str, Any] = {
         "charger": charger if isinstance(charger, str) else "",
         "reply_to": reply_to if isinstance(reply_to, str) and 0 < len(reply_to) <= 512 else None,
     }
-    if not known["charger"]:
-        raise Invalid("`CpID` (or `cp_id`) must name the charger, as a string", **known)
-    if reply_to is not None and known["reply_to"] is None:
-        raise Invalid("`reply_to` must name a list, in 1 to 512 characters", **known)
-    if "command" in told:
-        known |= _neutral(told, raw_data, known, made_id)
+    if not fields["charger"]:
+        raise Invalid("`CpID` (or `cp_id`) must name the charger, as a string", **fields)
+    if reply_to is not None and fields["reply_to"] is None:
+        raise Invalid("`reply_to` must name a list, in 1 to 512 characters", **fields)
+    if "command" in members:
+        fields |= _neutral(members, raw_data, fields, made_id)
     else:
-        known |= _call(raw_data, known)
-    asker = told.get("asker")
-    return Command(**known, **_waits(told, known), asker=asker if isinstance(asker, str) else "", element=element)
+        fields |= _call(raw_data, fields)
+    asker = members.get("asker")
+    return Command(**fields, **_waits(members, fields), asker=asker if isinstance(asker, str) else "", element=element)
 
 
 def render(command: Command, asker: str) -> bytes:
     """The command as an element again, for another gateway's list; ``asker`` is the one that is to hear of its result."""
     if command.action:
-        said: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
+        rendered: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
     else:
-        said = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
-    said |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "reply_to": command.reply_to, "asker": asker}
-    return msgspec.json.encode({name: value for name, value in said.items() if value})
+        rendered = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
+    rendered |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "reply_to": command.reply_to, "asker": asker}
+    return msgspec.json.encode({name: value for name, value in rendered.items() if value})
 
 
 def digest(element: bytes) -> str:
@@ -171,60 +171,60 @@ def digest(element: bytes) -> str:
     return hashlib.sha1(element, usedforsecurity=False).hexdigest()
 
 
-def _neutral(told: dict[str, Any], raw_data: msgspec.Raw, known: dict[str, Any], made_id: str) -> dict[str, Any]:
-    name, id = told["command"], told.get("id", made_id)
-    known = known | {"id": _id(id), "name": name if isinstance(name, str) else ""}
-    if not known["id"]:
-        raise Invalid("`id` must be given: a string of 1 to 36 characters, or a number", **known)
+def _neutral(members: dict[str, Any], raw_data: msgspec.Raw, fields: dict[str, Any], made_id: str) -> dict[str, Any]:
+    name, id = members["command"], members.get("id", made_id)
+    fields = fields | {"id": _id(id), "name": name if isinstance(name, str) else ""}
+    if not fields["id"]:
+        raise Invalid("`id` must be given: a string of 1 to 36 characters, or a number", **fields)
     if not isinstance(name, str) or not _NEUTRAL.fullmatch(name):
-        raise Invalid("`command` must be a name in snake_case, such as remote_start_transaction", **known)
-    return {"id": known["id"], "neutral": name, **_payload(raw_data, "data", known)}
+        raise Invalid("`command` must be a name in snake_case, such as remote_start_transaction", **fields)
+    return {"id": fields["id"], "neutral": name, **_payload(raw_data, "data", fields)}
 
 
-def _call(raw_data: msgspec.Raw, known: dict[str, Any]) -> dict[str, Any]:
+def _call(raw_data: msgspec.Raw, fields: dict[str, Any]) -> dict[str, Any]:
     try:
         elements = _decode_list(raw_data)
         head: list[Any] = [*map(_decode_any, elements[:3]), None, None, None]
         kind, id, action = head[:3]
     except (ValueError, RecursionError):
-        raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known) from None
-    known = known | {"id": _id(id), "name": action if isinstance(action, str) else ""}
-    if not known["id"]:
-        raise Invalid("the CALL's id must be a string of 1 to 36 characters, or a number", **known)
+        raise Invalid("`data` must be a CALL: [2, id, action, payload]", **fields) from None
+    fields = fields | {"id": _id(id), "name": action if isinstance(action, str) else ""}
+    if not fields["id"]:
+        raise Invalid("the CALL's id must be a string of 1 to 36 characters, or a number", **fields)
     if kind != 2 or isinstance(kind, bool | float) or len(elements) != 4:
-        raise Invalid("`data` must be a CALL: [2, id, action, payload]", **known)
+        raise Invalid("`data` must be a CALL: [2, id, action, payload]", **fields)
     if not isinstance(action, str) or not _ACTION.fullmatch(action):
-        raise Invalid("the CALL's action must be the name of an OCPP action", **known)
-    return {"id": known["id"], "action": action, **_payload(elements[3], "the CALL's payload", known)}
+        raise Invalid("the CALL's action must be the name of an OCPP action", **fields)
+    return {"id": fields["id"], "action": action, **_payload(elements[3], "the CALL's payload", fields)}
 
 
-def _payload(raw: msgspec.Raw, what: str, known: dict[str, Any]) -> dict[str, Any]:
+def _payload(raw: msgspec.Raw, what: str, fields: dict[str, Any]) -> dict[str, Any]:
     try:
         payload = _decode_any(raw)
         compact = msgspec.json.format(bytes(raw), indent=-1)
     except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
-        raise Invalid(f"{what} must be a JSON object", **known)
+        raise Invalid(f"{what} must be a JSON object", **fields)
     if too_deep(compact, payload):
-        raise Invalid(f"{what} must not be nested deeper than {MAX_DEPTH}", **known)
+        raise Invalid(f"{what} must not be nested deeper than {MAX_DEPTH}", **fields)
     return {"payload": payload, "raw": compact}
 
 
-def _waits(told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+def _waits(members: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     waits: dict[str, Any] = {}
-    named = known.get("action") or known.get("neutral") or ""
-    whose = (known["charger"], known["id"], named, known["reply_to"])
+    named = fields.get("action") or fields.get("neutral") or ""
+    whose = (fields["charger"], fields["id"], named, fields["reply_to"])
     for name, most in (("timeout", MAX_TIMEOUT), ("ttl", MAX_TTL)):
-        value = told.get(name)
+        value = members.get(name)
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
             raise Invalid(f"`{name}` must be a number of seconds from 0 to {most:.0f}", *whose)
         if value or name == "ttl":
             waits[name] = float(value)
-    if told.get("expires") is not None:
-        waits["expires"] = _moment(told["expires"])
+    if members.get("expires") is not None:
+        waits["expires"] = _moment(members["expires"])
         if waits["expires"] is None:
             raise Invalid("`expires` must be a time: ISO 8601 (2026-11-22T10:00:00Z) or Unix seconds", *whose)
     return waits

@@ -84,10 +84,10 @@ class MemoryEvents:
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
         for effect in entry.effects:
             match effect:
-                case Put(shelf, name, None, of):
-                    store.tables[shelf, entry.charger if of is None else of].pop(name, None)
-                case Put(shelf, name, bytes() as value, of):
-                    store.tables[shelf, entry.charger if of is None else of][name] = value
+                case Put(table, name, None, owner):
+                    store.tables[table, entry.charger if owner is None else owner].pop(name, None)
+                case Put(table, name, bytes() as value, owner):
+                    store.tables[table, entry.charger if owner is None else owner][name] = value
                 case Acknowledged(element):
                     store.settle(self._gateway, element)
                 case IdReleased(charger, id):

@@ -55,8 +55,8 @@ class MemoryStore:
         """A gateway takes over from one whose lease has expired."""
         left = [each for each in self.left_over(gone, silent) if not each.element.startswith(PEER_MESSAGES)]
         own = [each for each in self.own.pop(gone, ()) if not each.startswith(PEER_MESSAGES)]
-        for shelf in ("sent", "provisional"):
-            self.tables[shelf, gateway] |= self.tables.pop((shelf, gone), {})
+        for table in ("sent", "provisional"):
+            self.tables[table, gateway] |= self.tables.pop((table, gone), {})
         self.processing.pop(gone, None)
         self.reclaimed.add(gone)
         self.processing[gateway] += [each.element for each in left]
