@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from .payload_json import decode as _decode
+
 Payload = dict[str, Any]
 
 MAX_DESCRIPTION = 255
@@ -26,7 +28,7 @@ NOT_READ: Payload = {}
 """The ``payload`` of a `Call` that was read in one pass; nobody may change it."""
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+_decode_head = msgspec.json.Decoder().decode  # a message type and an id are not numbers of the payload: 2.0 is none
 # Nearly every frame is a CALL with a string id: this decoder reads only its first three elements and leaves the payload's
 # bytes unchanged, so that the event can carry them exactly as they arrived.
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
@@ -184,7 +186,7 @@ def _read_kind(text: bytes) -> tuple[int, list[msgspec.Raw]]:
     """The message type number, and all elements of the array as JSON."""
     try:
         elements = _decode_elements(text)
-        kind = _decode(elements[0]) if elements else None
+        kind = _decode_head(elements[0]) if elements else None
     except (ValueError, RecursionError):
         raise Malformed(f"not a JSON array: {text[:80]!r}", syntax=True) from None
     if type(kind) is not int:
@@ -215,7 +217,7 @@ def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw
 def _read_id(elements: list[msgspec.Raw]) -> str | int | None:
     """The message id; None if it is missing, empty, or neither a string nor an integer."""
     try:
-        id = _decode(elements[1])
+        id = _decode_head(elements[1])
     except (IndexError, ValueError, RecursionError):
         return None
     return id if (type(id) is str and id) or type(id) is int else None
