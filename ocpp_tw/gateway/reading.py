@@ -12,7 +12,8 @@ import msgspec
 
 from ..core.stamps import Stamps
 from ..facts import Fact
-from ..ocpp.frames import Call, Frame, Malformed, Payload, Send, parse
+from ..ocpp.frames import Call, Frame, Payload, Send, parse
+from ..ocpp.malformed import Malformed
 from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation
 from ..ocpp.tolerance.evidence import Evidence

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from in_memory import in_memory
-from ocpp_tw.ocpp.frames import Call, Malformed, parse
+from ocpp_tw.ocpp.frames import Call, parse
+from ocpp_tw.ocpp.malformed import Malformed
 from ocpp_tw.ocpp.v2 import V21, V201
 from ocpp_tw.ocpp.v16 import V16
 from payloads import fullest, schema
