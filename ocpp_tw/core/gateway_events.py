@@ -214,4 +214,7 @@ class MessageRefused(Data):
     code: str
     """the error code it was answered (of an answer of ours: that the charger sent)"""
     description: str
-    """what was wrong"""
+    """what was wrong; it quotes no value"""
+    text: str | None = None
+    """the beginning of what could not be read as a message at all, at most 200 printable characters; null otherwise, and without
+    `--event-payload`"""

@@ -93,7 +93,7 @@ class Dispatcher:
     def _failed(self, failure: Failure, element: bytes) -> None:
         if failure.check(CancelledError):  # type: ignore[no-untyped-call]
             return
-        log.failure("command element failed: {element}", failure, element=element[:200])
+        log.failure("command element of {size} bytes failed", failure, size=len(element))
 
     async def run(self, taken: Taken) -> None:
         """One element of the list, from parsing to its result."""
@@ -129,7 +129,7 @@ class Dispatcher:
                 if waiting is not None:
                     waiting.callback(message["data"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            log.warn("invalid peer message: {element}", element=element[:200])
+            log.warn("invalid peer message of {size} bytes", size=len(element))
         self._events.publish(Entry("", effects=(Acknowledged(element),)))
 
     # commands by HTTP

@@ -18,7 +18,8 @@ from ..core.ledger import Ledger
 from ..core.registration import RegistrationState
 from ..interfaces import ICharger, IWire
 from ..ocpp.conversation import NEW, Conversation
-from ..ocpp.frames import Call, Error, Malformed, Payload, Result, ResultError, Send, UnknownType, parse, render
+from ..ocpp.frames import Call, Error, Payload, Result, ResultError, Send, parse
+from ..ocpp.malformed import Malformed, UnknownType
 from ..ocpp.tolerance.evidence import Model
 from ..ocpp.version import Version
 from .outgoing import OutgoingCalls
@@ -27,7 +28,7 @@ from .reports import Reports
 
 log = Logger()
 
-UNKNOWN_MODEL: Model = (None, None, None)
+Message = Call | Send | Malformed
 
 LOGGED_COMPLAINTS = 20
 """Complaints about one connection that are logged; beyond that one in a thousand is. The counters in its last log line have them all."""
@@ -63,20 +64,17 @@ class Charger:
         self.registration_state = RegistrationState()
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
-        self.model: Model = UNKNOWN_MODEL
-        self.received = self.sent = self.violations = 0
+        self.model: Model = (None, None, None)
+        self.received = self.sent = self.violations = self._complaints = 0
         self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
         self.reported_time: tuple[str, float] | None = None  # the latest time the charger reported as now, and when by our clock
         self.gone = False
         self.on_first_frame: Callable[[], None] | None = None  # set while it waits to take over from another connection
-        self._complaints = 0
         self._outgoing: OutgoingCalls | None = None
-        self._inbox: deque[Call | Send] | None = deque()  # None: no CALL is being served, and none has to wait
+        self._inbox: deque[Message] | None = deque()  # None: no CALL is being served, and none has to wait
 
     def __repr__(self) -> str:
         return f"<Charger {self.id} {self.connection}>"
-
-    # its state
 
     def serve(self, record: Record) -> None:
         """Begin to serve it, first of all the CALLs that arrived before; ``record`` is what is stored about it."""
@@ -137,8 +135,6 @@ class Charger:
         if self._outgoing is not None:
             self._outgoing.close()
 
-    # what it sends
-
     def frame(self, text: bytes) -> None:
         """One text message of the charger's, as UTF-8."""
         self.received += 1
@@ -147,7 +143,7 @@ class Charger:
         except Malformed as malformed:
             repaired = self.incoming.repaired_frame(self, text) if malformed.syntax else None
             if repaired is None:
-                return self._malformed(malformed)
+                return self._malformed(malformed, text)
             frame = repaired
         if type(frame) is Call:
             receipt = self.conversation.received(frame.id, hash(text))
@@ -158,7 +154,7 @@ class Charger:
         elif type(frame) is Result or type(frame) is Error:
             self._answered(frame)
         elif not self.version.send_actions:  # message types 5 and 6 exist in 2.1 only
-            self._malformed(UnknownType("message type 5 or 6", frame.id))
+            self._malformed(UnknownType("message type 5 or 6", text, id=frame.id), text)
         elif type(frame) is Send:
             self._receive(frame)
         elif type(frame) is ResultError:
@@ -173,8 +169,11 @@ class Charger:
                 later.addCallback(self._resume)
                 self._inbox = deque()
             return
-        self._inbox.append(call)
-        if len(self._inbox) == INBOX_LIMIT:
+        self._queue(self._inbox, call)
+
+    def _queue(self, inbox: deque[Message], message: Message) -> None:
+        inbox.append(message)
+        if len(inbox) == INBOX_LIMIT:
             self.wire.hold(True)
         if self.on_first_frame is not None:
             self.on_first_frame()
@@ -191,7 +190,11 @@ class Charger:
         inbox = self._inbox or deque()
         held = len(inbox) >= INBOX_LIMIT
         while inbox and not self.gone:
-            later = self.incoming.serve(self, inbox.popleft())
+            message = inbox.popleft()
+            if isinstance(message, Malformed):
+                self.incoming.malformed(self, message)
+                continue
+            later = self.incoming.serve(self, message)
             if later is not None and not later.called:
                 later.addCallback(self._resume)
                 break
@@ -200,22 +203,20 @@ class Charger:
         if held and len(inbox) < INBOX_LIMIT:
             self.wire.hold(False)
 
-    def _malformed(self, malformed: Malformed) -> None:
-        """Answer a CALLERROR where there is an id to answer to (OCPP-J 1.6 §4.2.3); 1.6 ignores unknown message types (§4.1.3)."""
+    def _malformed(self, malformed: Malformed, text: bytes) -> None:
+        """The text is no frame: it ends the command that it was meant to answer, or is told of and answered in its turn."""
         self.violations += 1
-        version, id, description = self.version, malformed.id, "not a CALL of the form [2, id, action, payload]"
-        if isinstance(malformed, UnknownType):
-            code, description = version.unknown_type, "message types are 2, 3 and 4"
-        else:
-            code = version.code("syntax" if malformed.syntax else "structure")
-        if id is None and version.answers_without_id:
-            id, code = "-1", "RpcFrameworkError"
         if self.may_log():
             log.warn("malformed frame from {charger}: {problem}", charger=self.id, problem=str(malformed))
-        if id is not None and code:
-            self.send(render(Error(id, code, description)))
-
-    # what it is sent
+        if self._outgoing is not None and self._outgoing.malformed(malformed):
+            return
+        receipt = NEW if malformed.owed is None else self.conversation.received(malformed.owed, hash(text))
+        if isinstance(receipt, bytes):
+            self.send(receipt)
+        elif receipt is NEW and self._inbox is None:
+            self.incoming.malformed(self, malformed)
+        elif receipt is NEW and self._inbox is not None:
+            self._queue(self._inbox, malformed)
 
     @property
     def outgoing(self) -> OutgoingCalls:
@@ -226,7 +227,6 @@ class Charger:
 
     def call(self, action: str, payload: Payload, timeout: float | None = None, *, raw: bytes = b"", id: str = "") -> Deferred[Outcome]:
         """Send a CALL; see `ICharger.call`. ``raw`` is the payload's JSON to send in place of ``payload``.
-
         ``id`` is the message id to use, if it was never used for this charger before (OCPP-J 1.6 errata to §4.1.4).
         """
         if self.gone:
@@ -237,7 +237,7 @@ class Charger:
         if self._outgoing is None or not self._outgoing.answered(frame):
             self.violations += 1
             if self.may_log():
-                log.warn("unsolicited CALLRESULT or CALLERROR from {charger}, message id {id!r}", charger=self.id, id=frame.id)
+                log.warn("unsolicited CALLRESULT or CALLERROR from {charger}, message id {id!r}", charger=self.id, id=str(frame.id)[:50])
 
     def send(self, text: bytes) -> None:
         """Send a frame."""

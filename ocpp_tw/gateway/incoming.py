@@ -22,6 +22,7 @@ from ..core.stamps import Stamps
 from ..facts import Answer, Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
 from ..ocpp.frames import Call, Error, Frame, Result, ResultError, Send, render, render_result
+from ..ocpp.malformed import Malformed
 from ..ocpp.schemas import Violation
 from ..ocpp.signed import unwrapped
 from ..settings import Settings
@@ -29,6 +30,7 @@ from ..waiting import in_time
 from .charger import Charger
 from .publisher import Publisher
 from .reading import CallReader, Unreadable
+from .refusals import refused_text
 from .verdicts import VERDICT_TYPES, ConnectionGone, NoVerdict, Verdicts
 
 log = Logger()
@@ -37,11 +39,10 @@ HANDLER_TIMEOUT = 25.0
 """Seconds that a handler may take; chargers commonly give up after 30."""
 
 NO_CONCLUSION = Conclusion(None, ())
-
 OF_TRANSACTIONS = frozenset({Started, Updated, Stopped})
 
 Message = Call | Send
-"""What a charger sends of its own accord; a SEND is served as a CALL is, but never answered (2.1)."""
+"""A SEND is served as a CALL is, but never answered (2.1)."""
 
 
 class IncomingCalls:
@@ -119,7 +120,7 @@ class IncomingCalls:
         try:
             verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
             if type(verdict) not in VERDICT_TYPES:
-                raise TypeError(f"{verdict!r} is no verdict")
+                raise TypeError(f"{type(verdict).__name__} is no verdict")
             if _will_be_resent(charger, call, fact):
                 return
             self._finish(charger, call, fact, verdict, violations)
@@ -206,7 +207,7 @@ class IncomingCalls:
         code = charger.version.code(rule)
         if charger.may_log():
             log.warn(
-                "CALLERROR {code} to {charger} for {action}: {why}", charger=charger.id, code=code, action=call.action, why=description
+                "CALLERROR {code} to {charger} for {action}: {why}", charger=charger.id, code=code, action=call.action[:50], why=description
             )
         data = gateway_events.MessageRefused(charger.id, code, description)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
@@ -214,6 +215,13 @@ class IncomingCalls:
         self._events.publish(entry, charger.send_answer, (call.id, text))
 
     # see `ports.Incoming`
+
+    def malformed(self, charger: Charger, malformed: Malformed) -> None:
+        """Answer a text that is no frame, where it is owed an answer, and publish `message_refused`."""
+        if self._events.overloaded:
+            return charger.close(1013, "events cannot be kept at the moment")
+        entry, then = refused_text(charger, malformed, self._stamps, self.settings)
+        return self._events.publish(entry, charger.send_answer, then)
 
     def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
         """The frame in a text that is not JSON, where that can be repaired and the charger's violations are tolerated."""

@@ -17,6 +17,7 @@ from ..core.ledger import Ledger
 from ..core.transaction import named
 from ..ocpp.conversation import Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, render
+from ..ocpp.malformed import Malformed
 from ..ocpp.version import Version
 from .ports import Incoming
 
@@ -130,6 +131,13 @@ class OutgoingCalls:
         pending.outcome.callback(outcome)
         self._notice_idle()
         return True
+
+    def malformed(self, malformed: Malformed) -> bool:
+        """A text that is no frame; whether it was meant to answer a CALL of ours, which then ends with what has arrived."""
+        if malformed.answered is None:
+            return False
+        code = self._charger.version.code("syntax" if malformed.syntax else "structure")
+        return self.answered(Error(malformed.answered, code, "the charger's answer cannot be read", {"answer": malformed.excerpt}))
 
     def triggered(self, action: str) -> bool:
         """Whether this message was triggered and has not been received since; from now on it has."""

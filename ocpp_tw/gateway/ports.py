@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..ocpp.frames import Call, Error, Frame, Result, ResultError, Send
+from ..ocpp.malformed import Malformed
 from ..settings import Settings
 from .publisher import Publisher
 
@@ -24,6 +25,9 @@ class Incoming(Protocol):
 
     def serve(self, charger: Any, call: Call | Send) -> Deferred[None] | None:
         """Serve a CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""
+
+    def malformed(self, charger: Any, malformed: Malformed) -> None:
+        """Answer a text that is no frame, where it is owed an answer, and tell of it."""
 
     def repaired_frame(self, charger: Any, text: bytes) -> Frame | None:
         """The frame in a text that is not JSON, where that can be repaired and the charger's violations are tolerated."""

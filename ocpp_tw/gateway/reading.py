@@ -12,7 +12,9 @@ import msgspec
 
 from ..core.stamps import Stamps
 from ..facts import Fact
-from ..ocpp.frames import Call, Frame, Malformed, Payload, Send, parse
+from ..ocpp.frames import Call, Frame, Payload, Send, parse
+from ..ocpp.malformed import Malformed
+from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation
 from ..ocpp.tolerance.evidence import Evidence
 from ..ocpp.tolerance.expected import request_type
@@ -46,7 +48,7 @@ class CallReader:
             Unreadable: the CALL is to be refused.
         """
         version = charger.version
-        payload: Any = call.payload if call.fact is None else msgspec.json.decode(call.raw)
+        payload: Any = call.payload if call.fact is None else decode(call.raw)
         violations: list[Violation] | None = None
         if call.repaired or not version.schemas.valid_request[call.action](payload):
             violations, payload = self._repaired(charger, call, translation)

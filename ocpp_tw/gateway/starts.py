@@ -89,7 +89,7 @@ class Starts:
         """The handlers' verdict has to be awaited, and then perhaps an id."""
         verdict = await later
         if not isinstance(verdict, Start):
-            raise TypeError(f"{verdict!r} is no verdict on a start")
+            raise TypeError(f"{type(verdict).__name__} is no verdict on a start")
         with_id = self.with_id(verdict, ledger)
         return with_id if isinstance(with_id, Start) else await with_id
 

@@ -36,7 +36,7 @@ class Conversation:
     def __init__(self) -> None:
         self.outstanding: Call | None = None
         self._waiting: deque[Call] | None = None
-        self._late: dict[str | int, Call] | None = None
+        self._late: dict[str, Call] | None = None
         self._received: dict[str | int, tuple[int, bytes | None]] = {}
         self._reused = False
 
@@ -82,17 +82,17 @@ class Conversation:
     def match(self, frame: Result | Error) -> tuple[Call | None, Call | None]:
         """An answer arrived: the CALL that it answers (None if it is late or unsolicited), and the CALL to send now, if any.
 
-        A CALLERROR with the id "-1" is about a CALL whose id the peer could not read; only the outstanding one can be meant.
+        Some chargers write an id that is digits as a number. A CALLERROR with the id "-1" is about a CALL whose id the peer could not read; only the outstanding one can be meant.
         """
         call = self.outstanding
-        if call is None or not (call.id == frame.id or (type(frame) is Error and str(frame.id) == "-1")):
+        if call is None or not (str(call.id) == str(frame.id) or (type(frame) is Error and str(frame.id) == "-1")):
             return None, None
         self.outstanding = None
         return call, self._next()
 
     def match_late(self, frame: Result | Error) -> Call | None:
         """The CALL that was given up before this answer to it arrived."""
-        return self._late.pop(frame.id, None) if self._late else None
+        return self._late.pop(str(frame.id), None) if self._late else None
 
     def give_up(self, call: Call) -> Call | None:
         """Stop waiting for the answer to this CALL, or never send it; returns the CALL to send now, if any."""
@@ -102,7 +102,7 @@ class Conversation:
                 self._late = {}
             elif len(self._late) >= MAX_LATE:
                 del self._late[next(iter(self._late))]
-            self._late[call.id] = call
+            self._late[str(call.id)] = call
         elif self._waiting and call in self._waiting:
             self._waiting.remove(call)
         return self._next()

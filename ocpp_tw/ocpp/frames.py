@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+from .malformed import Malformed, UnknownType, decode_head, read_action, read_beginning, read_id
+from .payload_json import decode as _decode
+
 Payload = dict[str, Any]
 
 MAX_DESCRIPTION = 255
@@ -19,6 +22,9 @@ MAX_DESCRIPTION = 255
 MAX_DEPTH = 100
 """Most levels of nesting in a payload; a deeper one is malformed. OCPP's own have ten; parsers and validators fail at depths of their own."""
 
+PADDING = b"\0 \t\r\n\v\f"
+"""What may follow a frame: some chargers send the terminator of their string, or its whole buffer."""
+
 QuickReader = Callable[[msgspec.Raw], Any]
 """Reads a payload's JSON in one pass, validated, as a fact; None if the message is not an ordinary one."""
 
@@ -26,7 +32,6 @@ NOT_READ: Payload = {}
 """The ``payload`` of a `Call` that was read in one pass; nobody may change it."""
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 # Nearly every frame is a CALL with a string id: this decoder reads only its first three elements and leaves the payload's
 # bytes unchanged, so that the event can carry them exactly as they arrived.
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
@@ -89,23 +94,6 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 Frame = Call | Result | Error | ResultError | Send
 
 
-class Malformed(Exception):
-    """The text is not an OCPP-J frame.
-
-    ``id`` is the CALL's message id if it could be read: then the sender is owed a CALLERROR.
-    ``syntax`` says whether the text is not even valid JSON. The exception's text is for the log; it is never sent to the peer.
-    """
-
-    def __init__(self, why: str, id: str | int | None = None, *, syntax: bool = False) -> None:
-        super().__init__(why)
-        self.id = id
-        self.syntax = syntax
-
-
-class UnknownType(Malformed):
-    """A well-formed array with a message type number that no version has; ``id`` is its second element, if that can be an id."""
-
-
 def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) -> Frame:
     """The frame in ``text`` (UTF-8 JSON); ``quick`` has readers, by action, for CALLs that can be read in one pass.
 
@@ -125,7 +113,8 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
                 return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not an ordinary CALL: the slow path finds out what it is
-    return _parse_carefully(text)
+    trimmed = text.rstrip(PADDING)
+    return _parse_carefully(text) if trimmed == text else parse(trimmed, quick)
 
 
 def render(frame: Frame) -> bytes:
@@ -162,34 +151,26 @@ def too_deep(text: bytes, value: Any) -> bool:
 
 def _parse_carefully(text: bytes) -> Frame:
     """The slow path: answers, numeric ids, and every kind of malformed frame."""
-    kind, elements = _read_kind(text)
-    id = _read_id(elements)
+    try:
+        elements = _decode_elements(text)
+        kind = decode_head(elements[0]) if elements else None
+    except (ValueError, RecursionError):
+        raise Malformed("not a JSON array", text, *read_beginning(text), syntax=True) from None
+    if type(kind) is not int:
+        raise Malformed("no message type number", text)
+    id, action = read_id(elements, kind), read_action(elements) if kind in (2, 6) else None
     if kind not in (2, 3, 4, 5, 6):
-        raise UnknownType(f"message type {kind}", id)
-    owed = id if kind == 2 else None  # only a CALL is answered with a CALLERROR
+        raise UnknownType("unknown message type", text, kind, id)
     try:
         rest = [_decode(element) for element in elements[2:]]
     except (ValueError, RecursionError):
-        raise Malformed(f"unreadable JSON inside: {text[:80]!r}", owed, syntax=True) from None
-    for element in rest:
-        if too_deep(text, element):
-            raise Malformed(f"nested deeper than {MAX_DEPTH}: {text[:80]!r}", owed)
+        raise Malformed("unreadable JSON inside", text, kind, id, action, syntax=True) from None
+    if any(too_deep(text, element) for element in rest):
+        raise Malformed(f"nested deeper than {MAX_DEPTH}", text, kind, id, action)
     frame = None if id is None else _frame(kind, id, rest, elements)
     if frame is None:
-        raise Malformed(f"not the elements of message type {kind}: {text[:80]!r}", owed)
+        raise Malformed(f"not the elements of message type {kind}", text, kind, id, action)
     return frame
-
-
-def _read_kind(text: bytes) -> tuple[int, list[msgspec.Raw]]:
-    """The message type number, and all elements of the array as JSON."""
-    try:
-        elements = _decode_elements(text)
-        kind = _decode(elements[0]) if elements else None
-    except (ValueError, RecursionError):
-        raise Malformed(f"not a JSON array: {text[:80]!r}", syntax=True) from None
-    if type(kind) is not int:
-        raise Malformed(f"no message type number: {text[:80]!r}")
-    return kind, elements
 
 
 def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw]) -> Frame | None:
@@ -199,23 +180,18 @@ def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw
             return Call(id, action, payload, bytes(elements[3]))
         case 2, [str(action), None]:  # some chargers send null for an empty payload (OCPP-J 1.6 §4.1.5)
             return Call(id, action, {}, b"{}")
-        case 3, [dict(payload)]:
-            return Result(id, payload)
-        case 3, [None]:
+        case 3, [] | [None]:
             return Result(id, {})
-        case 4 | 5, [str(code), *more]:  # chargers leave out or mistype what follows the code
+        case 3, _:  # some have the action before the payload, or the elements of a CALLERROR after it
+            payloads = [element for element in rest if isinstance(element, dict)]
+            return Result(id, next(filter(None, payloads), payloads[0])) if payloads else None
+        case 4 | 5, []:
+            return (Error if kind == 4 else ResultError)(id, "")
+        case 4 | 5, [str() | int() as code, *more]:  # chargers leave out or mistype what follows the code
+            code = str(code)
             description = next((element for element in more if isinstance(element, str)), "")
             details = next((element for element in more if isinstance(element, dict)), {})
             return (Error if kind == 4 else ResultError)(id, code, description, details)
         case 6, [str(action), dict(payload)]:
             return Send(id, action, payload, bytes(elements[3]))
     return None
-
-
-def _read_id(elements: list[msgspec.Raw]) -> str | int | None:
-    """The message id; None if it is missing, empty, or neither a string nor an integer."""
-    try:
-        id = _decode(elements[1])
-    except (IndexError, ValueError, RecursionError):
-        return None
-    return id if (type(id) is str and id) or type(id) is int else None

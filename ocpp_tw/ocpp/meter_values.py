@@ -7,10 +7,12 @@ Knows nothing of transactions. Accepts whatever a charger sends; a sample that m
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from ..facts import Readings, Value
+from .numbers import decimal_number
+from .tolerance.aliases import folded
 
 ENERGY = "Energy.Active.Import.Register"
 """The measurand of a sample without one (OCPP 1.6 §7.43)."""
@@ -21,6 +23,8 @@ NEEDS_FORMULA = 99
 UNITS: dict[str, tuple[str | None, int]] = {
     "Wh": ("Wh", 0),
     "kWh": ("Wh", 3),
+    "MWh": ("Wh", 6),
+    "MWH": ("Wh", 6),  # but "mwh" may be thousandths
     "varh": ("varh", 0),
     "kvarh": ("varh", 3),
     "VAh": ("VAh", 0),
@@ -46,6 +50,9 @@ UNITS: dict[str, tuple[str | None, int]] = {
 }
 """A charger's unit -> the canonical unit and the power of ten between them."""
 
+_FOLDED_UNITS = {folded(unit): meant for unit, meant in UNITS.items() if folded(unit) not in ("", "mwh")}
+"""The same for a unit in another spelling: "kwh", "KWH", "k Wh"; no two of different meaning are equal when folded."""
+
 _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
     ("Energy.Reactive", "varh"),
     ("Energy.Apparent", "VAh"),
@@ -61,6 +68,9 @@ _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
     ("RPM", "RPM"),
 )
 """The unit of a sample without one, by the beginning of its measurand; the first match counts."""
+
+MAX_UNIT = 20
+"""Longest unit that is compared with the known ones, in characters (2.x allows 20); the rest of a longer one is ignored."""
 
 MAX_CACHED_UNITS = 1000
 """Most pairs of measurand and unit whose canonical unit is cached; chargers may make up others."""
@@ -105,14 +115,20 @@ def normalise(readings: Readings) -> list[Value]:
 
 
 def energy(values: list[Value]) -> int | None:
-    """The last reading of the whole connector's import register, in whole Wh; None if there is none."""
+    """The last reading of the whole connector's import register, in whole Wh; None if there is none in a unit that can be converted."""
     latest = None
     for value in values:
-        if value.measurand == ENERGY and not value.phase and (not value.location or value.location == "Outlet") and not value.signed:
+        if (
+            value.measurand == ENERGY
+            and value.unit == "Wh"
+            and not value.phase
+            and (not value.location or value.location == "Outlet")
+            and not value.signed
+        ):
             latest = value
     if latest is not None and latest.value.isdecimal():
         return int(latest.value)
-    number = _decimal(latest.value) if latest else None
+    number = decimal_number(latest.value) if latest else None
     return None if number is None else int(number.to_integral_value())
 
 
@@ -140,7 +156,7 @@ def canonical_unit(measurand: object, unit: object) -> tuple[str | None, int]:
     if unit is None:
         unit_and_power: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if measurand.startswith(start)), None), 0)
     else:
-        unit_and_power = UNITS.get(unit, (unit, 0))
+        unit_and_power = UNITS.get(unit) or _FOLDED_UNITS.get(folded(unit[:MAX_UNIT]), (unit, 0))
     if len(_canonical_units) < MAX_CACHED_UNITS:
         _canonical_units[measurand, unit] = unit_and_power
     return unit_and_power
@@ -152,7 +168,7 @@ def _convert(
     """The value in its canonical unit, the unit, and whether it is signed data; None for a value that is neither a number nor signed."""
     if sample.get("format") == "SignedData":
         return (value if isinstance(value, str) else None), unit_and_power, True
-    number = _decimal(value)
+    number = decimal_number(value)
     if number is None:
         return None, unit_and_power, False
     measure = sample.get("unitOfMeasure")
@@ -172,13 +188,3 @@ def plain(number: Decimal) -> str:
     """A decimal without exponent and without trailing zeros after the point: 12.50 kWh is 12500 Wh."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _decimal(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = Decimal(str(value).strip().replace(",", "."))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) < 20 else None

@@ -15,11 +15,17 @@ import msgspec
 
 from .frames import Payload
 
+MAX_NAME, MAX_NAMES = 50, 10
+"""Longest member name that a violation's message has, in characters, and how many."""
+
+TYPES = {str: "string", list: "array", dict: "object", bool: "boolean", int: "integer", float: "number"}
+"""JSON's names of the types."""
+
 
 class Violation(msgspec.Struct, frozen=True):
     """One schema violation: ``path`` leads to it (``("meterValue", 0, "timestamp")``), ``rule`` is the schema's keyword.
 
-    ``names`` are the members that a `required` or `additionalProperties` violation is about.
+    ``message`` says what is wrong without the value, which may be a tag, a PIN or a key; ``names`` are the members that a `required` or `additionalProperties` violation is about.
     """
 
     path: tuple[str | int, ...]
@@ -89,5 +95,16 @@ def _violations(validator: jsonschema_rs.Validator, payload: Payload) -> list[Vi
         rule = str(error.schema_path[-1])
         detail = error.kind.as_dict()
         names = detail.get("unexpected") or ([detail["property"]] if "property" in detail else [])
-        found.append(Violation(tuple(error.instance_path), rule, error.instance, error.message, tuple(map(str, names))))
+        message = _described(rule, detail, error.instance, tuple(map(str, names)))
+        found.append(Violation(tuple(error.instance_path), rule, error.instance, message, tuple(map(str, names))))
     return found
+
+
+def _described(rule: str, detail: dict[str, Any], value: Any, names: tuple[str, ...]) -> str:
+    """What is wrong, for the log and for errors: the rule, what it demands, and of the value only type and length."""
+    if names:
+        return f"{rule}: {', '.join(name[:MAX_NAME] for name in names[:MAX_NAMES])}"
+    wanted = detail.get("types") or detail.get("options") or [value for value in (detail.get("limit"),) if value is not None]
+    kind = TYPES.get(type(value), "null")
+    length = f" of length {len(value)}" if isinstance(value, str | list | dict) else ""
+    return f"{rule}: {' or '.join(map(str, wanted))}, not {kind}{length}" if wanted else f"{rule}: {kind}{length}"

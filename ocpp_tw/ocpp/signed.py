@@ -8,9 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 
-import msgspec
-
 from .frames import Call, Payload, Send
+from .payload_json import decode
 from .version import Version
 
 SUFFIX = "-Signed"
@@ -29,7 +28,7 @@ def _signed_payload(encoded: object) -> Payload | None:
     if not isinstance(encoded, str):
         return None
     try:
-        payload = msgspec.json.decode(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        payload = decode(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     except (ValueError, binascii.Error, RecursionError):
         return None
     return payload if isinstance(payload, dict) else None

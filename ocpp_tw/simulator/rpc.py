@@ -11,7 +11,8 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..ocpp.conversation import Conversation, Receipt
-from ..ocpp.frames import Call, Error, Malformed, Result, Send, parse, render
+from ..ocpp.frames import Call, Error, Result, Send, parse, render
+from ..ocpp.malformed import Malformed
 from .report import Tally
 
 OnAnswer = Callable[[Result | Error | None], None]
@@ -77,8 +78,8 @@ class Rpc:
             frame = parse(text)
         except Malformed as bad:
             self._tally.malformed += 1
-            if bad.id is not None:
-                self._transport.send(render(Error(bad.id, self._handler.error_code("FormationViolation"), "not a CALL that can be read")))
+            if bad.owed is not None:
+                self._transport.send(render(Error(bad.owed, self._handler.error_code("FormationViolation"), "not a CALL that can be read")))
             return
         if isinstance(frame, Call):
             self._serve(frame, hash(text))

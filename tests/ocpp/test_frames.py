@@ -11,20 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ocpp_tw.ocpp.frames import (
-    MAX_DEPTH,
-    MAX_DESCRIPTION,
-    Call,
-    Error,
-    Frame,
-    Malformed,
-    Result,
-    ResultError,
-    Send,
-    UnknownType,
-    parse,
-    render,
-)
+from ocpp_tw.ocpp.frames import MAX_DEPTH, MAX_DESCRIPTION, Call, Error, Frame, Result, ResultError, Send, parse, render
+from ocpp_tw.ocpp.malformed import MAX_EXCERPT, Malformed, UnknownType
 from payloads import json_objects, json_values
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.integers()
@@ -66,10 +54,10 @@ def test_a_callresult_and_a_callerror_are_read() -> None:
 @given(frames)
 @settings(deadline=None)
 def test_a_rendered_frame_is_parsed_back(frame: Frame) -> None:
-    """For any frame; a CALL of our own only gains ``raw``."""
+    """For any frame; a CALL of our own only gains ``raw``. A number such as 2.0 is read as the integer that it is to JSON Schema."""
     again = parse(render(frame))
     assert (msgspec.structs.replace(again, raw=b"") if isinstance(again, Call) else again) == frame
-    assert render(again) == render(frame)
+    assert render(parse(render(again))) == render(again)
 
 
 def test_rendered_frames_are_compact_and_keep_the_order_of_members() -> None:
@@ -228,11 +216,13 @@ def test_anything_but_a_json_array_is_a_syntax_error(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"[]", b"[2]", b"[3]", b"[4]", b'[3,"1"]', b'[3,"1",[]]', b'[3,"1",{},{}]', b'[4,"1"]', b'[4,"1",7,"",{}]', b"[3,null,{}]"]
+    "text",
+    [b"[]", b"[2]", b"[3]", b"[4]", b'[3,"1",[]]', b'[3,"1","Accepted"]', b'[4,"1",{}]', b"[3,null,{}]", b'[3,"",{}]', b'[3,"1",{"a":,}]'],
 )
 def test_a_malformed_answer_is_owed_no_error(text: bytes) -> None:
-    """R14: neither a CALLRESULT nor a CALLERROR is ever answered."""
-    assert refused(text).id is None
+    """R14: neither a CALLRESULT nor a CALLERROR is ever answered; but the CALL that it answers is known where its id can be read."""
+    bad = refused(text)
+    assert bad.owed is None and bad.answered == ("1" if b'"1"' in text else None)
 
 
 @pytest.mark.parametrize("head", [b'[2,"1","DataTransfer",', b'[2,1,"DataTransfer",', b'[3,"1",', b'[4,"1","GenericError","",'])
@@ -243,7 +233,7 @@ def test_a_payload_may_have_100_levels_and_no_more(head: bytes, way_in: bytes, w
     fits = MAX_DEPTH // step
     parse(head + nested(fits, way_in, way_out) + b"]")
     bad = refused(head + nested(fits + 2, way_in, way_out) + b"]")
-    assert not bad.syntax and (bad.id is None) == (head[1:2] != b"2")
+    assert not bad.syntax and (bad.owed is None) == (head[1:2] != b"2")
 
 
 def test_a_wide_payload_is_not_too_deep() -> None:
@@ -283,7 +273,57 @@ def test_a_damaged_frame_is_a_frame_or_malformed(text: bytes, data: st.DataObjec
             parse(damaged)
 
 
-def test_a_malformed_text_is_quoted_safely_for_the_log() -> None:
-    """A15: no escape sequence or line break of a charger reaches the log."""
-    said = str(refused(b"\x1b[31m\r\nfaked line"))
-    assert said.isprintable() and len(said) < 500
+@pytest.mark.parametrize("text", [b"\x1b[31m\r\nfaked line SECRET", b'[2,"1","ChangeConfiguration",{"key":"PIN","value":"SECRET"'])
+def test_a_malformed_text_is_not_quoted_in_the_log(text: bytes) -> None:
+    """A15, issue 11 D.15: its length is; a piece of it goes to the backend, and is printable."""
+    bad = refused(text)
+    assert "SECRET" not in str(bad) and f"{len(text)} bytes" in str(bad)
+    assert "SECRET" in bad.excerpt and bad.excerpt.isprintable()
+    assert len(refused(text + b"\n" * 100_000).excerpt) <= MAX_EXCERPT
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b'[2,"q1","StopTransaction",{"transactionId":5,"meterStop":,"x":1}]', (2, "q1", "StopTransaction")),
+        (b'[2,"q3","StopTransaction"]', (2, "q3", "StopTransaction")),
+        (b'[2,"q4","Heartbeat",[]]', (2, "q4", "Heartbeat")),
+        (b'[2,"q5",{"a":1},{}]', (2, "q5", None)),
+        (b' [ 2 , 17 , "Boot', (2, 17, None)),
+        (b'[2,"a\\"b","X",{', (2, 'a"b', "X")),
+        (b'[3,"c1",{"status":', (3, "c1", None)),
+        (b'[2,"never ends', (None, None, None)),
+        (b"hello", (None, None, None)),
+        (b'[2,"' + b'\\"' * 100_000, (None, None, None)),
+    ],
+    ids=lambda text: repr(text)[:40],
+)
+def test_what_can_be_read_of_a_malformed_text_is(text: bytes, read: tuple[object, ...]) -> None:
+    """Issue 11, B.9."""
+    bad = refused(text)
+    assert (bad.kind, bad.id, bad.action) == read
+
+
+@pytest.mark.parametrize("after", [b"\0", b"\0\0\0", b" \r\n\0", b"\n", b"\t "])
+@pytest.mark.parametrize("text", [b'[2,"1","Heartbeat",{}]', b'[3,"1",{"a":1}]', b'[4,"1","GenericError","",{}]'])
+def test_a_frame_with_padding_is_that_frame(text: bytes, after: bytes) -> None:
+    """Issue 11, B.9: the terminator of a C string, or its whole buffer."""
+    assert parse(text + after) == parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        (b'[3,7,{"a":1}]', Result(7, {"a": 1})),
+        (b'[3,"1"]', Result("1", {})),
+        (b'[3,"1",{"a":1},"",{}]', Result("1", {"a": 1})),
+        (b'[3,"1","Reset",{"a":1}]', Result("1", {"a": 1})),
+        (b'[4,"1"]', Error("1", "")),
+        (b'[4,"1",7,"why",{}]', Error("1", "7", "why")),
+        (b'[4,"","GenericError","why",{}]', Error("-1", "GenericError", "why")),
+        (b'[4,null,"GenericError"]', Error("-1", "GenericError")),
+    ],
+)
+def test_answers_in_odd_shape_are_read(text: bytes, frame: Frame) -> None:
+    """Issue 11, B.10."""
+    assert parse(text) == frame

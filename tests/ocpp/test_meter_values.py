@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ocpp_tw.facts import Value
 from ocpp_tw.ocpp.meter_values import ENERGY, UNITS, energy, normalise, plain
+from ocpp_tw.ocpp.tolerance import coercion
 from payloads import json_values, schema, valid
 
 TIME = "2026-11-22T10:00:00Z"
@@ -258,3 +259,47 @@ def test_the_energy_is_the_last_whole_reading_of_the_import_register() -> None:
 def test_without_such_a_reading_there_is_no_energy(samples: list[Any]) -> None:
     """It is unknown, which is not 0."""
     assert energy(normalise([reading(*samples)])) is None
+
+
+# units and numbers in odd spellings (issue 11, A.4 and B.11)
+
+
+@pytest.mark.parametrize(
+    ("unit", "wh"),
+    [
+        ("kwh", 1500),
+        ("KWH", 1500),
+        ("k Wh", 1500),
+        ("wh", 1),
+        ("WH", 1),
+        ("MWh", 1_500_000),
+        ("MWH", 1_500_000),
+        ("J", None),
+        ("mwh", None),
+    ],
+)
+def test_an_energy_is_in_wh_or_not_known(unit, wh):
+    """Units are folded as 1.6's are; an energy in a unit that nobody knows is no number of Wh."""
+    for sample in ({"value": "1.5", "unit": unit}, {"value": 1.5, "unitOfMeasure": {"unit": unit}}):
+        assert energy(normalise([{"timestamp": "2026-11-22T10:00:00Z", "sampledValue": [sample]}])) in (wh, wh and wh + 1)
+
+
+def test_a_register_in_an_unknown_unit_does_not_hide_one_in_wh():
+    samples = [{"value": "1500", "unit": "Wh"}, {"value": "5400000", "unit": "J"}]
+    values = normalise([{"timestamp": "2026-11-22T10:00:00Z", "sampledValue": samples}])
+    assert energy(values) == 1500 and values[1].unit == "J"
+
+
+@pytest.mark.parametrize("text", ["1,234", "-1,234", "1_000", "1 000", "0x10", "NaN", "Infinity", "1e30", "١٢"])
+def test_what_is_no_plain_number_is_none_anywhere(text):
+    """One rule for meter values and for integers and numbers of messages."""
+    assert normalise([{"timestamp": None, "sampledValue": [{"value": text}]}]) == []
+    assert coercion.to_integer(text, rounds=True) is None and coercion.to_number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("12,5", "12.5"), (" 7 ", "7"), (".5", "0.5"), ("1e3", "1000"), ("+3", "3"), ("1234,5", "1234.5")]
+)
+def test_a_plain_number_is_read_everywhere(text, value):
+    (read,) = normalise([{"timestamp": None, "sampledValue": [{"value": text, "unit": "Wh"}]}])
+    assert float(read.value) == float(value) == coercion.to_number(text)

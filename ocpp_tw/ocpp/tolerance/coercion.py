@@ -5,14 +5,12 @@ Knows no messages, and of a member only its name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from ..numbers import decimal_number
 from .aliases import WORDS, folded
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:[.,][0-9]{0,18})?(?:[eE][+-]?[0-9]{1,2})?")
-_THOUSANDS = re.compile(r".*,[0-9]{3}")
 MAX_LENGTH = 100
 """Longest name or word that is compared with OCPP's, in characters; a longer one is left alone. OCPP's longest has half as many."""
 
@@ -51,7 +49,7 @@ def to_string(value: object) -> str | None:
 
 def to_integer(value: object, *, rounds: bool) -> int | None:
     """From a string or a float. A meter reading with fractions of a Wh is rounded; a fractional connector id is not coerced."""
-    exact = _decimal(value)
+    exact = decimal_number(value) if isinstance(value, str | float) else None
     if exact is None:
         return None
     whole = exact.to_integral_value()
@@ -60,21 +58,7 @@ def to_integer(value: object, *, rounds: bool) -> int | None:
 
 def to_number(value: object) -> int | float | None:
     """From a string; a number is one already."""
-    exact = _decimal(value) if isinstance(value, str) else None
+    exact = decimal_number(value) if isinstance(value, str) else None
     if exact is None:
         return None
     return int(exact) if exact == exact.to_integral_value() else float(exact)
-
-
-def _decimal(value: object) -> Decimal | None:
-    """The number in a string or a float; None with a comma that may separate thousands, or beyond any meter (1e30 Wh)."""
-    if isinstance(value, str):
-        digits = value[:MAX_LENGTH].strip()
-        if len(value) > MAX_LENGTH or not _NUMBER.fullmatch(digits) or _THOUSANDS.fullmatch(digits):
-            return None
-    elif isinstance(value, float):
-        digits = repr(value)
-    else:
-        return None
-    exact = Decimal(digits.replace(",", "."))
-    return exact if exact.is_finite() and (not exact or abs(exact.adjusted()) < 18) else None
