@@ -31,7 +31,7 @@ def fields(of: type) -> list[tuple[str, str, str]]:
     for field, after in zip(node.body, node.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
             assert isinstance(after.value, ast.Constant) and isinstance(field.target, ast.Name)
-            found.append((field.target.id, json_type(ast.unparse(field.annotation)), str(after.value.value)))
+            found.append((field.target.id, json_type(field), str(after.value.value)))
     return found + bases
 
 
@@ -39,17 +39,20 @@ JSON = {
     "str": "string",
     "int": "integer",
     "float": "number",
-    "bool": "true",
+    "bool": "boolean",
     "None": "null",
     "Data": "object",
     "Any": "any",
     "Readings": "array",
 }
-"""Python's type names and JSON's; a bool is in an event only when it is true."""
+"""Python's type names and JSON's."""
 
 
-def json_type(annotation: str) -> str:
-    """``str | None`` -> "string or null"."""
+def json_type(field: ast.AnnAssign) -> str:
+    """``str | None`` -> "string or null"; a bool that is false by default is left out unless it is true."""
+    annotation = ast.unparse(field.annotation)
+    if annotation == "bool" and field.value is not None:
+        return "true"
     words = [JSON.get(each, "array" if each.startswith("list") else "object") for each in annotation.split(" | ")]
     return " or ".join(words)
 
@@ -61,10 +64,7 @@ def rows(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
 
 
 def settings() -> str:
-    shown = [
-        (f"`{row.option}`", f"`{row.variable}`", f"`{str(row.default) or ' '}`" if row.default not in ("", None) else "", row.meaning)
-        for row in TABLE
-    ]
+    shown = [(f"`{row.option}`", f"`{row.variable}`", row.typed and f"`{row.typed}`", row.meaning) for row in TABLE]
     return rows(("option", "variable", "default", "meaning"), shown)
 
 

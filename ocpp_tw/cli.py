@@ -1,4 +1,4 @@
-"""``ocpp-tw``: the command line for developers and operators of the gateway; ``ocpp-tw simulate`` plays chargers.
+"""``ocpp-tw``: the command line for developers and operators of the gateway; ``simulate`` plays chargers, ``health`` asks a gateway.
 
 Reads argv and the environment and returns the exit status: 0 success, 1 errors, 2 wrong usage. Knows nothing of OCPP.
 """
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_simulate(commands)
+    _add_health(commands)
     arguments = parser.parse_args(argv)
     return int(arguments.run(arguments))
 
@@ -115,6 +116,35 @@ def _add_simulate(commands: Any) -> None:
     add("--insecure", action="store_true", help="with wss: accept any certificate")
     add("--json", action="store_true", help="print the summary as JSON")
     add("--quiet", action="store_true", help="print only errors and the summary")
+
+
+def _add_health(commands: Any) -> None:
+    health = commands.add_parser(
+        "health",
+        help="ask the gateway on this machine whether it lives",
+        description="Ask the gateway on this machine whether it lives (GET /healthz), where --http, HTTP_ADDR or a file .env says. Exit status 1 if not.",
+    )
+    health.set_defaults(run=_health)
+    health.add_argument("--http", metavar="ADDR", help="where operators' HTTP is, as the gateway has it")
+    health.add_argument("--pid", type=int, help="the process whose options say where, if --http does not; 1 in a container")
+
+
+def _health(options: argparse.Namespace) -> int:
+    from dotenv import dotenv_values
+
+    from .process.health import alive, arguments_of, operators_address
+    from .settings import InvalidSetting
+
+    try:
+        arguments = [] if options.pid is None else arguments_of(options.pid)
+        arguments += [] if options.http is None else ["--http", options.http]
+        where = operators_address(arguments, {name: value or "" for name, value in dotenv_values(".env").items()} | dict(os.environ))
+    except (InvalidSetting, OSError) as why:
+        print(f"ocpp-tw health: {why}", file=sys.stderr)
+        return 2
+    answers = alive(where)
+    print(f"{where}: {'alive' if answers else 'no answer'}")
+    return 0 if answers else 1
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -226,8 +226,8 @@ class ICommands(Interface):
         If so its id is claimed (for 24 hours), and its element marked in the table ``sent`` (see `Put`) until an entry removes the mark.
         """
 
-    def forward(element: bytes, gateway: str) -> Awaitable[None]:
-        """Give an element in flight to the gateway that has its charger."""
+    def forward(element: bytes, gateway: str, handed_on: bytes) -> Awaitable[None]:
+        """Give an element in flight to the gateway that has its charger, as ``handed_on``: with when it was first taken, if that matters."""
 
     def dead_letter(element: bytes, reason: str) -> Awaitable[None]:
         """Move an element that cannot be answered to the dead letters (``commands:dead``)."""

@@ -159,6 +159,15 @@ class Setting(NamedTuple):
         """The name with dashes."""
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def typed(self) -> str:
+        """The default as one types it; "" when there is none."""
+        if isinstance(self.default, bool):
+            return "yes" if self.default else "no"
+        if isinstance(self.default, float):
+            return f"{self.default:g}"
+        return ",".join(self.default) if type(self.default) is tuple else str(self.default)
+
 
 TABLE: tuple[Setting, ...] = tuple(Setting(field.name, default=field.default, **field.metadata) for field in fields(Settings))
 

@@ -22,7 +22,12 @@ class Options(TwistedOptions):
     """The options that ``twistd ocpp --help`` shows, made from the table of settings."""
 
     optParameters = [  # noqa: RUF012  # Twisted's way
-        [row.name.replace("_", "-"), "p" if row.name == "port" else None, None, f"{row.meaning} [{row.variable}, default: {row.default}]"]
+        [
+            row.name.replace("_", "-"),
+            "p" if row.name == "port" else None,
+            None,
+            f"{row.meaning} [{row.variable}{row.typed and f', default: {row.typed}'}]",
+        ]
         for row in TABLE
     ]
 

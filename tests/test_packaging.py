@@ -82,34 +82,6 @@ def test_only_what_is_copied_is_sent_to_the_builder():
     assert {line[1:] for line in lines if line.startswith("!")} == set(copied())
 
 
-@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
-def test_the_image_knows_whether_it_is_healthy(tmp_path, status, healthy):
-    """The very command of HEALTHCHECK, against a port of our own."""
-    _, _, command = dict(stages()[-1])["HEALTHCHECK"].partition("CMD ")
-    paths: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        port = str(server.server_port)
-        if status:
-            threading.Thread(target=server.handle_request, daemon=True).start()
-        else:
-            server.socket.close()
-        python, *arguments = json.loads(command.replace("10801", port))
-        assert python == "python"
-        done = run(sys.executable, *arguments, cwd=tmp_path, http_proxy="http://127.0.0.1:9")
-    assert (done.returncode == 0) == healthy
-    assert paths == (["/healthz"] if status else [])
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel of what the image copies, installed into a fresh environment; the libraries are lent by this one."""
@@ -177,6 +149,41 @@ def test_an_installed_gateway_explains_its_options(installed):
 def test_an_installed_gateway_brings_its_command(installed):
     done = run(installed / "venv/bin/ocpp-tw", "--help", cwd=installed)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
+@pytest.mark.parametrize("said_by", ["option", "variable"])
+def test_the_image_knows_whether_it_is_healthy(installed, tmp_path, status, healthy, said_by):
+    """The very command of HEALTHCHECK, about a process that stands for the container's first: it asks where that one was told to listen."""
+    _, _, command = dict(stages()[-1])["HEALTHCHECK"].partition("CMD ")
+    paths: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        where = f":{server.server_port}"
+        if status:
+            threading.Thread(target=server.handle_request, daemon=True).start()
+        else:
+            server.socket.close()
+        options, environment = (["--http", where], {}) if said_by == "option" else ([], {"HTTP_ADDR": where})
+        first = subprocess.Popen([sys.executable, "-c", "input()", "-n", "ocpp", *options], stdin=subprocess.PIPE)
+        try:
+            program, *arguments = json.loads(command)
+            assert arguments[-2:] == ["--pid", "1"]
+            arguments[-1] = str(first.pid)
+            done = run(installed / "venv/bin" / program, *arguments, cwd=tmp_path, http_proxy="http://127.0.0.1:9", **environment)
+        finally:
+            first.communicate(b"\n")
+    assert (done.returncode == 0) == healthy, done.stderr
+    assert paths == (["/healthz"] if status else [])
 
 
 # -- the compose file

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ocpp_tw.setting_types import address, name, redis_url
 from ocpp_tw.settings import TABLE, Address, InvalidSetting, Setting, Settings, read, worker_settings
+from ocpp_tw.tap import Options
 
 TOKEN = {"http_token": "secret"}
 
@@ -36,17 +37,18 @@ def test_without_options_and_variables_the_quick_start_works() -> None:
     assert settings.versions == ("1.6", "2.0.1", "2.1") and settings.validation == "tolerant" and settings.workers == 1
 
 
-def written(value: Any) -> str:
-    """A value as an operator writes it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ",".join(value) if type(value) is tuple else str(value)
-
-
 @pytest.mark.parametrize("row", [row for row in TABLE if row.default not in ("", ())], ids=lambda row: row.name)
 def test_a_default_can_be_given_explicitly(row: Setting) -> None:
     """By the option or the variable, as `--help` shows it."""
-    assert read({row.name: written(row.default)}, {}) == read({}, {row.variable: written(row.default)}) == Settings()
+    assert read({row.name: row.typed}, {}) == read({}, {row.variable: row.typed}) == Settings()
+
+
+def test_help_and_documents_show_defaults_as_one_types_them() -> None:
+    shown = {row.name: row.typed for row in TABLE}
+    assert (shown["versions"], shown["legacy"], shown["event_payload"], shown["backend_actions"]) == ("1.6,2.0.1,2.1", "no", "yes", "")
+    assert (shown["port"], shown["drain"], shown["redis_db"], shown["name"]) == (":10800", "8", "0", "")
+    explained = Options().getUsage()
+    assert "default: 1.6,2.0.1,2.1]" in " ".join(explained.split()) and "default: ]" not in explained and "('1.6'" not in explained
 
 
 def test_each_setting_has_an_option_and_a_variable_of_its_own_and_a_meaning() -> None:

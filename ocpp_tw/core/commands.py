@@ -18,7 +18,6 @@ MAX_TIMEOUT = 3600.0
 """The longest ``timeout`` that a command may ask for, in seconds."""
 MAX_TTL = 86_400.0
 """The longest ``ttl``, in seconds: a day, as long as ids are remembered."""
-
 PEER_MESSAGES = (b'{"evict"', b'{"event"', b'{"decided"')
 """How an element begins that is no command but a message from another gateway."""
 
@@ -28,8 +27,8 @@ class Command(msgspec.Struct, frozen=True):
 
     Exactly one of ``action`` (an OCPP action; ``raw`` is its payload's compact JSON, as the backend wrote it) and
     ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds, ``expires``
-    is Unix time. ``element`` is the element of the list it came in, b"" when it came by HTTP; ``asker`` is the gateway of the
-    fleet that received it by HTTP and waits for the result.
+    and ``taken`` (when the first gateway took it, if another has handed it on) are Unix time. ``element`` is the element of the list it came
+    in, b"" when it came by HTTP; ``asker`` is the gateway of the fleet that received it by HTTP and waits for the result.
     """
 
     charger: str
@@ -41,6 +40,7 @@ class Command(msgspec.Struct, frozen=True):
     timeout: float | None = None
     ttl: float = 0.0
     expires: float | None = None
+    taken: float | None = None
     reply_to: str | None = None
     asker: str = ""
     element: bytes = b""
@@ -162,7 +162,8 @@ def render(command: Command, asker: str) -> bytes:
         rendered: dict[str, Any] = {"CpID": command.charger, "data": (2, command.id, command.action, msgspec.Raw(command.raw))}
     else:
         rendered = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
-    rendered |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "reply_to": command.reply_to, "asker": asker}
+    rendered |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "first_taken": command.taken}
+    rendered |= {"reply_to": command.reply_to, "asker": asker}
     return msgspec.json.encode({name: value for name, value in rendered.items() if value})
 
 
@@ -227,6 +228,7 @@ def _waits(members: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
         waits["expires"] = _moment(members["expires"])
         if waits["expires"] is None:
             raise Invalid("`expires` must be a time: ISO 8601 (2026-11-22T10:00:00Z) or Unix seconds", *whose)
+    waits["taken"] = _moment(members.get("first_taken", ""))
     return waits
 
 

@@ -25,6 +25,7 @@ from ..waiting import in_time
 from . import item_limits
 from .ended import EXPIRED, INTERNAL_FAILURE, Ended, duplicate, expired, invalid, not_allowed, not_connected
 from .followup import FollowUps
+from .patience import LEFT_OVER_TTL, begun, handed_on, left
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
 
@@ -32,9 +33,6 @@ log = Logger()
 
 LOCATE_TIMEOUT = 5.0
 """Seconds that the roster has to locate a charger for a command that came by HTTP."""
-
-LEFT_OVER_TTL = 60.0
-"""Seconds for which a command left over by another run of a gateway is still sent, or waits for its charger; longer if its ttl is."""
 
 LOCATE_INTERVALS = (2.0, 30.0)
 """First and longest interval, in seconds, between roster look-ups for a charger that is not connected here."""
@@ -100,10 +98,11 @@ class Router:
             return self._report(command, Ended(Outcome("error", error=INTERNAL_FAILURE)))
 
     async def _run(self, command: Command, silent: float | None) -> gateway_events.CommandResult | None:
-        ttl = command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL) - silent
-        if silent is not None and ttl <= 0:
+        command = begun(command, silent, self._unix())
+        waits = left(command, silent, self._unix())
+        if silent is not None and waits <= 0:
             return self._report(command, expired(f"it was left over by a gateway that ended {silent:.0f} s ago"))
-        deadline, interval = self._clock.seconds() + ttl, LOCATE_INTERVALS[0]
+        deadline, interval = self._clock.seconds() + waits, LOCATE_INTERVALS[0]
         while not self._stopped:
             if self._hasexpired(command):
                 return self._report(command, expired(EXPIRED))
@@ -113,10 +112,10 @@ class Router:
                     return None
                 if self._connected(command) is not None:
                     continue
-                left = deadline - self._clock.seconds()
-                if left <= 0:
-                    return self._report(command, not_connected(ttl))
-                await self._wait_for_charger(command, min(left, interval))
+                waits = deadline - self._clock.seconds()
+                if waits <= 0:
+                    return self._report(command, not_connected(command.ttl if silent is None else max(command.ttl, LEFT_OVER_TTL)))
+                await self._wait_for_charger(command, min(waits, interval))
                 interval = min(2 * interval, LOCATE_INTERVALS[1])
             elif not charger.serving:
                 await self._wait_for_charger(command, STORE_TIMEOUT)
@@ -240,7 +239,7 @@ class Router:
 
     async def _forward(self, command: Command, gateway: str) -> None:
         if command.element:
-            await self._commands.forward(command.element, gateway)
+            await self._commands.forward(command.element, gateway, handed_on(command))
         else:
             self._publisher.carry_out("", (PeerMessage(gateway, render(command, self._name)),))
 

@@ -66,9 +66,9 @@ class MemoryCommands:
             store.tables["sent", mine][digest(command.element)] = b"1"
         return succeed(Claim("new"))
 
-    def forward(self, element: bytes, gateway: str) -> Deferred[None]:
+    def forward(self, element: bytes, gateway: str, handed_on: bytes) -> Deferred[None]:
         if self._store.settle(self._gateway, element):
-            self._store.push(element, gateway)
+            self._store.push(handed_on, gateway)
         return succeed(None)
 
     def dead_letter(self, element: bytes, reason: str) -> Deferred[None]:

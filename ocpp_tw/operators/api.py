@@ -5,13 +5,12 @@ Knows nothing of chargers' connections beyond what the gateway reports; never se
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.server import Site
@@ -22,21 +21,21 @@ from ..gateway.charger import Charger
 from ..gateway.decisions import summary
 from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
+from ..interfaces import StoreUnavailable
 from ..waiting import deferred
+from .guard import CHALLENGE, NO_TOKEN, TOO_LONG, Guard, site
 
 log = Logger()
-
-MAX_BODY = 256 * 1024
-"""Longest request body, in bytes; a longer one is answered 413."""
 
 MAX_RETRY_INTERVAL = 86_400
 """Longest retry interval that an operator may set, in seconds; a longer one is answered 400."""
 
+T = TypeVar("T")
 HttpAnswer = bytes | Deferred[bytes]
 
 
-class BadRequest(Exception):
-    """An invalid request; the HTTP status and the text are sent in the answer."""
+class Refused(Exception):
+    """A request that is invalid or cannot be served now; the HTTP status and the text are sent in the answer."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -78,16 +77,12 @@ class OperatorsApi:
         self._dispatcher = dispatcher
         self._verdicts = verdicts
         self._health = health
-        self._token = token
+        self._guard = Guard(token)
         self._evidence = evidence
 
     def site(self) -> Site:
         """The site for a port to serve."""
-        site = Site(self.app.resource(), timeout=60)
-        site.noisy = False
-        site.displayTracebacks = False
-        site.log = lambda request: None  # type: ignore[method-assign]  # a URL may contain a tag; what matters is logged where it happens
-        return site
+        return site(self.app.resource())
 
     @app.route("/command/", methods=["POST"])
     def command(self, request: IRequest) -> HttpAnswer:
@@ -110,12 +105,12 @@ class OperatorsApi:
         async def answer() -> bytes:
             charger = self._gateway.chargers.get(id)
             if charger is not None:
-                ledger = await self._verdicts.ledger(charger)
+                ledger = await _stored(self._verdicts.ledger(charger))
                 transactions = [msgspec.to_builtins(transaction) for transaction in ledger.running]
                 liveness = self._gateway.liveness.summary(charger)
                 body = {"connected": True, **summary(charger.record), **_summary(charger), **liveness, "transactions": transactions}
                 return _json(request, 200, body)
-            record = await self._gateway.decisions.recorded(id)
+            record = await _stored(self._gateway.decisions.recorded(id))
             if record is None:
                 return _json(request, 404, {"detail": "Charger not connected to this gateway, and nothing is remembered of it"})
             return _json(request, 200, {"connected": False, "id": id, **record})
@@ -128,9 +123,9 @@ class OperatorsApi:
 
         async def answer() -> bytes:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
-                raise BadRequest(400, "No charger can have this identity")
+                raise Refused(400, "No charger can have this identity")
             changes = self._changes(_body(request))
-            return _json(request, 200, {"id": id, **await self._gateway.decisions.decide(id, changes)})
+            return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes))})
 
         return self._guarded(request, answer)
 
@@ -187,23 +182,22 @@ class OperatorsApi:
         try:
             changes = msgspec.json.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            raise BadRequest(400, "The body is not JSON") from None
+            raise Refused(400, "The body is not JSON") from None
         if not isinstance(changes, dict) or not changes:
-            raise BadRequest(400, f"The body must be a JSON object with any of {', '.join(members)}")
+            raise Refused(400, f"The body must be a JSON object with any of {', '.join(members)}")
         for name, value in changes.items():
             if name not in members:
-                raise BadRequest(400, f"Unknown member {name[:50]!r}; there are {', '.join(members)}")
+                raise Refused(400, f"Unknown member {name[:50]!r}; there are {', '.join(members)}")
             valid, expected = members[name]
             if value is not None and not valid(value):
-                raise BadRequest(400, f"{name} must be {expected}, or null to take it back")
+                raise Refused(400, f"{name} must be {expected}, or null to take it back")
         return changes
 
     def _guarded(self, request: IRequest, answer: Callable[[], Awaitable[bytes]]) -> HttpAnswer:
-        if self._token:
-            authorization = (request.getHeader("authorization") or "").encode()
-            if not hmac.compare_digest(authorization, b"Bearer " + self._token.encode()):
-                request.setHeader("www-authenticate", 'Bearer realm="ocpp"')
-                return _json(request, 401, {"detail": "A bearer token is needed: Authorization: Bearer TOKEN"})
+        if refusal := self._guard.refusal(request):
+            if refusal is NO_TOKEN:
+                request.setHeader("www-authenticate", CHALLENGE)
+            return _json(request, refusal.status, {"detail": refusal.detail})
         return self._run(request, answer())
 
     def _run(self, request: IRequest, answer: Awaitable[bytes]) -> Deferred[bytes]:
@@ -211,7 +205,7 @@ class OperatorsApi:
         request.notifyFinish().addErrback(lambda _: pending.cancel())  # type: ignore[attr-defined]
 
         def failed(failure: Any) -> bytes:
-            if failure.check(BadRequest):
+            if failure.check(Refused):
                 return _json(request, failure.value.status, {"detail": str(failure.value)})
             if failure.check(CancelledError) is None:
                 log.failure("operator request failed", failure)
@@ -221,10 +215,18 @@ class OperatorsApi:
 
 
 def _body(request: IRequest) -> bytes:
-    body: bytes = request.content.read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        raise BadRequest(413, f"The body is longer than {MAX_BODY} bytes")
+    if request.too_long:  # type: ignore[attr-defined]  # a BoundedRequest
+        raise Refused(413, TOO_LONG)
+    body: bytes = request.content.read()
     return body
+
+
+async def _stored(awaitable: Awaitable[T]) -> T:
+    """What depends on the store, which may be away at the moment."""
+    try:
+        return await awaitable
+    except (TimeoutError, StoreUnavailable):
+        raise Refused(503, "Redis does not answer at the moment: try again") from None
 
 
 def _summary(charger: Charger) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from twisted.web.client import URI, Agent, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
 from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect
+from .guard import CHALLENGE, NO_TOKEN, TOO_LONG, BoundedRequest, Guard, site
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
 
 log = Logger()
@@ -32,7 +33,10 @@ log = Logger()
 WORKER_TIMEOUT = 5.0
 """Seconds that each worker has to answer a request that goes to all; then the answer is 503."""
 
-REQUEST_HEADERS = (b"authorization", b"content-type")
+HEALTH = (b"/healthz", b"/readyz")
+"""Paths that are served to everybody."""
+
+REQUEST_HEADERS = (b"authorization", b"content-type", b"host", b"origin")
 RESPONSE_HEADERS = (b"content-type", b"www-authenticate", b"allow")
 """Headers that are forwarded, of requests and of responses."""
 
@@ -53,12 +57,13 @@ class _UnixSockets:
 
 
 class FanOut(Resource):
-    """The HTTP resource of all workers."""
+    """The HTTP resource of all workers; ``token`` as in `ocpp_tw.operators.api`."""
 
     isLeaf = True
 
-    def __init__(self, workers: WorkerPool, reactor: Any) -> None:
+    def __init__(self, workers: WorkerPool, reactor: Any, token: str = "") -> None:
         super().__init__()
+        self._guard = Guard(token)
         self._workers = workers
         self._reactor = reactor
         pool = ConnectionPool(reactor, 1)
@@ -68,20 +73,16 @@ class FanOut(Resource):
 
     def site(self) -> Site:
         """The site for a port to serve."""
-        site = Site(self, timeout=60)
-        site.noisy = False
-        site.displayTracebacks = False
-        site.log = lambda request: None  # type: ignore[method-assign]  # the workers log what matters
-        return site
+        return site(self)
 
-    def render(self, request: Request) -> int:
+    def render(self, request: BoundedRequest) -> int:
         """Answer later; cancelled when the client disconnects."""
         answer = Deferred.fromCoroutine(self._answer(request)).addErrback(self._failed, request)
         request.notifyFinish().addErrback(lambda _: answer.cancel())
         answer.addCallback(_send, request)
         return NOT_DONE_YET
 
-    def _failed(self, why: Failure, request: Request) -> WorkerAnswer | None:
+    def _failed(self, why: Failure, request: BoundedRequest) -> WorkerAnswer | None:
         channel: Any = request.channel
         if channel is None:  # the client has disconnected
             return None
@@ -90,11 +91,19 @@ class FanOut(Resource):
         log.failure("operator request failed", why)
         return WorkerAnswer.of(502, {"detail": "No answer from the worker, see the log"})
 
-    async def _answer(self, request: Request) -> WorkerAnswer:
+    async def _answer(self, request: BoundedRequest) -> WorkerAnswer:
+        refusal = None if request.path in HEALTH else self._guard.refusal(request)
+        if refusal is not None:
+            answer = WorkerAnswer.of(refusal.status, {"detail": refusal.detail})
+            if refusal is NO_TOKEN:
+                answer.headers.setRawHeaders("www-authenticate", [CHALLENGE])
+            return answer
+        if request.too_long:
+            return WorkerAnswer.of(413, {"detail": TOO_LONG})
         merge = merge_for(request.method, request.path)
         return merge(await self._ask_all(request), self._workers) if merge else await self._ask_any(request)
 
-    async def _ask_any(self, request: Request) -> WorkerAnswer:
+    async def _ask_any(self, request: BoundedRequest) -> WorkerAnswer:
         """The answer of the first worker that can be connected to. It may have acted on the request, so no other is asked then."""
         endpoints = self._serving()
         first = next(self._next)
@@ -105,7 +114,7 @@ class FanOut(Resource):
                 continue
         return no_worker()
 
-    async def _ask_all(self, request: Request) -> WorkerAnswers:
+    async def _ask_all(self, request: BoundedRequest) -> WorkerAnswers:
         """The answers of all that serve, without one that ends meanwhile: it has no chargers any more."""
         requests = [self._ask_in_time(endpoint, request) for endpoint in self._serving()]
         try:
@@ -117,7 +126,7 @@ class FanOut(Resource):
     def _serving(self) -> list[WorkerEndpoint]:
         return [endpoint for endpoint in self._workers.endpoints() if endpoint.serving]
 
-    def _ask_in_time(self, endpoint: WorkerEndpoint, request: Request) -> Deferred[tuple[WorkerEndpoint, WorkerAnswer] | None]:
+    def _ask_in_time(self, endpoint: WorkerEndpoint, request: BoundedRequest) -> Deferred[tuple[WorkerEndpoint, WorkerAnswer] | None]:
         def failed(why: Failure) -> None:
             if timer.called:
                 raise WorkerTimeout(f"{endpoint.name} does not answer")
@@ -132,7 +141,7 @@ class FanOut(Resource):
         timer = self._reactor.callLater(WORKER_TIMEOUT, pending.cancel)
         return pending.addCallbacks(answered, failed)
 
-    async def _ask(self, endpoint: WorkerEndpoint, request: Request) -> WorkerAnswer:
+    async def _ask(self, endpoint: WorkerEndpoint, request: BoundedRequest) -> WorkerAnswer:
         headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in REQUEST_HEADERS})
         method = b"GET" if request.method == b"HEAD" else request.method
         assert request.content is not None
@@ -144,7 +153,7 @@ class FanOut(Resource):
         return WorkerAnswer(response.code, response_headers, await collect(response, inf))
 
 
-def _send(answer: WorkerAnswer | None, request: Request) -> None:
+def _send(answer: WorkerAnswer | None, request: BoundedRequest) -> None:
     if answer is None:
         return
     request.setResponseCode(answer.status)

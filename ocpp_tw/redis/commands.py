@@ -86,9 +86,9 @@ class RedisCommands(Service):
             self.in_flight.claim(mark)
         return Claim(kind.decode(), gateway.decode(errors="replace"))
 
-    async def forward(self, element: bytes, gateway: str) -> None:
+    async def forward(self, element: bytes, gateway: str, handed_on: bytes) -> None:
         """See `ICommands`."""
-        await self._move(element, self._keys.own_commands(gateway), element)
+        await self._move(element, self._keys.own_commands(gateway), handed_on)
 
     async def dead_letter(self, element: bytes, reason: str) -> None:
         """See `ICommands`. A dead letter is ``{"element", "reason", "time"}``, and ``base64`` of an element that is not UTF-8."""

@@ -115,14 +115,14 @@ async def test_an_element_is_handed_over(fleet):
     taken = first.commands.take()
     fleet.push(b"theirs")
     await soon(taken)
-    await soon(first.commands.forward(b"theirs", "b"))
-    assert await soon(second.commands.take()) == Taken(b"theirs")
-    assert (fleet.processing("a"), fleet.processing("b")) == ([], [b"theirs"])
+    await soon(first.commands.forward(b"theirs", "b", b"theirs, with more"))
+    assert await soon(second.commands.take()) == Taken(b"theirs, with more")
+    assert (fleet.processing("a"), fleet.processing("b")) == ([], [b"theirs, with more"])
 
 
 async def test_an_element_that_is_not_in_hand_is_not_handed_over(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
-    await soon(first.commands.forward(b"nobody's", "b"))
+    await soon(first.commands.forward(b"nobody's", "b", b"nobody's"))
     later = second.commands.take()
     fleet.push(b"first")
     fleet.push(b"second")

@@ -30,8 +30,8 @@ async def test_what_was_for_it_alone_is_for_whoever_comes_first(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await in_hand(fleet, second, b"one", b"two")
     await fleet.crash(first)
-    await soon(second.commands.forward(b"one", "a"))
-    await soon(second.commands.forward(b"two", "a"))
+    await soon(second.commands.forward(b"one", "a", b"one"))
+    await soon(second.commands.forward(b"two", "a", b"two"))
     await soon(fleet.reclaim(first, second))
     assert [await soon(second.commands.take()) for _ in range(2)] == [Taken(b"one"), Taken(b"two")]
 
@@ -51,7 +51,7 @@ async def test_it_hands_nothing_of_it_over(fleet):
     first, second, third = [await fleet.gateway(name) for name in "abc"]
     await in_hand(fleet, first, b"stale", b"broken")
     await soon(fleet.reclaim(first, second))
-    await soon(first.commands.forward(b"stale", "c"))
+    await soon(first.commands.forward(b"stale", "c", b"stale"))
     await soon(first.commands.dead_letter(b"broken", "no id"))
     nothing = third.commands.take()
     nothing.addErrback(lambda why: None)

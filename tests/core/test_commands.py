@@ -277,7 +277,7 @@ def test_the_outcomes_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize(
     "element",
     [
-        b'{"CpID":"cp1","data":[2,"u1","Reset",{ "type":"Soft" }],"timeout":5,"ttl":60,"reply_to":"r"}',
+        b'{"CpID":"cp1","data":[2,"u1","Reset",{ "type":"Soft" }],"timeout":5,"ttl":60,"reply_to":"r","first_taken":1790000000.5}',
         b'{"cp_id":"cp1","command":"get_configuration","data":{"key":["A"]},"id":"u1"}',
     ],
 )
@@ -286,5 +286,5 @@ def test_a_command_that_is_handed_on_is_the_same_command(element: bytes) -> None
     command = parse(element)
     again = parse(render(command, "gw-1"))
     assert again.asker == "gw-1"
-    for name in ("charger", "id", "action", "neutral", "payload", "raw", "timeout", "ttl", "reply_to"):
+    for name in ("charger", "id", "action", "neutral", "payload", "raw", "timeout", "ttl", "taken", "reply_to"):
         assert getattr(again, name) == getattr(command, name)

@@ -372,6 +372,72 @@ def test_who_waits_for_a_charger_follows_it_to_another_gateway():
     assert first.clock.getDelayedCalls() == []
 
 
+@pytest.mark.parametrize("way", ["list", "http"])
+def test_a_ttl_counts_from_when_the_first_gateway_took_it(way):
+    """CONTRACT 2: however many gateways it is handed to while the charger comes and goes."""
+    first, second = two()
+    first.dispatcher.start()
+    command = {"cp_id": "cp1", "command": "clear_cache", "data": {}, "id": "u1", "ttl": 60}
+    if way == "list":
+        first.push_command(**command)
+    else:
+        first.dispatcher.ask(json.dumps(command).encode())
+    first.clock.advance(25)
+    cp = second.connect()
+    first.clock.advance(10)
+    assert len(first.store.own["gw2"]) == 1  # handed on, and not taken there yet
+    cp.disconnect()
+    second.dispatcher.start()
+    first.clock.advance(24.9)
+    assert ended(first) == []
+    first.clock.advance(0.2)
+    assert ended(first) == [("u1", "expired", False)]
+    for each in (first, second):
+        each.dispatcher.stop()
+    assert first.clock.getDelayedCalls() == []
+
+
+def test_a_command_that_is_handed_on_twice_says_once_when_it_was_taken():
+    first, second = two()
+    third = InMemoryGateway(Settings(name="gw3"), store=first.store, clock=first.clock)
+    first.dispatcher.start()
+    second.dispatcher.start()
+    first.push_command(CpID="cp1", data=clear(1), ttl=600)
+    first.clock.advance(20)
+    there = second.connect()
+    first.gateway.chargers.clear()
+    second.gateway.chargers["cp1"].gone = True  # its connection is just ending, and another gateway has it by the time that is looked at
+    first.clock.advance(20)
+    there.disconnect()
+    third.connect()
+    first.clock.advance(60)
+    (element,) = first.store.own["gw3"]
+    assert element.count(b"first_taken") == 1 and json.loads(element)["first_taken"] == NOW
+    for each in (first, second):
+        each.dispatcher.stop()
+
+
+def test_a_command_without_ttl_is_handed_on_as_it_is():
+    first, second = two()
+    second.connect()
+    first.dispatcher.start()
+    first.push_command(CpID="cp1", data=clear(1))
+    assert list(first.store.own["gw2"]) == [json.dumps({"CpID": "cp1", "data": clear(1)}).encode()]
+    first.dispatcher.stop()
+
+
+@pytest.mark.parametrize("said", [NOW + 10_000, "soon", True, None, -1, 1e300, []])
+def test_a_moment_that_cannot_be_is_now(said):
+    """Backends do not say it; one that does gains and loses nothing."""
+    here = in_memory()
+    here.dispatcher.start()
+    here.push_command(CpID="cp1", data=clear(1), ttl=60, first_taken=said)
+    here.clock.advance(59)
+    assert ended(here) == []
+    here.clock.advance(1)
+    assert ended(here) == [("u1", "expired", False)]
+
+
 @pytest.mark.parametrize("depth", [10_000, 40])
 def test_elements_as_large_and_deep_as_can_be_are_put_aside_or_told_of(depth):
     here, cp = with_charger()

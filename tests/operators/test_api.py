@@ -11,14 +11,18 @@ import pytest
 from pytest_twisted import async_yield_fixture
 from treq.client import HTTPClient
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from in_memory import START_1
 from ocpp_tw.core.commands import Invalid
-from ocpp_tw.operators.api import MAX_BODY, OperatorsApi
+from ocpp_tw.interfaces import StoreUnavailable
+from ocpp_tw.operators.api import OperatorsApi
+from ocpp_tw.operators.guard import MAX_BODY
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
 
@@ -31,15 +35,17 @@ class FakeDecisions:
     def __init__(self) -> None:
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.memory: dict[str, dict[str, Any]] = {}
-        self.failing = False
+        self.failing: Exception | None = None
 
     async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
         if self.failing:
-            raise RuntimeError("a secret")
+            raise self.failing
         self.made.append((id, changes))
         return IN_FORCE
 
     async def recorded(self, id: str) -> dict[str, Any] | None:
+        if self.failing:
+            raise self.failing
         return self.memory.get(id)
 
 
@@ -167,11 +173,20 @@ async def test_a_version_that_is_switched_off_cannot_be_decided_on(site):
 
 
 async def test_a_failure_says_nothing_of_its_cause(site, tidy):
-    site.gateway.decisions.failing = True
+    site.gateway.decisions.failing = RuntimeError("a secret")
     status, answer = await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"})
     assert (status, answer) == (500, {"detail": "Internal error, see the log"})
     assert [str(event["log_failure"].value) for event in tidy] == ["a secret"]
     tidy.clear()
+
+
+@pytest.mark.parametrize("why", [TimeoutError(3, "Deferred"), StoreUnavailable("refused")])
+@pytest.mark.parametrize(("method", "body"), [("PUT", {"version": "1.6"}), ("GET", None)])
+async def test_without_redis_a_decision_and_a_record_are_unavailable_for_now(site, method, body, why):
+    """HOSTILE: not an error of the gateway's own, which is 500."""
+    site.gateway.decisions.failing = why
+    status, answer = await site.request(method, "/api/chargers/cp1", body)
+    assert (status, answer) == (503, {"detail": "Redis does not answer at the moment: try again"})
 
 
 IDS = [("/api/chargers/RDAM%20123", "RDAM 123"), ("/api/chargers/a%2Fb", "a/b"), ("/api/chargers/a/b", "a/b"), ("/api/chargers/a%7Cb%C3%A9", "a|bé"), ("/api/chargers/50%25", "50%"), ("/api/chargers/a%252Fb", "a%2Fb"), ("/api/chargers/a+b;c=1", "a+b;c=1")]  # fmt: skip
@@ -273,6 +288,105 @@ async def test_without_the_token_nothing_is_served(method, path, shown):
     assert status == 401 and "bearer token" in answer["detail"]
     assert site.headers.getRawHeaders("www-authenticate") == ['Bearer realm="ocpp"']
     assert site.services.asked == site.gateway.decisions.made == []
+    await site.close()
+
+
+async def raw(site: Site, request: bytes) -> bytes:
+    """The whole answer to a request that no client library would send; it closes the connection."""
+    got: Deferred[bytes] = Deferred()
+
+    class Raw(Protocol):
+        text = b""
+
+        def connectionMade(self) -> None:
+            self.transport.write(request)
+
+        def dataReceived(self, data: bytes) -> None:
+            self.text += data
+
+        def connectionLost(self, reason: Any = None) -> None:
+            got.callback(self.text)
+
+    await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", site.port.getHost().port), Raw())
+    return await got
+
+
+@pytest.mark.parametrize("shown", [b"Bearer \xff\xfe", b"\x80", "Bearer gehé".encode("latin-1")])
+async def test_a_token_in_any_bytes_is_a_wrong_token(shown):
+    site = Site("s3cret")
+    answer = await raw(site, b"GET /api/chargers HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: " + shown + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    await site.close()
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 5000000", b"Transfer-Encoding: chunked"])
+async def test_of_a_body_that_is_too_long_nothing_is_kept(length):
+    """Neither in memory nor in a file, and the token comes first."""
+    site, body = Site("s3cret"), b"x" * 5_000_000
+    sent = body if length.startswith(b"Content") else b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    head = b"POST /command/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + length
+    assert (await raw(site, head + b"\r\n\r\n" + sent)).startswith(b"HTTP/1.1 401 ")
+    assert (await raw(site, head + b"\r\nAuthorization: Bearer s3cret\r\n\r\n" + sent)).startswith(b"HTTP/1.1 413 ")
+    assert site.services.asked == []
+    await site.close()
+
+
+FOREIGN = [
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://localhost"}, 403),
+    ({"Host": "evil.example"}, 403),
+    ({"Host": "evil.example:10801", "Origin": "http://evil.example:10801"}, 403),
+    ({"Host": "127.0.0.1.evil.example"}, 403),
+    ({"Content-Type": "text/plain"}, 415),
+    ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+]
+
+
+@pytest.mark.parametrize(("headers", "status"), FOREIGN)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/command/"), ("PUT", "/api/chargers/cp1")])
+async def test_without_a_token_no_web_page_can_send_a_command_or_decide(site, method, path, headers, status):
+    """HOSTILE F13: neither from its own origin, nor under a name of its own that leads to this machine."""
+    assert (await site.request(method, path, {"version": "1.6"}, **headers))[0] == status
+    assert site.services.asked == site.gateway.decisions.made == []
+
+
+@pytest.mark.parametrize("host", ["evil.example", "192.0.2.7:10801", "[2001:db8::1]", "\xe9", "["])
+async def test_without_a_token_nothing_is_read_under_a_foreign_name(site, host):
+    assert (await raw(site, f"GET /api/violations HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("latin-1")))[:12] in (
+        b"HTTP/1.1 403",
+        b"HTTP/1.1 400",  # no name at all
+    )
+
+
+@pytest.mark.parametrize("path", ["/api/chargers/%FF", "/\xff", "/command/%80"])
+async def test_a_path_in_any_bytes_is_refused_without_a_trace_in_the_log(site, path):
+    assert (await raw(site, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1"))).startswith(
+        b"HTTP/1.1 400"
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "application/json; charset=utf-8"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Host": "localhost:10801"},
+        {"Host": "LOCALHOST", "Origin": "http://localhost"},
+        {"Host": "[::1]:10801"},
+        {"Host": "127.0.0.2"},
+    ],
+)
+async def test_without_a_token_whoever_is_on_this_machine_may_ask(site, headers):
+    """The third is what `curl -d` sends, as the contract shows it."""
+    assert (await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"}, **headers))[0] == 200
+
+
+async def test_with_a_token_host_origin_and_type_do_not_matter():
+    site = Site("s3cret")
+    more = {"Authorization": "Bearer s3cret", "Host": "csms.example", "Origin": "https://desk.example", "Content-Type": "text/plain"}
+    assert (await site.request("PUT", "/api/chargers/cp1", {"version": "1.6"}, **more))[0] == 200
     await site.close()
 
 

@@ -23,6 +23,7 @@ from ocpp_tw.ocpp.schemas import Violation
 from ocpp_tw.ocpp.tolerance.evidence import Evidence, merged
 from ocpp_tw.operators import fan_out
 from ocpp_tw.operators.fan_out import FanOut
+from ocpp_tw.operators.guard import MAX_BODY
 from ocpp_tw.operators.merge import WorkerEndpoint
 
 
@@ -54,14 +55,14 @@ class FakeWorker(Resource):
 class Fleet:
     """Two workers, and the one address in front of them."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, token: str = "") -> None:
         self.stopping, self.complete = False, True
         self.workers = [FakeWorker(), FakeWorker()]
         self.down: set[int] = set()
         self.paths = [str(directory / str(number)) for number in (0, 1)]
         self.factories = [WrappingFactory(Site(each)) for each in self.workers]
         self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
-        self.factories.append(WrappingFactory(FanOut(self, reactor).site()))
+        self.factories.append(WrappingFactory(FanOut(self, reactor, token).site()))
         self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
@@ -181,6 +182,35 @@ async def test_a_token_that_is_wrong_is_wrong_for_all(fleet):
         fleet.both(path, refusal, refusal)
         assert await fleet.request("GET", path, authorization="Bearer wrong") == refusal
     assert {asked[3] for each in fleet.workers for asked in each.asked} == {"Bearer wrong"}
+
+
+async def test_the_front_asks_for_the_token_and_the_length_before_a_worker_is_asked(tmp_path):
+    fleet = Fleet(tmp_path, "s3cret")
+    fleet.both("/healthz", (200, {"chargers": 0}), (200, {"chargers": 0}))
+    for headers in ({}, {"authorization": "Bearer wrong"}):
+        status, _ = await fleet.request("POST", "/command/", "x" * MAX_BODY, **headers)
+        assert (status, fleet.response.headers.getRawHeaders("www-authenticate")) == (401, ['Bearer realm="ocpp"'])
+    right = {"authorization": "Bearer s3cret"}
+    assert await fleet.request("POST", "/command/", "x" * MAX_BODY, **right) == (
+        413,
+        {"detail": f"The body is longer than {MAX_BODY} bytes"},
+    )
+    assert [each.asked for each in fleet.workers] == [[], []]
+    assert (await fleet.request("GET", "/healthz"))[0] == 200
+    fleet.both("/command/", (200, {}), (200, {}))
+    assert (await fleet.request("POST", "/command/", {}, **right))[0] == 200
+    await fleet.close()
+
+
+async def test_the_front_serves_no_web_page_without_a_token(fleet):
+    """HOSTILE F13."""
+    for headers, status in (
+        ({"origin": "http://evil.example"}, 403),
+        ({"host": "evil.example"}, 403),
+        ({"content-type": "text/plain"}, 415),
+    ):
+        assert (await fleet.request("POST", "/command/", {}, **headers))[0] == status
+    assert [each.asked for each in fleet.workers] == [[], []]
 
 
 SPOOL = {"groups": 1, "events": 2, "trouble": ""}

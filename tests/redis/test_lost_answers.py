@@ -38,7 +38,7 @@ async def test_an_element_is_forwarded_once(fleet, clean, lose):
     gateway, lost = await fleet.gateway("a"), lose(claims.MOVE)
     fleet.push(b"x")
     await soon(gateway.commands.take())
-    await soon(gateway.commands.forward(b"x", "b"))
+    await soon(gateway.commands.forward(b"x", "b", b"x"))
     assert clean("LRANGE", "commands:for:b", 0, -1) == [b"x"]
     assert lost
 
