@@ -133,7 +133,9 @@ class StopTransaction(OfTransaction):
     duration_s: int | None
     """seconds from start to stop by the charger's clock; null when either is not known"""
     match: str
-    """how it was matched with a start: exact, by_connector (the charger's only open transaction), none"""
+    """how it was matched with a start: exact, by_connector (the charger's only open transaction, which it ends), none"""
+    matched_id: int | str | None
+    """the id of the transaction that it ends, as in `start_transaction`; null when none was found"""
     missing: list[int] | None = None
     """2.x: the numbers of its messages that have not come yet, at most 200 of them; left out when all have"""
 

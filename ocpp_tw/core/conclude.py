@@ -151,10 +151,10 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> 
     ledger = charger.ledger = charger.ledger or Ledger()
     if fact.event_info is not None:
         return transaction_events.stopped(charger, fact, verdict)
-    transaction = ledger.find(fact.transaction_id)
     closing = ledger.close(fact)
     if closing.repeat:
         return Conclusion(verdict, ())
+    transaction = closing.matched
     data = charger_events.StopTransaction(
         charger.id,
         fact.transaction_id,
@@ -165,6 +165,7 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> 
         closing.energy_wh,
         closing.duration_s,
         closing.match,
+        matched_id=transaction.id if transaction else None,
         backend_id=transaction.backend_id if transaction else None,
     )
     published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)

@@ -34,6 +34,7 @@ def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
     assert stopped == {
         "charger": "cp1", "transaction_id": answer["transactionId"], "reason": "Local", "meter_stop": 4000, "tag": "TAG1",
         "timestamp": "2026-11-23T09:00:00Z", "energy_wh": 3000, "duration_s": 3600, "match": "exact",
+        "matched_id": answer["transactionId"],
     }  # fmt: skip
 
 
@@ -112,13 +113,31 @@ def test_a_stop_without_a_start_is_accepted_and_told():
 
 
 def test_an_unknown_stop_is_matched_with_the_only_open_transaction():
-    """FIELD 8."""
+    """FIELD 8: and ends it, for its readings and for the next start too."""
     here = in_memory()
     cp = here.connect()
-    cp.call("StartTransaction", START_1)
-    cp.call("StopTransaction", stop(-1))
-    data = here.published()[-1]["data"]
-    assert (data["match"], data["energy_wh"]) == ("by_connector", 3000)
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    cp.call("StopTransaction", stop(-1, transactionData=[{"timestamp": "2026-11-23T09:00:00Z", "sampledValue": [{"value": "4000"}]}]))
+    readings, stopped = (event["data"] for event in here.published()[-2:])
+    assert (stopped["match"], stopped["matched_id"], stopped["energy_wh"]) == ("by_connector", id, 3000)
+    assert (readings["conn"], readings["transaction_id"]) == (1, -1)
+    cp.call("StopTransaction", stop(-1, time="2026-11-23T10:00:00Z"))
+    assert here.published()[-1]["data"]["match"] == "none"
+
+
+@pytest.mark.parametrize("starts", [0, 1, 2])
+def test_a_stop_of_an_unknown_start_is_told_once_however_often_it_is_sent(starts):
+    """T5, FIELD 6, R5: its answer was lost, and the charger repeats it on its next connection, maybe to another gateway."""
+    here = in_memory()
+    cp = here.connect()
+    for conn in range(starts):
+        cp.call("StartTransaction", START_1 | {"connectorId": conn + 1})
+    first = cp.call("StopTransaction", stop(-1, idTag="TAG1"))
+    assert here.published_names().count("stop_transaction") == 1
+    assert cp.call("StopTransaction", stop(-1, idTag="TAG1")) == first
+    again = InMemoryGateway(store=here.store).connect()
+    assert again.call("StopTransaction", stop(-1, idTag="TAG1")) == first
+    assert "stop_transaction" not in here.published_names()
 
 
 def test_a_stop_of_another_chargers_transaction_counts_for_nothing():
