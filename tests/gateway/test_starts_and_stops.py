@@ -140,6 +140,29 @@ def test_a_stop_of_an_unknown_start_is_told_once_however_often_it_is_sent(starts
     assert "stop_transaction" not in here.published_names()
 
 
+@pytest.mark.parametrize(("verdict", "status"), [("Blocked", "Blocked"), ("NoCredit", "Invalid"), ("Accepted", "Accepted")])
+def test_a_stop_of_1_6_says_of_its_tag_what_authorize_says(verdict, status):
+    """1.6 §4.10, §3.5.1: the charger may cache it."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization(), "OTHER": Authorization(verdict)})
+    here = InMemoryGateway(Settings(name="gw", base_url="http://b", authorize="backend"), backend=backend)
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    said = cp.call("Authorize", {"idTag": "OTHER"})
+    assert cp.call("StopTransaction", stop(id, idTag="OTHER")) == said == {"idTagInfo": {"status": status}}
+    assert here.published()[-1]["data"]["match"] == "exact"
+
+
+def test_a_stop_of_1_6_is_answered_without_its_tag_while_the_backend_is_away():
+    """T2, 1.6 §4.10: idTagInfo is optional; nobody vouches for a tag that was not verified."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
+    here = InMemoryGateway(Settings(name="gw", base_url="http://b", authorize="backend"), backend=backend)
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    backend.fail()
+    assert cp.call("StopTransaction", stop(id, idTag="OTHER")) == {}
+    assert here.published()[-1]["event"] == "stop_transaction"
+
+
 def test_a_stop_of_another_chargers_transaction_counts_for_nothing():
     """T6, A6."""
     here = in_memory()
