@@ -31,7 +31,10 @@ def fields(of: type) -> list[tuple[str, str, str]]:
     for field, after in zip(node.body, node.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
             assert isinstance(after.value, ast.Constant) and isinstance(field.target, ast.Name)
-            found.append((field.target.id, json_type(field), str(after.value.value)))
+            kind, meaning = json_type(field), str(after.value.value)
+            if meaning.startswith("only "):  # then it is left out, and never null
+                kind = kind.removesuffix(" or null")
+            found.append((field.target.id, kind, meaning))
     return found + bases
 
 
@@ -53,7 +56,7 @@ def json_type(field: ast.AnnAssign) -> str:
     annotation = ast.unparse(field.annotation)
     if annotation == "bool" and field.value is not None:
         return "true"
-    words = [JSON.get(each, "array" if each.startswith("list") else "object") for each in annotation.split(" | ")]
+    words = [JSON.get(each, "array" if each.startswith("list") else "object") for each in annotation.split(" | ") if each != "UnsetType"]
     return " or ".join(words)
 
 

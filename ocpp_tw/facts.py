@@ -113,11 +113,11 @@ class Value(msgspec.Struct, omit_defaults=True, gc=False):
     timestamp: str | None
     """when, by the charger's clock"""
     context: str | None = None
-    """the context, e.g. Sample.Periodic"""
+    """only when the charger gives it: the context, e.g. Sample.Periodic"""
     phase: str | None = None
-    """the phase, e.g. L1"""
+    """only when the charger gives it: the phase, e.g. L1"""
     location: str | None = None
-    """where it was measured, e.g. Outlet"""
+    """only when the charger gives it: where it was measured, e.g. Outlet"""
     signed: bool = False
     """only when true: `value` is signed data, not a number"""
 

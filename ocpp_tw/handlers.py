@@ -77,12 +77,17 @@ class Handlers:
         return None if fact.tag is None else self._verify(charger, fact.tag, fact.event_info.tag_type, fact.event_info.conn)
 
     def stopped(self, charger: ICharger, fact: Stopped) -> Maybe[Authorization | None]:
-        """A stop cannot be refused (OCPP 1.6 §4.10): its tag is Accepted in 1.6, and verified in 2.x."""
+        """A stop cannot be refused (OCPP 1.6 §4.10), but the charger may keep the verdict on its tag (§3.5.1), so that is verified.
+
+        In 1.6, which leaves the verdict optional, there is none while the backend is unavailable.
+        """
         if fact.tag is None:
             return None
-        return (
-            Authorization() if fact.event_info is None else self._verify(charger, fact.tag, fact.event_info.tag_type, fact.event_info.conn)
-        )
+        if fact.event_info is not None:
+            return self._verify(charger, fact.tag, fact.event_info.tag_type, fact.event_info.conn)
+        if self.backend is None or self.settings.authorize == "accept":
+            return Authorization()
+        return self._known_to_backend(self.backend, charger, fact.tag, "", None)
 
     def meter_values(self, charger: ICharger, fact: MeterValues) -> Maybe[None]:
         """Nothing to decide."""
@@ -120,12 +125,17 @@ class Handlers:
         return self._ask_authorization(self.backend, charger, tag, kind, connector)
 
     async def _ask_authorization(self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None) -> Authorization:
-        """A tag never goes into the log: some are PINs, which must not (C04.FR.04)."""
+        return await self._known_to_backend(backend, charger, tag, kind, connector) or self._policy()
+
+    async def _known_to_backend(
+        self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None
+    ) -> Authorization | None:
+        """None while the backend is unavailable. A tag never goes into the log: some are PINs, which must not (C04.FR.04)."""
         try:
             return await backend.authorize(tag, charger.id, connector, kind)
         except BackendFailed as why:
             log.warn("backend unavailable for a tag on {charger}: {why}", charger=charger.id, why=str(why))
-            return self._policy()
+            return None
 
     def _policy(self, known: Authorization = ACCEPTED) -> Authorization:
         """The verdict without the backend: what is known of the tag, unless the policy is to deny."""

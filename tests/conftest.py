@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
+from event_tables import EventTables
 from fleets import MemoryFleet, RedisFleet, Valkey, pause
+from ocpp_tw.core.entries import Entry
+from ocpp_tw.memory import MemoryEvents
+from ocpp_tw.redis.events import RedisEvents
+
+_tables = EventTables()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,6 +27,25 @@ def _frozen() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _as_documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that publishes an event which is not as docs/contract.md has it."""
+    faults: list[str] = []
+
+    def compared(publish: Callable[..., Any]) -> Callable[..., Any]:
+        def publish_compared(self: Any, entry: Entry, *more: Any) -> Any:
+            if entry.event and len(faults) < 5:
+                faults.extend(_tables.faults(entry.event))
+            return publish(self, entry, *more)
+
+        return publish_compared
+
+    for driver in MemoryEvents, RedisEvents:
+        monkeypatch.setattr(driver, "publish", compared(driver.publish))
+    yield
+    assert not faults, faults
 
 
 @pytest_twisted.async_yield_fixture(autouse=True)

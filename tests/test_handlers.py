@@ -176,10 +176,21 @@ def test_with_authorize_accept_only_the_transaction_is_asked_for(backend):
 
 
 def test_a_stop_of_1_6_is_never_refused(handlers, backend):
-    """T2: OCPP 1.6 §4.10."""
-    assert handlers.stopped(Someone(), Stopped(5, 10, NOW, "Local", "BAD")) == Authorization()
+    """T2: OCPP 1.6 §4.10. Its tag is verified all the same, since the charger may keep the verdict (§3.5.1)."""
+    assert now(handlers.stopped(Someone(), Stopped(5, 10, NOW, "Local", "BAD"))) == Authorization("NoCredit")
+    assert now(handlers.stopped(Someone(), Stopped(5, 10, NOW, "Local", "TAG"))) == backend.tags["TAG"]
     assert handlers.stopped(Someone(), Stopped(5, 10, NOW)) is None
-    assert backend.asked == []
+    assert backend.asked == [("authorize", "BAD", "cp1", None), ("authorize", "TAG", "cp1", None)]
+
+
+@pytest.mark.parametrize("policy", ["provisional", "deny"])
+def test_nobody_vouches_for_the_tag_of_a_stop_of_1_6_while_the_backend_is_away(backend, policy):
+    """1.6 §4.10: idTagInfo is optional there; in 2.x it is not, and the policy decides."""
+    handlers = Handlers(replace(SETTINGS, backend_policy=policy), backend)
+    backend.fail()
+    assert now(handlers.stopped(Someone(), Stopped(5, 10, NOW, "Local", "TAG"))) is None
+    in_2x = now(handlers.stopped(Someone(), Stopped("t1", None, NOW, "Local", "TAG", event_info=step())))
+    assert in_2x == Authorization("Accepted" if policy == "provisional" else "Invalid")
 
 
 @pytest.mark.parametrize(("policy", "status"), [("provisional", "Accepted"), ("deny", "Invalid")])

@@ -1,11 +1,14 @@
 """The data of events about what a charger reports (docs/contract.md). Field names are part of the contract.
 
-Knows neither where events go nor which OCPP message they come from.
+Knows neither where events go nor which OCPP message they come from. What has no default is always there, null if nothing is known;
+what is `UNSET` in events of OCPP 1.6 is left out there.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from ..facts import Readings, Value
 from .event import Data
@@ -30,18 +33,18 @@ class Health(Data):
     """A Heartbeat."""
 
 
-class Authorize(Data, omit_defaults=True):
+class Authorize(Data):
     """A tag was presented."""
 
     tag: str
     """the tag"""
     status: str
     """the authorization status it was given"""
-    tag_type: str | None = None
-    """2.x: the type of the tag, e.g. ISO14443"""
+    tag_type: str | UnsetType | None = UNSET
+    """2.x only: the type of the tag, e.g. ISO14443"""
 
 
-class ChangeConnectorStatus(Data, omit_defaults=True):
+class ChangeConnectorStatus(Data):
     """A connector's status."""
 
     conn: int
@@ -56,29 +59,29 @@ class ChangeConnectorStatus(Data, omit_defaults=True):
     """the vendor's error code"""
     timestamp: str | None
     """when, by the charger's clock"""
-    evse: int | None = None
-    """2.x: the EVSE"""
-    connector: int | None = None
-    """2.x: the connector of the EVSE"""
+    evse: int | UnsetType = UNSET
+    """2.x only: the EVSE"""
+    connector: int | UnsetType | None = UNSET
+    """2.x only: the connector of the EVSE"""
 
 
 class OfTransaction(Data, kw_only=True, omit_defaults=True):
     """What a TransactionEvent of 2.x says beside what it is; of it there is only ``backend_id`` in 1.6."""
 
-    connector: int | None = None
-    """2.x: the connector of the EVSE"""
-    seq_no: int | None = None
-    """2.x: the number of the message within its transaction"""
-    trigger: str | None = None
-    """2.x: what made the charger send it"""
-    charging_state: str | None = None
-    """2.x: the charging state"""
-    tag_type: str | None = None
-    """2.x: the type of the tag, e.g. ISO14443"""
-    remote_start_id: int | None = None
-    """2.x: the id of the remote start that began it"""
-    backend_id: int | None = None
-    """the id that the backend has given the transaction, where that is not `transaction_id`"""
+    connector: int | UnsetType | None = UNSET
+    """2.x only: the connector of the EVSE"""
+    seq_no: int | UnsetType = UNSET
+    """2.x only: the number of the message within its transaction"""
+    trigger: str | UnsetType = UNSET
+    """2.x only: what made the charger send it"""
+    charging_state: str | UnsetType | None = UNSET
+    """2.x only: the charging state"""
+    tag_type: str | UnsetType | None = UNSET
+    """2.x only: the type of the tag, e.g. ISO14443"""
+    remote_start_id: int | UnsetType | None = UNSET
+    """2.x only: the id of the remote start that began it"""
+    backend_id: int | None
+    """the id that the backend has given the transaction, where that is not `transaction_id`; else null"""
 
 
 class StartTransaction(OfTransaction):
@@ -133,12 +136,14 @@ class StopTransaction(OfTransaction):
     duration_s: int | None
     """seconds from start to stop by the charger's clock; null when either is not known"""
     match: str
-    """how it was matched with a start: exact, by_connector (the charger's only open transaction), none"""
+    """how it was matched with a start: exact, by_connector (the charger's only open transaction, which it ends), none"""
+    matched_id: int | str | None
+    """the id of the transaction that it ends, as in `start_transaction`; null when none was found"""
     missing: list[int] | None = None
-    """2.x: the numbers of its messages that have not come yet, at most 200 of them; left out when all have"""
+    """only when messages of it have not come yet (2.x): their numbers, at most 200 of them"""
 
 
-class MeterValue(Data, omit_defaults=True):
+class MeterValue(Data):
     """Meter values."""
 
     conn: int
@@ -149,8 +154,8 @@ class MeterValue(Data, omit_defaults=True):
     """OCPP's meterValue array, as it came"""
     values: list[Value]
     """the same, flat and in canonical units"""
-    backend_id: int | None = None
-    """the id that the backend has given the transaction, where that is not `transaction_id`"""
+    backend_id: int | None
+    """the id that the backend has given the transaction, where that is not `transaction_id`; else null"""
 
 
 class DataTransfer(Data):

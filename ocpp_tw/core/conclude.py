@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from ..facts import (
     Answer,
@@ -58,6 +59,11 @@ class Charger(Protocol):
     def registration_state(self) -> RegistrationState: ...
 
 
+def is_2x(charger: Charger) -> bool:
+    """Whether its events have what only 2.x knows."""
+    return charger.ocpp.startswith("2")
+
+
 Conclude = Callable[[Any, Any, Any], Conclusion]
 
 encode = msgspec.json.Encoder().encode
@@ -90,10 +96,11 @@ class Conclusions:
     def _status_notification(self, charger: Charger, fact: StatusNotification, verdict: None) -> Conclusion:
         if fact.timestamp:
             charger.reported_time = fact.timestamp, self._seconds()
-        evse = None if fact.connector is None else fact.conn
         data = charger_events.ChangeConnectorStatus(
-            charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp, evse, fact.connector
+            charger.id, fact.conn, fact.status, fact.error_code, fact.info, fact.vendor_error_code, fact.timestamp
         )
+        if is_2x(charger):
+            data.evse, data.connector = fact.conn, fact.connector
         return Conclusion(verdict, (("change_connector_status", data),))
 
     def _started(self, charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
@@ -138,7 +145,8 @@ def _heartbeat(charger: Charger, fact: Heartbeat, verdict: None) -> Conclusion:
 
 
 def _authorize(charger: Charger, fact: Authorize, verdict: Authorization) -> Conclusion:
-    return Conclusion(verdict, (("authorize", charger_events.Authorize(charger.id, fact.tag, verdict.status, fact.tag_type or None)),))
+    tag_type = (fact.tag_type or None) if is_2x(charger) else UNSET
+    return Conclusion(verdict, (("authorize", charger_events.Authorize(charger.id, fact.tag, verdict.status, tag_type)),))
 
 
 def _updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> Conclusion:
@@ -151,10 +159,10 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> 
     ledger = charger.ledger = charger.ledger or Ledger()
     if fact.event_info is not None:
         return transaction_events.stopped(charger, fact, verdict)
-    transaction = ledger.find(fact.transaction_id)
     closing = ledger.close(fact)
     if closing.repeat:
         return Conclusion(verdict, ())
+    transaction = closing.matched
     data = charger_events.StopTransaction(
         charger.id,
         fact.transaction_id,
@@ -165,6 +173,7 @@ def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> 
         closing.energy_wh,
         closing.duration_s,
         closing.match,
+        matched_id=transaction.id if transaction else None,
         backend_id=transaction.backend_id if transaction else None,
     )
     published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)

@@ -13,7 +13,10 @@ encode = msgspec.json.Encoder().encode
 
 
 class Event(msgspec.Struct, omit_defaults=True, gc=False):
-    """One element of the events list. ``seq`` is added by the store that numbers it."""
+    """One element of the events list. ``seq`` is added by the store that numbers it.
+
+    What has no default is always there, null if nothing is known; what has one is left out as long as it has that value.
+    """
 
     event: str
     """what happened"""
@@ -27,14 +30,14 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     """when the gateway received it (UTC)"""
     gateway: str
     """the name of the gateway that did"""
-    ocpp: str | None = None
-    """the OCPP version of the connection"""
+    ocpp: str | None
+    """the OCPP version of the connection; null when the charger is not connected"""
     action: str | None = None
-    """the OCPP action it came from"""
+    """only when a message of the charger's led to it: the OCPP action"""
     message_id: str | None = None
-    """the id of the charger's CALL"""
+    """only when a message of the charger's led to it: the id of its CALL"""
     payload: msgspec.Raw | None = None
-    """the charger's request exactly as it was sent (`--event-payload no` leaves it out)"""
+    """only when a message of the charger's led to it: its request exactly as it was sent (`--event-payload no` leaves it out)"""
     violations: list[dict[str, Any]] | None = None
     """only when the message broke its schema and was let in all the same: path, rule and value of each breach"""
     duplicate: bool = False

@@ -6,8 +6,10 @@ Knows only its own charger's transactions: a stop of another charger's finds not
 from __future__ import annotations
 
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
+from msgspec.structs import replace
 
 from ..facts import Authorization, Start, Started, Stopped
 from ..ocpp.timestamps import parse_timestamp
@@ -20,6 +22,9 @@ KEPT = 50
 SPARE = 10
 """Transactions above `KEPT` at which the oldest are pruned, all at once."""
 
+UNKNOWN_STOP = "stop:"
+"""What the keys of stops begin with that belong to no known start; they are kept among the ended transactions, to know their repeats."""
+
 OPEN = 100
 """Open transactions that are kept: a charger has a few connectors, older ones will never end."""
 
@@ -27,7 +32,8 @@ OPEN = 100
 class Closing(NamedTuple):
     """What a stop is matched with.
 
-    ``match`` is exact, by_connector or none; ``repeat``: an exact copy of the stop received before, ``duplicate``: a differing second one.
+    ``match`` is exact, by_connector or none, ``matched`` the transaction; ``repeat``: an exact copy of the stop received before,
+    ``duplicate``: a differing second one.
     """
 
     match: str
@@ -36,6 +42,7 @@ class Closing(NamedTuple):
     repeat: bool = False
     duplicate: bool = False
     effects: tuple[Effect, ...] = ()
+    matched: Transaction | None = None
 
 
 Same = tuple[str, int, str, int | None]
@@ -93,19 +100,37 @@ class Ledger:
         return (_keep(transaction),)
 
     def close(self, stop: Stopped) -> Closing:
-        """Enter a stop. An unknown one is matched with the only open transaction, if its tag and times fit, and changes nothing."""
+        """Enter a stop. One of an unknown id is matched with the only open transaction, if its tag and times fit, and ends that."""
         end = End(stop.meter_stop, stop.timestamp, stop.reason, stop.tag)
         transaction = self._transactions.get(stop.transaction_id)
-        if transaction is None:
-            running = self.running
-            if len(running) == 1 and _fits(running[0], stop):
-                return Closing("by_connector", _energy(running[0], stop.meter_stop), duration(running[0].started, stop.timestamp))
-            return Closing("none")
-        energy, seconds = _energy(transaction, stop.meter_stop), duration(transaction.started, stop.timestamp)
+        if transaction is not None:
+            return self._closed("exact", transaction, end, transaction.end and replace(transaction.end, stop_id=None))
+        named = replace(end, stop_id=stop.transaction_id)
+        transaction = self._stopped_as(named)
+        if transaction is not None and isinstance(transaction.id, str):
+            return Closing("none", repeat=True)
+        if transaction is None and len(self.running) == 1 and _fits(self.running[0], stop):
+            transaction = self.running[0]
+        if transaction is not None:
+            return self._closed("by_connector", transaction, named, transaction.end)
+        unknown = self.enter(f"{UNKNOWN_STOP}{crc32(_encode(named)):08x}")
+        unknown.end = named
+        return Closing("none", effects=self.kept(unknown))
+
+    def _closed(self, match: str, transaction: Transaction, end: End, before: End | None) -> Closing:
+        """The transaction is ended by this stop, unless it had been by the one before."""
+        energy, seconds = _energy(transaction, end.meter_stop), duration(transaction.started, end.timestamp)
         if transaction.end is not None:
-            return Closing("exact", energy, seconds, repeat=transaction.end == end, duplicate=transaction.end != end)
+            return Closing(match, energy, seconds, repeat=before == end, duplicate=before != end, matched=transaction)
         transaction.end = end
-        return Closing("exact", energy, seconds, effects=(_keep(transaction),))
+        return Closing(match, energy, seconds, effects=(_keep(transaction),), matched=transaction)
+
+    def _stopped_as(self, end: End) -> Transaction | None:
+        """What this stop of an unknown id, or another one of the same id (-1 and 0 are nobody's), has ended before."""
+        ended = [each for each in self._transactions.values() if each.end is not None and each.end.stop_id == end.stop_id]
+        own_id = isinstance(end.stop_id, int) and end.stop_id > 0
+        same = (each for each in ended if each.end == end)
+        return next(same, next((each for each in ended if own_id and isinstance(each.id, int)), None))
 
     # the messages of 2.x, which arrive in any order
 
@@ -139,7 +164,7 @@ class Ledger:
         """Once there are too many, drop those that are too old to be repeated."""
         if len(self._transactions) <= KEPT + SPARE:
             return ()
-        ended = sorted((each for each in self._transactions.values() if each.end is not None), key=lambda each: each.started)
+        ended = sorted((each for each in self._transactions.values() if each.end is not None), key=_age)
         gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
         for each in gone:
             del self._transactions[each.id]
@@ -165,6 +190,10 @@ def _fits(transaction: Transaction, stop: Stopped) -> bool:
     seconds = duration(transaction.started, stop.timestamp)
     same_tag = stop.tag is None or stop.tag == transaction.tag
     return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
+
+
+def _age(transaction: Transaction) -> str:
+    return transaction.started or (transaction.end.timestamp if transaction.end else "")
 
 
 def _same(transaction: Transaction) -> Same:

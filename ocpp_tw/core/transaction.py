@@ -23,12 +23,13 @@ RECENT = 16
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a transaction ended, as the charger first reported it."""
+    """How a transaction ended, as the charger first reported it; ``stop_id`` is the id that it named where that was not known."""
 
     meter_stop: int | None
     timestamp: str
     reason: str
     tag: str | None = None
+    stop_id: int | str | None = None
 
 
 class Transaction(msgspec.Struct, omit_defaults=True):

@@ -105,7 +105,8 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> C
         transaction.ended = digest
     data = charger_events.StopTransaction(
         charger.id, fact.transaction_id, fact.reason, fact.meter_stop, fact.tag, fact.timestamp, closing.energy_wh, closing.duration_s,
-        closing.match, named(transaction.gaps) or None, **_members(info, transaction),
+        closing.match, fact.transaction_id if closing.match == "exact" else None, named(transaction.gaps) or None,
+        **_members(info, transaction),
     )  # fmt: skip
     return Conclusion(
         verdict,

@@ -143,7 +143,7 @@ class FollowUps:
             return
         for watch in list(self._watches.get(charger.id, ())):
             if isinstance(fact, Stopped):
-                done = not watch.starts and str(fact.transaction_id) == str(watch.transaction)
+                done = not watch.starts and str(watch.transaction) in (str(fact.transaction_id), str(_matched_id(conclusion)))
             else:
                 done = watch.starts and watch.seen is None and watch.started_by(fact)
             if done:
@@ -190,6 +190,11 @@ class FollowUps:
         transaction = watch.seen if watch.starts else watch.transaction
         data = gateway_events.CommandFollowup(watch.charger, watch.id, watch.action, watch.outcome, verdict, transaction)
         self._incoming.publisher.publish_about(watch.charger, watch.domain, "command_followup", data, watch.ocpp)
+
+
+def _matched_id(conclusion: Conclusion) -> int | str | None:
+    """The transaction that a stop has ended, under whatever id."""
+    return next((data.matched_id for _, data in conclusion.events if isinstance(data, charger_events.StopTransaction)), None)
 
 
 def _given_id(conclusion: Conclusion) -> int | str | None:

@@ -41,8 +41,6 @@ RETRY_DELAY = 0.2
 """Seconds until a charger is looked for again that the roster has on another connection to this gateway."""
 
 RETRY = Claim("elsewhere")
-
-
 Report = Callable[[Command, Ended], gateway_events.CommandResult]
 """Publishes the result of a command; never fails."""
 
@@ -119,6 +117,8 @@ class Router:
                 interval = min(2 * interval, LOCATE_INTERVALS[1])
             elif not charger.serving:
                 await self._wait_for_charger(command, STORE_TIMEOUT)
+            elif self._gateway.arrivals.probing(charger.id):  # it would be lost with a connection that is dead
+                await self._gateway.arrivals.probed(charger.id)
             else:
                 ended = await self._send_in_turn(command, charger)
                 if not isinstance(ended, Claim):
@@ -163,7 +163,7 @@ class Router:
     async def _claim_and_send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         await charger.outgoing.idle()
         await item_limits.prepare(charger, action, payload)
-        if self._connected(command) is not charger or self._stopped:
+        if self._connected(command) is not charger or self._gateway.arrivals.probing(charger.id) or self._stopped:
             return RETRY
         if self._hasexpired(command):
             return expired(EXPIRED)

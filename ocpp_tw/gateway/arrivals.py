@@ -74,6 +74,7 @@ class Arrivals:
         self._liveness = liveness
         self._repairs: dict[Charger, tuple[str, ...]] = {}
         self._waiting: dict[str, tuple[Charger, IDelayedCall]] = {}
+        self._probes: dict[str, list[Deferred[None]]] = {}
         self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
@@ -102,6 +103,7 @@ class Arrivals:
             return
         timer = self._clock.callLater(PROBE_TIMEOUT, self._take_over, charger)
         self._waiting[charger.id] = (charger, timer)
+        self._probes.setdefault(charger.id, [])
         charger.on_first_frame = lambda: self._take_over(charger)
         current.wire.ping(lambda: self._is_alive(charger))
 
@@ -110,6 +112,22 @@ class Arrivals:
         waiting = self._waiting.get(newcomer.id)
         if waiting is not None and waiting[0] is newcomer and waiting[1].active():
             waiting[1].reset(ALIVE)
+            self._probe_ended(newcomer.id)
+
+    def probing(self, id: str) -> bool:
+        """Whether a newer connection waits, and the current one has neither shown that it is alive nor failed to."""
+        return id in self._probes
+
+    def probed(self, id: str) -> Deferred[None]:
+        """Fires once that is known, for all who wait in their order; only while `probing`."""
+        waiters = self._probes[id]
+        waiting: Deferred[None] = Deferred(waiters.remove)
+        waiters.append(waiting)
+        return waiting
+
+    def _probe_ended(self, id: str) -> None:
+        for waiting in self._probes.pop(id, ()):
+            waiting.callback(None)
 
     def _take_over(self, newcomer: Charger) -> None:
         """The newcomer has sent a frame, or the current connection has ended or gives no sign of life."""
@@ -134,6 +152,7 @@ class Arrivals:
         )
         self._publisher.publish(charger, "connect_charger", data)
         self._liveness.arrived(charger)
+        self._probe_ended(charger.id)
         if previous is not None and not previous.gone:
             previous.connection_lost()
             previous.close(4000, REPLACED)
@@ -176,6 +195,7 @@ class Arrivals:
         if waiting is not None and waiting[0] is charger:
             del self._waiting[charger.id]
             waiting[1].cancel()
+            self._probe_ended(charger.id)
         charger.connection_lost()
         if self.current.get(charger.id) is not charger:
             return

@@ -117,11 +117,11 @@ class Charger:
         self._complaints += 1
         return self._complaints <= LOGGED_COMPLAINTS or self._complaints % 1000 == 0
 
-    def triggered(self, action: str) -> bool:
+    def triggered(self, call: Call | Send) -> bool:
         """Whether we asked for this message and have not received it yet (B02.FR.02: it is served before acceptance)."""
-        if self.reports is not None and self.reports.expects(action):
+        if self.reports is not None and self.reports.expects(call.action):
             return True
-        return self._outgoing is not None and self._outgoing.triggered(action)
+        return self._outgoing is not None and self._outgoing.triggered(call)
 
     def connection_lost(self) -> None:
         """The connection has ended: what was sent may be lost, and nothing more is sent."""

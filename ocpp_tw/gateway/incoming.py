@@ -92,7 +92,7 @@ class IncomingCalls:
             else:
                 self._refuse(charger, call, "unknown", f"OCPP {version.name} has no action {call.action[:50]}")
             return None
-        if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call.action):
+        if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call):
             self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
         if call.fact is not None and not self._zoned:

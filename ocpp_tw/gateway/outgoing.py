@@ -16,10 +16,11 @@ from ..core.commands import Failed, Outcome
 from ..core.ledger import Ledger
 from ..core.transaction import named
 from ..ocpp.conversation import Conversation
-from ..ocpp.frames import Call, Error, Payload, Result, render
+from ..ocpp.frames import Call, Error, Payload, Result, Send, render
 from ..ocpp.malformed import Malformed
 from ..ocpp.version import Version
 from .ports import Incoming
+from .triggered import Triggers
 
 UNRESPONSIVE_AFTER = 3
 """Commands in a row that time out, while the charger goes on sending, until an `unresponsive` event is published."""
@@ -75,7 +76,7 @@ class OutgoingCalls:
         "_status_asked",
         "_status_due",
         "_status_pending",
-        "_triggered",
+        "_triggers",
         "_unanswered",
         "item_limits",
         "unresponsive",
@@ -88,7 +89,7 @@ class OutgoingCalls:
         self._incoming = incoming
         self._pending: dict[str | int, Pending] = {}
         self._ids = self._unanswered = self._received = 0
-        self._triggered: set[str] = set()
+        self._triggers: Triggers | None = None
         self._idle: list[Deferred[None]] = []
         self._status_asked: deque[str] = deque(maxlen=STATUS_ASKED)
         self._status_due: deque[str] = deque(maxlen=STATUS_DUE)
@@ -122,11 +123,11 @@ class OutgoingCalls:
         latency = round((self._incoming.clock.seconds() - pending.sent) * 1000)
         if isinstance(frame, Result):
             outcome = Outcome("result", frame.payload, sent=True, latency_ms=latency)
-            if charger.restricted and outcome.status == "Accepted" and "requestedMessage" in call.payload:
-                self._triggered.add(str(call.payload["requestedMessage"]))
         else:
             failure = Failed(frame.code, frame.description, frame.details)
             outcome = Outcome("error", error=failure, sent=True, latency_ms=latency)
+        if self._triggers is not None and outcome.status != "Accepted":
+            self._triggers.refused(call)
         self._send(following)
         pending.outcome.callback(outcome)
         self._notice_idle()
@@ -139,12 +140,9 @@ class OutgoingCalls:
         code = self._charger.version.code("syntax" if malformed.syntax else "structure")
         return self.answered(Error(malformed.answered, code, "the charger's answer cannot be read", {"answer": malformed.excerpt}))
 
-    def triggered(self, action: str) -> bool:
+    def triggered(self, call: Call | Send) -> bool:
         """Whether this message was triggered and has not been received since; from now on it has."""
-        if action not in self._triggered:
-            return False
-        self._triggered.discard(action)
-        return True
+        return self._triggers is not None and self._triggers.admits(call)
 
     def ask_transaction_status(self, transaction: str) -> None:
         """2.x: messages of this transaction are missing. Ask whether the charger still has them (E14): once on a connection for each of
@@ -193,6 +191,9 @@ class OutgoingCalls:
         self._pending[call.id] = pending._replace(timer=clock.callLater(pending.timeout, self._timed_out, call), sent=clock.seconds())
         if not self._unanswered:
             self._received = self._charger.received  # any frame from now on shows that the charger could have answered
+        if self._charger.restricted:
+            self._triggers = self._triggers or Triggers()
+            self._triggers.sent(call)
         self._charger.send(render(call))
 
     def _timed_out(self, call: Call) -> None:

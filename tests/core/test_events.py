@@ -31,13 +31,13 @@ CONTRACT = {
 def event(data: Data, **more: Any) -> dict[str, Any]:
     """The event as a backend reads it."""
     said: dict[str, Any] = json.loads(
-        encode(Event("some_event", "csms.example.com", data, "id-1", "2026-11-22T10:00:00.123Z", "gw-1", **more))
+        encode(Event("some_event", "csms.example.com", data, "id-1", "2026-11-22T10:00:00.123Z", "gw-1", more.pop("ocpp", None), **more))
     )
     return said
 
 
 def test_an_event_says_what_is_so_and_nothing_else() -> None:
-    """CONTRACT 1: the flags stand there only when they are true, and what is unknown is left out."""
+    """CONTRACT 1: the flags stand there only when they are true, and what is always there is null when it is not known."""
     assert event(Data("CP1")) == {
         "event": "some_event",
         "domain": "csms.example.com",
@@ -45,6 +45,7 @@ def test_an_event_says_what_is_so_and_nothing_else() -> None:
         "id": "id-1",
         "time": "2026-11-22T10:00:00.123Z",
         "gateway": "gw-1",
+        "ocpp": None,
     }
     flags = event(Data("CP1"), duplicate=True, offline=True, provisional=True)
     assert flags["duplicate"] is flags["offline"] is flags["provisional"] is True
@@ -58,13 +59,13 @@ def test_the_event_begins_as_the_seeds_did() -> None:
 def test_the_payload_is_the_chargers_own_bytes() -> None:
     """CONTRACT 1: not one key renamed, not one number respelled."""
     raw = b'{"b": 1.50, "a":1E2, "a": "\\u00e9"}'
-    text = encode(Event("x", "d", Data("CP1"), "i", "t", "g", payload=msgspec.Raw(raw)))
+    text = encode(Event("x", "d", Data("CP1"), "i", "t", "g", "1.6", payload=msgspec.Raw(raw)))
     assert raw in text
 
 
 def test_numbering_an_event_appends_its_number() -> None:
     """CONTRACT 1: seq is the store's to give; the event stays the JSON object that it was."""
-    text = encode(Event("x", "d", Data("CP1"), "i", "t", "g"))
+    text = encode(Event("x", "d", Data("CP1"), "i", "t", "g", "1.6"))
     assert json.loads(numbered(text, 42)) == {**json.loads(text), "seq": 42}
 
 

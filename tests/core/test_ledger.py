@@ -27,6 +27,11 @@ def begun(*ids: int, ledger: Ledger | None = None) -> Ledger:
 
 def reopened(effects: list[Effect]) -> Ledger:
     """The ledger as the next gateway finds it, after these effects."""
+    return Ledger(stored(effects))
+
+
+def stored(effects: list[Effect]) -> list[bytes]:
+    """What is stored of each transaction after these effects."""
     kept: dict[str, bytes] = {}
     for each in effects:
         assert isinstance(each, Put) and each.table == "transactions"
@@ -34,7 +39,7 @@ def reopened(effects: list[Effect]) -> Ledger:
             del kept[each.name]
         else:
             kept[each.name] = each.value
-    return Ledger(list(kept.values()))
+    return list(kept.values())
 
 
 # starts
@@ -75,7 +80,7 @@ def test_a_stop_ends_its_transaction() -> None:
     ledger = Ledger()
     ledger.begin(START, Start(Authorization(), 123))
     closing = ledger.close(STOP)
-    assert closing == Closing("exact", 5000, 3600, effects=closing.effects)
+    assert closing == Closing("exact", 5000, 3600, effects=closing.effects, matched=ledger.find(123))
     assert ledger.running == [] and len(closing.effects) == 1
 
 
@@ -85,7 +90,7 @@ def test_the_same_stop_again_is_a_repeat_without_effect() -> None:
     effects = list(ledger.begin(START, Start(Authorization(), 123)))
     effects += ledger.close(STOP).effects
     for each in (ledger, reopened(effects)):
-        assert each.close(msgspec.structs.replace(STOP)) == Closing("exact", 5000, 3600, repeat=True)
+        assert each.close(msgspec.structs.replace(STOP)) == Closing("exact", 5000, 3600, repeat=True, matched=each.find(123))
 
 
 @pytest.mark.parametrize("other", [{"meter_stop": 6001}, {"timestamp": "2026-11-22T11:00:01Z"}, {"reason": "PowerLoss"}, {"tag": None}])
@@ -109,11 +114,60 @@ def test_readings_do_not_make_a_stop_another() -> None:
 
 @pytest.mark.parametrize("id", [-1, 0, 999])
 def test_a_stop_of_an_unknown_id_is_matched_with_the_only_open_transaction(id: int) -> None:
-    """T3, T5, FIELD 8: its start's answer was never heard; told as a guess, so it changes nothing."""
+    """T3, T5, FIELD 8: its start's answer was never heard; told as a guess, and the transaction has ended."""
     ledger = begun(123)
     closing = ledger.close(msgspec.structs.replace(STOP, transaction_id=id))
-    assert closing == Closing("by_connector", 5000, 3540)
-    assert [each.id for each in ledger.running] == [123]
+    assert closing == Closing("by_connector", 5000, 3540, effects=closing.effects, matched=ledger.find(123))
+    assert ledger.running == [] and len(closing.effects) == 1
+
+
+@pytest.mark.parametrize("id", [-1, 0, 999])
+@pytest.mark.parametrize("running", [(), (123,), (1, 2)])
+def test_a_stop_of_an_unknown_id_is_known_again_by_its_content(id: int, running: tuple[int, ...]) -> None:
+    """T5, FIELD 6, R5: the answer was lost; also by the next gateway, and when the next transaction runs."""
+    effects: list[Effect] = []
+    ledger = Ledger()
+    for conn, each in enumerate(running, 1):
+        effects += ledger.begin(msgspec.structs.replace(START, conn=conn), Start(Authorization(), each))
+    stop = msgspec.structs.replace(STOP, transaction_id=id)
+    first = ledger.close(stop)
+    assert not first.repeat
+    effects += first.effects
+    for again in (ledger, reopened(effects)):
+        begun(500, ledger=again)
+        second = again.close(msgspec.structs.replace(stop))
+        assert second.repeat and second.effects == ()
+
+
+@pytest.mark.parametrize("other", [{"meter_stop": 6001}, {"timestamp": "2026-11-22T11:00:01Z"}, {"tag": None}, {"transaction_id": 0}])
+def test_stops_of_unknown_starts_that_differ_are_of_different_transactions(other: dict[str, Any]) -> None:
+    """T3: every start that was never delivered has the id -1."""
+    ledger, stop = Ledger(), msgspec.structs.replace(STOP, transaction_id=-1)
+    ledger.close(stop)
+    closing = ledger.close(msgspec.structs.replace(stop, **other))
+    assert not closing.repeat and not closing.duplicate and closing.effects
+
+
+def test_a_differing_second_stop_of_a_transaction_found_by_connector_is_a_duplicate() -> None:
+    """T5: under the id of the first, or under the right one; an equal one under the right id is a repeat."""
+    ledger = begun(123)
+    ledger.close(msgspec.structs.replace(STOP, transaction_id=999))
+    begun(124, ledger=ledger)
+    assert ledger.close(STOP).repeat
+    for id in (999, 123):
+        second = ledger.close(msgspec.structs.replace(STOP, transaction_id=id, meter_stop=7000))
+        assert second.duplicate and second.matched is ledger.find(123)
+    assert [each.id for each in ledger.running] == [124]
+
+
+def test_stops_of_unknown_starts_are_forgotten_like_all_that_ended() -> None:
+    """What is kept of a charger is bounded, whatever it sends."""
+    ledger = Ledger()
+    effects: list[Effect] = []
+    for number in range(10 * KEPT):
+        effects += ledger.close(Stopped(-1, number, "2026-11-22T11:00:00Z")).effects
+    assert len(stored(effects)) <= KEPT + SPARE
+    assert ledger.close(Stopped(-1, 10 * KEPT - 1, "2026-11-22T11:00:00Z")).repeat
 
 
 @pytest.mark.parametrize(
@@ -123,14 +177,16 @@ def test_a_stop_of_an_unknown_id_is_matched_with_the_only_open_transaction(id: i
 def test_a_stop_that_does_not_fit_is_matched_with_nothing(other: dict[str, Any]) -> None:
     """T5, FIELD 8: a tag, a time or a reading that cannot be."""
     stop = msgspec.structs.replace(STOP, transaction_id=-1, **other)
-    assert begun(123).close(stop) == Closing("none")
+    closing = begun(123).close(stop)
+    assert closing == Closing("none", effects=closing.effects)
 
 
 @pytest.mark.parametrize("running", [(), (1, 2)])
 def test_a_stop_of_an_unknown_id_is_no_guess_among_several(running: tuple[int, ...]) -> None:
     """T5, T6: one of another charger's transactions finds nothing here, and ends nothing."""
     ledger = begun(*running)
-    assert ledger.close(STOP) == Closing("none")
+    closing = ledger.close(STOP)
+    assert closing == Closing("none", effects=closing.effects)
     assert len(ledger.running) == len(running)
 
 

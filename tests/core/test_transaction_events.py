@@ -47,6 +47,7 @@ def test_a_whole_transaction_is_told_as_one_of_1_6(ocpp):
     assert started["data"] == {
         "charger": "cp1", "conn": 1, "tag": "TAG1", "meter_start": 1000, "transaction_id": "tx-1", "timestamp": "2026-11-23T08:00:00Z",
         "reservation_id": None, "status": "Accepted", "connector": 2, "seq_no": 0, "trigger": "Authorized", "tag_type": "ISO14443",
+        "charging_state": None, "remote_start_id": None, "backend_id": None,
     }  # fmt: skip
     assert metered["event"] == "meter_value" and metered["data"]["transaction_id"] == "tx-1" and metered["data"]["conn"] == 1
     middle = reading(2.5, "Sample.Periodic", unit="kWh")

@@ -85,6 +85,71 @@ def test_what_waits_for_its_turn_when_a_newer_connection_comes_is_sent_on_that()
     assert ended(here) == [("u0", "connection_lost", True)]
 
 
+def test_a_command_waits_while_a_newer_connection_may_be_the_charger():
+    """F13, FIELD 23: a charger that reconnects without a word; the old connection shows no sign of life."""
+    here, old = with_charger()
+    new = here.connect()
+    here.push_command(CpID="cp1", data=clear(0))
+    assert old.frames() == [] == new.frames()
+    here.clock.advance(2)
+    assert old.frames() == [] and new.frames() == [clear(0)]
+    new.answer({"status": "Accepted"}, "u0")
+    assert ended(here) == [("u0", "result", True)]
+    here.dispatcher.stop()
+
+
+@pytest.mark.parametrize("how", ["alive", "newcomer leaves", "current leaves", "newcomer speaks"])
+def test_it_waits_no_longer_than_until_that_is_known(how):
+    """At most the two seconds of the probe; the commands stay in their order."""
+    here, old = with_charger()
+    new = here.connect()
+    for n in range(2):
+        here.push_command(CpID="cp1", data=clear(n))
+    if how == "alive":
+        old.wire.pings[0]()
+    elif how == "newcomer leaves":
+        new.disconnect()
+    elif how == "current leaves":
+        old.disconnect()
+    else:
+        new.send_call("Heartbeat")
+    current, other = (old, new) if how in ("alive", "newcomer leaves") else (new, old)
+    assert [frame for frame in current.frames() if frame[0] == 2] == [clear(0)] and other.frames() == []
+    for n in range(2):
+        current.answer({"status": "Accepted"}, f"u{n}")
+    assert ended(here) == [("u0", "result", True), ("u1", "result", True)]
+    for cp in (old, new):
+        cp.disconnect()
+    here.dispatcher.stop()
+
+
+def test_those_that_wait_for_their_turn_keep_it_when_a_command_times_out_during_the_probe():
+    """F4: a charger's commands are in the order in which they were given."""
+    here, old = with_charger(call_timeout=1.0)
+    for n in range(4):
+        here.push_command(CpID="cp1", data=clear(n))
+    assert old.frames() == [clear(0)]
+    new = here.connect()
+    for _ in range(2):
+        here.clock.advance(1)
+    assert old.frames() == [] and new.frames() == [clear(1)]
+    for n in range(1, 4):
+        new.answer({"status": "Accepted"}, f"u{n}")
+    assert ended(here) == [("u0", "timeout", True), *((f"u{n}", "result", True) for n in range(1, 4))]
+    here.dispatcher.stop()
+
+
+def test_a_command_that_waits_for_the_probe_may_expire():
+    """It is sent no later than its time, whatever it waited for."""
+    here, old = with_charger()
+    new = here.connect()
+    here.push_command(cp_id="cp1", command="clear_cache", id="u0", expires=NOW + 1)
+    here.clock.advance(2)
+    assert old.frames() == [] == new.frames()
+    assert ended(here) == [("u0", "expired", False)]
+    here.dispatcher.stop()
+
+
 def test_what_waits_for_its_turn_follows_the_charger_to_another_gateway():
     """F13, FIELD 23."""
     first, second = two()

@@ -28,12 +28,14 @@ def test_a_start_gets_a_positive_id_and_a_stop_its_energy():
     assert started["data"] == {
         "charger": "cp1", "conn": 1, "tag": "TAG1", "meter_start": 1000, "transaction_id": answer["transactionId"],
         "timestamp": "2026-11-23T08:00:00Z", "reservation_id": 3, "status": "Accepted",
+        "backend_id": None,
     }  # fmt: skip
     assert cp.call("StopTransaction", stop(answer["transactionId"], idTag="TAG1")) == {"idTagInfo": {"status": "Accepted"}}
     stopped = here.published()[-1]["data"]
     assert stopped == {
         "charger": "cp1", "transaction_id": answer["transactionId"], "reason": "Local", "meter_stop": 4000, "tag": "TAG1",
         "timestamp": "2026-11-23T09:00:00Z", "energy_wh": 3000, "duration_s": 3600, "match": "exact",
+        "matched_id": answer["transactionId"], "backend_id": None,
     }  # fmt: skip
 
 
@@ -112,13 +114,54 @@ def test_a_stop_without_a_start_is_accepted_and_told():
 
 
 def test_an_unknown_stop_is_matched_with_the_only_open_transaction():
-    """FIELD 8."""
+    """FIELD 8: and ends it, for its readings and for the next start too."""
     here = in_memory()
     cp = here.connect()
-    cp.call("StartTransaction", START_1)
-    cp.call("StopTransaction", stop(-1))
-    data = here.published()[-1]["data"]
-    assert (data["match"], data["energy_wh"]) == ("by_connector", 3000)
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    cp.call("StopTransaction", stop(-1, transactionData=[{"timestamp": "2026-11-23T09:00:00Z", "sampledValue": [{"value": "4000"}]}]))
+    readings, stopped = (event["data"] for event in here.published()[-2:])
+    assert (stopped["match"], stopped["matched_id"], stopped["energy_wh"]) == ("by_connector", id, 3000)
+    assert (readings["conn"], readings["transaction_id"]) == (1, -1)
+    cp.call("StopTransaction", stop(-1, time="2026-11-23T10:00:00Z"))
+    assert here.published()[-1]["data"]["match"] == "none"
+
+
+@pytest.mark.parametrize("starts", [0, 1, 2])
+def test_a_stop_of_an_unknown_start_is_told_once_however_often_it_is_sent(starts):
+    """T5, FIELD 6, R5: its answer was lost, and the charger repeats it on its next connection, maybe to another gateway."""
+    here = in_memory()
+    cp = here.connect()
+    for conn in range(starts):
+        cp.call("StartTransaction", START_1 | {"connectorId": conn + 1})
+    first = cp.call("StopTransaction", stop(-1, idTag="TAG1"))
+    assert here.published_names().count("stop_transaction") == 1
+    assert cp.call("StopTransaction", stop(-1, idTag="TAG1")) == first
+    again = InMemoryGateway(store=here.store).connect()
+    assert again.call("StopTransaction", stop(-1, idTag="TAG1")) == first
+    assert "stop_transaction" not in here.published_names()
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("Blocked", "Blocked"), ("NoCredit", "Invalid"), ("Accepted", "Accepted")])
+def test_a_stop_of_1_6_says_of_its_tag_what_authorize_says(verdict, status):
+    """1.6 §4.10, §3.5.1: the charger may cache it."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization(), "OTHER": Authorization(verdict)})
+    here = InMemoryGateway(Settings(name="gw", base_url="http://b", authorize="backend"), backend=backend)
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    said = cp.call("Authorize", {"idTag": "OTHER"})
+    assert cp.call("StopTransaction", stop(id, idTag="OTHER")) == said == {"idTagInfo": {"status": status}}
+    assert here.published()[-1]["data"]["match"] == "exact"
+
+
+def test_a_stop_of_1_6_is_answered_without_its_tag_while_the_backend_is_away():
+    """T2, 1.6 §4.10: idTagInfo is optional; nobody vouches for a tag that was not verified."""
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization()})
+    here = InMemoryGateway(Settings(name="gw", base_url="http://b", authorize="backend"), backend=backend)
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1)["transactionId"]
+    backend.fail()
+    assert cp.call("StopTransaction", stop(id, idTag="OTHER")) == {}
+    assert here.published()[-1]["event"] == "stop_transaction"
 
 
 def test_a_stop_of_another_chargers_transaction_counts_for_nothing():
@@ -449,7 +492,7 @@ def test_an_id_that_another_transaction_runs_under_is_not_given_again():
     data = here.published()[-1]["data"]
     assert (data["match"], data["backend_id"]) == ("exact", 7)
     cp.call("StopTransaction", stop(7))
-    assert "backend_id" not in here.published()[-1]["data"]
+    assert here.published()[-1]["data"]["backend_id"] is None
 
 
 def test_an_id_whose_transaction_has_ended_may_come_again():
