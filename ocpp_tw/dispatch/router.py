@@ -42,7 +42,6 @@ RETRY_DELAY = 0.2
 
 RETRY = Claim("elsewhere")
 
-
 Report = Callable[[Command, Ended], gateway_events.CommandResult]
 """Publishes the result of a command; never fails."""
 
@@ -162,7 +161,7 @@ class Router:
 
     async def _claim_and_send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         await charger.outgoing.idle()
-        await item_limits.prepare(charger, action, payload)
+        call_timeout = await item_limits.prepare(charger, action, payload, command.timeout)
         if self._connected(command) is not charger or self._stopped:
             return RETRY
         if self._hasexpired(command):
@@ -176,13 +175,15 @@ class Router:
             return claim
         if self._hasexpired(command):
             return expired(EXPIRED, claimed=True)
-        return Ended(await self._send(command, charger, action, payload, raw), True, action)
+        return Ended(await self._send(command, charger, action, payload, raw, call_timeout), True, action)
 
-    async def _send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Outcome:
+    async def _send(
+        self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes, call_timeout: float | None
+    ) -> Outcome:
         self._sent.add((command.charger, command.id))
         try:
             self._followups.begin(command, charger, action, payload)
-            outcome = await item_limits.call(charger, action, payload, command.timeout, raw, command.id)
+            outcome = await item_limits.call(charger, action, payload, call_timeout, raw, command.id)
             if outcome.status == "Accepted" and action in charger.version.report_actions and isinstance(payload.get("requestId"), int):
                 self._await_report(charger, command, action, payload["requestId"])
             return outcome
