@@ -132,7 +132,7 @@ class TransactionStatus(Data):
 
 
 class HandshakeRejected(Data):
-    """A charger was not let in."""
+    """A charger was not let in, or somebody under its name: numbered (`seq`) apart from the charger's events, all of them together."""
 
     reason: str
     """why"""
@@ -142,6 +142,8 @@ class HandshakeRejected(Data):
     """the subprotocols it offered"""
     remote_address: str
     """where it tried from"""
+    left_out: int = 0
+    """how many such events were left out before this one, since there were too many"""
 
 
 class DuplicateIdentity(Data):

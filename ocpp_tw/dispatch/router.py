@@ -41,6 +41,7 @@ RETRY_DELAY = 0.2
 """Seconds until a charger is looked for again that the roster has on another connection to this gateway."""
 
 RETRY = Claim("elsewhere")
+
 Report = Callable[[Command, Ended], gateway_events.CommandResult]
 """Publishes the result of a command; never fails."""
 
@@ -102,7 +103,7 @@ class Router:
             return self._report(command, expired(f"it was left over by a gateway that ended {silent:.0f} s ago"))
         deadline, interval = self._clock.seconds() + waits, LOCATE_INTERVALS[0]
         while not self._stopped:
-            if self._hasexpired(command):
+            if self._has_expired(command):
                 return self._report(command, expired(EXPIRED))
             charger = self._connected(command)
             if charger is None:
@@ -162,10 +163,10 @@ class Router:
 
     async def _claim_and_send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         await charger.outgoing.idle()
-        await item_limits.prepare(charger, action, payload)
+        call_timeout = await item_limits.prepare(charger, action, payload, command.timeout)
         if self._connected(command) is not charger or self._gateway.arrivals.probing(charger.id) or self._stopped:
             return RETRY
-        if self._hasexpired(command):
+        if self._has_expired(command):
             return expired(EXPIRED)
         if isinstance(refused := self._translate(command, charger), Ended):  # its registration has changed meanwhile
             return refused
@@ -174,15 +175,17 @@ class Router:
             return duplicate()
         if claim.kind != "new":
             return claim
-        if self._hasexpired(command):
+        if self._has_expired(command):
             return expired(EXPIRED, claimed=True)
-        return Ended(await self._send(command, charger, action, payload, raw), True, action)
+        return Ended(await self._send(command, charger, action, payload, raw, call_timeout), True, action)
 
-    async def _send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Outcome:
+    async def _send(
+        self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes, call_timeout: float | None
+    ) -> Outcome:
         self._sent.add((command.charger, command.id))
         try:
             self._followups.begin(command, charger, action, payload)
-            outcome = await item_limits.call(charger, action, payload, command.timeout, raw, command.id)
+            outcome = await item_limits.call(charger, action, payload, call_timeout, raw, command.id)
             if outcome.status == "Accepted" and action in charger.version.report_actions and isinstance(payload.get("requestId"), int):
                 self._await_report(charger, command, action, payload["requestId"])
             return outcome
@@ -215,7 +218,7 @@ class Router:
             charger.reports = Reports(self._clock)
         charger.reports.open(charger.version.report_actions[action], request, done)
 
-    def _hasexpired(self, command: Command) -> bool:
+    def _has_expired(self, command: Command) -> bool:
         return command.expires is not None and self._unix() >= command.expires
 
     # where the charger is

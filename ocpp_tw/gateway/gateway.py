@@ -11,9 +11,7 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
-from ..core import gateway_events
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IWire, Maybe, Store
 from ..ocpp.negotiation import choose
 from ..ocpp.version import Version
@@ -21,11 +19,10 @@ from ..settings import Settings
 from .arrivals import Arrivals
 from .charger import Charger
 from .decisions import Decisions
+from .handshake_refusals import HandshakeRefusals
 from .liveness import Liveness
 from .ports import Incoming
 from .publisher import Publisher
-
-log = Logger()
 
 
 class Gateway:
@@ -49,6 +46,7 @@ class Gateway:
         self.decisions = Decisions(self.chargers, versions, clock, publisher, store.roster, store.records)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
         self._gate = gate
+        self._refusals = HandshakeRefusals(clock, publisher)
         self._incoming = incoming
         self._publisher = publisher
         self._versions = versions
@@ -82,16 +80,8 @@ class Gateway:
         return charger, chosen[0] if chosen else None
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
-        """A handshake was refused: log it and publish it, for whoever looks for that charger."""
-        log.warn(
-            "handshake of {charger} refused: {status} {reason}",
-            charger=request.id or "?",
-            status=status,
-            reason=reason,
-            peer=request.address,
-        )
-        data = gateway_events.HandshakeRejected(request.id, reason, status, list(request.offered), request.address)
-        self._publisher.publish_about(request.id or "?", request.domain, "handshake_rejected", data)
+        """A handshake was refused."""
+        self._refusals.refused(request, status, reason)
 
     def arrived(self, charger: Charger) -> None:
         """Its handshake is complete."""

@@ -28,9 +28,9 @@ from ..ocpp.signed import unwrapped
 from ..settings import Settings
 from ..waiting import in_time
 from .charger import Charger
+from .malformed_text import refused_text
 from .publisher import Publisher
 from .reading import CallReader, Unreadable
-from .refusals import refused_text
 from .verdicts import VERDICT_TYPES, ConnectionGone, NoVerdict, Verdicts
 
 log = Logger()

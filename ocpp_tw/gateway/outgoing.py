@@ -83,7 +83,7 @@ class OutgoingCalls:
     )
 
     def __init__(self, charger: Charger, incoming: Incoming) -> None:
-        self.item_limits: dict[str, int] | None = None
+        self.item_limits: dict[str, int] = {}
         self.unresponsive = False
         self._charger = charger
         self._incoming = incoming

@@ -85,7 +85,8 @@ class Checker:
     def _event(self, index: int, event: dict[str, Any]) -> None:
         data, name = event["data"], event["event"]
         charger = data["charger"]
-        due = self._seq[charger] = self._seq[charger] + 1
+        numbered = "?" if name == "handshake_rejected" else charger  # those are numbered together
+        due = self._seq[numbered] = self._seq[numbered] + 1
         if event["seq"] != due:
             self.violation("gaps", f"{charger} has an event of seq {event['seq']} where {due} was expected", self.seen_at[index], index)
         if event.get("action") is None:

@@ -161,8 +161,39 @@ def test_a_refused_charger_is_told_of():
     (event,) = here.published()
     assert event["event"] == "handshake_rejected"
     assert event["data"] == {
-        "charger": "cp9", "reason": "no common subprotocol", "status": 400, "offered": ["x"], "remote_address": "10.0.0.9",
+        "charger": "cp9", "reason": "no common subprotocol", "status": 400, "offered": ["x"], "remote_address": "10.0.0.9", "left_out": 0,
     }  # fmt: skip
+
+
+def test_refusals_are_numbered_together_however_many_names_a_stranger_makes_up():
+    """HOSTILE: what is kept does not grow with them, and a charger's own numbers have no gap."""
+    here = in_memory()
+    cp = here.connect()
+    for n in range(20):
+        here.gateway.handshake_refused(HandshakeRequest("cp1" if n == 7 else f"made-up-{n}", "h", "10.0.0.9", ()), 400, "no")
+    cp.call("Heartbeat")
+    published = here.published()
+    assert set(here.store.seq) == {"cp1", "?"}
+    assert [event["seq"] for event in published if event["event"] == "handshake_rejected"] == list(range(1, 21))
+    assert [event["seq"] for event in published if event["event"] != "handshake_rejected"] == [1, 2]
+
+
+def test_a_flood_of_refusals_is_counted_and_not_told_one_by_one():
+    here = in_memory()
+    request = HandshakeRequest("cp9", "h", "10.0.0.9", ())
+
+    def told(number: int) -> list[int]:
+        for _ in range(number):
+            here.gateway.handshake_refused(request, 400, "no")
+        return [event["data"]["left_out"] for event in here.published()]
+
+    assert told(1000) == [0] * 100
+    here.clock.advance(1)
+    assert told(10) == [900]
+    here.clock.advance(10)
+    assert told(10) == [9] + [0] * 9
+    here.clock.advance(1e6)
+    assert told(200) == [0] * 100
 
 
 def test_a_stopping_gateway_lets_nobody_in_and_dismisses_the_others():

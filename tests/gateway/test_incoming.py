@@ -206,29 +206,6 @@ def test_a_version_can_be_pinned():
     again.call("Heartbeat")
 
 
-def test_long_lists_of_variables_are_asked_in_parts():
-    """Item 8: ItemsPerMessage."""
-    here = in_memory()
-    cp = here.connect(ocpp="2.0.1")
-    here.dispatcher.start()
-    here.published()
-    items = [{"component": {"name": "C"}, "variable": {"name": f"V{n}"}} for n in range(5)]
-    here.push_command(CpID="cp1", data=[2, "u1", "GetVariables", {"getVariableData": items}])
-    sizes = []
-    for _ in range(5):
-        (frame,) = cp.frames()
-        asked = frame[3]["getVariableData"]
-        sizes.append(len(asked))
-        limit = {"attributeValue": "2"} if asked[0]["variable"]["name"] == "ItemsPerMessage" else {}
-        cp.answer({"getVariableResult": [{"attributeStatus": "Accepted", **each, **limit} for each in asked]}, frame[1])
-    assert sizes == [1, 1, 2, 2, 1]
-    result = here.command_result()
-    assert result["outcome"] == "result" and [each["variable"]["name"] for each in result["payload"]["getVariableResult"]] == [
-        f"V{n}" for n in range(5)
-    ]
-    here.dispatcher.stop()
-
-
 def test_a_report_in_parts_is_told_when_it_is_whole():
     """Item 5: `command_report`."""
     here = in_memory()

@@ -1,0 +1,54 @@
+"""Tells of handshakes that were refused: all numbered under one name, and no more of them than somebody would read.
+
+Who was refused has shown nothing: any stranger makes up any number of names, and what is kept of them must not grow with that.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..core import gateway_events
+from ..interfaces import HandshakeRequest
+from .publisher import Publisher
+
+log = Logger()
+
+NUMBERED_UNDER = "?"
+"""The name that all refusals are numbered under (`seq`)."""
+
+BURST = 100
+"""Refusals that are told at once; beyond that `PER_SECOND`, and the next one that is told counts those that were left out."""
+
+PER_SECOND = 1.0
+
+
+class HandshakeRefusals:
+    """One for a gateway."""
+
+    def __init__(self, clock: IReactorTime, publisher: Publisher) -> None:
+        self._clock = clock
+        self._publisher = publisher
+        self._allowed = float(BURST)
+        self._since = clock.seconds()
+        self._left_out = 0
+
+    def refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
+        """Log it and publish it, for whoever looks for that charger; or count it."""
+        now = self._clock.seconds()
+        self._allowed, self._since = min(float(BURST), self._allowed + max(0.0, now - self._since) * PER_SECOND), now
+        if self._allowed < 1:
+            self._left_out += 1
+            return
+        self._allowed -= 1
+        left_out, self._left_out = self._left_out, 0
+        log.warn(
+            "handshake of {charger} refused: {status} {reason}",
+            charger=request.id or "?",
+            status=status,
+            reason=reason,
+            peer=request.address,
+            left_out=left_out,
+        )
+        data = gateway_events.HandshakeRejected(request.id, reason, status, list(request.offered), request.address, left_out)
+        self._publisher.publish_about(NUMBERED_UNDER, request.domain, "handshake_rejected", data)
