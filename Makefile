@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 10800
 ARGS ?=
+JOBS ?= 2
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -27,8 +28,8 @@ $(STAMP): setup.cfg pyproject.toml
 run: $(STAMP) ## run a gateway in the foreground (PORT=10800, ARGS="--base-url http://...")
 	@exec $(BIN)/twistd --pidfile= -n ocpp --port $(PORT) $(ARGS)
 
-test: $(STAMP) ## run the whole test suite (ARGS="-k boot" for a part)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## run the whole test suite, two tests at a time (ARGS="-k boot" for a part, JOBS=0 for one process without workers)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint: $(STAMP) ## check style (ruff), types (mypy, strict, for the package; tests are not type-checked) and which package imports which (import-linter)
 	@$(BIN)/ruff check --quiet .

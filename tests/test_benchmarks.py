@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from certificates import Made
-from fleets import free_port
+from fleets import PATIENCE, free_port
 from ocpp_tw.ocpp import schemas
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,7 @@ def test_the_messages_are_a_charging_cycle_of_valid_calls(modules):
 
 def load(*options: Any) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "load.py"), *map(str, options)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, str(BENCHMARKS / "load.py"), *map(str, options)], capture_output=True, text=True, timeout=3 * PATIENCE, check=True
     )
     return json.loads(done.stdout)
 
@@ -74,7 +74,7 @@ def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_pat
         report = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, *options)
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(PATIENCE)
     assert report["arrivals"]["count"] == 30 and report["calls"]["count"] > 100
     events = [json.loads(each)["event"] for each in clean("LRANGE", "events", 0, -1)]
     assert events.count("boot_notification") == 30 and "message_refused" not in events
@@ -101,7 +101,7 @@ def test_the_echo_servers_echo_at_the_requested_rate(kind, tls, tmp_path):
 
 
 def wait_for(port: int) -> None:
-    for _ in range(200):
+    for _ in range(int(PATIENCE / 0.1)):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
@@ -117,7 +117,7 @@ def test_the_profile_shows_the_functions_in_which_a_message_spends_time():
         [sys.executable, str(BENCHMARKS / "profile_gateway.py"), "--chargers", "50", "--seconds", "3"],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=3 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert "µs of CPU per message, 50 chargers" in done.stdout

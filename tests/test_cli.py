@@ -97,7 +97,7 @@ async def test_errors_make_the_status_1(station: Station) -> None:
 
 async def test_ctrl_c_ends_with_the_summary(station: Station) -> None:
     run = Run("simulate", "--url", station.url, "--wait")
-    await until(lambda: station.frames, 20)
+    await until(lambda: station.frames)
     run.process.signalProcess(signal.SIGINT)
     assert await run.ended == 0, run.err
     assert b"1 connections" in run.out and run.err == b""

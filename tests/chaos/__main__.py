@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
 from chaos import report, timings
+from chaos.behaviour import VISITS
 from chaos.checker import Checker
 from chaos.faults import DAMAGE, FAULTS, Fault
 from chaos.schedule import Planned, Schedule, draw
@@ -43,6 +44,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=10, help="commands per second")
     parser.add_argument("--only", default="", help="inject only these: comma-separated lanes, names, or numbers of FAULTS.md")
     parser.add_argument("--without", default="", help="inject none of these: likewise")
+    parser.add_argument("--omit", default="", help=f"leave these out: comma-separated, of {', '.join(sorted(VISITS))}")
     parser.add_argument("--damage", action="store_true", help="only damage to the spool (F18); use few --faults, 5 s for each")
     parser.add_argument("--no-spool", action="store_true", help="run the gateway without --spool")
     parser.add_argument("--faketime", default="", help="path of libfaketime.so.1, if it is not in its usual place")
@@ -129,6 +131,7 @@ async def play(arguments: argparse.Namespace) -> int:
         faketime=arguments.faketime,
         gateway_options=tuple(arguments.option),
         allow_unreported=arguments.allow_unreported,
+        omits=frozenset(arguments.omit.split(",")) & VISITS,
     )
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as directory:
         system = SystemUnderTest(Path(directory), plan)

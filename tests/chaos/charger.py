@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from chaos.behaviour import Behaviour
-from chaos.ledger import Ledger
+from chaos.ledger import UNKNOWN_IDS, Ledger
 from chaos.messages import Messages
 from chaos.rpc import QueuedCall, RpcPeer, Transaction
 
@@ -30,6 +31,7 @@ class Charger(RpcPeer):
         self.busy = True
         self.duplicates = 0
         self._transaction: Transaction | None = None
+        self._unknown_ids = count(UNKNOWN_IDS).__next__
 
     # actions over time
 
@@ -66,8 +68,10 @@ class Charger(RpcPeer):
                 return
             if dice < 0.5:
                 self.start_charging()
-            elif dice < 0.7:
+            elif dice < 0.65:
                 self._heartbeat()
+            elif dice < 0.7:
+                self._stop_unknown()
             elif dice < 0.8:
                 self.queue.append(QueuedCall("SecurityEventNotification", self.messages.security, persistent=True))
             elif dice < 0.9:
@@ -114,8 +118,9 @@ class Charger(RpcPeer):
 
     def _stop_charging(self, transaction: Transaction, at: float | None = None) -> None:
         self._transaction = None
+        large = self.rng.random() < 0.05 and "large-messages" not in self.behaviour.omits
         if self.behaviour.version == "1.6":
-            data = {"transactionData": [self.messages.reading(at)]} if self.rng.random() < 0.3 else {}
+            data = {"transactionData": [self.messages.reading(at, large)]} if large or self.rng.random() < 0.3 else {}
             fields = {
                 "meterStop": self.messages.read(),
                 "timestamp": self.messages.time(at),
@@ -125,13 +130,13 @@ class Charger(RpcPeer):
             }
             self.queue.append(QueuedCall("StopTransaction", lambda: {"transactionId": transaction.id, **fields}, True, transaction))
         else:
-            readings = {"meterValue": [self.messages.reading(at)]} if self.rng.random() < 0.5 else {}
+            readings = {"meterValue": [self.messages.reading(at, large)]} if large or self.rng.random() < 0.5 else {}
             self._event(transaction, "Ended", "StopAuthorized", at, **readings)
         if at is None:
             self._queue_transient("StatusNotification", lambda: self.messages.status("Available"))
 
     def _event(self, transaction: Transaction, kind: str, why: str, at: float | None, **more: Any) -> None:
-        transaction.seq_no += 1
+        transaction.seq_no = self._next_seq_no(transaction.seq_no)
         info: dict[str, Any] = {
             "transactionId": transaction.id,
             **({"stoppedReason": "Local"} if kind == "Ended" else {"chargingState": "Charging"}),
@@ -141,6 +146,19 @@ class Charger(RpcPeer):
             "evse": {"id": 1, "connectorId": 1}, **({"offline": True} if at is not None else {}), **more,
         }  # fmt: skip
         self.queue.append(QueuedCall("TransactionEvent", lambda: payload, True, transaction))
+
+    def _next_seq_no(self, last: int) -> int:
+        """Mostly the next one; some chargers leave numbers out, begin again or do not count."""
+        dice = self.rng.random()
+        if dice < 0.92 or last < 0 or "odd-numbers" in self.behaviour.omits:
+            return last + 1
+        return last + self.rng.choice((2, 5, 40)) if dice < 0.96 else 0 if dice < 0.98 else last
+
+    def _stop_unknown(self) -> None:
+        """1.6: stop a transaction of which the gateway knows nothing, such as one from before it was installed."""
+        if self.behaviour.version == "1.6" and "unknown-stops" not in self.behaviour.omits:
+            stop = {"transactionId": self._unknown_ids(), "meterStop": self.messages.read(), "timestamp": self.messages.time()}
+            self.queue.append(QueuedCall("StopTransaction", lambda: stop, True))
 
     def queue_offline_transactions(self, transactions: int) -> None:
         """Queue the messages of transactions from hours ago, as after a long time offline (F22)."""

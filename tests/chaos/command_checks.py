@@ -41,7 +41,7 @@ class CommandChecks:
 
     def unanswered(self) -> int:
         """How many commands that Redis certainly has are still without a result."""
-        wanted = Counter((each.charger, each.id) for each in self.ledger.pushes if each.state == "certain" and each.id)
+        wanted = Counter((each.charger, each.id) for each in self.ledger.pushes if self.ledger.is_certain(each) and each.id)
         return sum(max(0, number - len(self._results[key])) for key, number in wanted.items())
 
     def check(self) -> None:
@@ -80,13 +80,16 @@ class CommandChecks:
         indexes = self._results[key]
         outcomes = [self.audit.events[index]["data"]["outcome"] for index in indexes]
         self.audit.findings.counts.update(f"outcome {each}" for each in outcomes)
-        certain = max(sum(each.state == "certain" for each in group), min(1, executed))
+        lost = group[0].kind == "HTTP" and self.ledger.crashed_after(group[0].at)
+        certain = max(sum(self.ledger.is_certain(each) for each in group), 0 if lost else min(1, executed))
         executions = [each for each in self.ledger.executions if (each.charger, each.id) == key] if executed else []
         what = f"{group[0].kind} command {key[1]} for {key[0]} ({group[0].element}), pushed " + ", ".join(
             f"{each.at:.2f}s {each.state}" for each in group
         ) + f"; executed {[f'{each.at:.2f}s c{each.connection} {each.reply}' for each in executions]}; results {outcomes}"  # fmt: skip
         if not certain <= len(outcomes) <= len(group):
             self.audit.violation("commands without exactly one result", what, group[0].at, *indexes)
+        elif lost and not outcomes:
+            self.audit.findings.counts["commands by HTTP that were lost in a crash"] += 1
         elif self.allow_unreported and not SENT & set(outcomes):
             self.audit.findings.counts["executed, but reported as not sent"] += bool(executed)
         elif executed and not SENT & set(outcomes):

@@ -1,5 +1,5 @@
-"""Pushes commands as a backend does: in both forms, some twice, some to unknown chargers, some invalid; it records of each push
-whether Redis has it.
+"""Pushes commands as a backend does: in both forms, some twice, some to unknown chargers, some invalid, some by HTTP; it records of
+each push whether Redis, or the gateway, has it.
 
 Knows neither chargers nor results.
 """
@@ -11,6 +11,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, gatherResults
+
+from chaos.http_command import ask
 from chaos.ledger import Ledger, Push
 from chaos.store import Refused, Store, Unsure
 from fleets import pause
@@ -22,14 +25,19 @@ EXPECTED_OUTCOMES = ("result", "error", "timeout", "connection_lost", "offline")
 class CommandSource:
     """Pushes ``rate`` commands per second to chargers, which are given as name and version."""
 
-    def __init__(self, store: Store, ledger: Ledger, chargers: list[tuple[str, str]], rate: float, seed: str) -> None:
-        self._store, self._ledger, self._chargers, self._rate = store, ledger, chargers, rate
+    def __init__(
+        self, store: Store, http: int, ledger: Ledger, chargers: list[tuple[str, str]], rate: float, seed: str, hang_ups: bool = True
+    ) -> None:
+        self._store, self._http, self._ledger, self._chargers, self._rate = store, http, ledger, chargers, rate
+        self._hang_ups = hang_ups
+        self._asking: list[Deferred[None]] = []
         self._rng = random.Random(seed)
         self._count = 0
         self.running = True
         self._kinds: list[tuple[Callable[[], list[Push]], int]] = [
             (self._raw, 40),
             (self._neutral, 30),
+            (self._by_http, 10),
             (self._twice, 10),
             (self._unknown_charger, 6),
             (self._waiting, 4),
@@ -42,8 +50,13 @@ class CommandSource:
         makes, weights = zip(*self._kinds, strict=True)
         while self.running:
             for push in self._rng.choices(makes, weights)[0]():
-                await self._push(push)
+                if push.kind == "HTTP":
+                    self._ledger.pushes.append(push)
+                    self._asking.append(Deferred.fromCoroutine(ask(self._http, push, self._ledger, self._rng, self._hang_ups)))
+                else:
+                    await self._push(push)
             await pause(self._rng.expovariate(self._rate))
+        await gatherResults(self._asking)
 
     async def _push(self, push: Push) -> None:
         self._ledger.pushes.append(push)
@@ -104,6 +117,11 @@ class CommandSource:
         ))  # fmt: skip
         element = json.dumps({"cp_id": charger, "command": command, "data": data, "id": id})
         return [Push(charger, id, element, "neutral", EXPECTED_OUTCOMES)]
+
+    def _by_http(self) -> list[Push]:
+        (push,) = self._neutral()
+        push.kind = "HTTP"
+        return [push]
 
     def _twice(self) -> list[Push]:
         (first,) = self._raw()

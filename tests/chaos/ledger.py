@@ -28,6 +28,13 @@ EVENT_NAMES = {
 """The event for each message (docs/contract.md); for a TransactionEvent by its eventType."""
 
 
+UNKNOWN_IDS = 900_000_000
+"""The first id of transactions of which the gateway knows nothing: more than a backend's, less than any of the gateway's own."""
+
+AFTER_CRASH = 15.0
+"""Seconds before a crash of the gateway in which a command by HTTP, which no list holds, may have been lost with it."""
+
+
 def canonical(payload: Any) -> str:
     """JSON that is the same for the same content."""
     return json.dumps(payload, sort_keys=True, separators=(",", ":"))
@@ -70,6 +77,16 @@ class Message:
     def deduplicated(self) -> bool:
         """Whether the gateway has to recognise a repeat by its content, whatever its message id."""
         return self.action in ("StartTransaction", "StopTransaction", "TransactionEvent")
+
+    @property
+    def numbered(self) -> tuple[str, str] | None:
+        """2.x: the charger and transaction in which it has a seqNo."""
+        return (self.charger, self.payload["transactionInfo"]["transactionId"]) if self.action == "TransactionEvent" else None
+
+    @property
+    def stops_unknown(self) -> bool:
+        """Whether it stops a transaction of which the gateway knows nothing."""
+        return self.action == "StopTransaction" and UNKNOWN_IDS <= self.payload.get("transactionId", 0) < 1_000_000_000
 
     @property
     def starts_transaction(self) -> bool:
@@ -147,6 +164,8 @@ class Ledger:
         self.executions: list[Execution] = []
         self.pushes: list[Push] = []
         self.backend_requests: list[BackendRequest] = []
+        self.crashes: list[float] = []
+        """When the gateway was killed."""
         self.failures: list[tuple[float, str]] = []
         """Failures that the harness itself detected, such as a gateway that ended with an error."""
         self._numbers: dict[tuple[str, int], int] = defaultdict(int)
@@ -167,6 +186,15 @@ class Ledger:
     def executed(self, charger: str, id: str, action: str, payload: dict[str, Any], connection: int, reply: str) -> None:
         """Record that a charger executes a command."""
         self.executions.append(Execution(charger, id, action, payload, self.now, connection, reply))
+
+    def is_certain(self, push: Push) -> bool:
+        """Whether a command has to have a result: Redis has it, or it was answered by HTTP and the gateway was not killed soon after."""
+        lost = push.kind == "HTTP" and self.crashed_after(push.at)
+        return push.state == "certain" and not lost
+
+    def crashed_after(self, at: float) -> bool:
+        """Whether the gateway was killed soon after this time."""
+        return any(at <= each <= at + AFTER_CRASH for each in self.crashes)
 
     def report_failure(self, what: str) -> None:
         """Record a failure detected by the harness."""

@@ -5,10 +5,14 @@ Knows neither when they are sent nor what is answered.
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime
 from time import time as clock
 from typing import Any
+
+LONGEST_MESSAGE = 100_000
+"""The gateway's ``--max-message``, in bytes."""
 
 
 class Messages:
@@ -41,13 +45,15 @@ class Messages:
     def security(self) -> dict[str, Any]:
         return {"type": "SettingSystemTime", "timestamp": self.time(), "techInfo": self.unique()}
 
-    def reading(self, at: float | None = None) -> dict[str, Any]:
+    def reading(self, at: float | None = None, large: bool = False) -> dict[str, Any]:
+        """One sample; or so many that a message with them is nearly as long as the gateway takes."""
         value: Any = self.read()
         if self.version == "1.6":
             sample = {"value": str(value), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
         else:
             sample = {"value": value, "measurand": "Energy.Active.Import.Register"}
-        return {"timestamp": self.time(at), "sampledValue": [sample]}
+        often = (LONGEST_MESSAGE - 1000) // (1 + len(json.dumps(sample, separators=(",", ":")))) if large else 1
+        return {"timestamp": self.time(at), "sampledValue": [sample] * often}
 
     def read(self) -> int:
         self._meter += self._rng.randrange(1, 50)
@@ -70,6 +76,8 @@ class Messages:
 
 def answer(action: str, payload: dict[str, Any]) -> dict[str, Any]:
     """A charger's answer to a command that it executes."""
+    if action == "GetTransactionStatus":
+        return {"ongoingIndicator": True, "messagesInQueue": False}
     if action == "GetConfiguration":
         return {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}], "unknownKey": []}
     if action == "GetVariables":

@@ -80,6 +80,7 @@ class GatewayProcess:
     async def kill(self) -> None:
         """kill -9."""
         self._checked_alive()
+        self.ledger.crashes.append(self.ledger.now)
         self.signal(signal.SIGKILL)
         await self._gone(10)
 

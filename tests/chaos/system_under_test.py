@@ -24,6 +24,7 @@ from chaos.charger import Charger
 from chaos.command_source import CommandSource
 from chaos.event_reader import EventReader
 from chaos.ledger import Ledger
+from chaos.messages import LONGEST_MESSAGE
 from chaos.processes import GatewayProcess, has_option
 from chaos.proxy import Proxy
 from chaos.store import Store
@@ -49,6 +50,7 @@ class Plan:
     faketime: str = ""
     gateway_options: tuple[str, ...] = ()
     allow_unreported: bool = False
+    omits: frozenset[str] = frozenset()
 
 
 class SystemUnderTest:
@@ -80,7 +82,7 @@ class SystemUnderTest:
         self._closers += [self.redis_proxy.close, self.backend.close]
         options = [
             "--redis", f"redis://127.0.0.1:{self.redis_proxy.port}", "--base-url", self.backend.url, "--backend-timeout", "2",
-            "--call-timeout", "3", "--ping-interval", "3", "--ping-timeout", "2", *self.plan.gateway_options,
+            "--call-timeout", "3", "--max-message", str(LONGEST_MESSAGE), "--ping-interval", "3", "--ping-timeout", "2", *self.plan.gateway_options,
         ]  # fmt: skip
         options += self._spool()
         self.gateway = GatewayProcess(self.directory, self.ledger, *options, environment=self._fake_clock())
@@ -93,10 +95,25 @@ class SystemUnderTest:
         for number in range(self.plan.chargers):
             name, seed = f"c{number:03}", f"{self.plan.seed} c{number}"
             self.chargers.append(
-                Charger(name, self.charger_proxy.port, seed, self.ledger, draw_behaviour(number, rng, self.plan.patience), self.plan.pace)
+                Charger(
+                    name,
+                    self.charger_proxy.port,
+                    seed,
+                    self.ledger,
+                    draw_behaviour(number, rng, self.plan.patience, self.plan.omits),
+                    self.plan.pace,
+                )
             )
         fleet = [(each.name, each.behaviour.version) for each in self.chargers]
-        self.command_source = CommandSource(self.store(), self.ledger, fleet, self.plan.rate, f"{self.plan.seed} commands")
+        self.command_source = CommandSource(
+            self.store(),
+            self.gateway.http,
+            self.ledger,
+            fleet,
+            self.plan.rate,
+            f"{self.plan.seed} commands",
+            "hang-ups" not in self.plan.omits,
+        )
 
     def store(self) -> Store:
         """A new connection to Valkey that bypasses the proxy."""

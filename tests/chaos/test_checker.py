@@ -10,7 +10,7 @@ import pytest
 
 from chaos.checker import Checker
 from chaos.findings import COLUMNS
-from chaos.ledger import BackendRequest, Ledger, Message, Push
+from chaos.ledger import UNKNOWN_IDS, BackendRequest, Ledger, Message, Push
 
 Event = dict[str, Any]
 
@@ -260,3 +260,43 @@ def test_only_events_of_a_damaged_spool_may_be_missing():
     assert history.violations(damage=["the spool was damaged"]) == {}
     two_events_of_a_start(history)
     assert history.violations(damage=["the spool was damaged"]) == {"two ids for one message": 1}
+
+
+# what chargers and askers do beside plain sessions
+
+
+def transaction_event(seq_no: int, stamp: str) -> dict[str, Any]:
+    return {"eventType": "Updated", "timestamp": stamp, "seqNo": seq_no, "transactionInfo": {"transactionId": "t"}}
+
+
+def test_numbers_that_were_left_out_may_be_told_and_others_may_not():
+    for left_out, found in ((True, {}), (False, {"phantoms": 1})):
+        history = History()
+        for seq_no in (0, 1, 4 if left_out else 2):
+            last = history.send("TransactionEvent", transaction_event(seq_no, f"s{seq_no}"))
+        history.publish("seq_gap", {"missing": [2, 3]}, action="TransactionEvent", message_id="m", payload=last.payload)
+        assert history.violations() == found
+
+
+def test_a_conflict_is_one_of_two_messages_with_one_number():
+    for seq_no, found in ((0, {}), (1, {"phantoms": 1})):
+        history = History()
+        history.send("TransactionEvent", transaction_event(0, "s0"))
+        history.send("TransactionEvent", transaction_event(seq_no, "s1"))
+        history.events[-1]["conflict"] = True
+        assert history.violations() == found
+
+
+def test_a_stop_of_an_unknown_start_has_none():
+    for match, found in (("none", {}), ("by_connector", {}), ("exact", {"phantoms": 1})):
+        history = History()
+        history.send("StopTransaction", {"transactionId": UNKNOWN_IDS, "meterStop": 3}, match=match)
+        assert history.violations() == found
+
+
+def test_a_command_by_http_may_be_lost_with_the_gateway_only():
+    for crashes, found in (([], {"commands without exactly one result": 1}), ([5.0], {})):
+        history = History()
+        history.push.kind, history.ledger.crashes = "HTTP", crashes
+        history.events.remove(history.result)
+        assert history.violations() == found

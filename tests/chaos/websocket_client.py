@@ -89,7 +89,10 @@ class WebSocketClient(Protocol):
 
     def _write(self, head: int, text: bytes) -> None:
         size = len(text)
-        length = struct.pack("!BB", head, 0x80 | size) if size < 126 else struct.pack("!BBH", head, 0xFE, size)
+        if size < 126:
+            length = struct.pack("!BB", head, 0x80 | size)
+        else:
+            length = struct.pack("!BBH", head, 0xFE, size) if size < 65536 else struct.pack("!BBQ", head, 0xFF, size)
         self.transport.write(length + b"\0\0\0\0" + text)
 
     def send(self, text: str) -> None:

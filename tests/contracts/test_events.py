@@ -78,7 +78,7 @@ async def test_an_exception_in_what_follows_is_logged_and_stops_nobody(fleet, ti
 
 async def test_settled_fires_at_once_when_nothing_waits(fleet):
     gateway = await fleet.gateway("a")
-    await soon(gateway.events.flushed(), 0.5)
+    await soon(gateway.events.flushed())
 
 
 async def test_transactions_are_kept_and_forgotten(fleet):

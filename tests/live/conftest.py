@@ -16,9 +16,15 @@ from typing import Any
 
 import pytest
 
-from fleets import Valkey, free_port
+from fleets import PATIENCE, Valkey, free_port
 
 ROOT = Path(__file__).parents[2]
+
+
+def _with_usual_signals() -> None:
+    """A suite that runs under nohup or in a script's background ignores SIGHUP or SIGINT, and its children would too."""
+    for each in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(each, signal.SIG_DFL)
 
 
 class Process:
@@ -51,11 +57,12 @@ class Process:
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
                 stdout=log,
                 stderr=log,
+                preexec_fn=_with_usual_signals,
             )  # fmt: skip
         if wait:
             self.until(lambda: self.get("/readyz")[0] == 200)
 
-    def until(self, true: Callable[[], Any], within: float = 20) -> Any:
+    def until(self, true: Callable[[], Any], within: float = PATIENCE) -> Any:
         """Wait until ``true()`` returns something true, and return that."""
         deadline = time.monotonic() + within
         while True:
@@ -80,12 +87,12 @@ class Process:
 
     def _http(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as answer:
             return answer.code, json.load(answer)
 
-    def stop(self, number: int = signal.SIGTERM, within: float = 12) -> int:
+    def stop(self, number: int = signal.SIGTERM, within: float = PATIENCE) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(within)

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import websockets
 
+from fleets import PATIENCE
+
 pytestmark = pytest.mark.live
 
 
@@ -82,7 +84,7 @@ def conversation(gateway: Any, *messages: tuple[str, Any]) -> list[Any]:
             for number, (action, payload) in enumerate(messages):
                 begin = time.monotonic()
                 await connection.send(json.dumps([2, str(number), action, payload]))
-                kind, _, answer = json.loads(await asyncio.wait_for(connection.recv(), 20))
+                kind, _, answer = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
                 assert kind == 3
                 answers.append((answer, time.monotonic() - begin))
         return answers
@@ -127,7 +129,7 @@ def test_a_hanging_backend_delays_five_starts_and_then_none(start, backend, even
 def test_a_dead_backend_does_not_prevent_charging(start, events):
     gateway = start("--base-url", "http://127.0.0.1:9")
     ((answer, seconds),) = conversation(gateway, start_transaction("T"))
-    assert answer["transactionId"] > 10**9 and seconds < 4
+    assert answer["transactionId"] > 10**9 and seconds < 20
 
 
 def raw(text: bytes) -> Callable[[Backend], None]:
@@ -140,13 +142,13 @@ def body(text: bytes, *headers: bytes) -> Callable[[Backend], None]:
 
 def drips(handler: Backend) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(30):
+    for _ in range(600):
         handler.wfile.write(b" ")
         time.sleep(0.1)
 
 
 FAULTS: dict[str, Callable[[Backend], None]] = {
-    "hangs": lambda handler: time.sleep(2),
+    "hangs": lambda handler: handler.connection.recv(1) and None,  # until the gateway hangs up
     "drips": drips,
     "hangs up": lambda handler: None,
     "answers 500": raw(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"),
@@ -169,7 +171,7 @@ def test_whatever_the_backend_does_a_start_has_a_valid_id_in_time(start, backend
     for number, (name, fault) in enumerate(FAULTS.items()):
         Backend.fault = fault
         ((answer, seconds),) = conversation(gateway, start_transaction("T", 2 * number))
-        assert (answer["idTagInfo"]["status"], seconds < 2) == ("Accepted", True), (name, seconds)
+        assert (answer["idTagInfo"]["status"], seconds < 10) == ("Accepted", True), (name, seconds)
         assert 10**9 < answer["transactionId"] < 2**31, name
         ids.add(answer["transactionId"])
         Backend.fault = None

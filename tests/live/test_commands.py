@@ -83,7 +83,7 @@ def test_a_gateway_is_killed_again_and_again(start, clean, events):
             gateway.stop(signal.SIGKILL)
             await asyncio.to_thread(gateway.start)
         await pushing
-        await eventually(lambda: len(results(events)) >= sum(pushed.values()), 30)
+        await eventually(lambda: len(results(events)) >= sum(pushed.values()))
         await asyncio.sleep(0.3)
         assert Counter(id for id, _, _ in results(events)) == pushed
         assert max(Counter(charger.ids()).values()) == 1
@@ -116,7 +116,7 @@ def test_another_gateway_takes_over_from_one_that_never_returns(start, clean, ev
         clean("RPUSH", "commands:for:one", clear("cp1", "u10", ttl=600))
         charger.willing = True
         back = charger.connect(second, "two")
-        await eventually(lambda: len(results(events)) == 12, 15)
+        await eventually(lambda: len(results(events)) == 12)
         outcomes = {id: outcome for id, outcome, _ in results(events)}
         assert outcomes.pop("u0") == "connection_lost" and outcomes.pop("short") in ("result", "expired")
         assert outcomes == {f"u{n}": "result" for n in range(1, 11)}
@@ -168,7 +168,7 @@ def test_commands_for_a_charger_on_a_half_open_connection(start, clean, events):
         for element in (clear("cp1", "u1", timeout=0.3), clear("cp1", "u2"), clear("cp1", "u3")):
             clean("RPUSH", "commands", element)
         gateway.until(lambda: len(results(events)) == 3)
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 25  # not the 30 s of --call-timeout
     assert results(events) == [("u1", "timeout", True), ("u2", "connection_lost", True), ("u3", "offline", False)]
 
 

@@ -15,7 +15,7 @@ import pytest
 import websockets
 from websockets.sync.client import ClientConnection, connect
 
-from fleets import Valkey
+from fleets import PATIENCE, Valkey
 
 pytestmark = pytest.mark.live
 
@@ -32,14 +32,14 @@ class Charger:
     def call(self, action: str, payload: Any) -> dict[str, Any]:
         self.ids += 1
         self.connection.send(json.dumps([2, f"{id(self)}-{self.ids}", action, payload]))
-        answer = json.loads(self.connection.recv(20))
+        answer = json.loads(self.connection.recv(PATIENCE))
         assert answer[0] == 3, answer
         return answer[2]
 
 
 @contextmanager
 def connected(port: int) -> Iterator[Charger]:
-    with connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=20) as connection:
+    with connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=PATIENCE) as connection:
         yield Charger(connection)
 
 
@@ -100,7 +100,7 @@ def test_a_charger_that_connected_during_an_outage_gets_commands_after_it(start,
 def test_an_unusable_spool_ends_the_gateway_with_one_line(start, server, tmp_path):
     (tmp_path / "file").write_text("")
     gateway = start("--spool", str(tmp_path / "file" / "x"), redis=server.url, wait=False)
-    assert gateway.process.wait(20) == 1
+    assert gateway.process.wait(PATIENCE) == 1
     assert "--spool:" in gateway.log.read_text() and "Traceback" not in gateway.log.read_text()
 
 
@@ -112,7 +112,11 @@ def test_a_thousand_busy_chargers_are_closed_in_time(start, clean):
 
     async def charge(n: int) -> None:
         async with websockets.connect(
-            f"ws://127.0.0.1:{gateway.port}/cp{n:04}", subprotocols=["ocpp1.6"], compression=None, open_timeout=60, ping_interval=None
+            f"ws://127.0.0.1:{gateway.port}/cp{n:04}",
+            subprotocols=["ocpp1.6"],
+            compression=None,
+            open_timeout=3 * PATIENCE,
+            ping_interval=None,
         ) as connection:
             for beat in range(100_000):
                 try:
@@ -129,13 +133,13 @@ def test_a_thousand_busy_chargers_are_closed_in_time(start, clean):
             await asyncio.sleep(0.1)
         began = time.monotonic()
         gateway.process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(gateway.process.wait, 30)
+        await asyncio.to_thread(gateway.process.wait, PATIENCE)
         taken = time.monotonic() - began
         await chargers
         return taken
 
     taken = asyncio.run(scenario())
-    assert gateway.process.returncode == 0 and taken < 15  # ten seconds on an idle machine
+    assert gateway.process.returncode == 0 and taken < 40  # ten seconds on an idle machine, of which --drain is most
     assert set(codes) == {1012} and len(codes) == 1000
     published = {
         each["message_id"] for each in (json.loads(each) for each in clean("LRANGE", "events", 0, -1)) if each["event"] == "health"

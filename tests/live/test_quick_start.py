@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fleets import PATIENCE, Valkey
+
 pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +25,7 @@ def twistd(*options: str, cwd: Path, **environment: str) -> subprocess.Completed
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=2 * PATIENCE,
     )
 
 
@@ -58,7 +60,7 @@ def simulate(gateway, *options: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=3 * PATIENCE,
     )
 
 
@@ -133,7 +135,6 @@ def test_operators_http_on_loopback(gateway):
 
 
 def test_readiness_reports_whether_redis_takes_events(start, valkey, tmp_path):
-    from fleets import Valkey
 
     (tmp_path / "own").mkdir()
     server = Valkey(tmp_path / "own", "--appendonly", "yes")

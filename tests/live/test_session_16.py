@@ -23,6 +23,7 @@ from ocpp.v16.enums import (
 )
 
 from clients import eventually, now
+from fleets import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -31,7 +32,7 @@ class ThirdParty(ChargePoint):
     """A charger that accepts commands."""
 
     def __init__(self, id: str, connection: Any) -> None:
-        super().__init__(id, connection, response_timeout=10)
+        super().__init__(id, connection, response_timeout=PATIENCE)
         self.meter = 1000
         self.transaction: int | None = None
         self.stopped = asyncio.Event()
@@ -129,7 +130,7 @@ def test_a_whole_session(gateway, clean, events):
             await charger.status(ChargePointStatus.available)
             assert (await charger.call(call.Authorize(id_tag="TAG"))).id_tag_info["status"] == "Accepted"
             push("u1", "RemoteStartTransaction", {"connectorId": 1, "idTag": "TAG"})
-            await asyncio.wait_for(charger.started.wait(), 10)
+            await asyncio.wait_for(charger.started.wait(), PATIENCE)
             assert (await eventually(lambda: results().get("u1")))["status"] == "Accepted"
             await charger.status(ChargePointStatus.charging)
             await charger.values()
@@ -139,7 +140,7 @@ def test_a_whole_session(gateway, clean, events):
             charger.transaction, charger.meter = first, meter
             await charger.values()
             push("u2", "RemoteStopTransaction", {"transactionId": first})
-            await asyncio.wait_for(charger.stopped.wait(), 10)
+            await asyncio.wait_for(charger.stopped.wait(), PATIENCE)
             # a start whose answer was lost is sent again, under a new message id
             at = now()
             again = [(await charger.begin("TAG", at)).transaction_id for _ in range(3)]
@@ -148,7 +149,7 @@ def test_a_whole_session(gateway, clean, events):
             push("u3", "UpdateFirmware", {"location": "ftp://x/y", "retrieveDate": now()})
             await eventually(lambda: sum(event["event"] == "firmware_status_notification" for event in events()) == 4)
             push("u4", "Reset", {"type": "Soft"})
-            await asyncio.wait_for(charger.reset.wait(), 10)
+            await asyncio.wait_for(charger.reset.wait(), PATIENCE)
             await eventually(lambda: "u4" in results())
             status, answer = await asyncio.to_thread(
                 gateway.post,
@@ -157,7 +158,7 @@ def test_a_whole_session(gateway, clean, events):
             )
             assert (status, answer) == (200, {"status": "Accepted"})
 
-    asyncio.run(asyncio.wait_for(session(), 60))
+    asyncio.run(asyncio.wait_for(session(), 5 * PATIENCE))
     gateway.until(lambda: events()[-1]["event"] == "disconnect_charger")
     published = [event for event in events() if event["event"] != "command_result"]
     assert [event["event"] for event in published] == [
@@ -207,7 +208,7 @@ def test_sigterm_closes_connections_with_1012_and_ends_with_status_0(gateway, ev
         await connection.send('[2,"1","Heartbeat",{}]')
         await connection.recv()
         gateway.process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(connection.wait_closed(), 10)
+        await asyncio.wait_for(connection.wait_closed(), PATIENCE)
         return connection.close_code, connection.close_reason
 
     assert asyncio.run(connect()) == (1012, "service restart")

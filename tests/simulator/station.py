@@ -19,6 +19,7 @@ from twisted.internet import reactor
 from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
 
+from fleets import PATIENCE
 from simulator.central import Answers
 
 
@@ -92,7 +93,7 @@ class Station:
         return [frame[2] for frame in self.frames]
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Return once the condition is true; fail after that many seconds."""
     for _ in range(int(seconds * 100)):
         if true():

@@ -59,4 +59,4 @@ class Made:
 
 def shown(port: int) -> int:
     """The serial number of the certificate that is shown at a port of this machine."""
-    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port), timeout=10).encode()).serial_number
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port), timeout=60).encode()).serial_number

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import websockets
+
+from fleets import PATIENCE
 
 
 def now() -> str:
@@ -16,14 +19,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-async def eventually(true: Callable[[], Any], within: float = 10) -> Any:
+async def eventually(true: Callable[[], Any], within: float = PATIENCE) -> Any:
     """What ``true()`` returns, once that is something."""
-    for _ in range(int(within / 0.02)):
-        value = true()
-        if value:
-            return value
+    deadline = time.monotonic() + within
+    while not (value := true()):
+        assert time.monotonic() < deadline, "it never came true"
         await asyncio.sleep(0.02)
-    raise AssertionError("it never came true")
+    return value
 
 
 class Obedient:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,18 +30,30 @@ from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRo
 from ocpp_tw.redis import RedisStore
 from ocpp_tw.settings import Settings
 
+PATIENCE = 60.0
+"""Seconds that a test waits for what it waits for, which ends the wait: enough on a machine that is busy with other work."""
+
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """A port at which nothing listens, never the same twice; no outgoing connection takes it meanwhile, since systems give those higher ones."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 async def pause(seconds: float = 0.0) -> None:
-    await deferLater(reactor, seconds)
+    """Let time pass, or one turn of the loop; after some time a few turns more, so that this process sees what came while it had no CPU."""
+    for each in (seconds, 0, 0, 0) if seconds else (0,):
+        await deferLater(reactor, each)
 
 
-async def until(true, within: float = 5.0) -> None:
+async def until(true, within: float = PATIENCE) -> None:
     """Wait until ``true()``."""
     deadline = time.monotonic() + within
     while not true():
@@ -48,8 +61,8 @@ async def until(true, within: float = 5.0) -> None:
         await pause(0.005)
 
 
-async def soon(awaitable, within: float = 5.0) -> Any:
-    """What it comes to, which must not take long."""
+async def soon(awaitable, within: float = PATIENCE) -> Any:
+    """What it comes to, which must come."""
     if not isinstance(awaitable, Deferred):
         awaitable = Deferred.fromCoroutine(awaitable)
     return await awaitable.addTimeout(within, reactor)
@@ -78,7 +91,7 @@ class Valkey:
         arguments += ["--requirepass", self.password, *self.options]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=log, stderr=log, preexec_fn=_mortal)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError):
                 if enough in self("INFO"):
@@ -94,7 +107,7 @@ class Valkey:
         self.process.wait()
 
     def __call__(self, *args: str | bytes | int) -> Any:
-        with socket.create_connection(("127.0.0.1", self.port), 5) as line:
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as line:
             reader = hiredis.Reader()
             if self.password:
                 line.sendall(hiredis.pack_command(("AUTH", self.password)))
@@ -203,7 +216,7 @@ class RedisFleet:
 
     async def close(self) -> None:
         for store in self.stores:
-            await soon(store.stopService(), 3)
+            await soon(store.stopService())
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.server("LRANGE", "events", 0, -1)]

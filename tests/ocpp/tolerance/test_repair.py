@@ -141,9 +141,9 @@ def test_repairs_of_a_long_list_do_not_use_up_those_of_the_message() -> None:
 
 def test_huge_members_take_linear_time() -> None:
     sent = STATUS | {"x" * 10**6: 1, "status": "A " * 10**6, "errorCode": " " * 10**6, "timestamp": "1" * 10**6, "connectorId": "9" * 10**6}
-    began = time.perf_counter()
+    began = time.process_time()
     assert read("1.6", "StatusNotification", sent) == sent
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 5
 
 
 @SLOW
@@ -363,9 +363,9 @@ def test_any_extra_commas_outside_strings_are_removed(value: Any, data: st.DataO
 
 @pytest.mark.parametrize("text", [b"[" * 10**6, b"[ " * 10**6, b" ," * 10**6, b'"' * 10**6, b'"\\' * 10**6, b"[,{" + b" " * 10**6])
 def test_removing_commas_takes_linear_time(text: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     without_extra_commas(text)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 10
 
 
 def test_each_row_of_the_documented_table_is_true() -> None:
