@@ -48,10 +48,10 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     if transaction.repeats(info.seq_no, digest):
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no, digest)
-    if transaction.started:
+    if transaction.has_begun:
         transaction, conflict = charger.ledger.renew(fact.transaction_id), True
     start = verdict if isinstance(verdict, Start) else Start(verdict)
-    transaction.started, transaction.tag, transaction.authorization = fact.timestamp, fact.tag, start.authorization
+    transaction.started, transaction.tag, transaction.authorization = fact.timestamp or "", fact.tag, start.authorization
     transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
