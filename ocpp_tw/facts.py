@@ -50,10 +50,10 @@ class StatusNotification(msgspec.Struct, frozen=True, gc=False):
 class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
     """What every TransactionEvent of 2.x has, whatever its type; 1.6 has none of it.
 
-    ``seq_no`` orders the messages of a transaction, in whatever order they arrive. ``conn`` is the EVSE, None where the message names none.
+    ``seq_no`` orders the messages of a transaction, in whatever order they arrive; None where the charger gave none. ``conn`` is the EVSE, None where the message names none.
     """
 
-    seq_no: int
+    seq_no: int | None
     trigger: str
     offline: bool = False
     charging_state: str | None = None
@@ -66,13 +66,13 @@ class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
 class Started(msgspec.Struct, frozen=True, gc=False):
     """StartTransaction, or TransactionEvent Started. ``meter_start`` in Wh.
 
-    In 2.x ``transaction_id`` is the charger's own, and tag and meter may be unknown yet ("" and None).
+    What a charger has left out is 0 for the connector, "" for the tag, else None (docs/tolerance.md). In 2.x ``transaction_id`` is the charger's own, and tag and meter may be unknown yet ("" and None).
     """
 
     conn: int
     tag: str
     meter_start: int | None
-    timestamp: str
+    timestamp: str | None
     reservation_id: int | None = None
     transaction_id: str | None = None
     readings: Readings = []
@@ -83,7 +83,7 @@ class Updated(msgspec.Struct, frozen=True, gc=False):
     """TransactionEvent Updated. ``tag`` is the one presented with it, if any."""
 
     transaction_id: str
-    timestamp: str
+    timestamp: str | None
     event_info: TransactionEventInfo
     tag: str | None = None
     readings: Readings = []
@@ -94,7 +94,7 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
 
     transaction_id: int | str
     meter_stop: int | None
-    timestamp: str
+    timestamp: str | None
     reason: str = "Local"
     tag: str | None = None
     readings: Readings = []

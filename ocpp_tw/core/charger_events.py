@@ -18,9 +18,9 @@ class BootNotification(Data):
     """The charger has (re)started."""
 
     vendor: str
-    """chargePointVendor"""
+    """chargePointVendor; "" when it gave none"""
     model: str
-    """chargePointModel"""
+    """chargePointModel; "" when it gave none"""
     serial: str | None
     """its serial number"""
     firmware: str | None
@@ -70,8 +70,8 @@ class OfTransaction(Data, kw_only=True, omit_defaults=True):
 
     connector: int | UnsetType | None = UNSET
     """2.x only: the connector of the EVSE"""
-    seq_no: int | UnsetType = UNSET
-    """2.x only: the number of the message within its transaction"""
+    seq_no: int | UnsetType | None = UNSET
+    """2.x only: the number of the message within its transaction; null when the charger gave none"""
     trigger: str | UnsetType = UNSET
     """2.x only: what made the charger send it"""
     charging_state: str | UnsetType | None = UNSET
@@ -90,13 +90,13 @@ class StartTransaction(OfTransaction):
     conn: int
     """the connector, in 2.x the EVSE; 0 when it is not known yet"""
     tag: str
-    """the tag; "" in 2.x when nobody has presented one yet"""
+    """the tag; "" when nobody has presented one (yet)"""
     meter_start: int | None
-    """the meter's reading at the start, in Wh; null in 2.x when the charger sent none"""
+    """the meter's reading at the start, in Wh; null when the charger sent none"""
     transaction_id: int | str
     """1.6: the id the transaction was given; 2.x: the charger's own"""
-    timestamp: str
-    """when it began, by the charger's clock"""
+    timestamp: str | None
+    """when it began, by the charger's clock; null when the charger gave no time"""
     reservation_id: int | None
     """the reservation it ends"""
     status: str
@@ -110,8 +110,8 @@ class TransactionUpdate(OfTransaction):
     """the EVSE; 0 when it is not known yet"""
     transaction_id: str
     """the charger's id of the transaction"""
-    timestamp: str
-    """when, by the charger's clock"""
+    timestamp: str | None
+    """when, by the charger's clock; null when the charger gave no time"""
     tag: str | None
     """the tag that was presented with it"""
     status: str | None
@@ -126,11 +126,11 @@ class StopTransaction(OfTransaction):
     reason: str
     """why; Local when the charger gave none"""
     meter_stop: int | None
-    """the meter's reading at the end, in Wh; null in 2.x when the charger sent none"""
+    """the meter's reading at the end, in Wh; null when the charger sent none"""
     tag: str | None
     """the idTag that stopped it"""
-    timestamp: str
-    """when it ended, by the charger's clock"""
+    timestamp: str | None
+    """when it ended, by the charger's clock; null when the charger gave no time"""
     energy_wh: int | None
     """energy delivered, in Wh; null when the start is not known, or the meter has run backwards"""
     duration_s: int | None
@@ -147,7 +147,7 @@ class MeterValue(Data):
     """Meter values."""
 
     conn: int
-    """the connector, in 2.x the EVSE"""
+    """the connector, in 2.x the EVSE; 0 is the charger as a whole, or not known"""
     transaction_id: int | str
     """the transaction; 0 outside of one"""
     meter_value: Readings

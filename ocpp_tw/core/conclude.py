@@ -87,7 +87,7 @@ class Conclusions:
             StatusNotification: self._status_notification,
             Started: self._started,
             Updated: _updated,
-            Stopped: _stopped,
+            Stopped: self._stopped,
             MeterValues: _meter_values,
             DataTransfer: _data_transfer,
             Other: _other,
@@ -108,7 +108,7 @@ class Conclusions:
         ledger = charger.ledger = charger.ledger or Ledger()
         if fact.event_info is not None:
             conclusion = transaction_events.started(charger, fact, verdict)
-        elif ledger.repeated(fact) is not None:
+        elif ledger.repeated(fact, self._unix()) is not None:
             conclusion = Conclusion(verdict, ())
         else:
             assert isinstance(verdict, Start) and verdict.transaction_id is not None
@@ -118,12 +118,41 @@ class Conclusions:
             )  # fmt: skip
             effects = ledger.begin(fact, verdict)
             conclusion = Conclusion(verdict, (("start_transaction", data),), effects, provisional=verdict.provisional)
-        if conclusion.events and not conclusion.offline:
+        if conclusion.events and not conclusion.offline and fact.timestamp:
             charger.reported_time = fact.timestamp, self._seconds()
         if conclusion.provisional and isinstance(verdict, Start):
             kept = keep_provisional(self._settings, charger.id, charger.domain, charger.ocpp, fact, verdict, self._unix())
             return msgspec.structs.replace(conclusion, effects=(*conclusion.effects, *kept))
         return conclusion
+
+    def _stopped(self, charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
+        encode(verdict)
+        ledger = charger.ledger = charger.ledger or Ledger()
+        if fact.event_info is not None:
+            return transaction_events.stopped(charger, fact, verdict)
+        closing = ledger.close(fact, self._unix())
+        if closing.repeat:
+            return Conclusion(verdict, ())
+        transaction = closing.matched
+        data = charger_events.StopTransaction(
+            charger.id,
+            fact.transaction_id,
+            fact.reason,
+            fact.meter_stop,
+            fact.tag,
+            fact.timestamp,
+            closing.energy_wh,
+            closing.duration_s,
+            closing.match,
+            matched_id=transaction.id if transaction else None,
+            backend_id=transaction.backend_id if transaction else None,
+        )
+        published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)
+        if fact.readings:
+            values, conn = normalise(fact.readings), transaction.conn if transaction else 0
+            readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
+            published = (("meter_value", readings), *published)
+        return Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate)
 
 
 def _boot_notification(charger: Charger, fact: BootNotification, verdict: Registration) -> Conclusion:
@@ -152,36 +181,6 @@ def _authorize(charger: Charger, fact: Authorize, verdict: Authorization) -> Con
 def _updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> Conclusion:
     encode(verdict)
     return transaction_events.updated(charger, fact, verdict)
-
-
-def _stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
-    encode(verdict)
-    ledger = charger.ledger = charger.ledger or Ledger()
-    if fact.event_info is not None:
-        return transaction_events.stopped(charger, fact, verdict)
-    closing = ledger.close(fact)
-    if closing.repeat:
-        return Conclusion(verdict, ())
-    transaction = closing.matched
-    data = charger_events.StopTransaction(
-        charger.id,
-        fact.transaction_id,
-        fact.reason,
-        fact.meter_stop,
-        fact.tag,
-        fact.timestamp,
-        closing.energy_wh,
-        closing.duration_s,
-        closing.match,
-        matched_id=transaction.id if transaction else None,
-        backend_id=transaction.backend_id if transaction else None,
-    )
-    published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)
-    if fact.readings:
-        values, conn = normalise(fact.readings), transaction.conn if transaction else 0
-        readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
-        published = (("meter_value", readings), *published)
-    return Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate)
 
 
 def _meter_values(charger: Charger, fact: MeterValues, verdict: None) -> Conclusion:

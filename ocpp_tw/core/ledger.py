@@ -25,6 +25,9 @@ SPARE = 10
 UNKNOWN_STOP = "stop:"
 """What the keys of stops begin with that belong to no known start; they are kept among the ended transactions, to know their repeats."""
 
+REPEATED_WITHIN = 3600.0
+"""Seconds after its end for which a start equal to that of a transaction is its repeat; later it begins another transaction."""
+
 OPEN = 100
 """Open transactions that are kept: a charger has a few connectors, older ones will never end."""
 
@@ -77,15 +80,29 @@ class Ledger:
         """The charger's own transaction of that id."""
         return self._transactions.get(id)
 
-    def repeated(self, start: Started) -> Transaction | None:
-        """The transaction that this start, sent before under whatever message id, began."""
-        return self._starts.get((start.timestamp, start.conn, start.tag, start.meter_start))
+    def repeated(self, start: Started, now: float = 0.0) -> Transaction | None:
+        """The transaction that this start, sent before under whatever message id, began; ``now`` is Unix time.
+
+        A charger whose clock begins anew at each boot sends equal starts of different transactions: what has ended is repeated only for
+        `REPEATED_WITHIN`, and by a start without a readable time not at all.
+        """
+        transaction = self._starts.get((start.timestamp or "", start.conn, start.tag, start.meter_start))
+        if transaction is None or transaction.end is None:
+            return transaction
+        old = transaction.ended_at is not None and now - transaction.ended_at > REPEATED_WITHIN
+        return None if old or parse_timestamp(transaction.started) is None else transaction
 
     def begin(self, start: Started, verdict: Start) -> tuple[Effect, ...]:
         """Enter a new transaction; ``verdict`` has its id."""
         assert verdict.transaction_id is not None
         transaction = Transaction(
-            verdict.transaction_id, start.conn, start.tag, start.meter_start, start.timestamp, verdict.authorization, verdict.provisional
+            verdict.transaction_id,
+            start.conn,
+            start.tag,
+            start.meter_start,
+            start.timestamp or "",
+            verdict.authorization,
+            verdict.provisional,
         )
         transaction.backend_id = verdict.backend_id
         self._transactions[transaction.id] = self._starts[_same(transaction)] = transaction
@@ -99,12 +116,12 @@ class Ledger:
         transaction.provisional, transaction.backend_id = False, backend_id
         return (_keep(transaction),)
 
-    def close(self, stop: Stopped) -> Closing:
+    def close(self, stop: Stopped, now: float = 0.0) -> Closing:
         """Enter a stop. One of an unknown id is matched with the only open transaction, if its tag and times fit, and ends that."""
-        end = End(stop.meter_stop, stop.timestamp, stop.reason, stop.tag)
+        end = End(stop.meter_stop, stop.timestamp or "", stop.reason, stop.tag)
         transaction = self._transactions.get(stop.transaction_id)
         if transaction is not None:
-            return self._closed("exact", transaction, end, transaction.end and replace(transaction.end, stop_id=None))
+            return self._closed("exact", transaction, end, transaction.end and replace(transaction.end, stop_id=None), now)
         named = replace(end, stop_id=stop.transaction_id)
         transaction = self._stopped_as(named)
         if transaction is not None and isinstance(transaction.id, str):
@@ -112,17 +129,17 @@ class Ledger:
         if transaction is None and len(self.running) == 1 and _fits(self.running[0], stop):
             transaction = self.running[0]
         if transaction is not None:
-            return self._closed("by_connector", transaction, named, transaction.end)
+            return self._closed("by_connector", transaction, named, transaction.end, now)
         unknown = self.enter(f"{UNKNOWN_STOP}{crc32(_encode(named)):08x}")
         unknown.end = named
         return Closing("none", effects=self.kept(unknown))
 
-    def _closed(self, match: str, transaction: Transaction, end: End, before: End | None) -> Closing:
+    def _closed(self, match: str, transaction: Transaction, end: End, before: End | None, now: float) -> Closing:
         """The transaction is ended by this stop, unless it had been by the one before."""
         energy, seconds = _energy(transaction, end.meter_stop), duration(transaction.started, end.timestamp)
         if transaction.end is not None:
             return Closing(match, energy, seconds, repeat=before == end, duplicate=before != end, matched=transaction)
-        transaction.end = end
+        transaction.end, transaction.ended_at = end, now
         return Closing(match, energy, seconds, effects=(_keep(transaction),), matched=transaction)
 
     def _stopped_as(self, end: End) -> Transaction | None:
@@ -155,8 +172,8 @@ class Ledger:
     def end(self, transaction: Transaction, stop: Stopped) -> Closing:
         """Its last message was received; others may still be missing."""
         last = stop.meter_stop if stop.meter_stop is not None else transaction.meter
-        duplicate, known = transaction.end is not None, bool(transaction.started)
-        transaction.end = transaction.end or End(last, stop.timestamp, stop.reason, stop.tag)
+        duplicate, known = transaction.end is not None, transaction.has_begun
+        transaction.end = transaction.end or End(last, stop.timestamp or "", stop.reason, stop.tag)
         seconds = duration(transaction.started, stop.timestamp) if known else None
         return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
 
@@ -173,9 +190,9 @@ class Ledger:
         return tuple(Put("transactions", str(each.id), None) for each in gone)
 
 
-def duration(start: str, stop: str) -> int | None:
+def duration(start: str, stop: str | None) -> int | None:
     """Whole seconds between two ISO 8601 times (UTC where they name no zone); None when one cannot be read."""
-    begin, end = parse_timestamp(start), parse_timestamp(stop)
+    begin, end = parse_timestamp(start), parse_timestamp(stop or "")
     return None if begin is None or end is None else round((end - begin).total_seconds())
 
 

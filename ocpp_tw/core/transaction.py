@@ -37,7 +37,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
 
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
     seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges). ``recent`` are the latest messages:
-    seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it.
+    seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
+    and ``ended_at`` is when the gateway was told, in Unix time (1.6).
     """
 
     id: int | str
@@ -54,9 +55,10 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     last: int | None = None
     missing: list[int] = []  # read from records of earlier versions only
     gaps: list[tuple[int, int]] = []
-    recent: list[int] = []
+    recent: list[int | None] = []
     begun: int | None = None
     ended: int | None = None
+    ended_at: float | None = None
     meter_seq: int | None = None
 
     def __post_init__(self) -> None:
@@ -68,25 +70,36 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         """What the charger was answered at the start."""
         return Start(self.authorization, self.id if isinstance(self.id, int) else self.backend_id, self.provisional)
 
-    def repeats(self, seq_no: int, digest: int) -> bool:
+    @property
+    def has_begun(self) -> bool:
+        """Whether the message that began it was received; that may have given no time."""
+        return bool(self.started) or self.begun is not None
+
+    def is_next(self, seq_no: int | None) -> bool:
+        """Whether the seqNo is beyond all that were received, so that its message is none of them."""
+        return seq_no is not None and (self.last is None or seq_no > self.last)
+
+    def repeats(self, seq_no: int | None, digest: int) -> bool:
         """Whether a message of that seqNo and content was received before. What is forgotten was not."""
-        if self.last is None or seq_no > self.last:
+        if self.is_next(seq_no):
             return False
         if digest in (self.begun, self.ended):
             return True
-        if not self.recent:  # stored by a version that knew numbers only
+        if not self.recent and self.last is not None:  # stored by a version that knew numbers only
             return self._received(seq_no)
         return (seq_no, digest) in self._recent()
 
-    def conflicts(self, seq_no: int, digest: int) -> bool:
+    def conflicts(self, seq_no: int | None, digest: int) -> bool:
         """Whether a message of that seqNo and another content was received before."""
-        if self.last is None or seq_no > self.last:
+        if seq_no is None or self.is_next(seq_no):
             return False
         return any(number == seq_no and other != digest for number, other in self._recent())
 
-    def note(self, seq_no: int, digest: int) -> tuple[int, int] | None:
+    def note(self, seq_no: int | None, digest: int) -> tuple[int, int] | None:
         """A message was received; the range of seqNos, if any, that is found to be missing now."""
         self.recent = [*self.recent[2 - 2 * RECENT :], seq_no, digest]
+        if seq_no is None:
+            return None
         if self.first is None or self.last is None:
             self.first = self.last = seq_no
             return None
@@ -102,15 +115,20 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         self.gaps = self.gaps[-GAPS:]
         return gap
 
-    def note_meter(self, seq_no: int, meter: int | None) -> None:
-        """A reading of the energy register, in Wh; that of the highest seqNo counts, in whatever order messages arrive."""
-        if meter is not None and (self.meter_seq is None or seq_no >= self.meter_seq):
+    def note_meter(self, seq_no: int | None, meter: int | None) -> None:
+        """A reading of the energy register, in Wh; that of the highest seqNo counts, in whatever order messages arrive.
+
+        Without seqNos, that of the latest message counts.
+        """
+        if meter is not None and (self.meter_seq is None or (seq_no is not None and seq_no >= self.meter_seq)):
             self.meter, self.meter_seq = meter, seq_no
 
-    def _recent(self) -> Iterator[tuple[int, int]]:
+    def _recent(self) -> Iterator[tuple[int | None, int | None]]:
         return zip(self.recent[::2], self.recent[1::2], strict=True)
 
-    def _received(self, seq_no: int) -> bool:
+    def _received(self, seq_no: int | None) -> bool:
+        if seq_no is None:
+            return False
         within = self.first is not None and self.last is not None and self.first <= seq_no <= self.last
         return within and not any(low <= seq_no <= high for low, high in self.gaps)
 

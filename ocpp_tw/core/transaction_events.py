@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization | None:
     """What a repeat of this message is answered; None when it is new, or has no tag to answer for."""
     transaction, info = ledger.find(fact.transaction_id or ""), fact.event_info
-    if transaction is None or info is None or transaction.last is None or info.seq_no > transaction.last:
+    if transaction is None or info is None or transaction.is_next(info.seq_no):
         return None
     return transaction.authorization if transaction.repeats(info.seq_no, _digest(fact, info)) else None
 
@@ -48,10 +48,10 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     if transaction.repeats(info.seq_no, digest):
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no, digest)
-    if transaction.started:
+    if transaction.has_begun:
         transaction, conflict = charger.ledger.renew(fact.transaction_id), True
     start = verdict if isinstance(verdict, Start) else Start(verdict)
-    transaction.started, transaction.tag, transaction.authorization = fact.timestamp, fact.tag, start.authorization
+    transaction.started, transaction.tag, transaction.authorization = fact.timestamp or "", fact.tag, start.authorization
     transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start

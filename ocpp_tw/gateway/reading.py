@@ -12,6 +12,7 @@ import msgspec
 
 from ..core.stamps import Stamps
 from ..facts import Fact
+from ..ocpp import checks
 from ..ocpp.frames import Call, Frame, Payload, Send, parse
 from ..ocpp.malformed import Malformed
 from ..ocpp.payload_json import decode
@@ -50,7 +51,7 @@ class CallReader:
         version = charger.version
         payload: Any = call.payload if call.fact is None else decode(call.raw)
         violations: list[Violation] | None = None
-        if call.repaired or not version.schemas.valid_request[call.action](payload):
+        if call.repaired or not version.schemas.valid_request[call.action](payload) or checks.found(payload):
             violations, payload = self._repaired(charger, call, translation)
         if self.has_zones:
             zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
@@ -59,15 +60,18 @@ class CallReader:
             return translation.read(payload), violations
         except ValueError as why:  # a discriminating word that no version knows; the schema has reported it already
             raise Unreadable("enum", str(why), violations) from None
+        except KeyError as why:  # members of which one at least must be there
+            raise Unreadable(violations[0].rule if violations else "required", f"required: {why.args[0]}", violations) from None
 
     def _repaired(self, charger: Charger, call: Call | Send, translation: Translation) -> tuple[list[Violation], Payload]:
         """The violations, and the payload as it was meant."""
         version, decision = charger.version, self.tolerance.decide(charger.id, *charger.model[:2], call.action)
         violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
+        violations += checks.found(call.payload)
         charger.violations += 1
         payload, fatal = call.payload, None
         if decision.mode == "strict":
-            fatal = violations[0]
+            fatal = next((each for each in violations if each.rule != checks.UNIT), None)
         else:
             payload = repaired(payload, violations, request_type(version.name, call.action), decision.zone or UTC)
             unreadable = missing_essential(payload, translation.essentials)

@@ -5,7 +5,7 @@ Knows neither what the verdict is nor what is published of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -37,14 +37,15 @@ class PendingStart(NamedTuple):
 class Starts:
     """One for all chargers of a gateway."""
 
-    def __init__(self, handlers: IHandlers, ids: TransactionIds) -> None:
+    def __init__(self, handlers: IHandlers, ids: TransactionIds, unix: Callable[[], float]) -> None:
         self._handlers = handlers
         self._ids = ids
+        self._unix = unix
         self._pending: dict[str, PendingStart] = {}
 
     def decide(self, charger: ICharger, fact: Started, ledger: Ledger) -> Maybe[StartVerdict]:
         """The handlers' verdict, unless they have given, or are about to give, one on this very start."""
-        repeat = transaction_events.repeated(ledger, fact) if fact.event_info else _repeated(ledger, fact)
+        repeat = transaction_events.repeated(ledger, fact) if fact.event_info else _repeated(ledger, fact, self._unix())
         if repeat is not None:
             return repeat
         pending = self._pending.get(charger.id)
@@ -102,7 +103,7 @@ class Starts:
         return verdict if isinstance(verdict, StartVerdict) else await verdict
 
 
-def _repeated(ledger: Ledger, fact: Started) -> Start | None:
+def _repeated(ledger: Ledger, fact: Started, now: float) -> Start | None:
     """What the same start was answered before."""
-    transaction = ledger.repeated(fact)
+    transaction = ledger.repeated(fact, now)
     return None if transaction is None else transaction.verdict

@@ -53,15 +53,17 @@ class ConnectionGone(Exception):
 class Verdicts:
     """One for all chargers of a gateway. ``decide`` has the function for each type of fact; it takes the charger and the fact.
 
-    ``with_backend``: a backend may have its own ids for transactions, which only the ledger knows.
+    ``unix`` is the time of day; ``with_backend``: a backend may have its own ids for transactions, which only the ledger knows.
     """
 
-    def __init__(self, handlers: IHandlers, records: IRecords, ids: TransactionIds, *, with_backend: bool) -> None:
+    def __init__(
+        self, handlers: IHandlers, records: IRecords, ids: TransactionIds, unix: Callable[[], float], *, with_backend: bool
+    ) -> None:
         self._handlers = handlers
         self._records = records
         self._with_backend = with_backend
         self._opening: dict[str, list[Deferred[Ledger]]] = {}
-        self._starts = Starts(handlers, ids)
+        self._starts = Starts(handlers, ids, unix)
         self.decide: dict[type[Fact], Callable[[Charger, Any], Maybe[Verdict]]] = {
             BootNotification: handlers.boot_notification,
             Heartbeat: handlers.heartbeat,

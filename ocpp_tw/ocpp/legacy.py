@@ -25,11 +25,14 @@ def _readings(payload: Payload) -> Readings:
     return readings
 
 
-METER_VALUES = Translation(
-    lambda payload: MeterValues(payload["connectorId"], number(payload, "transactionId"), _readings(payload)),
-    TRANSLATIONS["MeterValues"].answer,
-    {"connectorId": int},
-)
+def _meter_values(payload: Payload) -> MeterValues:
+    conn, readings = number(payload, "connectorId"), _readings(payload)
+    if conn is None and not readings:
+        raise KeyError("connectorId or values")
+    return MeterValues(conn or 0, number(payload, "transactionId"), readings)
+
+
+METER_VALUES = Translation(_meter_values, TRANSLATIONS["MeterValues"].answer)
 
 V15 = replace(V16, name="1.5", subprotocol="ocpp1.5", quick_readers={}, translations={**TRANSLATIONS, "MeterValues": METER_VALUES})
 V12 = replace(V15, name="1.2", subprotocol="ocpp1.2")

@@ -31,7 +31,8 @@ CODES: Mapping[str, str] = {
 
 def _boot_notification(payload: Payload) -> BootNotification:
     serial = text(payload, "chargePointSerialNumber") or text(payload, "chargeBoxSerialNumber")
-    return BootNotification(payload["chargePointVendor"], payload["chargePointModel"], serial, text(payload, "firmwareVersion"))
+    vendor, model = text(payload, "chargePointVendor"), text(payload, "chargePointModel")
+    return BootNotification(vendor or "", model or "", serial, text(payload, "firmwareVersion"))
 
 
 def _status_notification(payload: Payload) -> StatusNotification:
@@ -46,14 +47,18 @@ def _status_notification(payload: Payload) -> StatusNotification:
 
 
 def _start_transaction(payload: Payload) -> Started:
-    return Started(payload["connectorId"], payload["idTag"], payload["meterStart"], payload["timestamp"], number(payload, "reservationId"))
+    conn, tag, meter = number(payload, "connectorId"), text(payload, "idTag"), number(payload, "meterStart")
+    timestamp = text(payload, "timestamp")
+    if [conn, tag, meter, timestamp].count(None) > 2:  # it cannot be told from another start
+        raise KeyError("two of connectorId, idTag, meterStart and timestamp")
+    return Started(conn or 0, tag or "", meter, timestamp, number(payload, "reservationId"))
 
 
 def _stop_transaction(payload: Payload) -> Stopped:
     return Stopped(
         payload["transactionId"],
-        payload["meterStop"],
-        payload["timestamp"],
+        number(payload, "meterStop"),
+        text(payload, "timestamp"),
         text(payload, "reason") or "Local",  # omitted means Local (OCPP 1.6 §6.49)
         text(payload, "idTag"),
         listed(payload, "transactionData"),
@@ -61,7 +66,7 @@ def _stop_transaction(payload: Payload) -> Stopped:
 
 
 def _meter_values(payload: Payload) -> MeterValues:
-    return MeterValues(payload["connectorId"], number(payload, "transactionId"), payload["meterValue"])
+    return MeterValues(number(payload, "connectorId") or 0, number(payload, "transactionId"), payload["meterValue"])
 
 
 def id_tag_info(verdict: Authorization) -> Payload:
@@ -99,17 +104,15 @@ def _other(action: str, default: Payload) -> Translation:
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_boot_notification, registration, {"chargePointVendor": str, "chargePointModel": str}),
+    "BootNotification": Translation(_boot_notification, registration),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
         lambda payload: Authorize(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)}, {"idTag": str}
     ),
     "StatusNotification": Translation(_status_notification, _empty_answer, {"connectorId": int, "status": str}),
-    "StartTransaction": Translation(
-        _start_transaction, _start_answer, {"connectorId": int, "idTag": str, "meterStart": int, "timestamp": str}
-    ),
-    "StopTransaction": Translation(_stop_transaction, _stop_answer, {"transactionId": int, "meterStop": int, "timestamp": str}),
-    "MeterValues": Translation(_meter_values, _empty_answer, {"connectorId": int, "meterValue": list}),
+    "StartTransaction": Translation(_start_transaction, _start_answer),
+    "StopTransaction": Translation(_stop_transaction, _stop_answer, {"transactionId": int}),
+    "MeterValues": Translation(_meter_values, _empty_answer, {"meterValue": list}),
     "DataTransfer": DATA_TRANSFER,
     # signing a CSR takes a CA: without a handler that has one, the answer is Rejected
     "SignCertificate": _other("SignCertificate", {"status": "Rejected"}),

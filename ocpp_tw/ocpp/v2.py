@@ -46,7 +46,7 @@ CODES: Mapping[str, str] = {
 
 
 def _boot_notification(payload: Payload) -> BootNotification:
-    station = payload["chargingStation"]
+    station = inner(payload, "chargingStation")
     return BootNotification(
         text(station, "vendorName") or "", text(station, "model") or "", text(station, "serialNumber"), text(station, "firmwareVersion")
     )
@@ -59,9 +59,9 @@ def _status_notification(payload: Payload) -> StatusNotification:
 
 def _transaction_event(payload: Payload) -> Fact:
     info, evse, token = payload["transactionInfo"], inner(payload, "evse"), inner(payload, "idToken")
-    id, timestamp, readings, tag = info["transactionId"], payload["timestamp"], listed(payload, "meterValue"), text(token, "idToken")
+    id, timestamp, readings, tag = info["transactionId"], text(payload, "timestamp"), listed(payload, "meterValue"), text(token, "idToken")
     event_info = TransactionEventInfo(
-        payload["seqNo"],
+        number(payload, "seqNo"),
         text(payload, "triggerReason") or "",
         payload.get("offline") is True,
         text(info, "chargingState"),
@@ -147,7 +147,7 @@ def _other(action: str) -> Translation:
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_boot_notification, registration, {"chargingStation": dict}),
+    "BootNotification": Translation(_boot_notification, registration),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
         lambda payload: Authorize(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
@@ -160,12 +160,12 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "TransactionEvent": Translation(
         _transaction_event,
         _transaction_answer,
-        {"eventType": str, "timestamp": str, "seqNo": int, "transactionInfo": dict, "transactionInfo/transactionId": str},
+        {"eventType": str, "transactionInfo": dict, "transactionInfo/transactionId": str},
     ),
     "MeterValues": Translation(
-        lambda payload: MeterValues(payload["evseId"], None, payload["meterValue"]),
+        lambda payload: MeterValues(number(payload, "evseId") or 0, None, payload["meterValue"]),
         lambda fact, verdict, now: {},
-        {"evseId": int, "meterValue": list},
+        {"meterValue": list},
     ),
     "DataTransfer": DATA_TRANSFER,
 }

@@ -76,7 +76,7 @@ def compose(
     """
     stamps = stamps or Stamps()
     ids = TransactionIds(store.records, clock, reserve)
-    verdicts = Verdicts(handlers, store.records, ids, with_backend=bool(settings.base_url))
+    verdicts = Verdicts(handlers, store.records, ids, stamps.unix, with_backend=bool(settings.base_url))
     publisher = Publisher(settings.name, stamps, store.events)
     reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)

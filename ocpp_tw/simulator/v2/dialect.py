@@ -128,7 +128,7 @@ V21 = V201._replace(ocpp="2.1", subprotocol="ocpp2.1", commands={**V201.commands
 def _event(
     kind: str,
     id: int | str | None,
-    timestamp: str,
+    timestamp: str | None,
     event_info: TransactionEventInfo | None,
     tag: str | None,
     readings: Readings,

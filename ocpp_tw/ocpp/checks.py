@@ -1,0 +1,45 @@
+"""Violations that OCPP's schemas cannot state as they are used here: timestamps that are none, energies in a unit that nobody knows.
+
+Knows no actions. What is found is for the backend; none of it is a reason to lose a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .frames import Payload
+from .meter_values import canonical_unit
+from .schemas import Violation
+from .timestamps import parse_timestamp
+
+UNIT = "unit"
+"""The rule of an energy in an unknown unit. It breaks no schema, so that strict validation lets it pass."""
+
+ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
+"""The canonical units of energies."""
+
+
+def found(payload: Payload) -> list[Violation]:
+    """The violations in a payload that its schema may have found valid; of its timestamps only its own is looked at."""
+    text = payload.get("timestamp")
+    readings = payload.get("meterValue")
+    if not readings and (type(text) is not str or parse_timestamp(text) is not None):
+        return []
+    violations = list(_unknown_units(readings)) if isinstance(readings, list) else []
+    if isinstance(text, str) and parse_timestamp(text) is None:
+        violations.append(Violation(("timestamp",), "format", text, f"format: date-time, not string of length {len(text)}"))
+    return violations
+
+
+def _unknown_units(readings: list[object]) -> Iterator[Violation]:
+    for number, reading in enumerate(readings):
+        samples = reading.get("sampledValue") if isinstance(reading, dict) else None
+        for index, sample in enumerate(samples if isinstance(samples, list) else ()):
+            measure = sample.get("unitOfMeasure") if isinstance(sample, dict) else None
+            unit = measure.get("unit") if isinstance(measure, dict) else None
+            if not unit or not isinstance(unit, str):
+                continue
+            measurand = sample.get("measurand") or "Energy"
+            if isinstance(measurand, str) and measurand.startswith("Energy") and canonical_unit(measurand, unit)[0] not in ENERGY_UNITS:
+                path = ("meterValue", number, "sampledValue", index, "unitOfMeasure", "unit")
+                yield Violation(path, UNIT, unit, f"{UNIT}: of energy, not string of length {len(unit)}")
