@@ -11,11 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from event_tables import EventTables
 from fleets import PATIENCE, Valkey, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +107,7 @@ class Process:
 
 @pytest.fixture
 def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts gateways; they end with the test."""
+    """Starts gateways; they end with the test, whose events must be as docs/contract.md has them."""
     started: list[Process] = []
 
     def begin(*options: str, redis: str = clean.url, **more: Any) -> Process:
@@ -117,6 +119,10 @@ def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     yield begin
     for each in started:
         each.close()
+    with suppress(OSError):  # the test has ended the server
+        contract = EventTables()
+        faults = {fault for event in clean("LRANGE", "events", 0, -1) for fault in contract.faults(event)}
+        assert not faults, faults
 
 
 @pytest.fixture
