@@ -30,8 +30,10 @@ from .facts import (
 )
 from .gateway.start_query import ask
 from .interfaces import BackendFailed, IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
+from .ocpp.actions import FIXED_ANSWERS
+from .ocpp.negotiation import enabled_versions
 from .settings import InvalidSetting, Settings
-from .vendors.plug_and_charge import PlugAndCharge
+from .vendors.plug_and_charge import REQUIRED_MEMBERS, PlugAndCharge
 from .vendors.table import Vendors, installed
 
 log = Logger()
@@ -164,8 +166,9 @@ def find(settings: Settings, backend: IBackend | None) -> IHandlers:
     """The gateway's own handlers, or those of the plugin that the settings name.
 
     Raises:
-        Wrong: there is no such plugin, or it makes no handlers.
+        InvalidSetting: there is no such plugin, or it makes no handlers; or an action is named that no backend can be asked about.
     """
+    _check_actions(settings)
     if not settings.handlers:
         return Handlers(settings, backend)
     plugins = {plugin.name: plugin for plugin in getPlugins(IHandlersPlugin)}
@@ -176,3 +179,16 @@ def find(settings: Settings, backend: IBackend | None) -> IHandlers:
     if not IHandlers.providedBy(made):
         raise InvalidSetting(f"--handlers: what the plugin {settings.handlers!r} makes does not provide IHandlers")
     return made
+
+
+def _check_actions(settings: Settings) -> None:
+    """Raise `InvalidSetting` for a name in `backend_actions` that would never lead to a request."""
+    versions = enabled_versions(settings).values()
+    reachable = {action for version in versions for action in version.translations if action not in version.send_actions} - FIXED_ANSWERS
+    if "1.6" in settings.versions:
+        reachable |= set(REQUIRED_MEMBERS)  # Plug & Charge
+    wrong = [action for action in settings.backend_actions if action not in reachable]
+    if wrong:
+        raise InvalidSetting(
+            f"--backend-actions: {', '.join(wrong)}: with --versions {','.join(settings.versions)} there are {', '.join(sorted(reachable))}"
+        )

@@ -91,7 +91,7 @@ class Settings:
         "BACKEND_ACTIONS",
         (),
         parse.words(),
-        "OCPP actions whose answers the backend gives itself (POST /api/ocpp/ACTION/), with commas between them",
+        "OCPP actions whose answers the backend gives or adds to (POST /api/ocpp/ACTION/), with commas between them",
     )
     backend_limit: int = setting("BACKEND_LIMIT", 64, parse.whole_number(1, 10_000), "the most requests in flight to the backend")
     heartbeat_interval: int = setting(
@@ -217,6 +217,8 @@ def _check_combinations(settings: Settings) -> None:
         )
     if settings.authorize == "backend" and not settings.base_url:
         raise InvalidSetting("--authorize: backend needs --base-url (BASE_URL) to say where it is")
+    if settings.backend_actions and not settings.base_url:
+        raise InvalidSetting("--backend-actions: needs --base-url (BASE_URL) to say where the backend is")
     if len(settings.name) > max_name_length(settings.workers):
         raise InvalidSetting(
             f"--name: with --workers {settings.workers} it may have {max_name_length(settings.workers)} characters, since each adds its number"

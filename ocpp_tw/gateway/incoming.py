@@ -19,14 +19,15 @@ from ..core.conclusion import Conclusion
 from ..core.entries import Entry
 from ..core.event import Data, Event, encode
 from ..core.stamps import Stamps
-from ..facts import Answer, Fact, Other, Started, Stopped, Updated
+from ..facts import Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
-from ..ocpp.frames import Call, Error, Frame, Result, ResultError, Send, render, render_result
+from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render, render_result
 from ..ocpp.malformed import Malformed
 from ..ocpp.schemas import Violation
 from ..ocpp.signed import unwrapped
 from ..settings import Settings
 from ..waiting import in_time
+from .additions import NOTHING_ADDED, Additions, answer_to, decided
 from .charger import Charger
 from .malformed_text import refused_text
 from .publisher import Publisher
@@ -46,10 +47,8 @@ Message = Call | Send
 
 
 class IncomingCalls:
-    """One for all chargers of a gateway.
-
-    ``on_transaction`` is called with each fact about a transaction and its conclusion, while somebody is interested;
-    ``on_late_response`` with each answer that came after its CALL had timed out.
+    """One for all chargers of a gateway. ``on_transaction`` is called with each fact about a transaction and its conclusion, while somebody
+    is interested; ``on_late_response`` with each answer that came after its CALL had timed out.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class IncomingCalls:
         conclusions: Conclusions,
         publisher: Publisher,
         store: IEvents,
+        additions: Additions,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -75,6 +75,7 @@ class IncomingCalls:
         self._decide = verdicts.decide
         self._conclude = conclusions.of
         self._events = store
+        self._additions = additions
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""
@@ -105,25 +106,29 @@ class IncomingCalls:
         return self._serve_fact(charger, call, fact, violations)
 
     def _serve_fact(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> Deferred[None] | None:
+        adding = self._additions.ask(charger, call.action, call.payload) if call.action in self._additions.actions else None
         try:
             verdict = self._decide[type(fact)](charger, fact)
-            if type(verdict) in VERDICT_TYPES:
+            if adding is None and type(verdict) in VERDICT_TYPES:
                 self._finish(charger, call, fact, verdict, violations)
                 return None
         except Exception:
             log.failure("{action} of {charger} failed", action=call.action, charger=charger.id)
             return Deferred.fromCoroutine(self._without_handler(charger, call, fact, violations))
-        return Deferred.fromCoroutine(self._await_verdict(charger, call, fact, verdict, violations))
+        return Deferred.fromCoroutine(self._await_verdict(charger, call, fact, verdict, violations, adding))
 
-    async def _await_verdict(self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None) -> None:
-        """The handler returned something to await."""
+    async def _await_verdict(
+        self, charger: Charger, call: Message, fact: Fact, later: Any, violations: list[Violation] | None, adding: Deferred[Payload] | None
+    ) -> None:
+        """The handler returned something to await, or the backend is asked for additions to the answer."""
         try:
-            verdict = await in_time(later, HANDLER_TIMEOUT, self.clock)
+            verdict = later if type(later) in VERDICT_TYPES else await in_time(later, HANDLER_TIMEOUT, self.clock)
             if type(verdict) not in VERDICT_TYPES:
                 raise TypeError(f"{type(verdict).__name__} is no verdict")
-            if _will_be_resent(charger, call, fact):
+            members = NOTHING_ADDED if adding is None else await adding
+            if _will_be_resent(charger, call, fact, at_once=adding is not None and not self._verdicts.deciding(charger)):
                 return
-            self._finish(charger, call, fact, verdict, violations)
+            self._finish(charger, call, fact, decided(verdict, members), violations, members)
         except ConnectionGone:
             return
         except Exception:
@@ -141,13 +146,20 @@ class IncomingCalls:
             if type(verdict) not in VERDICT_TYPES:
                 verdict = await verdict  # an id that has to be leased first
             self._finish(charger, call, fact, verdict, violations)
-        except NoVerdict:
-            self._refuse(charger, call, "internal", "")
-        except Exception:
-            log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
+        except Exception as why:
+            if not isinstance(why, NoVerdict):
+                log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
             self._refuse(charger, call, "internal", "")
 
-    def _finish(self, charger: Charger, call: Message, fact: Fact, verdict: Any, violations: list[Violation] | None) -> None:
+    def _finish(
+        self,
+        charger: Charger,
+        call: Message,
+        fact: Fact,
+        verdict: Any,
+        violations: list[Violation] | None,
+        members: Payload = NOTHING_ADDED,
+    ) -> None:
         """Publish what it comes to; the answer is sent once that is durable."""
         conclusion = self._conclude[type(fact)](charger, fact, verdict)
         if conclusion.gap is not None:
@@ -158,11 +170,7 @@ class IncomingCalls:
         if type(call) is Send:
             then: tuple[str | int, bytes] = (call.id, b"")
         else:
-            answer = charger.version.translations[call.action].answer(fact, conclusion.verdict, now)
-            if type(verdict) is Answer and verdict.members and not charger.version.schemas.valid_answer[call.action](answer):
-                log.error("backend's answer to {action} violates its schema and is left out", action=call.action, charger=charger.id)
-                answer = charger.version.translations[call.action].answer(fact, Answer(), now)
-            then = (call.id, render_result(call.id, answer))
+            then = (call.id, render_result(call.id, answer_to(charger, call.action, fact, conclusion.verdict, members, now)))
         if not conclusion.events:  # a repeat: its events were published before
             return self._events.publish(Entry(charger.id), charger.send_answer, then)
         for name, data in conclusion.events[:-1]:
@@ -211,8 +219,9 @@ class IncomingCalls:
             )
         data = gateway_events.MessageRefused(charger.id, code, description)
         entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
-        text = b"" if type(call) is Send else render(Error(call.id, code, description))
-        self._events.publish(entry, charger.send_answer, (call.id, text))
+        self._events.publish(
+            entry, charger.send_answer, (call.id, b"" if type(call) is Send else render(Error(call.id, code, description)))
+        )
 
     # see `ports.Incoming`
 
@@ -236,15 +245,14 @@ class IncomingCalls:
         """An answer arrived after its CALL had timed out (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
-        self.publisher.publish(
-            charger, "late_response", gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
-        )
+        data = gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
+        self.publisher.publish(charger, "late_response", data)
         self.on_late_response(charger, call, frame)
 
 
-def _will_be_resent(charger: Charger, call: Message, fact: Fact) -> bool:
+def _will_be_resent(charger: Charger, call: Message, fact: Fact, *, at_once: bool = False) -> bool:
     """Whether the connection has ended meanwhile, so that the charger still has the message and sends it again on its next connection:
-    what it comes to there counts. A start is finished all the same, since the backend may have given it a transaction; its repeat waits
+    what it comes to there counts. A start that was not decided at once is finished all the same, since the backend may have given it a transaction; its repeat waits
     for that (`ocpp_tw.gateway.starts`).
     """
-    return charger.gone and type(call) is Call and type(fact) is not Started
+    return charger.gone and type(call) is Call and (at_once or type(fact) is not Started)

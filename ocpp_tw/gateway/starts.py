@@ -66,6 +66,11 @@ class Starts:
             for waiting in pending.waiting:
                 waiting.callback(None)
 
+    def deciding(self, charger: ICharger) -> bool:
+        """Whether a start of this connection is being decided."""
+        pending = self._pending.get(charger.id)
+        return pending is not None and pending.charger is charger
+
     def ledger(self, charger: str) -> Ledger | None:
         """The ledger of a start that is being decided, since its conclusion is in no record yet."""
         pending = self._pending.get(charger)

@@ -94,6 +94,10 @@ class Verdicts:
         """A fact of this charger's that had to be awaited has been published, or has failed."""
         self._starts.concluded(charger)
 
+    def deciding(self, charger: Charger) -> bool:
+        """Whether a start of this connection is held, so that its repeat on another waits for it."""
+        return self._starts.deciding(charger)
+
     async def ledger(self, charger: Charger) -> Ledger:
         """The charger's ledger, opened when it is first needed: most connections never need it.
 

@@ -80,6 +80,13 @@ NotifyWebPaymentStarted and NotifyAllowedEnergyTransfer are the CSMS's, despite 
 """
 
 
+OWN_ANSWERS = frozenset(["Authorize", "StartTransaction", "StopTransaction", "TransactionEvent"])
+"""Actions that the gateway answers itself, and to whose answers a backend may add."""
+
+FIXED_ANSWERS = frozenset(["BootNotification", "Heartbeat", "MeterValues", "StatusNotification"])
+"""Actions that the gateway answers itself, and no backend has anything to add."""
+
+
 def csms_actions(actions: Set[str], charger_actions: Set[str]) -> frozenset[str]:
     """Of all actions of a version, those that a CSMS sends: what chargers do not, and DataTransfer."""
     return frozenset(actions - charger_actions | {"DataTransfer"})

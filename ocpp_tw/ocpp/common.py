@@ -29,6 +29,14 @@ CODES: Mapping[str, str] = {
 """The error codes that are the same in every version, by schema keyword and by our own names (`Version.codes`)."""
 
 
+STATUS_BY_CERTIFICATE: Mapping[str, str] = {
+    "CertificateExpired": "Expired",
+    "CertificateRevoked": "Invalid",
+    "CertChainError": "Invalid",
+}
+"""certificateStatus -> the tag's status, which overrides the verdict on the tag (C07.FR.15, 16, 17)."""
+
+
 def text(payload: Payload, member: str) -> str | None:
     """A string member; None if it is missing or of another type."""
     value = payload.get(member)

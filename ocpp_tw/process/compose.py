@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core.conclude import Conclusions
 from ..core.stamps import Stamps
 from ..dispatch.dispatcher import Dispatcher
+from ..gateway.additions import Additions
 from ..gateway.breaker import Breaker
 from ..gateway.gate import OpenGate
 from ..gateway.gateway import Gateway
@@ -80,7 +81,9 @@ def compose(
     publisher = Publisher(settings.name, stamps, store.events)
     reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
-    incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events)
+    incoming = IncomingCalls(
+        settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, Additions(settings, handlers, clock)
+    )
     gateway = Gateway(settings, clock, gate or OpenGate(), incoming, publisher, stamps.unix, store, enabled_versions(settings))
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)

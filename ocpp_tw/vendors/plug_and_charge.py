@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from ..facts import Answer, Authorization, Authorize, DataTransfer, DataTransferResult, Other
 from ..interfaces import ICharger, IHandlers, IVendor
+from ..ocpp.common import STATUS_BY_CERTIFICATE
 
 if TYPE_CHECKING:
     from ..ocpp.frames import Payload
@@ -28,13 +29,6 @@ REQUIRED_MEMBERS: Mapping[str, tuple[str, type]] = {
     "SignCertificate": ("csr", str),
 }
 """The actions that chargers send, and the member without which a message is Rejected, with its type."""
-
-STATUS_BY_CERTIFICATE = {
-    "CertificateExpired": "Expired",
-    "CertificateRevoked": "Invalid",
-    "CertChainError": "Invalid",
-}
-"""certificateStatus -> the tag's status, which overrides the verdict on the tag (C07.FR.15, 16, 17)."""
 
 
 @implementer(IVendor)
