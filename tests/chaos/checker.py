@@ -136,7 +136,9 @@ class Checker:
 
     def _message(self, message: Message) -> None:
         published = self._events_of[id(message)]
-        if message.refusals:
+        if message.refusals and self.ledger.was_restricted(message.charger, message.sendings[0].at, message.sendings[-1].at):
+            self.counts["refused by an operator's decision"] += 1
+        elif message.refusals:
             self.violation("other", f"a CALLERROR for {message}: {message.refusals}", message.sendings[0].at)
         if message.acknowledged:
             missing = [name for name in message.expected_events if not published[name]]
@@ -175,7 +177,7 @@ class Checker:
         first = []
         for position, message in enumerate(self.ledger.messages):
             indexes = [index for each in self._events_of[id(message)].values() for index in each]
-            if indexes:
+            if indexes and not message.refusals:  # a refused one comes after the BootNotification that it had to wait for
                 first.append((min(indexes), position))
         first.sort()
         latest: dict[tuple[str, int], tuple[int, int]] = {}
