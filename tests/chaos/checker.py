@@ -20,7 +20,6 @@ GATEWAY_EVENTS = frozenset(
     | {"command_result", "command_followup"}
 )
 """Events of the gateway's own that these faults may cause; `CommandChecks` checks those of commands."""
-
 SEQUENCE_EVENTS = frozenset({"seq_gap", "transaction_status"})
 """Events for missing messages of a transaction: right only after damage to a spool, or where a charger left numbers out."""
 
