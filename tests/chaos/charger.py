@@ -41,6 +41,10 @@ class Charger(RpcPeer):
         self.connect()
         self.later("action", self.rng.uniform(0, self.pace), self._act)
 
+    def boot_again(self) -> None:
+        if not self.queue or self.queue[0].action != "BootNotification":
+            self.queue.appendleft(QueuedCall("BootNotification", self.messages.boot, persistent=True))
+
     def finish(self) -> None:
         """Begin nothing new; end the running transaction."""
         self.busy = self.offline = False

@@ -12,6 +12,7 @@ from typing import Any
 from chaos.command_checks import CommandChecks
 from chaos.findings import Audit, Findings
 from chaos.ledger import BackendRequest, Ledger, Message, canonical
+from chaos.numbers import Numbers
 
 GATEWAY_EVENTS = frozenset(
     {"connect_charger", "disconnect_charger", "late_response", "unresponsive", "duplicate_identity", "handshake_rejected"}
@@ -19,7 +20,6 @@ GATEWAY_EVENTS = frozenset(
     | {"command_result", "command_followup"}
 )
 """Events of the gateway's own that these faults may cause; `CommandChecks` checks those of commands."""
-
 SEQUENCE_EVENTS = frozenset({"seq_gap", "transaction_status"})
 """Events for missing messages of a transaction: right only after damage to a spool, or where a charger left numbers out."""
 
@@ -51,7 +51,7 @@ class Checker:
         self._events_of: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._reconciled: dict[tuple[str, Any], list[int]] = defaultdict(list)
         self._seq: Counter[str] = Counter()
-        self._numbers: dict[tuple[str, str] | None, list[int]] = defaultdict(list)
+        self._numbers = Numbers(ledger.messages)
 
     def check(self) -> Findings:
         """Run all checks."""
@@ -79,8 +79,6 @@ class Checker:
 
     def _index_messages(self) -> None:
         for message in self.ledger.messages:
-            if message.numbered:
-                self._numbers[message.numbered].append(message.payload["seqNo"])
             for key in _keys(message):
                 if self._messages.setdefault(key, message) is not message:
                     self.violation("other", f"the harness sent the same content twice: {message}", message.sendings[0].at)
@@ -101,7 +99,7 @@ class Checker:
             self.violation("phantoms", f"{charger} never sent this: {canonical(event)[:600]}", self.seen_at[index], index)
         elif name == "message_refused":
             message.refusals.append(canonical(data))
-        elif name in SEQUENCE_EVENTS and self._may_lack(message.numbered):
+        elif name in SEQUENCE_EVENTS and (self.damage or self._numbers.incomplete(message.numbered)):
             self.counts["sequence events"] += 1
         elif name not in message.expected_events:
             self.violation("phantoms", f"{name} is no event of this message: {message}", self.seen_at[index], index)
@@ -109,16 +107,11 @@ class Checker:
             self._events_of[id(message)][name].append(index)
             self._marks(index, event, message)
 
-    def _may_lack(self, transaction: tuple[str, str] | None) -> bool:
-        """Whether numbers of the transaction may be missing."""
-        numbers = sorted(set(self._numbers.get(transaction, [])))
-        return bool(self.damage) or numbers != list(range(len(numbers)))
-
     def _marks(self, index: int, event: dict[str, Any], message: Message) -> None:
         """`conflict` is for another message with the same number, and a stop of an unknown start has no start of its own."""
         if event.get("conflict"):
             self.counts["conflicts"] += 1
-            if self._numbers[message.numbered].count(message.payload.get("seqNo")) < 2:
+            if not self._numbers.shared(message):
                 self.violation("phantoms", f"no other message has its number: {message}", self.seen_at[index], index)
         if message.stops_unknown and event["event"] == "stop_transaction":
             self.counts["stops of unknown starts"] += 1
@@ -128,7 +121,7 @@ class Checker:
     def _gateway_event(self, index: int, name: str, data: dict[str, Any]) -> None:
         if name == "transaction_reconciled":
             self._reconciled[data["charger"], data["transaction_id"]].append(index)
-        elif name in SEQUENCE_EVENTS and self._may_lack((data["charger"], data.get("transaction_id"))):
+        elif name in SEQUENCE_EVENTS and (self.damage or self._numbers.incomplete((data["charger"], data.get("transaction_id")))):
             self.counts["sequence events"] += 1
         elif name not in GATEWAY_EVENTS:
             self.violation("phantoms", f"an event {name} with {canonical(data)[:300]}", self.seen_at[index], index)
@@ -137,7 +130,9 @@ class Checker:
 
     def _message(self, message: Message) -> None:
         published = self._events_of[id(message)]
-        if message.refusals:
+        if message.refusals and self.ledger.was_restricted(message.charger, message.sendings[0].at, message.sendings[-1].at):
+            self.counts["refused by an operator's decision"] += 1
+        elif message.refusals:
             self.violation("other", f"a CALLERROR for {message}: {message.refusals}", message.sendings[0].at)
         if message.acknowledged:
             missing = [name for name in message.expected_events if not published[name]]
@@ -176,7 +171,7 @@ class Checker:
         first = []
         for position, message in enumerate(self.ledger.messages):
             indexes = [index for each in self._events_of[id(message)].values() for index in each]
-            if indexes:
+            if indexes and not message.refusals:  # a refused one comes after the BootNotification that it had to wait for
                 first.append((min(indexes), position))
         first.sort()
         latest: dict[tuple[str, int], tuple[int, int]] = {}

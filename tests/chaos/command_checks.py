@@ -16,6 +16,8 @@ from chaos.ledger import Ledger, Push, canonical
 SENT = frozenset({"result", "error", "timeout", "connection_lost"})
 """Outcomes that mean that the command was sent to the charger."""
 
+WAITS = 70.0
+"""Seconds that a command may wait for its charger."""
 
 Key = tuple[str, str]
 
@@ -83,6 +85,9 @@ class CommandChecks:
         lost = group[0].kind == "HTTP" and self.ledger.crashed_after(group[0].at)
         certain = max(sum(self.ledger.is_certain(each) for each in group), 0 if lost else min(1, executed))
         executions = [each for each in self.ledger.executions if (each.charger, each.id) == key] if executed else []
+        expected = {*group[0].expected}
+        if self.ledger.was_restricted(key[0], group[0].at, group[-1].at + WAITS):
+            expected.add("not_allowed")
         what = f"{group[0].kind} command {key[1]} for {key[0]} ({group[0].element}), pushed " + ", ".join(
             f"{each.at:.2f}s {each.state}" for each in group
         ) + f"; executed {[f'{each.at:.2f}s c{each.connection} {each.reply}' for each in executions]}; results {outcomes}"  # fmt: skip
@@ -96,7 +101,7 @@ class CommandChecks:
             self.audit.violation(
                 "commands without exactly one result", f"executed, but reported as not sent: {what}", group[0].at, *indexes
             )
-        elif strange := set(outcomes) - set(group[0].expected):
+        elif strange := set(outcomes) - expected:
             self.audit.violation(
                 "commands without exactly one result", f"{strange} is not a possible outcome: {what}", group[0].at, *indexes
             )

@@ -35,7 +35,7 @@ FAULTS: dict[str, Fault] = {}
 DAMAGE = "damage"
 """The lane of faults after which events may be missing."""
 
-LANES = {"valkey": 0.20, "redis connection": 0.15, "gateway": 0.08, "backend": 0.15, "chargers": 0.40, "clock": 0.02}
+LANES = {"valkey": 0.20, "redis connection": 0.15, "gateway": 0.08, "backend": 0.15, "chargers": 0.37, "operators": 0.03, "clock": 0.02}
 """The share of each lane among all faults; the share of a lane that is not possible goes to the others."""
 
 

@@ -31,6 +31,9 @@ EVENT_NAMES = {
 UNKNOWN_IDS = 900_000_000
 """The first id of transactions of which the gateway knows nothing: more than a backend's, less than any of the gateway's own."""
 
+BOOT_AGAIN = 20.0
+"""Seconds in which a charger has booted again after an operator's decision was taken back."""
+
 AFTER_CRASH = 15.0
 """Seconds before a crash of the gateway in which a command by HTTP, which no list holds, may have been lost with it."""
 
@@ -155,6 +158,15 @@ class BackendRequest:
     id: int = 0
 
 
+@dataclass(slots=True)
+class Restriction:
+    """A charger is Pending or Rejected by an operator's decision, ``until`` it is taken back."""
+
+    charger: str
+    since: float
+    until: float = float("inf")
+
+
 class Ledger:
     """The whole record; times are seconds since it was created."""
 
@@ -164,6 +176,7 @@ class Ledger:
         self.executions: list[Execution] = []
         self.pushes: list[Push] = []
         self.backend_requests: list[BackendRequest] = []
+        self.restrictions: list[Restriction] = []
         self.crashes: list[float] = []
         """When the gateway was killed."""
         self.failures: list[tuple[float, str]] = []
@@ -191,6 +204,10 @@ class Ledger:
         """Whether a command has to have a result: Redis has it, or it was answered by HTTP and the gateway was not killed soon after."""
         lost = push.kind == "HTTP" and self.crashed_after(push.at)
         return push.state == "certain" and not lost
+
+    def was_restricted(self, charger: str, begin: float, end: float) -> bool:
+        """Whether the charger may have been refused in this time: until it has booted again after the end of a restriction."""
+        return any(each.charger == charger and each.since <= end and begin <= each.until + BOOT_AGAIN for each in self.restrictions)
 
     def crashed_after(self, at: float) -> bool:
         """Whether the gateway was killed soon after this time."""

@@ -42,7 +42,7 @@ class GatewayProcess:
         self.runs = 0
         self.process: subprocess.Popen[bytes] | None = None
 
-    async def start(self, within: float = 30.0) -> None:
+    async def start(self, within: float = 120.0) -> None:
         """Start it, and wait until chargers can connect."""
         self.runs += 1
         with self.log.open("ab") as log:
@@ -84,8 +84,8 @@ class GatewayProcess:
         self.signal(signal.SIGKILL)
         await self._gone(10)
 
-    async def terminate(self, within: float = 10.0) -> None:
-        """SIGTERM; it has to end with status 0 within this time."""
+    async def terminate(self, within: float = 30.0) -> None:
+        """SIGTERM; it has to end with status 0 within this time, which is more than --drain since the machine may be busy."""
         self._checked_alive()
         begin = time.monotonic()
         self.signal(signal.SIGTERM)

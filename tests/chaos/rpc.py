@@ -59,6 +59,9 @@ class RpcPeer:
     def remote_start(self, tag: str) -> None:
         """A remote start was accepted."""
 
+    def boot_again(self) -> None:
+        """It is to send a BootNotification before anything else."""
+
     def later(self, name: str, seconds: float, function: Callable[..., None], *args: Any) -> None:
         """Set the timer with this name, in place of its previous setting."""
         timer = self._timers.get(name)
@@ -204,7 +207,9 @@ class RpcPeer:
         if queued is self._outstanding and sending is message.sendings[-1]:
             self._forget_outstanding()
             self._unanswered = 0
-            if frame[0] == 4 and queued.persistent:  # it retries, as firmware does
+            if frame[0] == 4 and frame[2] == "SecurityError":
+                self.boot_again()
+            if frame[0] == 4 and (queued.persistent or frame[2] == "SecurityError"):  # it retries, as firmware does
                 self.later("again", 0.5, self.send_next)
                 return
             if queued.persistent:
@@ -218,6 +223,12 @@ class RpcPeer:
     def execute(self, client: WebSocketClient, id: str, action: str, payload: dict[str, Any], connection: int) -> None:
         if action == "GetTransactionStatus":  # the gateway's own question after a gap, no command
             client.send(json.dumps([3, id, answer(action, payload)]))
+            return
+        if payload.get("requestedMessage") == "BootNotification":  # likewise, after an operator's decision
+            client.send(json.dumps([3, id, answer(action, payload)]))
+            if client is self.client and self._outstanding is None:
+                self.boot_again()
+                self.send_next()
             return
         dice = self.rng.random()
         if dice < 0.75:
