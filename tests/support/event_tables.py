@@ -20,9 +20,10 @@ TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "null": (type(None),),
     "any": (object,),
+    "boolean": (bool,),
     "true": (bool,),
 }
-"""The tables' words for JSON's types; an integer is never a bool. "true" stands for both, where it is not left out."""
+"""The tables' words for JSON's types; an integer is never a bool. What is "true" is left out when it is not."""
 
 
 class Member(NamedTuple):
@@ -34,7 +35,7 @@ class Member(NamedTuple):
     def wrong(self, value: Any) -> bool:
         """Whether a value is not of its type."""
         if isinstance(value, bool):
-            return not {"true", "any"} & set(self.types)
+            return not {"boolean", "true", "any"} & set(self.types)
         return not isinstance(value, tuple(each for word in self.types for each in TYPES[word]))
 
 
