@@ -85,16 +85,21 @@ class Client:
                     self.answers.pop(id).set_result(rest[0])
         finally:
             self.closed.append((self.connection.close_code, self.connection.close_reason))
+            for answer in self.answers.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionError())  # it is asked for again at once
+            self.answers.clear()
 
     async def call(self, action: str, payload: dict[str, Any]) -> Any:
         """Send a CALL, again until it is answered, as a charger does."""
         self.calls += 1
         id = f"{self.id}-{self.calls}"
-        for _ in range(20):
+        deadline = time.monotonic() + 3 * PATIENCE
+        while time.monotonic() < deadline:
             answer = self.answers[id] = asyncio.get_running_loop().create_future()
             with suppress(OSError, websockets.WebSocketException, asyncio.TimeoutError, AttributeError):
                 await self.connection.send(json.dumps([2, id, action, payload]))
-                return await asyncio.wait_for(answer, 10)
+                return await asyncio.wait_for(answer, PATIENCE)
             await asyncio.sleep(0.2)
         raise AssertionError(f"{self.id} was never answered")
 
