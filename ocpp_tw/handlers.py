@@ -39,6 +39,16 @@ from .vendors.table import Vendors, installed
 log = Logger()
 
 ACCEPTED = Authorization()
+FORMER_NAMES = {
+    "booted": "boot_notification",
+    "beat": "heartbeat",
+    "presented": "authorize",
+    "status": "status_notification",
+    "metered": "meter_values",
+    "transfer": "data_transfer",
+}
+"""Names that methods of handlers had: one that is overridden under such a name would decide nothing, and let in whom it blocks."""
+
 TRANSFERRED = ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")
 
 
@@ -176,6 +186,11 @@ def find(settings: Settings, backend: IBackend | None) -> IHandlers:
         have = ", ".join(sorted(plugins)) or "there is none"
         raise InvalidSetting(f"--handlers: no handlers plugin named {settings.handlers!r} in twisted/plugins ({have})")
     made = plugins[settings.handlers].handlers(settings, backend)
+    if former := FORMER_NAMES.keys() & set(dir(made)):
+        renamed = ", ".join(f"{name} is {FORMER_NAMES[name]} now" for name in sorted(former))
+        raise InvalidSetting(
+            f"--handlers: the plugin {settings.handlers!r} has methods that are never called: {renamed} (docs/extending.md)"
+        )
     if not IHandlers.providedBy(made):
         raise InvalidSetting(f"--handlers: what the plugin {settings.handlers!r} makes does not provide IHandlers")
     return made

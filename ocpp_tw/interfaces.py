@@ -1,6 +1,6 @@
 """Every boundary of the gateway, and the values and failures that cross it: read this first.
 
-An interface has at most four members, or one for each fact. ``Maybe[T]`` is a value or an awaitable: an implementation that can answer at
+An interface has few members: four, but for `ICharger`, and `IHandlers`, which has one for each fact. ``Maybe[T]`` is a value or an awaitable: an implementation that can answer at
 once returns the value itself, since awaiting doubles the cost of a message.
 """
 

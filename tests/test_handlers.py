@@ -30,9 +30,9 @@ from ocpp_tw.facts import (
     TransactionEventInfo,
     Updated,
 )
-from ocpp_tw.handlers import Handlers
+from ocpp_tw.handlers import Handlers, find
 from ocpp_tw.interfaces import IHandlers
-from ocpp_tw.settings import Settings
+from ocpp_tw.settings import InvalidSetting, Settings
 
 NOW = "2026-11-23T08:00:00Z"
 SETTINGS = Settings(base_url="http://b", authorize="backend", backend_actions=("SignCertificate", "DataTransfer"))
@@ -263,3 +263,21 @@ def test_the_backend_may_answer_vendors_data(handlers, backend, members, verdict
 def test_vendors_data_is_accepted_otherwise():
     """S16: the backend has it as an event."""
     assert Handlers(Settings()).data_transfer(Someone(), DataTransfer("com.example")) == DataTransferResult()
+
+
+def test_a_plugin_with_a_former_name_is_refused(monkeypatch):
+    """It would never be called: a tag that it blocks would be let in."""
+
+    class Former(Handlers):
+        def presented(self, charger, fact):
+            return Authorization("Blocked")
+
+    class Plugin:
+        name = "former"
+
+        def handlers(self, settings, backend):
+            return Former(settings, backend)
+
+    monkeypatch.setattr("ocpp_tw.handlers.getPlugins", lambda interface: [Plugin()])
+    with pytest.raises(InvalidSetting, match="presented is authorize now"):
+        find(Settings(handlers="former"), None)

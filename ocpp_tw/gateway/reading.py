@@ -51,7 +51,11 @@ class CallReader:
         version = charger.version
         payload: Any = call.payload if call.fact is None else decode(call.raw)
         violations: list[Violation] | None = None
-        if call.repaired or not version.schemas.valid_request[call.action](payload) or checks.found(payload):
+        if (
+            call.repaired
+            or not version.schemas.valid_request[call.action](payload)
+            or checks.found(payload, any_unit=version.signed_messages)
+        ):
             violations, payload = self._repaired(charger, call, translation)
         if self.has_zones:
             zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
@@ -67,7 +71,7 @@ class CallReader:
         """The violations, and the payload as it was meant."""
         version, decision = charger.version, self.tolerance.decide(charger.id, *charger.model[:2], call.action)
         violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
-        violations += checks.found(call.payload)
+        violations += checks.found(call.payload, any_unit=version.signed_messages)
         charger.violations += 1
         payload, fatal = call.payload, None
         if decision.mode == "strict":

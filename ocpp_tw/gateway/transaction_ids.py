@@ -22,7 +22,7 @@ BLOCK = 1000
 """Ids leased at once."""
 
 LEASE_BELOW = 200
-"""Ids left in a block below which the next is leased, so that no start has to wait."""
+"""Ids left in a block at which the next is leased, so that no start has to wait."""
 
 RESERVED = 10_000
 """Ids reserved on the disk, for a gateway that starts while Redis is down."""

@@ -19,13 +19,16 @@ ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
 """The canonical units of energies."""
 
 
-def found(payload: Payload) -> list[Violation]:
-    """The violations in a payload that its schema may have found valid; of its timestamps only its own is looked at."""
+def found(payload: Payload, *, any_unit: bool) -> list[Violation]:
+    """The violations in a payload that its schema may have found valid; of its timestamps only its own is looked at.
+
+    ``any_unit``: the version's schemas leave units open (2.x), so that energies have to be looked at.
+    """
+    violations: list[Violation] = []
+    readings = payload.get("meterValue") if any_unit else None
+    if isinstance(readings, list):
+        violations += _unknown_units(readings)
     text = payload.get("timestamp")
-    readings = payload.get("meterValue")
-    if not readings and (type(text) is not str or parse_timestamp(text) is not None):
-        return []
-    violations = list(_unknown_units(readings)) if isinstance(readings, list) else []
     if isinstance(text, str) and parse_timestamp(text) is None:
         violations.append(Violation(("timestamp",), "format", text, f"format: date-time, not string of length {len(text)}"))
     return violations

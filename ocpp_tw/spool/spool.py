@@ -171,4 +171,4 @@ class Spool:
 
 
 def _ignore_disk(why: Failure) -> None:
-    why.trap(sqlite3.Error)  # type: ignore[no-untyped-call]
+    why.trap(sqlite3.Error, OSError)  # type: ignore[no-untyped-call]

@@ -19,7 +19,6 @@ def test_nothing_is_lost_under_fault_injection(tmp_path):
     run = subprocess.run(
         [
             sys.executable, "-m", "chaos", "--seed", "4", "--faults", "14", "--duration", "14", "--chargers", "12",
-            "--omit", "unknown-stops,hang-ups",
             "--keep", str(tmp_path / "failure"),
         ],
         cwd=ROOT,
