@@ -24,7 +24,7 @@ from ..interfaces import HandshakeRefused, HandshakeRequest
 from . import compression
 from .boundary import ConnectionOwner, MessageSink
 from .footprint import NullDeferred, after_handshake
-from .handshake import MAX_HEAD, BadHandshake, Head, identity, offers, read, switching_protocols, usual_key
+from .handshake import MAX_HEAD, BadHandshake, Head, claimed_target, identity, offers, read, switching_protocols, usual_key
 
 
 class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
@@ -67,6 +67,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         end = self.data.find(b"\r\n\r\n")
         if end < 0 or end > MAX_HEAD:
             if len(self.data) > MAX_HEAD:
+                self._note_unreadable()
                 self.failHandshake("Request Header Fields Too Large", 431)
             return
         try:
@@ -74,6 +75,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn refuses it
                 self._request = self._read_request(head)
         except BadHandshake as bad:
+            self._note_unreadable()
             self.failHandshake(bad.reason, bad.status)
             return
         key, rest = usual_key(head), self.data[end + 4 :]
@@ -92,6 +94,13 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             decision.addCallbacks(self.succeedHandshake, lambda failure: self._deny(failure.value))
         else:
             self.succeedHandshake(decision)
+
+    def _note_unreadable(self) -> None:
+        """What can be said of a charger whose head cannot be read, so that its refusal is told."""
+        target = b"" if self._request is not None else claimed_target(self.data[:MAX_HEAD])
+        if target:
+            with suppress(BadHandshake):  # then `_request` has no identity
+                self._request = self._read_request(Head(b"GET", target, b"HTTP/1.1", {}, ()))
 
     def _read_request(self, head: Head) -> HandshakeRequest:
         peer = self.transport.getPeer()

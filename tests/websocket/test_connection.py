@@ -113,6 +113,36 @@ def test_identity_that_makes_no_sense(server: Server, target: str) -> None:
     assert [each[:3] for each in server.calls] == [("refused", "", 400)]
 
 
+@pytest.mark.parametrize("target", ["/ocpp?id=X", "/ocpp/", "/ocpp", "/OCPP/?cpid=X", "http://csms.example.com/ocpp/"])
+def test_the_endpoint_alone_is_nobody(server: Server, target: str) -> None:
+    """Chargers whose identity went into a query, or is empty, would all be one charger named "ocpp"."""
+    connection = server.connect()
+    assert connection.exchange(request(target)).startswith(b"HTTP/1.1 400 ")
+    assert [each[:3] for each in server.calls] == [("refused", "", 400)] and "/ocpp/CP1" in server.calls[0][3]
+
+
+@pytest.mark.parametrize("target", ["/ocpp/ocpp", "/ocpp1", "/ocpp/CP1?id=X"])
+def test_what_only_looks_like_the_endpoint_is_a_name(server: Server, target: str) -> None:
+    server.connect_charger(target=target)
+
+
+def test_a_charger_whose_head_cannot_be_read_is_told_of(server: Server) -> None:
+    """FIELD 14: a header in Latin-1, one that comes twice, too long a head."""
+    for number, (header, status) in enumerate(((b"X-Site: M\xfcnchen", 400), (b"Host: other", 400), (b"X: " + b"x" * 9000, 431))):
+        connection = server.connect()
+        connection.exchange(request(f"/ocpp/CP{number}", header))
+        assert connection.peer.lost and server.calls[-1][:3] == ("refused", f"CP{number}", status)
+    connection = server.connect()
+    connection.exchange(request("/%ff", b"X: \xfc"))
+    assert server.calls[-1][:3] == ("refused", "", 400)
+
+
+def test_a_scanner_is_not_told_of(server: Server) -> None:
+    connection = server.connect()
+    connection.exchange(b"GET /admin.php HTTP/1.1\r\nHost: h\r\nX: \xfc\r\n\r\n")
+    assert connection.peer.lost and server.calls == []
+
+
 def test_longer_identities_can_be_allowed(make_server: Callable[..., Server]) -> None:
     """C4: the limit is a setting."""
     make_server(max_identity=255).connect_charger(target="/" + "x" * 255)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..frames import Payload
 from .common import camel_case, renamed
-from .shapes import ID, NUMBER, NotInVersion, Shape
+from .shapes import ID, NUMBER, InvalidShape, NotInVersion, Shape
 
 PROFILE = Shape(
     {"id": int, "stack_level": int, "purpose": str, "kind": str, "unit": str, "periods": list},
@@ -20,6 +20,9 @@ PERIOD = Shape({"start": int, "limit": NUMBER}, {"phases": int, "phase_to_use": 
 
 NOT_IN_V16 = {"ChargingStationExternalConstraints", "PriorityCharging", "LocalGeneration"}
 """Purposes that 1.6 does not have."""
+
+WHOLE_CHARGER = {"ChargePointMaxProfile", "ChargingStationMaxProfile"}
+"""The purpose of profiles that limit a charger as a whole, as 1.6 and as 2.x name it."""
 
 
 def profile16(given: Payload) -> Payload:
@@ -52,6 +55,25 @@ def profile2(given: Payload) -> Payload:
     profile["chargingSchedule"] = [{"id": data["id"]} | _schedule(data, periods)]
     if "transaction_id" in data:
         profile["transactionId"] = str(data["transaction_id"])
+    return profile
+
+
+def on_connector(profile: Payload, connector_id: int) -> Payload:
+    """The profile (in OCPP's form), to be set on a connector or EVSE. Raises `InvalidShape` (1.6 §3.13.1; 2.x K01.FR.16)."""
+    purpose = profile.get("chargingProfilePurpose")
+    if purpose == "TxProfile" and connector_id == 0:
+        raise InvalidShape(
+            "a TxProfile limits one transaction: give the connector_id of that, or use TxDefaultProfile for the whole charger"
+        )
+    if purpose in WHOLE_CHARGER and connector_id != 0:
+        raise InvalidShape(f"a {purpose} limits the whole charger: give connector_id 0, or use TxDefaultProfile for one connector")
+    return profile
+
+
+def of_transaction(profile: Payload) -> Payload:
+    """The profile (in OCPP's form), to be sent with a remote start. Raises `InvalidShape` (1.6 §5.11; 2.x F01.FR.09)."""
+    if "chargingProfilePurpose" in profile and profile["chargingProfilePurpose"] != "TxProfile":
+        raise InvalidShape("the charging profile of a remote start must be a TxProfile: set any other with set_charging_profile")
     return profile
 
 

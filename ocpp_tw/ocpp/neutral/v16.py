@@ -28,7 +28,7 @@ from .common import (
     tags,
     text_of,
 )
-from .profiles import profile16, purpose16, transaction16
+from .profiles import of_transaction, on_connector, profile16, purpose16, transaction16
 from .shapes import NotInVersion
 
 command = Converters(SHARED)
@@ -61,7 +61,7 @@ def remote_start_transaction(data: Payload) -> Request:
         payload["connectorId"] = data["connector_id"]
     payload["idTag"] = data["tag"]  # it has no type in 1.6; its group comes with the tag's authorization
     if data.get("charging_profile"):
-        payload["chargingProfile"] = profile16(data["charging_profile"])
+        payload["chargingProfile"] = of_transaction(profile16(data["charging_profile"]))
     return "RemoteStartTransaction", payload
 
 
@@ -141,7 +141,8 @@ def _tag(data: Payload) -> Payload:
 
 @command
 def set_charging_profile(data: Payload) -> Request:
-    return "SetChargingProfile", {"connectorId": data["connector_id"], "csChargingProfiles": profile16(data["profile"])}
+    connector = data["connector_id"]
+    return "SetChargingProfile", {"connectorId": connector, "csChargingProfiles": on_connector(profile16(data["profile"]), connector)}
 
 
 @command

@@ -30,7 +30,7 @@ from .common import (
     text_of,
 )
 from .keys import variable
-from .profiles import profile2, purpose2
+from .profiles import of_transaction, on_connector, profile2, purpose2
 from .shapes import InvalidShape, NotInVersion
 
 command = Converters(SHARED)
@@ -72,7 +72,7 @@ def remote_start_transaction(data: Payload) -> Request:
         payload["evseId"] = data["connector_id"]
     payload |= _group(data)
     if data.get("charging_profile"):
-        payload["chargingProfile"] = profile2(data["charging_profile"])
+        payload["chargingProfile"] = of_transaction(profile2(data["charging_profile"]))
     return "RequestStartTransaction", payload
 
 
@@ -167,7 +167,8 @@ def _tag(data: Payload) -> Payload:
 
 @command
 def set_charging_profile(data: Payload) -> Request:
-    return "SetChargingProfile", {"evseId": data["connector_id"], "chargingProfile": profile2(data["profile"])}
+    evse = data["connector_id"]
+    return "SetChargingProfile", {"evseId": evse, "chargingProfile": on_connector(profile2(data["profile"]), evse)}
 
 
 @command

@@ -554,6 +554,22 @@ def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() 
         ("send_local_list", {"version": 1, "update_type": "Full", "list": [{}]}, r"list\[0\]\.tag must be given"),
         ("send_local_list", {"version": 1, "update_type": "Full", "list": [{"tag": "A", "parent_tag": "G"}]}, "the status of the tag A"),
         ("update_firmware", {"location": "x", "retrieve_at": TIME, "signature": "S"}, "must be given together"),
+        ("set_charging_profile", {"connector_id": 0, "profile": A_PROFILE}, "a TxProfile limits one transaction"),
+        (
+            "set_charging_profile",
+            {"connector_id": 1, "profile": A_PROFILE | {"purpose": "ChargePointMaxProfile"}},
+            "limits the whole charger",
+        ),
+        (
+            "set_charging_profile",
+            {"connector_id": 2, "profile": A_PROFILE | {"purpose": "ChargingStationMaxProfile"}},
+            "limits the whole charger",
+        ),
+        (
+            "remote_start_transaction",
+            {"tag": "A", "charging_profile": A_PROFILE | {"purpose": "TxDefaultProfile"}},
+            "must be a TxProfile",
+        ),
         ("set_charging_profile", {"connector_id": 1, "profile": {"id": 1}}, "profile.stack_level, profile.purpose"),
         ("set_charging_profile", {"connector_id": 1, "profile": A_PROFILE | {"x": 1}}, "profile.x is not known here"),
         (
@@ -679,3 +695,10 @@ def test_the_contract_documents_every_command_with_all_its_members() -> None:
     for shape in (TAG, PROFILE, PERIOD):
         for name in (*shape.required, *shape.optional):
             assert f"`{name}`" in text, name
+
+
+@pytest.mark.parametrize(("commands", "profile"), [(COMMANDS_V16, PROFILE16), (COMMANDS_V201, PROFILE2), (COMMANDS_V21, PROFILE2)])
+def test_a_profile_in_the_form_of_ocpp_is_judged_alike(commands: Mapping[str, Converter], profile: dict[str, Any]) -> None:
+    """1.6 §3.13.1, K01.FR.16."""
+    with pytest.raises(InvalidShape, match="a TxProfile limits one transaction"):
+        commands["set_charging_profile"]({"connector_id": 0, "profile": profile})
