@@ -129,7 +129,7 @@ class Conclusions:
         encode(verdict)
         ledger = charger.ledger = charger.ledger or Ledger()
         if fact.event_info is not None:
-            return transaction_events.stopped(charger, fact, verdict)
+            return transaction_events.stopped(charger, fact, verdict, self._unix())
         closing = ledger.close(fact, self._unix())
         if closing.repeat:
             return Conclusion(verdict, ())

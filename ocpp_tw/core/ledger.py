@@ -131,7 +131,7 @@ class Ledger:
         if transaction is not None:
             return self._closed("by_connector", transaction, named, transaction.end, now)
         unknown = self.enter(f"{UNKNOWN_STOP}{crc32(_encode(named)):08x}")
-        unknown.end = named
+        unknown.end, unknown.ended_at = named, now
         return Closing("none", effects=self.kept(unknown))
 
     def _closed(self, match: str, transaction: Transaction, end: End, before: End | None, now: float) -> Closing:
@@ -169,11 +169,12 @@ class Ledger:
         """The effects that store it as it is now."""
         return (_keep(transaction), *self._prune())
 
-    def end(self, transaction: Transaction, stop: Stopped) -> Closing:
+    def end(self, transaction: Transaction, stop: Stopped, now: float = 0.0) -> Closing:
         """Its last message was received; others may still be missing."""
         last = stop.meter_stop if stop.meter_stop is not None else transaction.meter
         duplicate, known = transaction.end is not None, transaction.has_begun
         transaction.end = transaction.end or End(last, stop.timestamp or "", stop.reason, stop.tag)
+        transaction.ended_at = now
         seconds = duration(transaction.started, stop.timestamp) if known else None
         return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
 
@@ -181,7 +182,7 @@ class Ledger:
         """Once there are too many, drop those that are too old to be repeated."""
         if len(self._transactions) <= KEPT + SPARE:
             return ()
-        ended = sorted((each for each in self._transactions.values() if each.end is not None), key=_age)
+        ended = sorted((each for each in self._transactions.values() if each.end is not None), key=_ended_at)
         gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
         for each in gone:
             del self._transactions[each.id]
@@ -209,8 +210,12 @@ def _fits(transaction: Transaction, stop: Stopped) -> bool:
     return same_tag and seconds is not None and seconds >= 0 and _energy(transaction, stop.meter_stop) is not None
 
 
-def _age(transaction: Transaction) -> str:
-    return transaction.started or (transaction.end.timestamp if transaction.end else "")
+def _ended_at(transaction: Transaction) -> float:
+    """By our clock, since the charger's may be wrong by years; earlier versions did not store that for every transaction."""
+    if transaction.ended_at is not None:
+        return transaction.ended_at
+    told = parse_timestamp(transaction.started or (transaction.end.timestamp if transaction.end else ""))
+    return told.timestamp() if told is not None else 0.0
 
 
 def _same(transaction: Transaction) -> Same:

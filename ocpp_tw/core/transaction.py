@@ -38,7 +38,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
     seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges). ``recent`` are the latest messages:
     seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
-    and ``ended_at`` is when the gateway was told, in Unix time (1.6).
+    and ``ended_at`` is when the gateway was told of its end, in Unix time.
     """
 
     id: int | str

@@ -91,8 +91,8 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap, conflict=conflict)
 
 
-def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> Conclusion:
-    """The last message of a transaction, though others may arrive after it."""
+def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now: float = 0.0) -> Conclusion:
+    """The last message of a transaction, though others may arrive after it; ``now`` is Unix time."""
     assert fact.event_info is not None and isinstance(fact.transaction_id, str) and charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
     digest = _digest(fact, info)
@@ -100,7 +100,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None) -> C
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no, digest)
     further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
-    closing = charger.ledger.end(transaction, fact)
+    closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:
         transaction.ended = digest
     data = charger_events.StopTransaction(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..facts import Readings, Value
-from .numbers import decimal_number
+from .numbers import MAX_DIGITS, decimal_number
 from .tolerance.aliases import folded
 
 ENERGY = "Energy.Active.Import.Register"
@@ -69,6 +69,9 @@ _DEFAULT_UNITS: tuple[tuple[str, str | None], ...] = (
 )
 """The unit of a sample without one, by the beginning of its measurand; the first match counts."""
 
+MAX_POWER = 12
+"""Largest power of ten, up or down, that a sample of 2.x may give: no meter counts in more."""
+
 MAX_UNIT = 20
 """Longest unit that is compared with the known ones, in characters (2.x allows 20); the rest of a longer one is ignored."""
 
@@ -101,7 +104,9 @@ def normalise(readings: Readings) -> list[Value]:
                 if (
                     unit_and_power[1]
                     or type(value) is not str
+                    or len(value) > MAX_DIGITS
                     or "format" in sample
+                    or "unitOfMeasure" in sample
                     or not (value.isascii() and value.replace(".", "", 1).isdigit())
                 ):
                     value, unit_and_power, signed = _convert(value, measurand, unit, unit_and_power, sample)
@@ -126,7 +131,7 @@ def energy(values: list[Value]) -> int | None:
             and not value.signed
         ):
             latest = value
-    if latest is not None and latest.value.isdecimal():
+    if latest is not None and latest.value.isdecimal() and len(latest.value) <= MAX_DIGITS:  # Python reads no more than 4,300
         return int(latest.value)
     number = decimal_number(latest.value) if latest else None
     return None if number is None else int(number.to_integral_value())
@@ -172,11 +177,16 @@ def _convert(
     if number is None:
         return None, unit_and_power, False
     measure = sample.get("unitOfMeasure")
+    if isinstance(measure, str):
+        measure = {"unit": measure}
     if isinstance(measure, dict):  # 2.x: a unit with a power of ten
-        unit, power = measure.get("unit"), measure.get("multiplier")
+        unit, power = measure.get("unit"), measure.get("multiplier") or 0
+        if type(power) is not int or abs(power) > MAX_POWER:
+            return None, unit_and_power, False  # it is off by a factor that nobody knows
         unit_and_power = canonical_unit(measurand, unit if isinstance(unit, str) and unit else None)
-        if isinstance(power, int) and abs(power) <= 12:
-            number = number.scaleb(power)
+        number = number.scaleb(power)
+    elif measure is not None:
+        return None, unit_and_power, False
     if unit_and_power[1] == NEEDS_FORMULA:
         number = ((number - 32) * 5 / 9).quantize(Decimal("0.01")) if unit == "Fahrenheit" else number - Decimal("273.15")
     else:

@@ -18,8 +18,8 @@ MAX_HEAD = 8 * 1024
 SINGLE_HEADERS = frozenset({"authorization", "host", "upgrade", "sec-websocket-key", "sec-websocket-version"})
 """Headers that must not occur twice: what two parsers may read differently is a way to attack."""
 
-ENDPOINT = b"ocpp"
-"""The path below which chargers are told to connect. Alone it is nobody's identity: the charger's own went into a query, or is empty."""
+ENDPOINT = "ocpp"
+"""The path below which chargers are told to connect. It is nobody's identity: the charger's own went into a query, or is empty."""
 
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _UNFIT = re.compile(rb"[^\t\x20-\x7e]")
@@ -135,7 +135,7 @@ def identity(target: bytes, max_length: int = 48) -> str:
     """The charger's identity: the last segment of the raw request target, percent-decoded once.
 
     Taken from the target itself since URL parsers truncate it (``/CP;001``, ``//CP1``); a query, a trailing slash and doubled
-    slashes are not part of it. `ENDPOINT` alone is none.
+    slashes are not part of it. `ENDPOINT` is none.
 
     Raises:
         BadHandshake: there is none, or it is not printable UTF-8 of at most ``max_length`` characters.
@@ -144,10 +144,7 @@ def identity(target: bytes, max_length: int = 48) -> str:
     if not path.startswith(b"/"):
         _, found, after = path.partition(b"://")  # the absolute form, which proxies send
         path = b"/" + after.partition(b"/")[2] if found else path
-    segments = [each for each in path.split(b"/") if each]
-    segment = segments[-1] if segments else b""
-    if len(segments) == 1 and segment.lower() == ENDPOINT:
-        raise BadHandshake(400, "the URL must end with the charger's identity, as in /ocpp/CP1: not in a query, nor empty")
+    segment = next((each for each in reversed(path.split(b"/")) if each), b"")
     for escape in segment.split(b"%")[1:]:
         if len(escape) < 2 or not all(byte in b"0123456789abcdefABCDEF" for byte in escape[:2]):
             raise BadHandshake(400, "the URL has a bad percent-escape")
@@ -157,6 +154,8 @@ def identity(target: bytes, max_length: int = 48) -> str:
         raise BadHandshake(400, "the charger's identity is not UTF-8") from None
     if not name or name in (".", "..") or "/" in name or not name.isprintable() or name != name.strip():
         raise BadHandshake(400, "the URL must end with the charger's identity")
+    if name.lower() == ENDPOINT:
+        raise BadHandshake(400, "the URL must end with the charger's identity, as in /ocpp/CP1: not in a query, nor empty")
     if len(name) > max_length:
         raise BadHandshake(400, f"the charger's identity is longer than {max_length} characters")
     return name

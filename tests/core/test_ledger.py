@@ -170,6 +170,17 @@ def test_stops_of_unknown_starts_are_forgotten_like_all_that_ended() -> None:
     assert ledger.close(Stopped(-1, 10 * KEPT - 1, "2026-11-22T11:00:00Z")).repeat
 
 
+@pytest.mark.parametrize("timestamp", ["1970-01-01T00:10:00Z", None, "garbage"])
+def test_what_has_just_ended_is_known_whatever_the_chargers_clock_says(timestamp: str | None) -> None:
+    """T5: a clock that began anew must not make the newest the oldest, which is forgotten first."""
+    ledger = Ledger()
+    for number in range(KEPT + SPARE):
+        ledger.close(Stopped(-1, number, "2026-11-22T11:00:00Z"), now=1e9 + number)
+    late = Stopped(-1, 5, timestamp)
+    ledger.close(late, now=2e9)
+    assert ledger.close(late, now=2e9 + 1).repeat
+
+
 @pytest.mark.parametrize(
     "other",
     [{"tag": "somebody else"}, {"meter_stop": 999}, {"timestamp": "2026-11-22T09:00:00Z"}, {"timestamp": "garbage"}],

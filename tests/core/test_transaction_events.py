@@ -178,3 +178,34 @@ def test_a_message_without_what_tells_it_apart_is_refused(ocpp):
         (event("Started", 0) | {"transactionInfo": {}}, "OccurrenceConstraintViolation"),
     ):
         assert cp.call_error("TransactionEvent", broken) == code
+
+
+@VERSIONS
+def test_an_end_of_1970_is_still_known_after_sixty_of_today(ocpp):
+    """T10, T5: what is forgotten first is what ended first by the gateway's clock."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    for number in range(60):
+        cp.call("TransactionEvent", event("Ended", 5, id=f"tx-{number}"))
+    late = event("Ended", 5, id="late", time="1970-01-01T00:10:00Z")
+    cp.call("TransactionEvent", late)
+    here.published()
+    cp.call("TransactionEvent", late)
+    assert here.published() == []
+
+
+@VERSIONS
+@pytest.mark.parametrize("digits", [4000, 5000])
+def test_a_reading_of_thousands_of_digits_loses_no_transaction(ocpp, digits):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    endless = reading("9" * digits, "Transaction.Begin")
+    for kind, seq in (("Started", 0), ("Updated", 1), ("Ended", 2)):
+        cp.call("TransactionEvent", event(kind, seq, meterValue=endless))
+    told = here.published()
+    assert [each["event"] for each in told if each["event"] != "meter_value"][-3:] == [
+        "start_transaction",
+        "transaction_update",
+        "stop_transaction",
+    ]
+    assert told[-1]["data"]["energy_wh"] is None

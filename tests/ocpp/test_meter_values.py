@@ -303,3 +303,22 @@ def test_what_is_no_plain_number_is_none_anywhere(text):
 def test_a_plain_number_is_read_everywhere(text, value):
     (read,) = normalise([{"timestamp": None, "sampledValue": [{"value": text, "unit": "Wh"}]}])
     assert float(read.value) == float(value) == coercion.to_number(text)
+
+
+@pytest.mark.parametrize("digits", [21, 4000, 5000])
+def test_more_digits_than_any_meter_has_are_no_reading(digits: int) -> None:
+    """Python refuses to read more than 4,300; an integer of 4,000 is not an energy either."""
+    values = normalise([reading({"value": "9" * digits}, {"value": "7"})])
+    assert [each.value for each in values] == ["7"]
+    assert energy([Value(ENERGY, "9" * digits, "Wh", TIME)]) is None
+
+
+@pytest.mark.parametrize("measure", [{"multiplier": 13}, {"multiplier": 1.5}, {"multiplier": "x"}, [{"unit": "kWh"}], 3])
+def test_a_sample_of_an_unknown_factor_is_no_reading(measure: Any) -> None:
+    assert normalise([reading({"value": 5, "unitOfMeasure": measure})]) == []
+
+
+def test_a_unit_of_measure_counts_whatever_else_is_odd() -> None:
+    for value, measure in ((5, "kWh"), ("5", {"unit": "kWh"}), (5, {"unit": "kWh", "multiplier": None})):
+        made = one(value=value, unitOfMeasure=measure)
+        assert (made.value, made.unit) == ("5000", "Wh")

@@ -113,7 +113,9 @@ def test_identity_that_makes_no_sense(server: Server, target: str) -> None:
     assert [each[:3] for each in server.calls] == [("refused", "", 400)]
 
 
-@pytest.mark.parametrize("target", ["/ocpp?id=X", "/ocpp/", "/ocpp", "/OCPP/?cpid=X", "http://csms.example.com/ocpp/"])
+@pytest.mark.parametrize(
+    "target", ["/ocpp?id=X", "/ocpp/", "/ocpp", "/OCPP/?cpid=X", "http://csms.example.com/ocpp/", "/ws/ocpp/", "/%6Fcpp?id=X"]
+)
 def test_the_endpoint_alone_is_nobody(server: Server, target: str) -> None:
     """Chargers whose identity went into a query, or is empty, would all be one charger named "ocpp"."""
     connection = server.connect()
@@ -121,7 +123,7 @@ def test_the_endpoint_alone_is_nobody(server: Server, target: str) -> None:
     assert [each[:3] for each in server.calls] == [("refused", "", 400)] and "/ocpp/CP1" in server.calls[0][3]
 
 
-@pytest.mark.parametrize("target", ["/ocpp/ocpp", "/ocpp1", "/ocpp/CP1?id=X"])
+@pytest.mark.parametrize("target", ["/ocpp/ocpp-1", "/ocpp1", "/ocpp/CP1?id=X"])
 def test_what_only_looks_like_the_endpoint_is_a_name(server: Server, target: str) -> None:
     server.connect_charger(target=target)
 
