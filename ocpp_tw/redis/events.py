@@ -244,6 +244,7 @@ class RedisEvents(Service):
         elif self._storing.state is State.STUCK:  # the disk does not take the group, but Redis may
             self._flight = flight = self._storing.give_up()
             flight.diverted = False
+            self._drain.clear()  # or a restart would take what Redis has for news, and the disk would stay full
             self.route, self._since = DIRECT, self._clock.seconds()
             self._writer.write([flight.packed], self._written)
             self._drain.fire_caught_up()

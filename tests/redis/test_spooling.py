@@ -302,6 +302,33 @@ async def test_commands_are_taken_when_redis_is_back_before_the_disk(server, fle
     assert stored(server) == [0, 1]
 
 
+async def test_what_redis_has_is_not_news_after_a_restart_though_the_disk_stayed_full(server, fleet, monkeypatch):
+    """F17: a provisional start that was deleted meanwhile would be there again, and be reconciled twice."""
+    server.kill()
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":0}', (Put("provisional", "k", b"start", owner="a"),)))
+    await soon(gateway.events.flushed())
+    await fleet.stop(gateway)
+
+    def full(self, *_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(SpoolFile, "append", full)
+    monkeypatch.setattr(SpoolFile, "delete", full)
+    gateway = await fleet.gateway("a")
+    gateway.events.publish(Entry("c", b'{"n":1}'))
+    await until(lambda: gateway.store.spooled()["trouble"])
+    caught_up = gateway.events.caught_up()
+    server.start()
+    await soon(caught_up)
+    gateway.events.publish(Entry("c", b'{"n":2}', (Put("provisional", "k", None, owner="a"),)))
+    await soon(gateway.events.flushed())
+    await fleet.stop(gateway)
+    assert stored(server) == [0, 1, 2]
+    server.kill()
+    assert (await fleet.gateway("a")).store.spool.groups == 0
+
+
 async def test_a_file_that_was_begun_anew_is_not_taken_for_empty(server, fleet, monkeypatch):
     """Ids go on where they were, for the reader remembers how far it is."""
     gateway = await fleet.gateway("a")
