@@ -51,12 +51,9 @@ class CallReader:
         version = charger.version
         payload: Any = call.payload if call.fact is None else decode(call.raw)
         violations: list[Violation] | None = None
-        if (
-            call.repaired
-            or not version.schemas.valid_request[call.action](payload)
-            or checks.found(payload, any_unit=version.signed_messages)
-        ):
-            violations, payload = self._repaired(charger, call, translation)
+        beside_schema = checks.found(payload, any_unit=version.signed_messages)
+        if call.repaired or beside_schema or not version.schemas.valid_request[call.action](payload):
+            violations, payload = self._repaired(charger, call, payload, beside_schema, translation)
         if self.has_zones:
             zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
             payload = payload if zone is None else with_utc_timestamps(payload, request_type(version.name, call.action), zone)
@@ -67,13 +64,14 @@ class CallReader:
         except KeyError as why:  # members of which one at least must be there
             raise Unreadable(violations[0].rule if violations else "required", f"required: {why.args[0]}", violations) from None
 
-    def _repaired(self, charger: Charger, call: Call | Send, translation: Translation) -> tuple[list[Violation], Payload]:
+    def _repaired(
+        self, charger: Charger, call: Call | Send, payload: Payload, beside_schema: list[Violation], translation: Translation
+    ) -> tuple[list[Violation], Payload]:
         """The violations, and the payload as it was meant."""
         version, decision = charger.version, self.tolerance.decide(charger.id, *charger.model[:2], call.action)
-        violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, call.payload)]
-        violations += checks.found(call.payload, any_unit=version.signed_messages)
+        violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, payload), *beside_schema]
         charger.violations += 1
-        payload, fatal = call.payload, None
+        fatal = None
         if decision.mode == "strict":
             fatal = next((each for each in violations if each.rule != checks.UNIT), None)
         else:

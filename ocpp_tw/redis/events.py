@@ -234,17 +234,19 @@ class RedisEvents(Service):
 
     def _exhausted(self) -> None:
         """All that is in the spool is in Redis."""
-        if self._storing.state is State.IDLE:
-            self._drain.clear()
+        state = self._storing.state
+        if state not in (State.IDLE, State.STUCK):
+            return  # a group is on its way to the disk
+        self._drain.clear()  # or a restart would take what Redis has for news, and a full disk would stay full
+        if state is State.IDLE:
             self._drain.fire_caught_up()
             if self.route is not Route.ALWAYS:
                 self.route = DIRECT
                 self._log.info("the spool is empty: events go to Redis again")
                 self._send()
-        elif self._storing.state is State.STUCK:  # the disk does not take the group, but Redis may
+        else:  # the disk does not take the group, but Redis may
             self._flight = flight = self._storing.give_up()
             flight.diverted = False
-            self._drain.clear()  # or a restart would take what Redis has for news, and the disk would stay full
             self.route, self._since = DIRECT, self._clock.seconds()
             self._writer.write([flight.packed], self._written)
             self._drain.fire_caught_up()

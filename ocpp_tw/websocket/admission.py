@@ -65,12 +65,11 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         if self._request is not None:
             return  # bytes after the head, while the decision is pending: they stay in the buffer
         end = self.data.find(b"\r\n\r\n")
-        if end < 0 or end > MAX_HEAD:
-            if len(self.data) > MAX_HEAD:
-                self._note_unreadable()
-                self.failHandshake("Request Header Fields Too Large", 431)
+        if end < 0 and len(self.data) <= MAX_HEAD:
             return
         try:
+            if not 0 <= end <= MAX_HEAD:
+                raise BadHandshake(431, "Request Header Fields Too Large")
             head = read(self.data[: end + 4])
             if "upgrade" in head.headers:  # else it is a scanner or a load balancer's probe; Autobahn refuses it
                 self._request = self._read_request(head)

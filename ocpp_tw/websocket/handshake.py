@@ -58,11 +58,10 @@ def read(head: bytes) -> Head:
         BadHandshake: it is not HTTP, or ambiguous.
     """
     line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    method, _, rest = line.partition(b" ")
-    target, _, version = rest.rpartition(b" ")
-    if not method.isalpha() or not _VERSION.fullmatch(version) or not target.strip():
+    method, target, version = _request_line(line)
+    if not method.isalpha() or not _VERSION.fullmatch(version) or not target:
         raise BadHandshake(400, "not an HTTP request")
-    repairs = ["a space in the URL"] if b" " in target.strip() else []
+    repairs = ["a space in the URL"] if b" " in target else []
     headers = _headers(lines)
     if "upgrade" in headers and "upgrade" not in headers.get("connection", "").lower():
         # Autel and others leave out the one header that every server checks
@@ -77,15 +76,21 @@ def read(head: bytes) -> Head:
         if not unique:
             del headers["sec-websocket-protocol"]
     headers.pop("origin", None)  # a browser's protection; some chargers' libraries send nonsense in it
-    return Head(method, target.strip(), version, headers, tuple(repairs))
+    return Head(method, target, version, headers, tuple(repairs))
 
 
 def claimed_target(head: bytes) -> bytes:
     """The target of a handshake that `read` refuses; b"" if it is none of a charger, as those of scanners."""
-    line, _, rest = head.partition(b"\r\n")
-    method, _, target = line.partition(b" ")
-    upgrades = any(each.lower().startswith(b"upgrade:") for each in rest.split(b"\r\n"))
-    return target.rpartition(b" ")[0].strip() if method.isalpha() and upgrades else b""
+    line, *lines = head.split(b"\r\n")
+    method, target, _ = _request_line(line)
+    return target if method.isalpha() and any(each.lower().startswith(b"upgrade:") for each in lines) else b""
+
+
+def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Method, target and version; in the target of a sloppy charger there may be spaces."""
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.rpartition(b" ")
+    return method, target.strip(), version
 
 
 def _headers(lines: Iterable[bytes]) -> dict[str, str]:
