@@ -15,7 +15,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from . import facts
     from .core.commands import Claim, Command, Outcome, Taken
-    from .core.entries import Entry, Record
+    from .core.entries import Entry, Orphan, Record
     from .ocpp.frames import Payload
     from .settings import Settings
 
@@ -188,14 +188,23 @@ class IRoster(Interface):
     `arrive` and `leave` fail with `StoreUnavailable` while the store is known to be unavailable; they are repeated later.
     """
 
-    def arrive(charger: str, connection: str) -> Awaitable[Record]:
-        """This gateway has the charger now, on that connection; returns what is stored about the charger."""
+    on_forgotten: Callable[[str], None] = Attribute(
+        """Called with a charger of ours that the roster had no more, and has again: it was taken for an orphan while we were not heard of."""
+    )
+
+    def arrive(charger: str, connection: str, domain: str = "", ocpp: str = "") -> Awaitable[Record]:
+        """This gateway has the charger now, on that connection (its Host header and OCPP version are for those who find it orphaned);
+        returns what is stored about the charger."""
 
     def leave(charger: str, connection: str) -> Awaitable[bool]:
         """The connection ended, or is given up; returns whether it still was the one that had the charger."""
 
     def locate(charger: str) -> Awaitable[str | None]:
         """The name of the gateway that has the charger; None when none with a valid lease has."""
+
+    def orphans() -> Awaitable[list[Orphan]]:
+        """The chargers of gateways, and of this gateway's earlier runs, that were found gone since the last call; to be called again and
+        again. Each is to be published with an `Orphaned` effect."""
 
 
 class IRecords(Interface):

@@ -88,5 +88,10 @@ def pause(seconds: float, clock: IReactorTime) -> Deferred[None]:
     return paused
 
 
+def cancelled(why: Failure) -> None:
+    """An errback for a task that is cancelled on purpose; other failures pass."""
+    why.trap(CancelledError)  # type: ignore[no-untyped-call]
+
+
 async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable

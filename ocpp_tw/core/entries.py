@@ -49,7 +49,17 @@ class PeerMessage(msgspec.Struct, frozen=True, gc=False):
     element: bytes
 
 
-Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage
+class Orphaned(msgspec.Struct, frozen=True, gc=False):
+    """The charger's entry in the roster was left behind by a gateway that is gone (see `Orphan`), and is removed.
+
+    The entry's event is published only if that is still so: another gateway may have published it, or the charger may be back.
+    """
+
+    gateway: str
+    held: str
+
+
+Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Orphaned
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +93,21 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     def model_known(self) -> tuple[str | None, str | None, str | None]:
         """Vendor, model and firmware as last reported; None where not reported."""
         return self.vendor or None, self.model or None, self.firmware or None
+
+
+class Orphan(msgspec.Struct, frozen=True, gc=False):
+    """A charger that the roster has on a connection to a gateway, or to an earlier run of one, that is gone.
+
+    ``held`` is the roster's entry as it is, ``domain`` and ``ocpp`` are of that connection ("" and None where the roster does not know
+    them), ``seconds`` is for how long it was seen to last: 0 where nothing is known.
+    """
+
+    charger: str
+    gateway: str
+    held: str
+    domain: str
+    ocpp: str | None
+    seconds: float
 
 
 def numbered(event: bytes, seq: int) -> bytes:

@@ -11,7 +11,7 @@ from .event import Data
 
 
 class ConnectCharger(Data):
-    """A charger was let in."""
+    """A charger was let in; or is connected all the same, after it was published as disconnected because its gateway was not heard of."""
 
     ocpp: str
     """the OCPP version spoken"""
@@ -26,16 +26,16 @@ class ConnectCharger(Data):
 
 
 class DisconnectCharger(Data):
-    """The charger's current connection ended."""
+    """The charger's current connection ended; or the gateway that had it is gone, and another one, or its next run, publishes that."""
 
     code: int | None
-    """the WebSocket close code; 1006 when the connection was cut"""
+    """the WebSocket close code; 1006 when the connection was cut; null when its gateway is gone"""
     reason: str
-    """the reason that came with it"""
+    """the reason that came with it; or "its gateway NAME is gone" """
     seconds: float
-    """how long it was connected"""
+    """how long it was connected, as far as is known"""
     received: int
-    """frames received"""
+    """frames received; 0 when its gateway is gone, as are the next two"""
     sent: int
     """frames sent"""
     violations: int

@@ -24,7 +24,7 @@ from ..gateway.incoming import IncomingCalls
 from ..gateway.verdicts import Verdicts
 from ..interfaces import Store
 from ..settings import Settings
-from ..waiting import pause
+from ..waiting import cancelled, pause
 from .ended import INTERNAL_FAILURE, Ended, invalid
 from .followup import FollowUps
 from .router import LOCATE_TIMEOUT, Router
@@ -66,7 +66,7 @@ class Dispatcher:
     def start(self) -> None:
         """Begin to take commands."""
         self._loop = Deferred.fromCoroutine(self._take_for_ever())
-        self._loop.addErrback(_cancelled)
+        self._loop.addErrback(cancelled)
 
     def stop(self) -> None:
         """Take and send no more: what waits stays in flight, and is taken again after the restart."""
@@ -221,10 +221,6 @@ class Dispatcher:
 def _data(result: gateway_events.CommandResult) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(result)
     return data
-
-
-def _cancelled(failure: Failure) -> None:
-    failure.trap(CancelledError)  # type: ignore[no-untyped-call]
 
 
 def _unreadable(why: Invalid, element: bytes) -> Command:

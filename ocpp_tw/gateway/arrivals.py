@@ -78,6 +78,7 @@ class Arrivals:
         self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
         self._takeovers: dict[str, deque[tuple[float, str]]] = {}
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
+        roster.on_forgotten = self._connected_all_along
 
     @property
     def departing(self) -> bool:
@@ -147,10 +148,7 @@ class Arrivals:
         previous = self.current.get(charger.id)
         self.current[charger.id] = charger
         repairs = list(self._repairs.pop(charger, ()))
-        data = gateway_events.ConnectCharger(
-            charger.id, charger.ocpp, charger.address, 0, previous.connection if previous else None, repairs
-        )
-        self._publisher.publish(charger, "connect_charger", data)
+        self._publish_arrival(charger, previous.connection if previous else None, repairs)
         self._liveness.arrived(charger)
         self._probe_ended(charger.id)
         if previous is not None and not previous.gone:
@@ -158,8 +156,18 @@ class Arrivals:
             previous.close(4000, REPLACED)
             self._log_end(previous, 4000, REPLACED)
             self._check_duplicate(charger, previous)
-        arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection))
+        arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection, charger.domain, charger.ocpp))
         arriving.addCallbacks(self._serve, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
+
+    def _publish_arrival(self, charger: Charger, previous: str | None, repairs: list[str]) -> None:
+        data = gateway_events.ConnectCharger(charger.id, charger.ocpp, charger.address, 0, previous, repairs)
+        self._publisher.publish(charger, "connect_charger", data)
+
+    def _connected_all_along(self, id: str) -> None:
+        """Another gateway had not heard of us, and published that the charger had disconnected."""
+        charger = self.current.get(id)
+        if charger is not None and not charger.gone:
+            self._publish_arrival(charger, None, [])
 
     def _serve(self, record: Record, charger: Charger) -> None:
         if charger.gone:

@@ -21,6 +21,7 @@ from .charger import Charger
 from .decisions import Decisions
 from .handshake_refusals import HandshakeRefusals
 from .liveness import Liveness
+from .orphans import Orphans
 from .ports import Incoming
 from .publisher import Publisher
 
@@ -45,6 +46,7 @@ class Gateway:
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
         self.decisions = Decisions(self.chargers, versions, clock, publisher, store.roster, store.records)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
+        self.orphans = Orphans(clock, publisher, store.roster)
         self._gate = gate
         self._refusals = HandshakeRefusals(clock, publisher)
         self._incoming = incoming

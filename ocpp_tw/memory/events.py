@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..core.entries import Acknowledged, Entry, IdReleased, PeerMessage, Put, Reply, numbered
+from ..core.entries import Acknowledged, Entry, IdReleased, Orphaned, PeerMessage, Put, Reply, numbered
 from ..interfaces import IEvents
 from .store import MemoryStore
 
@@ -79,6 +79,8 @@ class MemoryEvents:
         settled = [effect.element for effect in entry.effects if isinstance(effect, Acknowledged)]
         if self._gateway in store.reclaimed and any(each not in store.processing[self._gateway] for each in settled):
             return  # another gateway has taken it over, and publishes its result
+        if any(isinstance(effect, Orphaned) and not self._is_orphan(entry.charger, effect) for effect in entry.effects):
+            return  # another gateway has published it, or the charger is back
         if entry.event:
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
@@ -96,3 +98,10 @@ class MemoryEvents:
                     store.push(element, gateway)
                 case Reply(list, value):
                     store.replies[list].append(value)
+                case Orphaned():
+                    del store.owners[entry.charger], store.connections[entry.charger]
+
+    def _is_orphan(self, charger: str, effect: Orphaned) -> bool:
+        store = self._store
+        gone = effect.gateway == self._gateway or effect.gateway not in store.living
+        return gone and store.owners.get(charger) == (effect.gateway, effect.held)

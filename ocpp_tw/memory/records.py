@@ -5,11 +5,13 @@ Knows no network; nothing outlives the process.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Record
+from ..core.entries import Orphan, Record
 from ..interfaces import IRecords, IRoster
 from .store import MemoryStore
 
@@ -22,11 +24,15 @@ class MemoryRoster:
     """The roster; its gateway has a lease until a test takes it out of ``store.living``."""
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+        self.on_forgotten: Callable[[str], None] = lambda charger: None
         self._store, self._gateway = store, gateway
+        self._ours: dict[str, tuple[str, str, str]] = {}
         store.living.add(gateway)
 
-    def arrive(self, charger: str, connection: str) -> Deferred[Record]:
+    def arrive(self, charger: str, connection: str, domain: str = "", ocpp: str = "") -> Deferred[Record]:
         store = self._store
+        self._ours[charger] = (connection, domain, ocpp)
+        store.connections[charger] = (domain, ocpp)
         gateway, old = store.owners.get(charger, (self._gateway, ""))
         store.owners[charger] = (self._gateway, connection)
         if gateway != self._gateway and gateway in store.living:
@@ -35,14 +41,34 @@ class MemoryRoster:
         return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
 
     def leave(self, charger: str, connection: str) -> Deferred[bool]:
+        if self._ours.get(charger, ("",))[0] == connection:
+            del self._ours[charger]
         if self._store.owners.get(charger) != (self._gateway, connection):
             return succeed(False)
-        del self._store.owners[charger]
+        del self._store.owners[charger], self._store.connections[charger]
         return succeed(True)
 
     def locate(self, charger: str) -> Deferred[str | None]:
         gateway, _ = self._store.owners.get(charger, ("", ""))
         return succeed(gateway if gateway in self._store.living else None)
+
+    def orphans(self) -> Deferred[list[Orphan]]:
+        found = []
+        for charger, (gateway, connection) in self._store.owners.items():
+            ours = gateway == self._gateway
+            if (connection != self._ours.get(charger, ("",))[0]) if ours else gateway not in self._store.living:
+                domain, ocpp = self._store.connections[charger]
+                found.append(Orphan(charger, gateway, connection, domain, ocpp, 0.0))
+        return succeed(found)
+
+    def renew(self) -> None:
+        """What a gateway does that was not heard of for a while: it has a lease again, and announces its chargers."""
+        self._store.living.add(self._gateway)
+        for charger, (connection, domain, ocpp) in list(self._ours.items()):
+            forgotten = charger not in self._store.owners
+            self.arrive(charger, connection, domain, ocpp)
+            if forgotten:
+                self.on_forgotten(charger)
 
 
 @implementer(IRecords)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 
+from ..waiting import cancelled
 from .address import RedisAddress
 from .protocol import LostError, RedisClient, RedisError, is_transient
 from .sentinel import master
@@ -25,11 +25,6 @@ REPLY_TIMEOUT = 5.0
 def backoff(attempt: int) -> float:
     """Seconds before the attempt after this one (they are counted from 0): 0.2 at first, 1 at last."""
     return float(min(1.0, 0.2 * 1.5 ** min(attempt, 10)))
-
-
-def cancelled(why: Failure) -> None:
-    """An errback for a task that is cancelled on purpose; other failures pass."""
-    why.trap(CancelledError)
 
 
 class Connection(Service):

@@ -54,6 +54,11 @@ class Keys:
         """A hash: charger -> "<gateway> <connection> <time of arrival in ms>", of each charger that is connected somewhere."""
         return f"{self.prefix}:owners"
 
+    @property
+    def connections(self) -> str:
+        """A hash: charger -> "<connection> <JSON list of its Host header and OCPP version>", of the chargers in `owners`."""
+        return f"{self.prefix}:connections"
+
     def lease(self, gateway: str = "") -> str:
         """The gateway lease: exists as long as the gateway renews it."""
         return f"{self.prefix}:gateway:{gateway or self.gateway}"

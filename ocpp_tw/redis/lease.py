@@ -14,8 +14,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..core.commands import Taken
+from ..waiting import cancelled
 from .commands import RedisCommands
-from .connection import Connection, cancelled
+from .connection import Connection
 from .keys import Keys
 from .protocol import RedisError, ResponseError
 from .roster import RedisRoster

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -23,10 +24,16 @@ MAX_BATCH = 64
 class Presence:
     """A charger that is connected here: its connection, its arrival by our clock (s) and by Redis's (ms; 0: Redis does not know it yet)."""
 
-    __slots__ = ("connection", "since", "stamp")
+    __slots__ = ("connection", "domain", "ocpp", "since", "stamp")
 
-    def __init__(self, connection: str, since: float) -> None:
+    def __init__(self, connection: str, since: float, domain: str, ocpp: str) -> None:
         self.connection, self.since, self.stamp = connection, since, 0
+        self.domain, self.ocpp = domain, ocpp
+
+    @property
+    def described(self) -> bytes:
+        """What the roster says of the connection beside its name."""
+        return msgspec.json.encode((self.domain, self.ocpp))
 
 
 class Arrival:

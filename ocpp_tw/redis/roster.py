@@ -5,7 +5,7 @@ Knows of a charger's connection no more than its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -14,10 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import Record
+from ..core.entries import Orphan, Record
 from ..interfaces import IRoster, StoreUnavailable
 from .connection import Connection
 from .keys import Keys
+from .orphans import OrphanSearch
 from .presence_batch import Arrival, Departure, Presence, PresenceBatch, unresolved
 from .protocol import LostError, Packed, RedisClient, RedisError, encode, is_transient, pack
 from .scripts.presence import ANNOUNCE, LOCATE, UPDATE
@@ -40,19 +41,22 @@ class RedisRoster:
     _log = Logger()
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
+        self.on_forgotten: Callable[[str], None] = lambda charger: None
         self._connection = connection
         self._keys = keys
         self._present: dict[str, Presence] = {}
         self._departed: set[str] = set()
+        self._script_keys = (keys.owners, keys.connections)
         self._prefixes = (keys.gateway, keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
         self._opened = 0.0
         self._batch = PresenceBatch(connection.reactor, self._send)
+        self._orphans = OrphanSearch(connection, keys, self._is_ours)
         fields = Record.__struct_fields__
         self._packed_start = Packed(len(self._prefixes) + 1 + len(fields), pack(*self._prefixes, str(len(fields)), *fields))
 
-    def arrive(self, charger: str, connection: str) -> Deferred[Record]:
+    def arrive(self, charger: str, connection: str, domain: str = "", ocpp: str = "") -> Deferred[Record]:
         """See `IRoster`."""
-        presence = self._present[charger] = Presence(connection, self._connection.reactor.seconds())
+        presence = self._present[charger] = Presence(connection, self._connection.reactor.seconds(), domain, ocpp)
         self._departed.discard(charger)
         arrival = Arrival(charger, presence)
         self._batch.add(arrival)
@@ -78,11 +82,17 @@ class RedisRoster:
         return Deferred.fromCoroutine(self._send_until_answered(batch))
 
     def _run_script(self, batch: list[Arrival | Departure], client: RedisClient) -> Deferred[list[Any]]:
-        script_keys, args = [self._keys.owners], list[Any]()
+        script_keys, args = [*self._script_keys], list[Any]()
         for each in batch:
             if isinstance(each, Arrival):
                 script_keys.append(self._keys.table("record", each.charger))
-                args += ("arrive", encode(each.charger), msgspec.json.encode(each.charger), each.presence.connection)
+                args += (
+                    "arrive",
+                    encode(each.charger),
+                    msgspec.json.encode(each.charger),
+                    each.presence.connection,
+                    each.presence.described,
+                )
             else:
                 args += self._leaving(each, again=False)
         return UPDATE.run(client, script_keys, self._packed_start, *args)
@@ -97,7 +107,7 @@ class RedisRoster:
         present = [(each.charger, each.presence) for each in arrivals if self._present.get(each.charger) is each.presence]
         leaving = [arg for each in batch if isinstance(each, Departure) for arg in self._leaving(each, again=True)]
         replies: list[Deferred[Any]] = [self._announce(client, present)]
-        replies.append(UPDATE.run(client, (self._keys.owners,), self._packed_start, *leaving))
+        replies.append(UPDATE.run(client, self._script_keys, self._packed_start, *leaving))
         replies += [client.send("HMGET", self._keys.table("record", each.charger), *Record.__struct_fields__) for each in arrivals]
         try:
             _, left, *records = await gatherResults(replies, consumeErrors=True)
@@ -116,6 +126,15 @@ class RedisRoster:
             if not found or self._connection.reactor.seconds() - self._opened > RECONNECT_GRACE:
                 return None
             await self._connection.pause(0)
+
+    async def orphans(self) -> list[Orphan]:
+        """See `IRoster`. Fails with `RedisError`."""
+        return await self._orphans.run()
+
+    def _is_ours(self, charger: str, connection: str) -> bool:
+        """Whether the roster has to have, or will be told, what became of this connection."""
+        presence = self._present.get(charger)
+        return charger in self._departed or (presence is not None and presence.connection == connection)
 
     def announce(self) -> None:
         """Write all our chargers to Redis at once: before anything else that is sent on a new connection."""
@@ -141,14 +160,16 @@ class RedisRoster:
         args: list[Any] = [*self._prefixes, len(chargers)]
         for charger, presence in chargers:
             stamp = presence.stamp or -int((now - presence.since) * 1000)
-            args += (encode(charger), msgspec.json.encode(charger), presence.connection, stamp)
+            args += (encode(charger), msgspec.json.encode(charger), presence.connection, presence.described, stamp)
         args += [encode(charger) for charger in departed]
 
         def announced(stamps: list[bytes]) -> None:
-            for (_, presence), stamp in zip(chargers, stamps, strict=True):
-                presence.stamp = int(stamp) or presence.stamp
+            for (charger, presence), stamp in zip(chargers, stamps, strict=True):
+                presence.stamp = abs(int(stamp)) or presence.stamp
+                if int(stamp) < 0 and self._present.get(charger) is presence:
+                    self.on_forgotten(charger)
 
-        return ANNOUNCE.run(client, (self._keys.owners,), *args).addCallback(announced)
+        return ANNOUNCE.run(client, self._script_keys, *args).addCallback(announced)
 
     def _announced(self, _: list[None], departed: list[str]) -> None:
         self._departed -= {charger for charger in departed if charger not in self._present}

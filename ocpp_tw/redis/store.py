@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred, TimeoutError
 
 from ..settings import Settings
 from ..spool import Spool
+from ..waiting import cancelled
 from . import durability
 from .address import RedisAddress
 from .commands import RedisCommands
-from .connection import REPLY_TIMEOUT, Connection, cancelled
+from .connection import REPLY_TIMEOUT, Connection
 from .events import RedisEvents
 from .groups import updates_of
 from .keys import Keys

@@ -211,9 +211,9 @@ def test_a_stopping_gateway_lets_nobody_in_and_dismisses_the_others():
 
 def test_a_charger_is_served_when_the_fleets_memory_is_out_of_reach():
     here = in_memory()
-    here.roster.arrive = lambda charger, connection: fail(ConnectionLost())
+    here.roster.arrive = lambda *_: fail(ConnectionLost())
     here.connect().call("Heartbeat")
-    here.roster.arrive = lambda charger, connection: Deferred()
+    here.roster.arrive = lambda *_: Deferred()
     cp = here.connect("cp2")
     cp.send_call("Heartbeat")
     assert cp.frames() == []
@@ -225,7 +225,7 @@ def test_nobody_waits_for_a_memory_that_is_known_to_be_away():
     """What this gateway remembers by itself will do."""
     here = in_memory()
     here.store.tables["record", "cp1"]["boot_status"] = b"Rejected"
-    here.roster.arrive = lambda charger, connection: fail(StoreUnavailable())
+    here.roster.arrive = lambda *_: fail(StoreUnavailable())
     here.roster.leave = lambda charger, connection: fail(StoreUnavailable())
     cp = here.connect()
     assert here.gateway.chargers["cp1"].registration == "Rejected"

@@ -169,9 +169,9 @@ def test_a_decision_made_while_the_charger_arrives_is_not_lost():
     here = in_memory()
     arriving, arrive = [], here.roster.arrive
 
-    def late(charger, connection):
+    def late(*arrival):
         record: Deferred = Deferred()
-        arriving.append((record, arrive(charger, connection)))
+        arriving.append((record, arrive(*arrival)))
         return record
 
     here.roster.arrive = late

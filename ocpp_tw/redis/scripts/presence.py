@@ -14,12 +14,16 @@ _PLACE = (
     CLOCK
     + OWNER
     + """
-local owners, gateway, living, own = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local owners, connections, gateway, living, own = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
 local now = math.floor(seconds() * 1000)
 local function evict(from, written, connection)
   redis.call('RPUSH', own .. from, '{"evict":' .. written .. ',"connection":' .. cjson.encode(connection) .. '}')
 end
-local function place(charger, written, connection, stamp)
+local function remove(charger)
+  redis.call('HDEL', owners, charger)
+  redis.call('HDEL', connections, charger)
+end
+local function place(charger, written, connection, described, stamp)
   local other, old, since = parsed(redis.call('HGET', owners, charger))
   local theirs = other and other ~= gateway
   if stamp == nil then
@@ -29,6 +33,7 @@ local function place(charger, written, connection, stamp)
     return '0'
   end
   redis.call('HSET', owners, charger, gateway .. ' ' .. connection .. ' ' .. string.format('%.0f', stamp))
+  redis.call('HSET', connections, charger, connection .. ' ' .. described)
   if theirs and redis.call('EXISTS', living .. other) == 1 then
     evict(other, written, old)
   end
@@ -45,12 +50,12 @@ local function leave(charger, connection, again, current)
   local held = redis.call('HGET', owners, charger)
   local theirs, on = parsed(held)
   if theirs == gateway and (on == connection or current == '1') then
-    redis.call('HDEL', owners, charger)
+    remove(charger)
     return 1
   end
   return (not held and again == '1') and 1 or 0
 end
-local fields, told, key = {}, {}, 1
+local fields, told, key = {}, {}, 2
 local at = 5 + tonumber(ARGV[4])
 for i = 5, at - 1 do
   fields[#fields + 1] = ARGV[i]
@@ -61,24 +66,27 @@ while ARGV[at] do
     at = at + 5
   else
     key = key + 1
-    told[#told + 1] = {place(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]), unpack(redis.call('HMGET', KEYS[key], unpack(fields)))}
-    at = at + 4
+    told[#told + 1] = {place(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]), unpack(redis.call('HMGET', KEYS[key], unpack(fields)))}
+    at = at + 5
   end
 end
 return told
 """
 )
+# A charger that the roster had and has no more is given its time of arrival with a minus sign.
 ANNOUNCE = Script(
     _PLACE
     + """
-local stamps, here = {}, 5 + 4 * tonumber(ARGV[4])
-for i = 5, here - 1, 4 do
-  local stamp = tonumber(ARGV[i + 3])
-  stamps[#stamps + 1] = place(ARGV[i], ARGV[i + 1], ARGV[i + 2], stamp > 0 and stamp or now + stamp)
+local stamps, here = {}, 5 + 5 * tonumber(ARGV[4])
+for i = 5, here - 1, 5 do
+  local stamp = tonumber(ARGV[i + 4])
+  local forgotten = stamp > 0 and redis.call('HEXISTS', owners, ARGV[i]) == 0
+  local placed = place(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], stamp > 0 and stamp or now + stamp)
+  stamps[#stamps + 1] = forgotten and '-' .. placed or placed
 end
 for i = here, #ARGV do
   if parsed(redis.call('HGET', owners, ARGV[i])) == gateway then
-    redis.call('HDEL', owners, ARGV[i])
+    remove(ARGV[i])
   end
 end
 return stamps

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from .script import Script
 
-EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4}
+EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4, b"orphan": 8}
 """How many arguments an effect has, its kind included."""
 
 # A script is not rolled back: what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
 # Groups that were written before renew their mark: WAITAOF and WAIT are about what was written on the same connection.
 # Out of memory, read-only and the like are refused by Redis at the first write, and at no later one.
-# Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it.
+# Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it. So is
+# the event of an orphan that another gateway has published, whose gateway is heard of again, or which is back.
 WRITE = Script(
     """
 local batch, seq, events, processing, reclaimed = unpack(KEYS)
@@ -30,6 +31,14 @@ local function absent(element)
   local place = redis.pcall('LPOS', processing, element)
   return type(place) ~= 'number'
 end
+local removed = {}
+local function orphaned(charger, held, living, owners)
+  if removed[charger] or redis.pcall('HGET', owners, charger) ~= held or (living ~= '' and redis.call('EXISTS', living) == 1) then
+    return false
+  end
+  removed[charger] = true
+  return true
+end
 
 local newest, numbered, tails = last, {}, {}
 local i = 2
@@ -43,8 +52,9 @@ while i <= #ARGV do
     local gone = {}
     local j = rest
     while j < i do
-      local after = j + sizes[ARGV[j]]
-      if robbed and ARGV[j] == 'owned' and absent(ARGV[j + 1]) then
+      local kind, after = ARGV[j], j + sizes[ARGV[j]]
+      if (robbed and kind == 'owned' and absent(ARGV[j + 1]))
+        or (kind == 'orphan' and not orphaned(ARGV[j + 1], ARGV[j + 4], ARGV[j + 5], ARGV[j + 6])) then
         gone[tonumber(ARGV[j + 2])] = true
         after = after + tonumber(ARGV[j + 3])
       else
@@ -91,6 +101,9 @@ for _, j in ipairs(tails) do
     try(a, 'DEL', a)
   elseif kind == 'owned' then
     try(processing, 'LREM', processing, 1, a)
+  elseif kind == 'orphan' then
+    try(ARGV[j + 6], 'HDEL', ARGV[j + 6], a)
+    try(ARGV[j + 7], 'HDEL', ARGV[j + 7], a)
   elseif try(a, 'RPUSH', a, b) then
     redis.call('EXPIRE', a, 3600)
   end
