@@ -30,7 +30,8 @@ DELIVERY_TIMEOUT = 90.0
 """Seconds that chargers have to deliver their queued messages after the last fault is healed."""
 
 RESULTS_TIMEOUT = 75.0
-"""Seconds that commands have then to end in a result: one that a crashed gateway had taken waits a minute for its charger."""
+"""Seconds that commands have then to end in a result: one that a crashed gateway had taken waits a minute for its charger. Within the same
+time the chargers that never came back are published as disconnected."""
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -85,7 +86,7 @@ async def quiesce(system: SystemUnderTest) -> Checker:
     for charger in unfinished:
         ledger.report_failure(f"{charger.name} could not deliver its messages within {DELIVERY_TIMEOUT:g} s: {charger.state}")
     deadline = time.monotonic() + RESULTS_TIMEOUT
-    while (await collect(system)).commands.unanswered() and time.monotonic() < deadline:
+    while ((checker := await collect(system)).commands.unanswered() or checker.connected()) and time.monotonic() < deadline:
         await pause(1)
     for charger in system.chargers:
         charger.end()

@@ -52,6 +52,7 @@ class Checker:
         self._reconciled: dict[tuple[str, Any], list[int]] = defaultdict(list)
         self._seq: Counter[str] = Counter()
         self._numbers = Numbers(ledger.messages)
+        self._disconnects = Counter(event["data"]["charger"] for event in self.events if event["event"] == "disconnect_charger")
 
     def check(self) -> Findings:
         """Run all checks."""
@@ -64,6 +65,10 @@ class Checker:
         self._transactions()
         self._backend()
         self.commands.check()
+        for charger in self.ledger.visitors:
+            if self._disconnects[charger] != 1:
+                self.violation("other", f"{charger}, whose gateway was killed, left {self._disconnects[charger]} times", self.ledger.now)
+        self.counts["chargers that left with their gateway"] = len(self.ledger.visitors)
         for at, failure in self.ledger.failures:
             self.violation("other", failure, at)
         counts = self.counts
@@ -74,6 +79,10 @@ class Checker:
         counts["commands"] = len(self.ledger.pushes)
         counts["executed"] = len(self.ledger.executions)
         return self.audit.findings
+
+    def connected(self) -> list[str]:
+        """Those that left with their gateway, and have not been published as disconnected."""
+        return [charger for charger in self.ledger.visitors if not self._disconnects[charger]]
 
     # each event
 

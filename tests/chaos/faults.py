@@ -14,6 +14,7 @@ from chaos.duplicate_connection import connect_duplicate
 from chaos.fault import DAMAGE, FAULTS, LANES, Fault, fault
 from chaos.proxy import Pair
 from chaos.system_under_test import SystemUnderTest
+from chaos.visitors import connect_visitors
 from fleets import pause
 
 __all__ = ["DAMAGE", "FAULTS", "LANES", "Fault"]
@@ -30,6 +31,7 @@ def sample(system: SystemUnderTest, rng: random.Random) -> list[Pair]:
 
 @fault("the gateway is killed and restarted", "F14", "kill -9", "gateway", 5, (0, 1))
 async def gateway_dies(system: SystemUnderTest, seconds: float, rng: random.Random) -> None:
+    await connect_visitors(system, rng.randrange(1, 4))
     await system.gateway.kill()
     await pause(seconds)
     await system.gateway.start()

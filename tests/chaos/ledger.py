@@ -179,6 +179,8 @@ class Ledger:
         self.restrictions: list[Restriction] = []
         self.crashes: list[float] = []
         """When the gateway was killed."""
+        self.visitors: list[str] = []
+        """Chargers that were connected when the gateway was killed, and never came back."""
         self.failures: list[tuple[float, str]] = []
         """Failures that the harness itself detected, such as a gateway that ended with an error."""
         self._numbers: dict[tuple[str, int], int] = defaultdict(int)
