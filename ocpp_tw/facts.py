@@ -51,6 +51,8 @@ class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
     """What every TransactionEvent of 2.x has, whatever its type; 1.6 has none of it.
 
     ``seq_no`` orders the messages of a transaction, in whatever order they arrive; None where the charger gave none. ``conn`` is the EVSE, None where the message names none.
+    ``digest`` is equal for a message and its repeats: it is of everything in the payload but ``offline``, which a repeat may say where the
+    first did not.
     """
 
     seq_no: int | None
@@ -61,6 +63,7 @@ class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
     connector: int | None = None
     tag_type: str = ""
     remote_start_id: int | None = None
+    digest: int = 0
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):

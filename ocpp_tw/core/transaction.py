@@ -75,6 +75,10 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         """Whether the message that began it was received; that may have given no time."""
         return bool(self.started) or self.begun is not None
 
+    def began_as(self, timestamp: str | None, tag: str, meter: int | None) -> bool:
+        """Whether a start of that time, tag and meter reading is its own, in another wording; what the start leaves out contradicts nothing."""
+        return bool(timestamp) and timestamp == self.started and tag in ("", self.tag) and meter in (None, self.meter_start)
+
     def is_next(self, seq_no: int | None) -> bool:
         """Whether the seqNo is beyond all that were received, so that its message is none of them."""
         return seq_no is not None and (self.last is None or seq_no > self.last)

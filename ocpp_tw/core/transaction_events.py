@@ -6,9 +6,6 @@ Knows neither payloads nor handlers. Messages are ordered by seqNo, not by when 
 from __future__ import annotations
 
 from typing import Any, Protocol
-from zlib import crc32
-
-import msgspec
 
 from ..facts import Authorization, Readings, Start, Started, Stopped, TransactionEventInfo, Updated
 from ..ocpp.meter_values import energy, normalise
@@ -26,36 +23,36 @@ class Charger(Protocol):
     ledger: Ledger | None
 
 
-_encode = msgspec.json.Encoder().encode
-
-
 def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization | None:
     """What a repeat of this message is answered; None when it is new, or has no tag to answer for."""
     transaction, info = ledger.find(fact.transaction_id or ""), fact.event_info
-    if transaction is None or info is None or transaction.is_next(info.seq_no):
+    if transaction is None or info is None:
         return None
-    return transaction.authorization if transaction.repeats(info.seq_no, _digest(fact, info)) else None
+    return transaction.authorization if transaction.repeats(info.seq_no, info.digest) else None
 
 
 def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
     """The first message of a transaction, though others may have arrived before it.
 
-    A start that differs from the one before under the same id begins another transaction: the charger has lost its memory.
+    A start of another time, tag or reading than the one before under the same id begins another transaction: the charger has lost its memory.
     """
     info = fact.event_info
     assert info is not None and fact.transaction_id is not None and charger.ledger is not None
-    transaction, digest = charger.ledger.enter(fact.transaction_id), _digest(fact, info)
-    if transaction.repeats(info.seq_no, digest):
+    transaction = charger.ledger.enter(fact.transaction_id)
+    if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no, digest)
+    conflict = transaction.conflicts(info.seq_no, info.digest)
     if transaction.has_begun:
-        transaction, conflict = charger.ledger.renew(fact.transaction_id), True
+        conflict = True
+        if not transaction.began_as(fact.timestamp, fact.tag, fact.meter_start):
+            transaction = charger.ledger.renew(fact.transaction_id)
     start = verdict if isinstance(verdict, Start) else Start(verdict)
-    transaction.started, transaction.tag, transaction.authorization = fact.timestamp or "", fact.tag, start.authorization
-    transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, digest
+    transaction.started, transaction.tag = fact.timestamp or "", fact.tag or transaction.tag
+    transaction.authorization = start.authorization
+    transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, info.digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
-    further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
     data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
@@ -75,14 +72,13 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     """A message in the middle of a transaction."""
     assert charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
-    digest = _digest(fact, info)
-    if transaction.repeats(info.seq_no, digest):
+    if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no, digest)
+    conflict = transaction.conflicts(info.seq_no, info.digest)
     if verdict is not None:
         transaction.authorization = verdict
         transaction.tag = transaction.tag or fact.tag or ""
-    further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
     data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
         **_members(info, transaction),
@@ -95,14 +91,13 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     """The last message of a transaction, though others may arrive after it; ``now`` is Unix time."""
     assert fact.event_info is not None and isinstance(fact.transaction_id, str) and charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
-    digest = _digest(fact, info)
-    if transaction.repeats(info.seq_no, digest):
+    if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no, digest)
-    further, gap = _enter(charger.id, transaction, info, fact.readings, digest, conflict)
+    conflict = transaction.conflicts(info.seq_no, info.digest)
+    further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
     closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:
-        transaction.ended = digest
+        transaction.ended = info.digest
     data = charger_events.StopTransaction(
         charger.id, fact.transaction_id, fact.reason, fact.meter_stop, fact.tag, fact.timestamp, closing.energy_wh, closing.duration_s,
         closing.match, fact.transaction_id if closing.match == "exact" else None, named(transaction.gaps) or None,
@@ -119,18 +114,8 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     )
 
 
-def _digest(fact: Started | Updated | Stopped, info: TransactionEventInfo) -> int:
-    """Equal for a message and its repeats, which may say `offline` where the first did not."""
-    if info.offline:
-        fact = msgspec.structs.replace(fact, event_info=msgspec.structs.replace(info, offline=False))
-    return crc32(_encode(fact), _KINDS[type(fact)])
-
-
-_KINDS = {Started: 1, Updated: 2, Stopped: 3}
-
-
 def _enter(
-    charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings, digest: int, conflict: bool
+    charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings, conflict: bool
 ) -> tuple[Events, str | None]:
     """Enter the message into its transaction: further events that it leads to, and the transaction if messages of it are missing."""
     transaction.conn = info.conn or transaction.conn
@@ -144,7 +129,7 @@ def _enter(
         transaction.note_meter(info.seq_no, energy([value for value in values if value.context != "Transaction.Begin"]))
         if transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
             transaction.meter_start = energy([value for value in values if value.context == "Transaction.Begin"])
-    gap = transaction.note(info.seq_no, digest)
+    gap = transaction.note(info.seq_no, info.digest)
     if gap is None:
         return tuple(published), None
     published.append(("seq_gap", gateway_events.SeqGap(charger, str(transaction.id), named([gap]), count([gap]))))

@@ -1,4 +1,4 @@
-"""The JSON inside a frame, decoded: what is an integer to JSON Schema is an integer here, however it is written (4.0, 4e0).
+"""The JSON inside a frame, decoded, and digested: what is an integer to JSON Schema is an integer here, however it is written (4.0, 4e0).
 
 Knows no frames and no schemas. Every payload, of either direction, is decoded here; so no reader of a member has to expect a float where
 an integer is meant, and only numbers with a point or an exponent cost anything. Message types and ids are not decoded here: 2.0 is no
@@ -8,6 +8,8 @@ message type.
 from __future__ import annotations
 
 import math
+from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -27,3 +29,15 @@ def _number(text: str) -> int | float:
 
 decode = msgspec.json.Decoder(float_hook=_number).decode
 """Decodes any JSON value. Raises `ValueError` or `RecursionError`."""
+
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+def digest(payload: dict[str, Any], *, without: str) -> int:
+    """Equal for payloads of equal content, whatever the order of their members; the member ``without`` does not count.
+
+    It is stored and compared by later releases, so nothing goes into it but the payload.
+    """
+    if without in payload:
+        payload = {name: value for name, value in payload.items() if name != without}
+    return crc32(_canonical(payload))

@@ -28,6 +28,7 @@ from .common import DATA_TRANSFER, HEARTBEAT, inner, listed, number, registratio
 from .frames import Payload
 from .meter_values import register
 from .neutral.v2 import COMMANDS_V21, COMMANDS_V201
+from .payload_json import digest
 from .schemas import load
 from .version import Translation, Version
 
@@ -69,6 +70,7 @@ def _transaction_event(payload: Payload) -> Fact:
         number(evse, "connectorId"),
         text(token, "type") or "",
         number(info, "remoteStartId"),
+        digest(payload, without="offline"),
     )
     match payload["eventType"]:
         case "Started":

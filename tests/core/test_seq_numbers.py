@@ -182,7 +182,55 @@ def test_a_repeat_may_say_that_it_was_sent_offline(ocpp):
     update = event("Updated", 1, 1)
     cp.call("TransactionEvent", update)
     here.published()
-    cp.call("TransactionEvent", update | {"offline": True})
+    for offline in (True, False, "true"):
+        cp.call("TransactionEvent", update | {"offline": offline})
+    assert here.published() == []
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["Started", "Updated", "Ended"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"customData": {"vendorId": "com.example", "blocked": True}},
+        {"transactionInfo": {"transactionId": "t1", "timeSpentCharging": 60}},
+        {"cableMaxCurrent": 32},
+        {"numberOfPhasesUsed": 1},
+    ],
+)
+def test_a_message_that_differs_in_any_member_is_no_repeat(ocpp, kind, more):
+    """Also in those of which no event says anything but in its `payload`."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    first = event(kind, 1, 1, 1500)
+    cp.call("TransactionEvent", first)
+    (told,) = [each for each in here.published() if each["event"].endswith(("_transaction", "_update"))]
+    for _ in range(2):  # and that one is known again
+        cp.call("TransactionEvent", first | more)
+    (again,) = [each for each in here.published() if each["event"] == told["event"]]
+    assert again["payload"] == first | more and again["conflict"] and "conflict" not in told
+
+
+@VERSIONS
+def test_a_start_that_differs_in_nothing_that_tells_starts_apart_goes_on_with_its_transaction(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    start = event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN)
+    cp.call("TransactionEvent", start)
+    cp.call("TransactionEvent", event("Updated", 1, 10, 2500))
+    cp.call("TransactionEvent", start | {"customData": {"vendorId": "com.example", "attempt": 2}})
+    cp.call("TransactionEvent", event("Ended", 2, 20))
+    assert here.published()[-1]["data"]["energy_wh"] == 1500
+
+
+@VERSIONS
+def test_the_order_of_members_makes_no_message_another(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    update = event("Updated", 1, 1, 1500, **TOKEN)
+    cp.call("TransactionEvent", update)
+    here.published()
+    cp.call("TransactionEvent", dict(reversed(update.items())) | {"idToken": dict(reversed(TOKEN["idToken"].items()))})
     assert here.published() == []
 
 

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import msgspec
+import pytest
 from twisted.internet import reactor
 
 from fleets import RedisFleet, soon
@@ -16,9 +17,11 @@ from ocpp_tw.core import provisional
 from ocpp_tw.core.entries import Acknowledged, Entry, Put, Reply
 from ocpp_tw.core.ledger import Ledger
 from ocpp_tw.facts import Authorization
+from ocpp_tw.ocpp.payload_json import digest
 from ocpp_tw.redis import Keys
 from ocpp_tw.redis.groups import Group, QueuedEntry, updates_of
 from ocpp_tw.spool import Row, Spool
+from ocpp_tw.testing import InMemoryGateway
 
 RUNNING = (
     b'{"id":1000000007,"conn":1,"tag":"TAG1","meter_start":1000,"started":"2026-11-23T08:00:00Z",'
@@ -33,6 +36,12 @@ ENDED = (
     b'"meter":4000,"backend_id":77,"first":0,"last":3,"missing":[2]}'
 )
 """A transaction of OCPP 2.0.1 in the ledger."""
+
+DIGESTS_OF_FACTS = (
+    b'{"id":"tx-3","conn":2,"tag":"TAG2","meter_start":0,"started":"2026-11-23T09:00:00Z","authorisation":{"status":"Accepted","expiry_date":null,'
+    b'"parent_tag":null},"meter":4000,"first":0,"last":1,"recent":[0,1234567,1,7654321],"begun":1234567,"meter_seq":1}'
+)
+"""Another one, whose messages were known by digests of what was read of them."""
 
 PROVISIONAL = (
     b'{"question":{"charger":"CP1","tag":"TAG1","conn":1,"key":"0123456789abcdef0123456789abcdef","asked":2,"kind":"ISO14443"},'
@@ -92,6 +101,33 @@ def test_a_transaction_in_the_ledger_is_read_and_written_with_its_old_member():
     assert (running.provisional, running.meter, running.end) == (True, 1500, None)
     assert ended.authorization == Authorization() and ended.end.reason == "Local" and ended.gaps == [(2, 2)]
     assert msgspec.json.encode(running) == RUNNING
+
+
+def test_the_digest_of_a_message_is_that_of_earlier_releases():
+    """It tells repeats of what an earlier release has published."""
+    payload = {"seqNo": 3, "eventType": "Updated", "offline": True, "meterValue": [{"sampledValue": [{"value": 1.5, "context": "Ü"}]}]}
+    assert digest(payload, without="offline") == 2222202610
+
+
+@pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
+def test_a_transaction_whose_digests_are_of_another_kind_goes_on(ocpp):
+    """A start that is repeated to the next release is told again, but the transaction that runs is not begun anew; nor is anything lost."""
+    here = InMemoryGateway()
+    here.store.tables["transactions", "cp1"]["tx-3"] = DIGESTS_OF_FACTS
+    cp = here.connect(ocpp=ocpp)
+    here.published()
+    start = {
+        "eventType": "Started", "timestamp": "2026-11-23T09:00:00Z", "triggerReason": "Authorized", "seqNo": 0,
+        "transactionInfo": {"transactionId": "tx-3"}, "idToken": {"idToken": "TAG2", "type": "ISO14443"}, "evse": {"id": 2},
+    }  # fmt: skip
+    for _ in range(2):
+        assert cp.call("TransactionEvent", start) == {"idTokenInfo": {"status": "Accepted"}}
+    (told,) = here.published()
+    assert told["event"] == "start_transaction" and told["conflict"]
+    end = {"eventType": "Ended", "timestamp": "2026-11-23T10:00:00Z", "triggerReason": "EVDeparted", "seqNo": 2}
+    cp.call("TransactionEvent", end | {"transactionInfo": {"transactionId": "tx-3"}})
+    (told,) = here.published()
+    assert told["data"]["energy_wh"] == 4000 and "conflict" not in told
 
 
 def test_a_provisional_start_is_read_and_written_with_its_old_members():
