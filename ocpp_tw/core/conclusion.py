@@ -16,7 +16,7 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """The verdict to answer with, the events to publish, and the effects that go with the last of them.
 
     Without events the message was a repeat. ``gap`` is the 2.x transaction of which the message shows others to be missing;
-    ``conflict``: another message of its transaction had the same number and a different content.
+    ``conflict``: another message of its transaction had the same number, and its content was different or is forgotten.
     """
 
     verdict: Verdict

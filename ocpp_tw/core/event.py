@@ -47,7 +47,7 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     provisional: bool = False
     """only when true: the transaction's id is the gateway's own, since the backend could not be asked"""
     conflict: bool = False
-    """only when true: 2.x, another message of the transaction had the same number (seqNo) and a different content"""
+    """only when true: 2.x, another message of the transaction had the same number (seqNo), or began it, and was different or is forgotten"""
 
 
 class Data(msgspec.Struct, gc=False):

@@ -19,7 +19,8 @@ GAPS = 50
 """Ranges of missing seqNos that are remembered of a transaction; beyond that the earliest are forgotten."""
 
 RECENT = 16
-"""Messages that are remembered of a transaction beside its first and its last: a charger repeats only the latest."""
+"""Messages whose content is remembered of a transaction beside its first and its last: a charger repeats only the latest. Of earlier ones
+only the seqNo is known."""
 
 
 class End(msgspec.Struct, frozen=True):
@@ -36,8 +37,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """One transaction; ``meter`` is the latest reading of its energy register, in Wh, by ``meter_seq`` in 2.x.
 
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
-    seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges). ``recent`` are the latest messages:
-    seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
+    seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges); which of those up to ``unknown_to``
+    were is forgotten. ``recent`` are the latest messages: seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
     and ``ended_at`` is when the gateway was told of its end, in Unix time.
     """
 
@@ -55,6 +56,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     last: int | None = None
     missing: list[int] = []  # read from records of earlier versions only
     gaps: list[tuple[int, int]] = []
+    unknown_to: int | None = None
     recent: list[int | None] = []
     begun: int | None = None
     ended: int | None = None
@@ -93,11 +95,11 @@ class Transaction(msgspec.Struct, omit_defaults=True):
             return self._received(seq_no)
         return (seq_no, digest) in self._recent()
 
-    def conflicts(self, seq_no: int | None, digest: int) -> bool:
-        """Whether a message of that seqNo and another content was received before."""
+    def conflicts(self, seq_no: int | None) -> bool:
+        """Whether a message, which repeats none that is remembered, has the seqNo of one that was received before."""
         if seq_no is None or self.is_next(seq_no):
             return False
-        return any(number == seq_no and other != digest for number, other in self._recent())
+        return self._received(seq_no) or any(number == seq_no for number, _ in self._recent())
 
     def note(self, seq_no: int | None, digest: int) -> tuple[int, int] | None:
         """A message was received; the range of seqNos, if any, that is found to be missing now."""
@@ -116,7 +118,10 @@ class Transaction(msgspec.Struct, omit_defaults=True):
             self.gaps, self.first = [*([gap] if gap else []), *self.gaps], seq_no
         elif self.gaps:
             self.gaps = list(_without(self.gaps, seq_no))
-        self.gaps = self.gaps[-GAPS:]
+        if len(self.gaps) > GAPS:
+            last_forgotten = self.gaps[-GAPS - 1][1]
+            self.unknown_to = last_forgotten if self.unknown_to is None else max(self.unknown_to, last_forgotten)
+            self.gaps = self.gaps[-GAPS:]
         return gap
 
     def note_meter(self, seq_no: int | None, meter: int | None) -> None:
@@ -131,7 +136,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         return zip(self.recent[::2], self.recent[1::2], strict=True)
 
     def _received(self, seq_no: int | None) -> bool:
-        if seq_no is None:
+        if seq_no is None or (self.unknown_to is not None and seq_no <= self.unknown_to):
             return False
         within = self.first is not None and self.last is not None and self.first <= seq_no <= self.last
         return within and not any(low <= seq_no <= high for low, high in self.gaps)

@@ -41,7 +41,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     transaction = charger.ledger.enter(fact.transaction_id)
     if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no, info.digest)
+    conflict = transaction.conflicts(info.seq_no)
     if transaction.has_begun:
         conflict = True
         if not transaction.began_as(fact.timestamp, fact.tag, fact.meter_start):
@@ -74,7 +74,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
     if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no, info.digest)
+    conflict = transaction.conflicts(info.seq_no)
     if verdict is not None:
         transaction.authorization = verdict
         transaction.tag = transaction.tag or fact.tag or ""
@@ -93,7 +93,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
     if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no, info.digest)
+    conflict = transaction.conflicts(info.seq_no)
     further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
     closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:

@@ -148,6 +148,56 @@ def test_numbers_from_the_beginning_inside_a_running_transaction(ocpp):
 
 
 @VERSIONS
+def test_numbers_from_the_beginning_after_more_messages_than_are_remembered(ocpp):
+    """What is remembered of a message's content is forgotten before its number is."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN))
+    for seq in range(1, 30):
+        cp.call("TransactionEvent", event("Updated", seq, seq, 1000 + seq))
+    assert not any(each.get("conflict") for each in here.published())
+    for seq in range(3):
+        cp.call("TransactionEvent", event("Updated", seq, 30 + seq, 2000 + seq))
+    cp.call("TransactionEvent", event("Ended", 3, 40))
+    published = [each for each in here.published() if each["event"] != "meter_value"]
+    assert [each["conflict"] for each in published] == [True] * 4
+    assert published[-1]["data"]["energy_wh"] == 1002
+
+
+@VERSIONS
+def test_a_repeat_of_what_is_forgotten_is_marked_and_changes_nothing(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN))
+    for seq in range(1, 30):
+        cp.call("TransactionEvent", event("Updated", seq, seq, 1000 + seq))
+    here.published()
+    for seq in range(30):  # the whole queue once more
+        cp.call(
+            "TransactionEvent",
+            event("Updated", seq, seq, 1000 + seq) if seq else event("Started", 0, 0, 1000, "Transaction.Begin", **TOKEN),
+        )
+    told = [each for each in here.published() if each["event"] != "meter_value"]
+    assert [each["data"]["seq_no"] for each in told] == list(range(1, 1 + len(told))) and all(each["conflict"] for each in told)
+    cp.call("TransactionEvent", event("Ended", 30, 40))
+    assert here.published()[-1]["data"]["energy_wh"] == 29
+
+
+@VERSIONS
+def test_a_message_whose_absence_is_forgotten_is_no_conflict(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    for seq in range(0, 3 * GAPS, 2):
+        cp.send_call("TransactionEvent", event("Updated", seq, seq % 60))
+    cp.frames()
+    here.published()
+    for seq in (1, 3, 2 * GAPS + 1):
+        cp.send_call("TransactionEvent", event("Updated", seq, seq % 60))
+    cp.send_call("TransactionEvent", event("Updated", 2 * GAPS, 59))
+    assert [each.get("conflict", False) for each in here.published() if each["event"] == "transaction_update"] == [False] * 3 + [True]
+
+
+@VERSIONS
 def test_a_charger_whose_number_is_always_the_same_loses_nothing(ocpp):
     here = in_memory()
     cp = here.connect(ocpp=ocpp)
