@@ -11,6 +11,7 @@ from itertools import chain, islice
 import msgspec
 
 from ..facts import Authorization, Start
+from ..ocpp.timestamps import is_earlier
 
 MISSING_NAMED = 200
 """Missing seqNos that an event names at most; their count is exact."""
@@ -34,12 +35,12 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Transaction(msgspec.Struct, omit_defaults=True):
-    """One transaction; ``meter`` is the latest reading of its energy register, in Wh, by ``meter_seq`` in 2.x.
+    """One transaction; ``meter`` is the latest reading of its energy register, in Wh: in 2.x that of the message of ``meter_seq`` and ``meter_time``.
 
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
     seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges); which of those up to ``unknown_to``
     were is forgotten. ``recent`` are the latest messages: seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
-    and ``ended_at`` is when the gateway was told of its end, in Unix time.
+    and ``ended_at`` is when the gateway was told of its end, in Unix time. ``renumbered``: a number came again, so that none orders the readings.
     """
 
     id: int | str
@@ -62,6 +63,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     ended: int | None = None
     ended_at: float | None = None
     meter_seq: int | None = None
+    meter_time: str | None = None
+    renumbered: bool = False
 
     def __post_init__(self) -> None:
         if self.missing:
@@ -124,13 +127,22 @@ class Transaction(msgspec.Struct, omit_defaults=True):
             self.gaps = self.gaps[-GAPS:]
         return gap
 
-    def note_meter(self, seq_no: int | None, meter: int | None) -> None:
+    def note_meter(self, seq_no: int | None, timestamp: str | None, meter: int | None) -> None:
         """A reading of the energy register, in Wh; that of the highest seqNo counts, in whatever order messages arrive.
 
-        Without seqNos, that of the latest message counts.
+        Where numbers do not order them, times do; the higher of two readings counts all the same, since the charger may have lost its clock
+        with its numbers, but never the energy that its meter has counted.
         """
-        if meter is not None and (self.meter_seq is None or (seq_no is not None and seq_no >= self.meter_seq)):
-            self.meter, self.meter_seq = meter, seq_no
+        if meter is None:
+            return
+        if self.meter is None:
+            counts = True
+        elif self.renumbered or seq_no is None or self.meter_seq is None:
+            counts = meter >= self.meter or not is_earlier(timestamp, self.meter_time)
+        else:
+            counts = seq_no >= self.meter_seq
+        if counts:
+            self.meter, self.meter_seq, self.meter_time = meter, seq_no, timestamp
 
     def _recent(self) -> Iterator[tuple[int | None, int | None]]:
         return zip(self.recent[::2], self.recent[1::2], strict=True)

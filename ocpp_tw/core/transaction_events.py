@@ -41,18 +41,17 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     transaction = charger.ledger.enter(fact.transaction_id)
     if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
-    conflict = transaction.conflicts(info.seq_no)
-    if transaction.has_begun:
-        conflict = True
-        if not transaction.began_as(fact.timestamp, fact.tag, fact.meter_start):
-            transaction = charger.ledger.renew(fact.transaction_id)
+    conflict = transaction.has_begun or transaction.conflicts(info.seq_no)
+    is_another = transaction.has_begun and not transaction.began_as(fact.timestamp, fact.tag, fact.meter_start)
+    if is_another:
+        transaction = charger.ledger.renew(fact.transaction_id)
     start = verdict if isinstance(verdict, Start) else Start(verdict)
     transaction.started, transaction.tag = fact.timestamp or "", fact.tag or transaction.tag
     transaction.authorization = start.authorization
     transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, info.digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
-    further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict and not is_another)
     data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
@@ -78,7 +77,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     if verdict is not None:
         transaction.authorization = verdict
         transaction.tag = transaction.tag or fact.tag or ""
-    further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
     data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
         **_members(info, transaction),
@@ -94,7 +93,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     if transaction.repeats(info.seq_no, info.digest):
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no)
-    further, gap = _enter(charger.id, transaction, info, fact.readings, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
     closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:
         transaction.ended = info.digest
@@ -115,18 +114,17 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
 
 
 def _enter(
-    charger: str, transaction: Transaction, info: TransactionEventInfo, readings: Readings, conflict: bool
+    charger: str, transaction: Transaction, info: TransactionEventInfo, timestamp: str | None, readings: Readings, conflict: bool
 ) -> tuple[Events, str | None]:
     """Enter the message into its transaction: further events that it leads to, and the transaction if messages of it are missing."""
     transaction.conn = info.conn or transaction.conn
-    if conflict:  # the charger counts from the beginning again
-        transaction.meter_seq = None
+    transaction.renumbered = transaction.renumbered or conflict
     published: list[tuple[str, Data]] = []
     if readings:
         values = normalise(readings)
         meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, readings, values, transaction.backend_id)
         published.append(("meter_value", meter_value))
-        transaction.note_meter(info.seq_no, energy([value for value in values if value.context != "Transaction.Begin"]))
+        transaction.note_meter(info.seq_no, timestamp, energy([value for value in values if value.context != "Transaction.Begin"]))
         if transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
             transaction.meter_start = energy([value for value in values if value.context == "Transaction.Begin"])
     gap = transaction.note(info.seq_no, info.digest)

@@ -42,6 +42,14 @@ def parse_timestamp(text: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def is_earlier(one: str | None, other: str | None) -> bool:
+    """Whether one time is before another; nothing is where either is missing or cannot be read."""
+    if one == other or not one or not other:
+        return False
+    first, second = parse_timestamp(one), parse_timestamp(other)
+    return first is not None and second is not None and first < second
+
+
 def _since_1970(value: float) -> str | None:
     """From seconds or milliseconds, by magnitude: ten digits are seconds from 2001 to 2286. Fewer are a clock that was never set."""
     if 10**9 <= value < 10**10:

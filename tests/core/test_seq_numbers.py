@@ -351,6 +351,46 @@ def test_the_latest_reading_is_that_of_the_highest_number(ocpp):
 
 
 @VERSIONS
+def test_a_conflicting_message_of_an_earlier_time_lowers_no_energy(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    for seq, wh in ((1, 2000), (2, 3000), (3, 4000)):
+        cp.call("TransactionEvent", event("Updated", seq, seq, wh))
+    cp.call("TransactionEvent", event("Updated", 1, 1, 2000, triggerReason="Clock"))
+    cp.call("TransactionEvent", event("Ended", 4, 4))
+    assert here.published()[-1]["data"]["energy_wh"] == 3000
+
+
+@VERSIONS
+def test_once_numbers_have_begun_again_readings_are_ordered_by_time(ocpp):
+    """A message of the first numbering that comes late has a higher number than the latest."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    for seq in (1, 2, 5):
+        cp.send_call("TransactionEvent", event("Updated", seq, seq, 1000 + 100 * seq))
+    for seq in (0, 1):
+        cp.send_call("TransactionEvent", event("Updated", seq, 10 + seq, 3000 + seq))
+    for seq in (4, 5):
+        cp.send_call("TransactionEvent", event("Updated", seq, seq, 1000 + 100 * seq, triggerReason="Clock"))
+    cp.send_call("TransactionEvent", event("Ended", 2, 12))
+    assert here.published()[-1]["data"]["energy_wh"] == 2001
+
+
+@VERSIONS
+def test_numbers_and_clock_from_the_beginning_still_count_the_energy(ocpp):
+    """The register goes on, whatever else the charger has forgotten."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    cp.call("TransactionEvent", event("Updated", 1, 1, 2000))
+    cp.call("TransactionEvent", event("Updated", 0, 0, 2500) | {"timestamp": "1970-01-01T00:00:10Z"})
+    cp.call("TransactionEvent", event("Ended", 1, 0) | {"timestamp": "1970-01-01T00:01:10Z"})
+    assert here.published()[-1]["data"]["energy_wh"] == 1500
+
+
+@VERSIONS
 def test_without_any_reading_after_the_beginning_the_energy_is_unknown(ocpp):
     """Null, not 0: that would be a bill of nothing."""
     here = in_memory()
