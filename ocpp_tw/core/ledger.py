@@ -160,10 +160,11 @@ class Ledger:
 
     def renew(self, id: str) -> Transaction:
         """A new transaction under the id of another one: a charger that has lost its memory counts from the beginning again."""
-        old = self._transactions.pop(id, None)
-        if old is not None and self._starts.get(_same(old)) is old:
+        old = self._transactions.pop(id)
+        if self._starts.get(_same(old)) is old:
             del self._starts[_same(old)]
-        return self.enter(id)
+        renewed = self._transactions[id] = old.successor()
+        return renewed
 
     def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
         """The effects that store it as it is now."""

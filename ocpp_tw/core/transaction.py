@@ -11,7 +11,7 @@ from itertools import chain, islice
 import msgspec
 
 from ..facts import Authorization, Start
-from ..ocpp.timestamps import is_earlier
+from ..ocpp.timestamps import is_earlier, parse_timestamp
 
 MISSING_NAMED = 200
 """Missing seqNos that an event names at most; their count is exact."""
@@ -22,6 +22,10 @@ GAPS = 50
 RECENT = 16
 """Messages whose content is remembered of a transaction beside its first and its last: a charger repeats only the latest. Of earlier ones
 only the seqNo is known."""
+
+
+EARLIER = 2 * RECENT
+"""Messages that are remembered of the transactions that had the id before; the oldest are forgotten first."""
 
 
 class End(msgspec.Struct, frozen=True):
@@ -41,6 +45,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges); which of those up to ``unknown_to``
     were is forgotten. ``recent`` are the latest messages: seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
     and ``ended_at`` is when the gateway was told of its end, in Unix time. ``renumbered``: a number came again, so that none orders the readings.
+    ``earlier`` are the digests of messages of transactions that had the id before.
     """
 
     id: int | str
@@ -65,6 +70,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     meter_seq: int | None = None
     meter_time: str | None = None
     renumbered: bool = False
+    earlier: list[int] = []
 
     def __post_init__(self) -> None:
         if self.missing:
@@ -88,8 +94,13 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         """Whether the seqNo is beyond all that were received, so that its message is none of them."""
         return seq_no is not None and (self.last is None or seq_no > self.last)
 
-    def repeats(self, seq_no: int | None, digest: int) -> bool:
-        """Whether a message of that seqNo and content was received before. What is forgotten was not."""
+    def repeats(self, seq_no: int | None, digest: int, timestamp: str | None) -> bool:
+        """Whether a message of that seqNo and content was received before. What is forgotten was not.
+
+        It may have been one of a transaction that had the id before; of those without a time each may say the same again.
+        """
+        if digest in self.earlier and parse_timestamp(timestamp or "") is not None:
+            return True
         if self.is_next(seq_no):
             return False
         if digest in (self.begun, self.ended):
@@ -103,6 +114,12 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         if seq_no is None or self.is_next(seq_no):
             return False
         return self._received(seq_no) or any(number == seq_no for number, _ in self._recent())
+
+    def successor(self) -> Transaction:
+        """Another transaction under the same id, which remembers the messages of this one."""
+        digests = dict.fromkeys([*self.earlier, *self.recent[1::2], self.begun, self.ended])
+        earlier = [digest for digest in digests if digest is not None]
+        return Transaction(self.id, 0, "", None, "", Authorization(), earlier=earlier[-EARLIER:])
 
     def note(self, seq_no: int | None, digest: int) -> tuple[int, int] | None:
         """A message was received; the range of seqNos, if any, that is found to be missing now."""

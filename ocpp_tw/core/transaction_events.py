@@ -28,7 +28,7 @@ def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization
     transaction, info = ledger.find(fact.transaction_id or ""), fact.event_info
     if transaction is None or info is None:
         return None
-    return transaction.authorization if transaction.repeats(info.seq_no, info.digest) else None
+    return transaction.authorization if transaction.repeats(info.seq_no, info.digest, fact.timestamp) else None
 
 
 def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
@@ -39,7 +39,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     info = fact.event_info
     assert info is not None and fact.transaction_id is not None and charger.ledger is not None
     transaction = charger.ledger.enter(fact.transaction_id)
-    if transaction.repeats(info.seq_no, info.digest):
+    if transaction.repeats(info.seq_no, info.digest, fact.timestamp):
         return Conclusion(verdict, ())
     conflict = transaction.has_begun or transaction.conflicts(info.seq_no)
     is_another = transaction.has_begun and not transaction.began_as(fact.timestamp, fact.tag, fact.meter_start)
@@ -71,7 +71,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     """A message in the middle of a transaction."""
     assert charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
-    if transaction.repeats(info.seq_no, info.digest):
+    if transaction.repeats(info.seq_no, info.digest, fact.timestamp):
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no)
     if verdict is not None:
@@ -90,7 +90,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     """The last message of a transaction, though others may arrive after it; ``now`` is Unix time."""
     assert fact.event_info is not None and isinstance(fact.transaction_id, str) and charger.ledger is not None
     info, transaction = fact.event_info, charger.ledger.enter(fact.transaction_id)
-    if transaction.repeats(info.seq_no, info.digest):
+    if transaction.repeats(info.seq_no, info.digest, fact.timestamp):
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no)
     further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)

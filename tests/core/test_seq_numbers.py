@@ -11,7 +11,7 @@ import pytest
 
 from in_memory import in_memory
 from ocpp_tw.core.ledger import Ledger
-from ocpp_tw.core.transaction import GAPS, MISSING_NAMED, Transaction, count, named
+from ocpp_tw.core.transaction import EARLIER, GAPS, MISSING_NAMED, Transaction, count, named
 from ocpp_tw.facts import Authorization
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.settings import Settings
@@ -128,6 +128,59 @@ def test_a_rebooted_charger_that_uses_an_id_again_has_a_transaction_of_its_own(o
     published = here.published()
     assert [each["event"] for each in published] == ["start_transaction", "meter_value", "meter_value", "stop_transaction"]
     assert published[0]["conflict"] and (published[-1]["data"]["energy_wh"], published[-1]["data"]["duration_s"]) == (300, 600)
+
+
+@VERSIONS
+@pytest.mark.parametrize("late", [0, 1, 2])
+@pytest.mark.parametrize("sessions", [2, 3])
+def test_a_late_repeat_of_a_transaction_that_had_the_id_before_changes_nothing(ocpp, late, sessions):
+    """It neither replaces, nor ends, nor counts for the one that has the id now; also after a restart."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+
+    def session(number: int) -> list[dict[str, Any]]:
+        minute, wh = 10 * number, 1000 * number
+        return [
+            event("Started", 0, minute, wh, "Transaction.Begin", **TOKEN),
+            event("Updated", 1, minute + 1, wh + 100),
+            event("Ended", 7, minute + 2, wh + 200, "Transaction.End"),
+        ]
+
+    for number in range(1, sessions):
+        for message in session(number):
+            cp.send_call("TransactionEvent", message)
+    start, update, end = session(sessions)
+    cp.send_call("TransactionEvent", start)
+    cp = InMemoryGateway(store=here.store).connect(ocpp=ocpp)
+    here.published()
+    cp.send_call("TransactionEvent", session(1)[late])
+    assert here.published() == []
+    assert [each.tag for each in cp.charger.ledger.running] == ["TAG1"]
+    cp.send_call("TransactionEvent", update)
+    cp.send_call("TransactionEvent", end)
+    stop = here.published()[-1]
+    assert stop["event"] == "stop_transaction" and "duplicate" not in stop
+    assert (stop["data"]["energy_wh"], stop["data"]["duration_s"]) == (200, 120)
+
+
+def test_what_is_remembered_of_transactions_that_had_an_id_before_is_bounded():
+    ledger = Ledger()
+    for n in range(10 * EARLIER):
+        noted = ledger.enter("t1") if n == 0 else ledger.renew("t1")
+        noted.note(0, n)
+    assert len(noted.earlier) == EARLIER
+
+
+@VERSIONS
+def test_messages_without_a_time_are_told_though_one_of_a_transaction_before_was_equal(ocpp):
+    """A charger without a clock that uses an id again may say the same again."""
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    update = {name: member for name, member in event("Updated", 1).items() if name != "timestamp"}
+    for minute in (0, 10):
+        cp.call("TransactionEvent", event("Started", 0, minute, 1000 + minute, "Transaction.Begin"))
+        cp.call("TransactionEvent", update)
+    assert here.published_names().count("transaction_update") == 2
 
 
 @VERSIONS
@@ -308,7 +361,7 @@ def test_a_transaction_stored_with_numbers_only_goes_on():
     }  # fmt: skip
     found = Ledger([json.dumps(stored).encode()]).find("t1")
     assert found is not None and found.gaps == [(2, 2), (4, 4), (5, 5)]
-    assert found.repeats(3, 77) and not found.repeats(4, 77) and not found.repeats(7, 77)
+    assert found.repeats(3, 77, None) and not found.repeats(4, 77, None) and not found.repeats(7, 77, None)
 
 
 # NoAuthorization
