@@ -12,6 +12,7 @@ from typing import Any
 
 from ..facts import Readings, Value
 from .numbers import MAX_DIGITS, decimal_number
+from .timestamps import is_earlier
 from .tolerance.aliases import folded
 
 ENERGY = "Energy.Active.Import.Register"
@@ -120,7 +121,10 @@ def normalise(readings: Readings) -> list[Value]:
 
 
 def energy(values: list[Value]) -> int | None:
-    """The last reading of the whole connector's import register, in whole Wh; None if there is none in a unit that can be converted."""
+    """The latest reading of the whole connector's import register, in whole Wh; None if there is none in a unit that can be converted.
+
+    That is the last in the list, unless its time says otherwise.
+    """
     latest = None
     for value in values:
         if (
@@ -129,6 +133,7 @@ def energy(values: list[Value]) -> int | None:
             and not value.phase
             and (not value.location or value.location == "Outlet")
             and not value.signed
+            and (latest is None or not is_earlier(value.timestamp, latest.timestamp))
         ):
             latest = value
     if latest is not None and latest.value.isdecimal() and len(latest.value) <= MAX_DIGITS:  # Python reads no more than 4,300

@@ -392,6 +392,17 @@ def test_the_reading_at_the_beginning_is_never_the_end(ocpp):
 
 
 @VERSIONS
+def test_readings_of_one_message_in_the_wrong_order_count_by_their_times(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Started", 0, 0, 1000, "Transaction.Begin"))
+    early, late = (event("Updated", 1, minute, 1000 + 100 * minute)["meterValue"][0] for minute in (5, 10))
+    cp.call("TransactionEvent", event("Updated", 1, 10, meterValue=[late, early]))
+    cp.call("TransactionEvent", event("Ended", 2, 11))
+    assert here.published()[-1]["data"]["energy_wh"] == 1000
+
+
+@VERSIONS
 def test_the_latest_reading_is_that_of_the_highest_number(ocpp):
     here = in_memory()
     cp = here.connect(ocpp=ocpp)

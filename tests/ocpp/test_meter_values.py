@@ -290,6 +290,23 @@ def test_a_register_in_an_unknown_unit_does_not_hide_one_in_wh():
     assert energy(values) == 1500 and values[1].unit == "J"
 
 
+@pytest.mark.parametrize(
+    ("times", "wh"),
+    [
+        (("10:00:00Z", "10:05:00Z", "10:10:00Z"), 3),
+        (("10:10:00Z", "10:05:00Z", "10:00:00Z"), 1),
+        (("10:00:00Z", "10:10:00.5Z", "10:10:00Z"), 2),
+        (("10:00:00Z", "12:05:00+02:00", "10:04:00Z"), 2),
+        (("10:00:00Z", "10:00:00Z", "10:00:00Z"), 3),
+        (("10:00:00Z", "", "9 o'clock"), 3),
+    ],
+)
+def test_the_energy_is_that_of_the_latest_reading_in_whatever_order(times: tuple[str, ...], wh: int) -> None:
+    """By their times; the last of several of one time, or without one."""
+    readings = [reading({"value": str(number)}, timestamp=f"2026-11-22T{time}") for number, time in enumerate(times, 1)]
+    assert energy(normalise(readings)) == wh
+
+
 @pytest.mark.parametrize("text", ["1,234", "-1,234", "1_000", "1 000", "0x10", "NaN", "Infinity", "1e30", "١٢"])
 def test_what_is_no_plain_number_is_none_anywhere(text):
     """One rule for meter values and for integers and numbers of messages."""
