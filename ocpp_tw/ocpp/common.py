@@ -10,6 +10,7 @@ from typing import Any
 
 from ..facts import BootNotification, DataTransfer, DataTransferResult, Heartbeat, Registration
 from .frames import Payload
+from .numbers import in_proportion
 from .version import Translation
 
 CODES: Mapping[str, str] = {
@@ -47,6 +48,12 @@ def number(payload: Payload, member: str) -> int | None:
     """An integer member; None if it is missing or of another type."""
     value = payload.get(member)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def quantity(payload: Payload, member: str) -> int | None:
+    """An integer member that counts something; None also if it is out of all proportion (`ocpp_tw.ocpp.checks` reports that)."""
+    value = number(payload, member)
+    return value if value is None or in_proportion(value) else None
 
 
 def listed(payload: Payload, member: str) -> list[dict[str, Any]]:

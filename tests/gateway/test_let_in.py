@@ -41,6 +41,40 @@ def test_a_start_needs_only_what_tells_it_apart(member, field, unknown, value):
     assert here.published()[-1]["data"]["match"] == "exact"
 
 
+HUGE = pytest.mark.parametrize("huge", [10**20, 10**300, -(10**300), 10**4000], ids=["21 digits", "301", "-301", "4001"])
+
+
+@HUGE
+@pytest.mark.parametrize("member", ["meterStart", "meterStop"])
+def test_an_integer_beyond_all_proportion_is_no_meter_reading(member, huge):
+    here = in_memory()
+    cp = here.connect()
+    id = cp.call("StartTransaction", START_1 | ({member: huge} if member == "meterStart" else {}))["transactionId"]
+    cp.call("StopTransaction", stop(id) | ({member: huge} if member == "meterStop" else {}))
+    start, end = here.published()[-2:]
+    told, field = (start, "meter_start") if member == "meterStart" else (end, "meter_stop")
+    assert told["data"][field] is None and end["data"]["energy_wh"] is None
+    assert [(each["path"], each["rule"]) for each in told["violations"]] == [(member, "maximum")]
+
+
+@HUGE
+@pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
+def test_an_integer_beyond_all_proportion_is_no_number_of_a_message(ocpp, huge):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    update = {
+        "eventType": "Updated",
+        "timestamp": "2026-11-23T08:00:00Z",
+        "triggerReason": "Trigger",
+        "transactionInfo": {"transactionId": "t"},
+    }
+    cp.call("TransactionEvent", update | {"seqNo": 3})
+    cp.call("TransactionEvent", update | {"seqNo": huge})
+    event = here.published()[-1]
+    assert event["event"] == "transaction_update" and event["data"]["seq_no"] is None
+    assert ("seqNo", "maximum") in [(each["path"], each["rule"]) for each in event["violations"]]
+
+
 @pytest.mark.parametrize("timestamp", ["", "0000-00-00T00:00:00Z", "yesterday"])
 def test_a_timestamp_that_is_none_is_a_violation(timestamp):
     here = in_memory()
