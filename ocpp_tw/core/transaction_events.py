@@ -124,9 +124,11 @@ def _enter(
         values = normalise(readings)
         meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, readings, values, transaction.backend_id)
         published.append(("meter_value", meter_value))
-        transaction.note_meter(info.seq_no, timestamp, energy([value for value in values if value.context != "Transaction.Begin"]))
-        if transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
-            transaction.meter_start = energy([value for value in values if value.context == "Transaction.Begin"])
+        begin = [value for value in values if value.context == "Transaction.Begin"]
+        later = [value for value in values if value.context != "Transaction.Begin"] if begin else values
+        transaction.note_meter(info.seq_no, timestamp, energy(later))
+        if begin and transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
+            transaction.meter_start = energy(begin)
     gap = transaction.note(info.seq_no, info.digest)
     if gap is None:
         return tuple(published), None

@@ -52,8 +52,8 @@ def number(payload: Payload, member: str) -> int | None:
 
 def quantity(payload: Payload, member: str) -> int | None:
     """An integer member that counts something; None also if it is out of all proportion (`ocpp_tw.ocpp.checks` reports that)."""
-    value = number(payload, member)
-    return value if value is None or in_proportion(value) else None
+    value = payload.get(member)
+    return value if type(value) is int and in_proportion(value) else None
 
 
 def listed(payload: Payload, member: str) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from in_memory import in_memory
 from ocpp_tw.core.ledger import Ledger
-from ocpp_tw.core.transaction import EARLIER, GAPS, MISSING_NAMED, Transaction, count, named
+from ocpp_tw.core.transaction import EARLIER, GAPS, MISSING_NAMED, RECENT, Transaction, count, named
 from ocpp_tw.facts import Authorization
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.settings import Settings
@@ -349,6 +351,25 @@ def test_the_token_of_a_conflicting_message_is_verified(ocpp, verdict):
     cp.call("TransactionEvent", event("Started", 0))
     cp.call("TransactionEvent", event("Updated", 1, 1))
     assert cp.call("TransactionEvent", event("Updated", 1, 2, **TOKEN)) == {"idTokenInfo": {"status": verdict}}
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), max_size=80))
+@settings(deadline=None)
+def test_whatever_is_sent_is_told_and_marked_where_its_number_was_there(sent: list[tuple[int, int]]):
+    """Only what was told may be left out, and among the latest nothing is told twice."""
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    told: list[tuple[int, int]] = []
+    for seq, minute in sent:
+        here.published()
+        cp.send_call("TransactionEvent", event("Updated", seq, minute))
+        updates = [each for each in here.published() if each["event"] == "transaction_update"]
+        if updates:
+            assert (seq, minute) not in told[-RECENT:]
+            assert updates[0].get("conflict", False) == any(number == seq for number, _ in told)
+            told.append((seq, minute))
+        else:
+            assert (seq, minute) in told
 
 
 # what was stored by the version before
