@@ -11,7 +11,7 @@ from itertools import chain, islice
 import msgspec
 
 from ..facts import Authorization, Start
-from ..ocpp.timestamps import is_earlier, parse_timestamp
+from ..ocpp.timestamps import MAX_LENGTH, is_earlier
 
 MISSING_NAMED = 200
 """Missing seqNos that an event names at most; their count is exact."""
@@ -22,7 +22,6 @@ GAPS = 50
 RECENT = 16
 """Messages whose content is remembered of a transaction beside its first and its last: a charger repeats only the latest. Of earlier ones
 only the seqNo is known."""
-
 
 EARLIER = 2 * RECENT
 """Messages that are remembered of the transactions that had the id before; the oldest are forgotten first."""
@@ -43,9 +42,9 @@ class Transaction(msgspec.Struct, omit_defaults=True):
 
     ``backend_id`` is the one the backend has for it where that is not its own. In 2.x the id is the charger's text, and the messages have
     seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges); which of those up to ``unknown_to``
-    were is forgotten. ``recent`` are the latest messages: seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests of the messages that began and ended it,
-    and ``ended_at`` is when the gateway was told of its end, in Unix time. ``renumbered``: a number came again, so that none orders the readings.
-    ``earlier`` are the digests of messages of transactions that had the id before.
+    were is forgotten. ``recent`` are the latest messages: seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests
+    of the messages that began and ended it, ``earlier`` those of messages of transactions that had the id before. ``ended_at`` is when the
+    gateway was told of its end, in Unix time. ``renumbered``: a number came again, so that numbers do not order the readings.
     """
 
     id: int | str
@@ -97,9 +96,10 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     def repeats(self, seq_no: int | None, digest: int, timestamp: str | None) -> bool:
         """Whether a message of that seqNo and content was received before. What is forgotten was not.
 
-        It may have been one of a transaction that had the id before; of those without a time each may say the same again.
+        It may have been one of a transaction that had the id before, if it is from before this one began: a charger without a clock, or
+        with one that begins anew, says the same in one transaction after another.
         """
-        if digest in self.earlier and parse_timestamp(timestamp or "") is not None:
+        if digest in self.earlier and is_earlier(timestamp, self.started):
             return True
         if self.is_next(seq_no):
             return False
@@ -159,7 +159,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         else:
             counts = seq_no >= self.meter_seq
         if counts:
-            self.meter, self.meter_seq, self.meter_time = meter, seq_no, timestamp
+            self.meter, self.meter_seq = meter, seq_no
+            self.meter_time = timestamp if timestamp and len(timestamp) <= MAX_LENGTH else None
 
     def _recent(self) -> Iterator[tuple[int | None, int | None]]:
         return zip(self.recent[::2], self.recent[1::2], strict=True)

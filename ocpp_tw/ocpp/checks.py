@@ -20,7 +20,6 @@ UNIT = "unit"
 ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
 """The canonical units of energies."""
 
-
 QUANTITIES = ("meterStart", "meterStop", "seqNo")
 """The members with a bound (`numbers.MAX_DIGITS`), since they are reckoned with; the schemas have none."""
 

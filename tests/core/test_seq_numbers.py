@@ -186,6 +186,26 @@ def test_messages_without_a_time_are_told_though_one_of_a_transaction_before_was
 
 
 @VERSIONS
+def test_a_clock_that_begins_anew_makes_no_start_a_repeat_of_one_before_the_last(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    for tag in ("TAG1", "TAG2", "TAG1", "TAG2"):
+        start = event("Started", 0, idToken={"idToken": tag, "type": "ISO14443"}) | {"timestamp": "1970-01-01T00:00:05Z"}
+        cp.call("TransactionEvent", start)
+        cp.call("TransactionEvent", event("Ended", 1) | {"timestamp": "1970-01-01T00:01:00Z"})
+    assert here.published_names().count("start_transaction") == 4
+
+
+@VERSIONS
+def test_the_time_of_a_reading_is_remembered_only_if_it_is_one(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.call("TransactionEvent", event("Updated", 1, 1, 1500) | {"timestamp": "x" * 5000})
+    (stored,) = here.store.tables["transactions", "cp1"].values()
+    assert len(stored) < 1000
+
+
+@VERSIONS
 def test_numbers_from_the_beginning_inside_a_running_transaction(ocpp):
     here = in_memory()
     cp = here.connect(ocpp=ocpp)
