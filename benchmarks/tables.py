@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- bench end -->)", re.DOTALL)
-
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns padded to equal width, all but the first aligned right."""
@@ -50,9 +48,10 @@ def machine() -> str:
     )
 
 
-def write(path: Path, text: str) -> None:
-    """Replace the last run's result in the document."""
+def write(path: Path, text: str, name: str = "bench") -> None:
+    """Replace the last run's result in the document, between the markers of that name."""
+    marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- {name} end -->)", re.DOTALL)
     before = path.read_text()
-    if not MARKED.search(before):
-        raise SystemExit(f"{path} has no place for the result: a line <!-- bench --> and a line <!-- bench end -->")
-    path.write_text(MARKED.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", before))
+    if not marked.search(before):
+        raise SystemExit(f"{path} has no place for the result: a line <!-- {name} --> and a line <!-- {name} end -->")
+    path.write_text(marked.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", before))

@@ -1,0 +1,71 @@
+"""What an attack may cost, and what it has cost too much.
+
+Each goal has a margin, since the machine is shared: within the goal it is held, within the margin nearly, beyond it missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hostile.attack import Attack
+from hostile.trial import Figures
+
+HELD, NEARLY, MISSED = "held", "nearly", "**missed**"
+
+MEMORY_MARGIN = 5.0
+"""MB beyond the goal that are not counted: an allocator's own, and the garbage of usual work."""
+
+LEFT = 5.0
+"""MB by which the gateway may have grown some seconds after the attack."""
+
+SLOWER, SLOW = 2.0, 20.0
+"""The innocent's p99 may be so many times what it was, or so many ms."""
+
+STANDSTILL, STANDSTILL_LIMIT = 50.0, 250.0
+"""The longest that the innocent should wait and may wait for one answer, in ms."""
+
+LOG = 100.0
+"""kB of log that one address may cause in a minute, and so in a trial."""
+
+TIME_MARGIN = 3.0
+"""Factor by which times may exceed their goal: two busy cores cost as much by themselves."""
+
+
+class Finding(NamedTuple):
+    """A figure beyond its goal."""
+
+    text: str
+    missed: bool
+
+
+def findings(attack: Attack, figures: Figures) -> Iterator[Finding]:
+    """Everything that is beyond its goal."""
+
+    def limited(what: str, value: float, goal: float, limit: float, unit: str) -> Iterator[Finding]:
+        if value > goal:
+            yield Finding(f"{what} {value:,.{0 if value >= 100 else 1}f} {unit} (goal {goal:g})", value > limit)
+
+    yield from limited("memory +", figures.peak, attack.memory, attack.memory + MEMORY_MARGIN, "MB")
+    yield from limited("left +", figures.left, LEFT, LEFT + MEMORY_MARGIN, "MB")
+    allowed = max(SLOWER * figures.p99_before, SLOW)
+    yield from limited("p99", figures.p99, allowed, TIME_MARGIN * allowed, "ms")
+    yield from limited("longest", figures.longest, max(STANDSTILL, figures.longest_before), max(STANDSTILL_LIMIT, TIME_MARGIN * figures.longest_before), "ms")  # fmt: skip
+    yield from limited("log", figures.log, LOG, LOG, "kB")
+    yield from limited("left in Redis", figures.redis, attack.redis, 1.5 * attack.redis, "MB")
+    if attack.events is not None:
+        yield from limited("events", figures.events_size / 1000, attack.events, 1.5 * attack.events, "MB")
+    if figures.failures:
+        yield Finding(f"{len(figures.failures)} x not served, such as: {figures.failures[0]}", True)
+    if figures.lost:
+        yield Finding(f"{figures.lost} acknowledged messages are no events", True)
+    if figures.tracebacks:
+        yield Finding(f"{figures.tracebacks} tracebacks", True)
+    if figures.died:
+        yield Finding("the gateway died", True)
+
+
+def verdict(found: list[Finding]) -> str:
+    if any(each.missed for each in found):
+        return MISSED
+    return NEARLY if found else HELD
