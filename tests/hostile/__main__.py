@@ -16,7 +16,7 @@ from benchmarks.tables import write
 from hostile import report
 from hostile.attacks import ATTACKS
 from hostile.goals import MISSED, findings, verdict
-from hostile.trial import BEFORE, SETTLE, trial
+from hostile.trial import BEFORE, SETTLE, Figures, trial
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -27,7 +27,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--before", type=float, default=BEFORE, help="seconds for which the innocent charger is measured undisturbed")
     parser.add_argument("--settle", type=float, default=SETTLE, help="seconds after which memory must have been given back")
     parser.add_argument("--list", action="store_true", help="list the attacks")
-    parser.add_argument("--json", type=Path, help="a file to append all figures to, a line for each attack")
+    parser.add_argument("--keep", type=Path, help="a file that figures are added to; the table has those of earlier runs in it, too")
     parser.add_argument("--markdown", type=Path, help="a document to write the table into, such as docs/operations.md")
     return parser.parse_args(arguments)
 
@@ -42,27 +42,36 @@ def selected(only: str, without: str) -> list[str]:
     return [name for name in ATTACKS if (not only or named(name, only)) and not named(name, without)]
 
 
+def kept(file: Path | None) -> report.Results:
+    """The latest figures of each attack that are in the file."""
+    results = {}
+    for line in file.read_text().splitlines() if file is not None and file.exists() else ():
+        read = json.loads(line)
+        if attack := ATTACKS.get(read["name"]):
+            figures = Figures(**read["figures"])
+            results[attack.name] = figures, list(findings(attack, figures))
+    return results
+
+
 def main(arguments: argparse.Namespace) -> int:
     names = selected(arguments.only, arguments.without)
     if arguments.list or not names:
         print("\n".join(f"{each.name} ({each.number}): {each.how}" for each in ATTACKS.values()))
         return not names
-    results = {}
+    results = kept(arguments.keep)
     for name in names:
         attack = ATTACKS[name]
         figures = trial(attack, arguments.seconds, arguments.before, arguments.settle)
-        found = list(findings(attack, figures))
-        results[name] = (figures, found)
-        print(report.paragraph(attack, figures, found), flush=True)
-        if arguments.json:
-            with arguments.json.open("a") as file:
-                file.write(
-                    json.dumps({"name": name, **asdict(figures), "found": [each.text for each in found], "verdict": verdict(found)}) + "\n"
-                )
+        results[name] = figures, list(findings(attack, figures))
+        print(report.paragraph(attack, *results[name]), flush=True)
+        if arguments.keep:
+            with arguments.keep.open("a") as file:
+                file.write(json.dumps({"name": name, "figures": asdict(figures)}) + "\n")
+    results = {name: results[name] for name in ATTACKS if name in results}
     print(f"\n{report.table(results)}\n\n{report.summary(results)}")
     if arguments.markdown:
         write(arguments.markdown, f"{report.table(results)}\n\n{report.summary(results)}", "hostile")
-    return any(verdict(found) == MISSED for _, found in results.values())
+    return any(verdict(results[name][1]) == MISSED for name in names)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def malformed_handshakes(target: Target) -> None:
         heads.append(bytes(head))
     target.begin()
     while target.lasts:
-        with suppress(OSError), connect(target.port, timeout=0.2) as connection:
+        with suppress(OSError), connect(target.port, timeout=0.01) as connection:
             target.counts["connections"] += 1
             connection.sendall(heads[target.counts["connections"] % len(heads)])
             connection.recv(4096)

@@ -89,7 +89,7 @@ def violations(target: Target) -> None:
 
 @attack("100,000 unknown members", "A13d", "a Heartbeat with as many, again and again", memory=FLOOD)
 def unknown_members(target: Target) -> None:
-    text = call("Heartbeat", {f"m{number}": 0 for number in range(100_000)})[:-2]
+    text = call("Heartbeat", {f"{number:x}": 0 for number in range(100_000)})[:-2]
     texts = [text.replace(b'"1"', b'"u%d"' % number, 1) + b"}]" for number in range(20)]
     target.begin()
     one_by_one(target, cycle(texts), opener(target))

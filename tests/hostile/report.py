@@ -15,7 +15,7 @@ from hostile.trial import Figures
 
 Results = dict[str, tuple[Figures, list[Finding]]]
 
-HEAD = ("attack", "number", "what the attacker does", "memory + / left, MB", "p50, ms", "p99, ms", "longest, ms", "log, kB", "events", "MB", "Redis +, MB", "goals")  # fmt: skip
+HEAD = ("attack", "number", "what the attacker does", "memory + / left, MB", "p50, ms", "p99, ms", "longest, ms", "log, kB", "events", "events, MB", "Redis +, MB", "goals")  # fmt: skip
 
 
 def paragraph(attack: Attack, figures: Figures, found: list[Finding]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,8 @@ GRACE = 20.0
 DELIVERY = 30.0
 """Seconds in which the acknowledged messages must be events, once everything is over."""
 
+CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
+
 
 @dataclass
 class Figures:
@@ -50,7 +53,10 @@ class Figures:
     answers: int = 0
     log: float = 0.0
     tracebacks: int = 0
+    unprintable: int = 0
+    """Lines of the log with characters that a terminal obeys."""
     events: int = 0
+    """Those of the attacker, like their size."""
     events_size: float = 0.0
     redis: float = 0.0
     lost: int = 0
@@ -147,7 +153,9 @@ def trial(attack: Attack, seconds: float | None = None, before: float = BEFORE, 
         _events(figures, gateway, set(heard.get("acknowledged", [])), stored)
         figures.log = (gateway.log.stat().st_size - logged) / 1000
         with gateway.log.open("rb") as log:
-            figures.tracebacks = sum(b"Traceback (most recent" in line for line in log)
+            for line in log:
+                figures.tracebacks += b"Traceback (most recent" in line
+                figures.unprintable += CONTROL.search(line) is not None
     return figures
 
 
@@ -167,15 +175,16 @@ def percentile(ordered: list[float], part: float) -> float:
 
 def _events(figures: Figures, gateway: Gateway, acknowledged: set[str], stored: bytes) -> None:
     """Consume all events, until those of the innocent charger are among them; what Redis has then is what the attack leaves there."""
-    mark = f'"{ID}-'.encode()
+    own = f'"{ID}'.encode()
     deadline = time.monotonic() + DELIVERY
     while True:
         while taken := _pop(gateway):
             for event in taken:
-                figures.events += 1
-                figures.events_size += len(event) / 1000
-                if mark in event[:2000]:
+                if own in event[:2000]:
                     acknowledged.discard(json.loads(event).get("message_id"))
+                else:
+                    figures.events += 1
+                    figures.events_size += len(event) / 1000
         if not acknowledged or time.monotonic() > deadline or not gateway.alive:
             break
         time.sleep(0.2)
