@@ -13,13 +13,13 @@ from hostile.ocpp import meter_values, opener, start
 from hostile.wire import Refused, call, frame
 
 
-@attack("made-up ids", "F18", "an id of its own with every connection: boots and leaves", redis=0.1)
+@attack("made-up ids", "F18", "an id of its own with every connection: boots and leaves", redis=0.2)
 def made_up_ids(target: Target) -> None:
     target.begin()
     come_and_go(target, True)
 
 
-@attack("made-up ids, refused", "A21d, F18", "an id of its own with every connection, with a subprotocol that is not served", redis=0.1)
+@attack("made-up ids, refused", "A21d, F18", "an id of its own with every connection, with a subprotocol that is not served", redis=0.2)
 def refused_ids(target: Target) -> None:
     target.begin()
     come_and_go(target, False)
@@ -96,7 +96,7 @@ def repeatedly(target: Target, messages: list[bytes], ids: int = 50) -> None:
             target.pause(0.02)
 
 
-@attack("subprotocols of 6 kB", "A21d, F19", "refused handshakes as fast as they go", events=0.5, redis=0.1)
+@attack("subprotocols of 6 kB", "A21d, F19", "refused handshakes as fast as they go", events=0.5, redis=0.2)
 def long_subprotocols(target: Target) -> None:
     offers = ", ".join(f"ocpp-{number:04}" for number in range(600))
     target.begin()
