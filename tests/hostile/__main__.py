@@ -21,7 +21,9 @@ from hostile.trial import BEFORE, SETTLE, Figures, trial
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hostile", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default="", help="run only these: comma-separated names, parts of names, or numbers such as A9c or F2")
+    parser.add_argument(
+        "--only", default="", help="run only these: names, parts of names, or numbers such as A9c or F2, with commas between them"
+    )
     parser.add_argument("--without", default="", help="run none of these: likewise")
     parser.add_argument("--seconds", type=float, help="seconds that each attack lasts (default: 3 to 8, its own)")
     parser.add_argument("--before", type=float, default=BEFORE, help="seconds for which the innocent charger is measured undisturbed")
