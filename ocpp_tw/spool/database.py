@@ -5,8 +5,10 @@ Knows neither when rows are written nor who reads them.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ FORBIDDEN = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PE
 NO_ROOM = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_TRUNCATE)
 NOT_DAMAGE = (*FORBIDDEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
 """Errors that say nothing against what is in the file."""
+
+FILES = ("lock", "*.db", "*.db-wal", "*.db-shm", "mirror.log", "mirror.old")
+"""The files of a spool."""
 
 _SCHEMA = """
 CREATE TABLE groups (id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT, number INTEGER, events INTEGER, arguments INTEGER, data BLOB, sum INTEGER);
@@ -44,8 +49,17 @@ class Damaged(sqlite3.DatabaseError):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that another thread may use, with transactions as they are asked for."""
+    """A connection that another thread may use, with transactions as they are asked for. A new file is this user's only."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the files beside it get its mode
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def make_private(directory: Path) -> None:
+    """Let nobody but its owner into the directory and its files, which have tags and chargers' keys; somebody else's stays as it is."""
+    for each in (directory, *(file for pattern in FILES for file in directory.glob(pattern))):
+        with suppress(OSError):
+            each.chmod(0o700 if each is directory else 0o600)
 
 
 def open_database(path: Path, limit: int, connect: Connect) -> sqlite3.Connection:

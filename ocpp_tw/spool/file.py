@@ -21,6 +21,7 @@ from .database import (
     insert,
     is_damage,
     is_forbidden,
+    make_private,
     next_id,
     open_database,
 )
@@ -77,8 +78,9 @@ class SpoolFile:
 
     def _take_lock(self) -> None:
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = (self._directory / "lock").open("ab")
+            make_private(self._directory)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SpoolUnusable(f"{self._directory} is the spool of another gateway that runs; give each its own") from None

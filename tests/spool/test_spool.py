@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,30 @@ def filled(directory: Path, count: int, size: int = 300, deleted: int = 0) -> li
         shutil.copy(live / name, directory / name)
     file.close()
     return datas[deleted:]
+
+
+def modes(directory: Path) -> dict[str, int]:
+    return {each.name: stat.S_IMODE(each.stat().st_mode) for each in [directory, *directory.iterdir()]}
+
+
+async def test_only_its_user_can_read_it(tmp_path):
+    """HOSTILE F20: tags, and the keys in commands' payloads; also what an earlier version has left."""
+    directory = tmp_path / "spool"
+    for _ in range(2):
+        spool = Spool(directory, reactor, nothing, 1 << 30)
+        await soon(spool.open())
+        await soon(spool.append("boot", 1, 1, 2, b"data"))
+        spool.remember([(b"table", b"name", b"value")])
+        spool.mirror()
+        await soon(spool.mirrored(b"table"))
+        found = modes(directory)
+        assert {"spool.db", "spool.db-wal", "mirror.db", "lock"} <= set(found)
+        assert found.pop("spool") == 0o700 and set(found.values()) == {0o600}
+        await soon(spool.close())
+        (directory / "damaged-1-0.db").touch()
+        for each in directory.iterdir():
+            each.chmod(0o644)
+        directory.chmod(0o755)
 
 
 def checkpointed(directory: Path) -> None:
