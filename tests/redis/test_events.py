@@ -152,6 +152,22 @@ async def test_an_effect_that_fails_is_dropped_and_logged(server, fleet, said):
     assert sum("is no list for replies" in line for line in said) == 3
 
 
+async def test_a_reply_neither_fills_nor_ends_somebody_elses_list(server, fleet, said):
+    """HOSTILE F15: a list of replies expires within the hour, and any other is not one."""
+    gateway = await fleet.gateway("a")
+    server("RPUSH", "celery", "job")
+    server("RPUSH", "weekly", "report")
+    server("EXPIRE", "weekly", 7 * 86_400)
+    server("RPUSH", "replies", "from an hour ago")
+    server("EXPIRE", "replies", 60)
+    gateway.events.publish(Entry("c1", b'{"n":0}', tuple(Reply(each, b"x") for each in ("celery", "weekly", "replies"))))
+    await soon(gateway.events.flushed())
+    assert server("LLEN", "events") == 1
+    assert [server("LLEN", each) for each in ("celery", "weekly", "replies")] == [1, 1, 2]
+    assert server("TTL", "celery") == -1 and server("TTL", "weekly") > 86_400 and 3500 < server("TTL", "replies") <= 3600
+    assert [sum(f"effect on {each} dropped: it is no list of replies" in line for line in said) for each in ("celery", "weekly")] == [1, 1]
+
+
 async def test_scripts_that_the_server_has_lost_are_sent_again(server, fleet):
     gateway = await fleet.gateway("a")
     for n in range(3):

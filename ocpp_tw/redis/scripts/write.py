@@ -13,6 +13,7 @@ EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 
 # A script is not rolled back: what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
 # Groups that were written before renew their mark: WAITAOF and WAIT are about what was written on the same connection.
 # Out of memory, read-only and the like are refused by Redis at the first write, and at no later one.
+# A reply goes to a list that is not there yet, or that expires as its own do: any other is somebody's, who would lose it in an hour.
 # Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it. So is
 # the event of an orphan that another gateway has published, whose gateway is heard of again, or which is back.
 WRITE = Script(
@@ -89,6 +90,10 @@ local function try(what, ...)
   end
   return true
 end
+local function expires_as_ours(list)
+  local left = redis.pcall('TTL', list)
+  return type(left) == 'number' and left ~= -1 and left <= 3600
+end
 for _, j in ipairs(tails) do
   local kind, a, b, c = ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3]
   if kind == 'keep' then
@@ -104,6 +109,11 @@ for _, j in ipairs(tails) do
   elseif kind == 'orphan' then
     try(ARGV[j + 6], 'HDEL', ARGV[j + 6], a)
     try(ARGV[j + 7], 'HDEL', ARGV[j + 7], a)
+  elseif not expires_as_ours(a) then
+    if try(a, 'LLEN', a) then
+      dropped[#dropped + 1] = a
+      dropped[#dropped + 1] = 'it is no list of replies: it was there before, and does not expire within the hour'
+    end
   elseif try(a, 'RPUSH', a, b) then
     redis.call('EXPIRE', a, 3600)
   end
