@@ -5,9 +5,12 @@ Knows nothing of what is served there.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, UNIXServerEndpoint
@@ -21,6 +24,9 @@ log = Logger()
 
 BACKLOG = 4096
 """Most connections that may wait to be accepted: after a restart all chargers connect at once."""
+
+MAX_SOCKET_DIRECTORY = 80
+"""Longest path, in bytes, of the place for workers' sockets: a socket's own has at most 103 on some systems (sun_path)."""
 
 KERNEL_BALANCES = sys.platform == "linux"
 """Whether the kernel balances connections over the sockets of one address (SO_REUSEPORT)."""
@@ -65,6 +71,12 @@ async def listen(endpoint: IStreamServerEndpoint, factory: Any, address: Address
         host: Any = port.getHost()
         _log_address(address, clients, host.port)
     return port
+
+
+def socket_directory() -> Path:
+    """A new directory for workers' sockets, for this user only; in /tmp if the usual place (TMPDIR) has too long a path for a socket."""
+    place = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="ocpp-", dir=place if len(os.fsencode(place)) <= MAX_SOCKET_DIRECTORY else "/tmp"))  # noqa: S108
 
 
 class SharedPort:

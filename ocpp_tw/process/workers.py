@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +29,7 @@ from ..log import event_of
 from ..operators.fan_out import FanOut
 from ..operators.merge import WorkerEndpoint
 from ..settings import Settings, worker_settings
-from .listening import SharedPort, endpoint_at, listen
+from .listening import SharedPort, endpoint_at, listen, socket_directory
 from .worker_config import CONFIG, LISTENER, LOG, READY, STDERR, WorkerConfig
 
 log = Logger()
@@ -158,7 +157,7 @@ class Workers(MultiService):
         operators = FanOut(self, reactor, settings.http_token)
         self._http = await listen(endpoint_at(settings.http, reactor), operators.site(), settings.http, "operators' HTTP")
         self._port = port = SharedPort(settings.port, "chargers over TLS" if settings.tls else "chargers", settings.workers)
-        self._directory = Path(tempfile.mkdtemp(prefix="ocpp-"))
+        self._directory = socket_directory()
         for number in range(1, settings.workers + 1):
             self._workers.append(Worker(number, worker_settings(settings, number), self._directory / str(number), self._ended))
         # The first one alone, since it proves the settings: an error in them is logged once, not once per worker.

@@ -338,6 +338,18 @@ def test_a_line_of_a_workers_log_is_the_parents_with_the_workers_name(start):
     assert all({"time", "level", "logger", "message"} <= set(each) for each in lines)
 
 
+@pytest.mark.parametrize("length", [60, 200])
+def test_operators_are_served_however_long_the_path_of_the_temporary_directory_is(start, tmp_path, length):
+    """HOSTILE F12."""
+    place = tmp_path / "t"
+    while len(str(place)) < length:
+        place /= "d" * 30
+    place.mkdir(parents=True)
+    gateway = start("--workers", "2", environment={"TMPDIR": str(place)})
+    assert gateway.get("/healthz")[1]["workers"] == {"gw-live-1": 0, "gw-live-2": 0}
+    assert gateway.stop() == 0
+
+
 def test_every_worker_requires_the_operators_token(start):
     gateway = start("--workers", "2", "--http-token", "s3cret")
     assert gateway.get("/healthz")[0] == gateway.get("/readyz")[0] == 200
