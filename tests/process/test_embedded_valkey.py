@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from twisted.application.service import MultiService
 from twisted.internet import reactor
 
 from fleets import PATIENCE, Valkey, free_port, soon, until
+from ocpp_tw.process import find_redis
 from ocpp_tw.process.embedded_valkey import EmbeddedFailed, EmbeddedValkey
 from ocpp_tw.redis import Connection, RedisAddress, probe
 
@@ -30,7 +32,7 @@ async def test_it_keeps_its_data(tmp_path):
     data = tmp_path / "new" / "data"
     pids = []
     for turn in range(2):
-        embedded = EmbeddedValkey(reactor, data, free_port())
+        embedded = EmbeddedValkey(reactor, data)
         embedded.startService()
         await soon(embedded.ready())
         await soon(embedded.ready())
@@ -47,7 +49,7 @@ async def test_it_keeps_its_data(tmp_path):
 
 
 async def test_two_gateways_cannot_have_one_directory(tmp_path):
-    first, second = (EmbeddedValkey(reactor, tmp_path, free_port()) for _ in range(2))
+    first, second = (EmbeddedValkey(reactor, tmp_path) for _ in range(2))
     first.startService()
     await soon(first.ready())
     second.startService()
@@ -57,19 +59,58 @@ async def test_two_gateways_cannot_have_one_directory(tmp_path):
     await soon(first.stopService())
 
 
-async def test_a_port_in_use_is_reported_with_the_servers_log(tmp_path, valkey: Valkey):
-    embedded = EmbeddedValkey(reactor, tmp_path, valkey.port)
+async def test_only_its_user_can_reach_it(tmp_path):
+    """HOSTILE 3.4: at a port of loopback everybody on the machine could."""
+    embedded = EmbeddedValkey(reactor, tmp_path)
     embedded.startService()
-    with pytest.raises(EmbeddedFailed, match="Address already in use"):
+    await soon(embedded.ready())
+    connection = Connection(reactor, RedisAddress.of(embedded.url))
+    connection.startService()
+    assert await soon(connection.send("CONFIG", "GET", "port")) == [b"port", b"0"]
+    await connection.stopService()
+    assert stat.S_IMODE(embedded.socket.stat().st_mode) == stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    await soon(embedded.stopService())
+
+
+async def test_a_server_that_cannot_start_is_reported_with_its_log(tmp_path):
+    (tmp_path / "valkey.sock").mkdir()
+    embedded = EmbeddedValkey(reactor, tmp_path)
+    embedded.startService()
+    with pytest.raises(EmbeddedFailed, match="Failed opening Unix socket"):
         await soon(embedded.ready())
     with pytest.raises(EmbeddedFailed):
         await soon(embedded.ready())
     await soon(embedded.stopService())
 
 
+async def test_a_path_that_no_socket_can_have_is_reported_with_the_setting(tmp_path):
+    embedded = EmbeddedValkey(reactor, tmp_path / ("d" * 100))
+    embedded.startService()
+    with pytest.raises(EmbeddedFailed, match="--data"):
+        await soon(embedded.ready())
+    await soon(embedded.stopService())
+
+
+async def test_a_redis_that_happens_to_be_there_is_used_with_a_warning(tmp_path, clean: Valkey, monkeypatch, said):
+    monkeypatch.setattr(find_redis, "DEFAULT_REDIS", clean.url)
+    parent = MultiService()
+    assert await soon(find_redis.find_redis(parent, reactor, tmp_path)) == clean.url
+    assert [line for line in said if "since none is configured" in line and "--redis" in line]
+    assert list(parent) == list(tmp_path.iterdir()) == []
+
+
+async def test_without_one_it_is_started_and_the_log_says_how_to_look_into_it(tmp_path, monkeypatch, said):
+    monkeypatch.setattr(find_redis, "DEFAULT_REDIS", f"redis://127.0.0.1:{free_port()}")
+    parent = MultiService()
+    parent.startService()
+    url = await soon(find_redis.find_redis(parent, reactor, tmp_path / "a b%"))
+    assert await soon(probe(reactor, url)) and [line for line in said if f"redis-cli -s {tmp_path}/a b%/valkey.sock" in line]
+    await soon(parent.stopService())
+
+
 async def test_a_directory_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
-    embedded = EmbeddedValkey(reactor, tmp_path / "file" / "data", free_port())
+    embedded = EmbeddedValkey(reactor, tmp_path / "file" / "data")
     embedded.startService()
     with pytest.raises(EmbeddedFailed, match="file"):
         await soon(embedded.ready())
@@ -77,7 +118,7 @@ async def test_a_directory_that_cannot_be_created_is_reported(tmp_path):
 
 
 async def test_a_server_that_ends_by_itself_is_restarted(tmp_path):
-    embedded = EmbeddedValkey(reactor, tmp_path, free_port())
+    embedded = EmbeddedValkey(reactor, tmp_path)
     embedded.startService()
     await soon(embedded.ready())
     first = embedded.pid
@@ -89,7 +130,7 @@ async def test_a_server_that_ends_by_itself_is_restarted(tmp_path):
 
 
 async def test_it_can_be_stopped_while_it_starts(tmp_path):
-    embedded = EmbeddedValkey(reactor, tmp_path, free_port())
+    embedded = EmbeddedValkey(reactor, tmp_path)
     embedded.startService()
     await until(lambda: embedded.pid)
     pid = embedded.pid
@@ -101,10 +142,10 @@ async def test_it_can_be_stopped_while_it_starts(tmp_path):
 async def test_it_does_not_outlive_a_gateway_that_is_killed(tmp_path):
     program = (
         "import sys; from twisted.internet import reactor; from ocpp_tw.process.embedded_valkey import EmbeddedValkey\n"
-        "e = EmbeddedValkey(reactor, sys.argv[1], int(sys.argv[2])); e.startService()\n"
+        "e = EmbeddedValkey(reactor, sys.argv[1]); e.startService()\n"
         "e.ready().addCallback(lambda _: print(e.pid, flush=True)); reactor.run()"
     )
-    gateway = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(free_port())], stdout=subprocess.PIPE, text=True)
+    gateway = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert gateway.stdout
     pid = int(gateway.stdout.readline())
     assert not gone(pid)
