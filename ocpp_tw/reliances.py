@@ -24,6 +24,8 @@ RELIANCES: dict[str, tuple[str, ...]] = {
         *("_checkHandshakeStatus", "_flushReceiveBIO", "_shutdownTLS", "_write"),
     ),
     "twisted.protocols.tls.TLSMemoryBIOFactory": ("_clock",),
+    # operators/channel: the head of the request that is being read, and whether one is being served
+    "twisted.web.http.HTTPChannel": ("_command", "_path", "_handlingRequest", "requests", "allHeadersReceived", "allContentReceived"),
     # bounded_http: the factory whose log lines are switched off, and the transport that can abort a connection
     "twisted.web.client.HTTPConnectionPool": ("_factory",),
     "twisted.web._newclient.TransportProxyProducer": ("_producer",),

@@ -38,11 +38,23 @@ class Settings:
     http_token: str = setting(
         "HTTP_TOKEN", "", parse.text, "the bearer token that operators' HTTP requires; needed unless it listens on loopback only"
     )
+    http_connections: int = setting(
+        "HTTP_CONNECTIONS",
+        512,
+        parse.whole_number(4, 100_000),
+        "the most connections to operators' HTTP at once; never more than a quarter of the process's file descriptors",
+    )
+    http_commands: int = setting(
+        "HTTP_COMMANDS",
+        1000,
+        parse.whole_number(1, 1_000_000),
+        "the most commands by HTTP that may wait for their results, in each process",
+    )
     redis: str = setting(
         "REDIS_ADDR",
         "",
         parse.redis_url,
-        "the Redis or Valkey: HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL; when none is named, 127.0.0.1:6379, or else an embedded one",
+        "the Redis or Valkey: HOST:PORT, or a redis://, rediss://, unix:// or redis+sentinel:// URL; when none is named, the one that answers at 127.0.0.1:6379, or else an embedded one",
     )
     redis_db: int = setting("REDIS_DB", 0, parse.whole_number(0, 1_000_000), "the number of the Redis database")
     versions: tuple[str, ...] = setting(
@@ -233,4 +245,5 @@ def max_name_length(workers: int) -> int:
 def worker_settings(settings: Settings, number: int) -> Settings:
     """The settings of one of several workers: a gateway with a name and directories of its own."""
     directories: dict[str, Any] = {each: f"{path}/{number}" for each in PER_WORKER_DIRECTORIES if (path := getattr(settings, each, ""))}
-    return replace(settings, workers=1, name=f"{settings.name}-{number}", **directories)
+    # operators' connections are limited by the one process that they reach
+    return replace(settings, workers=1, http_connections=0, name=f"{settings.name}-{number}", **directories)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,6 +147,8 @@ WRONG = {
     "backend_timeout": ["0", "-1", "x", "nan", "inf", "1e9", "3s"],
     "backend_policy": ["accept"],
     "backend_limit": ["0", "10001", "x"],
+    "http_connections": ["0", "3", "100001", "x"],
+    "http_commands": ["0", "1000001", "-1"],
     "heartbeat_interval": ["0", "86401", "30.5"],
     "boot_status": ["ok"],
     "call_timeout": ["0", "soon"],
@@ -310,7 +313,8 @@ def test_a_name_leaves_room_for_the_numbers_of_the_workers(workers: int, longest
 
 
 def test_a_worker_is_a_gateway_with_its_own_name_and_spool() -> None:
-    """And without workers of its own."""
+    """And without workers of its own; its parent limits operators' connections."""
     settings = read({"name": "gw", "workers": "3", "drain": "5"}, {})
-    assert worker_settings(settings, 2) == read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
+    alone = read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
+    assert worker_settings(settings, 2) == replace(alone, http_connections=0)
     assert worker_settings(read({"name": "gw", "workers": "3", "spool": "no"}, {}), 2).spool == ""

@@ -36,6 +36,10 @@ MAX_RUNNING = 10_000
 """Commands that may run at once, beside those that wait for their charger to connect; further ones wait in the list."""
 
 
+class Busy(Exception):
+    """As many commands by HTTP wait for their results as may."""
+
+
 class Dispatcher:
     """One for a gateway; takes commands from the list between `start` and `stop`."""
 
@@ -141,7 +145,10 @@ class Dispatcher:
 
         Raises:
             Invalid: it is no command.
+            Busy: too many of them are waiting, whether or not who asked still does.
         """
+        if len(self._http_results) >= self._settings.http_commands:
+            raise Busy
         command = parse(body, made_id=self._stamps.id())
         asked: Deferred[dict[str, Any]] = Deferred()
 

@@ -12,18 +12,20 @@ import msgspec
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from twisted.web.server import Site
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import RequestRedirect
 
 from ..core.commands import Invalid
-from ..dispatch.dispatcher import Dispatcher
+from ..dispatch.dispatcher import Busy, Dispatcher
 from ..gateway.charger import Charger
 from ..gateway.decisions import summary
 from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
 from ..interfaces import StoreUnavailable
 from ..waiting import deferred
-from .guard import CHALLENGE, NO_TOKEN, TOO_LONG, Guard, site
+from .channel import OperatorsSite
 
 log = Logger()
 
@@ -60,9 +62,10 @@ class ViolationReport(Protocol):
 
 
 class OperatorsApi:
-    """The routes. ``token`` is the bearer token required of every request but health; "" when none is required."""
+    """The routes. Who may ask, and how much, `OperatorsSite` has decided before one is taken."""
 
     app = Klein()
+    app.url_map.merge_slashes = False  # or klein redirects, as it does for a missing slash at the end
 
     def __init__(
         self,
@@ -70,24 +73,32 @@ class OperatorsApi:
         dispatcher: Dispatcher,
         verdicts: Verdicts,
         health: StoreHealth,
-        token: str,
         evidence: ViolationReport | None = None,
     ) -> None:
         self._gateway = gateway
         self._dispatcher = dispatcher
         self._verdicts = verdicts
         self._health = health
-        self._guard = Guard(token)
         self._evidence = evidence
 
-    def site(self) -> Site:
-        """The site for a port to serve."""
-        return site(self.app.resource())
+    def site(self, token: str, limit: int = 0) -> OperatorsSite:
+        """The site for a port to serve; see there."""
+        return OperatorsSite(self.app.resource(), token, limit)
 
+    @app.handle_errors(HTTPException)
+    def unknown(self, request: IRequest, failure: Failure) -> bytes:
+        """A route or a method that there is not; by default the answer would be a page of HTML."""
+        why: Any = NotFound() if failure.check(RequestRedirect) else failure.value
+        for name, value in why.get_headers():
+            if name == "Allow":
+                request.setHeader(name, value)
+        return _json(request, why.code or 500, {"detail": why.name})
+
+    @app.route("/command", methods=["POST"])
     @app.route("/command/", methods=["POST"])
     def command(self, request: IRequest) -> HttpAnswer:
         """Send a command; 200 with the charger's answer, else 400 with `detail`."""
-        return self._guarded(request, lambda: self._command(request))
+        return self._run(request, self._command(request))
 
     @app.route("/api/chargers", methods=["GET"])
     def chargers(self, request: IRequest) -> HttpAnswer:
@@ -96,7 +107,7 @@ class OperatorsApi:
         async def answer() -> bytes:
             return _json(request, 200, [_summary(charger) for charger in self._gateway.chargers.values()])
 
-        return self._guarded(request, answer)
+        return self._run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["GET"])
     def charger(self, request: IRequest, id: str) -> HttpAnswer:
@@ -115,7 +126,7 @@ class OperatorsApi:
                 return _json(request, 404, {"detail": "Charger not connected to this gateway, and nothing is remembered of it"})
             return _json(request, 200, {"connected": False, "id": id, **record})
 
-        return self._guarded(request, answer)
+        return self._run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["PUT"])
     def decide(self, request: IRequest, id: str) -> HttpAnswer:
@@ -127,7 +138,7 @@ class OperatorsApi:
             changes = self._changes(_body(request))
             return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes))})
 
-        return self._guarded(request, answer)
+        return self._run(request, answer())
 
     @app.route("/api/violations", methods=["GET"])
     def violations(self, request: IRequest) -> HttpAnswer:
@@ -136,7 +147,7 @@ class OperatorsApi:
         async def answer() -> bytes:
             return _json(request, 200, self._evidence.report() if self._evidence else [])
 
-        return self._guarded(request, answer)
+        return self._run(request, answer())
 
     @app.route("/healthz", methods=["GET"])
     def healthz(self, request: IRequest) -> HttpAnswer:
@@ -161,6 +172,9 @@ class OperatorsApi:
             result = await self._dispatcher.ask(_body(request))
         except Invalid as why:
             return _json(request, 400, {"detail": str(why), "outcome": "invalid"})
+        except Busy:
+            request.setHeader("retry-after", "5")
+            raise Refused(503, "Too many commands wait for their results: try again later") from None
         if result["outcome"] == "result":
             return _json(request, 200, result["payload"])
         if result["outcome"] == "offline":
@@ -193,13 +207,6 @@ class OperatorsApi:
                 raise Refused(400, f"{name} must be {expected}, or null to take it back")
         return changes
 
-    def _guarded(self, request: IRequest, answer: Callable[[], Awaitable[bytes]]) -> HttpAnswer:
-        if refusal := self._guard.refusal(request):
-            if refusal is NO_TOKEN:
-                request.setHeader("www-authenticate", CHALLENGE)
-            return _json(request, refusal.status, {"detail": refusal.detail})
-        return self._run(request, answer())
-
     def _run(self, request: IRequest, answer: Awaitable[bytes]) -> Deferred[bytes]:
         pending = deferred(answer)
         request.notifyFinish().addErrback(lambda _: pending.cancel())  # type: ignore[attr-defined]
@@ -215,8 +222,6 @@ class OperatorsApi:
 
 
 def _body(request: IRequest) -> bytes:
-    if request.too_long:  # type: ignore[attr-defined]  # a BoundedRequest
-        raise Refused(413, TOO_LONG)
     body: bytes = request.content.read()
     return body
 

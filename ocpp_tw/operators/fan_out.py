@@ -12,7 +12,7 @@ from itertools import count
 from math import inf
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.logger import Logger
@@ -21,11 +21,11 @@ from twisted.web.client import URI, Agent, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect
-from .guard import CHALLENGE, NO_TOKEN, TOO_LONG, BoundedRequest, Guard, site
+from .channel import OperatorsRequest, OperatorsSite
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
 
 log = Logger()
@@ -33,8 +33,8 @@ log = Logger()
 WORKER_TIMEOUT = 5.0
 """Seconds that each worker has to answer a request that goes to all; then the answer is 503."""
 
-HEALTH = (b"/healthz", b"/readyz")
-"""Paths that are served to everybody."""
+MAX_ASKING_ALL = 16
+"""Most requests that go to all workers at once, each over a connection of its own to every worker; further ones wait."""
 
 REQUEST_HEADERS = (b"authorization", b"content-type", b"host", b"origin")
 RESPONSE_HEADERS = (b"content-type", b"www-authenticate", b"allow")
@@ -57,32 +57,32 @@ class _UnixSockets:
 
 
 class FanOut(Resource):
-    """The HTTP resource of all workers; ``token`` as in `ocpp_tw.operators.api`."""
+    """The HTTP resource of all workers. Who may ask, and how much, `OperatorsSite` has decided before."""
 
     isLeaf = True
 
-    def __init__(self, workers: WorkerPool, reactor: Any, token: str = "") -> None:
+    def __init__(self, workers: WorkerPool, reactor: Any) -> None:
         super().__init__()
-        self._guard = Guard(token)
         self._workers = workers
         self._reactor = reactor
         pool = ConnectionPool(reactor, 1)
         pool.persistent = False  # a worker that ended would leave dead connections
         self._agent = Agent.usingEndpointFactory(reactor, _UnixSockets(reactor), pool)
         self._next = count()
+        self._asking_all = DeferredSemaphore(MAX_ASKING_ALL)
 
-    def site(self) -> Site:
-        """The site for a port to serve."""
-        return site(self)
+    def site(self, token: str, limit: int = 0) -> OperatorsSite:
+        """The site for a port to serve; see there."""
+        return OperatorsSite(self, token, limit)
 
-    def render(self, request: BoundedRequest) -> int:
+    def render(self, request: OperatorsRequest) -> int:
         """Answer later; cancelled when the client disconnects."""
         answer = Deferred.fromCoroutine(self._answer(request)).addErrback(self._failed, request)
         request.notifyFinish().addErrback(lambda _: answer.cancel())
         answer.addCallback(_send, request)
         return NOT_DONE_YET
 
-    def _failed(self, why: Failure, request: BoundedRequest) -> WorkerAnswer | None:
+    def _failed(self, why: Failure, request: OperatorsRequest) -> WorkerAnswer | None:
         channel: Any = request.channel
         if channel is None:  # the client has disconnected
             return None
@@ -91,19 +91,11 @@ class FanOut(Resource):
         log.failure("operator request failed", why)
         return WorkerAnswer.of(502, {"detail": "No answer from the worker, see the log"})
 
-    async def _answer(self, request: BoundedRequest) -> WorkerAnswer:
-        refusal = None if request.path in HEALTH else self._guard.refusal(request)
-        if refusal is not None:
-            answer = WorkerAnswer.of(refusal.status, {"detail": refusal.detail})
-            if refusal is NO_TOKEN:
-                answer.headers.setRawHeaders("www-authenticate", [CHALLENGE])
-            return answer
-        if request.too_long:
-            return WorkerAnswer.of(413, {"detail": TOO_LONG})
+    async def _answer(self, request: OperatorsRequest) -> WorkerAnswer:
         merge = merge_for(request.method, request.path)
         return merge(await self._ask_all(request), self._workers) if merge else await self._ask_any(request)
 
-    async def _ask_any(self, request: BoundedRequest) -> WorkerAnswer:
+    async def _ask_any(self, request: OperatorsRequest) -> WorkerAnswer:
         """The answer of the first worker that can be connected to. It may have acted on the request, so no other is asked then."""
         endpoints = self._serving()
         first = next(self._next)
@@ -114,19 +106,20 @@ class FanOut(Resource):
                 continue
         return no_worker()
 
-    async def _ask_all(self, request: BoundedRequest) -> WorkerAnswers:
+    async def _ask_all(self, request: OperatorsRequest) -> WorkerAnswers:
         """The answers of all that serve, without one that ends meanwhile: it has no chargers any more."""
-        requests = [self._ask_in_time(endpoint, request) for endpoint in self._serving()]
-        try:
-            return [answer for pending in requests if (answer := await pending) is not None]
-        finally:
-            for pending in requests:
-                pending.cancel()
+        async with self._asking_all:
+            requests = [self._ask_in_time(endpoint, request) for endpoint in self._serving()]
+            try:
+                return [answer for pending in requests if (answer := await pending) is not None]
+            finally:
+                for pending in requests:
+                    pending.cancel()
 
     def _serving(self) -> list[WorkerEndpoint]:
         return [endpoint for endpoint in self._workers.endpoints() if endpoint.serving]
 
-    def _ask_in_time(self, endpoint: WorkerEndpoint, request: BoundedRequest) -> Deferred[tuple[WorkerEndpoint, WorkerAnswer] | None]:
+    def _ask_in_time(self, endpoint: WorkerEndpoint, request: OperatorsRequest) -> Deferred[tuple[WorkerEndpoint, WorkerAnswer] | None]:
         def failed(why: Failure) -> None:
             if timer.called:
                 raise WorkerTimeout(f"{endpoint.name} does not answer")
@@ -141,7 +134,7 @@ class FanOut(Resource):
         timer = self._reactor.callLater(WORKER_TIMEOUT, pending.cancel)
         return pending.addCallbacks(answered, failed)
 
-    async def _ask(self, endpoint: WorkerEndpoint, request: BoundedRequest) -> WorkerAnswer:
+    async def _ask(self, endpoint: WorkerEndpoint, request: OperatorsRequest) -> WorkerAnswer:
         headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in REQUEST_HEADERS})
         method = b"GET" if request.method == b"HEAD" else request.method
         assert request.content is not None
@@ -153,7 +146,7 @@ class FanOut(Resource):
         return WorkerAnswer(response.code, response_headers, await collect(response, inf))
 
 
-def _send(answer: WorkerAnswer | None, request: BoundedRequest) -> None:
+def _send(answer: WorkerAnswer | None, request: OperatorsRequest) -> None:
     if answer is None:
         return
     request.setResponseCode(answer.status)

@@ -1,4 +1,4 @@
-"""Who may ask operators' HTTP, and how much they may send: by the headers alone, before a route or a body is looked at.
+"""Who may ask operators' HTTP, and how much they may send: by the head of a request alone, before its body is read.
 
 Knows no route; the one gateway (`ocpp_tw.operators.api`) and the front of several workers (`ocpp_tw.operators.fan_out`) have it in common.
 """
@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
+import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.http_headers import Headers
+
+from .guesses import Guesses
+from .tally import Tally
+
+log = Logger()
 
 MAX_BODY = 256 * 1024
-"""Longest request body, in bytes; a longer one is answered 413, and no more of it is kept."""
+"""Longest request body, in bytes; a longer one is answered 413, and not read."""
+
+HEALTH = (b"/healthz", b"/readyz")
+"""Paths that are served to everybody."""
 
 JSON_TYPES = (b"", b"application/json", b"application/x-www-form-urlencoded")
 """Content types of a body that may be JSON: none, its own, and the one that ``curl -d`` sends."""
 
-TOO_LONG = f"The body is longer than {MAX_BODY} bytes"
+HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{0,253})(:[0-9]{1,5})?")
+"""A Host header: a name or an address, and a port."""
 
 
 class Refusal(NamedTuple):
@@ -28,85 +39,94 @@ class Refusal(NamedTuple):
 
     status: int
     detail: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-NO_TOKEN = Refusal(401, "A bearer token is needed: Authorization: Bearer TOKEN")
-CHALLENGE = 'Bearer realm="ocpp"'
-"""The header www-authenticate of `NO_TOKEN`."""
+class Head(NamedTuple):
+    """The head of a request; ``length`` is that of its body, None if it is not known yet, ``address`` where the request comes from."""
+
+    method: bytes
+    uri: bytes
+    headers: Headers
+    length: int | None
+    address: str
+
+    @property
+    def path(self) -> bytes:
+        """The URI without its query."""
+        return self.uri.partition(b"?")[0]
+
+    def header(self, name: bytes) -> bytes:
+        """The last header of that name, as it came; b"" without one."""
+        return (self.headers.getRawHeaders(name) or [b""])[-1]
+
+
+TOO_LONG = Refusal(413, f"The body is longer than {MAX_BODY} bytes")
+NO_TOKEN = Refusal(401, "A bearer token is needed: Authorization: Bearer TOKEN", ((b"www-authenticate", b'Bearer realm="ocpp"'),))
+BAD_HOST = Refusal(400, "There must be one header Host, with a name or an address")
+BAD_PATH = Refusal(400, "The path must be UTF-8")
 WRONG_HOST = Refusal(403, "Without --http-token only requests for localhost or a loopback address are served, by the header Host")
 WRONG_ORIGIN = Refusal(403, "Without --http-token no web page of another origin is served, by the header Origin")
 WRONG_TYPE = Refusal(415, "The body must be JSON, with Content-Type: application/json")
 
 
 class Guard:
-    """``token`` is the bearer token required of every request; "" when none is, and who may ask is whoever is on this machine.
+    """``token`` is the bearer token required of every request but health; "" when none is, and who may ask is whoever is on this machine.
 
     On this machine are also the web pages that somebody looks at there: what a browser says of a page is looked at instead of a token.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, clock: IReactorTime) -> None:
         self._authorization = b"Bearer " + token.encode() if token else b""
+        self._guesses = Guesses(clock.seconds)
+        self._tally = Tally(clock, _tell_guesses)
 
-    def refusal(self, request: IRequest) -> Refusal | None:
+    def refusal(self, head: Head) -> Refusal | None:
         """Why the request is not served; None if it is."""
-        if self._authorization:
-            shown = _header(request, b"authorization")
-            return None if hmac.compare_digest(shown, self._authorization) else NO_TOKEN
-        host, origin = _header(request, b"host"), _header(request, b"origin")
-        if host and not _loopback(host):  # a name of somebody else's that leads here (DNS rebinding)
-            return WRONG_HOST
-        if origin and origin.lower() != b"http://" + host.lower():
-            return WRONG_ORIGIN
-        if request.method in (b"POST", b"PUT") and _header(request, b"content-type").partition(b";")[0].strip().lower() not in JSON_TYPES:
-            return WRONG_TYPE
-        return None
-
-
-class BoundedRequest(Request):
-    """A request of whose body no more than `MAX_BODY` bytes are kept; of a longer one nothing."""
-
-    too_long = False
-
-    def gotLength(self, length: int | None) -> None:
-        self.too_long = length is not None and length > MAX_BODY
-        super().gotLength(0 if self.too_long else length)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        assert self.content is not None
-        if not self.too_long and self.content.tell() + len(data) > MAX_BODY:
-            self.too_long = True
-            self.content.seek(0)
-            self.content.truncate()
-        if not self.too_long:
-            super().handleContentChunk(data)
-
-    def process(self) -> None:
-        """Only what is text reaches a route: klein logs a traceback for anything else."""
+        if len(head.headers.getRawHeaders(b"host") or ()) > 1 or not HOST.fullmatch(head.header(b"host")):
+            return BAD_HOST
         try:
-            unquote_to_bytes(self.path).decode()
-            self.getRequestHostname().decode()
+            unquote_to_bytes(head.path).decode()
         except UnicodeDecodeError:
-            self.setResponseCode(400)
-            self.setHeader(b"content-type", b"application/json")
-            self.write(b'{"detail":"The path and the header Host must be UTF-8"}\n')
-            self.finish()
-        else:
-            super().process()
+            return BAD_PATH
+        return self._stranger(head) or (TOO_LONG if head.length is not None and head.length > MAX_BODY else None)
+
+    def stop(self) -> None:
+        """Write the log lines that are due."""
+        self._tally.stop()
+
+    def _stranger(self, head: Head) -> Refusal | None:
+        if head.path in HEALTH:
+            return None
+        return self._without_token(head) if self._authorization else _from_elsewhere(head)
+
+    def _without_token(self, head: Head) -> Refusal | None:
+        shown = head.header(b"authorization")
+        if hmac.compare_digest(shown, self._authorization):
+            return None
+        if not shown:
+            return NO_TOKEN
+        self._tally.note(head.address)
+        wait = self._guesses.wait(head.address)
+        if not wait:
+            return NO_TOKEN
+        return Refusal(429, "Too many wrong tokens from this address: wait", ((b"retry-after", b"%d" % math.ceil(wait)),))
 
 
-def site(resource: IResource) -> Site:
-    """The site for a port to serve: quiet, and with bounded bodies that are never read as a form."""
-    made = Site(resource, requestFactory=BoundedRequest, parsePOSTFormSubmission=False, timeout=60)
-    made.noisy = False
-    made.displayTracebacks = False
-    made.log = lambda request: None  # type: ignore[method-assign]  # a URL may contain a tag; what matters is logged where it happens
-    return made
+def _from_elsewhere(head: Head) -> Refusal | None:
+    """What a web page sends that is not of this gateway; a browser says so."""
+    host, origin = head.header(b"host"), head.header(b"origin")
+    if host and not _loopback(host):  # a name of somebody else's that leads here (DNS rebinding)
+        return WRONG_HOST
+    if origin and origin.lower() != b"http://" + host.lower():
+        return WRONG_ORIGIN
+    if head.method in (b"POST", b"PUT") and head.header(b"content-type").partition(b";")[0].strip().lower() not in JSON_TYPES:
+        return WRONG_TYPE
+    return None
 
 
-def _header(request: IRequest, name: bytes) -> bytes:
-    """The last header of that name, as it came; b"" without one."""
-    values: list[bytes] = request.requestHeaders.getRawHeaders(name) or [b""]
-    return values[-1]
+def _tell_guesses(count: int, address: str) -> None:
+    log.warn("operators' HTTP: {count} requests with a wrong token, the last from {address}", count=count, address=address or "a worker")
 
 
 def _loopback(host: bytes) -> bool:

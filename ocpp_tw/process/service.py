@@ -90,10 +90,9 @@ class GatewayService(MultiService):
         )
         self.application = application
         self._factory = ChargerFactory(application.gateway, settings, reactor)
-        operators = OperatorsApi(
-            application.gateway, application.dispatcher, application.verdicts, store, settings.http_token, application.reader.evidence
-        )
-        self._ports.append(await listen(self._endpoints.operators, operators.site(), settings.http, "operators' HTTP"))
+        operators = OperatorsApi(application.gateway, application.dispatcher, application.verdicts, store, application.reader.evidence)
+        site = operators.site(settings.http_token, settings.http_connections)
+        self._ports.append(await listen(self._endpoints.operators, site, settings.http, "operators' HTTP"))
         await self._listen_for_chargers()
         self._factory.start()
         application.start()

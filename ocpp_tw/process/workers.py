@@ -154,8 +154,8 @@ class Workers(MultiService):
             from .find_redis import find_redis  # imported only if needed: it brings the Redis drivers with it
 
             settings = replace(settings, redis=await find_redis(self, reactor, settings.data))
-        operators = FanOut(self, reactor, settings.http_token)
-        self._http = await listen(endpoint_at(settings.http, reactor), operators.site(), settings.http, "operators' HTTP")
+        site = FanOut(self, reactor).site(settings.http_token, settings.http_connections)
+        self._http = await listen(endpoint_at(settings.http, reactor), site, settings.http, "operators' HTTP")
         self._port = port = SharedPort(settings.port, "chargers over TLS" if settings.tls else "chargers", settings.workers)
         self._directory = socket_directory()
         for number in range(1, settings.workers + 1):

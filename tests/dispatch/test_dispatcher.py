@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError
 
 from in_memory import START_1, in_memory
 from ocpp_tw.core.commands import Invalid
-from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES
+from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES, Busy
 from ocpp_tw.facts import Registration
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.ocpp.v16 import V16
@@ -405,6 +405,20 @@ def test_a_client_that_hangs_up_loses_neither_the_command_nor_its_result():
     here.dispatcher.ask(b'{"cp_id": "cp1", "command": "clear_cache", "id": "u2"}').addCallback(results.append)
     cp.answer({"status": "Accepted"})
     assert results[0]["outcome"] == "result"
+
+
+def test_commands_by_http_that_wait_are_bounded_whether_or_not_who_asked_still_does():
+    """HOSTILE: asked with a long ttl and hung up on, they would wait for a day, each in memory."""
+    here = in_memory(http_commands=2)
+    body = b'{"cp_id": "cp1", "command": "clear_cache", "ttl": 60, "id": "%b"}'
+    for id in (b"u1", b"u2"):
+        asked = here.dispatcher.ask(body % id)
+        asked.addErrback(lambda why: why.trap(CancelledError))
+        asked.cancel()
+    with pytest.raises(Busy):
+        here.dispatcher.ask(body % b"u3")
+    here.clock.advance(61)
+    here.dispatcher.ask(body % b"u3").addErrback(lambda why: None)
 
 
 def test_a_remote_start_whose_client_hangs_up_takes_no_other_starts_confirmation():

@@ -2,116 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pytest_twisted import async_yield_fixture
-from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
-from twisted.protocols.policies import WrappingFactory
-from twisted.web.client import Agent, HTTPConnectionPool
 
 from in_memory import START_1
 from ocpp_tw.core.commands import Invalid
+from ocpp_tw.dispatch.dispatcher import Busy
 from ocpp_tw.interfaces import StoreUnavailable
-from ocpp_tw.operators.api import OperatorsApi
 from ocpp_tw.operators.guard import MAX_BODY
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
-
-IN_FORCE = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
-
-
-class FakeDecisions:
-    """Records decisions; its records are what the test puts there."""
-
-    def __init__(self) -> None:
-        self.made: list[tuple[str, dict[str, Any]]] = []
-        self.memory: dict[str, dict[str, Any]] = {}
-        self.failing: Exception | None = None
-
-    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
-        if self.failing:
-            raise self.failing
-        self.made.append((id, changes))
-        return IN_FORCE
-
-    async def recorded(self, id: str) -> dict[str, Any] | None:
-        if self.failing:
-            raise self.failing
-        return self.memory.get(id)
-
-
-class FakeGateway:
-    """One without chargers."""
-
-    def __init__(self) -> None:
-        self.settings = Settings()
-        self.stopping = False
-        self.chargers: dict[str, Any] = {}
-        self.decisions = FakeDecisions()
-
-
-@dataclass
-class FakeServices:
-    """Dispatcher, store and violations."""
-
-    up: bool = True
-    asked: list[bytes] = field(default_factory=list)
-    result: Any = None
-    seen: list[Any] = field(default_factory=list)
-
-    spool: dict[str, Any] = field(default_factory=dict)
-
-    async def ping(self) -> bool:
-        return self.up
-
-    def spooled(self) -> dict[str, Any]:
-        return self.spool
-
-    async def ask(self, body: bytes) -> dict[str, Any]:
-        self.asked.append(body)
-        if isinstance(self.result, Exception):
-            raise self.result
-        return await self.result if isinstance(self.result, Deferred) else self.result
-
-    def report(self) -> list[Any]:
-        return self.seen
-
-
-class Site:
-    """A site that listens, and a client of it."""
-
-    def __init__(self, token: str = "", gateway: Any = None, verdicts: Any = None, evidence: bool = True) -> None:
-        self.gateway = gateway or FakeGateway()
-        self.services = FakeServices()
-        operators = OperatorsApi(
-            self.gateway, self.services, verdicts, self.services, token, self.services if evidence else None  # type: ignore[arg-type]
-        )  # fmt: skip
-        self.factory = WrappingFactory(operators.site())
-        self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
-        self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
-
-    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """The status, and the JSON of the answer."""
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        url = f"http://127.0.0.1:{self.port.getHost().port}{path}"
-        response = await self.client.request(method, url, data=data, headers=headers)
-        text = await response.text()
-        self.headers = response.headers
-        return response.code, json.loads(text) if text.startswith(("{", "[", '"', "n")) else text
-
-    async def close(self) -> None:
-        await self.port.stopListening()
-        while self.factory.protocols:
-            await deferLater(reactor, 0.01)
+from operators_site import IN_FORCE, Site, raw
 
 
 @async_yield_fixture
@@ -261,6 +168,8 @@ async def test_a_commands_answers(site):
     assert (await site.request("POST", "/command/", {}))[1]["detail"] == "no"
     site.services.result = base | {"outcome": "timeout"}
     assert (await site.request("POST", "/command/", {}))[1]["detail"] == "timeout"
+    site.services.result = Busy()
+    assert (await site.request("POST", "/command/", {}))[0] == 503
     site.services.result = Invalid("no action")
     assert await site.request("POST", "/command/", b"x") == (400, {"detail": "no action", "outcome": "invalid"})
 
@@ -289,26 +198,6 @@ async def test_without_the_token_nothing_is_served(method, path, shown):
     assert site.headers.getRawHeaders("www-authenticate") == ['Bearer realm="ocpp"']
     assert site.services.asked == site.gateway.decisions.made == []
     await site.close()
-
-
-async def raw(site: Site, request: bytes) -> bytes:
-    """The whole answer to a request that no client library would send; it closes the connection."""
-    got: Deferred[bytes] = Deferred()
-
-    class Raw(Protocol):
-        text = b""
-
-        def connectionMade(self) -> None:
-            self.transport.write(request)
-
-        def dataReceived(self, data: bytes) -> None:
-            self.text += data
-
-        def connectionLost(self, reason: Any = None) -> None:
-            got.callback(self.text)
-
-    await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", site.port.getHost().port), Raw())
-    return await got
 
 
 @pytest.mark.parametrize("shown", [b"Bearer \xff\xfe", b"\x80", "Bearer gehé".encode("latin-1")])
@@ -405,13 +294,15 @@ async def test_with_the_token_all_is_served_and_health_without():
     [("GET", "/command/"), ("POST", "/api/chargers"), ("DELETE", "/api/chargers/cp1"), ("POST", "/api/chargers/cp1"), ("PUT", "/healthz"), ("POST", "/api/violations")],
 )  # fmt: skip
 async def test_another_method_is_not_allowed(site, method, path):
-    assert (await site.request(method, path, b"{}" if method != "GET" else None))[0] == 405
+    assert await site.request(method, path, b"{}" if method != "GET" else None) == (405, {"detail": "Method Not Allowed"})
+    assert site.headers.hasHeader("allow")
     assert site.gateway.decisions.made == []
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/chargers/", "/nothing", "/command/x"])
+@pytest.mark.parametrize("path", ["/", "/api", "/api/chargers/", "/nothing", "/command/x", "http://localhost/healthz"])
 async def test_unknown_paths(site, path):
-    assert (await site.request("GET", path))[0] == 404
+    answer = await raw(site, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 ") and b'{"detail":"Not Found"}' in answer
 
 
 async def test_readiness(site):

@@ -62,7 +62,7 @@ class Fleet:
         self.paths = [str(directory / str(number)) for number in (0, 1)]
         self.factories = [WrappingFactory(Site(each)) for each in self.workers]
         self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
-        self.factories.append(WrappingFactory(FanOut(self, reactor, token).site()))
+        self.factories.append(WrappingFactory(FanOut(self, reactor).site(token)))
         self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
@@ -164,6 +164,17 @@ async def test_a_worker_that_hangs_fails_the_list(fleet, monkeypatch):
     fleet.both("/api/chargers", (200, []), (200, []))
     fleet.workers[1].silent = True
     assert await fleet.request("GET", "/api/chargers") == (503, {"detail": "gw-2 does not answer"})
+
+
+async def test_a_flood_of_health_checks_is_no_flood_of_connections_to_workers(fleet, monkeypatch):
+    monkeypatch.setattr(fan_out, "WORKER_TIMEOUT", 0.3)
+    fleet.workers[0].silent = fleet.workers[1].silent = True
+    asking = [Deferred.fromCoroutine(fleet.request("GET", "/healthz")) for _ in range(20)]
+    while not fleet.workers[0].asked:
+        await deferLater(reactor, 0.01)
+    await deferLater(reactor, 0.1)
+    assert [len(each.asked) for each in fleet.workers] == [fan_out.MAX_ASKING_ALL] * 2
+    assert [(await soon(each))[0] for each in asking] == [503] * 20
 
 
 async def test_a_client_that_disconnects_leaves_nothing_behind(fleet):

@@ -1,0 +1,208 @@
+"""Operators' HTTP on the wire: how long a request may take to come, how much of it is read, and how many connections there are.
+
+Knows no route. Twisted reads a body of any length for as long as it comes, before anyone may say that it is not wanted.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from resource import RLIMIT_NOFILE, getrlimit
+from typing import Any
+
+import msgspec
+from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from .connections import Connections
+from .guard import HEALTH, MAX_BODY, TOO_LONG, Guard, Head, Refusal
+from .guesses import network_of
+from .tally import Tally
+
+log = Logger()
+
+REQUEST_TIMEOUT = 30.0
+"""Seconds that a connection may ask nothing, that a request has from its first byte to its last, and that the last answer of a connection has
+to be taken. Then it is closed."""
+
+MAX_UNREAD, UNREAD_TIMEOUT = 1 << 20, 2.0
+"""Bytes and seconds for which a body that is not wanted is discarded: a connection closed at once would take the answer with it."""
+
+TOO_BUSY = Refusal(503, "Too many requests wait for their answers: try again later", ((b"retry-after", b"5"),))
+
+
+class BodyTooLong(Exception):
+    """A body that did not say how long it is has become too long."""
+
+
+class OperatorsRequest(Request):
+    """A request whose body is in memory, or that is refused without one."""
+
+    defaultContentType = b"application/json"
+    refusal: Refusal | None = None
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()  # Twisted's would be a file, on a disk that may be full and with a descriptor that may be missing
+
+    def handleContentChunk(self, data: bytes) -> None:
+        assert self.content is not None
+        if self.content.tell() + len(data) > MAX_BODY:
+            raise BodyTooLong
+        super().handleContentChunk(data)
+
+    def getRequestHostname(self) -> bytes:
+        """A name that klein can make nothing wrong of: all names are the same to it, and `Guard` has looked at the real one."""
+        return b"localhost"
+
+    def process(self) -> None:
+        if self.refusal is None:
+            super().process()
+            return
+        self.setResponseCode(self.refusal.status)
+        for name, value in self.refusal.headers:
+            self.setHeader(name, value)
+        body = msgspec.json.encode({"detail": self.refusal.detail}) + b"\n"
+        self.setHeader(b"content-length", b"%d" % len(body))
+        self.write(body)
+        self.finish()
+
+
+class OperatorsChannel(HTTPChannel):
+    """One connection."""
+
+    site: OperatorsSite
+    transport: Any
+    address = ""
+    _unread: int | None = None
+    """Bytes that were discarded of a body that is not wanted; None as long as there is none."""
+    _begun = _closing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being served."""
+        return bool(self._handlingRequest) and not self._closing
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.site.connections.add(self, self.address)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpKeepAlive(True)  # an answer may take a day, and a client that is gone is not asked for it
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.site.connections.remove(self)
+        super().connectionLost(reason)
+
+    def resetTimeout(self) -> None:
+        """Called at each piece that comes. The time begins anew with the first byte of a request only: a byte now and then is no request."""
+        if not self._begun:
+            self._begun = True
+            super().resetTimeout()
+
+    def requestDone(self, request: OperatorsRequest) -> None:
+        self._begun = False
+        if self.persistent:
+            self.site.connections.add(self, self.address)  # as the last to have waited
+        super().requestDone(request)
+
+    def timeoutConnection(self) -> None:
+        if self._closing:
+            self.give_up()
+        else:
+            self.loseConnection()
+
+    def give_up(self) -> None:
+        """End it at once."""
+        self._closing = True
+        self.transport.abortConnection()
+
+    def loseConnection(self) -> None:
+        self._closing = True
+        if self._unread is None:
+            self.setTimeout(REQUEST_TIMEOUT)
+            super().loseConnection()
+        else:
+            self.setTimeout(UNREAD_TIMEOUT)
+            self.transport.loseWriteConnection()
+
+    def allHeadersReceived(self) -> None:
+        request: OperatorsRequest = self.requests[-1]
+        head = Head(self._command, self._path, request.requestHeaders, self.length, self.address)
+        refusal = self.site.refusal(head)
+        if refusal is not None:
+            self._refuse(request, refusal)
+        super().allHeadersReceived()
+
+    def _refuse(self, request: OperatorsRequest, refusal: Refusal) -> None:
+        request.refusal = refusal
+        if self.length != 0:
+            self.length, self._unread = 0, 0
+        if self._unread is not None or refusal.status == 429:
+            request.requestHeaders.setRawHeaders(b"connection", [b"close"])
+            request.requestHeaders.removeHeader(b"expect")
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._unread is not None:
+            self._unread += len(data)
+            if self._unread > MAX_UNREAD:
+                self.give_up()
+            return
+        try:
+            super().rawDataReceived(data)
+        except BodyTooLong:
+            request = self.requests[-1]
+            request.refusal, self._unread = TOO_LONG, 0
+            request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+            self.persistent = False
+            self.allContentReceived()
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        headers.removeHeader(b"server")  # nobody needs to know which version of what has which faults
+        super().writeHeaders(version, code, reason, headers)
+
+
+class OperatorsSite(Site):
+    """``limit`` is the most connections there may be; 0 for a worker, to which only the front of all workers connects."""
+
+    noisy = False
+    displayTracebacks = False
+    protocol = OperatorsChannel  # type: ignore[assignment]
+
+    def __init__(self, resource: IResource, token: str, limit: int = 0) -> None:
+        super().__init__(resource, requestFactory=OperatorsRequest, parsePOSTFormSubmission=False, timeout=REQUEST_TIMEOUT)
+        self._guard = Guard(token, self.reactor)
+        self._turned_away = Tally(self.reactor, _tell_turned_away)
+        self.connections = Connections(limit, getrlimit(RLIMIT_NOFILE)[0], self._turned_away.note)
+
+    def log(self, request: Any) -> None:
+        """Nothing: a URL may contain a tag, and what matters is logged where it happens."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        address = "" if addr is None or isinstance(addr, UNIXAddress) else network_of(addr.host)  # type: ignore[attr-defined]
+        if not self.connections.make_room(address):
+            return None
+        channel: Any = super().buildProtocol(addr)
+        channel.address = address
+        return channel
+
+    def refusal(self, head: Head) -> Refusal | None:
+        """Why a request is not served; None if it is."""
+        refusal = self._guard.refusal(head)
+        if refusal is None and head.path not in HEALTH and self.connections.too_busy(head.address):
+            return TOO_BUSY
+        return refusal
+
+    def stopFactory(self) -> None:
+        self._guard.stop()
+        self._turned_away.stop()
+        super().stopFactory()
+
+
+def _tell_turned_away(count: int, address: str) -> None:
+    log.warn(
+        "operators' HTTP: {count} connections more than there may be were closed, the last from {address}", count=count, address=address
+    )

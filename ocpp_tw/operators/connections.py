@@ -1,0 +1,77 @@
+"""How many connections operators' HTTP has, in all and from one address, so that nobody takes the descriptors that others need.
+
+Knows no HTTP. A full table makes room by closing whoever has waited longest without asking anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+SHARE_OF_DESCRIPTORS = 4
+"""Operators have one in so many of the process's file descriptors (RLIMIT_NOFILE), if that is less than the settings allow."""
+
+
+class Connection(Protocol):
+    """One connection."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request of it is being served."""
+
+    def give_up(self) -> None:
+        """End it at once."""
+
+
+class Connections:
+    """At most ``limit`` connections, and three quarters of them from one address; 0 is no limit, for whoever is limited elsewhere.
+
+    ``descriptors`` is how many the process may have; ``turned_away`` is told the address of each connection that has to go or may not come.
+
+    Of either number three quarters may be busy at a time: the last quarter is for those who only ask how the gateway is.
+    """
+
+    def __init__(self, limit: int, descriptors: int, turned_away: Callable[[str], None]) -> None:
+        self._most = min(limit, max(4, descriptors // SHARE_OF_DESCRIPTORS)) if limit else 0
+        self._most_of_one = _three_quarters(self._most)
+        self._turned_away = turned_away
+        self._all: dict[Connection, str] = {}
+
+    def make_room(self, address: str) -> bool:
+        """Whether one more from that address may come; one that waits may have to go for it."""
+        if not self._most:
+            return True
+        of_it = [each for each, of in self._all.items() if of == address]
+        if len(of_it) >= self._most_of_one:
+            return self._close_one(of_it, address)
+        return len(self._all) < self._most or self._close_one(list(self._all), address)
+
+    def add(self, connection: Connection, address: str) -> None:
+        """It has come, or waits again."""
+        self._all.pop(connection, None)
+        self._all[connection] = address
+
+    def remove(self, connection: Connection) -> None:
+        """It has ended."""
+        self._all.pop(connection, None)
+
+    def too_busy(self, address: str) -> bool:
+        """Whether as many requests are being served as may be, from that address or in all."""
+        if not self._most:
+            return False
+        busy = [of for each, of in self._all.items() if each.busy]
+        return len(busy) >= _three_quarters(self._most) or busy.count(address) >= _three_quarters(self._most_of_one)
+
+    def _close_one(self, those: list[Connection], newcomer: str) -> bool:
+        """Close the first of them that waits; whether there was one."""
+        for each in those:
+            if not each.busy:
+                self._turned_away(self._all.pop(each))
+                each.give_up()
+                return True
+        self._turned_away(newcomer)
+        return False
+
+
+def _three_quarters(number: int) -> int:
+    return max(1, number * 3 // 4)

@@ -1,0 +1,50 @@
+"""How many wrong tokens an address may show: a token bucket for each.
+
+Knows neither the token nor HTTP. A right token is never counted, so that nobody is shut out by somebody else at the same address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+BURST = 10
+"""Wrong tokens that an address may show in a row; each further one is answered 429 until `REFILL` has passed."""
+
+REFILL = 6.0
+"""Seconds after which an address may show one more."""
+
+MAX_ADDRESSES = 10_000
+"""Most addresses that are remembered; beyond that the one whose first wrong token is longest ago is forgotten."""
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: of IPv6 the /64, since whoever has one address there has all."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if ip.version == 4:
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+
+
+class Guesses:
+    """``seconds`` is the clock."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._full_at: dict[str, float] = {}
+        """Address -> when its bucket will be full again."""
+
+    def wait(self, address: str) -> float:
+        """Count a wrong token; 0 if the address may show another, else the seconds until it may."""
+        now, whole = self._seconds(), BURST * REFILL
+        full = max(now, self._full_at.pop(address, now))
+        if full + REFILL > now + whole:
+            self._full_at[address] = full
+            return full + REFILL - now - whole
+        if len(self._full_at) >= MAX_ADDRESSES:
+            del self._full_at[next(iter(self._full_at))]
+        self._full_at[address] = full + REFILL
+        return 0.0

@@ -1,0 +1,128 @@
+"""Operators' HTTP over a real connection, in front of a fake gateway."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from ocpp_tw.operators.api import OperatorsApi
+from ocpp_tw.settings import Settings
+
+IN_FORCE = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
+
+
+class FakeDecisions:
+    """Records decisions; its records are what the test puts there."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, dict[str, Any]]] = []
+        self.memory: dict[str, dict[str, Any]] = {}
+        self.failing: Exception | None = None
+
+    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        if self.failing:
+            raise self.failing
+        self.made.append((id, changes))
+        return IN_FORCE
+
+    async def recorded(self, id: str) -> dict[str, Any] | None:
+        if self.failing:
+            raise self.failing
+        return self.memory.get(id)
+
+
+class FakeGateway:
+    """One without chargers."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.stopping = False
+        self.chargers: dict[str, Any] = {}
+        self.decisions = FakeDecisions()
+
+
+@dataclass
+class FakeServices:
+    """Dispatcher, store and violations."""
+
+    up: bool = True
+    asked: list[bytes] = field(default_factory=list)
+    result: Any = None
+    seen: list[Any] = field(default_factory=list)
+
+    spool: dict[str, Any] = field(default_factory=dict)
+
+    async def ping(self) -> bool:
+        return self.up
+
+    def spooled(self) -> dict[str, Any]:
+        return self.spool
+
+    async def ask(self, body: bytes) -> dict[str, Any]:
+        self.asked.append(body)
+        if callable(self.result):
+            return await self.result()
+        if isinstance(self.result, Exception):
+            raise self.result
+        return await self.result if isinstance(self.result, Deferred) else self.result
+
+    def report(self) -> list[Any]:
+        return self.seen
+
+
+class Site:
+    """A site that listens, and a client of it."""
+
+    def __init__(self, token: str = "", gateway: Any = None, verdicts: Any = None, evidence: bool = True, limit: int = 0) -> None:
+        self.gateway = gateway or FakeGateway()
+        self.services = FakeServices()
+        operators = OperatorsApi(
+            self.gateway, self.services, verdicts, self.services, self.services if evidence else None  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.factory = WrappingFactory(operators.site(token, limit))
+        self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+        self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
+
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """The status, and the JSON of the answer."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.port.getHost().port}{path}"
+        response = await self.client.request(method, url, data=data, headers=headers)
+        text = await response.text()
+        self.headers = response.headers
+        return response.code, json.loads(text) if text.startswith(("{", "[", '"', "n")) else text
+
+    async def close(self) -> None:
+        await self.port.stopListening()
+        while self.factory.protocols:
+            await deferLater(reactor, 0.01)
+
+
+async def raw(site: Site, request: bytes) -> bytes:
+    """The whole answer to a request that no client library would send; it closes the connection."""
+    got: Deferred[bytes] = Deferred()
+
+    class Raw(Protocol):
+        text = b""
+
+        def connectionMade(self) -> None:
+            self.transport.write(request)
+
+        def dataReceived(self, data: bytes) -> None:
+            self.text += data
+
+        def connectionLost(self, reason: Any = None) -> None:
+            got.callback(self.text)
+
+    await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", site.port.getHost().port), Raw())
+    return await got
