@@ -1,5 +1,4 @@
-"""Violations that OCPP's schemas cannot state as they are used here: timestamps that are none, energies in a unit that nobody knows, integers
-out of all proportion.
+"""Violations that OCPP's schemas cannot state as they are used here: timestamps that are none, energies in a unit that nobody knows.
 
 Knows no actions. What is found is for the backend; none of it is a reason to lose a transaction.
 """
@@ -10,7 +9,6 @@ from collections.abc import Iterator
 
 from .frames import Payload
 from .meter_values import canonical_unit
-from .numbers import MAX_DIGITS, in_proportion
 from .schemas import Violation
 from .timestamps import parse_timestamp
 
@@ -20,8 +18,6 @@ UNIT = "unit"
 ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
 """The canonical units of energies."""
 
-QUANTITIES = ("meterStart", "meterStop", "seqNo")
-"""The members with a bound (`numbers.MAX_DIGITS`), since they are reckoned with; the schemas have none."""
 
 
 def found(payload: Payload, *, any_unit: bool) -> list[Violation]:
@@ -33,10 +29,6 @@ def found(payload: Payload, *, any_unit: bool) -> list[Violation]:
     readings = payload.get("meterValue") if any_unit else None
     if isinstance(readings, list):
         violations += _unknown_units(readings)
-    for name in QUANTITIES:
-        value = payload.get(name)
-        if type(value) is int and not in_proportion(value):
-            violations.append(Violation((name,), "maximum", value, f"maximum: {MAX_DIGITS} digits, not {len(str(abs(value)))}"))
     text = payload.get("timestamp")
     if isinstance(text, str) and parse_timestamp(text) is None:
         violations.append(Violation(("timestamp",), "format", text, f"format: date-time, not string of length {len(text)}"))

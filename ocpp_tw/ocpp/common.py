@@ -10,7 +10,7 @@ from typing import Any
 
 from ..facts import BootNotification, DataTransfer, DataTransferResult, Heartbeat, Registration
 from .frames import Payload
-from .numbers import in_proportion
+from .payload_json import is_integer
 from .version import Translation
 
 CODES: Mapping[str, str] = {
@@ -45,15 +45,9 @@ def text(payload: Payload, member: str) -> str | None:
 
 
 def number(payload: Payload, member: str) -> int | None:
-    """An integer member; None if it is missing or of another type."""
+    """An integer member; None if it is missing, of another type, or out of all bounds."""
     value = payload.get(member)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def quantity(payload: Payload, member: str) -> int | None:
-    """An integer member that counts something; None also if it is out of all proportion (`ocpp_tw.ocpp.checks` reports that)."""
-    value = payload.get(member)
-    return value if type(value) is int and in_proportion(value) else None
+    return value if is_integer(value) else None
 
 
 def listed(payload: Payload, member: str) -> list[dict[str, Any]]:

@@ -17,14 +17,6 @@ MAX_LENGTH = 100
 MAX_DIGITS = 20
 """Most digits before or zeros after the point; a number beyond that is no reading of any meter (1e30 Wh)."""
 
-_BOUND: int = 10**MAX_DIGITS
-
-
-def in_proportion(number: int) -> bool:
-    """Whether an integer has no more digits than those that count anything."""
-    return -_BOUND < number < _BOUND
-
-
 def decimal_number(value: object) -> Decimal | None:
     """The number in a string, an integer or a float; None if it is none, is ambiguous (``1,234``, ``1_000``) or out of all proportion."""
     if isinstance(value, str):
@@ -32,7 +24,7 @@ def decimal_number(value: object) -> Decimal | None:
         if len(value) > MAX_LENGTH or not _NUMBER.fullmatch(digits) or _THOUSANDS.fullmatch(digits):
             return None
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        if isinstance(value, int) and not in_proportion(value):
+        if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
             return None
         digits = repr(value)
     else:

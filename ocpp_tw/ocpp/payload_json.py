@@ -8,20 +8,27 @@ message type.
 from __future__ import annotations
 
 import math
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeGuard
 from zlib import crc32
 
 import msgspec
 
-MAX_INTEGER = 2**53
-"""Bound of magnitude. Floats from this magnitude on stay floats: not every integer beyond it can be told from its neighbours."""
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+"""OCPP's integers have 32 bits (2.0.1 part 2 §2.1.4), those of some chargers and backends 64. A number beyond that is no integer: it breaks
+the schema where one is meant (`ocpp_tw.ocpp.schemas`), and no reader of a member takes it for one."""
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether this is an integer that OCPP could mean: no boolean, and within 64 bits."""
+    return type(value) is int and MIN_INTEGER <= value <= MAX_INTEGER
 
 
 def _number(text: str) -> int | float:
     """A number written with a point or an exponent. Raises `ValueError` for one beyond all bounds."""
     number = float(text)
-    if number.is_integer() and -MAX_INTEGER < number < MAX_INTEGER:
-        return int(number)
+    if number.is_integer() and abs(number) <= MAX_INTEGER + 1:
+        return int(number) if abs(number) < 2**53 else int(Decimal(text))  # beyond that a float stands for its neighbours too
     if not math.isfinite(number):
         raise ValueError("number out of range")
     return number

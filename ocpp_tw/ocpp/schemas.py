@@ -14,6 +14,7 @@ import jsonschema_rs
 import msgspec
 
 from .frames import Payload
+from .payload_json import MAX_INTEGER, MIN_INTEGER
 
 MAX_NAME, MAX_NAMES = 50, 10
 """Longest member name that a violation's message has, in characters, and how many."""
@@ -49,7 +50,7 @@ class Schemas:
         for file in files("ocpp").joinpath(folder, "schemas").iterdir():
             if file.name.endswith(".json"):
                 action = file.name.removesuffix(".json")
-                validator = jsonschema_rs.validator_for(_without_format(source(folder, action)))
+                validator = jsonschema_rs.validator_for(_as_used(source(folder, action)))
                 if action.endswith("Response"):
                     self._answers[action.removesuffix("Response")] = validator
                 else:
@@ -79,13 +80,19 @@ def load(folder: str) -> Schemas:
     return Schemas(folder)
 
 
-def _without_format(schema: Any) -> Any:
-    """The schema without ``format``: any timestamp of a charger is valid (OCPP 1.6 §3.13 leaves the zone open)."""
+BOUNDS = {"minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
+"""Of every integer: OCPP names them in its text only (2.0.1 part 2 §2.1.4)."""
+
+
+def _as_used(schema: Any) -> Any:
+    """The schema with bounds for its integers, and without ``format``: any timestamp of a charger is valid (OCPP 1.6 §3.13 leaves the zone
+    open)."""
     if isinstance(schema, dict):
         # a *property* named format is a schema, the keyword is a string
-        return {key: _without_format(value) for key, value in schema.items() if not (key == "format" and isinstance(value, str))}
+        used = {key: _as_used(value) for key, value in schema.items() if not (key == "format" and isinstance(value, str))}
+        return BOUNDS | used if used.get("type") == "integer" else used
     if isinstance(schema, list):
-        return [_without_format(item) for item in schema]
+        return [_as_used(item) for item in schema]
     return schema
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ..facts import Answer, Authorization, Authorize, BootNotification, MeterValues, Other, Start, Started, StatusNotification, Stopped
 from . import common
 from .actions import CHARGER_ACTIONS_V16, csms_actions
-from .common import DATA_TRANSFER, HEARTBEAT, listed, number, quantity, registration, text
+from .common import DATA_TRANSFER, HEARTBEAT, listed, number, registration, text
 from .frames import Payload
 from .neutral.v16 import COMMANDS, TAG_STATUSES
 from .schemas import load
@@ -47,7 +47,7 @@ def _status_notification(payload: Payload) -> StatusNotification:
 
 
 def _start_transaction(payload: Payload) -> Started:
-    conn, tag, meter = number(payload, "connectorId"), text(payload, "idTag"), quantity(payload, "meterStart")
+    conn, tag, meter = number(payload, "connectorId"), text(payload, "idTag"), number(payload, "meterStart")
     timestamp = text(payload, "timestamp")
     if [conn, tag, meter, timestamp].count(None) > 2:  # it cannot be told from another start
         raise KeyError("two of connectorId, idTag, meterStart and timestamp")
@@ -57,7 +57,7 @@ def _start_transaction(payload: Payload) -> Started:
 def _stop_transaction(payload: Payload) -> Stopped:
     return Stopped(
         payload["transactionId"],
-        quantity(payload, "meterStop"),
+        number(payload, "meterStop"),
         text(payload, "timestamp"),
         text(payload, "reason") or "Local",  # omitted means Local (OCPP 1.6 §6.49)
         text(payload, "idTag"),

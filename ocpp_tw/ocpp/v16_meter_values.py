@@ -12,12 +12,16 @@ import msgspec
 
 from ..facts import MeterValues
 from .meter_values import ENERGY, canonical_unit
+from .payload_json import MAX_INTEGER, MIN_INTEGER
 from .schemas import source
 
 KEYWORDS = frozenset(
     {"$schema", "$id", "id", "title", "type", "enum", "items", "minItems", "properties", "required", "additionalProperties"}
 )
 """The keywords from which a type can be generated; also ``format``, which is not validated."""
+
+
+Integer = Annotated[int, msgspec.Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
 
 
 def _type(schema: dict[str, Any], **instead: Any) -> Any:
@@ -40,7 +44,7 @@ def _type(schema: dict[str, Any], **instead: Any) -> Any:
         case "string":
             return Literal[tuple(schema["enum"])] if "enum" in schema else str
         case "integer":
-            return int
+            return Integer
         case other:
             raise AssertionError(f"no type can be made of {other}")
 
@@ -63,7 +67,7 @@ Sample: Any = _type(
     format=False,
 )
 Reading: Any = _type(_list["items"], sampledValue=_type(_samples, items=Sample))
-Message: Any = _type(_schema, meterValue=msgspec.Raw, transactionId=(int, None))
+Message: Any = _type(_schema, meterValue=msgspec.Raw, transactionId=(Integer, None))
 
 _message = msgspec.json.Decoder(Message).decode
 _readings = msgspec.json.Decoder(_type(_list, items=Reading)).decode

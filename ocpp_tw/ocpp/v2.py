@@ -24,7 +24,7 @@ from ..facts import (
 )
 from . import common
 from .actions import CHARGER_ACTIONS_V21, CHARGER_ACTIONS_V201, csms_actions
-from .common import DATA_TRANSFER, HEARTBEAT, inner, listed, number, quantity, registration, text
+from .common import DATA_TRANSFER, HEARTBEAT, inner, listed, number, registration, text
 from .frames import Payload
 from .meter_values import register
 from .neutral.v2 import COMMANDS_V21, COMMANDS_V201
@@ -62,7 +62,7 @@ def _transaction_event(payload: Payload) -> Fact:
     info, evse, token = payload["transactionInfo"], inner(payload, "evse"), inner(payload, "idToken")
     id, timestamp, readings, tag = info["transactionId"], text(payload, "timestamp"), listed(payload, "meterValue"), text(token, "idToken")
     event_info = TransactionEventInfo(
-        quantity(payload, "seqNo"),
+        number(payload, "seqNo"),
         text(payload, "triggerReason") or "",
         payload.get("offline") is True,
         text(info, "chargingState"),

@@ -15,6 +15,7 @@ import msgspec
 
 from .. import timestamps
 from ..frames import Payload
+from ..payload_json import is_integer
 from ..schemas import Violation
 from . import coercion
 from .aliases import folded
@@ -48,7 +49,8 @@ def with_utc_timestamps(payload: Payload, expected: ExpectedType, zone: tzinfo) 
 def missing_essential(payload: Payload, essentials: Mapping[str, type]) -> str | None:
     """The first essential member that is missing or of the wrong type; None if the message can be read."""
     for path, kind in essentials.items():
-        if type(_at(payload, path.split("/"))) is not kind:
+        value = _at(payload, path.split("/"))
+        if type(value) is not kind or (kind is int and not is_integer(value)):
             return path
     return None
 
