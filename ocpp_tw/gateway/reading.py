@@ -21,16 +21,19 @@ from ..ocpp.tolerance.evidence import Evidence
 from ..ocpp.tolerance.expected import request_type
 from ..ocpp.tolerance.repair import EXTRA_COMMA, missing_essential, repaired, with_utc_timestamps, without_extra_commas
 from ..ocpp.tolerance.rules import Tolerance
-from ..ocpp.version import Translation
+from ..ocpp.version import Translation, UnreadablePayload
 from .charger import Charger
 
 
 class Unreadable(Exception):
-    """The CALL cannot be served: the schema's rule that it breaks, a description for the charger and the backend, and all violations."""
+    """The CALL cannot be served, for one of its violations: the rule, a description for the charger and the backend, and all violations.
 
-    def __init__(self, rule: str, description: str, violations: list[Violation] | None) -> None:
-        super().__init__(description)
-        self.rule, self.description, self.violations = rule, description, violations
+    ``where`` is the path of the member that is at fault. No value is quoted, which may be a tag, a PIN or a key.
+    """
+
+    def __init__(self, fatal: Violation, where: str, violations: list[Violation]) -> None:
+        super().__init__(f"{where}: {fatal.message}")
+        self.rule, self.description, self.violations = fatal.rule, str(self), violations
 
 
 class CallReader:
@@ -50,39 +53,49 @@ class CallReader:
         """
         version = charger.version
         payload: Any = call.payload if call.fact is None else decode(call.raw)
-        violations: list[Violation] | None = None
         beside_schema = checks.found(payload, any_unit=version.signed_messages)
         if call.repaired or beside_schema or not version.schemas.valid_request[call.action](payload):
-            violations, payload = self._repaired(charger, call, payload, beside_schema, translation)
-        if self.has_zones:
-            zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
-            payload = payload if zone is None else with_utc_timestamps(payload, request_type(version.name, call.action), zone)
-        try:
-            return translation.read(payload), violations
-        except ValueError as why:  # a discriminating word that no version knows; the schema has reported it already
-            raise Unreadable("enum", str(why), violations) from None
-        except KeyError as why:  # members of which one at least must be there
-            raise Unreadable(violations[0].rule if violations else "required", f"required: {why.args[0]}", violations) from None
+            return self._read_despite(charger, call, payload, beside_schema, translation)
+        return translation.read(self._in_utc(charger, call, payload) if self.has_zones else payload), None
 
-    def _repaired(
+    def _read_despite(
         self, charger: Charger, call: Call | Send, payload: Payload, beside_schema: list[Violation], translation: Translation
-    ) -> tuple[list[Violation], Payload]:
-        """The violations, and the payload as it was meant."""
-        version, decision = charger.version, self.tolerance.decide(charger.id, *charger.model[:2], call.action)
-        violations = [*([EXTRA_COMMA] if call.repaired else []), *version.schemas.request(call.action, payload), *beside_schema]
+    ) -> tuple[Fact, list[Violation]]:
+        """The fact in a payload that violates its schema, if that is tolerated and leaves it readable; and the violations, which are counted."""
+        violations = [
+            *([EXTRA_COMMA] if call.repaired else []),
+            *charger.version.schemas.request(call.action, payload),
+            *beside_schema,
+        ]
         charger.violations += 1
-        fatal = None
+        refused = True
+        try:
+            fact = self._fact(charger, call, payload, violations, translation)
+            refused = False
+        finally:
+            self.evidence.record(charger.model, call.action, violations, self._stamps.now(), refused=refused)
+        return fact, violations
+
+    def _fact(self, charger: Charger, call: Call | Send, payload: Payload, violations: list[Violation], translation: Translation) -> Fact:
+        decision = self.tolerance.decide(charger.id, *charger.model[:2], call.action)
         if decision.mode == "strict":
             fatal = next((each for each in violations if each.rule != checks.UNIT), None)
+            if fatal is not None:
+                raise Unreadable(fatal, "/".join(map(str, fatal.path)), violations)
         else:
-            payload = repaired(payload, violations, request_type(version.name, call.action), decision.zone or UTC)
-            unreadable = missing_essential(payload, translation.essentials)
-            if unreadable is not None:
-                fatal = _violation_at(unreadable, violations)
-        self.evidence.record(charger.model, call.action, violations, self._stamps.now(), refused=fatal is not None)
-        if fatal is not None:
-            raise Unreadable(fatal.rule, f"{'/'.join(map(str, fatal.path))}: {fatal.message}", violations)
-        return violations, payload
+            payload = repaired(payload, violations, request_type(charger.version.name, call.action), decision.zone or UTC)
+            missing = missing_essential(payload, translation.essentials)
+            if missing is not None:
+                raise _unreadable(missing, violations)
+        try:
+            return translation.read(self._in_utc(charger, call, payload))
+        except UnreadablePayload as which:
+            raise _unreadable(str(which), violations) from None
+
+    def _in_utc(self, charger: Charger, call: Call | Send, payload: Payload) -> Payload:
+        """The payload with its timestamps in UTC, where the charger's clock has a zone of its own."""
+        zone = self.tolerance.decide(charger.id, *charger.model[:2], call.action).zone
+        return payload if zone is None else with_utc_timestamps(payload, request_type(charger.version.name, call.action), zone)
 
     def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
         """The frame in a text that would be JSON but for superfluous commas, if the charger's violations are tolerated."""
@@ -96,7 +109,8 @@ class CallReader:
         return msgspec.structs.replace(frame, repaired=True) if isinstance(frame, Call | Send) else frame
 
 
-def _violation_at(member: str, violations: list[Violation]) -> Violation:
-    """The violation that makes the member unreadable."""
+def _unreadable(member: str, violations: list[Violation]) -> Unreadable:
+    """The refusal of a message without a readable member: for the violation there, under the path of that."""
     path = tuple(member.split("/"))
-    return next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), violations[0])
+    found = next((each for each in violations if each.path[: len(path)] == path or path[-1] in each.names), None)
+    return Unreadable(found or violations[0], "/".join(map(str, found.path)) if found else member, violations)

@@ -11,7 +11,7 @@ from ..facts import MeterValues, Readings
 from .common import listed, number
 from .frames import Payload
 from .v16 import TRANSLATIONS, V16
-from .version import Translation
+from .version import Translation, UnreadablePayload
 
 
 def _readings(payload: Payload) -> Readings:
@@ -28,7 +28,7 @@ def _readings(payload: Payload) -> Readings:
 def _meter_values(payload: Payload) -> MeterValues:
     conn, readings = number(payload, "connectorId"), _readings(payload)
     if conn is None and not readings:
-        raise KeyError("connectorId or values")
+        raise UnreadablePayload("connectorId or values")
     return MeterValues(conn or 0, number(payload, "transactionId"), readings)
 
 

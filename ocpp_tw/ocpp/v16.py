@@ -15,7 +15,7 @@ from .frames import Payload
 from .neutral.v16 import COMMANDS, TAG_STATUSES
 from .schemas import load
 from .v16_meter_values import read_in_one_pass
-from .version import Translation, Version
+from .version import Translation, UnreadablePayload, Version
 
 CODES: Mapping[str, str] = {
     **common.CODES,
@@ -50,7 +50,7 @@ def _start_transaction(payload: Payload) -> Started:
     conn, tag, meter = number(payload, "connectorId"), text(payload, "idTag"), number(payload, "meterStart")
     timestamp = text(payload, "timestamp")
     if [conn, tag, meter, timestamp].count(None) > 2:  # it cannot be told from another start
-        raise KeyError("two of connectorId, idTag, meterStart and timestamp")
+        raise UnreadablePayload("two of connectorId, idTag, meterStart and timestamp")
     return Started(conn or 0, tag or "", meter, timestamp, number(payload, "reservationId"))
 
 

@@ -30,7 +30,7 @@ from .meter_values import register
 from .neutral.v2 import COMMANDS_V21, COMMANDS_V201
 from .payload_json import digest
 from .schemas import load
-from .version import Translation, Version
+from .version import Translation, UnreadablePayload, Version
 
 CODES: Mapping[str, str] = {
     **common.CODES,
@@ -81,7 +81,7 @@ def _transaction_event(payload: Payload) -> Fact:
         case "Ended":
             reason = text(info, "stoppedReason") or "Local"  # omitted means Local (E06.FR.08)
             return Stopped(id, register(readings, "Transaction.End"), timestamp, reason, tag, readings, event_info)
-    raise ValueError("eventType")
+    raise UnreadablePayload("eventType")
 
 
 def _token_info(verdict: Authorization) -> Payload:

@@ -14,11 +14,15 @@ from .frames import Payload, QuickReader
 from .schemas import Schemas
 
 
+class UnreadablePayload(Exception):
+    """No fact can be made of a payload that violates its schema; its text is the path of the member that is at fault, or names several."""
+
+
 class Translation(NamedTuple):
     """How a charger's message of one action becomes a fact, and how a verdict becomes the answer to it.
 
-    ``read`` takes a payload whose ``essentials`` have the right types; ``answer`` takes the fact, the verdict and the time (UTC,
-    ISO 8601). ``essentials`` are the members without which the message cannot be processed: member -> its JSON type; a
+    ``read`` takes a payload whose ``essentials`` have the right types, and may raise `UnreadablePayload`; ``answer`` takes the fact, the
+    verdict and the time (UTC, ISO 8601). ``essentials`` are the members without which the message cannot be processed: member -> its JSON type; a
     member of a member is written ``transactionInfo/transactionId``.
     """
 

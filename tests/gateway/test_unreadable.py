@@ -147,6 +147,27 @@ def test_a_refusal_names_path_rule_and_length():
     assert here.published()[-1]["data"]["description"] == "idTag: maxLength: 20, not string of length 35"
 
 
+@pytest.mark.parametrize(
+    ("ocpp", "action", "payload", "description"),
+    [
+        (
+            "2.0.1", "TransactionEvent", {"eventType": SECRET, "transactionInfo": {"transactionId": "t"}},
+            "eventType: enum: Ended or Started or Updated, not string of length 7",
+        ),
+        (
+            "1.6", "StartTransaction", {"idTag": "x", "meterStart": [SECRET]},
+            "two of connectorId, idTag, meterStart and timestamp: required: connectorId",
+        ),
+    ],
+)  # fmt: skip
+def test_so_does_one_of_a_message_that_no_repair_makes_readable(ocpp, action, payload, description):
+    here = in_memory()
+    here.connect(ocpp=ocpp).send_call(action, payload)
+    assert here.published()[-1]["data"]["description"] == description
+    (model,) = here.application.reader.evidence.report()
+    assert sum(each["refused"] for each in model["breaches"]) == len(model["breaches"]) > 0
+
+
 def test_no_command_reaches_the_log(logged):
     """Neither one that cannot be read nor one that is refused."""
     here = in_memory()
