@@ -29,7 +29,7 @@ from .frames import Payload
 from .meter_values import register
 from .neutral.v2 import COMMANDS_V21, COMMANDS_V201
 from .payload_json import digest
-from .schemas import load
+from .schemas import Schemas, load
 from .version import Translation, UnreadablePayload, Version
 
 CODES: Mapping[str, str] = {
@@ -104,19 +104,18 @@ def _transaction_answer(fact: Started | Updated | Stopped, verdict: Start | Auth
     return {"idTokenInfo": _token_info(authorization)} if authorization is not None and _has_token(fact) else {}
 
 
+_UNKNOWN = {"status": "Failed", "nextUpdate": "1970-01-01T00:00:00Z"}
+_HASH_DATA = ("hashAlgorithm", "issuerNameHash", "issuerKeyHash", "serialNumber")
+
+
 def _certificate_chain_status(payload: Payload) -> Payload:
     """2.1: the status of every certificate in the request is unknown to us."""
-    requests = listed(payload, "certificateStatusRequests")
-    unknown = [
-        {
-            "certificateHashData": request.get("certificateHashData"),
-            "source": request.get("source"),
-            "status": "Failed",
-            "nextUpdate": "1970-01-01T00:00:00Z",
-        }
-        for request in requests
-        if isinstance(request, dict)
-    ]
+    unknown: list[Payload] = []
+    for request in listed(payload, "certificateStatusRequests"):
+        request = request if isinstance(request, dict) else {}
+        hashes = inner(request, "certificateHashData")
+        named = {name: hashes[name] for name in _HASH_DATA if name in hashes}
+        unknown.append({"certificateHashData": named, "source": request.get("source"), **_UNKNOWN})
     return {"certificateStatus": unknown}
 
 
@@ -134,18 +133,27 @@ DEFAULT_ANSWERS: Mapping[str, Callable[[Payload], Payload]] = {
 """The answers that are not empty, by action, where neither a handler nor the backend gives one."""
 
 
+REPEATED_MEMBERS = {"GetCertificateChainStatus": "certificateStatusRequests", "VatNumberValidation": "vatNumber"}
+"""Requests of which every answer must repeat a member: without one that an answer may have, nothing can be answered."""
+
+
 def _empty_answer(payload: Payload) -> Payload:
     return {}
 
 
-def _other(action: str) -> Translation:
+def _other(action: str, schemas: Schemas) -> Translation:
     """An action without a meaning of its own to the gateway."""
-    default = DEFAULT_ANSWERS.get(action, _empty_answer)
+    default, repeated, valid = DEFAULT_ANSWERS.get(action, _empty_answer), REPEATED_MEMBERS.get(action), schemas.valid_answer.get(action)
+
+    def read(payload: Payload) -> Other:
+        if repeated is not None and valid is not None and not valid(default(payload)):
+            raise UnreadablePayload(repeated)
+        return Other(action, payload)
 
     def answer(fact: Other, verdict: Answer, now: str) -> Payload:
         return default(fact.payload) | verdict.members
 
-    return Translation(lambda payload: Other(action, payload), answer)
+    return Translation(read, answer)
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
@@ -187,7 +195,7 @@ def _version(
     name: str, folder: str, charger_actions: frozenset[str], neutral: Mapping[str, Callable[[Payload], tuple[str, Payload]]]
 ) -> Version:
     schemas = load(folder)
-    translations = {action: TRANSLATIONS.get(action) or _other(action) for action in charger_actions}
+    translations = {action: TRANSLATIONS.get(action) or _other(action, schemas) for action in charger_actions}
     return Version(
         name=name,
         subprotocol=f"ocpp{name}",

@@ -109,6 +109,49 @@ def test_every_violation_has_its_error_code_in_strict_mode(ocpp: str):
 
 
 @pytest.mark.parametrize("ocpp", ALL)
+def test_whatever_is_let_in_gets_a_valid_answer(ocpp: str):
+    version, here = ALL[ocpp], in_memory()
+    cp = here.connect(ocpp=ocpp)
+    for action in sorted(set(version.translations) - version.send_actions):
+        cases = [{}, *(each.payload for each in payloads.broken(request(ocpp, action)))]
+        for number, payload in enumerate(cases):
+            cp.send_call(action, payload, f"{action}-{number}")
+            frame = next(each for each in cp.frames() if each[0] in (3, 4))
+            assert frame[0] == 4 or version.schemas.answer(action, frame[2]) == [], (action, payload, frame)
+            if cp.charger.registration:
+                cp.charger.registration_state.answered("Accepted")
+
+
+CHAIN = {
+    "certificateHashData": {"hashAlgorithm": "SHA256", "issuerNameHash": "n", "issuerKeyHash": "k", "serialNumber": "1"},
+    "source": "CRL",
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "code"),
+    [
+        ("VatNumberValidation", {}, "OccurrenceConstraintViolation"),
+        ("VatNumberValidation", {"vatNumber": None}, "TypeConstraintViolation"),
+        ("VatNumberValidation", {"vatNumber": "x" * 21}, "PropertyConstraintViolation"),
+        ("GetCertificateChainStatus", {"certificateStatusRequests": 7}, "TypeConstraintViolation"),
+        ("GetCertificateChainStatus", {"certificateStatusRequests": [7]}, "TypeConstraintViolation"),
+        ("GetCertificateChainStatus", {"certificateStatusRequests": []}, "OccurrenceConstraintViolation"),
+        ("GetCertificateChainStatus", {"certificateStatusRequests": [CHAIN] * 5}, "OccurrenceConstraintViolation"),
+    ],
+)
+def test_2_1_a_request_whose_answer_could_not_repeat_it_is_refused(action, payload, code):
+    """VatNumberValidationResponse and CertificateStatusType have members of the request that are required."""
+    assert in_memory().connect(ocpp="2.1").call_error(action, payload) == code
+
+
+def test_2_1_what_an_answer_need_not_repeat_does_no_harm():
+    odd = CHAIN | {"certificateHashData": CHAIN["certificateHashData"] | {"more": 1}, "urls": 7}
+    answer = in_memory().connect(ocpp="2.1").call("GetCertificateChainStatus", {"certificateStatusRequests": [odd]})
+    assert answer == {"certificateStatus": [CHAIN | {"status": "Failed", "nextUpdate": "1970-01-01T00:00:00Z"}]}
+
+
+@pytest.mark.parametrize("ocpp", ALL)
 def test_every_violation_is_in_the_event_of_its_message_or_in_message_refused(ocpp: str):
     """FIELD 20: no message is lost."""
     version, here = ALL[ocpp], in_memory()
