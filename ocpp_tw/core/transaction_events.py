@@ -79,7 +79,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
         transaction.tag = transaction.tag or fact.tag or ""
     further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
     data = charger_events.TransactionUpdate(
-        charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag else None,
+        charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag is not None else None,
         **_members(info, transaction),
     )  # fmt: skip
     published = (("transaction_update", data), *further)

@@ -61,14 +61,22 @@ class Additions:
             return {}
 
 
-def decided(verdict: V, members: Payload) -> V:
-    """The verdict with the tag's status that the backend says, so that event and answer say the same; a bad certificate decides it."""
+def decided(charger: Charger, action: str, fact: Fact, verdict: V, members: Payload) -> V:
+    """The verdict with the tag's status that the backend says, so that event and answer say the same; a bad certificate decides it.
+
+    Without an idToken in the message there is no status in the answer, and so none to decide.
+    """
+    own = charger.version.translations[action].answer(fact, verdict, "") if members else NOTHING_ADDED
+    return _with_status(verdict, members) if any(name in own for name in TOKEN_INFO) else verdict
+
+
+def _with_status(verdict: V, members: Payload) -> V:
     info: Payload = next((members[name] for name in TOKEN_INFO if isinstance(members.get(name), dict)), {})
     status = STATUS_BY_CERTIFICATE.get(str(members.get("certificateStatus")), info.get("status"))
     if not isinstance(status, str) or status not in STATUSES:
         return verdict
     if isinstance(verdict, Start):
-        return msgspec.structs.replace(verdict, authorization=decided(verdict.authorization, members))
+        return msgspec.structs.replace(verdict, authorization=_with_status(verdict.authorization, members))
     return msgspec.structs.replace(verdict, status=status) if isinstance(verdict, Authorization) else verdict
 
 

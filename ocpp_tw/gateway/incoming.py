@@ -128,7 +128,7 @@ class IncomingCalls:
             members = NOTHING_ADDED if adding is None else await adding
             if _will_be_resent(charger, call, fact, at_once=adding is not None and not self._verdicts.deciding(charger)):
                 return
-            self._finish(charger, call, fact, decided(verdict, members), violations, members)
+            self._finish(charger, call, fact, decided(charger, call.action, fact, verdict, members), violations, members)
         except ConnectionGone:
             return
         except Exception:
@@ -161,7 +161,7 @@ class IncomingCalls:
         members: Payload = NOTHING_ADDED,
     ) -> None:
         """Publish what it comes to; the answer is sent once that is durable."""
-        conclusion = self._conclude[type(fact)](charger, fact, verdict)
+        conclusion = self._conclude[type(fact)](charger, fact, verdict if verdict is None else charger.version.told(verdict))
         if conclusion.gap is not None:
             charger.outgoing.ask_transaction_status(conclusion.gap)
         if self.on_transaction is not None and type(fact) in OF_TRANSACTIONS:

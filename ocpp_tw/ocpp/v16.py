@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from ..facts import Answer, Authorization, Authorize, BootNotification, MeterValues, Other, Start, Started, StatusNotification, Stopped
 from . import common
 from .actions import CHARGER_ACTIONS_V16, csms_actions
@@ -69,9 +71,14 @@ def _meter_values(payload: Payload) -> MeterValues:
     return MeterValues(number(payload, "connectorId") or 0, number(payload, "transactionId"), payload["meterValue"])
 
 
-def id_tag_info(verdict: Authorization) -> Payload:
+def answerable(verdict: Authorization) -> Authorization:
     """A verdict on a tag in the terms of 1.6; the further statuses of 2.x all are refusals."""
-    info = {"status": verdict.status if verdict.status in TAG_STATUSES else "Invalid"}
+    return verdict if verdict.status in TAG_STATUSES else replace(verdict, status="Invalid")
+
+
+def id_tag_info(verdict: Authorization) -> Payload:
+    """A verdict on a tag as 1.6 answers it."""
+    info = {"status": answerable(verdict).status}
     if verdict.expiry_date:
         info["expiryDate"] = verdict.expiry_date
     if verdict.parent_tag and len(verdict.parent_tag) <= 20:  # a longer one, valid in 2.x, would break 1.6's schema
@@ -139,5 +146,6 @@ V16 = Version(
     codes=CODES,
     neutral=COMMANDS,
     quick_readers={"MeterValues": read_in_one_pass},
+    answerable=answerable,
     start_actions=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

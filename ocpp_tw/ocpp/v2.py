@@ -58,9 +58,22 @@ def _status_notification(payload: Payload) -> StatusNotification:
     return StatusNotification(evse, payload["connectorStatus"], timestamp=text(payload, "timestamp"), connector=connector)
 
 
+def _tag(token: Payload) -> str | None:
+    """The text of an idToken, which is empty, or left out, for NoAuthorization (C02.FR.01); None without an idToken."""
+    return text(token, "idToken") or ("" if text(token, "type") else None)
+
+
+def _authorize(payload: Payload) -> Authorize:
+    token = payload["idToken"]
+    tag, kind = text(token, "idToken"), text(token, "type") or ""
+    if tag is None and kind != "NoAuthorization":
+        raise UnreadablePayload("idToken/idToken")
+    return Authorize(tag or "", kind)
+
+
 def _transaction_event(payload: Payload) -> Fact:
     info, evse, token = payload["transactionInfo"], inner(payload, "evse"), inner(payload, "idToken")
-    id, timestamp, readings, tag = info["transactionId"], text(payload, "timestamp"), listed(payload, "meterValue"), text(token, "idToken")
+    id, timestamp, readings, tag = info["transactionId"], text(payload, "timestamp"), listed(payload, "meterValue"), _tag(token)
     event_info = TransactionEventInfo(
         number(payload, "seqNo"),
         text(payload, "triggerReason") or "",
@@ -160,9 +173,9 @@ TRANSLATIONS: Mapping[str, Translation] = {
     "BootNotification": Translation(_boot_notification, registration),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
-        lambda payload: Authorize(payload["idToken"]["idToken"], text(payload["idToken"], "type") or ""),
+        _authorize,
         lambda fact, verdict, now: {"idTokenInfo": _token_info(verdict)},
-        {"idToken": dict, "idToken/idToken": str},
+        {"idToken": dict},
     ),
     "StatusNotification": Translation(
         _status_notification, lambda fact, verdict, now: {}, {"evseId": int, "connectorId": int, "connectorStatus": str}

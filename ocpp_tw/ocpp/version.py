@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..facts import Fact
+from msgspec.structs import replace
+
+from ..facts import Authorization, Fact, Start, Verdict
 from .frames import Payload, QuickReader
 from .schemas import Schemas
 
@@ -49,6 +51,8 @@ class Version:
     data from which none can be made."""
     start_actions: frozenset[str]
     """The actions that are not sent to a charger whose registration is Pending (OCPP 1.6 §4.2)."""
+    answerable: Callable[[Authorization], Authorization] | None = None
+    """From a verdict on a tag to the one that an answer of this version can have; None if it can have any."""
     send_actions: frozenset[str] = frozenset()
     """The actions that chargers may send by SEND, which is never answered (2.1); if there are any, message types 5 and 6 are known."""
     answers_without_id: bool = False
@@ -61,6 +65,14 @@ class Version:
     """Actions whose ordinary messages can be read in one pass, from the payload's JSON to the fact."""
     report_actions: Mapping[str, str] = field(default_factory=dict)
     """Requests whose result arrives in parts: the action requested -> the action that brings each part."""
+
+    def told(self, verdict: Verdict) -> Verdict:
+        """The verdict as the charger is told it, and so as its event has it."""
+        if self.answerable is None:
+            return verdict
+        if isinstance(verdict, Start):
+            return replace(verdict, authorization=self.answerable(verdict.authorization))
+        return self.answerable(verdict) if isinstance(verdict, Authorization) else verdict
 
     def code(self, rule: str) -> str:
         """The error code for a violation of a schema keyword."""

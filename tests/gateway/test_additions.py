@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from in_memory import START_1, in_memory, stop
 from ocpp_tw.backend.static import StaticBackend
+from ocpp_tw.facts import Authorization
 from ocpp_tw.handlers import find
 from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.settings import InvalidSetting, Settings, read
@@ -105,6 +106,33 @@ def test_a_status_that_it_says_is_told_as_it_is_answered(adds, status):
     cp = here.connect(ocpp="2.0.1")
     assert cp.call("Authorize", TOKEN)["idTokenInfo"]["status"] == status
     assert here.published()[-1]["data"]["status"] == status
+
+
+@pytest.mark.parametrize(("ocpp", "kind"), [("2.0.1", "Started"), ("2.1", "Started"), ("2.1", "Updated"), ("2.1", "Ended")])
+def test_a_status_that_no_answer_can_have_is_not_told(ocpp, kind):
+    """Nobody has presented a tag: there is no idTokenInfo (E01.FR.11)."""
+    here, _ = gateway({"idTokenInfo": {"status": "Blocked"}})
+    cp = here.connect(ocpp=ocpp)
+    assert cp.call("TransactionEvent", event(kind, 0)) == {}
+    assert here.published()[-1]["data"].get("status") == ("Accepted" if kind == "Started" else None)
+
+
+@pytest.mark.parametrize("status", ["NoCredit", "NotAtThisTime"])
+def test_in_1_6_a_status_of_2_x_is_told_as_it_is_answered(status):
+    here, _ = gateway({"idTagInfo": {"status": status}})
+    cp = here.connect()
+    for action, payload in (("Authorize", {"idTag": "TAG1"}), ("StartTransaction", START_1)):
+        assert cp.call(action, payload)["idTagInfo"]["status"] == "Invalid"
+        assert here.published()[-1]["data"]["status"] == "Invalid"
+
+
+def test_so_is_one_that_the_backend_says_of_a_tag():
+    backend = StaticBackend({"TAG1": 7}, {"TAG1": Authorization("NoCredit")})
+    here = InMemoryGateway(Settings(name="gw", base_url="http://b", authorize="backend"), backend=backend)
+    cp = here.connect()
+    for action, payload in (("Authorize", {"idTag": "TAG1"}), ("StartTransaction", START_1), ("StartTransaction", START_1)):
+        assert cp.call(action, payload)["idTagInfo"]["status"] == "Invalid"
+    assert [each["data"]["status"] for each in here.published() if "status" in each["data"]] == ["Invalid", "Invalid"]
 
 
 @pytest.mark.parametrize("adds", [{"certificateStatus": "Fine"}, {"totalCost": 1}, {"idTokenInfo": {"language1": 7}}])

@@ -274,7 +274,7 @@ def test_a_start_whose_verdict_no_event_can_contain_is_published_all_the_same(oc
 
     class Broken(Handlers):
         def started(self, charger, fact):
-            return Start(Authorization(Unencodable()))
+            return Start(Authorization("Accepted", Unencodable()))
 
     here = InMemoryGateway(handlers=Broken(Settings()))
     cp = here.connect(ocpp=ocpp)

@@ -103,6 +103,38 @@ def test_a_2_x_transaction_without_numbers_and_times_is_told(ocpp):
     assert here.published()[-1]["data"]["conn"] == 0
 
 
+BUTTON = {"idToken": {"type": "NoAuthorization"}}
+
+
+@pytest.mark.parametrize(
+    "button", [BUTTON, {"idToken": {"type": "NoAuthorization", "idToken": None}}, {"idToken": {"type": "NoAuthorization", "idToken": ""}}]
+)
+@pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
+def test_a_start_button_is_accepted_wherever_it_comes_with_or_without_the_text_of_a_tag(ocpp, button):
+    """C02.FR.02; the text is left empty (C02.FR.01), and by some chargers left out."""
+    here = in_memory(base_url="http://b", authorize="backend")
+    cp = here.connect(ocpp=ocpp)
+    assert cp.call("Authorize", button) == {"idTokenInfo": {"status": "Accepted"}}
+    data = here.published()[-1]["data"]
+    assert (data["tag"], data["tag_type"], data["status"]) == ("", "NoAuthorization", "Accepted")
+    for number, kind in enumerate(("Started", "Updated", "Ended")):
+        event = {"eventType": kind, "timestamp": "2026-11-22T10:00:00Z", "triggerReason": "Authorized", "seqNo": number}
+        assert cp.call("TransactionEvent", event | {"transactionInfo": {"transactionId": "t"}} | button) == {
+            "idTokenInfo": {"status": "Accepted"}
+        }
+        data = here.published()[-1]["data"]
+        assert data["tag_type"] == "NoAuthorization" and data.get("status", "Accepted") == "Accepted"
+
+
+@pytest.mark.parametrize("token", [MISSING, None, {}, "TAG1"])
+def test_without_an_idtoken_there_is_no_idtokeninfo(token):
+    """E01.FR.11."""
+    cp = in_memory().connect(ocpp="2.0.1")
+    for kind in ("Started", "Updated", "Ended"):
+        event = {"eventType": kind, "transactionInfo": {"transactionId": "t"}, "triggerReason": "Authorized"}
+        assert cp.call("TransactionEvent", changed(event, "idToken", token)) == {}
+
+
 @pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
 def test_an_energy_in_an_unknown_unit_is_a_violation_and_no_energy(ocpp):
     for mode in ("tolerant", "strict"):
