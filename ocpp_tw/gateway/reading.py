@@ -19,7 +19,7 @@ from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation
 from ..ocpp.tolerance.evidence import Evidence
 from ..ocpp.tolerance.expected import request_type
-from ..ocpp.tolerance.repair import EXTRA_COMMA, missing_essential, repaired, with_utc_timestamps, without_extra_commas
+from ..ocpp.tolerance.repair import FRAME_FAULTS, missing_essential, repaired, with_utc_timestamps, without_extra_commas
 from ..ocpp.tolerance.rules import Tolerance
 from ..ocpp.version import Translation, UnreadablePayload
 from .charger import Charger
@@ -32,7 +32,7 @@ class Unreadable(Exception):
     """
 
     def __init__(self, fatal: Violation, where: str, violations: list[Violation]) -> None:
-        super().__init__(f"{where}: {fatal.message}")
+        super().__init__(f"{where}: {fatal.message}" if where else fatal.message)
         self.rule, self.description, self.violations = fatal.rule, str(self), violations
 
 
@@ -54,7 +54,7 @@ class CallReader:
         version = charger.version
         payload: Any = call.payload if call.fact is None else decode(call.raw)
         beside_schema = checks.found(payload, any_unit=version.signed_messages)
-        if call.repaired or beside_schema or not version.schemas.valid_request[call.action](payload):
+        if call.fault or beside_schema or not version.schemas.valid_request[call.action](payload):
             return self._read_despite(charger, call, payload, beside_schema, translation)
         return translation.read(self._in_utc(charger, call, payload) if self.has_zones else payload), None
 
@@ -63,7 +63,7 @@ class CallReader:
     ) -> tuple[Fact, list[Violation]]:
         """The fact in a payload that violates its schema, if that is tolerated and leaves it readable; and the violations, which are counted."""
         violations = [
-            *([EXTRA_COMMA] if call.repaired else []),
+            *([FRAME_FAULTS[call.fault]] if call.fault else []),
             *charger.version.schemas.request(call.action, payload),
             *beside_schema,
         ]
@@ -106,7 +106,7 @@ class CallReader:
             frame = None if better is None else parse(better)
         except Malformed:
             return None
-        return msgspec.structs.replace(frame, repaired=True) if isinstance(frame, Call | Send) else frame
+        return msgspec.structs.replace(frame, fault="json") if isinstance(frame, Call | Send) else frame
 
 
 def _unreadable(member: str, violations: list[Violation]) -> Unreadable:

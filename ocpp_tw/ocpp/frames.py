@@ -22,8 +22,8 @@ MAX_DESCRIPTION = 255
 MAX_DEPTH = 100
 """Most levels of nesting in a payload; a deeper one is malformed. OCPP's own have ten; parsers and validators fail at depths of their own."""
 
-PADDING = b"\0 \t\r\n\v\f"
-"""What may follow a frame: some chargers send the terminator of their string, or its whole buffer."""
+PADDING = b"\0 \t\r\n\v\f\xef\xbb\xbf"
+"""The bytes that may stand around a frame: some chargers send the terminator of their string, its whole buffer, or a byte order mark."""
 
 QuickReader = Callable[[msgspec.Raw], Any]
 """Reads a payload's JSON in one pass, validated, as a fact; None if the message is not an ordinary one."""
@@ -42,8 +42,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """A request: ``[2, id, action, payload]``.
 
     ``id`` is a string, or the number that some chargers send instead.
-    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for CALLs of our own). ``repaired``: the text was not valid
-    JSON, and had to be repaired before it could be parsed. ``fact`` is the message's fact if it was read in one pass
+    ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for CALLs of our own). ``fault`` is what was wrong with the text
+    itself, though it could be read: "json", it had to be repaired before it could be parsed, "structure", it had further elements, or "". ``fact`` is the message's fact if it was read in one pass
     (`QuickReader`): then it is valid, and ``payload`` is `NOT_READ`.
     """
 
@@ -51,7 +51,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     action: str
     payload: Payload
     raw: bytes = b""
-    repaired: bool = False
+    fault: str = ""
     fact: Any = None
 
 
@@ -87,7 +87,7 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     action: str
     payload: Payload
     raw: bytes = b""
-    repaired: bool = False
+    fault: str = ""
     fact: Any = None
 
 
@@ -107,13 +107,13 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
             if action in quick and kind == 2:
                 fact = quick[action](raw)
                 if fact is not None:
-                    return Call(id, action, NOT_READ, bytes(raw), False, fact)
+                    return Call(id, action, NOT_READ, bytes(raw), "", fact)
             payload = _decode(raw)
             if type(payload) is dict and not too_deep(text, payload):
                 return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not an ordinary CALL: the slow path finds out what it is
-    trimmed = text.rstrip(PADDING)
+    trimmed = text.strip(PADDING)
     return _parse_carefully(text) if trimmed == text else parse(trimmed, quick)
 
 
@@ -176,10 +176,10 @@ def _parse_carefully(text: bytes) -> Frame:
 def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw]) -> Frame | None:
     """The frame of a message type, from what follows the id: parsed (``rest``) and as JSON (in ``elements``); None if it is not one."""
     match kind, rest:
-        case 2, [str(action), dict(payload)]:
-            return Call(id, action, payload, bytes(elements[3]))
-        case 2, [str(action), None]:  # some chargers send null for an empty payload (OCPP-J 1.6 §4.1.5)
-            return Call(id, action, {}, b"{}")
+        case 2 | 6, [str(action), dict() | None as payload, *more]:
+            # some chargers send null for an empty payload (OCPP-J 1.6 §4.1.5)
+            raw = b"{}" if payload is None else bytes(elements[3])
+            return (Call if kind == 2 else Send)(id, action, payload or {}, raw, "structure" if more else "")
         case 3, [] | [None]:
             return Result(id, {})
         case 3, _:  # some have the action before the payload, or the elements of a CALLERROR after it
@@ -192,6 +192,4 @@ def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw
             description = next((element for element in more if isinstance(element, str)), "")
             details = next((element for element in more if isinstance(element, dict)), {})
             return (Error if kind == 4 else ResultError)(id, code, description, details)
-        case 6, [str(action), dict(payload)]:
-            return Send(id, action, payload, bytes(elements[3]))
     return None

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+import msgspec
+
 from .frames import Call, Payload, Send
 from .payload_json import decode
 from .version import Version
@@ -20,7 +22,7 @@ def unwrapped(version: Version, call: Call | Send) -> Call | Send:
     if not version.signed_messages or not call.action.endswith(SUFFIX):
         return call
     payload = _signed_payload(call.payload.get("payload"))
-    return call if payload is None else type(call)(call.id, call.action.removesuffix(SUFFIX), payload, call.raw)
+    return call if payload is None else msgspec.structs.replace(call, action=call.action.removesuffix(SUFFIX), payload=payload)
 
 
 def _signed_payload(encoded: object) -> Payload | None:

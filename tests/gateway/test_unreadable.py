@@ -73,6 +73,19 @@ def test_a_frame_with_a_trailing_nul_is_served(ocpp):
     assert cp.frames()[0][:2] == [3, "h"]
 
 
+@pytest.mark.parametrize(("ocpp", "code"), [("1.6", "FormationViolation"), ("2.0.1", "ProtocolError"), ("2.1", "ProtocolError")])
+def test_a_call_with_further_elements_is_served_with_a_violation(ocpp, code):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.send_text('[2,"h","Heartbeat",{},{}]')
+    assert cp.frames()[0][:2] == [3, "h"]
+    event = here.published()[-1]
+    assert event["event"] == "health" and [(each["path"], each["rule"]) for each in event["violations"]] == [("", "structure")]
+    cp = in_memory(validation="strict").connect(ocpp=ocpp)
+    cp.send_text('[2,"h","Heartbeat",{},{}]')
+    assert cp.frames()[0][:3] == [4, "h", code]
+
+
 @pytest.mark.parametrize("ocpp", VERSIONS)
 @pytest.mark.parametrize(
     ("answer", "outcome", "status"),

@@ -125,6 +125,31 @@ def test_a_callerror_is_read_in_every_form(text: bytes, error: Error) -> None:
     assert parse(text) == error
 
 
+@pytest.mark.parametrize("more", [b"{}", b"null", b'"", {}', b'"","x",[7]'])
+@pytest.mark.parametrize("payload", [b"{}", b"null"])
+def test_further_elements_of_a_call_are_ignored_and_marked(payload: bytes, more: bytes) -> None:
+    """As those of an answer are; a message is not lost for them."""
+    assert parse(b'[2,"1","Heartbeat",%b,%b]' % (payload, more)) == Call("1", "Heartbeat", {}, b"{}", "structure")
+    assert parse(b'[6,7,"A",%b,%b]' % (payload, more)) == Send(7, "A", {}, b"{}", "structure")
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("before", [b"", b" ", b"\0", BOM, b"\0\0 " + BOM])
+@pytest.mark.parametrize("after", [b"", b"\0\r\n", BOM, BOM + b"\0", b" " + BOM])
+def test_padding_around_a_frame_does_not_matter(before: bytes, after: bytes) -> None:
+    """A parser may ignore a byte order mark (RFC 8259 §8.1)."""
+    assert parse(before + b'[2,"1","Heartbeat",{}]' + after) == Call("1", "Heartbeat", {}, b"{}")
+    assert parse(before + b'[3,"1",{}]' + after) == Result("1", {})
+    bad = refused(before + b'[2,"1","Heartbeat",{"a":}]' + after)
+    assert (bad.id, bad.action, bad.syntax) == ("1", "Heartbeat", True)
+
+
+def test_a_long_padding_costs_no_more_than_its_length() -> None:
+    assert refused(BOM * 300_000).id is None and refused(BOM * 300_000 + b"x" + b"\0 " * 300_000).id is None
+
+
 def test_blanks_between_elements_do_not_matter() -> None:
     """It is JSON."""
     assert parse(b' [ 2 ,\n"1" , "Heartbeat" , { } ]\r\n') == Call("1", "Heartbeat", {}, b"{ }")
@@ -171,7 +196,7 @@ def test_the_message_type_must_be_an_integer(kind: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *(b'[2,"1"]', b'[2,"1","Heartbeat"]', b'[2,"1","Heartbeat",{},{}]', b'[2,"1",{},"Heartbeat"]', b'[2,"1",7,{}]', b'[2,"1",null,{}]'),
+        *(b'[2,"1"]', b'[2,"1","Heartbeat"]', b'[2,"1","Heartbeat",[],{}]', b'[2,"1",{},"Heartbeat"]', b'[2,"1",7,{}]', b'[2,"1",null,{}]'),
         *(b'[2,"1","Heartbeat",[]]', b'[2,"1","Heartbeat","{}"]', b'[2,"1","Heartbeat",7]', b'[2,"1","Heartbeat",false]'),
     ],
 )
@@ -196,7 +221,7 @@ def test_a_call_whose_payload_alone_is_unreadable_is_owed_an_error(payload: byte
             b" ",
             b"hello",
             b"\xff\xfe",
-            b"\xef\xbb\xbf[2]",
+            b"\xef\xbb\xbf[2",
             b'[2,"1","Heartbeat",{}',
             b'[2,"1","Heartbeat",{}]]',
             b"{}",

@@ -24,8 +24,11 @@ from .expected import ExpectedType
 MAX_REPAIRS = 1000
 """Most repairs of one message; further faults stay. A long transactionData may need one in each sample."""
 
-EXTRA_COMMA = Violation((), "json", None, "a comma too many")
-"""The violation of a message that was read with `without_extra_commas`."""
+FRAME_FAULTS = {
+    "json": Violation((), "json", None, "a comma too many"),
+    "structure": Violation((), "structure", None, "structure: more elements than a CALL has"),
+}
+"""The violations of a message that was read though something was wrong with its frame (`ocpp_tw.ocpp.frames.Call.fault`)."""
 
 # possessive quantifiers, so that the time is linear in the text's length
 _COMMAS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,][ \t\r\n,]*+', re.DOTALL)
