@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from ..frames import Payload
 from .common import camel_case, renamed
-from .shapes import ID, NUMBER, InvalidShape, NotInVersion, Shape
+from .shapes import ID, NUMBER, InvalidShape, Natural, NotInVersion, Shape
 
 PROFILE = Shape(
-    {"id": int, "stack_level": int, "purpose": str, "kind": str, "unit": str, "periods": list},
-    {"transaction_id": ID, "valid_from": str, "valid_to": str, "starts_at": str, "duration": int, "recurrency": str, "min_rate": NUMBER},
+    {"id": int, "stack_level": Natural, "purpose": str, "kind": str, "unit": str, "periods": list},
+    {
+        "transaction_id": ID,
+        "valid_from": str,
+        "valid_to": str,
+        "starts_at": str,
+        "duration": Natural,
+        "recurrency": str,
+        "min_rate": NUMBER,
+    },
 )
 """A charging profile."""
 
-PERIOD = Shape({"start": int, "limit": NUMBER}, {"phases": int, "phase_to_use": int})
+PERIOD = Shape({"start": Natural, "limit": NUMBER}, {"phases": Natural, "phase_to_use": Natural})
 """One element of a profile's ``periods``."""
 
 NOT_IN_V16 = {"ChargingStationExternalConstraints", "PriorityCharging", "LocalGeneration"}
@@ -67,13 +75,32 @@ def on_connector(profile: Payload, connector_id: int) -> Payload:
         )
     if purpose in WHOLE_CHARGER and connector_id != 0:
         raise InvalidShape(f"a {purpose} limits the whole charger: give connector_id 0, or use TxDefaultProfile for one connector")
+    if purpose != "TxProfile" and "transactionId" in profile:
+        raise InvalidShape("only a TxProfile is of one transaction: leave out its transaction_id")
+    return _on_a_level(profile)
+
+
+def naming_transaction(profile: Payload) -> Payload:
+    """The profile in 2.x's form, to be set: one of a transaction says of which. Raises `InvalidShape` (K01.FR.03)."""
+    if profile.get("chargingProfilePurpose") == "TxProfile" and "transactionId" not in profile:
+        raise InvalidShape("a TxProfile limits one transaction: give its transaction_id, or use TxDefaultProfile")
     return profile
 
 
 def of_transaction(profile: Payload) -> Payload:
-    """The profile (in OCPP's form), to be sent with a remote start. Raises `InvalidShape` (1.6 §5.11; 2.x F01.FR.09)."""
+    """The profile (in OCPP's form), to be sent with a remote start. Raises `InvalidShape` (1.6 §5.11; 2.x F01.FR.09, 11)."""
     if "chargingProfilePurpose" in profile and profile["chargingProfilePurpose"] != "TxProfile":
         raise InvalidShape("the charging profile of a remote start must be a TxProfile: set any other with set_charging_profile")
+    if "transactionId" in profile:
+        raise InvalidShape("the transaction that a remote start begins has no id yet: leave out its transaction_id")
+    return _on_a_level(profile)
+
+
+def _on_a_level(profile: Payload) -> Payload:
+    """A profile in OCPP's own form has a level from 0 too (1.6 §7.8)."""
+    level = profile.get("stackLevel")
+    if isinstance(level, int) and level < 0:
+        raise InvalidShape("stack_level must be a whole number from 0")
     return profile
 
 

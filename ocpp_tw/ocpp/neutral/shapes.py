@@ -21,6 +21,10 @@ class NotInVersion(InvalidShape):
     """A command that this version of OCPP cannot express; the text says why, and what to do instead."""
 
 
+class Natural(int):
+    """The type of a whole number that is not below 0: of a connector, a level, a duration."""
+
+
 class Shape(NamedTuple):
     """The members of a command's data, ``required`` and ``optional``, with their types.
 
@@ -49,11 +53,21 @@ class Shape(NamedTuple):
         return {name: value for name, value in given.items() if name in known}
 
 
-_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    Natural: "a whole number from 0",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def _is(value: object, types: Types) -> bool:
     expected = types if isinstance(types, tuple) else (types,)
+    if Natural in expected and type(value) is int and value >= 0:
+        return True
     return isinstance(value, types) and (bool in expected or not isinstance(value, bool))  # to Python, True is an int
 
 
@@ -70,33 +84,33 @@ NUMBER = (int, float)
 ID = (int, str)
 """A transaction's id: an integer in 1.6, a string in 2.x."""
 
-_RETRIES = {"retries": int, "retry_interval": int, "request_id": int}
+_RETRIES = {"retries": Natural, "retry_interval": Natural, "request_id": int}
 _LOG = {"kind": str, "oldest": str, "latest": str, **_RETRIES}
 
 SHAPES: Mapping[str, Shape] = {
     "remote_start_transaction": Shape(
         {"tag": str},
-        {"connector_id": int, "charging_profile": dict, "tag_type": str, "parent_tag": str, "remote_start_id": int},
+        {"connector_id": Natural, "charging_profile": dict, "tag_type": str, "parent_tag": str, "remote_start_id": int},
         lenient=True,
     ),
     "remote_stop_transaction": Shape({"transaction_id": ID}, lenient=True),
     "get_configuration": Shape({}, {"key": (str, list), "request_id": int}, lenient=True),
     "change_configuration": Shape({"key": str, "value": (str, int, float, bool)}, lenient=True),
-    "reset": Shape({"type": str}, {"evse_id": int}),
-    "unlock_connector": Shape({"connector_id": int}, {"connector": int}),
-    "change_availability": Shape({"connector_id": int}, {"type": str, "available": bool, "connector": int}),
-    "trigger_message": Shape({"message": str}, {"connector_id": int, "connector": int, "custom_trigger": str}),
+    "reset": Shape({"type": str}, {"evse_id": Natural}),
+    "unlock_connector": Shape({"connector_id": Natural}, {"connector": Natural}),
+    "change_availability": Shape({"connector_id": Natural}, {"type": str, "available": bool, "connector": Natural}),
+    "trigger_message": Shape({"message": str}, {"connector_id": Natural, "connector": Natural, "custom_trigger": str}),
     "clear_cache": Shape(),
     "reserve_now": Shape(
-        {"reservation_id": int, "connector_id": int, "tag": str, "expiry_date": str},
+        {"reservation_id": int, "connector_id": Natural, "tag": str, "expiry_date": str},
         {"parent_tag": str, "tag_type": str, "connector_type": str},
     ),
     "cancel_reservation": Shape({"reservation_id": int}),
     "send_local_list": Shape({"version": int, "update_type": str, "list": list}),
     "get_local_list_version": Shape(),
-    "set_charging_profile": Shape({"connector_id": int, "profile": dict}),
-    "clear_charging_profile": Shape({}, {"id": int, "connector_id": int, "purpose": str, "stack_level": int}),
-    "get_composite_schedule": Shape({"connector_id": int, "duration": int}, {"unit": str}),
+    "set_charging_profile": Shape({"connector_id": Natural, "profile": dict}),
+    "clear_charging_profile": Shape({}, {"id": int, "connector_id": Natural, "purpose": str, "stack_level": Natural}),
+    "get_composite_schedule": Shape({"connector_id": Natural, "duration": Natural}, {"unit": str}),
     "update_firmware": Shape(
         {"location": str, "retrieve_at": str}, {"install_at": str, "signing_certificate": str, "signature": str, **_RETRIES}
     ),

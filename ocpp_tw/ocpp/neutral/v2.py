@@ -30,7 +30,7 @@ from .common import (
     text_of,
 )
 from .keys import variable
-from .profiles import of_transaction, on_connector, profile2, purpose2
+from .profiles import naming_transaction, of_transaction, on_connector, profile2, purpose2
 from .shapes import InvalidShape, NotInVersion
 
 command = Converters(SHARED)
@@ -168,7 +168,7 @@ def _tag(data: Payload) -> Payload:
 @command
 def set_charging_profile(data: Payload) -> Request:
     evse = data["connector_id"]
-    return "SetChargingProfile", {"evseId": evse, "chargingProfile": on_connector(profile2(data["profile"]), evse)}
+    return "SetChargingProfile", {"evseId": evse, "chargingProfile": naming_transaction(on_connector(profile2(data["profile"]), evse))}
 
 
 @command

@@ -15,7 +15,7 @@ from ocpp_tw.ocpp.actions import CHARGER_ACTIONS_V16, CHARGER_ACTIONS_V21, CHARG
 from ocpp_tw.ocpp.neutral.common import Converter
 from ocpp_tw.ocpp.neutral.keys import NO_VARIABLE, READ_ONLY, VARIABLES, variable
 from ocpp_tw.ocpp.neutral.profiles import PERIOD, PROFILE
-from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, InvalidShape, NotInVersion
+from ocpp_tw.ocpp.neutral.shapes import SHAPES, TAG, InvalidShape, Natural, NotInVersion
 from ocpp_tw.ocpp.neutral.v2 import COMMANDS_V21, COMMANDS_V201
 from ocpp_tw.ocpp.neutral.v16 import COMMANDS as COMMANDS_V16
 from ocpp_tw.ocpp.schemas import Schemas, load
@@ -48,6 +48,9 @@ PROFILE2 = {
     "chargingSchedule": [{"id": 7, "chargingRateUnit": "A", "chargingSchedulePeriod": OCPP_PERIODS}],
     "transactionId": "5",
 }
+A_START_PROFILE = {name: value for name, value in A_PROFILE.items() if name != "transaction_id"}
+START_PROFILE16 = {name: value for name, value in PROFILE16.items() if name != "transactionId"}
+START_PROFILE2 = {name: value for name, value in PROFILE2.items() if name != "transactionId"}
 DAILY = {
     "id": 8,
     "stack_level": 0,
@@ -102,11 +105,11 @@ TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
     ),
     (
         "remote_start_transaction",
-        {"tag": "A", "connector_id": 0, "remote_start_id": 3, "tag_type": "Central", "parent_tag": "G", "charging_profile": A_PROFILE},
-        ("RemoteStartTransaction", {"idTag": "A", "chargingProfile": PROFILE16}),
+        {"tag": "A", "connector_id": 0, "remote_start_id": 3, "tag_type": "Central", "parent_tag": "G", "charging_profile": A_START_PROFILE},
+        ("RemoteStartTransaction", {"idTag": "A", "chargingProfile": START_PROFILE16}),
         (
             "RequestStartTransaction",
-            {"idToken": {"idToken": "A", "type": "Central"}, "remoteStartId": 3, "groupIdToken": A_GROUP, "chargingProfile": PROFILE2},
+            {"idToken": {"idToken": "A", "type": "Central"}, "remoteStartId": 3, "groupIdToken": A_GROUP, "chargingProfile": START_PROFILE2},
         ),
     ),
     (
@@ -327,11 +330,11 @@ TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
     ),
     (
         "set_charging_profile",
-        {"connector_id": 0, "profile": A_PROFILE | {"purpose": "ChargingStationExternalConstraints"}},
+        {"connector_id": 0, "profile": A_START_PROFILE | {"purpose": "ChargingStationExternalConstraints"}},
         NOTHING,
         (
             "SetChargingProfile",
-            {"evseId": 0, "chargingProfile": PROFILE2 | {"chargingProfilePurpose": "ChargingStationExternalConstraints"}},
+            {"evseId": 0, "chargingProfile": START_PROFILE2 | {"chargingProfilePurpose": "ChargingStationExternalConstraints"}},
         ),
     ),
     (
@@ -570,6 +573,18 @@ def test_a_payload_in_camel_case_that_breaks_its_schema_is_left_to_the_schema() 
             {"tag": "A", "charging_profile": A_PROFILE | {"purpose": "TxDefaultProfile"}},
             "must be a TxProfile",
         ),
+        ("remote_start_transaction", {"tag": "A", "charging_profile": A_PROFILE}, "has no id yet: leave out its transaction_id"),
+        (
+            "set_charging_profile",
+            {"connector_id": 1, "profile": A_PROFILE | {"purpose": "TxDefaultProfile"}},
+            "only a TxProfile is of one transaction",
+        ),
+        (
+            "set_charging_profile",
+            {"connector_id": 1, "profile": A_PROFILE | {"stack_level": -1}},
+            "stack_level must be a whole number from 0",
+        ),
+        ("set_charging_profile", {"connector_id": -1, "profile": A_PROFILE}, "connector_id must be a whole number from 0"),
         ("set_charging_profile", {"connector_id": 1, "profile": {"id": 1}}, "profile.stack_level, profile.purpose"),
         ("set_charging_profile", {"connector_id": 1, "profile": A_PROFILE | {"x": 1}}, "profile.x is not known here"),
         (
@@ -652,7 +667,14 @@ def test_all_keys_without_a_variable_are_reported_at_once() -> None:
 
 NAMES = sorted({name for shape in (*SHAPES.values(), TAG, PROFILE, PERIOD) for name in (*shape.required, *shape.optional)})
 WORDS = st.sampled_from(["Hard", "OnIdle", "Accepted", "StatusNotification", "TxProfile", "security", "A.B", "", "CSMSRootCertificate"])
-TYPED = {str: WORDS, int: st.integers(-2, 9), float: st.floats(allow_nan=False), bool: st.booleans(), object: json_values()}
+TYPED = {
+    str: WORDS,
+    int: st.integers(-2, 9),
+    Natural: st.integers(-2, 9),
+    float: st.floats(allow_nan=False),
+    bool: st.booleans(),
+    object: json_values(),
+}
 
 
 def near(types: Any) -> st.SearchStrategy[Any]:
@@ -697,8 +719,51 @@ def test_the_contract_documents_every_command_with_all_its_members() -> None:
             assert f"`{name}`" in text, name
 
 
+BELOW_0 = ("connector_id", "connector", "evse_id", "stack_level", "duration", "retries", "retry_interval")
+"""Members that count, or name what is counted from 0 or 1."""
+
+
+@pytest.mark.parametrize(
+    ("command", "member"),
+    [(command, name) for command, shape in SHAPES.items() for name in BELOW_0 if name in {**shape.required, **shape.optional}],
+)
+def test_no_number_of_a_connector_or_level_is_below_0(command: str, member: str) -> None:
+    """1.6 §7.8 and others; 2.1's schemas say so themselves."""
+    shape = SHAPES[command]
+    given = {name: A_PROFILE if name == "profile" else {str: "x", list: []}.get(types, 1) for name, types in shape.required.items()}
+    if "kind" in shape.optional:
+        given |= {"kind": "diagnostics"}  # else {"location": …, "retries": …} is a GetDiagnostics in OCPP's own form
+    for table, _, _ in VERSIONS.values():
+        with pytest.raises(InvalidShape, match=f"{member} must be a whole number from 0"):
+            table[command](given | {member: -1})
+
+
+@pytest.mark.parametrize("profile", [A_START_PROFILE, START_PROFILE2], ids=["neutral", "OCPP"])
+@pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
+def test_a_tx_profile_of_2_x_names_its_transaction(ocpp: str, profile: dict[str, Any]) -> None:
+    """K01.FR.03; 1.6 may leave it out (§3.13.1)."""
+    with pytest.raises(InvalidShape, match="give its transaction_id"):
+        VERSIONS[ocpp][0]["set_charging_profile"]({"connector_id": 1, "profile": profile})
+    sent = COMMANDS_V16["set_charging_profile"]({"connector_id": 1, "profile": A_START_PROFILE})
+    assert sent == ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": START_PROFILE16})
+
+
+def test_a_payload_of_ocpps_own_goes_out_as_it_is() -> None:
+    """What is not in the neutral form is the backend's own business."""
+    for ocpp, connector, name, profile in (
+        ("1.6", "connectorId", "csChargingProfiles", PROFILE16),
+        ("2.0.1", "evseId", "chargingProfile", PROFILE2),
+    ):
+        odd = {connector: -1, name: profile | {"stackLevel": -1}}
+        assert VERSIONS[ocpp][0]["set_charging_profile"](odd) == ("SetChargingProfile", odd)
+
+
 @pytest.mark.parametrize(("commands", "profile"), [(COMMANDS_V16, PROFILE16), (COMMANDS_V201, PROFILE2), (COMMANDS_V21, PROFILE2)])
 def test_a_profile_in_the_form_of_ocpp_is_judged_alike(commands: Mapping[str, Converter], profile: dict[str, Any]) -> None:
-    """1.6 §3.13.1, K01.FR.16."""
+    """1.6 §3.13.1, §5.11; K01.FR.16, F01.FR.11."""
     with pytest.raises(InvalidShape, match="a TxProfile limits one transaction"):
         commands["set_charging_profile"]({"connector_id": 0, "profile": profile})
+    with pytest.raises(InvalidShape, match="has no id yet"):
+        commands["remote_start_transaction"]({"tag": "A", "charging_profile": profile})
+    with pytest.raises(InvalidShape, match="stack_level must be"):
+        commands["set_charging_profile"]({"connector_id": 1, "profile": profile | {"stackLevel": -1}})
