@@ -15,6 +15,7 @@ from ..facts import Authorization, Start, Started, Stopped
 from ..ocpp.timestamps import parse_timestamp
 from .entries import Effect, Put
 from .transaction import End, Transaction
+from .transaction_key import namesake, stored_key
 
 KEPT = 50
 """Ended transactions that stay in the ledger: a charger repeats only the last few."""
@@ -68,6 +69,9 @@ class Ledger:
                 transaction = _decode(text)
             except ValueError:
                 continue  # written by another version of this program: it is left alone
+            known = self._transactions.get(transaction.id)
+            if known is not None and _progress(known) > _progress(transaction):
+                continue  # under the key of earlier versions, and under ours
             self._transactions[transaction.id] = transaction
             self._starts[_same(transaction)] = transaction
 
@@ -114,7 +118,7 @@ class Ledger:
         if transaction is None:
             return ()
         transaction.provisional, transaction.backend_id = False, backend_id
-        return (_keep(transaction),)
+        return self._stored(transaction)
 
     def close(self, stop: Stopped, now: float = 0.0) -> Closing:
         """Enter a stop. One of an unknown id is matched with the only open transaction, if its tag and times fit, and ends that."""
@@ -140,7 +144,7 @@ class Ledger:
         if transaction.end is not None:
             return Closing(match, energy, seconds, repeat=before == end, duplicate=before != end, matched=transaction)
         transaction.end, transaction.ended_at = end, now
-        return Closing(match, energy, seconds, effects=(_keep(transaction),), matched=transaction)
+        return Closing(match, energy, seconds, effects=self._stored(transaction), matched=transaction)
 
     def _stopped_as(self, end: End) -> Transaction | None:
         """What this stop of an unknown id, or another one of the same id (-1 and 0 are nobody's), has ended before."""
@@ -168,7 +172,17 @@ class Ledger:
 
     def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
         """The effects that store it as it is now."""
-        return (_keep(transaction), *self._prune())
+        return (*self._stored(transaction), *self._prune())
+
+    def _stored(self, transaction: Transaction) -> tuple[Effect, ...]:
+        """The effects that store it, and in 1.6 its namesake of 2.x too, which an earlier version has stored under the same key."""
+        other = self._transactions.get(str(transaction.id)) if isinstance(transaction.id, int) else None
+        return (_keep(transaction), *self._former(transaction.id)) if other is None else (_keep(transaction), _keep(other))
+
+    def _former(self, id: int | str) -> tuple[Effect, ...]:
+        """The effect that clears a text's key of earlier versions, unless its namesake has that."""
+        other = namesake(id)
+        return (Put("transactions", str(id), None),) if isinstance(other, int) and other not in self._transactions else ()
 
     def end(self, transaction: Transaction, stop: Stopped, now: float = 0.0) -> Closing:
         """Its last message was received; others may still be missing."""
@@ -189,7 +203,7 @@ class Ledger:
             del self._transactions[each.id]
             if self._starts.get(_same(each)) is each:
                 del self._starts[_same(each)]
-        return tuple(Put("transactions", str(each.id), None) for each in gone)
+        return tuple(effect for each in gone for effect in (Put("transactions", stored_key(each.id), None), *self._former(each.id)))
 
 
 def duration(start: str, stop: str | None) -> int | None:
@@ -224,4 +238,8 @@ def _same(transaction: Transaction) -> Same:
 
 
 def _keep(transaction: Transaction) -> Put:
-    return Put("transactions", str(transaction.id), _encode(transaction))
+    return Put("transactions", stored_key(transaction.id), _encode(transaction))
+
+
+def _progress(transaction: Transaction) -> tuple[bool, int]:
+    return transaction.end is not None, transaction.last or 0

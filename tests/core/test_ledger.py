@@ -312,3 +312,76 @@ def test_durations_by_whatever_clock_the_charger_has(start: str, stop: str, seco
 def test_any_text_is_a_time_or_none(text: str) -> None:
     """FIELD 20: garbage for a timestamp is only garbage."""
     assert isinstance(duration(text, "2026-11-22T10:00:00Z"), int | None)
+
+
+# 1.6's transaction 5 and 2.x's "5" of one charger
+
+
+def replayed(table: dict[str, bytes], effects: tuple[Effect, ...]) -> None:
+    """Carry the effects out, as a store does."""
+    for effect in effects:
+        assert isinstance(effect, Put) and effect.table == "transactions"
+        if effect.value is None:
+            table.pop(effect.name, None)
+        else:
+            table[effect.name] = effect.value
+
+
+def of_2x(ledger: Ledger, id: str, last: int) -> tuple[Effect, ...]:
+    """A message of a transaction of 2.x."""
+    transaction = ledger.enter(id)
+    transaction.note(last, last)
+    return ledger.kept(transaction)
+
+
+@pytest.mark.parametrize("first", ["1.6", "2.x"])
+def test_a_number_and_a_text_of_the_same_digits_are_two_stored_transactions(first: str) -> None:
+    table: dict[str, bytes] = {}
+    ledger = Ledger()
+    for version in ("1.6", "2.x") if first == "1.6" else ("2.x", "1.6"):
+        replayed(table, ledger.begin(START, Start(transaction_id=5)) if version == "1.6" else of_2x(ledger, "5", 3))
+    again = Ledger(list(table.values()))
+    number, text = again.find(5), again.find("5")
+    assert number is not None and text is not None and text.last == 3 and len(table) == 2
+    replayed(table, again.close(Stopped(5, 6000, STOP.timestamp)).effects)
+    replayed(table, of_2x(again, "5", 4))
+    third = Ledger(list(table.values()))
+    number, text = third.find(5), third.find("5")
+    assert number is not None and number.end is not None and text is not None and text.last == 4 and len(table) == 2
+
+
+def test_what_was_stored_under_the_key_of_a_number_is_not_lost_to_it() -> None:
+    """Earlier versions stored both under the digits."""
+    old: dict[str, bytes] = {}
+    replayed(old, of_2x(Ledger(), "5", 3))
+    (value,) = old.values()
+    table = {"5": value}
+    ledger = Ledger([value])
+    replayed(table, ledger.begin(START, Start(transaction_id=5)))
+    again = Ledger(list(table.values()))
+    text = again.find("5")
+    assert again.find(5) is not None and text is not None and text.last == 3
+
+
+def test_what_was_stored_under_the_key_of_a_number_moves_when_it_is_stored_again() -> None:
+    """During an upgrade an earlier version may write it there once more: the further one of the two counts."""
+    value = next(iter(effect.value for effect in of_2x(Ledger(), "5", 3) if isinstance(effect, Put) and effect.value))
+    further = next(iter(effect.value for effect in of_2x(Ledger([value]), "5", 9) if isinstance(effect, Put) and effect.value))
+    table = {"5": value}
+    replayed(table, of_2x(Ledger([value]), "5", 4))
+    assert len(table) == 1 and "5" not in table
+    table["5"] = further
+    for values in (list(table.values()), list(table.values())[::-1]):
+        text = Ledger(values).find("5")
+        assert text is not None and text.last == 9
+    replayed(table, of_2x(Ledger(list(table.values())), "5", 10))
+    assert len(table) == 1
+
+
+@pytest.mark.parametrize("id", ["tx-2", "9" * 5000, "-", "-x", "007", "0b6c9d7e-5f7b-4d3f", "stop:0a", "text:5", ""])
+def test_any_other_text_is_stored_under_a_key_that_is_no_numbers(id: str) -> None:
+    table: dict[str, bytes] = {}
+    for each in (id, "5", "text:5"):
+        replayed(table, of_2x(Ledger(), each, 1))
+    assert len(table) == len({id, "5", "text:5"}) and not any(key.isdecimal() and str(int(key[:20])) == key for key in table)
+    assert id in table or id == "text:5"
