@@ -216,7 +216,9 @@ class MessageRefused(Data):
     code: str
     """the error code it was answered (of an answer of ours: that the charger sent)"""
     description: str
-    """what was wrong; it quotes no value"""
+    """what was wrong; it quotes no value (of an answer of ours: the charger's own words)"""
     text: str | None = None
     """the beginning of what could not be read as a message at all, at most 200 printable characters; null otherwise, and without
     `--event-payload`"""
+    left_out: int = 0
+    """how many such events of the charger's were left out before this one, since there were too many"""

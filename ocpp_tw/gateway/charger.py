@@ -15,6 +15,7 @@ from zope.interface import implementer
 from ..core.commands import Outcome
 from ..core.entries import Record
 from ..core.ledger import Ledger
+from ..core.rate_limit import Rate, RateLimit
 from ..core.registration import RegistrationState
 from ..interfaces import ICharger, IWire
 from ..ocpp.conversation import NEW, Conversation
@@ -30,8 +31,8 @@ log = Logger()
 
 Message = Call | Send | Malformed
 
-LOGGED_COMPLAINTS = 20
-"""Complaints about one connection that are logged; beyond that one in a thousand is. The counters in its last log line have them all."""
+COMPLAINTS = Rate(20, 1 / 60)
+"""Answers on one connection that are none to any CALL, or unreadable, of which there is a log line; the next line counts those that were left out."""
 
 INBOX_LIMIT = 100
 """CALLs that may wait to be served; at that many, reading from the connection is paused (a conforming charger never has one waiting)."""
@@ -65,7 +66,8 @@ class Charger:
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
         self.model: Model = (None, None, None)
-        self.received = self.sent = self.violations = self._complaints = 0
+        self.received = self.sent = self.violations = 0
+        self._complaints: RateLimit | None = None
         self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
         self.reported_time: tuple[str, float] | None = None  # the latest time the charger reported as now, and when by our clock
         self.gone = False
@@ -111,11 +113,6 @@ class Charger:
     def unresponsive(self) -> bool:
         """Whether it sends messages, but answers no command."""
         return self._outgoing is not None and self._outgoing.unresponsive
-
-    def may_log(self) -> bool:
-        """Whether a complaint about this connection is logged: the first `LOGGED_COMPLAINTS` are, then one in a thousand."""
-        self._complaints += 1
-        return self._complaints <= LOGGED_COMPLAINTS or self._complaints % 1000 == 0
 
     def triggered(self, call: Call | Send) -> bool:
         """Whether we asked for this message and have not received it yet (B02.FR.02: it is served before acceptance)."""
@@ -206,9 +203,8 @@ class Charger:
     def _malformed(self, malformed: Malformed, text: bytes) -> None:
         """The text is no frame: it ends the command that it was meant to answer, or is told of and answered in its turn."""
         self.violations += 1
-        if self.may_log():
-            log.warn("malformed frame from {charger}: {problem}", charger=self.id, problem=str(malformed))
         if self._outgoing is not None and self._outgoing.malformed(malformed):
+            self._complain(f"it ended a command: {malformed}")
             return
         receipt = NEW if malformed.owed is None else self.conversation.received(malformed.owed, hash(text))
         if isinstance(receipt, bytes):
@@ -236,8 +232,15 @@ class Charger:
     def _answered(self, frame: Result | Error) -> None:
         if self._outgoing is None or not self._outgoing.answered(frame):
             self.violations += 1
-            if self.may_log():
-                log.warn("unsolicited CALLRESULT or CALLERROR from {charger}, message id {id!r}", charger=self.id, id=str(frame.id)[:50])
+            self._complain(f"no CALL has the message id {str(frame.id)[:50]!r}")
+
+    def _complain(self, problem: str) -> None:
+        """Log what is wrong with an answer of the charger's."""
+        now = self.incoming.clock.seconds()
+        self._complaints = self._complaints or RateLimit(COMPLAINTS, now)
+        left_out = self._complaints.next(now)
+        if left_out is not None:
+            log.warn("answer from {charger} is of no use: {problem}", charger=self.id, problem=problem, left_out=left_out)
 
     def send(self, text: bytes) -> None:
         """Send a frame."""

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..core import gateway_events
+from ..core.rate_limit import Rate, RateLimit
 from ..interfaces import HandshakeRequest
 from .publisher import Publisher
 
@@ -17,10 +18,8 @@ log = Logger()
 NUMBERED_UNDER = "?"
 """The name that all refusals are numbered under (`seq`)."""
 
-BURST = 100
-"""Refusals that are told at once; beyond that `PER_SECOND`, and the next one that is told counts those that were left out."""
-
-PER_SECOND = 1.0
+RATE = Rate(100, 1.0)
+"""Refusals that are told; the next one that is told counts those that were left out."""
 
 
 class HandshakeRefusals:
@@ -29,19 +28,13 @@ class HandshakeRefusals:
     def __init__(self, clock: IReactorTime, publisher: Publisher) -> None:
         self._clock = clock
         self._publisher = publisher
-        self._allowed = float(BURST)
-        self._since = clock.seconds()
-        self._left_out = 0
+        self._limit = RateLimit(RATE, clock.seconds())
 
     def refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """Log it and publish it, for whoever looks for that charger; or count it."""
-        now = self._clock.seconds()
-        self._allowed, self._since = min(float(BURST), self._allowed + max(0.0, now - self._since) * PER_SECOND), now
-        if self._allowed < 1:
-            self._left_out += 1
+        left_out = self._limit.next(self._clock.seconds())
+        if left_out is None:
             return
-        self._allowed -= 1
-        left_out, self._left_out = self._left_out, 0
         log.warn(
             "handshake of {charger} refused: {status} {reason}",
             charger=request.id or "?",

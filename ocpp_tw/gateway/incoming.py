@@ -21,7 +21,7 @@ from ..core.event import Data, Event, encode
 from ..core.stamps import Stamps
 from ..facts import Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
-from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render, render_result
+from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render_result
 from ..ocpp.malformed import Malformed
 from ..ocpp.schemas import Violation
 from ..ocpp.signed import unwrapped
@@ -29,7 +29,7 @@ from ..settings import Settings
 from ..waiting import in_time
 from .additions import NOTHING_ADDED, Additions, answer_to, decided
 from .charger import Charger
-from .malformed_text import refused_text
+from .message_refusals import MessageRefusals
 from .publisher import Publisher
 from .reading import CallReader, Unreadable
 from .verdicts import VERDICT_TYPES, ConnectionGone, NoVerdict, Verdicts
@@ -62,6 +62,7 @@ class IncomingCalls:
         publisher: Publisher,
         store: IEvents,
         additions: Additions,
+        refusals: MessageRefusals,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -76,6 +77,7 @@ class IncomingCalls:
         self._conclude = conclusions.of
         self._events = store
         self._additions = additions
+        self._refusals = refusals
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""
@@ -89,19 +91,19 @@ class IncomingCalls:
             translation = version.translations.get(call.action)
         if translation is None:
             if call.action in version.schemas.actions:
-                self._refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
+                self._refusals.refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
             else:
-                self._refuse(charger, call, "unknown", f"OCPP {version.name} has no action {call.action[:50]}")
+                self._refusals.refuse(charger, call, "unknown", f"OCPP {version.name} has no action {call.action[:50]}")
             return None
         if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call):
-            self._refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
+            self._refusals.refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
         if call.fact is not None and not self._zoned:
             return self._serve_fact(charger, call, call.fact, None)
         try:
             fact, violations = self._reader.read(charger, call, translation)
         except Unreadable as why:
-            self._refuse(charger, call, why.rule, why.description, why.violations)
+            self._refusals.refuse(charger, call, why.rule, why.description, why.violations)
             return None
         return self._serve_fact(charger, call, fact, violations)
 
@@ -149,7 +151,7 @@ class IncomingCalls:
         except Exception as why:
             if not isinstance(why, NoVerdict):
                 log.failure("{action} of {charger} failed for good", action=call.action, charger=charger.id)
-            self._refuse(charger, call, "internal", "")
+            self._refusals.refuse(charger, call, "internal", "")
 
     def _finish(
         self,
@@ -210,27 +212,13 @@ class IncomingCalls:
         )
         return Entry(charger.id, encode(event), conclusion.effects)
 
-    def _refuse(self, charger: Charger, call: Message, rule: str, description: str, violations: list[Violation] | None = None) -> None:
-        """Answer a CALLERROR, and publish `message_refused`, so that the backend knows what was not served, and why."""
-        code = charger.version.code(rule)
-        if charger.may_log():
-            log.warn(
-                "CALLERROR {code} to {charger} for {action}: {why}", charger=charger.id, code=code, action=call.action[:50], why=description
-            )
-        data = gateway_events.MessageRefused(charger.id, code, description)
-        entry = self._entry(charger, call, "message_refused", data, self._stamps.now(), violations)
-        self._events.publish(
-            entry, charger.send_answer, (call.id, b"" if type(call) is Send else render(Error(call.id, code, description)))
-        )
-
     # see `ports.Incoming`
 
     def malformed(self, charger: Charger, malformed: Malformed) -> None:
         """Answer a text that is no frame, where it is owed an answer, and publish `message_refused`."""
         if self._events.overloaded:
             return charger.close(1013, "events cannot be kept at the moment")
-        entry, then = refused_text(charger, malformed, self._stamps, self.settings)
-        return self._events.publish(entry, charger.send_answer, then)
+        return self._refusals.malformed(charger, malformed)
 
     def repaired_frame(self, charger: Charger, text: bytes) -> Frame | None:
         """The frame in a text that is not JSON, where that can be repaired and the charger's violations are tolerated."""
@@ -238,8 +226,7 @@ class IncomingCalls:
 
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
-        data = gateway_events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
-        self.publisher.publish(charger, "message_refused", data)
+        self._refusals.result_error(charger, frame)
 
     def late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """An answer arrived after its CALL had timed out (R8)."""

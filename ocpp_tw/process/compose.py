@@ -17,6 +17,7 @@ from ..gateway.breaker import Breaker
 from ..gateway.gate import OpenGate
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
+from ..gateway.message_refusals import MessageRefusals
 from ..gateway.publisher import Publisher
 from ..gateway.reading import CallReader
 from ..gateway.reconcile import Reconciler
@@ -83,9 +84,8 @@ def compose(
     publisher = Publisher(settings.name, stamps, store.events)
     reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
-    incoming = IncomingCalls(
-        settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, Additions(settings, handlers, clock)
-    )
+    additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
+    incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
     gateway = Gateway(settings, clock, gate or OpenGate(), incoming, publisher, stamps.unix, store, enabled_versions(settings))
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
