@@ -19,7 +19,6 @@ ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
 """The canonical units of energies."""
 
 
-
 def found(payload: Payload, *, any_unit: bool) -> list[Violation]:
     """The violations in a payload that its schema may have found valid; of its timestamps only its own is looked at.
 

@@ -17,6 +17,7 @@ MAX_LENGTH = 100
 MAX_DIGITS = 20
 """Most digits before or zeros after the point; a number beyond that is no reading of any meter (1e30 Wh)."""
 
+
 def decimal_number(value: object) -> Decimal | None:
     """The number in a string, an integer or a float; None if it is none, is ambiguous (``1,234``, ``1_000``) or out of all proportion."""
     if isinstance(value, str):
