@@ -170,6 +170,8 @@ class IEvents(Interface):
     """Where events go: one ordered stream. Nothing is lost once it is durable, and nothing is in it twice."""
 
     waiting: int = Attribute("how many entries are not durable yet")
+    waiting_bytes: int = Attribute("how many bytes the events have that are not durable yet")
+    strained: bool = Attribute("whether so many entries wait that chargers with several of them should wait first")
     overloaded: bool = Attribute("whether no more work should be accepted, since entries can be made durable nowhere")
 
     def publish(entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:

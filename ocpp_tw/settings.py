@@ -124,6 +124,18 @@ class Settings:
     max_message: int = setting(
         "MAX_MESSAGE", 1 << 20, parse.whole_number(1024, 1 << 30), "the longest message accepted from a charger, in bytes"
     )
+    message_rate: int = setting(
+        "MESSAGE_RATE",
+        100,
+        parse.whole_number(0, 1_000_000),
+        "messages a second that a charger may send in the long run, and a hundred times as many at once; 0: any number",
+    )
+    byte_rate: int = setting(
+        "BYTE_RATE",
+        128 << 10,
+        parse.whole_number(0, 1 << 30),
+        "bytes a second that a charger may send in the long run, and 64 times as many at once; 0: any number",
+    )
     max_identity: int = setting("MAX_IDENTITY", 48, parse.whole_number(1, 255), "the longest charger identity, in characters")
     subprotocol_mismatch: str = setting(
         "SUBPROTOCOL_MISMATCH",

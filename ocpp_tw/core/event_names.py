@@ -28,6 +28,7 @@ NAMES: dict[str, type[Data]] = {
     "unresponsive": gateway_events.Unresponsive,
     "silent": gateway_events.Silent,
     "flapping": gateway_events.Flapping,
+    "flooding": gateway_events.Flooding,
     "clock_skew": gateway_events.ClockSkew,
     "late_response": gateway_events.LateResponse,
     "message_refused": gateway_events.MessageRefused,

@@ -189,6 +189,19 @@ class Flapping(Judgement):
     """within how many seconds; when it is over, for how long it has not"""
 
 
+class Flooding(Judgement):
+    """A charger sends far more than its budget (`--message-rate`, `--byte-rate`); it is read from no faster than that. If it goes on for ten
+    minutes it is disconnected with 1008. It is over when it has kept to its budget for a minute.
+    """
+
+    messages: int
+    """messages and other frames received since its budget was first exceeded"""
+    bytes: int
+    """bytes of these messages"""
+    seconds: int
+    """for how long"""
+
+
 class ClockSkew(Judgement):
     """A charger's clock is more than a minute wrong; told again when that has changed by more than a minute. It is over at half a minute."""
 

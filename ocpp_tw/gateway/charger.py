@@ -5,9 +5,6 @@ Knows neither the WebSocket below nor what is done with a message: frames come i
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -23,42 +20,36 @@ from ..ocpp.frames import Call, Error, Payload, Result, ResultError, Send, parse
 from ..ocpp.malformed import Malformed, UnknownType
 from ..ocpp.tolerance.evidence import Model
 from ..ocpp.version import Version
+from .inbox import Inbox
 from .outgoing import OutgoingCalls
 from .ports import Incoming
 from .reports import Reports
 
 log = Logger()
 
-Message = Call | Send | Malformed
-
 COMPLAINTS = Rate(20, 1 / 60)
 """Answers on one connection that are none to any CALL, or unreadable, of which there is a log line; the next line counts those that were left out."""
 
-INBOX_LIMIT = 100
-"""CALLs that may wait to be served; at that many, reading from the connection is paused (a conforming charger never has one waiting)."""
-
 
 @implementer(ICharger)
-class Charger:
+class Charger(Inbox):
     """A charger on one connection; every later connection of the same identity is another `Charger`.
 
     CALLs wait in its inbox until `serve` is given the record that is stored about it.
     """
 
     __slots__ = (
-        "_complaints", "_inbox", "_outgoing", "address", "connected_at", "connection", "conversation", "domain", "gone", "id",
-        "incoming", "interval", "ledger", "model", "ocpp", "on_first_frame", "received", "registration_state", "reported_time",
-        "reports", "sent", "version", "violations", "wire",
+        "_complaints", "_outgoing", "address", "connected_at", "connection", "conversation", "domain", "id", "interval", "ledger",
+        "model", "ocpp", "received", "registration_state", "reported_time", "reports", "sent", "version", "violations",
     )  # fmt: skip
 
     def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, incoming: Incoming, connection: str) -> None:
+        super().__init__(wire, incoming)
         self.id = id
         self.domain = domain
         self.address = address
         self.version = version
         self.ocpp = version.name
-        self.wire = wire
-        self.incoming = incoming
         self.connection = connection
         self.connected_at = incoming.clock.seconds()
         self.conversation = Conversation()
@@ -70,10 +61,7 @@ class Charger:
         self._complaints: RateLimit | None = None
         self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
         self.reported_time: tuple[str, float] | None = None  # the latest time the charger reported as now, and when by our clock
-        self.gone = False
-        self.on_first_frame: Callable[[], None] | None = None  # set while it waits to take over from another connection
         self._outgoing: OutgoingCalls | None = None
-        self._inbox: deque[Message] | None = deque()  # None: no CALL is being served, and none has to wait
 
     def __repr__(self) -> str:
         return f"<Charger {self.id} {self.connection}>"
@@ -82,7 +70,7 @@ class Charger:
         """Begin to serve it, first of all the CALLs that arrived before; ``record`` is what is stored about it."""
         self.model = record.model_known
         self.registration_state.recorded(record)
-        self._resume(None)
+        self.open()
 
     @property
     def registration(self) -> str:
@@ -105,11 +93,6 @@ class Charger:
         return self.registration_state.restricted
 
     @property
-    def busy(self) -> bool:
-        """Whether a CALL of the charger's is being served, or waits to be."""
-        return self._inbox is not None
-
-    @property
     def unresponsive(self) -> bool:
         """Whether it sends messages, but answers no command."""
         return self._outgoing is not None and self._outgoing.unresponsive
@@ -125,8 +108,7 @@ class Charger:
         if self.gone:
             return
         self.gone = True
-        if self._inbox:
-            self._inbox.clear()  # not acknowledged, so the charger still has them
+        self.drop()
         if self.reports is not None:
             self.reports.close()
         if self._outgoing is not None:
@@ -135,6 +117,8 @@ class Charger:
     def frame(self, text: bytes) -> None:
         """One text message of the charger's, as UTF-8."""
         self.received += 1
+        self.recent_messages += 1
+        self.recent_bytes += len(text)
         try:
             frame = parse(text, self.version.quick_readers)
         except Malformed as malformed:
@@ -145,7 +129,7 @@ class Charger:
         if type(frame) is Call:
             receipt = self.conversation.received(frame.id, hash(text))
             if receipt is NEW:
-                self._receive(frame)
+                self.enter(frame, len(text))
             elif type(receipt) is bytes:
                 self.send(receipt)
         elif type(frame) is Result or type(frame) is Error:
@@ -153,52 +137,19 @@ class Charger:
         elif not self.version.send_actions:  # message types 5 and 6 exist in 2.1 only
             self._malformed(UnknownType("message type 5 or 6", text, id=frame.id), text)
         elif type(frame) is Send:
-            self._receive(frame)
+            self.enter(frame, len(text))
         elif type(frame) is ResultError:
             self.incoming.result_error(self, frame)
         return None
 
-    def _receive(self, call: Call | Send) -> None:
-        """A CALL or SEND: served now, or after those before it."""
-        if self._inbox is None:
-            later = self.incoming.serve(self, call)
-            if later is not None and not later.called:
-                later.addCallback(self._resume)
-                self._inbox = deque()
-            return
-        self._queue(self._inbox, call)
-
-    def _queue(self, inbox: deque[Message], message: Message) -> None:
-        inbox.append(message)
-        if len(inbox) == INBOX_LIMIT:
-            self.wire.hold(True)
-        if self.on_first_frame is not None:
-            self.on_first_frame()
-
     def send_answer(self, id_and_text: tuple[str | int, bytes]) -> None:
         """Answer a CALL of the charger's; called once its event is durable."""
         id, text = id_and_text
+        self.answered(id)
         if text:  # a SEND has no answer
             self.conversation.answered(id, text)
             self.sent += 1
             self.wire.send(text)
-
-    def _resume(self, _: None) -> None:
-        inbox = self._inbox or deque()
-        held = len(inbox) >= INBOX_LIMIT
-        while inbox and not self.gone:
-            message = inbox.popleft()
-            if isinstance(message, Malformed):
-                self.incoming.malformed(self, message)
-                continue
-            later = self.incoming.serve(self, message)
-            if later is not None and not later.called:
-                later.addCallback(self._resume)
-                break
-        else:
-            self._inbox = None
-        if held and len(inbox) < INBOX_LIMIT:
-            self.wire.hold(False)
 
     def _malformed(self, malformed: Malformed, text: bytes) -> None:
         """The text is no frame: it ends the command that it was meant to answer, or is told of and answered in its turn."""
@@ -209,10 +160,8 @@ class Charger:
         receipt = NEW if malformed.owed is None else self.conversation.received(malformed.owed, hash(text))
         if isinstance(receipt, bytes):
             self.send(receipt)
-        elif receipt is NEW and self._inbox is None:
-            self.incoming.malformed(self, malformed)
-        elif receipt is NEW and self._inbox is not None:
-            self._queue(self._inbox, malformed)
+        elif receipt is NEW:
+            self.enter(malformed, 0)  # of the text only a piece is kept
 
     @property
     def outgoing(self) -> OutgoingCalls:

@@ -17,6 +17,7 @@ from ..ocpp.negotiation import choose
 from ..ocpp.version import Version
 from ..settings import Settings
 from .arrivals import Arrivals
+from .budgets import Budgets
 from .charger import Charger
 from .decisions import Decisions
 from .handshake_refusals import HandshakeRefusals
@@ -46,6 +47,7 @@ class Gateway:
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
         self.decisions = Decisions(self.chargers, versions, clock, publisher, store.roster, store.records)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
+        self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.orphans = Orphans(clock, publisher, store.roster)
         self._gate = gate
         self._refusals = HandshakeRefusals(clock, publisher)
@@ -80,6 +82,10 @@ class Gateway:
         charger = Charger(request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections))
         self.arrivals.admitted(charger, request.repairs)
         return charger, chosen[0] if chosen else None
+
+    def has_room(self, size: int) -> bool:
+        """Whether a large message of so many bytes may be processed now."""
+        return self._incoming.load.has_room(size)
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """A handshake was refused."""

@@ -29,6 +29,7 @@ from ..settings import Settings
 from ..waiting import in_time
 from .additions import NOTHING_ADDED, Additions, answer_to, decided
 from .charger import Charger
+from .flow import Load
 from .message_refusals import MessageRefusals
 from .publisher import Publisher
 from .reading import CallReader, Unreadable
@@ -67,6 +68,7 @@ class IncomingCalls:
         self.settings = settings
         self.clock = clock
         self.publisher = publisher
+        self.load = Load(store)
         self.on_transaction: Callable[[Charger, Any, Conclusion], None] | None = None
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
         self._stamps = stamps

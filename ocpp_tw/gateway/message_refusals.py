@@ -81,13 +81,13 @@ class MessageRefusals:
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
         data = gateway_events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
-        self._tell(charger, data, ("", b""), "it could not process our answer")  # its own words may quote a value
+        self._tell(charger, data, None, "it could not process our answer")  # its own words may quote a value
 
     def _tell(
         self,
         charger: Charger,
         data: gateway_events.MessageRefused,
-        answer: tuple[str | int, bytes],
+        answer: tuple[str | int, bytes] | None,
         why: str,
         action: str | None = None,
         id: str | int | None = None,
@@ -96,7 +96,7 @@ class MessageRefusals:
     ) -> None:
         left_out = self._limits.next(charger.id, self._clock.seconds())
         if left_out is None:
-            return self._events.publish(Entry(charger.id), charger.send_answer, answer)
+            return self._publish(charger, Entry(charger.id), answer)
         data.left_out = left_out
         log.warn(
             "message of {charger} refused: {action}: {why}",
@@ -118,4 +118,11 @@ class MessageRefusals:
             msgspec.Raw(raw) if raw and self._settings.event_payload else None,
             None if violations is None else [violation.as_event() for violation in violations],
         )
-        return self._events.publish(Entry(charger.id, encode(event)), charger.send_answer, answer)
+        return self._publish(charger, Entry(charger.id, encode(event)), answer)
+
+    def _publish(self, charger: Charger, entry: Entry, answer: tuple[str | int, bytes] | None) -> None:
+        """``answer``: None where the message was one itself."""
+        if answer is None:
+            self._events.publish(entry)
+        else:
+            self._events.publish(entry, charger.send_answer, answer)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..ocpp.frames import Call, Error, Frame, Result, ResultError, Send
 from ..ocpp.malformed import Malformed
 from ..settings import Settings
+from .flow import Load
 from .publisher import Publisher
 
 
@@ -22,6 +23,7 @@ class Incoming(Protocol):
     settings: Settings
     clock: IReactorTime
     publisher: Publisher
+    load: Load
 
     def serve(self, charger: Any, call: Call | Send) -> Deferred[None] | None:
         """Serve a CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""

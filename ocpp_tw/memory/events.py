@@ -28,7 +28,7 @@ class MemoryEvents:
     _log = Logger()
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
-        self.paused = self.overloaded = False
+        self.paused = self.overloaded = self.strained = False
         self._store, self._gateway = store, gateway
         self._writing = False
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
@@ -38,6 +38,11 @@ class MemoryEvents:
     def waiting(self) -> int:
         """How many entries are not durable yet."""
         return len(self._held)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes their events have."""
+        return sum(len(entry.event) for entry, _, _ in self._held)
 
     def publish(self, entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """See `IEvents`. ``then`` is called before this returns, unless it is paused."""

@@ -118,8 +118,9 @@ class OperatorsApi:
             if charger is not None:
                 ledger = await _stored(self._verdicts.ledger(charger))
                 transactions = [msgspec.to_builtins(transaction) for transaction in ledger.running]
-                liveness = self._gateway.liveness.summary(charger)
-                body = {"connected": True, **summary(charger.record), **_summary(charger), **liveness, "transactions": transactions}
+                observed = self._gateway.liveness.summary(charger)
+                observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
+                body = {"connected": True, **summary(charger.record), **_summary(charger), **observed, "transactions": transactions}
                 return _json(request, 200, body)
             record = await _stored(self._gateway.decisions.recorded(id))
             if record is None:

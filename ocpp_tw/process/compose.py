@@ -42,10 +42,11 @@ class Application:
     reconciler: Reconciler | None
 
     def start(self) -> None:
-        """Lease transaction ids, take commands, check liveness, look for orphans, reconcile provisional starts."""
+        """Lease transaction ids, take commands, check liveness and budgets, look for orphans, reconcile provisional starts."""
         self.ids.lease()
         self.dispatcher.start()
         self.gateway.liveness.start()
+        self.gateway.budgets.start()
         self.gateway.orphans.start()
         if self.reconciler is not None:
             self.reconciler.start()
@@ -55,6 +56,7 @@ class Application:
         self.gateway.stopping = True
         self.dispatcher.stop()
         self.gateway.liveness.stop()
+        self.gateway.budgets.stop()
         self.gateway.orphans.stop()
         if self.reconciler is not None:
             self.reconciler.stop()

@@ -18,6 +18,7 @@ from . import tuning
 def prepare(reactor: Any) -> None:
     """Set up the reactor of any of these processes."""
     tuning.shorten_loop(reactor)
+    tuning.return_large_blocks()
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     reactor.callWhenRunning(tuning.freeze_garbage)
     reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop, reactor))

@@ -1,4 +1,4 @@
-"""Tunes Twisted's epoll reactor and Python's garbage collector for thousands of connections.
+"""Tunes Twisted's epoll reactor, Python's garbage collector and glibc's allocator for thousands of connections.
 
 The loop makes one call for each event, where Twisted's own makes five, and a logging context that is not used here. Any other reactor keeps
 its own loop. Knows nothing of chargers.
@@ -8,6 +8,7 @@ its own loop. Knows nothing of chargers.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,13 @@ GC_THRESHOLDS = 5_000, 4, 250
 """`gc.set_threshold`: new objects after which the youngest generation is collected, such collections after which the middle one is, and of
 those after which the oldest is. With Python's defaults long-lived objects were scanned again and again, each time for as long as a hundred
 handshakes take; with larger ones a collection of the youngest alone, when thousands of chargers arrive, would delay those already connected."""
+
+
+LARGE_BLOCK = 512 << 10
+"""Bytes from which a block of memory is the system's own, and goes back to it at once. By default glibc raises this to as much as was once
+freed, and a burst of large messages would be paid for with memory until the process ends. Groups of ordinary events are below it."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def shorten_loop(reactor: Any, required: Sequence[str] = RELIANCES[EPOLL_REACTOR]) -> bool:
@@ -71,3 +79,12 @@ def freeze_garbage() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def return_large_blocks() -> bool:
+    """Have glibc give memory back; False where the allocator is another one."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK) and mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK))

@@ -37,6 +37,9 @@ CHECK_INTERVAL = 0.25
 MAX_WAITING = 20_000
 """Most entries in the queue that are durable nowhere; with more there is neither a Redis nor a disk, and the gateway is overloaded."""
 
+MANY_WAITING = 100
+"""Entries in the queue with which the gateway is strained: what comes last waits for all of them."""
+
 DIRECT = Route.DIRECT  # looked up for each message
 
 
@@ -57,7 +60,8 @@ class RedisEvents(Service):
         spool: Spool | None = None,
         durability: str = "redis",
     ) -> None:
-        self.overloaded = False
+        self.overloaded = self.strained = False
+        self.waiting_bytes = 0
         self.route = DIRECT
         self._clock = connection.reactor
         self._acknowledged = acknowledged
@@ -91,13 +95,15 @@ class RedisEvents(Service):
         """Append the entry with the group of this turn of the reactor (see `IEvents`)."""
         queued = QueuedEntry.of(entry, self._keys, then, value)
         self._queue.append(queued)
+        self.waiting_bytes += len(queued.packed)
         if queued.updates:
             self._unwritten.add(queued.updates)
         if self._scheduled is None and self.running:
             if (self._flight if self.route is DIRECT else self._storing.group) is None:
                 self._scheduled = self._clock.callLater(0, self._turn)
-            elif len(self._queue) >= MAX_WAITING:
-                self.overloaded = True
+            else:
+                self.strained = self.strained or len(self._queue) >= MANY_WAITING
+                self.overloaded = self.overloaded or len(self._queue) >= MAX_WAITING
 
     def flushed(self) -> Deferred[None]:
         """Fires once all that was published so far is durable."""
@@ -187,6 +193,10 @@ class RedisEvents(Service):
 
     def _conclude(self, group: Group) -> None:
         """The group is durable."""
+        if not group.durable:
+            self.waiting_bytes -= group.bytes
+        if self.strained and len(self._queue) < MANY_WAITING // 2:
+            self.strained = False
         if self.overloaded and len(self._queue) < MAX_WAITING // 2:
             self.overloaded = False
         self._durable.add(group)

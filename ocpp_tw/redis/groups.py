@@ -23,7 +23,7 @@ _log = Logger()
 MAX_EVENTS = 1000
 """Most events in a group; the rest of the queue makes the next one."""
 
-MAX_BYTES = 8 << 20
+MAX_BYTES = 2 << 20
 """Most bytes of events in a group of more than one; Redis closes the connection of a client that sends 1 GB."""
 
 GROUP_TTL = 7 * 86_400
@@ -49,15 +49,16 @@ class QueuedEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Group:
-    """Entries that are written together, as arguments of `WRITE`; an incarnation numbers its groups from 1, ``events`` are in it.
+    """Entries that are written together, as arguments of `WRITE`; an incarnation numbers its groups from 1. It has so many ``events``, of
+    so many ``bytes``.
 
     ``durable``: Redis or the spool has it, and its entries' callbacks have been called. ``diverted``: it was taken from Redis to the spool.
     """
 
-    __slots__ = ("diverted", "durable", "entries", "events", "number", "packed")
+    __slots__ = ("bytes", "diverted", "durable", "entries", "events", "number", "packed")
 
-    def __init__(self, number: int, entries: list[QueuedEntry], events: int, packed: Packed) -> None:
-        self.number, self.entries, self.events, self.packed = number, entries, events, packed
+    def __init__(self, number: int, entries: list[QueuedEntry], events: int, bytes: int, packed: Packed) -> None:
+        self.number, self.entries, self.events, self.bytes, self.packed = number, entries, events, bytes, packed
         self.durable = self.diverted = False
 
     @classmethod
@@ -67,7 +68,8 @@ class Group:
         while True:
             entries = queue[:size]
             parts = [each.packed for each in entries]
-            if len(entries) == 1 or sum(map(len, parts)) <= MAX_BYTES:
+            total = sum(map(len, parts))
+            if len(entries) == 1 or total <= MAX_BYTES:
                 break
             size = len(entries) // 2
         del queue[: len(entries)]
@@ -78,7 +80,7 @@ class Group:
                 effects += _effects(keys, each, events if each.packed else 0)
         arguments = sum([each.number for each in effects])
         parts = [pack(str(number), str(events), str(arguments)), *parts, *[each.data for each in effects]]
-        return cls(number, entries, events, Packed(3 + 2 * events + arguments, b"".join(parts)))
+        return cls(number, entries, events, total, Packed(3 + 2 * events + arguments, b"".join(parts)))
 
     @property
     def acknowledged(self) -> list[bytes]:

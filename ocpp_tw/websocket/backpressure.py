@@ -1,6 +1,6 @@
 """The part of a connection that stops reading from a charger and resumes.
 
-Knows the two reasons not to read; neither what was read, nor why the application holds a charger.
+Knows the reasons not to read; neither what was read, nor why the application holds a charger.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from .admission import Admission
 
-CHARGER, NETWORK = 1, 2
-"""Why a connection is not read from: the charger's messages cannot be served, or it does not take what we send."""
+CHARGER, NETWORK, TURN, ROOM = 1, 2, 4, 8
+"""Why a connection is not read from: the application holds the charger, it does not take what we send, it waits for its turn with what it has
+sent (`turns`), or there is no room for the large message that it has begun (`room`)."""
 
 
 class Backpressure(Admission):

@@ -9,12 +9,20 @@ from typing import Any, Protocol, TypeVar
 
 from ..interfaces import HandshakeRequest, IWire, Maybe
 from ..settings import Settings
+from .room import Room
+from .turns import Turns
 
 
 class MessageSink(Protocol):
     """The receiver of one connection's messages: in order, and none after `IWire.close`."""
 
+    received: int
+    """How many messages it was given."""
+
     def frame(self, text: bytes) -> None: ...
+
+    def frames_beside(self, count: int) -> None:
+        """The connection sends more than its share, among it so many frames that are no messages: control frames, parts of messages."""
 
 
 S = TypeVar("S", bound=MessageSink)
@@ -25,6 +33,9 @@ class Admissions(Protocol[S]):
 
     def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[S, str | None]]:
         """The connection's sink, and the subprotocol as the charger spelled it; raises `HandshakeRefused`."""
+
+    def has_room(self, size: int) -> bool:
+        """Whether a large message of so many bytes may be processed now: those before it may take all the memory that they may."""
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """A handshake was refused. The reason may quote the charger, in printable ASCII."""
@@ -47,3 +58,5 @@ class ConnectionOwner(Protocol):
     connected: dict[Any, None]
     """All connections that have not ended, handshakes included."""
     countConnections: int
+    turns: Turns
+    room: Room

@@ -92,6 +92,7 @@ class ChargerProtocol(Receiver):
         self._fast, self._gone = False, True
         self._on_sign_of_life = None
         self.factory.connected.pop(self, None)
+        self._release_room()
         if self._decision is not None:
             self._decision.cancel()
         sink, self._sink = self._sink, None  # each refers to the other: they would wait for the garbage collector

@@ -22,6 +22,8 @@ from . import compression
 from .boundary import Admissions
 from .connection import ChargerProtocol
 from .footprint import CLASS_DEFAULTS
+from .room import Room
+from .turns import Turns
 
 
 class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore]
@@ -36,6 +38,8 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.settings = settings
         self.tick = 0
         self.connected: dict[ChargerProtocol, None] = {}
+        self.turns = Turns(reactor, admissions.has_room)
+        self.room = Room()
         # One timer for all connections: one for each would be set again with every frame, and Autobahn's are on the global
         # reactor. It counts calls, not time: no charger is dropped because this process was suspended.
         self._timer = LoopingCall(self._check_all)
@@ -65,6 +69,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         for protocol in list(self.connected):
             protocol.wasNotCleanReason = "the door is closed"
             protocol.dropConnection(abort=False)
+        self.turns.stop()
         if self._timer.running:
             self._timer.stop()
 

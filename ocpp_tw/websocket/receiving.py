@@ -1,17 +1,22 @@
 """The part of a connection that turns bytes into messages: ordinary frames directly, all others by way of Autobahn, within limits.
 
-Knows nothing of what a message says.
+One frame in a read, as nearly every read is, goes to the sink at once. Of more than that a connection has its share in one turn of the
+reactor, and waits for its next turn with the rest (`turns`); a large message needs room before it is received (`room`), and waits for its
+turn before it is given to the sink. Knows nothing of what a message says.
 """
 
 # mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from .backpressure import ROOM, TURN
 from .fast_frames import take
 from .handshake import MAX_HEAD
+from .room import LARGE
 from .timeouts import Timeouts
 
 MAX_EARLY_BYTES = 64 * 1024
@@ -19,6 +24,13 @@ MAX_EARLY_BYTES = 64 * 1024
 
 MAX_FRAGMENTS = 1024
 """Most frames of one message, since empty ones cost nothing to send; beyond them the connection is closed with 1008."""
+
+FRAMES_AT_ONCE = 16
+"""Frames (or parts of one, where Autobahn reads it) that a connection may have processed in one turn of the reactor; while others wait for
+theirs it is one."""
+
+MAX_INFLATION = 1032
+"""How many times its size deflated data can have, at most: a match of 258 bytes takes two bits."""
 
 MAX_PONGS = 10
 """Most pings answered a second (a charger sends one in seconds); the others are ignored."""
@@ -32,10 +44,15 @@ class Receiver(Timeouts):
 
     current_frame: Any
     maxMessagePayloadSize: int
+    message_data_total_length: int
     # on the class until they are needed, since most of the time they are not
     _on_sign_of_life: Callable[[], None] | None = None
     _consuming = False
     _fragments = 0
+    _isMessageCompressed = False
+    paid_until = -math.inf
+    _roomy = False
+    """Whether room was reserved, or is waited for."""
 
     def dataReceived(self, data: bytes) -> None:
         if self._fast:
@@ -63,18 +80,88 @@ class Receiver(Timeouts):
         self.consumeData()
 
     def consumeData(self) -> None:
+        self._consume(1 if self.factory.turns.busy else FRAMES_AT_ONCE)
+
+    def _consume(self, share: int) -> None:
+        """Process what has come, at most so many frames of it."""
         if self._consuming:
             return  # a sink ended its hold while it was given a message
         self._consuming = True
         try:
             if self.state == self.STATE_CONNECTING:
                 self.processHandshake()
+            frames, messages = 0, self._messages
             while self.state in (self.STATE_OPEN, self.STATE_CLOSING) and not self._paused_by and not self.failedByMe:
+                if frames == share:
+                    self._wait_for_turn(frames - (self._messages - messages))
+                    break
+                frames += 1
                 if not self._take_frame() and not self.processData():
                     break
         finally:
             self._consuming = False
             self._fast = self._can_be_fast()
+
+    @property
+    def _messages(self) -> int:
+        return 0 if self._sink is None else self._sink.received
+
+    # turns
+
+    def _wait_for_turn(self, frames_beside: int) -> None:
+        """Go on in a later turn of the reactor; ``frames_beside`` of those processed in this one were no messages."""
+        self._paused_by |= TURN
+        self.transport.pauseProducing()
+        self.factory.turns.add(self)
+        if frames_beside and self._sink is not None:
+            self._sink.frames_beside(frames_beside)
+
+    @property
+    def held(self) -> bool:
+        """See `turns.Waiting`."""
+        return bool(self._paused_by & ~TURN)
+
+    def go_on(self) -> None:
+        """See `turns.Waiting`."""
+        self._paused_by &= ~TURN
+        if self._paused_by or self._gone:
+            return  # when that ends, it goes on
+        self._consume(FRAMES_AT_ONCE)
+        if not self._paused_by and not self._gone:
+            self.transport.resumeProducing()
+
+    def go_on_with(self, text: bytes) -> None:
+        """See `turns.Waiting`."""
+        if self.state == self.STATE_OPEN:
+            self._deliver(text)
+        self._release_room()
+        self.go_on()
+
+    # room
+
+    @property
+    def address(self) -> str:
+        """See `room.Receiving`."""
+        peer = self.transport.getPeer()
+        return getattr(peer, "host", "")
+
+    def has_room(self) -> None:
+        """See `room.Receiving`."""
+        self._pause(ROOM, False)
+
+    def _make_room(self, length: int) -> None:
+        """A frame of a message begins, with so many bytes of payload: if the message may become large, it needs room."""
+        whole = self.current_frame.fin and self._fragments == 1
+        size = self.message_data_total_length + (length * MAX_INFLATION if self._isMessageCompressed else 0)
+        if size > LARGE and not self.failedByMe:
+            self._roomy = True
+            if not self.factory.room.reserve(self, min(size, self.maxMessagePayloadSize) if whole else self.maxMessagePayloadSize):
+                self._pause(ROOM, True)
+
+    def _release_room(self) -> None:
+        if self._roomy:
+            self._roomy = False
+            self.factory.room.release(self)
 
     def _can_be_fast(self) -> bool:
         half_done = self.data or self.inside_message or self.current_frame is not None
@@ -120,14 +207,22 @@ class Receiver(Timeouts):
         if self._fragments > MAX_FRAGMENTS:
             self._fail_connection(1008, "too many fragments")
         super().onMessageFrameBegin(length)
+        if not self._roomy:
+            self._make_room(length)
 
     def onMessageEnd(self) -> None:
         # Autobahn's would gather listeners' Deferreds for each message
         self._fragments = 0
         text = b"".join(self.message_data)
         self.message_data = []
+        if self.state == self.STATE_OPEN and len(text) > LARGE:
+            self._paused_by |= TURN
+            self.transport.pauseProducing()
+            self.factory.turns.add_large(self, text)
+            return
         if self.state == self.STATE_OPEN:
             self._deliver(text)
+        self._release_room()
 
     def onPing(self, payload: bytes) -> None:
         self._pings += 1

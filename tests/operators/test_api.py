@@ -139,7 +139,7 @@ async def test_a_connected_charger_with_its_transactions():
     status, told = await site.request("GET", "/api/chargers/RDAM%20123")
     assert (status, told["connected"], told["boot_status"], told["registration"]) == (200, True, None, "Accepted")
     assert [each["id"] for each in told["transactions"]] == [begun["transactionId"]]
-    assert told["liveness"] == {"unresponsive": False, "silent": False, "flapping": False} and told["clock_skew"] is None
+    assert told["liveness"] == {"unresponsive": False, "silent": False, "flapping": False, "flooding": False} and told["clock_skew"] is None
     assert (await site.request("GET", "/healthz"))[1] == {"status": "ok", "chargers": 1}
     await site.close()
 

@@ -4,8 +4,11 @@ among what was loaded at the start."""
 from __future__ import annotations
 
 import gc
+import platform
 import select
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -224,3 +227,22 @@ def test_later_cycles_are_still_collected(usual: None) -> None:
     finally:
         gc.callbacks.remove(look)
     assert sum(found) > tuning.GC_THRESHOLDS[0] // 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_memory_of_large_blocks_goes_back_to_the_system():
+    """In a process of its own: what glibc was told stays."""
+    program = """
+import resource
+from ocpp_tw.process.tuning import return_large_blocks
+def rss():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20
+assert return_large_blocks()
+blocks = [bytes(2 << 20)[:] + b"x" for _ in range(40)]
+kept = [bytearray(1000) for _ in range(1000)]
+full = rss()
+blocks.clear()
+print(full - rss())
+"""
+    freed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(freed.stdout) > 70

@@ -31,11 +31,16 @@ class RecordingSink:
 
     def __init__(self, calls: list[Any]) -> None:
         self.calls = calls
+        self.received = self.beside = 0
         self.on_frame: Callable[[bytes], None] = lambda text: None
 
     def frame(self, text: bytes) -> None:
+        self.received += 1
         self.calls.append(text)
         self.on_frame(text)
+
+    def frames_beside(self, count: int) -> None:
+        self.beside += count
 
 
 class FakeAdmissions:
@@ -46,6 +51,7 @@ class FakeAdmissions:
         self.requests: list[HandshakeRequest] = []
         self.wires: list[Any] = []
         self.sink = RecordingSink(self.calls)
+        self.room = True
         self.decide: Callable[[HandshakeRequest, IWire], Any] = lambda handshake, wire: (
             self.sink,
             handshake.offered[0] if handshake.offered else None,
@@ -55,6 +61,9 @@ class FakeAdmissions:
         self.requests.append(request)
         self.wires.append(wire)
         return self.decide(request, wire)
+
+    def has_room(self, size: int) -> bool:
+        return self.room
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         self.calls.append(("refused", request.id, status, reason))

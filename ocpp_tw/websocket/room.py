@@ -1,0 +1,90 @@
+"""Limits what large messages take in memory before they are processed, over all connections and for each address.
+
+Knows no frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Protocol
+
+LARGE = 64 * 1024
+"""Bytes beyond which a message is large, and needs room."""
+
+TOTAL = 32 << 20
+"""Most bytes of large messages that are received or wait to be processed at a time, whatever their address."""
+
+SHARE = 8 << 20
+"""Most of them of one address."""
+
+
+class Receiving(Protocol):
+    """A connection that receives a large message."""
+
+    @property
+    def address(self) -> str: ...
+
+    def has_room(self) -> None:
+        """The room that it waits for is reserved now."""
+
+
+class Room:
+    """One for all connections, each of which may reserve room for one message. One that is longer than the limits is let in alone."""
+
+    def __init__(self, total: int = TOTAL, share: int = SHARE) -> None:
+        self._total, self._share = total, share
+        self._reserved: dict[Receiving, tuple[str, int]] = {}
+        self._taken = 0
+        self._of: Counter[str] = Counter()
+        self._waiting: deque[tuple[Receiving, str, int]] = deque()
+        self._letting_in = False
+
+    def reserve(self, connection: Receiving, size: int) -> bool:
+        """Reserve so many bytes for the connection's message; without room it waits, and `Receiving.has_room` is called."""
+        address = connection.address
+        if self._fits(address, size):
+            self._take(connection, address, size)
+            return True
+        self._waiting.append((connection, address, size))
+        return False
+
+    def release(self, connection: Receiving) -> None:
+        """The connection's message is processed, or will never be."""
+        reserved = self._reserved.pop(connection, None)
+        if reserved is None:
+            self._waiting = deque(each for each in self._waiting if each[0] is not connection)
+            return
+        address, size = reserved
+        self._taken -= size
+        self._of[address] -= size
+        if not self._of[address]:
+            del self._of[address]
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Those that fit now, in their order; one whose address has its share does not keep the others waiting."""
+        if self._letting_in:
+            return  # a connection that was let in has released its room at once: the loop below sees it
+        self._letting_in, progress = True, True
+        while progress:
+            progress = False
+            for _ in range(len(self._waiting)):
+                if not self._waiting:
+                    break
+                connection, address, size = self._waiting.popleft()
+                if self._fits(address, size):
+                    self._take(connection, address, size)
+                    connection.has_room()
+                    progress = True
+                else:
+                    self._waiting.append((connection, address, size))
+        self._letting_in = False
+
+    def _fits(self, address: str, size: int) -> bool:
+        of = self._of.get(address, 0)
+        return (not self._taken or self._taken + size <= self._total) and (not of or of + size <= self._share)
+
+    def _take(self, connection: Receiving, address: str, size: int) -> None:
+        self._reserved[connection] = (address, size)
+        self._taken += size
+        self._of[address] += size

@@ -1,0 +1,119 @@
+"""Shares the reactor among connections that send faster than they are served.
+
+A connection that has sent more than its share of a turn waits here; so does one with a large message. Those that send one ordinary
+message at a time never come here. Knows no frame.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+TURN = 0.004
+"""Seconds that all waiting connections together are served in one turn of the reactor; then those that are read from have theirs."""
+
+LARGE_SHARE = 0.25
+"""Most of the time, as a part of the whole, in which large messages are processed while there are several."""
+
+LARGE_RATE, LARGE_BURST = 256 << 10, 1 << 20
+"""Bytes of large messages that one connection may have processed in a second, and at once: each of them makes all wait for as long as Redis
+takes for it."""
+
+RETRY = 0.01
+"""Seconds until large messages are looked at again of which none may be processed yet."""
+
+
+class Waiting(Protocol):
+    """A connection that waits."""
+
+    paid_until: float
+    """When the large messages that it has sent are worth their time, by the clock of `Turns`."""
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing may be processed for another reason."""
+
+    def go_on(self) -> None:
+        """Process the next share; the connection adds itself again if that was not all."""
+
+    def go_on_with(self, text: bytes) -> None:
+        """Process this large message, and what comes after it."""
+
+
+class Turns:
+    """One for all connections. ``has_room`` says whether a message of so many bytes may be processed now."""
+
+    def __init__(self, reactor: IReactorTime, has_room: Callable[[int], bool], now: Callable[[], float] = time.perf_counter) -> None:
+        self._reactor = reactor
+        self._has_room = has_room
+        self._now = now
+        self._connections: deque[Waiting] = deque()
+        self._large: deque[tuple[Waiting, bytes]] = deque()
+        self._large_after = 0.0
+        self._next: IDelayedCall | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether connections wait for their turn."""
+        return bool(self._connections)
+
+    def add(self, connection: Waiting) -> None:
+        """Serve the connection in its turn."""
+        self._connections.append(connection)
+        self._schedule(0)
+
+    def add_large(self, connection: Waiting, text: bytes) -> None:
+        """Give the connection this message in its turn, once there is room for it."""
+        self._large.append((connection, text))
+        self._schedule(0)
+
+    def stop(self) -> None:
+        """Serve nobody any more."""
+        self._connections.clear()
+        self._large.clear()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _schedule(self, delay: float) -> None:
+        if self._next is not None and self._next.getTime() > self._reactor.seconds() + delay:
+            self._next.cancel()
+            self._next = None
+        if self._next is None:
+            self._next = self._reactor.callLater(delay, self._turn)
+
+    def _turn(self) -> None:
+        self._next = None
+        end = self._now() + TURN
+        while self._connections:
+            self._connections.popleft().go_on()
+            if self._now() >= end:
+                break
+        if self._large:
+            self._take_large()
+        if self._connections:
+            self._schedule(0)
+        elif self._large:
+            self._schedule(RETRY)
+
+    def _take_large(self) -> None:
+        """One, if it is time: what it costs the loop is then paid back three times over to the others."""
+        begun = self._now()
+        if begun < self._large_after:
+            return
+        for _ in range(len(self._large)):
+            connection, text = self._large[0]
+            self._large.rotate(-1)
+            if not connection.held and connection.paid_until <= begun and self._has_room(len(text)):
+                self._large.pop()
+                break
+        else:
+            return
+        connection.paid_until = max(connection.paid_until, begun - LARGE_BURST / LARGE_RATE) + len(text) / LARGE_RATE
+        connection.go_on_with(text)
+        ended = self._now()
+        self._large_after = ended + (ended - begun) * (1 / LARGE_SHARE - 1)

@@ -1,0 +1,330 @@
+"""A connection that sends much waits for its turn: others are served meanwhile, and nothing of it is lost or out of order."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.task import Clock
+
+from ocpp_tw.websocket import room as rooms
+from ocpp_tw.websocket.receiving import FRAMES_AT_ONCE
+from ocpp_tw.websocket.room import LARGE, Room
+from ocpp_tw.websocket.turns import LARGE_BURST, LARGE_RATE, LARGE_SHARE, RETRY, TURN, Turns
+from websocket_peer import PING, Server, frame
+
+CALL = b'[2,"1","Heartbeat",{}]'
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+def numbered(count: int) -> tuple[list[bytes], bytes]:
+    """Texts, and the bytes that they are sent as."""
+    texts = [b'[2,"%d","Heartbeat",{}]' % n for n in range(count)]
+    return texts, b"".join(map(frame, texts))
+
+
+# a connection with more than its share
+
+
+def test_a_connection_has_its_share_of_a_turn_and_no_more(server: Server) -> None:
+    connection = server.connect_charger()
+    texts, data = numbered(5 * FRAMES_AT_ONCE + 3)
+    connection.protocol.dataReceived(data)
+    assert server.calls == ["arrived", *texts[:FRAMES_AT_ONCE]]
+    assert not connection.transport.reading
+    server.clock.advance(0)
+    assert server.calls == ["arrived", *texts]
+    assert connection.transport.reading
+
+
+def test_what_comes_meanwhile_waits_behind_it(server: Server) -> None:
+    connection = server.connect_charger()
+    texts, data = numbered(3 * FRAMES_AT_ONCE)
+    half = len(data) // 2
+    connection.protocol.dataReceived(data[:half])
+    connection.exchange(data[half:])  # the transport does not read
+    server.clock.advance(0)
+    connection.exchange()
+    assert server.calls == ["arrived", *texts]
+
+
+def test_a_hold_lasts_longer_than_a_turn(server: Server) -> None:
+    connection = server.connect_charger()
+    texts, data = numbered(3 * FRAMES_AT_ONCE)
+    connection.protocol.dataReceived(data)
+    connection.protocol.hold(True)
+    server.clock.advance(0)
+    assert server.calls == ["arrived", *texts[:FRAMES_AT_ONCE]] and not connection.transport.reading
+    connection.protocol.hold(False)
+    server.clock.advance(0)
+    assert server.calls == ["arrived", *texts] and connection.transport.reading
+
+
+def test_a_hold_that_ends_before_its_turn(server: Server) -> None:
+    connection = server.connect_charger()
+    texts, data = numbered(2 * FRAMES_AT_ONCE)
+    connection.protocol.dataReceived(data)
+    connection.protocol.hold(True)
+    connection.protocol.hold(False)
+    assert not connection.transport.reading and len(server.calls) == 1 + FRAMES_AT_ONCE
+    server.clock.advance(0)
+    assert server.calls == ["arrived", *texts] and connection.transport.reading
+
+
+def test_one_that_leaves_while_it_waits(server: Server) -> None:
+    connection = server.connect_charger()
+    _, data = numbered(2 * FRAMES_AT_ONCE)
+    connection.protocol.dataReceived(data)
+    connection.protocol.hold(True)
+    connection.disconnect()
+    connection.protocol.hold(False)
+    server.clock.advance(0)
+    assert len([each for each in server.calls if isinstance(each, bytes)]) == FRAMES_AT_ONCE
+
+
+def test_frames_that_are_no_messages_are_counted(server: Server) -> None:
+    connection = server.connect_charger()
+    connection.protocol.dataReceived(frame(b"", PING) * 5 * FRAMES_AT_ONCE + frame(b"a", fin=False) + frame(b"b", 0) * 100)
+    for _ in range(30):
+        server.clock.advance(0)
+    assert server.admissions.sink.beside > 4 * FRAMES_AT_ONCE
+    before = server.admissions.sink.beside
+    fresh = server.connect_charger(target="/cp2")
+    fresh.protocol.dataReceived(numbered(10 * FRAMES_AT_ONCE)[1])
+    server.clock.advance(0)
+    assert server.admissions.sink.beside == before
+
+
+# large messages
+
+
+def large(n: int, size: int = LARGE + 1) -> bytes:
+    return b"%d" % n * size
+
+
+def test_a_large_message_waits_for_its_turn_and_what_follows_waits_for_it(server: Server) -> None:
+    connection = server.connect_charger()
+    connection.protocol.dataReceived(frame(large(1)) + frame(CALL))
+    assert server.calls == ["arrived"] and not connection.transport.reading
+    server.clock.advance(0)
+    assert server.calls == ["arrived", large(1), CALL] and connection.transport.reading
+
+
+def test_a_large_message_waits_for_room_and_others_do_not(server: Server) -> None:
+    connection, other = server.connect_charger(), server.connect_charger(target="/cp2")
+    server.admissions.room = False
+    connection.protocol.dataReceived(frame(large(1)))
+    server.clock.advance(0)
+    other.exchange(frame(CALL))
+    server.clock.advance(RETRY)
+    assert server.calls == ["arrived", "arrived", CALL]
+    server.admissions.room = True
+    server.clock.advance(RETRY)
+    assert server.calls[3:] == [large(1)]
+
+
+def test_one_that_is_held_or_leaves_with_a_large_message_waiting(server: Server) -> None:
+    connection, other = server.connect_charger(), server.connect_charger(target="/cp2")
+    server.admissions.room = False
+    for n, each in enumerate((connection, other)):
+        each.protocol.dataReceived(frame(large(n)))
+    connection.protocol.hold(True)
+    other.disconnect()
+    server.admissions.room = True
+    server.clock.advance(RETRY)
+    server.clock.advance(1)
+    assert not [each for each in server.calls if isinstance(each, bytes)]
+    connection.protocol.hold(False)
+    server.clock.advance(RETRY)
+    assert [each for each in server.calls if isinstance(each, bytes)] == [large(0)]
+    assert not server.factory.room._reserved and not server.factory.room._taken
+
+
+class Spending:
+    """Connections that take some of a clock's time."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self.clock = clock
+        self.held = False
+        self.paid_until = -math.inf
+        self.served: list[bytes] = []
+
+    def go_on(self) -> None:
+        self.clock[0] += TURN / 2
+        self.served.append(b"")
+
+    def go_on_with(self, text: bytes) -> None:
+        self.clock[0] += 0.01
+        self.served.append(text)
+
+
+def test_all_that_wait_have_a_part_of_each_turn() -> None:
+    clock, now = Clock(), [0.0]
+    turns = Turns(clock, lambda size: True, lambda: now[0])
+    waiting = [Spending(now) for _ in range(5)]
+    for each in waiting:
+        turns.add(each)
+    for served in (2, 4, 5):
+        (turn,) = clock.getDelayedCalls()  # a reactor begins those that are due, and not those that they schedule
+        clock.calls.remove(turn)
+        turn.func()
+        assert sum(len(each.served) for each in waiting) == served
+    assert not clock.getDelayedCalls()
+
+
+def test_large_messages_have_a_part_of_the_time() -> None:
+    clock, now = Clock(), [0.0]
+    turns = Turns(clock, lambda size: True, lambda: now[0])
+    waiting = Spending(now)
+    for n in range(5):
+        turns.add_large(waiting, b"%d" % n)
+    for _ in range(4 * 5 * 10):
+        clock.advance(RETRY)
+        now[0] += 0.001
+    assert len(waiting.served) == 5
+    assert now[0] >= 4 * 0.01 / LARGE_SHARE
+
+
+def test_large_messages_of_one_connection_have_a_rate_and_do_not_keep_others_waiting() -> None:
+    clock = Clock()
+    turns = Turns(clock, lambda size: True, clock.seconds)
+    greedy, other = Spending([0.0]), Spending([0.0])
+    half = b"x" * (LARGE_BURST // 2)
+    for _ in range(6):
+        turns.add_large(greedy, half)
+    turns.add_large(other, half)
+    clock.pump([RETRY] * 10)
+    assert len(greedy.served) == 3 and len(other.served) == 1  # what is begun within the burst may exceed it
+    clock.pump([RETRY] * round(2.5 * len(half) / LARGE_RATE / RETRY))
+    assert len(greedy.served) == 5
+    clock.pump([RETRY] * 300)
+    assert len(greedy.served) == 6 and not clock.getDelayedCalls()
+
+
+def test_while_others_wait_a_connection_has_one_frame_at_once(server: Server) -> None:
+    first, second = server.connect_charger(), server.connect_charger(target="/cp2")
+    texts, data = numbered(3 * FRAMES_AT_ONCE)
+    first.protocol.dataReceived(data)
+    second.protocol.dataReceived(frame(b"one") + frame(b"two"))
+    assert server.calls[2:] == [*texts[:FRAMES_AT_ONCE], b"one"]
+    server.clock.advance(0)
+    assert sorted(server.calls[2:]) == sorted([*texts, b"one", b"two"])
+
+
+# room for large messages
+
+
+@pytest.fixture
+def small_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For two messages of 300,000 bytes of one address, and three in all."""
+    monkeypatch.setattr(rooms.Room.__init__, "__defaults__", (1_000_000, 700_000))
+
+
+def test_what_is_received_of_large_messages_is_limited(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    connections = [server.connect_charger(target=f"/cp{n}") for n in range(3)]
+    whole = frame(b"x" * 300_000)
+    for each in connections:
+        each.protocol.dataReceived(whole[:1000])
+    assert [each.transport.reading for each in connections] == [True, True, False]
+    connections[2].exchange(whole[1000:] + frame(CALL))
+    assert server.calls == ["arrived"] * 3
+    connections[0].exchange(whole[1000:])
+    server.clock.advance(RETRY)
+    connections[2].exchange()
+    for _ in range(10):
+        server.clock.advance(RETRY)
+        connections[2].exchange()
+    assert len(server.calls) == 6 and server.calls[-1] == CALL
+    connections[1].disconnect()
+    assert not server.factory.room._taken
+
+
+@pytest.fixture
+def server_in_small_room(small_room: None) -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+def test_one_that_waits_for_room_may_leave(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    connections = [server.connect_charger(target=f"/cp{n}") for n in range(4)]
+    for each in connections:
+        each.protocol.dataReceived(frame(b"x" * 300_000)[:1000])
+    for each in reversed(connections):
+        each.disconnect()
+    assert not server.factory.room._taken and not server.factory.room._waiting
+
+
+def test_a_message_in_pieces_needs_room_once_it_is_large(server: Server) -> None:
+    connection = server.connect_charger()
+    connection.protocol.dataReceived(frame(b"x" * 50_000, fin=False))
+    assert not server.factory.room._taken
+    connection.protocol.dataReceived(frame(b"x" * 50_000, 0, fin=False))
+    assert server.factory.room._taken == server.factory.settings.max_message
+    connection.protocol.dataReceived(frame(b"x" * 50_000, 0))
+    server.clock.advance(0)
+    assert server.calls[1:] == [b"x" * 150_000] and not server.factory.room._taken
+
+
+def test_a_deflated_message_needs_room_for_what_it_may_become(server: Server) -> None:
+    connection = server.connect_charger(headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
+    deflater = zlib.compressobj(wbits=-15)
+    small = deflater.compress(CALL) + deflater.flush(zlib.Z_SYNC_FLUSH)[:-4]
+    connection.exchange(frame(small, rsv=4))
+    bomb = zlib.compressobj(wbits=-15)
+    text = b"x" * 500_000
+    packed = bomb.compress(text) + bomb.flush(zlib.Z_SYNC_FLUSH)[:-4]
+    connection.protocol.dataReceived(frame(packed, rsv=4))
+    assert server.factory.room._taken >= 500_000
+    server.clock.advance(0)
+    assert server.calls[1:] == [CALL, text] and not server.factory.room._taken
+
+
+class Receiver:
+    def __init__(self, room: Room, address: str) -> None:
+        self.room, self.address = room, address
+        self.let_in = 0
+
+    def has_room(self) -> None:
+        self.let_in += 1
+        self.room.release(self)
+
+
+def test_room_is_given_in_order_but_for_those_whose_address_has_its_share() -> None:
+    room = Room(10, 6)
+    first, second, third, other = (Receiver(room, each) for each in ("a", "a", "a", "b"))
+    assert room.reserve(first, 6) and not room.reserve(second, 1) and not room.reserve(third, 6)
+    assert room.reserve(other, 4)
+    room.release(first)
+    assert second.let_in == third.let_in == 1 and not room._waiting
+    room.release(other)
+    assert not room._taken and not room._of
+
+
+def test_one_longer_than_the_limits_is_let_in_alone() -> None:
+    room = Room(10, 6)
+    giant, other = Receiver(room, "a"), Receiver(room, "b")
+    assert room.reserve(giant, 100) and not room.reserve(other, 1)
+    room.release(giant)
+    assert other.let_in == 1
+
+
+def test_thousands_that_wait_are_let_in_without_recursion() -> None:
+    room = Room(10, 10)
+    first = Receiver(room, "a")
+    assert room.reserve(first, 10)
+    waiting = [Receiver(room, "a") for _ in range(5000)]
+    for each in waiting:
+        assert not room.reserve(each, 5)
+    room.release(first)
+    assert all(each.let_in == 1 for each in waiting) and not room._taken
