@@ -50,6 +50,9 @@ class StoreHealth(Protocol):
     async def ping(self) -> bool:
         """Whether Redis accepts events."""
 
+    def unread(self) -> int | None:
+        """How many events wait in Redis for the backend; None if that is not known."""
+
     def spooled(self) -> dict[str, Any]:
         """Counts of what is in the spool, and its trouble with the disk if any; {} without a spool."""
 
@@ -163,7 +166,8 @@ class OperatorsApi:
             redis, spool = await self._health.ping(), self._health.spooled()
             durable = redis or (bool(spool) and not spool["trouble"])
             ready = durable and not self._gateway.stopping
-            body = {"ready": ready, "redis": redis, "spool": spool or None, "stopping": self._gateway.stopping}
+            unread, stopping = self._health.unread(), self._gateway.stopping
+            body = {"ready": ready, "redis": redis, "unread": unread, "spool": spool or None, "stopping": stopping}
             return _json(request, 200 if ready else 503, body)
 
         return self._run(request, answer())

@@ -83,7 +83,14 @@ def readiness(answers: WorkerAnswers, workers: WorkerPool) -> WorkerAnswer:
         "events": sum(spool["events"] for spool in spools),
         "trouble": next((spool["trouble"] for spool in spools if spool["trouble"]), ""),
     }
-    body = {"ready": ready, "redis": redis, "spool": total if spools else None, "stopping": workers.stopping, "workers": ready_workers}
+    body = {
+        "ready": ready,
+        "redis": redis,
+        "unread": max((answer.json["unread"] or 0 for _, answer in answers), default=None),  # of one list
+        "spool": total if spools else None,
+        "stopping": workers.stopping,
+        "workers": ready_workers,
+    }
     return WorkerAnswer.of(200 if ready else 503, body)
 
 

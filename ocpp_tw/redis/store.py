@@ -16,6 +16,7 @@ from ..spool import Spool
 from ..waiting import cancelled
 from . import durability
 from .address import RedisAddress
+from .backlog import Backlog
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection
 from .events import RedisEvents
@@ -55,7 +56,8 @@ class RedisStore(MultiService):
         self.roster = RedisRoster(ordinary, keys)
         self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
-        for each in (*self.connections, self.events, self.commands, self.lease):
+        self.backlog = Backlog(ordinary, keys)
+        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog):
             each.setServiceParent(self)
         self._beginning: Deferred[None] | None = None
 
@@ -87,6 +89,10 @@ class RedisStore(MultiService):
         except (RedisError, TimeoutError):
             return False
 
+    def unread(self) -> int | None:
+        """How many events wait in the list for the backend, as of the last look; None while that is not known."""
+        return self.backlog.unread
+
     def spooled(self) -> dict[str, Any]:
         """What waits in the spool, and why the disk takes no more; {} without a spool."""
         spool = self.spool
@@ -99,7 +105,7 @@ class RedisStore(MultiService):
     async def _stop(self) -> None:
         if self._beginning is not None:
             self._beginning.cancel()
-        stopping = [each.stopService() for each in (self.lease, self.commands, self.events)]
+        stopping = [each.stopService() for each in (self.backlog, self.lease, self.commands, self.events)]
         for each in stopping:
             if each is not None:
                 await each

@@ -306,7 +306,7 @@ async def test_unknown_paths(site, path):
 
 
 async def test_readiness(site):
-    told = {"ready": True, "redis": True, "spool": None, "stopping": False}
+    told = {"ready": True, "redis": True, "unread": 12, "spool": None, "stopping": False}
     assert await site.request("GET", "/readyz") == (200, told)
     site.services.up = False
     assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "redis": False})

@@ -65,6 +65,9 @@ class FakeServices:
     async def ping(self) -> bool:
         return self.up
 
+    def unread(self) -> int | None:
+        return 12
+
     def spooled(self) -> dict[str, Any]:
         return self.spool
 
