@@ -20,6 +20,8 @@ GATEWAY_EVENTS = frozenset(
     | {"command_result", "command_followup"}
 )
 """Events of the gateway's own that these faults may cause; `CommandChecks` checks those of commands."""
+UNDER_WAY = 5.0
+"""Seconds that a message may be under way before it is refused, as over a slow connection."""
 SEQUENCE_EVENTS = frozenset({"seq_gap", "transaction_status"})
 """Events for missing messages of a transaction: right only after damage to a spool, or where a charger left numbers out."""
 
@@ -139,7 +141,7 @@ class Checker:
 
     def _message(self, message: Message) -> None:
         published = self._events_of[id(message)]
-        if message.refusals and self.ledger.was_restricted(message.charger, message.sendings[0].at, message.sendings[-1].at):
+        if message.refusals and self.ledger.was_restricted(message.charger, message.sendings[0].at, message.sendings[-1].at + UNDER_WAY):
             self.counts["refused by an operator's decision"] += 1
         elif message.refusals:
             self.violation("other", f"a CALLERROR for {message}: {message.refusals}", message.sendings[0].at)
