@@ -23,10 +23,11 @@ from ..facts import Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
 from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render_result
 from ..ocpp.malformed import Malformed
-from ..ocpp.schemas import Violation
+from ..ocpp.schemas import Violation, told
 from ..ocpp.signed import unwrapped
 from ..settings import Settings
 from ..waiting import in_time
+from ..words import shown
 from .additions import NOTHING_ADDED, Additions, answer_to, decided
 from .charger import Charger
 from .flow import Load
@@ -95,7 +96,7 @@ class IncomingCalls:
             if call.action in version.schemas.actions:
                 self._refusals.refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
             else:
-                self._refusals.refuse(charger, call, "unknown", f"OCPP {version.name} has no action {call.action[:50]}")
+                self._refusals.refuse(charger, call, "unknown", f"OCPP {version.name} has no action {shown(call.action, 50)}")
             return None
         if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call):
             self._refusals.refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
@@ -206,7 +207,7 @@ class IncomingCalls:
             call.action,
             str(call.id),
             msgspec.Raw(call.raw) if self.settings.event_payload else None,
-            None if violations is None else [violation.as_event() for violation in violations],
+            None if violations is None else told(violations),
             conclusion.duplicate,
             conclusion.offline,
             conclusion.provisional,

@@ -17,11 +17,12 @@ from ..core.event import Event, encode
 from ..core.rate_limit import Rate, RateLimits
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
-from ..ocpp.frames import Call, Error, ResultError, Send, render
-from ..ocpp.malformed import Malformed, UnknownType
-from ..ocpp.schemas import Violation
+from ..ocpp.frames import MAX_HEARD, Call, Error, ResultError, Send, render
+from ..ocpp.malformed import Malformed, TooMuch, UnknownType
+from ..ocpp.schemas import Violation, told
 from ..ocpp.version import Version
 from ..settings import Settings
+from ..words import shown
 
 log = Logger()
 
@@ -68,6 +69,8 @@ class MessageRefusals:
         """
         version, id, description = charger.version, malformed.owed, "not a CALL of the form [2, id, action, payload]"
         code, owed = version.code("syntax" if malformed.syntax else "structure"), True
+        if isinstance(malformed, TooMuch):
+            code, description = version.code("maxItems"), malformed.limit
         if isinstance(malformed, UnknownType):
             code, owed, description = version.unknown_type or code, bool(version.unknown_type), "message types are 2, 3 and 4"
         if id is None and version.answers_without_id and malformed.kind not in (3, 4, 5, 6):
@@ -80,7 +83,7 @@ class MessageRefusals:
 
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
-        data = gateway_events.MessageRefused(charger.id, frame.code, f"our answer to {frame.id}: {frame.description}")
+        data = gateway_events.MessageRefused(charger.id, frame.code, f"our answer to {shown(str(frame.id))}: {shown(frame.description, MAX_HEARD)}")
         self._tell(charger, data, None, "it could not process our answer")  # its own words may quote a value
 
     def _tell(
@@ -101,7 +104,7 @@ class MessageRefusals:
         log.warn(
             "message of {charger} refused: {action}: {why}",
             charger=charger.id,
-            action=(action or "?")[:MAX_ACTION],
+            action=shown(action or "?", MAX_ACTION),
             why=why,
             left_out=left_out,
         )
@@ -116,7 +119,7 @@ class MessageRefusals:
             action,
             None if id is None else str(id),
             msgspec.Raw(raw) if raw and self._settings.event_payload else None,
-            None if violations is None else [violation.as_event() for violation in violations],
+            None if violations is None else told(violations),
         )
         return self._publish(charger, Entry(charger.id, encode(event)), answer)
 

@@ -13,13 +13,14 @@ import msgspec
 from ..core.stamps import Stamps
 from ..facts import Fact
 from ..ocpp import checks
+from ..ocpp.bounds import MAX_SAMPLES, SHORTEST_SAMPLE, too_many_samples
 from ..ocpp.frames import Call, Frame, Payload, Send, parse
 from ..ocpp.malformed import Malformed
 from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation
 from ..ocpp.tolerance.evidence import Evidence
 from ..ocpp.tolerance.expected import request_type
-from ..ocpp.tolerance.repair import FRAME_FAULTS, missing_essential, repaired, with_utc_timestamps, without_extra_commas
+from ..ocpp.tolerance.repair import FRAME_FAULTS, missing_essential, repaired, too_long, with_utc_timestamps, without_extra_commas
 from ..ocpp.tolerance.rules import Tolerance
 from ..ocpp.version import Translation, UnreadablePayload
 from .charger import Charger
@@ -53,6 +54,8 @@ class CallReader:
         """
         version = charger.version
         payload: Any = call.payload if call.fact is None else decode(call.raw)
+        if len(call.raw) > MAX_SAMPLES * SHORTEST_SAMPLE and too_many_samples(payload):
+            raise Unreadable(checks.TOO_MANY_SAMPLES, "", [checks.TOO_MANY_SAMPLES])
         beside_schema = checks.found(payload, any_unit=version.signed_messages)
         if call.fault or beside_schema or not version.schemas.valid_request[call.action](payload):
             return self._read_despite(charger, call, payload, beside_schema, translation)
@@ -84,7 +87,7 @@ class CallReader:
                 raise Unreadable(fatal, "/".join(map(str, fatal.path)), violations)
         else:
             payload = repaired(payload, violations, request_type(charger.version.name, call.action), decision.zone or UTC)
-            missing = missing_essential(payload, translation.essentials)
+            missing = missing_essential(payload, translation.essentials) or too_long(payload, translation.kept)
             if missing is not None:
                 raise _unreadable(missing, violations)
         try:

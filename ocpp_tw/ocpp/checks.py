@@ -6,14 +6,19 @@ Knows no actions. What is found is for the backend; none of it is a reason to lo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
+from .bounds import MAX_SAMPLES
 from .frames import Payload
 from .meter_values import canonical_unit
-from .schemas import Violation
+from .schemas import MAX_FOUND, Violation
 from .timestamps import parse_timestamp
 
 UNIT = "unit"
 """The rule of an energy in an unknown unit. It breaks no schema, so that strict validation lets it pass."""
+
+TOO_MANY_SAMPLES = Violation((), "maxItems", None, f"more than {MAX_SAMPLES} sampled values")
+"""The violation of a message that is refused for it, tolerant or strict."""
 
 ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
 """The canonical units of energies."""
@@ -27,7 +32,7 @@ def found(payload: Payload, *, any_unit: bool) -> list[Violation]:
     violations: list[Violation] = []
     readings = payload.get("meterValue") if any_unit else None
     if isinstance(readings, list):
-        violations += _unknown_units(readings)
+        violations += islice(_unknown_units(readings), MAX_FOUND)
     text = payload.get("timestamp")
     if isinstance(text, str) and parse_timestamp(text) is None:
         violations.append(Violation(("timestamp",), "format", text, f"format: date-time, not string of length {len(text)}"))

@@ -14,6 +14,9 @@ MAX_REMEMBERED = 16
 """Most CALLs of the peer that are remembered to recognize a repeat, per connection; the oldest is forgotten first. A retry is of the last
 CALL or nearly so."""
 
+LONG_ANSWER = 4096
+"""Bytes beyond which an answer is long; of those only the latest is remembered, so that 16 never keep much memory."""
+
 MAX_LATE = 16
 """Most CALLs of ours that were given up and are remembered; an answer to one of them is late, not unsolicited."""
 
@@ -63,7 +66,14 @@ class Conversation:
         """We answered the peer's CALL; the answer is remembered for a repeat."""
         earlier = self._received.get(id)
         if earlier is not None:
+            if len(answer) > LONG_ANSWER:
+                self._forget_long_answers()
             self._received[id] = (earlier[0], answer)
+
+    def _forget_long_answers(self) -> None:
+        for id, (_, answer) in list(self._received.items()):
+            if answer is not None and len(answer) > LONG_ANSWER:
+                del self._received[id]
 
     @property
     def reused(self) -> bool:

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from .malformed import Malformed, UnknownType, decode_head, read_action, read_beginning, read_id
+from ..words import MAX_KEPT
+from .bounds import MAX_VALUES, too_many_values
+from .malformed import Malformed, TooMuch, UnknownType, decode_head, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 
 Payload = dict[str, Any]
@@ -21,6 +23,14 @@ MAX_DESCRIPTION = 255
 
 MAX_DEPTH = 100
 """Most levels of nesting in a payload; a deeper one is malformed. OCPP's own have ten; parsers and validators fail at depths of their own."""
+
+MAX_HEARD = 1000
+"""Longest errorDescription of a peer that is read, in characters; the rest is left out. Some have a whole stack trace."""
+
+MAX_ELEMENTS = 16
+"""Most elements of a frame; OCPP's have five, and one with further ones may be read all the same."""
+
+CONTAINERS = frozenset({dict, list})
 
 PADDING = b"\0 \t\r\n\v\f\xef\xbb\xbf"
 """The bytes that may stand around a frame: some chargers send the terminator of their string, its whole buffer, or a byte order mark."""
@@ -99,17 +109,20 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
 
     Raises:
         UnknownType: the message type number is unknown.
+        TooMuch: there is more of something than any message has.
         Malformed: anything else that is not a frame.
     """
+    if len(text) > MAX_VALUES and too_many_values(text):
+        raise TooMuch(f"more than {MAX_VALUES} values", text, *read_beginning(text))
     try:
         kind, id, action, raw = _decode_call(text)
-        if (kind == 2 or kind == 6) and id:
+        if (kind == 2 or kind == 6) and 0 < len(id) <= MAX_KEPT:
             if action in quick and kind == 2:
                 fact = quick[action](raw)
                 if fact is not None:
                     return Call(id, action, NOT_READ, bytes(raw), "", fact)
             payload = _decode(raw)
-            if type(payload) is dict and not too_deep(text, payload):
+            if type(payload) is dict and len(action) <= MAX_KEPT and not too_deep(text, payload):
                 return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not an ordinary CALL: the slow path finds out what it is
@@ -141,12 +154,12 @@ def too_deep(text: bytes, value: Any) -> bool:
     """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; for nearly all, counting brackets in the text suffices."""
     if len(text) <= MAX_DEPTH or text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
         return False
-    level = [value]
+    level = [value] if type(value) in CONTAINERS else []
     for _ in range(MAX_DEPTH):
-        level = [
-            inner for outer in level if isinstance(outer, dict | list) for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return any(isinstance(value, dict | list) for value in level)
+        level = [inner for outer in level for inner in (outer.values() if type(outer) is dict else outer) if type(inner) in CONTAINERS]
+        if not level:
+            return False
+    return True
 
 
 def _parse_carefully(text: bytes) -> Frame:
@@ -159,6 +172,8 @@ def _parse_carefully(text: bytes) -> Frame:
     if type(kind) is not int:
         raise Malformed("no message type number", text)
     id, action = read_id(elements, kind), read_action(elements) if kind in (2, 6) else None
+    if len(elements) > MAX_ELEMENTS:
+        raise TooMuch(f"more than {MAX_ELEMENTS} elements", text, kind, id, action)
     if kind not in (2, 3, 4, 5, 6):
         raise UnknownType("unknown message type", text, kind, id)
     try:
@@ -166,7 +181,11 @@ def _parse_carefully(text: bytes) -> Frame:
     except (ValueError, RecursionError):
         raise Malformed("unreadable JSON inside", text, kind, id, action, syntax=True) from None
     if any(too_deep(text, element) for element in rest):
-        raise Malformed(f"nested deeper than {MAX_DEPTH}", text, kind, id, action)
+        raise TooMuch(f"nested deeper than {MAX_DEPTH}", text, kind, id, action)
+    if id is None and len(elements) > 1 and len(elements[1]) > MAX_KEPT:
+        raise TooMuch(f"a message id longer than {MAX_KEPT} characters", text, kind, id, action)
+    if kind in (2, 6) and action is None and rest and isinstance(rest[0], str):
+        raise TooMuch(f"an action longer than {MAX_KEPT} characters", text, kind, id)
     frame = None if id is None else _frame(kind, id, rest, elements)
     if frame is None:
         raise Malformed(f"not the elements of message type {kind}", text, kind, id, action)
@@ -188,8 +207,8 @@ def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw
         case 4 | 5, []:
             return (Error if kind == 4 else ResultError)(id, "")
         case 4 | 5, [str() | int() as code, *more]:  # chargers leave out or mistype what follows the code
-            code = str(code)
-            description = next((element for element in more if isinstance(element, str)), "")
+            code = str(code)[:MAX_KEPT]
+            description = next((element for element in more if isinstance(element, str)), "")[:MAX_HEARD]
             details = next((element for element in more if isinstance(element, dict)), {})
             return (Error if kind == 4 else ResultError)(id, code, description, details)
     return None

@@ -9,8 +9,13 @@ import re
 
 import msgspec
 
+from ..words import MAX_KEPT, shown
+
 MAX_EXCERPT = 200
 """Longest piece of an unreadable text that is published, in characters."""
+
+MAX_ID = 10**36
+"""Bound of the magnitude of an id that is a number: OCPP's ids have 36 characters."""
 
 MAX_HEAD = 1000
 """Bytes at the beginning of an unreadable text in which message type, id and action are looked for."""
@@ -63,10 +68,17 @@ class UnknownType(Malformed):
         return self.id
 
 
+class TooMuch(Malformed):
+    """There is more of something than any message has; ``limit`` says of what, for its sender and the backend."""
+
+    def __init__(self, limit: str, text: bytes, kind: int | None = None, id: str | int | None = None, action: str | None = None) -> None:
+        super().__init__(limit, text, kind, id, action)
+        self.limit = limit
+
+
 def excerpt(text: bytes) -> str:
     """The beginning of a text, at most `MAX_EXCERPT` characters, with all that is not printable escaped."""
-    beginning = text[: 4 * MAX_EXCERPT].decode("utf-8", "backslashreplace")[:MAX_EXCERPT]
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in beginning)[:MAX_EXCERPT]
+    return shown(text[: 4 * MAX_EXCERPT].decode("utf-8", "backslashreplace")[:MAX_EXCERPT], MAX_EXCERPT)[:MAX_EXCERPT]
 
 
 def read_beginning(text: bytes) -> tuple[int | None, str | int | None, str | None]:
@@ -80,7 +92,7 @@ def read_beginning(text: bytes) -> tuple[int | None, str | int | None, str | Non
 
 
 def read_id(elements: list[msgspec.Raw], kind: int) -> str | int | None:
-    """The message id; None if it is missing, empty, or neither a string nor an integer.
+    """The message id; None if it is missing, empty, too long, or neither a string nor an integer.
 
     A CALLERROR without one is about the CALL whose id its sender could not read, as the id "-1" says in 2.x.
     """
@@ -90,13 +102,13 @@ def read_id(elements: list[msgspec.Raw], kind: int) -> str | int | None:
         return None
     if kind == 4 and (id == "" or id is None):
         return "-1"
-    return id if (type(id) is str and id) or type(id) is int else None
+    return id if (type(id) is str and 0 < len(id) <= MAX_KEPT) or (type(id) is int and abs(id) < MAX_ID) else None
 
 
 def read_action(elements: list[msgspec.Raw]) -> str | None:
-    """The action; None if it is missing or not a string."""
+    """The action; None if it is missing, longer than `MAX_KEPT`, or not a string."""
     try:
         action = decode_head(elements[2])
     except (IndexError, ValueError, RecursionError):
         return None
-    return action if isinstance(action, str) else None
+    return action if isinstance(action, str) and len(action) <= MAX_KEPT else None

@@ -76,8 +76,9 @@ MAX_POWER = 12
 MAX_UNIT = 20
 """Longest unit that is compared with the known ones, in characters (2.x allows 20); the rest of a longer one is ignored."""
 
-MAX_CACHED_UNITS = 1000
-"""Most pairs of measurand and unit whose canonical unit is cached; chargers may make up others."""
+MAX_CACHED_UNITS, MAX_CACHED_NAME = 1000, 64
+"""Most pairs of measurand and unit whose canonical unit is cached, and the longest measurand or unit of one, in characters; chargers may
+make up others."""
 
 _canonical_units: dict[tuple[str, str | None], tuple[str | None, int]] = {}
 _STRING_OR_NONE = frozenset({str, type(None)})
@@ -167,7 +168,7 @@ def canonical_unit(measurand: object, unit: object) -> tuple[str | None, int]:
         unit_and_power: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if measurand.startswith(start)), None), 0)
     else:
         unit_and_power = UNITS.get(unit) or _FOLDED_UNITS.get(folded(unit[:MAX_UNIT]), (unit, 0))
-    if len(_canonical_units) < MAX_CACHED_UNITS:
+    if len(_canonical_units) < MAX_CACHED_UNITS and len(measurand) <= MAX_CACHED_NAME and len(unit or "") <= MAX_CACHED_NAME:
         _canonical_units[measurand, unit] = unit_and_power
     return unit_and_power
 

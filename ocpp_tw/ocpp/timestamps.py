@@ -16,7 +16,7 @@ _LOOSE = re.compile(
 _EPOCH = re.compile(r"[0-9]{10}|[0-9]{13}")
 
 MAX_LENGTH = 64
-"""Longest text that is read as a timestamp, in characters; a longer one is left alone."""
+"""Longest text that is read as a timestamp, in characters; a longer one is none."""
 
 
 def to_utc(value: object, zone: tzinfo = UTC) -> str | None:
@@ -35,6 +35,8 @@ def to_utc(value: object, zone: tzinfo = UTC) -> str | None:
 
 def parse_timestamp(text: str) -> datetime | None:
     """A timestamp of ISO 8601 (or RFC 3339, which allows t and z too), in UTC if it names no zone; None if it is not one."""
+    if len(text) > MAX_LENGTH:  # Python would ignore any number of digits of a second's fraction
+        return None
     try:
         time = datetime.fromisoformat(text.strip().upper())
     except ValueError:

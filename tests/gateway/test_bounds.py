@@ -1,0 +1,137 @@
+"""What strangers send is neither kept at length nor told at length, tolerant or strict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from in_memory import START_1, in_memory
+from ocpp_tw.ocpp import meter_values
+
+LONG = "x" * 100_000
+BOOT_2 = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}
+EVENT = {
+    "eventType": "Started",
+    "timestamp": "2026-11-23T08:00:00Z",
+    "triggerReason": "Authorized",
+    "seqNo": 0,
+    "transactionInfo": {"transactionId": "t1"},
+    "idToken": {"idToken": "TAG1", "type": "ISO14443"},
+}
+BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
+
+
+def with_long(payload, path):
+    """The payload with a word far too long at a path."""
+    copy = json.loads(json.dumps(payload))
+    inner = copy
+    *way, last = path.split("/")
+    for name in way:
+        inner = inner.setdefault(name, {})
+    inner[last] = LONG
+    return copy
+
+
+@pytest.mark.parametrize("validation", ["tolerant", "strict"])
+@pytest.mark.parametrize(
+    ("ocpp", "action", "payload", "path"),
+    [
+        *(("1.6", "BootNotification", BOOT, path) for path in ("chargePointVendor", "chargePointModel", "firmwareVersion")),
+        *(("1.6", "BootNotification", BOOT, path) for path in ("chargePointSerialNumber", "chargeBoxSerialNumber")),
+        *(("1.6", "StartTransaction", START_1, path) for path in ("idTag", "timestamp")),
+        *(("1.6", "StopTransaction", {"transactionId": 5, "meterStop": 1, "timestamp": "x"}, p) for p in ("idTag", "timestamp", "reason")),
+        ("1.6", "Authorize", {}, "idTag"),
+        *(("2.0.1", "BootNotification", BOOT_2, f"chargingStation/{path}") for path in ("model", "vendorName", "firmwareVersion")),
+        *(("2.1", "TransactionEvent", EVENT, path) for path in ("transactionInfo/transactionId", "idToken/idToken", "idToken/type")),
+        ("2.0.1", "TransactionEvent", EVENT, "timestamp"),
+        ("2.0.1", "Authorize", {"idToken": {"type": "ISO14443"}}, "idToken/idToken"),
+    ],
+)
+def test_a_word_that_would_be_kept_at_length_is_refused(validation, ocpp, action, payload, path):
+    here = in_memory(validation=validation)
+    cp = here.connect(ocpp=ocpp)
+    here.published()
+    cp.send_call(action, with_long(payload, path))
+    ((kind, _, _, description, _),) = cp.frames()
+    (event,) = here.published()
+    assert kind == 4 and event["event"] == "message_refused" and event["data"]["description"] == description
+    assert path.rpartition("/")[2] in description and LONG[:30] not in description
+    kept = [value for table in here.store.tables.values() for value in table.values()]
+    assert all(len(value) < 1000 for value in kept)
+
+
+def test_what_is_kept_of_no_message_may_be_long():
+    """No data of a vendor, no text for a driver is lost because nobody expected its length."""
+    cp = in_memory().connect()
+    assert cp.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError", "info": LONG}) == {}
+    assert cp.call("DataTransfer", {"vendorId": "V", "data": LONG})["status"]
+
+
+def test_measurands_and_units_are_not_remembered_at_length():
+    known = dict(meter_values._canonical_units)
+    cp = in_memory().connect()
+    for number in range(3):
+        sample = {"value": "1", "measurand": f"{number}{LONG}", "unit": f"{number}{LONG}"}
+        cp.call("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": "x", "sampledValue": [sample]}]})
+    assert meter_values._canonical_units == known
+
+
+@pytest.mark.parametrize("validation", ["tolerant", "strict"])
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1", "2.1"])
+def test_more_samples_than_any_charger_has_are_refused(validation, ocpp):
+    here = in_memory(validation=validation)
+    cp = here.connect(ocpp=ocpp)
+    here.published()
+    values = [{"value": "1"} if ocpp[0] == "1" else {"value": 1}] * 5001
+    readings = [{"timestamp": "2026-11-23T08:00:00Z", "sampledValue": values}]
+    where = {"connectorId": 1} if ocpp[0] == "1" else {"evseId": 1}
+    assert cp.call_error("MeterValues", {**where, "meterValue": readings}).startswith("Occur")
+    (event,) = here.published()
+    assert event["data"]["description"] == "more than 5000 sampled values"
+    readings[0]["sampledValue"] = values[:5000]
+    cp.call("MeterValues", {**where, "meterValue": readings})
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1", "2.1"])
+def test_a_message_that_is_too_much_is_refused_and_told(ocpp):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    here.published()
+    cp.send_text('[2,"q1","DataTransfer",{{"vendorId":"V","data":[{}]}}]'.format(",".join(["1"] * 60_000)))
+    (answer,) = cp.frames()
+    assert answer[:2] == [4, "q1"] and answer[3] == "more than 50000 values"
+    (event,) = here.published()
+    assert event["event"] == "message_refused" and event["action"] == "DataTransfer" and event["message_id"] == "q1"
+    cp.call("Heartbeat")
+
+
+def test_an_answer_that_is_too_much_ends_its_command():
+    here = in_memory()
+    cp = here.connect()
+    outcomes = []
+    cp.charger.call("GetConfiguration", {}).addCallback(outcomes.append)
+    (_, id, _, _) = cp.frames()[-1]
+    cp.send_text('[3,"{}",{{"configurationKey":[{}]}}]'.format(id, ",".join(["{}"] * 60_000)))
+    assert [outcome.kind for outcome in outcomes] == ["error"]
+
+
+def test_sixteen_long_answers_are_not_remembered():
+    """A repeat of a call with a long answer is answered again, but only the latest such answer is kept for it."""
+    from ocpp_tw.ocpp.conversation import NEW, Conversation
+
+    conversation = Conversation()
+    for number in range(16):
+        conversation.received(str(number), number)
+        conversation.answered(str(number), b"x" * 1_000_000)
+    assert conversation.received("15", 15) == b"x" * 1_000_000
+    assert conversation.received("3", 3) is NEW
+
+
+def test_violations_do_not_grow_an_event():
+    here = in_memory()
+    cp = here.connect()
+    here.store.events.clear()
+    cp.call("MeterValues", {"connectorId": 1, "meterValue": [{"a": 1}] * 20_000})
+    (text,) = here.store.events
+    assert len(text) < 2.2 * 20_000 * len('{"a": 1}, ')
