@@ -6,7 +6,6 @@ Knows no OCPP version and no HTTP. `find` finds an operator's own handlers, whic
 from __future__ import annotations
 
 import msgspec
-from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from zope.interface import implementer
 
@@ -30,6 +29,7 @@ from .facts import (
 )
 from .gateway.start_query import ask
 from .interfaces import BackendFailed, IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
+from .log import Logger
 from .ocpp.actions import FIXED_ANSWERS
 from .ocpp.negotiation import enabled_versions
 from .settings import InvalidSetting, Settings

@@ -1,4 +1,5 @@
-"""One JSON object per line for log collectors: ``twistd --logger ocpp_tw.log.json_lines -n ocpp …``.
+"""The logger of modules that log words of chargers and backends, which bounds what a line can say; and one JSON object per line for log collectors:
+``twistd --logger ocpp_tw.log.json_lines -n ocpp …``.
 
 Knows nothing of what is logged; the named fields of an event become members.
 """
@@ -7,13 +8,45 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 from twisted.logger import FileLogObserver, InvalidLogLevelError, LogEvent, LogLevel, formatEvent, formatTime
+from twisted.logger import Logger as TwistedLogger
+from twisted.python.failure import Failure
+
+from .words import shown
 
 LEGACY = frozenset({"message", "time", "system", "format", "isError", "log_text", "why", "failure", "printed", "text"})
 """Fields that Twisted adds for its old log system, or that ours replace."""
+
+
+MAX_FIELD = 500
+"""Longest field of a line, in characters; the words in one have some 50."""
+
+
+class Logger(TwistedLogger):
+    """Twisted's, but that every field is cut and printable: what a charger or a backend says can neither fill the log nor steer the
+    terminal on which it is read. An exception's text may have their words too.
+    """
+
+    def emit(self, level: Any, format: str | None = None, **fields: object) -> None:
+        for name, value in fields.items():
+            if isinstance(value, str):
+                fields[name] = shown(value, MAX_FIELD)
+            elif isinstance(value, Failure):
+                fields[name] = _bounded(value)
+        super().emit(level, format, **fields)
+
+
+def _bounded(failure: Failure) -> Failure:
+    """The failure, its text cut and printable, with the same traceback."""
+    text = failure.getErrorMessage()
+    if len(text) <= MAX_FIELD and all(each.isprintable() for each in text.splitlines()):
+        return failure
+    name = getattr(failure.type, "__name__", "")
+    shortened = RuntimeError(f"{name}: {shown(text, MAX_FIELD)}")
+    return Failure(shortened, None, failure.getTracebackObject())  # type: ignore[no-untyped-call]
 
 
 def json_line(event: LogEvent) -> str:

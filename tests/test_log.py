@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from twisted.logger import Logger, LogLevel, LogPublisher, formatEvent
 from twisted.python.failure import Failure
 
+import ocpp_tw
+from ocpp_tw.log import Logger as BoundedLogger
 from ocpp_tw.log import event_of, json_line, json_lines, literal
 
 
@@ -77,3 +80,42 @@ def test_what_is_no_line_of_ours_is_told_as_it_is(line):
 @pytest.mark.parametrize("text", ["cp1 left", "{cp1} left {0} {}", "}{", "{{cp1}}"])
 def test_a_literal_line_says_just_what_it_is(text):
     assert formatEvent({"log_format": literal(text)}) == text
+
+
+# what chargers and backends say in a line
+
+
+def told(tell):
+    """The fields and the text of the one line that our logger makes."""
+    seen = []
+    publisher = LogPublisher()
+    publisher.addObserver(seen.append)
+    tell(BoundedLogger("ocpp_tw.test", observer=publisher))
+    (event,) = seen
+    return event
+
+
+def test_a_field_is_cut_and_printable():
+    event = told(lambda log: log.warn("{action} of {charger}", action="a\x1b[2J\r\n\u202e" + "x" * 1_000_000, charger="cp1"))
+    text = formatEvent(event)
+    assert text.startswith("a\\x1b[2J\\r\\n\\u202ex") and text.endswith("x… of cp1") and len(text) < 600
+
+
+def test_the_text_of_an_exception_is_cut_and_its_traceback_stays():
+    def tell(log):
+        try:
+            raise ValueError("bad data \x1b" + "x" * 1_000_000)
+        except ValueError:
+            log.failure("it failed")
+
+    line = json_line(told(tell))
+    assert len(line) < 3000 and "ValueError: bad data \\\\x1bx" in line and "in tell" in line
+
+
+def test_every_module_that_logs_words_of_others_bounds_them():
+    """All but those that only tell of our own programs and files."""
+    root = Path(ocpp_tw.__file__).parent
+    unbounded = {
+        file.relative_to(root).parts[0] for file in root.rglob("*.py") if "from twisted.logger import Logger\n" in file.read_text()
+    }
+    assert unbounded <= {"process", "spool", "simulator"}

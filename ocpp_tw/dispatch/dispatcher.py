@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core import gateway_events
@@ -23,6 +22,7 @@ from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
 from ..gateway.verdicts import Verdicts
 from ..interfaces import Store
+from ..log import Logger
 from ..settings import Settings
 from ..waiting import cancelled, pause
 from .ended import INTERNAL_FAILURE, Ended, invalid

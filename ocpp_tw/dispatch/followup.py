@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from ..core import charger_events, gateway_events
 from ..core.commands import Command
@@ -19,6 +18,7 @@ from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
 from ..gateway.verdicts import Verdicts
+from ..log import Logger
 from ..ocpp.frames import Call, Error, Payload, Result
 from ..waiting import in_time
 

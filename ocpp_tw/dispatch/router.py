@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core import gateway_events
 from ..core.commands import Claim, Command, Invalid, Outcome, render
@@ -20,6 +19,7 @@ from ..gateway.gateway import Gateway
 from ..gateway.publisher import Publisher
 from ..gateway.reports import Reports
 from ..interfaces import ICommands, IRoster
+from ..log import Logger
 from ..ocpp.frames import Payload
 from ..waiting import in_time
 from . import item_limits

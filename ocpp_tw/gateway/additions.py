@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..facts import Answer, Authorization, Fact, Other, Start
 from ..interfaces import IHandlers, Maybe
+from ..log import Logger
 from ..ocpp.actions import OWN_ANSWERS
 from ..ocpp.common import STATUS_BY_CERTIFICATE
 from ..ocpp.frames import Payload

@@ -23,13 +23,12 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core import gateway_events
 from ..core.entries import Record
 from ..interfaces import IRoster, StoreUnavailable
-from ..log import literal
+from ..log import Logger, literal
 from ..waiting import Deadlines, deferred
 from .charger import Charger
 from .decisions import STORE_TIMEOUT, Decisions

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..facts import Authorization
 from ..interfaces import BackendFailed, IBackend
+from ..log import Logger
 from ..waiting import deferred
 
 log = Logger()

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from ..core import gateway_events
+from ..log import Logger
 from ..settings import Settings
 from .charger import Charger
 from .flow import BUDGET

@@ -6,7 +6,6 @@ Knows neither the WebSocket below nor what is done with a message: frames come i
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..core.commands import Outcome
@@ -15,6 +14,7 @@ from ..core.ledger import Ledger
 from ..core.rate_limit import Rate, RateLimit
 from ..core.registration import RegistrationState
 from ..interfaces import ICharger, IWire
+from ..log import Logger
 from ..ocpp.conversation import NEW, Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, ResultError, Send, parse
 from ..ocpp.malformed import Malformed, UnknownType

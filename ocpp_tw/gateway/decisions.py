@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core.entries import Effect, PeerMessage, Put, Record
 from ..interfaces import IRecords, IRoster
+from ..log import Logger
 from ..ocpp.version import Version
 from ..waiting import in_time
 from .charger import Charger

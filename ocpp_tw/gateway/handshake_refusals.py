@@ -6,11 +6,11 @@ Who was refused has shown nothing: any stranger makes up any number of names, an
 from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core import gateway_events
 from ..core.rate_limit import Rate, RateLimit
 from ..interfaces import HandshakeRequest
+from ..log import Logger
 from .publisher import Publisher
 
 log = Logger()

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core import gateway_events
 from ..core.conclude import Conclusions
@@ -21,6 +20,7 @@ from ..core.event import Data, Event, encode
 from ..core.stamps import Stamps
 from ..facts import Fact, Other, Started, Stopped, Updated
 from ..interfaces import IEvents
+from ..log import Logger
 from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render_result
 from ..ocpp.malformed import Malformed
 from ..ocpp.schemas import Violation, told

@@ -10,9 +10,9 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from ..core import gateway_events
+from ..log import Logger
 from ..ocpp.timestamps import parse_timestamp
 from .charger import Charger
 from .publisher import Publisher

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core import gateway_events
 from ..core.entries import Entry
@@ -17,6 +16,7 @@ from ..core.event import Event, encode
 from ..core.rate_limit import Rate, RateLimits
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
+from ..log import Logger
 from ..ocpp.frames import MAX_HEARD, Call, Error, ResultError, Send, render
 from ..ocpp.malformed import Malformed, TooMuch, UnknownType
 from ..ocpp.schemas import Violation, told
@@ -83,7 +83,9 @@ class MessageRefusals:
 
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
-        data = gateway_events.MessageRefused(charger.id, frame.code, f"our answer to {shown(str(frame.id))}: {shown(frame.description, MAX_HEARD)}")
+        data = gateway_events.MessageRefused(
+            charger.id, frame.code, f"our answer to {shown(str(frame.id))}: {shown(frame.description, MAX_HEARD)}"
+        )
         self._tell(charger, data, None, "it could not process our answer")  # its own words may quote a value
 
     def _tell(

@@ -11,11 +11,11 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core import gateway_events
 from ..core.entries import Orphan, Orphaned
 from ..interfaces import IRoster
+from ..log import Logger
 from ..waiting import cancelled, pause
 from .publisher import Publisher
 

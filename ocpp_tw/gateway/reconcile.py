@@ -9,7 +9,6 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core.entries import Put
@@ -18,6 +17,7 @@ from ..core.ledger import Ledger
 from ..core.provisional import TABLE, Provisional, decode, encode
 from ..facts import Authorization
 from ..interfaces import BackendFailed, Store
+from ..log import Logger
 from ..settings import Settings
 from ..waiting import deferred, pause
 from .breaker import Breaker

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from ..core import transaction_events
 from ..core.ledger import Ledger
 from ..core.provisional import start_key
 from ..facts import Authorization, Start, Started
 from ..interfaces import ICharger, IHandlers, Maybe
+from ..log import Logger
 from .transaction_ids import TransactionIds
 
 log = Logger()

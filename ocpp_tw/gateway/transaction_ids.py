@@ -11,9 +11,9 @@ from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..interfaces import IRecords, Maybe
+from ..log import Logger
 from ..waiting import deferred, pause
 
 log = Logger()

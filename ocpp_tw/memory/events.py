@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..core.entries import Acknowledged, Entry, IdReleased, Orphaned, PeerMessage, Put, Reply, numbered
 from ..interfaces import IEvents
+from ..log import Logger
 from .store import MemoryStore
 
 

@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, NotFound
@@ -24,6 +23,7 @@ from ..gateway.decisions import summary
 from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
 from ..interfaces import StoreUnavailable
+from ..log import Logger
 from ..waiting import deferred
 from .channel import OperatorsSite
 

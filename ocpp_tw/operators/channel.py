@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, ITCPTransport
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from ..log import Logger
 from .connections import Connections
 from .guard import HEALTH, MAX_BODY, TOO_LONG, Guard, Head, Refusal
 from .guesses import network_of

@@ -15,7 +15,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseFailed
 from twisted.web.http_headers import Headers
@@ -25,6 +24,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect
+from ..log import Logger
 from .channel import OperatorsRequest, OperatorsSite
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
 

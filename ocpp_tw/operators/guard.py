@@ -13,9 +13,9 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
+from ..log import Logger
 from .guesses import Guesses
 from .tally import Tally
 

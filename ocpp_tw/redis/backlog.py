@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
+from ..log import Logger
 from .connection import Connection
 from .keys import Keys
 from .protocol import RedisError

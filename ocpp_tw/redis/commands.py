@@ -17,11 +17,11 @@ import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..core.commands import Claim, Command, Taken, digest
 from ..interfaces import ICommands
+from ..log import Logger
 from .connection import Connection
 from .in_flight import InFlight, remove_one
 from .keys import Keys

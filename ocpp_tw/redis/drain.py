@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..log import Logger
 from ..spool import Row, Spool
 from .groups import MAX_EVENTS
 from .protocol import Packed

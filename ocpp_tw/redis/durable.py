@@ -9,8 +9,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
+from ..log import Logger
 from ..spool import Spool
 from .groups import Group
 from .unwritten import Unwritten

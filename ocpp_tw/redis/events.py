@@ -12,11 +12,11 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..core.entries import Entry
 from ..interfaces import IEvents
+from ..log import Logger
 from ..spool import Spool
 from .connection import Connection
 from .drain import Drain

@@ -10,9 +10,9 @@ from typing import Any
 
 import hiredis
 import msgspec
-from twisted.logger import Logger
 
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, Orphaned, PeerMessage, Put
+from ..log import Logger
 from ..spool import TableUpdate
 from .keys import Keys
 from .protocol import Packed, encode, pack

@@ -11,9 +11,9 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 
 from ..core.commands import Taken
+from ..log import Logger
 from ..waiting import cancelled
 from .commands import RedisCommands
 from .connection import Connection

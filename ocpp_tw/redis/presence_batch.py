@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..core.entries import Record
+from ..log import Logger
 
 MAX_BATCH = 64
 """Most arrivals and departures in a batch: what follows upon its answer is done in one turn of the reactor."""

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, FirstError, gatherResults
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.entries import Orphan, Record
 from ..interfaces import IRoster, StoreUnavailable
+from ..log import Logger
 from .connection import Connection
 from .keys import Keys
 from .orphans import OrphanSearch

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..log import Logger
 from ..spool import Spool
 from .groups import Group
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..log import Logger
 from .connection import Connection, backoff
 from .groups import GROUP_TTL
 from .keys import Keys

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..facts import Answer, Authorization, Authorize, DataTransfer, DataTransferResult, Other
 from ..interfaces import ICharger, IHandlers, IVendor
+from ..log import Logger
 from ..ocpp.common import STATUS_BY_CERTIFICATE
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
 from ..facts import DataTransfer, DataTransferResult
 from ..interfaces import ICharger, IVendor, Maybe
+from ..log import Logger
 
 log = Logger()
 

@@ -18,9 +18,9 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 
 from ..interfaces import HandshakeRefused, HandshakeRequest
+from ..log import Logger
 from . import compression
 from .boundary import ConnectionOwner, MessageSink
 from .footprint import NullDeferred, after_handshake

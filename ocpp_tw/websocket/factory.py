@@ -15,8 +15,8 @@ from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.protocol import TrafficStats
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
+from ..log import Logger
 from ..settings import Settings
 from . import compression
 from .boundary import Admissions

@@ -12,10 +12,10 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.internet.main import CONNECTION_LOST
-from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from ..log import Logger
 from .certificate import Certificate, openssl_reason
 
 log = Logger()
