@@ -14,7 +14,6 @@ from ..core.ledger import Ledger
 from ..core.rate_limit import Rate, RateLimit
 from ..core.registration import RegistrationState
 from ..interfaces import ICharger, IWire
-from ..log import Logger
 from ..ocpp.conversation import NEW, Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, ResultError, Send, parse
 from ..ocpp.malformed import Malformed, UnknownType
@@ -24,8 +23,6 @@ from .inbox import Inbox
 from .outgoing import OutgoingCalls
 from .ports import Incoming
 from .reports import Reports
-
-log = Logger()
 
 COMPLAINTS = Rate(20, 1 / 60)
 """Answers on one connection that are none to any CALL, or unreadable, of which there is a log line; the next line counts those that were left out."""
@@ -189,7 +186,7 @@ class Charger(Inbox):
         self._complaints = self._complaints or RateLimit(COMPLAINTS, now)
         left_out = self._complaints.next(now)
         if left_out is not None:
-            log.warn("answer from {charger} is of no use: {problem}", charger=self.id, problem=problem, left_out=left_out)
+            self.incoming.useless_answer(self, problem, left_out)
 
     def send(self, text: bytes) -> None:
         """Send a frame."""

@@ -231,6 +231,10 @@ class IncomingCalls:
         """2.1: the charger could not process a CALLRESULT of ours."""
         self._refusals.result_error(charger, frame)
 
+    def useless_answer(self, charger: Charger, problem: str, left_out: int) -> None:
+        """Log it, unless there are too many such lines about all chargers."""
+        self._refusals.warn("answer from {charger} is of no use: {problem}", left_out, charger=charger.id, problem=problem)
+
     def late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """An answer arrived after its CALL had timed out (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}

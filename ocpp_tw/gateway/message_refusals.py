@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core import gateway_events
 from ..core.entries import Entry
 from ..core.event import Event, encode
-from ..core.rate_limit import Rate, RateLimits
+from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
 from ..log import Logger
@@ -31,6 +31,10 @@ MAX_ACTION = 50
 
 RATE = Rate(100, 10 / 60)
 """Refused messages of one charger, over all of its connections, that are told; the next one that is told counts those that were left out."""
+
+
+LOGGED = Rate(300, 2)
+"""Lines about messages of all chargers together, refused ones and answers of no use; the next line counts those that were left out."""
 
 
 class Charger(Protocol):
@@ -53,6 +57,7 @@ class MessageRefusals:
         self._stamps = stamps
         self._events = store
         self._limits = RateLimits(RATE)
+        self._logged = RateLimit(LOGGED, clock.seconds())
 
     def refuse(self, charger: Charger, call: Call | Send, rule: str, description: str, violations: list[Violation] | None = None) -> None:
         """Answer a CALLERROR, with the code for a rule."""
@@ -88,6 +93,12 @@ class MessageRefusals:
         )
         self._tell(charger, data, None, "it could not process our answer")  # its own words may quote a value
 
+    def warn(self, text: str, left_out: int, **fields: str) -> None:
+        """Log a line about a message, unless there are too many about all chargers; ``left_out`` are those of this one charger that were."""
+        others = self._logged.next(self._clock.seconds())
+        if others is not None:
+            log.warn(text, left_out=left_out, left_out_in_all=others, **fields)
+
     def _tell(
         self,
         charger: Charger,
@@ -103,12 +114,8 @@ class MessageRefusals:
         if left_out is None:
             return self._publish(charger, Entry(charger.id), answer)
         data.left_out = left_out
-        log.warn(
-            "message of {charger} refused: {action}: {why}",
-            charger=charger.id,
-            action=shown(action or "?", MAX_ACTION),
-            why=why,
-            left_out=left_out,
+        self.warn(
+            "message of {charger} refused: {action}: {why}", left_out, charger=charger.id, action=shown(action or "?", MAX_ACTION), why=why
         )
         event = Event(
             "message_refused",

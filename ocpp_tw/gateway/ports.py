@@ -37,5 +37,8 @@ class Incoming(Protocol):
     def result_error(self, charger: Any, frame: ResultError) -> None:
         """The charger could not process a CALLRESULT of ours (2.1)."""
 
+    def useless_answer(self, charger: Any, problem: str, left_out: int) -> None:
+        """Log what is wrong with an answer of the charger's; ``left_out`` are those of which it has not told."""
+
     def late_response(self, charger: Any, call: Call, frame: Result | Error) -> None:
         """A CALLRESULT or CALLERROR arrived after its CALL had timed out."""

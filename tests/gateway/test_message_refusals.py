@@ -104,3 +104,19 @@ def test_answers_to_nothing_are_logged_no_more_often(logged):
     for number in range(ANSWERED):
         cp.send_text(f'[3,"{number}",{{}}]')
     assert 1 <= len(logged) <= 200
+
+
+@pytest.mark.parametrize("text", ["nonsense", '[3,"1",{}]'])
+def test_a_stranger_who_comes_back_again_and_again_does_not_fill_the_log(logged, text):
+    """Under ever new names too: there is a limit for all together, and a count of the lines that were left out."""
+    here = in_memory()
+    for number in range(200):
+        cp = here.connect(f"cp{number}")
+        for _ in range(20):
+            cp.send_text(text)
+        cp.disconnect()
+    told = len(logged)
+    assert 300 <= told <= 320
+    here.clock.advance(60)
+    here.connect("cp1000").send_text(text)
+    assert len(logged) == told + 1
