@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage bench profile chaos hostile docs build clean
+.PHONY: help install run test lint format coverage bench profile chaos hostile fuzz docs build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ chaos: $(STAMP) ## inject faults around a gateway for ten minutes and check that
 
 hostile: $(STAMP) ## attack a gateway in some sixty ways and measure what that costs it and an innocent charger (ARGS="--only pongs --seconds 5", ARGS=--list)
 	@PYTHONPATH=.:tests:tests/support $(BIN)/python -m hostile $(ARGS)
+
+fuzz: $(STAMP) ## feed a gateway in memory with messages grown to 1 MB and random mutations for five minutes (ARGS="--seed 7 --seconds 600")
+	@PYTHONPATH=.:tests:tests/support $(BIN)/python -m fuzz $(ARGS)
 
 profile: $(STAMP) ## show where the gateway spends time, by library, module and function (ARGS="--chargers 1000 --top 50"), or memory (ARGS=--memory)
 	@$(BIN)/python benchmarks/profile_gateway.py $(ARGS)

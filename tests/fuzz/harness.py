@@ -1,0 +1,123 @@
+"""A gateway in memory that is fed anything, and what must hold after each message: no error of ours, an answer, bounded events and records.
+
+Knows no schemas.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import globalLogPublisher
+
+from in_memory import in_memory
+
+KEPT = 200_000
+"""Most bytes that are stored about one charger, whatever it sends."""
+
+EVENT = 30_000
+"""Bytes that the events of a message may have beyond four times its own: the payload is in each of two events, as readings, and as values."""
+
+
+class Finding(AssertionError):
+    """What must not be; its text says which input, too."""
+
+
+class Harness:
+    """One gateway for all inputs; a charger for each version, which is connected again when its connection was closed."""
+
+    def __init__(self) -> None:
+        self.here = in_memory(heartbeat_interval=300)
+        self.here.application.start()
+        self.errors: list[str] = []
+        self._clients: dict[str, Any] = {}
+        self._ids = 0
+        globalLogPublisher.addObserver(self._observe)
+
+    def close(self) -> None:
+        globalLogPublisher.removeObserver(self._observe)
+        for client in self._clients.values():
+            client.disconnect()
+
+    def _observe(self, event: dict[str, Any]) -> None:
+        if event.get("log_failure") is not None or event["log_level"].name in ("error", "critical"):
+            self.errors.append(f"{event.get('log_format')} {event.get('log_failure')}")
+
+    def charger(self, ocpp: str) -> Any:
+        """Its connected charger of that version."""
+        client = self._clients.get(ocpp)
+        if client is None or client.charger.gone or client.wire.closed:
+            client = self._clients[ocpp] = self.here.connect(f"fuzz-{ocpp}", ocpp=ocpp)
+            client.frames()
+        return client
+
+    def send(self, ocpp: str, text: bytes, what: str = "", *, owed: bool = False) -> float:
+        """Send a text; the CPU time that it took. ``owed``: it is a CALL, which is answered."""
+        client = self.charger(ocpp)
+        self.here.store.events.clear()
+        begun = time.process_time()
+        client.send_text(text)
+        took = time.process_time() - begun
+        what = what or repr(text[:300])
+        events, frames = self.here.store.events, client.frames()
+        if self.errors:
+            raise Finding(f"{what}: {self.errors}")
+        if any(frame[0] == 4 and frame[2] == "InternalError" for frame in frames):
+            raise Finding(f"{what}: InternalError")
+        if owed and not any(frame[0] in (3, 4) for frame in frames):
+            raise Finding(f"{what}: no answer")
+        if (told := sum(map(len, events))) > 4 * len(text) + EVENT:
+            raise Finding(f"{what}: {told} bytes of events for {len(text)}")
+        for event in events:
+            json.loads(event)
+        tables = self.here.store.tables
+        kept = sum(len(name) + len(value) for key, table in tables.items() if client.charger.id in key for name, value in table.items())
+        if kept > KEPT:
+            raise Finding(f"{what}: {kept} bytes are kept")
+        if kept > KEPT // 2:
+            client.disconnect()
+            tables.clear()
+        return took
+
+    def call(self, ocpp: str, action: str, payload: str, what: str = "") -> float:
+        """Send a CALL, or a SEND where the action is one."""
+        self._ids += 1
+        kind = 6 if action in self.charger(ocpp).charger.version.send_actions else 2
+        return self.send(ocpp, f'[{kind},"f{self._ids}","{action}",{payload}]'.encode(), what, owed=kind == 2)
+
+    def answer(self, ocpp: str, action: str, payload: str, what: str = "") -> float:
+        """Answer a CALL of that action, which is sent for it."""
+        client, outcomes = self.charger(ocpp), []
+        client.charger.call(action, {}).addCallback(outcomes.append)
+        (_, id, _, _) = client.frames()[-1]
+        took = self.send(ocpp, f'[3,"{id}",{payload}]'.encode(), what)
+        if not outcomes:
+            raise Finding(f"{what}: the command did not end")
+        return took
+
+    def command(self, ocpp: str, element: bytes) -> None:
+        """Push a command, and answer what comes of it."""
+        client = self.charger(ocpp)
+        self.here.store.push(element)
+        for frame in client.frames():
+            if frame[0] == 2:
+                client.answer({}, frame[1])
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, so that what waits ends."""
+        self.here.clock.advance(seconds)
+
+    def forget(self) -> None:
+        """What is kept for the test, not by the gateway."""
+        store = self.here.store
+        for kept in (store.events, store.dead, store.done, store.replies):
+            kept.clear()
+        for client in self._clients.values():
+            client.wire.sent.clear()
+            client._read = 0
+
+    def best(self, send: Callable[[], float], times: int = 3) -> float:
+        """The least time of several: what it costs on a machine that has nothing else to do."""
+        return min(send() for _ in range(times))
