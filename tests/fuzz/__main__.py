@@ -14,7 +14,9 @@ import time
 from random import Random
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from fuzz import mutations
 from fuzz.grown import FOLDERS, grown
@@ -49,7 +51,8 @@ def grow(harness: Harness, args: argparse.Namespace) -> int:
     for folder, ocpp in FOLDERS.items():
         if args.only not in ("", ocpp):
             continue
-        for count, each in enumerate(grown(folder, args.size - 40_000, every_shape=True), count + 1):
+        for each in grown(folder, args.size - 40_000, every_shape=True):
+            count += 1
             send = harness.answer if each.response else harness.call
             took = send(each.ocpp, each.action, each.text, str(each))
             if took * 1000 > args.standstill / 2:
@@ -75,6 +78,13 @@ def read_handshake(head: bytes) -> None:
         pass
 
 
+class Transport(StringTransport):
+    """One that can be closed halfway."""
+
+    def loseWriteConnection(self) -> None:
+        self.loseConnection()
+
+
 class Operators:
     """Operators' HTTP of a harness' gateway, without a port."""
 
@@ -84,12 +94,12 @@ class Operators:
 
     def request(self, text: bytes) -> None:
         """A connection with one request, which then ends."""
-        channel, transport = self._site.buildProtocol(ADDRESS), StringTransport(peerAddress=ADDRESS)
+        channel, transport = self._site.buildProtocol(ADDRESS), Transport(peerAddress=ADDRESS)
         channel.makeConnection(transport)
         channel.dataReceived(text)
         if transport.value()[9:12] == b"500":
             raise Finding(f"500 to {text[:300]!r}")
-        channel.connectionLost(None)
+        channel.connectionLost(Failure(ConnectionDone()))
 
 
 def mutate(harness: Harness, args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from random import Random
 from typing import Any
@@ -17,9 +18,45 @@ from payloads import fullest, schema
 VERSIONS = {"1.6": ("v16", ""), "2.0.1": ("v201", "Request"), "2.1": ("v21", "Request")}
 
 INTEGERS = (0, -1, 1, 2**31 - 1, 2**31, -(2**31), 2**53, 2**63 - 1, 2**63, 10**40, 10**300)
-WORDS = ("", " ", "\0", "x" * 255, "x" * 256, "x" * 5000, "\u202e", "\x1b[2J", "\r\n", "é" * 40, "-1", "1e5", "NaN", "true", "null", "..", "/")
+WORDS = (
+    "",
+    " ",
+    "\0",
+    "x" * 255,
+    "x" * 256,
+    "x" * 5000,
+    "\u202e",
+    "\x1b[2J",
+    "\r\n",
+    "é" * 40,
+    "-1",
+    "1e5",
+    "NaN",
+    "true",
+    "null",
+    "..",
+    "/",
+)
 OTHERS = (None, True, False, 0.5, -1e300, [], {}, [[]], [None], {"a": 1}, [1] * 2000, {str(number): 1 for number in range(2000)})
-PIECES = (b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b"\\u0000", b"\\ud800", b"\0", b"\xff", b"\xef\xbb\xbf", b"1e400", b"-", b"0", b"\n")
+PIECES = (
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b'"',
+    b"\\",
+    b"\\u0000",
+    b"\\ud800",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"1e400",
+    b"-",
+    b"0",
+    b"\n",
+)
 
 
 @cache
@@ -38,7 +75,7 @@ def full(ocpp: str, action: str) -> str:
 
 def value(random: Random) -> Any:
     """Any JSON value, most likely at a bound of something."""
-    return random.choice(random.choice((INTEGERS, WORDS, OTHERS)))
+    return deepcopy(random.choice(random.choice((INTEGERS, WORDS, OTHERS))))
 
 
 def mutated(random: Random, it: Any) -> Any:
@@ -95,7 +132,12 @@ def element(random: Random, ocpp: str) -> bytes:
     """A command, as a backend pushes it."""
     action, id = random.choice(actions(ocpp)), f"c{random.randrange(10**9)}"
     payload = several(random, mutated, json.loads(full(ocpp, action)))
-    neutral = {"cp_id": f"fuzz-{ocpp}", "command": random.choice(("remote_start_transaction", "reset", action.lower())), "id": id, "data": payload}
+    neutral = {
+        "cp_id": f"fuzz-{ocpp}",
+        "command": random.choice(("remote_start_transaction", "reset", action.lower())),
+        "id": id,
+        "data": payload,
+    }
     it: Any = random.choice((neutral, {"CpID": f"fuzz-{ocpp}", "data": [2, id, action, payload], "ttl": 0, "timeout": 1}))
     if random.random() < 0.2:
         it = mutated(random, it)
@@ -105,8 +147,14 @@ def element(random: Random, ocpp: str) -> bytes:
 
 def request(random: Random, ocpp: str) -> bytes:
     """A request to operators' HTTP."""
-    method, path = random.choice((("POST", "/command/"), ("PUT", "/api/chargers/fuzz-1.6"), ("GET", "/api/chargers"), ("GET", "/api/violations")))
-    body = element(random, ocpp) if method == "POST" else json.dumps(mutated(random, {"boot_status": "Accepted", "retry_interval": 5})).encode()
+    method, path = random.choice(
+        (("POST", "/command/"), ("PUT", "/api/chargers/fuzz-1.6"), ("GET", "/api/chargers"), ("GET", "/api/violations"))
+    )
+    body = (
+        element(random, ocpp)
+        if method == "POST"
+        else json.dumps(mutated(random, {"boot_status": "Accepted", "retry_interval": 5})).encode()
+    )
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     return (several(random, broken, head) if random.random() < 0.3 else head) + body
 

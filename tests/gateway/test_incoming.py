@@ -64,6 +64,13 @@ def test_a_send_is_told_and_never_answered():
     assert cp.frames() == [] and here.published()[-1]["event"] == "message_refused"
 
 
+def test_a_call_of_what_is_meant_for_a_send_is_answered():
+    """Its sender waits for an answer, and would send it again and again."""
+    here = in_memory()
+    assert here.connect(ocpp="2.1").call("NotifyPeriodicEventStream", STREAM) == {}
+    assert here.published_names()[-1] == "notify_periodic_event_stream"
+
+
 def test_an_answer_that_the_charger_could_not_process_is_told():
     """R14: CALLRESULTERROR; never answered."""
     here = in_memory()
