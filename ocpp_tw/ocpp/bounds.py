@@ -19,8 +19,15 @@ LOOKED_THROUGH = 500
 """Values of an invalid message that are looked through for violations, in the order in which they stand. OCPP's own members are looked
 at wherever they are; the rest of an array and further unknown members are not."""
 
+LARGE = 100
+"""Bits beyond which one integer is as wrong as another; to write thousands of digits takes a tenth of a millisecond."""
+
+MAX_NUMBER = 400
+"""Most digits of a number in a long message; the largest that a float has are 309."""
+
 SHORTEST_SAMPLE = len('{"value":1},')
 
+_LONG_NUMBER = re.compile(rb"[\[,:][ \t\r\n]*+-?[0-9]{%d}" % (MAX_NUMBER + 1))
 # Possessive quantifiers, so that the time is linear in the text's length: what is between two marks, strings among it, then the mark.
 _TOO_MANY = re.compile(rb'(?:(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?)*+[\[{,]){%d}+' % (MAX_VALUES + 1), re.DOTALL)
 
@@ -36,6 +43,13 @@ def too_many_values(text: bytes) -> bool:
     )
 
 
+def too_long_number(text: bytes) -> bool:
+    """Whether a long JSON text has a number of more than `MAX_NUMBER` digits, where most of the text are digits: else such numbers cost
+    little. Reading or writing one takes time that grows with the square of its length."""
+    digits = len(text) - len(text.translate(None, b"0123456789"))
+    return digits > len(text) // 2 and _LONG_NUMBER.search(text) is not None
+
+
 def too_many_samples(payload: Mapping[str, Any]) -> bool:
     """Whether the arrays within the arrays of a payload have more than `MAX_SAMPLES` elements: the sampled values of its readings."""
     readings = (reading for member in payload.values() if isinstance(member, list) for reading in member if isinstance(reading, dict))
@@ -45,7 +59,8 @@ def too_many_samples(payload: Mapping[str, Any]) -> bool:
 class Beginning:
     """What of a value is looked through: ``value`` has no more than `LOOKED_THROUGH` values and the members with one of ``names``.
 
-    ``cut``: there is more. The first item of an array always stays, as an empty array may be a violation of its own.
+    ``cut``: there is more. The first item of an array always stays, as an empty array may be a violation of its own; of an integer
+    beyond all bounds only that it is one.
     """
 
     def __init__(self, value: Any, names: Set[str]) -> None:
@@ -71,6 +86,8 @@ class Beginning:
                     break
                 items.append(self._of(item))
             return items
+        if type(value) is int and value.bit_length() > LARGE:
+            return 1 << LARGE if value > 0 else -1 << LARGE
         return value
 
     def _spend(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..words import MAX_KEPT
-from .bounds import MAX_VALUES, too_many_values
+from .bounds import MAX_NUMBER, MAX_VALUES, too_long_number, too_many_values
 from .malformed import Malformed, TooMuch, UnknownType, decode_head, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 
@@ -112,8 +112,8 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
         TooMuch: there is more of something than any message has.
         Malformed: anything else that is not a frame.
     """
-    if len(text) > MAX_VALUES and too_many_values(text):
-        raise TooMuch(f"more than {MAX_VALUES} values", text, *read_beginning(text))
+    if len(text) > MAX_VALUES:
+        _check_bounds(text)
     try:
         kind, id, action, raw = _decode_call(text)
         if (kind == 2 or kind == 6) and 0 < len(id) <= MAX_KEPT:
@@ -160,6 +160,14 @@ def too_deep(text: bytes, value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _check_bounds(text: bytes) -> None:
+    """Raises `TooMuch` for a long text that would cost too much to read."""
+    if too_many_values(text):
+        raise TooMuch(f"more than {MAX_VALUES} values", text, *read_beginning(text))
+    if too_long_number(text):
+        raise TooMuch(f"a number of more than {MAX_NUMBER} digits", text, *read_beginning(text))
 
 
 def _parse_carefully(text: bytes) -> Frame:

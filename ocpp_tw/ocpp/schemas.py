@@ -15,7 +15,7 @@ import jsonschema_rs
 import msgspec
 
 from ..words import shown
-from .bounds import Beginning
+from .bounds import LARGE, Beginning
 from .frames import Payload
 from .payload_json import MAX_INTEGER, MIN_INTEGER
 
@@ -47,7 +47,9 @@ class Violation(msgspec.Struct, frozen=True):
     def as_event(self) -> dict[str, Any]:
         """Its form in an event; of a long value only the beginning, as text."""
         value = self.value
-        if isinstance(value, str | list | dict | int):
+        if isinstance(value, int) and value.bit_length() > LARGE:
+            value = f"an integer of {value.bit_length()} bits"
+        elif isinstance(value, str | list | dict):
             text = value if isinstance(value, str) else _text(value)
             value = value if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "…"
         return {"path": "/".join(map(str, self.path)), "rule": self.rule, "value": value, "names": list(self.names)}

@@ -62,6 +62,12 @@ def test_no_text_is_too_much_to_look_at(piece: str) -> None:
         parse((piece * 1_000_000)[:1_000_000].encode())
 
 
+def test_numbers_of_thousands_of_digits_are_too_much_together() -> None:
+    assert "more than 400 digits" in refused(call('{"data":[' + ",".join(["9" * 4000] * 100) + "]}")).limit
+    assert isinstance(parse(call('{"data":["' + "9" * 400_000 + '"]}')), Call)
+    assert isinstance(parse(call('{"data":[' + ",".join(["9" * 400] * 1000) + "]}")), Call)
+
+
 def test_a_frame_with_many_elements_is_too_much() -> None:
     assert refused(b'[2,"1","Heartbeat",{}' + b",{}" * MAX_ELEMENTS + b"]").limit == "more than 16 elements"
     assert refused(b'[3,"1"' + b",{}" * MAX_ELEMENTS + b"]").answered == "1"
