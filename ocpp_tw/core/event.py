@@ -39,7 +39,7 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     payload: msgspec.Raw | None = None
     """only when a message of the charger's led to it: its request exactly as it was sent (`--event-payload no` leaves it out)"""
     violations: list[dict[str, Any]] | None = None
-    """only when the message broke its schema and was let in all the same: path, rule and value of each breach"""
+    """only when the message broke its schema and was let in all the same: path, rule and value of each breach, at most twenty"""
     duplicate: bool = False
     """only when true: a second, differing stop of a transaction that had ended"""
     offline: bool = False
