@@ -19,6 +19,11 @@ LOOKED_THROUGH = 500
 """Values of an invalid message that are looked through for violations, in the order in which they stand. OCPP's own members are looked
 at wherever they are; the rest of an array and further unknown members are not."""
 
+CONTAINERS = frozenset({dict, list})
+
+LONG, WIDE = 8192, 100
+"""Bytes of a message from which on its objects may be wide, and members beyond which an object is; OCPP's own have some 20."""
+
 LARGE = 100
 """Bits beyond which one integer is as wrong as another; to write thousands of digits takes a tenth of a millisecond."""
 
@@ -54,6 +59,15 @@ def too_many_samples(payload: Mapping[str, Any]) -> bool:
     """Whether the arrays within the arrays of a payload have more than `MAX_SAMPLES` elements: the sampled values of its readings."""
     readings = (reading for member in payload.values() if isinstance(member, list) for reading in member if isinstance(reading, dict))
     return sum(len(inner) for reading in readings for inner in reading.values() if isinstance(inner, list)) > MAX_SAMPLES
+
+
+def in_order(value: Any) -> Any:
+    """The value with the members of its wide objects sorted: to sort them where their order must not matter (`payload_json.digest`) takes
+    time that grows with the square of their number, unless they are sorted already."""
+    if type(value) is dict:
+        members = {name: in_order(member) if type(member) in CONTAINERS else member for name, member in value.items()}
+        return dict(sorted(members.items())) if len(members) > WIDE else members
+    return [in_order(item) if type(item) in CONTAINERS else item for item in value]
 
 
 class Beginning:

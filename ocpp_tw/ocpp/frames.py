@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..words import MAX_KEPT
-from .bounds import MAX_NUMBER, MAX_VALUES, too_long_number, too_many_values
+from .bounds import CONTAINERS, MAX_NUMBER, MAX_VALUES, too_long_number, too_many_values
 from .malformed import Malformed, TooMuch, UnknownType, decode_head, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 
@@ -29,8 +29,6 @@ MAX_HEARD = 1000
 
 MAX_ELEMENTS = 16
 """Most elements of a frame; OCPP's have five, and one with further ones may be read all the same."""
-
-CONTAINERS = frozenset({dict, list})
 
 PADDING = b"\0 \t\r\n\v\f\xef\xbb\xbf"
 """The bytes that may stand around a frame: some chargers send the terminator of their string, its whole buffer, or a byte order mark."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -135,3 +136,16 @@ def test_violations_do_not_grow_an_event():
     cp.call("MeterValues", {"connectorId": 1, "meterValue": [{"a": 1}] * 20_000})
     (text,) = here.store.events
     assert len(text) < 2.2 * 20_000 * len('{"a": 1}, ')
+
+
+def test_an_object_with_thousands_of_members_takes_no_time_that_grows_with_their_square():
+    """Whatever their order: some of them make quicksort slow."""
+    cp = in_memory().connect(ocpp="2.0.1")
+    times = []
+    for count in (3000, 24_000):
+        members = {"vendorId": "V"} | {f"m{number:06}": number for number in range(count)}
+        text = json.dumps([2, str(count), "TransactionEvent", EVENT | {"seqNo": count, "customData": members}])
+        begun = time.process_time()
+        cp.send_text(text)
+        times.append(time.process_time() - begun)
+    assert times[1] < max(24 * times[0], 0.1)
