@@ -10,7 +10,8 @@ import binascii
 
 import msgspec
 
-from .frames import Call, Payload, Send
+from .bounds import too_long_number, too_many_values
+from .frames import Call, Payload, Send, too_deep
 from .payload_json import decode
 from .version import Version
 
@@ -30,7 +31,8 @@ def _signed_payload(encoded: object) -> Payload | None:
     if not isinstance(encoded, str):
         return None
     try:
-        payload = decode(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        payload = None if too_many_values(text) or too_long_number(text) else decode(text)
     except (ValueError, binascii.Error, RecursionError):
         return None
-    return payload if isinstance(payload, dict) else None
+    return payload if isinstance(payload, dict) and not too_deep(text, payload) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 
@@ -149,3 +150,11 @@ def test_an_object_with_thousands_of_members_takes_no_time_that_grows_with_their
         cp.send_text(text)
         times.append(time.process_time() - begun)
     assert times[1] < max(24 * times[0], 0.1)
+
+
+@pytest.mark.parametrize("data", ["[" + "1," * 60_000 + "1]", "[" * 200 + "]" * 200, "[" + ",".join(["9" * 4000] * 50) + "]"])
+def test_what_is_too_much_is_so_within_a_signed_message(data):
+    cp = in_memory().connect(ocpp="2.0.1")
+    payload = '{"vendorId":"V","data":' + data + "}"
+    signed = {"payload": base64.urlsafe_b64encode(payload.encode()).decode().rstrip("="), "signatures": []}
+    assert cp.call_error("DataTransfer-Signed", signed) == "NotImplemented"
