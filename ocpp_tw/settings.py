@@ -120,7 +120,30 @@ class Settings:
         "PING_INTERVAL", 30.0, parse.seconds, "seconds of a charger's silence after which it is pinged (give or take a fifth)"
     )
     ping_timeout: float = setting("PING_TIMEOUT", 30.0, parse.seconds, "seconds that a pinged charger has to send anything")
-    handshake_timeout: float = setting("HANDSHAKE_TIMEOUT", 15.0, parse.seconds, "seconds that a connection has to complete its handshake")
+    handshake_timeout: float = setting(
+        "HANDSHAKE_TIMEOUT",
+        5.0,
+        parse.seconds,
+        "seconds that a charger has to complete its handshakes, TLS and WebSocket together, besides what the gateway and the network need",
+    )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS",
+        50_000,
+        parse.whole_number(1, 1_000_000),
+        "the most connections of chargers, in each process; fewer where it may not have as many file descriptors",
+    )
+    max_connections_per_address: int = setting(
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        10_000,
+        parse.whole_number(1, 1_000_000),
+        "the most of them from one address; three quarters of all at most, unless it is no less than --max-connections (behind a proxy)",
+    )
+    max_handshakes: int = setting(
+        "MAX_HANDSHAKES", 4000, parse.whole_number(1, 1_000_000), "the most connections whose handshake is not complete, in each process"
+    )
+    max_handshakes_per_address: int = setting(
+        "MAX_HANDSHAKES_PER_ADDRESS", 1000, parse.whole_number(1, 1_000_000), "the most of those from one address"
+    )
     max_message: int = setting(
         "MAX_MESSAGE", 1 << 20, parse.whole_number(1024, 1 << 30), "the longest message accepted from a charger, in bytes"
     )

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..settings import Settings
-from . import tuning
+from . import descriptors, tuning
 
 
 def prepare(reactor: Any) -> None:
     """Set up the reactor of any of these processes."""
-    tuning.shorten_loop(reactor)
+    if tuning.shorten_loop(reactor):
+        descriptors.raise_limit()  # select() could not wait for as many
     tuning.return_large_blocks()
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     reactor.callWhenRunning(tuning.freeze_garbage)

@@ -28,6 +28,7 @@ from ..websocket import tcp
 from ..websocket.certificate import Certificate
 from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
+from . import descriptors
 from .compose import Application, compose
 from .find_redis import find_redis
 from .listening import Endpoints, listen
@@ -89,7 +90,7 @@ class GatewayService(MultiService):
             reserve=store.spool,
         )
         self.application = application
-        self._factory = ChargerFactory(application.gateway, settings, reactor)
+        self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit())
         operators = OperatorsApi(application.gateway, application.dispatcher, application.verdicts, store, application.reader.evidence)
         site = operators.site(settings.http_token, settings.http_connections)
         self._ports.append(await listen(self._endpoints.operators, site, settings.http, "operators' HTTP"))

@@ -41,6 +41,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     _decision: Deferred[str | None] | None = None
     _refusal: tuple[tuple[str, str], ...] = ()
     _gone = False
+    _in_handshake = False
     is_open = is_closed = NullDeferred()
 
     def __init__(self) -> None:
@@ -51,9 +52,18 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         with suppress(AttributeError, OSError):  # Unix sockets, say
             self.transport.setTcpNoDelay(self.tcpNoDelay)
         self.factory.countConnections += 1
+        self._in_handshake = True
+        self.factory.addresses.opened(self._host)
+
+    @property
+    def _host(self) -> str:
+        """The address that the peer connects from."""
+        peer = self.transport.getPeer()
+        return str(getattr(peer, "host", peer))
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
         """As Autobahn's, without the debug lines that it prepares for the usual ends of a connection."""
+        self.factory.addresses.closed(self._host, self._in_handshake)
         if isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
             WebSocketProtocol._connectionLost(self, reason)
             self.factory.countConnections -= 1
@@ -102,9 +112,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
                 self._request = self._read_request(Head(b"GET", target, b"HTTP/1.1", {}, ()))
 
     def _read_request(self, head: Head) -> HandshakeRequest:
-        peer = self.transport.getPeer()
-        address = peer.host if hasattr(peer, "host") else str(peer)
-        details = (head.headers.get("host", ""), address, tuple(offers(head.headers)), head.headers, head.repairs)
+        details = (head.headers.get("host", ""), self._host, tuple(offers(head.headers)), head.headers, head.repairs)
         try:
             return HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *details)
         except BadHandshake:
@@ -172,6 +180,8 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     def succeedHandshake(self, res: str | None) -> None:
         if self.state != self.STATE_CONNECTING:
             return
+        self._in_handshake = False
+        self.factory.addresses.completed(self._host)
         if self.websocket_extensions:
             super().succeedHandshake(res)
         else:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from .admission import Admission
 
-CHARGER, NETWORK, TURN, ROOM = 1, 2, 4, 8
+CHARGER, NETWORK, TURN, ROOM, ADDRESS = 1, 2, 4, 8, 16
 """Why a connection is not read from: the application holds the charger, it does not take what we send, it waits for its turn with what it has
-sent (`turns`), or there is no room for the large message that it has begun (`room`)."""
+sent (`turns`), there is no room for the large message that it has begun (`room`), or too many control frames come from its address."""
 
 
 class Backpressure(Admission):

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..interfaces import HandshakeRequest, IWire, Maybe
 from ..settings import Settings
+from .addresses import Addresses
 from .room import Room
 from .turns import Turns
 
@@ -57,6 +58,8 @@ class ConnectionOwner(Protocol):
     """Seconds since the factory was started, as counted by its timer: it stands still while the process is suspended."""
     connected: dict[Any, None]
     """All connections that have not ended, handshakes included."""
+    addresses: Addresses
+    """What they have taken, by address."""
     countConnections: int
     turns: Turns
     room: Room

@@ -19,6 +19,7 @@ from twisted.internet.task import LoopingCall
 from ..log import Logger
 from ..settings import Settings
 from . import compression
+from .addresses import Addresses, Limits
 from .boundary import Admissions
 from .connection import ChargerProtocol
 from .footprint import CLASS_DEFAULTS
@@ -27,12 +28,15 @@ from .turns import Turns
 
 
 class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore]
-    """Makes connections of `ChargerProtocol`. Without `start` none ever times out."""
+    """Makes connections of `ChargerProtocol`. Without `start` none ever times out.
+
+    ``descriptors`` is how many the process may have open.
+    """
 
     noisy = False
     _log = Logger()  # Autobahn owns .log
 
-    def __init__(self, admissions: Admissions[Any], settings: Settings, reactor: IReactorTime) -> None:
+    def __init__(self, admissions: Admissions[Any], settings: Settings, reactor: IReactorTime, descriptors: int = 1 << 20) -> None:
         super().__init__(server="ocpp_tw", reactor=reactor)
         self.admissions = admissions
         self.settings = settings
@@ -40,6 +44,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.connected: dict[ChargerProtocol, None] = {}
         self.turns = Turns(reactor, admissions.has_room)
         self.room = Room()
+        self.addresses = Addresses(Limits.of(settings, descriptors), settings.handshake_timeout, reactor)
         # One timer for all connections: one for each would be set again with every frame, and Autobahn's are on the global
         # reactor. It counts calls, not time: no charger is dropped because this process was suspended.
         self._timer = LoopingCall(self._check_all)
@@ -60,6 +65,10 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         shared = {**CLASS_DEFAULTS, **options, "factory": self, "trafficStats": TrafficStats()}
         self.protocol = type("ChargerProtocol", (ChargerProtocol,), shared)  # type: ignore[assignment]
 
+    def buildProtocol(self, addr: Any) -> Any:
+        """None if there are too many connections: then the port closes it, which costs less than any answer."""
+        return None if self.addresses.refuses(str(getattr(addr, "host", addr))) else super().buildProtocol(addr)
+
     def start(self) -> None:
         """Begin to check connections: their handshakes, their silence, their end."""
         self._timer.start(1, now=False)
@@ -72,6 +81,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.turns.stop()
         if self._timer.running:
             self._timer.stop()
+        self.addresses.stop()
 
     def _check_all(self) -> None:
         self.tick += 1

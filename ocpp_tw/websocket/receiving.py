@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .backpressure import ROOM, TURN
+from .control_frames import ControlFrames
 from .fast_frames import take
 from .handshake import MAX_HEAD
 from .room import LARGE
-from .timeouts import Timeouts
 
 MAX_EARLY_BYTES = 64 * 1024
 """Most bytes a charger may send before its handshake is answered; beyond them the connection is aborted."""
@@ -32,14 +32,8 @@ theirs it is one."""
 MAX_INFLATION = 1032
 """How many times its size deflated data can have, at most: a match of 258 bytes takes two bits."""
 
-MAX_PONGS = 10
-"""Most pings answered a second (a charger sends one in seconds); the others are ignored."""
 
-MAX_PINGS = 100 * MAX_PONGS
-"""Pings within a second at which the connection is closed with 1008."""
-
-
-class Receiver(Timeouts):
+class Receiver(ControlFrames):
     """Delivers whole messages to the connection's `MessageSink`."""
 
     current_frame: Any
@@ -142,8 +136,7 @@ class Receiver(Timeouts):
     @property
     def address(self) -> str:
         """See `room.Receiving`."""
-        peer = self.transport.getPeer()
-        return getattr(peer, "host", "")
+        return self._host
 
     def has_room(self) -> None:
         """See `room.Receiving`."""
@@ -206,6 +199,8 @@ class Receiver(Timeouts):
         self._fragments += 1
         if self._fragments > MAX_FRAGMENTS:
             self._fail_connection(1008, "too many fragments")
+        elif not length:
+            self._count_control_frame()
         super().onMessageFrameBegin(length)
         if not self._roomy:
             self._make_room(length)
@@ -223,13 +218,3 @@ class Receiver(Timeouts):
         if self.state == self.STATE_OPEN:
             self._deliver(text)
         self._release_room()
-
-    def onPing(self, payload: bytes) -> None:
-        self._pings += 1
-        if self._pings <= MAX_PONGS:
-            self.sendPong(payload)
-        elif self._pings == MAX_PINGS:
-            self._fail_connection(1008, "too many pings")
-
-    def onPong(self, payload: bytes) -> None:
-        pass

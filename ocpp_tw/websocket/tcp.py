@@ -7,11 +7,21 @@ Knows nothing of what is sent over it.
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE
+
+if sys.platform == "linux":
+    from fcntl import ioctl
+    from termios import FIONREAD, TIOCOUTQ
+
+    UNREAD_AND_UNSENT: tuple[int, ...] = (FIONREAD, TIOCOUTQ)
+    """What the kernel tells of a socket: bytes not read yet, bytes not acknowledged yet (tcp(7))."""
+else:
+    UNREAD_AND_UNSENT = ()
 
 MAX_ACCEPTS_PER_TURN = 16
 """Most connections that a port accepts in one turn of the loop; the others wait in its backlog. A handshake costs as much as ten messages:
@@ -45,6 +55,13 @@ class ChargerConnection(tcp.Server):
             return CONNECTION_DONE
         self.protocol.dataReceived(data)
         return None
+
+    def in_transit(self) -> bool:
+        """Whether the kernel has bytes of the peer that we have not read, or bytes of ours that have not reached the peer."""
+        try:
+            return any(any(ioctl(self.fileno(), count, bytes(4))) for count in UNREAD_AND_UNSENT)
+        except (OSError, ValueError):  # it has ended
+            return False
 
     def write(self, data: bytes) -> None:
         if self._direct:

@@ -15,6 +15,9 @@ from .backpressure import CHARGER, Backpressure
 CLOSE_TIMEOUT = 2
 """Seconds that a charger has to answer our Close frame; then the connection is closed without its answer."""
 
+MAX_HANDSHAKE_TIME = 30
+"""Most seconds from accepting a connection to the end of its handshake, however much of them is ours."""
+
 LINGER_TIMEOUT = 10
 """Seconds that the last bytes have to leave; then the connection is cut, or a peer that does not read would keep it for ever."""
 
@@ -24,16 +27,17 @@ class Timeouts(Backpressure):
 
     # on the class until they are needed, since most of the time they are not
     _pinged = False
-    _pings = 0
-    """Pings received since the last check."""
     _last_heard = 0
     _ping_after = 0
     _deadline = 0
     """When the handshake, or the closing, must be over."""
+    _latest = 0
+    """When the handshake must be over, whoever is slow."""
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._deadline = self.factory.tick + math.ceil(self.factory.settings.handshake_timeout) + 1
+        tick, timeout = self.factory.tick, math.ceil(self.factory.settings.handshake_timeout)
+        self._deadline, self._latest = tick + timeout + 1, tick + max(timeout, MAX_HANDSHAKE_TIME) + 1
 
     def onOpen(self) -> None:
         interval = self.factory.settings.ping_interval
@@ -41,10 +45,10 @@ class Timeouts(Backpressure):
 
     def check(self, tick: int, timeout: int) -> None:
         """Ping a charger that is silent; drop it when it stays so (C13). Whatever it sends is a sign of life."""
-        if self._pings:
-            self._pings = 0
         if self.state != self.STATE_OPEN:
-            if tick >= self._deadline:
+            if self.state == self.STATE_CONNECTING and tick < self._latest and self._is_our_turn():
+                self._deadline = min(self._deadline + 1, self._latest)  # what we and the network need is not the charger's time
+            elif tick >= self._deadline:
                 self._overdue()
             return
         if self._paused_by & CHARGER:
@@ -59,12 +63,19 @@ class Timeouts(Backpressure):
             self.wasNotCleanReason = f"no sign of life for {silent} s"
             self.dropConnection(abort=True)
 
+    def _is_our_turn(self) -> bool:
+        """Whether the handshake waits for our gate, for bytes to be read by us, or for ours to reach the charger."""
+        in_transit = getattr(self.transport, "in_transit", None)
+        return self._request is not None or (in_transit is not None and in_transit())
+
     def _overdue(self) -> None:
         if self.state == self.STATE_CLOSED:
             self.transport.abortConnection()
         elif self._request is not None:
             self.failHandshake("Service Unavailable", 503)  # it is our gate that is slow
         else:
+            if self.state == self.STATE_CONNECTING:
+                self.factory.addresses.overdue.note(self._host)
             self.wasNotCleanReason = "too slow"
             self.dropConnection(abort=self.state == self.STATE_CONNECTING)
 

@@ -117,6 +117,11 @@ class TlsFactory(TLSMemoryBIOFactory):
         super().__init__(certificate, False, inner, clock)
         self._since, self._count = -LOG_INTERVAL, 0
 
+    def buildProtocol(self, addr: Any) -> Any:
+        """See `ChargerFactory`: None if there are too many connections."""
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
+
     def handshake_failed(self, peer: Any, error: SSL.Error) -> None:
         """Log why, since a charger cannot show why it stays away; a flood of failures does not fill the log."""
         now = self._clock.seconds()

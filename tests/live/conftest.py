@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -23,14 +24,16 @@ from fleets import PATIENCE, Valkey, free_port
 ROOT = Path(__file__).parents[2]
 
 
-def _with_usual_signals() -> None:
+def _prepare(descriptors: int) -> None:
     """A suite that runs under nohup or in a script's background ignores SIGHUP or SIGINT, and its children would too."""
     for each in (signal.SIGHUP, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    if descriptors:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
 
 class Process:
-    """``twistd ocpp`` with these options; ``log`` is the file of its log."""
+    """``twistd ocpp`` with these options, and at most that many file ``descriptors``; ``log`` is the file of its log."""
 
     def __init__(
         self,
@@ -40,9 +43,11 @@ class Process:
         environment: dict[str, str] | None = None,
         twistd: list[str] | None = None,
         wait: bool = True,
+        descriptors: int = 0,
     ) -> None:
         self.directory, self.redis, self.options = directory, redis, options
         self.environment, self.twistd = environment or {}, twistd or []
+        self.descriptors = descriptors
         self.port, self.http = free_port(), free_port()
         self.log = directory / "gateway.log"
         self.start(wait)
@@ -59,7 +64,7 @@ class Process:
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
                 stdout=log,
                 stderr=log,
-                preexec_fn=_with_usual_signals,
+                preexec_fn=lambda: _prepare(self.descriptors),
             )  # fmt: skip
         if wait:
             self.until(lambda: self.get("/readyz")[0] == 200)

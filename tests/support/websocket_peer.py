@@ -87,8 +87,8 @@ class FakeTransport(iosim.FakeTransport):
     aborted = False
     pending = 0
 
-    def __init__(self, protocol: Any) -> None:
-        super().__init__(protocol, True, peerAddress=IPv4Address("TCP", "192.0.2.7", 50123))
+    def __init__(self, protocol: Any, address: str = "192.0.2.7") -> None:
+        super().__init__(protocol, True, peerAddress=IPv4Address("TCP", address, 50123))
         self.unread: list[bytes] = []
         self.paused = False
 
@@ -170,10 +170,10 @@ class AutobahnPeer(WebSocketClientProtocol):
 class PeerConnection:
     """One connection: ``protocol`` is the one under test."""
 
-    def __init__(self, factory: ChargerFactory, peer: Any, clock: Clock) -> None:
-        self.protocol: Any = factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50123))
+    def __init__(self, factory: ChargerFactory, peer: Any, clock: Clock, address: str) -> None:
+        self.protocol: Any = factory.buildProtocol(IPv4Address("TCP", address, 50123))
         self.peer = peer
-        self.transport = FakeTransport(self.protocol)
+        self.transport = FakeTransport(self.protocol, address)
         self.pump = iosim.connect(self.protocol, self.transport, peer, iosim.makeFakeClient(peer), clock=clock)
 
     def exchange(self, *pieces: bytes) -> bytes:
@@ -203,15 +203,17 @@ class Server:
         self.factory.start()
         self.connections: list[PeerConnection] = []
 
-    def connect(self, peer: Any = None) -> PeerConnection:
+    def connect(self, peer: Any = None, address: str = "192.0.2.7") -> PeerConnection:
         """A connection on which nothing has been sent."""
-        connection = PeerConnection(self.factory, peer or RawPeer(), self.clock)
+        connection = PeerConnection(self.factory, peer or RawPeer(), self.clock, address)
         self.connections.append(connection)
         return connection
 
-    def connect_charger(self, *more: bytes, target: str = "/cp1", headers: tuple[bytes, ...] = (), **asked: Any) -> PeerConnection:
+    def connect_charger(
+        self, *more: bytes, target: str = "/cp1", headers: tuple[bytes, ...] = (), address: str = "192.0.2.7", **asked: Any
+    ) -> PeerConnection:
         """A connection with its handshake done; ``more`` follows it in the same segment."""
-        connection = self.connect()
+        connection = self.connect(address=address)
         answer = connection.exchange(request(target, *headers, **asked) + b"".join(more))
         head, end, connection.peer.data = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 ") and end, answer

@@ -164,6 +164,27 @@ async def test_a_write_leaves_at_once(pair: Pair) -> None:
     assert pair.peer.recv(100) == b"again"
 
 
+@pytest.mark.parametrize("pair", ["ours"], indirect=True)
+async def test_it_is_known_what_is_in_transit(pair: Pair) -> None:
+    """Bytes that we have not read, and bytes that the peer has not got: then it is not the peer that a handshake waits for."""
+    assert not pair.transport.in_transit()
+    pair.transport.pauseProducing()
+    pair.peer.send(b"x")
+    await pause(0.05)
+    assert pair.transport.in_transit()
+    pair.transport.resumeProducing()
+    await pause(0.05)
+    assert not pair.transport.in_transit()
+    pair.transport.write(b"x" * 20_000_000)
+    assert pair.transport.in_transit()
+    await pair.received(20_000_000)
+    await pause(0.05)
+    assert not pair.transport.in_transit()
+    pair.transport.loseConnection()
+    await pause(0.05)
+    assert not pair.transport.in_transit()
+
+
 async def test_connections_are_accepted_a_few_at_a_time() -> None:
     """FIELD 4: a storm after a restart does not delay the answers to connected chargers; all are accepted."""
     came: list[int] = []

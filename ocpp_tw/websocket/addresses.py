@@ -1,0 +1,139 @@
+"""What the peers of each address have taken of the server: connections, handshakes under way, control frames. Refuses what is too much.
+
+Knows addresses only: neither sockets nor chargers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import NamedTuple
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..settings import Settings
+from ..tally import Tally
+
+log = Logger()
+
+RESERVED_DESCRIPTORS = 640
+"""File descriptors that no charger gets, for operators' HTTP, Redis, the backend and files; at most half of all."""
+
+MAX_CONTROL_FRAMES = 5000
+"""Control frames a second from one address, over all its connections; with more, those that send them are not read from until the next."""
+
+
+class Limits(NamedTuple):
+    """Most connections, and most whose handshake is not complete, in all and from one address."""
+
+    connections: int
+    connections_per_address: int
+    handshakes: int
+    handshakes_per_address: int
+
+    @classmethod
+    def of(cls, settings: Settings, descriptors: int) -> Limits:
+        """Those of the settings, in a process that may have that many descriptors.
+
+        An address never gets the last quarter, unless the settings grant one as much as all together: behind a proxy all have its address.
+        """
+        most = min(settings.max_connections, descriptors - min(RESERVED_DESCRIPTORS, descriptors // 2))
+        of_one = settings.max_connections_per_address
+        if of_one < settings.max_connections:
+            of_one = min(of_one, most - most // 4)
+        return cls(most, of_one, settings.max_handshakes, settings.max_handshakes_per_address)
+
+
+class Address:
+    """What one address has. ``second`` is the tick that ``control_frames`` were counted in."""
+
+    __slots__ = ("connections", "control_frames", "handshakes", "second")
+
+    def __init__(self) -> None:
+        self.connections = self.handshakes = self.control_frames = self.second = 0
+
+
+class Addresses:
+    """All that have a connection. ``refused`` and ``overdue`` tell once a minute how many were refused, or did not complete their handshake."""
+
+    def __init__(self, limits: Limits, timeout: float, clock: IReactorTime) -> None:
+        self.limits = limits
+        self.connections = self.handshakes = 0
+        self.overdue = Tally(clock, self._tell_overdue)
+        self._refused = Tally(clock, self._tell_refused)
+        self._timeout = timeout
+        self._known: dict[str, Address] = {}
+
+    def refuses(self, host: str) -> bool:
+        """Whether one more connection from there is too many."""
+        limits, known = self.limits, self._known.get(network(host))
+        if self.connections >= limits.connections:
+            why = f"{self.connections} connections (--max-connections, and the process's file descriptors)"
+        elif self.handshakes >= limits.handshakes:
+            why = f"{self.handshakes} handshakes under way (--max-handshakes)"
+        elif known is None:
+            return False
+        elif known.connections >= limits.connections_per_address:
+            why = f"{known.connections} connections from one address (--max-connections-per-address)"
+        elif known.handshakes >= limits.handshakes_per_address:
+            why = f"{known.handshakes} handshakes under way from one address (--max-handshakes-per-address)"
+        else:
+            return False
+        self._refused.note(f"{host}: there are {why}")
+        return True
+
+    def opened(self, host: str) -> None:
+        """A connection has begun, and so has its handshake."""
+        known = self._known.setdefault(network(host), Address())
+        self.connections += 1
+        self.handshakes += 1
+        known.connections += 1
+        known.handshakes += 1
+
+    def completed(self, host: str) -> None:
+        """The handshake of a connection is complete."""
+        self.handshakes -= 1
+        self._known[network(host)].handshakes -= 1
+
+    def closed(self, host: str, in_handshake: bool) -> None:
+        """A connection has ended."""
+        if in_handshake:
+            self.completed(host)
+        self.connections -= 1
+        key = network(host)
+        known = self._known[key]
+        known.connections -= 1
+        if not known.connections:
+            del self._known[key]
+
+    def control_frame(self, host: str, tick: int) -> bool:
+        """A control frame has come; whether that was not too many yet."""
+        known = self._known[network(host)]
+        if known.second != tick:
+            known.second, known.control_frames = tick, 0
+        known.control_frames += 1
+        return known.control_frames <= MAX_CONTROL_FRAMES
+
+    def stop(self) -> None:
+        """Tell what has not been told yet."""
+        self.overdue.stop()
+        self._refused.stop()
+
+    def _tell_overdue(self, count: int, last: str) -> None:
+        log.warn("handshakes not completed in {seconds} s: {count}, the last from {peer}", seconds=self._timeout, count=count, peer=last)
+
+    def _tell_refused(self, count: int, last: str) -> None:
+        log.warn("connections refused: {count}, the last from {last}", count=count, last=last)
+
+
+@lru_cache(4096)
+def network(host: str) -> str:
+    """What counts as one address: of IPv6 the /64, which one subscriber has; an IPv4 address written in IPv6 is that."""
+    if ":" not in host:
+        return host
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
