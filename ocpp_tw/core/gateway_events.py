@@ -139,7 +139,7 @@ class HandshakeRejected(Data):
     status: int
     """the HTTP status it was answered"""
     offered: list[str]
-    """the subprotocols it offered"""
+    """the subprotocols it offered: the first ten, and of each 40 characters"""
     remote_address: str
     """where it tried from"""
     left_out: int = 0
@@ -147,12 +147,12 @@ class HandshakeRejected(Data):
 
 
 class DuplicateIdentity(Data):
-    """Two peers fight over one identity: a cloned charger, or a wrong setting."""
+    """Two peers fight over one identity: a cloned charger, a wrong setting, or an intruder."""
 
     addresses: list[str]
-    """where they connect from"""
+    """where they connect from; one alone if both are behind it, as with a proxy"""
     takeovers: int
-    """how often one took over from the other within the last minute"""
+    """how often one took over from the other: within a minute; or from one that was alive, within ten"""
 
 
 class Judgement(Data, kw_only=True, omit_defaults=True):

@@ -18,7 +18,6 @@ Knows neither WebSocket nor Redis. For each identity there is at most one curren
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
@@ -34,6 +33,7 @@ from .charger import Charger
 from .decisions import STORE_TIMEOUT, Decisions
 from .liveness import Liveness
 from .publisher import Publisher
+from .takeovers import Takeovers
 
 log = Logger()
 
@@ -44,12 +44,6 @@ REPLACED = "replaced by a newer connection"
 
 ALIVE = 86_400.0
 """Seconds that a newcomer waits once the current connection has shown that it is alive: as good as until it sends a frame."""
-
-DUPLICATE_AFTER = 5
-"""Take-overs within `DUPLICATE_WINDOW`, from more than one address, that are reported as two chargers with one identity."""
-
-DUPLICATE_WINDOW = 60.0
-"""In seconds."""
 
 
 class Arrivals:
@@ -75,7 +69,7 @@ class Arrivals:
         self._waiting: dict[str, tuple[Charger, IDelayedCall]] = {}
         self._probes: dict[str, list[Deferred[None]]] = {}
         self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
-        self._takeovers: dict[str, deque[tuple[float, str]]] = {}
+        self._takeovers = Takeovers(clock, publisher)
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
         roster.on_forgotten = self._connected_all_along
 
@@ -152,9 +146,10 @@ class Arrivals:
         self._probe_ended(charger.id)
         if previous is not None and not previous.gone:
             previous.connection_lost()
+            previous.wire.ping(lambda: self._takeovers.was_alive(charger, previous))  # a peer that is alive answers this, or the close
             previous.close(4000, REPLACED)
             self._log_end(previous, 4000, REPLACED)
-            self._check_duplicate(charger, previous)
+            self._takeovers.happened(charger, previous)
         arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection, charger.domain, charger.ocpp))
         arriving.addCallbacks(self._serve, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
 
@@ -183,18 +178,6 @@ class Arrivals:
             log.info("roster not told of {charger}: {why}", charger=charger.id, why=repr(why.value))
         return Deferred.fromCoroutine(self._decisions.record(charger.id)).addCallback(self._serve, charger)
 
-    def _check_duplicate(self, charger: Charger, previous: Charger) -> None:
-        """Two chargers that are set up with one identity take over from each other again and again."""
-        now = self._clock.seconds()
-        takeovers = self._takeovers.setdefault(charger.id, deque(maxlen=DUPLICATE_AFTER))
-        while takeovers and takeovers[0][0] < now - DUPLICATE_WINDOW:
-            takeovers.popleft()
-        takeovers.append((now, charger.address))
-        addresses = sorted({address for _, address in takeovers} | {previous.address})
-        if len(takeovers) == DUPLICATE_AFTER and len(addresses) > 1:
-            self._publisher.publish(charger, "duplicate_identity", gateway_events.DuplicateIdentity(charger.id, addresses, len(takeovers)))
-            takeovers.clear()
-
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended; that is published only if it was the current one."""
         self._repairs.pop(charger, None)
@@ -207,7 +190,7 @@ class Arrivals:
         if self.current.get(charger.id) is not charger:
             return
         del self.current[charger.id]
-        self._takeovers.pop(charger.id, None)
+        self._takeovers.departed(charger.id)
         connected = self._log_end(charger, code, reason)
         data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data
@@ -239,7 +222,7 @@ class Arrivals:
         charger = self.current.get(id)
         if charger is not None and charger.connection == connection:
             del self.current[id]
-            self._takeovers.pop(id, None)
+            self._takeovers.departed(id)
             charger.connection_lost()
             charger.close(4000, REPLACED)
             self._log_end(charger, 4000, REPLACED)

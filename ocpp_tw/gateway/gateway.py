@@ -54,6 +54,7 @@ class Gateway:
         self._incoming = incoming
         self._publisher = publisher
         self._versions = versions
+        self._spellings: dict[str, str] = {}  # of chargers of OCPP 2.x that are connected: in lower case -> as they spell it
         self._connections = map(f"{secrets.token_hex(5)}{{:06x}}".format, count())
 
     # called by the WebSocket driver
@@ -79,6 +80,10 @@ class Gateway:
         if not name and self.settings.subprotocol_mismatch == "refuse":
             raise HandshakeRefused(400, "no common subprotocol")
         version = self._versions.get(name) or next(iter(self._versions.values()))
+        other = self._spellings.get(request.id.lower(), request.id)
+        if version.name.startswith("2") and other != request.id and other in self.chargers:
+            # an identifierString is the same in any case (2.x part 2, primitive datatypes), and events and commands have the spelling that is connected
+            raise HandshakeRefused(409, "connected already under another spelling of its identity")
         charger = Charger(request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections))
         self.arrivals.admitted(charger, request.repairs)
         return charger, chosen[0] if chosen else None
@@ -93,11 +98,15 @@ class Gateway:
 
     def arrived(self, charger: Charger) -> None:
         """Its handshake is complete."""
+        if charger.ocpp.startswith("2"):
+            self._spellings[charger.id.lower()] = charger.id
         self.arrivals.arrived(charger)
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended."""
         self.arrivals.departed(charger, code, reason)
+        if charger.id not in self.chargers and self._spellings.get(charger.id.lower()) == charger.id:
+            del self._spellings[charger.id.lower()]
 
     # for other gateways
 

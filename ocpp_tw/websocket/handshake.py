@@ -21,6 +21,10 @@ SINGLE_HEADERS = frozenset({"authorization", "host", "upgrade", "sec-websocket-k
 ENDPOINT = "ocpp"
 """The path below which chargers are told to connect. It is nobody's identity: the charger's own went into a query, or is empty."""
 
+MAX_HOST = 255
+"""Longest Host header, in characters: the longest name that there is."""
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~%-]+)?\])(?::[0-9]*)?")
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _UNFIT = re.compile(rb"[^\t\x20-\x7e]")
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
@@ -67,6 +71,9 @@ def read(head: bytes) -> Head:
         # Autel and others leave out the one header that every server checks
         headers["connection"] = "Upgrade"
         repairs.append("no Connection: Upgrade")
+    host = headers.get("host", "")
+    if len(host) > MAX_HOST or not _HOST.fullmatch(host):
+        raise BadHandshake(400, "the header Host is not a name or an address, with or without a port")  # every event has it, as its domain
     offered = headers.get("sec-websocket-protocol")
     if offered is not None:
         unique = list(dict.fromkeys(each.strip() for each in offered.split(",") if each.strip()))

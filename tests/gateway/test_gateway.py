@@ -5,12 +5,27 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from in_memory import START_1, in_memory
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
+
+
+@pytest.fixture
+def logged():
+    """The warnings that are logged."""
+    lines = []
+
+    def observe(event):
+        if event["log_level"] is LogLevel.warn:
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
 
 
 def test_coming_and_going_is_told():
@@ -132,6 +147,74 @@ def test_a_charger_that_reconnects_often_from_one_place_is_no_clone():
     assert "duplicate_identity" not in here.published_names()
 
 
+def take_over(here, old, address):
+    """A newer connection sends its first message, and the old one answers what it is sent at that."""
+    new = here.connect(address=address)
+    new.call("Heartbeat")
+    old.wire.receive(b"")
+    return new
+
+
+def test_a_take_over_of_a_connection_that_is_alive_is_logged_with_both_addresses(logged):
+    """F14: an intruder, or two chargers set up alike."""
+    here = in_memory()
+    new = take_over(here, here.connect(address="10.0.0.1"), "10.0.0.2")
+    assert logged == ["take-over of cp1 by 10.0.0.2: the connection from 10.0.0.1 was alive"]
+    new.wire.receive(b"")
+    assert len(logged) == 1
+
+
+def test_peers_that_fight_from_one_address_are_told_of_if_both_are_alive():
+    """F14: behind a proxy all have one address."""
+    here = in_memory()
+    charger = here.connect()
+    for _ in range(3):
+        here.clock.advance(100)
+        charger = take_over(here, charger, "10.0.0.1")
+    (event,) = [event for event in here.published() if event["event"] == "duplicate_identity"]
+    assert event["data"] == {"charger": "cp1", "addresses": ["10.0.0.1"], "takeovers": 3}
+
+
+def test_a_charger_that_reconnects_is_not_logged_as_a_take_over(logged):
+    """Its former connection is dead, and answers nothing."""
+    here = in_memory()
+    for _ in range(10):
+        here.connect().call("Heartbeat")
+    assert logged == []
+
+
+def test_a_flood_of_take_overs_is_counted_in_the_log(logged):
+    here = in_memory()
+    charger = here.connect()
+    for _ in range(1000):
+        charger = take_over(here, charger, "10.0.0.1")
+    assert len(logged) == 100
+
+
+@pytest.mark.parametrize("versions", [("2.0.1", "2.0.1"), ("2.0.1", "2.1"), ("2.1", "2.0.1")])
+def test_another_spelling_of_a_connected_identity_is_refused_in_2x(versions):
+    """F21: it is the same charger there, and would be two here."""
+    here = in_memory()
+    first = here.connect("CASE1", ocpp=versions[0])
+    with pytest.raises(HandshakeRefused) as refusal:
+        here.connect("case1", ocpp=versions[1])
+    assert refusal.value.status == 409
+    here.connect("CASE1", ocpp=versions[1]).call("Heartbeat")
+    first.disconnect()
+    with pytest.raises(HandshakeRefused):
+        here.connect("Case1", ocpp=versions[1])
+    here.gateway.departed(here.gateway.chargers["CASE1"], 1000, "")
+    here.connect("case1", ocpp=versions[1])
+    assert list(here.gateway.chargers) == ["case1"]
+
+
+def test_in_16_two_spellings_are_two_chargers():
+    """It says nothing of the identity's case."""
+    here = in_memory()
+    here.connect("CASE1", ocpp="2.0.1"), here.connect("case1"), here.connect("Case1")
+    assert set(here.gateway.chargers) == {"CASE1", "case1", "Case1"}
+
+
 def test_the_version_is_chosen_by_the_chargers_order():
     """C7."""
     here = in_memory()
@@ -178,13 +261,32 @@ def test_refusals_are_numbered_together_however_many_names_a_stranger_makes_up()
     assert [event["seq"] for event in published if event["event"] != "handshake_rejected"] == [1, 2]
 
 
+def test_of_a_flood_of_refusals_from_one_address_only_some_are_told():
+    """F19: and those of others are told all the same."""
+    here = in_memory()
+    for address in ("10.0.0.9",) * 1000 + ("10.0.0.1",):
+        here.gateway.handshake_refused(HandshakeRequest("cp9", "h", address, ()), 400, "no")
+    assert [event["data"]["left_out"] for event in here.published()] == [0] * 20 + [980]
+    here.clock.advance(60)
+    for _ in range(1000):
+        here.gateway.handshake_refused(HandshakeRequest("cp9", "h", "10.0.0.9", ()), 400, "no")
+    assert len(here.published()) == 10
+
+
+def test_of_what_was_offered_no_more_is_told_than_somebody_would_read():
+    """F19: 6 KiB of subprotocols in each of thousands of events fill Redis."""
+    here = in_memory()
+    here.gateway.handshake_refused(HandshakeRequest("cp9", "h", "10.0.0.9", ("x" * 100,) * 60), 400, "no")
+    (event,) = here.published()
+    assert event["data"]["offered"] == ["x" * 40] * 10
+
+
 def test_a_flood_of_refusals_is_counted_and_not_told_one_by_one():
     here = in_memory()
-    request = HandshakeRequest("cp9", "h", "10.0.0.9", ())
 
     def told(number: int) -> list[int]:
-        for _ in range(number):
-            here.gateway.handshake_refused(request, 400, "no")
+        for n in range(number):
+            here.gateway.handshake_refused(HandshakeRequest("cp9", "h", f"10.0.{n % 200}.9", ()), 400, "no")
         return [event["data"]["left_out"] for event in here.published()]
 
     assert told(1000) == [0] * 100

@@ -56,6 +56,19 @@ def test_autobahn_sees_the_tidied_head_for_the_root_only() -> None:
     assert text.startswith(b"GET / HTTP/1.1\r\nhost: csms.example.com:10800\r\n") and text.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    "host", ["csms.example.com", "csms.example.com:10800", "my_host", "10.0.0.1:80", "[::1]", "[fe80::1%eth0]:80", "h:", "", "x" * 255]
+)
+def test_the_host_is_a_name_or_an_address(host: str) -> None:
+    assert read(head(b"Host: " + host.encode(), *without(b"Host"))).headers["host"] == host
+
+
+@pytest.mark.parametrize("host", ['x"><script>', "a b", "h/ocpp", "h:x", "a:b:1", "::1", "[::1", "h@i", "h,i", "x" * 256])
+def test_any_other_host_is_refused(host: str) -> None:
+    """F24: it is in every event, as `domain`."""
+    assert "Host" in refusal(head(b"Host: " + host.encode(), *without(b"Host")))
+
+
 def test_a_missing_connection_header_is_put_in() -> None:
     """FIELD 16: Autel v1.38 leaves it out."""
     tidied = read(head(*without(b"Connection")))

@@ -1,0 +1,91 @@
+"""Tells of take-overs: each of a connection that was alive, and two peers that fight over one identity.
+
+Knows neither why one connection takes over from another nor what becomes of the former.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..core import gateway_events
+from ..core.rate_limit import Rate, RateLimit
+from .charger import Charger
+from .publisher import Publisher
+
+log = Logger()
+
+DUPLICATE_AFTER = 5
+"""Take-overs within `DUPLICATE_WINDOW`, from more than one address, that are reported as two chargers with one identity."""
+
+DUPLICATE_WINDOW = 60.0
+"""In seconds."""
+
+ALIVE_AFTER = 3
+"""Take-overs of a connection that was alive, within `ALIVE_WINDOW` and from wherever, that are reported likewise."""
+
+ALIVE_WINDOW = 600.0
+"""In seconds."""
+
+MAX_CHARGERS = 1000
+"""Most chargers whose take-overs of live connections are remembered; then all are forgotten."""
+
+RATE = Rate(100, 1.0)
+"""Log lines on take-overs of live connections; the next one counts those that were left out."""
+
+History = deque[tuple[float, str]]
+"""When each was, and the address of the connection that took over."""
+
+
+class Takeovers:
+    """One for a gateway."""
+
+    def __init__(self, clock: IReactorTime, publisher: Publisher) -> None:
+        self._clock = clock
+        self._publisher = publisher
+        self._limit = RateLimit(RATE, clock.seconds())
+        self._recent: dict[str, History] = {}
+        self._alive: dict[str, History] = {}
+
+    def happened(self, charger: Charger, previous: Charger) -> None:
+        """``charger`` has taken over from ``previous``, which a charger that reconnects does as well: and several times, from its one address."""
+        history = self._recent.setdefault(charger.id, deque(maxlen=DUPLICATE_AFTER))
+        addresses = self._add(history, DUPLICATE_WINDOW, charger, previous)
+        if len(history) == DUPLICATE_AFTER and len(addresses) > 1:
+            self._report(charger, history, addresses)
+
+    def was_alive(self, charger: Charger, previous: Charger) -> None:
+        """The connection that was taken over answers: there are two peers, for a charger that reconnects has left the former one."""
+        left_out = self._limit.next(self._clock.seconds())
+        if left_out is not None:
+            log.warn(
+                "take-over of {charger} by {address}: the connection from {previous} was alive",
+                charger=charger.id,
+                address=charger.address,
+                previous=previous.address,
+                left_out=left_out,
+            )
+        if len(self._alive) >= MAX_CHARGERS and charger.id not in self._alive:
+            self._alive.clear()
+        history = self._alive.setdefault(charger.id, deque(maxlen=ALIVE_AFTER))
+        addresses = self._add(history, ALIVE_WINDOW, charger, previous)
+        if len(history) == ALIVE_AFTER:
+            self._report(charger, history, addresses)
+
+    def departed(self, id: str) -> None:
+        """No connection of that identity is left here."""
+        self._recent.pop(id, None)
+
+    def _add(self, history: History, window: float, charger: Charger, previous: Charger) -> list[str]:
+        """Remember one more; all addresses in the window."""
+        now = self._clock.seconds()
+        while history and history[0][0] < now - window:
+            history.popleft()
+        history.append((now, charger.address))
+        return sorted({address for _, address in history} | {previous.address})
+
+    def _report(self, charger: Charger, history: History, addresses: list[str]) -> None:
+        self._publisher.publish(charger, "duplicate_identity", gateway_events.DuplicateIdentity(charger.id, addresses, len(history)))
+        history.clear()
