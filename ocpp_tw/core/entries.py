@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+REFUSED_HANDSHAKES = "?"
+"""The name that events about refused handshakes are numbered under, all together: the name in them is merely claimed."""
+
 
 class Put(msgspec.Struct, frozen=True, gc=False):
     """Set field ``name`` of a table to ``value``; None deletes it.

@@ -8,15 +8,13 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
+from ..core.entries import REFUSED_HANDSHAKES
 from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..interfaces import HandshakeRequest
 from ..log import Logger
 from .publisher import Publisher
 
 log = Logger()
-
-NUMBERED_UNDER = "?"
-"""The name that all refusals are numbered under (`seq`)."""
 
 RATE = Rate(100, 1.0)
 """Refusals that are told; the next one that is told counts those that were left out."""
@@ -55,4 +53,4 @@ class HandshakeRefusals:
         )
         offered = [each[:MAX_LENGTH] for each in request.offered[:MAX_OFFERED]]
         data = gateway_events.HandshakeRejected(request.id, reason, status, offered, request.address, left_out)
-        self._publisher.publish_about(NUMBERED_UNDER, request.domain, "handshake_rejected", data)
+        self._publisher.publish_about(REFUSED_HANDSHAKES, request.domain, "handshake_rejected", data)

@@ -37,6 +37,16 @@ class Keys:
         """A hash: charger -> the number of its last event."""
         return f"{self.prefix}:seq"
 
+    @property
+    def seq_floor(self) -> str:
+        """The highest number that a charger had which is forgotten: nobody new begins below it."""
+        return f"{self.prefix}:seq_floor"
+
+    @property
+    def strangers(self) -> str:
+        """A sorted set: when each charger that nobody has vouched for was last seen to come or go, in Unix time."""
+        return f"{self.prefix}:strangers"
+
     def batch(self, incarnation: str = "") -> str:
         """The number of the last group that this (or another) incarnation of a gateway has written."""
         return f"{self.prefix}:batch:{incarnation or self.incarnation}"

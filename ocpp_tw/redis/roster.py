@@ -47,6 +47,7 @@ class RedisRoster:
         self._present: dict[str, Presence] = {}
         self._departed: set[str] = set()
         self._script_keys = (keys.owners, keys.connections)
+        self._update_keys = (*self._script_keys, keys.strangers)
         self._prefixes = (keys.gateway, keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
         self._opened = 0.0
         self._batch = PresenceBatch(connection.reactor, self._send)
@@ -82,7 +83,7 @@ class RedisRoster:
         return Deferred.fromCoroutine(self._send_until_answered(batch))
 
     def _run_script(self, batch: list[Arrival | Departure], client: RedisClient) -> Deferred[list[Any]]:
-        script_keys, args = [*self._script_keys], list[Any]()
+        script_keys, args = [*self._update_keys], list[Any]()
         for each in batch:
             if isinstance(each, Arrival):
                 script_keys.append(self._keys.table("record", each.charger))
@@ -107,7 +108,7 @@ class RedisRoster:
         present = [(each.charger, each.presence) for each in arrivals if self._present.get(each.charger) is each.presence]
         leaving = [arg for each in batch if isinstance(each, Departure) for arg in self._leaving(each, again=True)]
         replies: list[Deferred[Any]] = [self._announce(client, present)]
-        replies.append(UPDATE.run(client, self._script_keys, self._packed_start, *leaving))
+        replies.append(UPDATE.run(client, self._update_keys, self._packed_start, *leaving))
         replies += [client.send("HMGET", self._keys.table("record", each.charger), *Record.__struct_fields__) for each in arrivals]
         try:
             _, left, *records = await gatherResults(replies, consumeErrors=True)

@@ -26,6 +26,7 @@ from .lease import GatewayLease
 from .protocol import RedisError
 from .records import RedisRecords
 from .roster import RedisRoster
+from .strangers import Strangers
 
 
 class Connections(NamedTuple):
@@ -57,7 +58,8 @@ class RedisStore(MultiService):
         self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
         self.backlog = Backlog(ordinary, keys)
-        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog):
+        self.strangers = Strangers(ordinary, keys)
+        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog, self.strangers):
             each.setServiceParent(self)
         self._beginning: Deferred[None] | None = None
 
@@ -105,7 +107,7 @@ class RedisStore(MultiService):
     async def _stop(self) -> None:
         if self._beginning is not None:
             self._beginning.cancel()
-        stopping = [each.stopService() for each in (self.backlog, self.lease, self.commands, self.events)]
+        stopping = [each.stopService() for each in (self.strangers, self.backlog, self.lease, self.commands, self.events)]
         for each in stopping:
             if each is not None:
                 await each

@@ -45,7 +45,8 @@ class Writer:
         self._keys = keys
         self._sync_command = SYNCED.get(durability)
         self._unsynced = unsynced
-        self._own_keys = (keys.batch(), keys.seq, keys.events, keys.processing, keys.reclaimed())
+        self._fleet_keys = (keys.seq_floor, keys.strangers)
+        self._own_keys = (keys.batch(), keys.seq, keys.events, keys.processing, keys.reclaimed(), *self._fleet_keys)
         self._batch: tuple[Any, ...] = ()
         self._batch_keys = self._own_keys
         self._then: Callable[[list[bytes]], None] = lambda dropped: None
@@ -74,7 +75,8 @@ class Writer:
         self._batch, self._then, self._attempt = (GROUP_TTL, *groups), then, 0
         self._batch_keys = self._own_keys
         if incarnation and incarnation != keys.incarnation:
-            self._batch_keys = (keys.batch(incarnation), keys.seq, keys.events, keys.processing, keys.reclaimed(incarnation))
+            of_incarnation = (keys.batch(incarnation), keys.seq, keys.events, keys.processing, keys.reclaimed(incarnation))
+            self._batch_keys = (*of_incarnation, *self._fleet_keys)
         self._send()
 
     def _unschedule(self) -> None:

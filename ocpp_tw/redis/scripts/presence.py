@@ -42,7 +42,7 @@ end
 """
 )
 # Arrivals and departures in their order. A departure that is sent again after the connection was lost may find its own work done: no gateway
-# has the charger, so no other one took it from us.
+# has the charger, so no other one took it from us. Of a stranger (`ocpp_tw.redis.strangers`) it is noted when it came or went.
 UPDATE = Script(
     _PLACE
     + """
@@ -55,12 +55,16 @@ local function leave(charger, connection, again, current)
   end
   return (not held and again == '1') and 1 or 0
 end
-local fields, told, key = {}, {}, 2
+local function seen(charger)
+  redis.pcall('ZADD', KEYS[3], 'XX', now / 1000, charger)
+end
+local fields, told, key = {}, {}, 3
 local at = 5 + tonumber(ARGV[4])
 for i = 5, at - 1 do
   fields[#fields + 1] = ARGV[i]
 end
 while ARGV[at] do
+  seen(ARGV[at + 1])
   if ARGV[at] == 'leave' then
     told[#told + 1] = leave(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
     at = at + 5

@@ -14,13 +14,14 @@ EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 
 # Groups that were written before renew their mark: WAITAOF and WAIT are about what was written on the same connection.
 # Out of memory, read-only and the like are refused by Redis at the first write, and at no later one.
 # A reply goes to a list that is not there yet, or that expires as its own do: any other is somebody's, who would lose it in an hour.
+# A charger of which nothing is known is a stranger (`ocpp_tw.redis.strangers`), and may be one that was forgotten.
 # Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it. So is
 # the event of an orphan that another gateway has published, whose gateway is heard of again, or which is back.
 WRITE = Script(
     """
-local batch, seq, events, processing, reclaimed = unpack(KEYS)
+local batch, seq, events, processing, reclaimed, floor, strangers = unpack(KEYS)
 local last = tonumber(redis.call('GET', batch) or '0')
-for key, wanted in pairs({[seq] = 'hash', [events] = 'list'}) do
+for key, wanted in pairs({[seq] = 'hash', [events] = 'list', [floor] = 'string', [strangers] = 'zset'}) do
   local kind = redis.call('TYPE', key)['ok']
   if kind ~= 'none' and kind ~= wanted then
     return redis.error_reply('WRONGTYPE ' .. key .. ' should be a ' .. wanted .. ' but is a ' .. kind)
@@ -39,6 +40,11 @@ local function orphaned(charger, held, living, owners)
   end
   removed[charger] = true
   return true
+end
+
+local function first_number(charger)
+  redis.call('ZADD', strangers, redis.call('TIME')[1], charger)
+  return redis.call('HINCRBY', seq, charger, tonumber(redis.call('GET', floor) or '0'))
 end
 
 local newest, numbered, tails = last, {}, {}
@@ -65,7 +71,11 @@ while i <= #ARGV do
     end
     for n = 1, count do
       if not gone[n] then
-        local seen = redis.call('HINCRBY', seq, ARGV[first + 2 * n - 2], 1)
+        local charger = ARGV[first + 2 * n - 2]
+        local seen = redis.call('HINCRBY', seq, charger, 1)
+        if seen == 1 then
+          seen = first_number(charger)
+        end
         numbered[#numbered + 1] = string.sub(ARGV[first + 2 * n - 1], 1, -2) .. ',"seq":' .. seen .. '}'
       end
     end
