@@ -139,10 +139,10 @@ class Settings:
         "the most of them from one address; three quarters of all at most, unless it is no less than --max-connections (behind a proxy)",
     )
     max_handshakes: int = setting(
-        "MAX_HANDSHAKES", 4000, parse.whole_number(1, 1_000_000), "the most connections whose handshake is not complete, in each process"
+        "MAX_HANDSHAKES", 8000, parse.whole_number(1, 1_000_000), "the most connections whose handshake is not complete, in each process"
     )
     max_handshakes_per_address: int = setting(
-        "MAX_HANDSHAKES_PER_ADDRESS", 1000, parse.whole_number(1, 1_000_000), "the most of those from one address"
+        "MAX_HANDSHAKES_PER_ADDRESS", 4000, parse.whole_number(1, 1_000_000), "the most of those from one address"
     )
     max_message: int = setting(
         "MAX_MESSAGE", 1 << 20, parse.whole_number(1024, 1 << 30), "the longest message accepted from a charger, in bytes"

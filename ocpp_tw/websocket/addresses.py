@@ -20,7 +20,7 @@ log = Logger()
 RESERVED_DESCRIPTORS = 640
 """File descriptors that no charger gets, for operators' HTTP, Redis, the backend and files; at most half of all."""
 
-MAX_CONTROL_FRAMES = 5000
+MAX_CONTROL_FRAMES = 2000
 """Control frames a second from one address, over all its connections; with more, those that send them are not read from until the next."""
 
 

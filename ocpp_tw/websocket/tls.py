@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from ..log import Logger
 from .certificate import Certificate, openssl_reason
+from .tls_handshakes import TlsHandshakes
 
 log = Logger()
 
@@ -35,7 +36,10 @@ class ChargerTls(TLSMemoryBIOProtocol):
     factory: TlsFactory
     transport: Any
     _heard = False
-    """Whether the charger has sent anything."""
+    """Whether the charger has sent anything that was given to OpenSSL."""
+    _early = b""
+    """What it has sent, while its handshake waits for its turn."""
+    _in_handshake = True
     _at_boundary = True
     """Whether the last read ended where a record ends; else the next read begins within a record, described by ``_body`` or ``_head``."""
     _body = 0
@@ -63,9 +67,35 @@ class ChargerTls(TLSMemoryBIOProtocol):
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(text)
             return
+        if self._heard or self.factory.handshakes.begin(self._host, self):
+            self._receive(data)
+        else:
+            self._early += data
+            self.transport.pauseProducing()
+
+    def begin_handshake(self) -> None:
+        """See `tls_handshakes.Connection`."""
+        data, self._early = self._early, b""
+        self.transport.resumeProducing()
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         self._heard = True
         self._track_records(data)
         super().dataReceived(data)
+        if self._in_handshake and self._handshakeDone:
+            self._in_handshake = False
+            self.factory.handshakes.end(self._host, self)
+
+    @property
+    def _host(self) -> str:
+        peer = self.transport.getPeer()
+        return str(getattr(peer, "host", peer))
+
+    def in_transit(self) -> bool:
+        """See `ChargerConnection`; what waits here is not read yet either."""
+        in_transit = getattr(self.transport, "in_transit", None)
+        return bool(self._early) or (in_transit is not None and in_transit())
 
     def _checkHandshakeStatus(self) -> None:
         # The charger begins. Until it does, OpenSSL need not allocate its buffers: 30 KiB.
@@ -100,6 +130,8 @@ class ChargerTls(TLSMemoryBIOProtocol):
             super().abortConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        if self._in_handshake:
+            self.factory.handshakes.end(self._host, self)
         why = self._reason
         if why is not None and why.check(SSL.Error):
             if not self._handshakeDone:
@@ -115,6 +147,7 @@ class TlsFactory(TLSMemoryBIOFactory):
 
     def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime) -> None:
         super().__init__(certificate, False, inner, clock)
+        self.handshakes = TlsHandshakes()
         self._since, self._count = -LOG_INTERVAL, 0
 
     def buildProtocol(self, addr: Any) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
+from ocpp_tw.websocket import tls_handshakes
 from ocpp_tw.websocket.certificate import Certificate
 from ocpp_tw.websocket.tls import LOG_INTERVAL, MAX_LOGGED, TlsFactory
 from websocket_peer import TEXT, PeerConnection, RawPeer, Server, client_close, close_frame, frame, frames, request
@@ -96,8 +97,8 @@ class TlsServer(Server):
         self.connections.append(connection)
         return connection
 
-    def connect_tls(self, context: ssl.SSLContext | None = None) -> TlsPeer:
-        return TlsPeer(self.connect(), context or MADE.trust)
+    def connect_tls(self, context: ssl.SSLContext | None = None, address: str = "192.0.2.7") -> TlsPeer:
+        return TlsPeer(self.connect(address=address), context or MADE.trust)
 
 
 @pytest.fixture
@@ -219,6 +220,34 @@ def test_an_unfinished_handshake_is_dropped_in_time(server: TlsServer, warnings:
     server.wait(3)
     assert peer.connection.transport.aborted and not server.factory.connected
     assert warnings == ["handshakes not completed in 5.0 s: 1, the last from 192.0.2.7"]
+
+
+def test_of_one_address_so_many_handshakes_are_under_way_and_others_wait(server: TlsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a TLS handshake takes 57 KiB here, and costs whoever leaves it nothing; those that wait take their turn, and lose no time."""
+    monkeypatch.setattr(tls_handshakes, "MAX_UNDER_WAY", 3)
+
+    def hello(address: str = "192.0.2.7") -> tuple[TlsPeer, bool]:
+        """A peer that has begun its handshake, and whether it is answered."""
+        peer = server.connect_tls(address=address)
+        with pytest.raises(ssl.SSLWantReadError):
+            peer.tls.do_handshake()
+        answer = peer.connection.exchange(peer.outgoing.read())
+        peer.incoming.write(answer)
+        return peer, bool(answer)
+
+    attackers = [hello() for _ in range(3)]
+    gone, waiting, behind = hello(), hello(), hello()
+    elsewhere = hello("198.51.100.1")
+    assert [answered for _, answered in (*attackers, gone, waiting, behind, elsewhere)] == [True] * 3 + [False] * 3 + [True]
+    gone[0].connection.disconnect()
+    server.wait(SOON)
+    assert all(peer.connection.transport.aborted for peer, _ in attackers)
+    for peer in waiting[0], behind[0]:
+        peer.incoming.write(peer.connection.exchange())
+        peer.connect_charger()
+    server.wait(SOON)
+    assert server.calls.count("arrived") == 2
+    assert all(hello()[1] for _ in range(3))
 
 
 def test_plain_http_is_logged_in_one_line(server: TlsServer, warnings: list[str]) -> None:

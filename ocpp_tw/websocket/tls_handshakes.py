@@ -1,0 +1,63 @@
+"""How many TLS handshakes of one address are under way: the others wait for their turn, in order.
+
+Knows neither TLS nor sockets.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .addresses import network
+
+MAX_UNDER_WAY = 500
+"""TLS handshakes of one address at a time, each some 57 KiB of OpenSSL's buffers; more wait. A charger needs a fraction of a second for one,
+so that thousands behind one address hardly wait, and who does not finish it has no more than `--handshake-timeout`."""
+
+
+class Connection(Protocol):
+    """One that has to do its handshake."""
+
+    def begin_handshake(self) -> None:
+        """It waited, and its turn has come."""
+
+
+class Turns:
+    """Those of one address."""
+
+    __slots__ = ("under_way", "waiting")
+
+    def __init__(self) -> None:
+        self.under_way: set[Connection] = set()
+        self.waiting: dict[Connection, None] = {}
+
+
+class TlsHandshakes:
+    """Those of all addresses."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, Turns] = {}
+
+    def begin(self, host: str, connection: Connection) -> bool:
+        """Whether it may begin now; if not, it is told when it may."""
+        turns = self._turns.setdefault(network(host), Turns())
+        if len(turns.under_way) >= MAX_UNDER_WAY:
+            turns.waiting[connection] = None
+            return False
+        turns.under_way.add(connection)
+        return True
+
+    def end(self, host: str, connection: Connection) -> None:
+        """It is over, or the connection is; a second time nothing is done."""
+        key = network(host)
+        turns = self._turns.get(key)
+        if turns is None:
+            return
+        turns.waiting.pop(connection, None)
+        turns.under_way.discard(connection)
+        if turns.waiting and len(turns.under_way) < MAX_UNDER_WAY:
+            first = next(iter(turns.waiting))
+            del turns.waiting[first]
+            turns.under_way.add(first)
+            first.begin_handshake()
+        elif not turns.under_way:
+            del self._turns[key]
