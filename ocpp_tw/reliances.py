@@ -21,7 +21,7 @@ RELIANCES: dict[str, tuple[str, ...]] = {
     # websocket/tls: the state of the TLS connection, and the steps that are called or replaced
     "twisted.protocols.tls.TLSMemoryBIOProtocol": (
         *("_aborted", "_handshakeDone", "_lostTLSConnection", "_reason", "_tlsConnection"),
-        *("_checkHandshakeStatus", "_flushReceiveBIO", "_shutdownTLS", "_write"),
+        *("_checkHandshakeStatus", "_flushReceiveBIO", "_shutdownTLS", "_tlsShutdownFinished", "_write"),
     ),
     "twisted.protocols.tls.TLSMemoryBIOFactory": ("_clock",),
     # operators/channel: the head of the request that is being read, and whether one is being served

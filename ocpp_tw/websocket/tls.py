@@ -129,6 +129,13 @@ class ChargerTls(TLSMemoryBIOProtocol):
         if self._tlsConnection is not None:  # else the connection has ended
             super().abortConnection()
 
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        if reason is not None and reason.value is not None:
+            # Its traceback has the frame that refers to it, and with that this connection and OpenSSL's buffers: until the garbage
+            # collector finds the cycle, which it looks for once in millions of new objects.
+            reason.tb = reason.value.__traceback__ = None
+        super()._tlsShutdownFinished(reason)
+
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         if self._in_handshake:
             self.factory.handshakes.end(self._host, self)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
+from OpenSSL import SSL
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
@@ -248,6 +250,31 @@ def test_of_one_address_so_many_handshakes_are_under_way_and_others_wait(server:
     server.wait(SOON)
     assert server.calls.count("arrived") == 2
     assert all(hello()[1] for _ in range(3))
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("ours", [False, True])
+def test_nothing_is_kept_of_a_connection_that_has_ended(server: TlsServer, complete: bool, ours: bool) -> None:
+    """57 KiB of OpenSSL's for each were, until the garbage collector came round."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, SSL.Connection) for each in gc.get_objects())
+        peer = server.connect_tls()
+        if complete:
+            peer.connect_charger()
+        else:
+            with pytest.raises(ssl.SSLWantReadError):
+                peer.tls.do_handshake()
+            peer.connection.exchange(peer.outgoing.read())
+        if ours:
+            server.wait(200)
+        else:
+            peer.connection.disconnect()
+        assert peer.connection.transport.disconnected
+        assert sum(isinstance(each, SSL.Connection) for each in gc.get_objects()) == before
+    finally:
+        gc.enable()
 
 
 def test_plain_http_is_logged_in_one_line(server: TlsServer, warnings: list[str]) -> None:
