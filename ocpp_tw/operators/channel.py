@@ -19,10 +19,10 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from ..log import Logger
+from ..tally import Tally
 from .connections import Connections
 from .guard import HEALTH, MAX_BODY, TOO_LONG, Guard, Head, Refusal
 from .guesses import network_of
-from .tally import Tally
 
 log = Logger()
 

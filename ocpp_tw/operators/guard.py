@@ -16,8 +16,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 
 from ..log import Logger
+from ..tally import Tally
 from .guesses import Guesses
-from .tally import Tally
 
 log = Logger()
 

@@ -17,7 +17,7 @@ from ocpp_tw.operators.channel import REQUEST_TIMEOUT
 from ocpp_tw.operators.connections import Connections
 from ocpp_tw.operators.guard import MAX_BODY
 from ocpp_tw.operators.guesses import BURST, MAX_ADDRESSES, REFILL, Guesses, network_of
-from ocpp_tw.operators.tally import Tally
+from ocpp_tw.tally import Tally
 from operators_site import Site, raw
 
 TOKEN = b"Authorization: Bearer s3cret\r\n"
