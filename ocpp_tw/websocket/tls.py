@@ -76,8 +76,9 @@ class ChargerTls(TLSMemoryBIOProtocol):
     def begin_handshake(self) -> None:
         """See `tls_handshakes.Connection`."""
         data, self._early = self._early, b""
-        self.transport.resumeProducing()
-        self._receive(data)
+        if self.connected:  # it may have ended since it was its turn
+            self.transport.resumeProducing()
+            self._receive(data)
 
     def _receive(self, data: bytes) -> None:
         self._heard = True
@@ -154,7 +155,7 @@ class TlsFactory(TLSMemoryBIOFactory):
 
     def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime) -> None:
         super().__init__(certificate, False, inner, clock)
-        self.handshakes = TlsHandshakes()
+        self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0
 
     def buildProtocol(self, addr: Any) -> Any:

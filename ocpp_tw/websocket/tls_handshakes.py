@@ -5,13 +5,19 @@ Knows neither TLS nor sockets.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from .addresses import network
 
 MAX_UNDER_WAY = 500
 """TLS handshakes of one address at a time, each some 57 KiB of OpenSSL's buffers; more wait. A charger needs a fraction of a second for one,
 so that thousands behind one address hardly wait, and who does not finish it has no more than `--handshake-timeout`."""
+
+MAX_PER_TURN = 16
+"""Most that begin in one turn of the loop after they waited: hundreds of turns may end at once, and each answer to a ClientHello costs as much as ten messages."""
 
 
 class Connection(Protocol):
@@ -34,8 +40,11 @@ class Turns:
 class TlsHandshakes:
     """Those of all addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
         self._turns: dict[str, Turns] = {}
+        self._due: deque[Connection] = deque()
+        self._beginning: IDelayedCall | None = None
 
     def begin(self, host: str, connection: Connection) -> bool:
         """Whether it may begin now; if not, it is told when it may."""
@@ -58,6 +67,12 @@ class TlsHandshakes:
             first = next(iter(turns.waiting))
             del turns.waiting[first]
             turns.under_way.add(first)
-            first.begin_handshake()
+            self._due.append(first)
+            self._beginning = self._beginning or self._clock.callLater(0, self._begin_some)
         elif not turns.under_way:
             del self._turns[key]
+
+    def _begin_some(self) -> None:
+        for _ in range(min(MAX_PER_TURN, len(self._due))):
+            self._due.popleft().begin_handshake()
+        self._beginning = self._clock.callLater(0, self._begin_some) if self._due else None
