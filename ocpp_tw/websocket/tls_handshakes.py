@@ -27,7 +27,7 @@ class Connection(Protocol):
         """It waited, and its turn has come."""
 
 
-class Turns:
+class Handshakes:
     """Those of one address."""
 
     __slots__ = ("under_way", "waiting")
@@ -42,35 +42,35 @@ class TlsHandshakes:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._turns: dict[str, Turns] = {}
+        self._addresses: dict[str, Handshakes] = {}
         self._due: deque[Connection] = deque()
         self._beginning: IDelayedCall | None = None
 
     def begin(self, host: str, connection: Connection) -> bool:
         """Whether it may begin now; if not, it is told when it may."""
-        turns = self._turns.setdefault(network(host), Turns())
-        if len(turns.under_way) >= MAX_UNDER_WAY:
-            turns.waiting[connection] = None
+        known = self._addresses.setdefault(network(host), Handshakes())
+        if len(known.under_way) >= MAX_UNDER_WAY:
+            known.waiting[connection] = None
             return False
-        turns.under_way.add(connection)
+        known.under_way.add(connection)
         return True
 
     def end(self, host: str, connection: Connection) -> None:
         """It is over, or the connection is; a second time nothing is done."""
         key = network(host)
-        turns = self._turns.get(key)
-        if turns is None:
+        known = self._addresses.get(key)
+        if known is None:
             return
-        turns.waiting.pop(connection, None)
-        turns.under_way.discard(connection)
-        if turns.waiting and len(turns.under_way) < MAX_UNDER_WAY:
-            first = next(iter(turns.waiting))
-            del turns.waiting[first]
-            turns.under_way.add(first)
+        known.waiting.pop(connection, None)
+        known.under_way.discard(connection)
+        if known.waiting and len(known.under_way) < MAX_UNDER_WAY:
+            first = next(iter(known.waiting))
+            del known.waiting[first]
+            known.under_way.add(first)
             self._due.append(first)
             self._beginning = self._beginning or self._clock.callLater(0, self._begin_some)
-        elif not turns.under_way:
-            del self._turns[key]
+        elif not known.under_way:
+            del self._addresses[key]
 
     def _begin_some(self) -> None:
         for _ in range(min(MAX_PER_TURN, len(self._due))):
