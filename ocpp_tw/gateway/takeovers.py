@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from ..core import gateway_events
 from ..core.rate_limit import Rate, RateLimit
+from ..log import Logger
 from .charger import Charger
 from .publisher import Publisher
 

@@ -11,9 +11,9 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 
 from ..core.entries import REFUSED_HANDSHAKES
+from ..log import Logger
 from ..waiting import cancelled
 from .connection import Connection
 from .keys import Keys
