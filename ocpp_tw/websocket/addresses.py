@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from ..log import Logger
 from ..settings import Settings
 from ..tally import Tally
 
