@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 
 from ..core import gateway_events
 from ..core.entries import Record
+from ..core.rate_limit import Rate, RateLimits
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger, literal
 from ..waiting import Deadlines, deferred
@@ -36,6 +37,9 @@ from .publisher import Publisher
 from .takeovers import Takeovers
 
 log = Logger()
+
+LINES = Rate(200, 2.0)
+"""Lines about ends of connections from one address; the next one counts those that were left out. The events have them all."""
 
 PROBE_TIMEOUT = 2.0
 """Seconds that the current connection has to show that it is alive, while a newer one of the same identity sends nothing."""
@@ -61,6 +65,7 @@ class Arrivals:
         self.current = current
         self.on_serving: Callable[[str], None] = lambda id: None
         self._clock = clock
+        self._lines = RateLimits(LINES)
         self._publisher = publisher
         self._roster = roster
         self._decisions = decisions
@@ -202,11 +207,16 @@ class Arrivals:
 
     def _log_end(self, charger: Charger, code: int, reason: str) -> float:
         """Log that the connection is the charger's no more; seconds for which it was connected."""
-        connected = round(self._clock.seconds() - charger.connected_at, 1)
-        log.info(
-            literal(f"{charger.id} disconnected after {connected} s: {code} {reason}"), charger=charger.id, seconds=connected, code=code,
-            reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp, peer=charger.address,
-        )  # fmt: skip
+        now = self._clock.seconds()
+        connected = round(now - charger.connected_at, 1)
+        left_out = self._lines.next(charger.address, now)
+        if left_out is not None:
+            text = literal(f"{charger.id} disconnected after {connected} s: {code} {reason}")
+            log.info(
+                f"{text} (and {left_out} more from its address)" if left_out else text, charger=charger.id, seconds=connected, code=code,
+                reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp,
+                peer=charger.address, left_out=left_out,
+            )  # fmt: skip
         return connected
 
     def _publish_departure(self, ours: bool, charger: Charger, data: gateway_events.DisconnectCharger) -> None:

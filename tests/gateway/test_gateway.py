@@ -8,6 +8,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from in_memory import START_1, in_memory
+from ocpp_tw.gateway.arrivals import LINES
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
@@ -393,3 +394,25 @@ def test_a_newcomer_that_waits_is_let_in_when_the_connection_before_it_is_evicte
     assert first.gateway.chargers["cp1"] is newcomer.charger
     newcomer.call("Heartbeat")
     first.dispatcher.stop()
+
+
+def test_of_a_flood_of_ends_from_one_address_only_some_are_logged_and_the_others_counted(said):
+    here = in_memory()
+
+    def come_and_go(address: str) -> None:
+        cp = here.connect(address=address)
+        here.gateway.departed(cp.charger, 1000, "")
+
+    def told(address: str) -> list[str]:
+        before = len(said)
+        come_and_go(address)
+        return [line for line in said[before:] if "disconnected" in line]
+
+    for _ in range(LINES.burst):
+        assert len(told("10.0.0.1")) == 1
+    for _ in range(5):
+        assert told("10.0.0.1") == []
+    assert len(told("10.0.0.2")) == 1
+    here.clock.advance(1)
+    assert "(and 5 more from its address)" in told("10.0.0.1")[0]
+    assert here.published_names().count("disconnect_charger") == LINES.burst + 7
