@@ -5,7 +5,9 @@ Knows nothing of how they were measured.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 from benchmarks import tables
 from hostile.attack import Attack
@@ -15,7 +17,10 @@ from hostile.trial import Figures
 
 Results = dict[str, tuple[Figures, list[Finding]]]
 
-HEAD = ("attack", "number", "what the attacker does", "memory + / left, MB", "p50, ms", "p99, ms", "longest, ms", "log, kB", "events", "events, MB", "Redis +, MB", "goals")  # fmt: skip
+HEAD = ("attack", "number", "what the attacker does", "memory + / left, MB", "p50, ms", "p99, ms", "longest, ms", "log, kB", "events", "events, MB", "Redis +, MB", "goals", "unbounded: MB, p99, kB")  # fmt: skip
+
+UNBOUNDED: dict[str, list[float]] = json.loads((Path(__file__).parent / "unbounded.json").read_text())
+"""What each attack cost before anything bounded it, on the same kind of machine: memory in MB, the innocent's p99 in ms, kB of log."""
 
 
 def paragraph(attack: Attack, figures: Figures, found: list[Finding]) -> str:
@@ -42,7 +47,7 @@ def table(results: Results) -> str:
             name, attack.number, attack.how, f"{max(0.0, figures.peak):,.1f} / {max(0.0, figures.left):,.1f}",
             f"{tables.number(figures.p50_before)} → {tables.number(figures.p50)}", f"{tables.number(figures.p99_before)} → {tables.number(figures.p99)}",
             tables.number(figures.longest), tables.number(figures.log), f"{figures.events:,}", tables.number(figures.events_size / 1000),
-            f"{max(0.0, figures.redis):.2f}", verdict(found),
+            f"{max(0.0, figures.redis):.2f}", verdict(found), ", ".join(tables.number(each) for each in UNBOUNDED.get(name, ())),
         ))  # fmt: skip
     return tables.table(HEAD, rows)
 
