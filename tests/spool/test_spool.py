@@ -282,7 +282,8 @@ def test_what_an_append_returned_for_outlives_kill_9(tmp_path):
     process.wait()
     file = SpoolFile(tmp_path, nothing, 1 << 30)
     groups, _, damage = file.open()
-    assert damage is None and groups in (last[-1] + 1, last[-1] + 2)
+    assert damage is None or not damage.lost  # a frame that was being written over an old one cannot be told from a damaged one
+    assert groups in (last[-1] + 1, last[-1] + 2)
     assert [len(data) for data in read(file)] == [n % 7000 for n in range(groups)]
     file.close()
 
