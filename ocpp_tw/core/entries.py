@@ -62,7 +62,16 @@ class Orphaned(msgspec.Struct, frozen=True, gc=False):
     held: str
 
 
-Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Orphaned
+class Departed(msgspec.Struct, frozen=True, gc=False):
+    """The charger's connection has ended, and the roster did not answer whether it still was the charger's.
+
+    The entry's event is published only if no other connection has the charger by then.
+    """
+
+    connection: str
+
+
+Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Orphaned | Departed
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -25,7 +25,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from ..core import gateway_events
-from ..core.entries import Record
+from ..core.entries import Departed, Record
 from ..core.rate_limit import Rate, RateLimits
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger, literal
@@ -200,8 +200,7 @@ class Arrivals:
         data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data
         leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
-        # Without an answer it was ours: better one departure too many than a charger that seems to be connected for ever.
-        leaving.addErrback(lambda _: True).addCallback(self._publish_departure, charger, data)
+        leaving.addErrback(lambda _: None).addCallback(self._publish_departure, charger, data)
         if waiting is not None and waiting[0] is not charger:
             self._take_over(waiting[0])
 
@@ -219,13 +218,16 @@ class Arrivals:
             )  # fmt: skip
         return connected
 
-    def _publish_departure(self, ours: bool, charger: Charger, data: gateway_events.DisconnectCharger) -> None:
-        """Unless the charger is at another gateway meanwhile, publish that it disconnected; once."""
+    def _publish_departure(self, ours: bool | None, charger: Charger, data: gateway_events.DisconnectCharger) -> None:
+        """Unless the charger is at another gateway meanwhile, publish that it disconnected; once. ``ours``: None where the roster does not
+        say whether it is; then the store does, and in doubt it is: better one departure too many than a charger that seems connected for ever.
+        """
         departing = self._departing.get(charger.id)
         if departing is not None and departing[0] is charger:
             del self._departing[charger.id]
-            if ours:
-                self._publisher.publish(charger, "disconnect_charger", data)
+            if ours is not False:
+                effects = () if ours else (Departed(charger.connection),)
+                self._publisher.publish(charger, "disconnect_charger", data, effects)
 
     def evict(self, id: str, connection: str) -> None:
         """Another gateway has this charger now: close our stale connection, and publish nothing."""

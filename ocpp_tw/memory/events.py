@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Acknowledged, Entry, IdReleased, Orphaned, PeerMessage, Put, Reply, numbered
+from ..core.entries import Acknowledged, Departed, Entry, IdReleased, Orphaned, PeerMessage, Put, Reply, numbered
 from ..interfaces import IEvents
 from ..log import Logger
 from .store import MemoryStore
@@ -86,6 +86,8 @@ class MemoryEvents:
             return  # another gateway has taken it over, and publishes its result
         if any(isinstance(effect, Orphaned) and not self._is_orphan(entry.charger, effect) for effect in entry.effects):
             return  # another gateway has published it, or the charger is back
+        if any(isinstance(effect, Departed) and self._is_elsewhere(entry.charger, effect.connection) for effect in entry.effects):
+            return
         if entry.event:
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
@@ -105,6 +107,10 @@ class MemoryEvents:
                     store.replies[list].append(value)
                 case Orphaned():
                     del store.owners[entry.charger], store.connections[entry.charger]
+
+    def _is_elsewhere(self, charger: str, connection: str) -> bool:
+        ours = (self._gateway, connection)
+        return self._store.owners.get(charger, ours) != ours
 
     def _is_orphan(self, charger: str, effect: Orphaned) -> bool:
         store = self._store

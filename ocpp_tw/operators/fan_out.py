@@ -136,6 +136,8 @@ class FanOut(Resource):
 
     async def _ask(self, endpoint: WorkerEndpoint, request: OperatorsRequest) -> WorkerAnswer:
         headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in REQUEST_HEADERS})
+        if not headers.getRawHeaders(b"host"):  # HTTP/1.0; the agent would make a header of the socket's name
+            headers.setRawHeaders(b"host", [b"localhost"])
         method = b"GET" if request.method == b"HEAD" else request.method
         assert request.content is not None
         request.content.seek(0)

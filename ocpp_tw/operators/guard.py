@@ -102,6 +102,8 @@ class Guard:
 
     def _without_token(self, head: Head) -> Refusal | None:
         shown = head.header(b"authorization")
+        if shown[:7].lower() == b"bearer ":  # the scheme is written as one likes (RFC 7235 §2.1)
+            shown = b"Bearer " + shown[7:]
         if hmac.compare_digest(shown, self._authorization):
             return None
         if not shown:

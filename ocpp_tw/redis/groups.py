@@ -11,7 +11,7 @@ from typing import Any
 import hiredis
 import msgspec
 
-from ..core.entries import Acknowledged, Effect, Entry, IdReleased, Orphaned, PeerMessage, Put
+from ..core.entries import Acknowledged, Departed, Effect, Entry, IdReleased, Orphaned, PeerMessage, Put
 from ..log import Logger
 from ..spool import TableUpdate
 from .keys import Keys
@@ -118,15 +118,17 @@ def _updates(keys: Keys, entry: Entry) -> tuple[TableUpdate, ...]:
 def _effects(keys: Keys, entry: QueuedEntry, place: int) -> list[Packed]:
     """The entry's effects. Those on which the event at ``place`` depends come first, with the number of arguments that follow: the script
     leaves them out with the event if another gateway has the element, or if the charger is no orphan any more."""
-    conditions = [each for each in entry.effects if isinstance(each, Acknowledged | Orphaned)]
-    others = [_packed(keys, entry.charger, each) for each in entry.effects if not isinstance(each, Acknowledged | Orphaned)]
+    conditions = [each for each in entry.effects if isinstance(each, Acknowledged | Orphaned | Departed)]
+    others = [_packed(keys, entry.charger, each) for each in entry.effects if not isinstance(each, Acknowledged | Orphaned | Departed)]
     behind = str(sum([each.number for each in others]))
     return [*(_condition(keys, entry.charger, each, str(place), behind) for each in conditions), *others]
 
 
-def _condition(keys: Keys, charger: str, effect: Acknowledged | Orphaned, place: str, behind: str) -> Packed:
+def _condition(keys: Keys, charger: str, effect: Acknowledged | Orphaned | Departed, place: str, behind: str) -> Packed:
     if isinstance(effect, Acknowledged):
         return Packed(4, pack(b"owned", effect.element, place, behind))
+    if isinstance(effect, Departed):
+        return Packed(7, pack(b"departed", charger, place, behind, keys.gateway, effect.connection, keys.owners))
     lease = "" if effect.gateway == keys.gateway else keys.lease(effect.gateway)  # of our own earlier runs: the lease is ours
     return Packed(8, pack(b"orphan", charger, place, behind, effect.held, lease, keys.owners, keys.connections))
 
@@ -141,7 +143,7 @@ def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
         return Packed(2, pack(b"released", keys.claimed_id(effect.charger, effect.id)))
     if isinstance(effect, PeerMessage):
         return Packed(3, pack(b"note", keys.own_commands(effect.gateway), effect.element))
-    assert not isinstance(effect, Acknowledged | Orphaned)
+    assert not isinstance(effect, Acknowledged | Orphaned | Departed)
     if keys.reserved(effect.list):
         _log.error("reply dropped: {list} is no list for replies", list=effect.list)
         return Packed(0, b"")

@@ -7,6 +7,7 @@ Knows neither how they are published nor when to look; the script that publishes
 | of a gateway whose lease we have seen | once its lease has expired |
 | of one that was gone before we started | likewise, but no sooner than `RETURN_WITHIN` after our start: its chargers may be about to come here |
 | of an earlier run of this gateway | at that time too |
+| of one that was gone when our connection to Redis was opened again | once that is `SETTLED_AFTER` old, whether or not it was taken over from meanwhile |
 
 Nobody is looked for until our connection to Redis is `SETTLED_AFTER` seconds old: after an outage no gateway has a lease for a while.
 """
@@ -53,6 +54,7 @@ class OrphanSearch:
 
     def _changed(self) -> None:
         self._opened = self._connection.reactor.seconds()
+        self._all_searched = False  # a gateway may have gone, and been taken over from, while nobody could look
 
     async def run(self) -> list[Orphan]:
         """Those that were found since the last run. Fails with `ocpp_tw.redis.protocol.RedisError`."""
@@ -76,7 +78,7 @@ class OrphanSearch:
 
         found = await self._search(client, is_orphan, renewed)
         self._searched = {name: last for name, last in renewed.items() if name in gone or self._searched.get(name) == last}
-        self._all_searched = self._all_searched or everyone
+        self._all_searched = self._all_searched or (everyone and self._connection.client is client)
         return found
 
     async def _renewed(self, client: RedisClient) -> dict[str, float]:

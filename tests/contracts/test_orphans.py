@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fleets import pause, soon, until
-from ocpp_tw.core.entries import Entry, Orphan, Orphaned, Put
+from ocpp_tw.core.entries import Departed, Entry, Orphan, Orphaned, Put
 
 
 def publish(gateway, orphan: Orphan, *effects) -> None:
@@ -125,3 +125,14 @@ async def test_chargers_of_an_earlier_run_of_the_same_gateway(fleet):
     assert await told(fleet, later) == [("a", "c2", 1)]
     assert await fleet.orphans(later) == []
     assert await soon(later.roster.locate("c1")) == "a"
+
+
+@pytest.mark.parametrize(("where", "connection", "told_of"), [("", "", 1), ("a", "1", 1), ("a", "2", 0), ("b", "2", 0)])
+async def test_a_departure_that_the_roster_was_not_asked_about(fleet, where, connection, told_of):
+    """Only of a charger that has no other connection."""
+    gateways = {name: await fleet.gateway(name) for name in "ab"}
+    if where:
+        await soon(gateways[where].roster.arrive("c1", connection))
+    gateways["a"].events.publish(Entry("c1", b'{"by":"a","of":"c1"}', (Departed("1"), Put("record", "boot", b"x"))))
+    assert len(await told(fleet, gateways["a"])) == told_of
+    assert (await soon(gateways["a"].records.table("record", "c1"))) == ({"boot": b"x"} if told_of else {})

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from twisted.internet.defer import fail
+
 from in_memory import in_memory
 from ocpp_tw.gateway import orphans
+from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
 
@@ -92,3 +95,16 @@ def test_a_command_to_one_ends_offline():
     other.push_command(CpID="cp1", data=[2, "x", "Reset", {"type": "Soft"}])
     assert other.command_result()["outcome"] == "offline"
     other.dispatcher.stop()
+
+
+def test_a_gateway_that_was_cut_off_does_not_tell_of_a_charger_that_is_elsewhere_by_then():
+    cut_off, other = fleet("a", "b")
+    moved, stayed = cut_off.connect("cp1"), cut_off.connect("cp2")
+    cut_off.roster.leave = lambda *_: fail(StoreUnavailable())
+    cut_off.events.paused = True
+    for each in (moved, stayed):
+        cut_off.gateway.departed(each.charger, 1006, "")
+    other.connect("cp1")
+    cut_off.published()
+    cut_off.events.resume()
+    assert [each["data"]["charger"] for each in cut_off.published()] == ["cp2"]

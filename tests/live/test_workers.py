@@ -358,3 +358,13 @@ def test_every_worker_requires_the_operators_token(start):
     for pid in [gateway.process.pid, *children(gateway.process.pid)][1:]:
         assert b"s3cret" not in Path(f"/proc/{pid}/cmdline").read_bytes()
     assert gateway.stop() == 0 and "s3cret" not in gateway.log.read_text()
+
+
+def test_a_probe_without_a_host_is_answered(start):
+    """HTTP/1.0 has no such header."""
+    gateway = start("--workers", "2")
+    for path in ("/healthz", "/readyz"):
+        with socket.create_connection(("127.0.0.1", gateway.http), PATIENCE) as line:
+            line.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            assert line.makefile("rb").readline().split()[1] == b"200"
+    assert "Traceback" not in gateway.log.read_text()

@@ -111,3 +111,19 @@ async def test_thousands_are_found(fleet):
         await pause()
     await fleet.gone(gone)
     assert await found(gateway) == [f"c{n:04}" for n in range(5000)]
+
+
+async def test_one_that_dies_with_redis_and_is_taken_over_from_as_soon_as_that_is_back(fleet, monkeypatch):
+    gone, gateway = await fleet.gateway("a"), await fleet.gateway("b")
+    monkeypatch.setattr(orphans, "RETURN_WITHIN", 0.0)
+    await soon(gone.roster.arrive("c1", "1"))
+    await until(lambda: fleet.server("HEXISTS", "ocpp:gateways", "a"))
+    assert await found(gateway) == []
+    await fleet.crash(gone)
+    await fleet.reclaim(gone, gateway)
+    assert not fleet.server("HEXISTS", "ocpp:gateways", "a")
+    client = gateway.store.connections.ordinary.client
+    fleet.server("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    await until(lambda: gateway.store.connections.ordinary.client not in (None, client))
+    assert await found(gateway) == ["c1"]
+    assert await found(gateway) == []

@@ -5,9 +5,10 @@ Knows no connection, and not how a group is made.
 
 from __future__ import annotations
 
+from .common import OWNER
 from .script import Script
 
-EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4, b"orphan": 8}
+EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4, b"orphan": 8, b"departed": 7}
 """How many arguments an effect has, its kind included."""
 
 # A script is not rolled back: what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
@@ -16,9 +17,11 @@ EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 
 # A reply goes to a list that is not there yet, or that expires as its own do: any other is somebody's, who would lose it in an hour.
 # A charger of which nothing is known is a stranger (`ocpp_tw.redis.strangers`), and may be one that was forgotten.
 # Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it. So is
-# the event of an orphan that another gateway has published, whose gateway is heard of again, or which is back.
+# the event of an orphan that another gateway has published, whose gateway is heard of again, or which is back; and of a departure that the
+# roster was not asked about, of a charger that has another connection.
 WRITE = Script(
-    """
+    OWNER
+    + """
 local batch, seq, events, processing, reclaimed, floor, strangers = unpack(KEYS)
 local last = tonumber(redis.call('GET', batch) or '0')
 for key, wanted in pairs({[seq] = 'hash', [events] = 'list', [floor] = 'string', [strangers] = 'zset'}) do
@@ -47,6 +50,12 @@ local function first_number(charger)
   return redis.call('HINCRBY', seq, charger, tonumber(redis.call('GET', floor) or '0'))
 end
 
+local function elsewhere(charger, gateway, connection, owners)
+  local held = redis.pcall('HGET', owners, charger)
+  local theirs, on = parsed(type(held) == 'string' and held)
+  return theirs and (theirs ~= gateway or on ~= connection)
+end
+
 local newest, numbered, tails = last, {}, {}
 local i = 2
 while i <= #ARGV do
@@ -61,7 +70,8 @@ while i <= #ARGV do
     while j < i do
       local kind, after = ARGV[j], j + sizes[ARGV[j]]
       if (robbed and kind == 'owned' and absent(ARGV[j + 1]))
-        or (kind == 'orphan' and not orphaned(ARGV[j + 1], ARGV[j + 4], ARGV[j + 5], ARGV[j + 6])) then
+        or (kind == 'orphan' and not orphaned(ARGV[j + 1], ARGV[j + 4], ARGV[j + 5], ARGV[j + 6]))
+        or (kind == 'departed' and elsewhere(ARGV[j + 1], ARGV[j + 4], ARGV[j + 5], ARGV[j + 6])) then
         gone[tonumber(ARGV[j + 2])] = true
         after = after + tonumber(ARGV[j + 3])
       else
