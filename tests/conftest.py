@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -16,6 +17,9 @@ from fleets import MemoryFleet, RedisFleet, Valkey, pause
 from ocpp_tw.core.entries import Entry
 from ocpp_tw.memory import MemoryEvents
 from ocpp_tw.redis.events import RedisEvents
+
+hypothesis.settings.register_profile("suite", deadline=None)  # other work may delay any example
+hypothesis.settings.load_profile("suite")
 
 _tables = EventTables()
 

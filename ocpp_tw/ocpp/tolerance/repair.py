@@ -139,12 +139,18 @@ class _Repair:
 
     def _value(self, value: Any, expected: ExpectedType, name: str) -> Any:
         if expected.kind == "object":
+            self._items -= 1
             return self.object(value, expected) if isinstance(value, dict) else value
         if expected.items is None:
             return self._scalar(value, expected, name)
         if isinstance(value, list):
-            looked_at, self._items = value[: self._items], max(0, self._items - len(value))
-            return [*(self._value(item, expected.items, name) for item in looked_at), *value[len(looked_at) :]]
+            items = []
+            for item in value:
+                if self._items <= 0:
+                    break
+                self._items -= 1
+                items.append(self._value(item, expected.items, name))
+            return [*items, *value[len(items) :]]
         is_only_item = isinstance(value, {"object": dict, "string": str}.get(expected.items.kind, ()))
         if is_only_item and value and self._spend():
             return [self._value(value, expected.items, name)]
