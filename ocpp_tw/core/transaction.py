@@ -26,6 +26,9 @@ only the seqNo is known."""
 EARLIER = 2 * RECENT
 """Messages that are remembered of the transactions that had the id before; the oldest are forgotten first."""
 
+TOKENS = 4
+"""Tokens whose verdicts are remembered of a transaction, beyond which the earliest are forgotten: they begin it, end it, or are refused at both."""
+
 
 class End(msgspec.Struct, frozen=True):
     """How a transaction ended, as the charger first reported it; ``stop_id`` is the id that it named where that was not known."""
@@ -37,6 +40,14 @@ class End(msgspec.Struct, frozen=True):
     stop_id: int | str | None = None
 
 
+class TokenVerdict(msgspec.Struct, frozen=True, array_like=True):
+    """What a charger was answered last for an idToken of 2.x: its text (empty for NoAuthorization), its type, and the verdict on it."""
+
+    tag: str
+    tag_type: str
+    verdict: Authorization
+
+
 class Transaction(msgspec.Struct, omit_defaults=True):
     """One transaction; ``meter`` is the latest reading of its energy register, in Wh: in 2.x that of the message of ``meter_seq`` and ``meter_time``.
 
@@ -44,7 +55,9 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     seqNos: all from ``first`` to ``last`` were received except those in ``gaps`` (inclusive ranges); which of those up to ``unknown_to``
     were is forgotten. ``recent`` are the latest messages: seqNo and digest of the content, in turn; ``begun`` and ``ended`` are the digests
     of the messages that began and ended it, ``earlier`` those of messages of transactions that had the id before. ``ended_at`` is when the
-    gateway was told of its end, in Unix time. ``renumbered``: a number came again, so that numbers do not order the readings.
+    gateway was told of its end, in Unix time. ``renumbered``: a number came again, so that numbers do not order the readings. ``verdicts``
+    are those on its tokens in 2.x, the latest last; ``authorization`` is that of the start in 1.6, and in 2.x the latest of all, by which
+    earlier versions answered every repeat.
     """
 
     id: int | str
@@ -70,6 +83,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     meter_time: str | None = None
     renumbered: bool = False
     earlier: list[int] = []
+    verdicts: list[TokenVerdict] = []
 
     def __post_init__(self) -> None:
         if self.missing:
@@ -119,7 +133,20 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         """Another transaction under the same id, which remembers the messages of this one."""
         digests = dict.fromkeys([*self.earlier, *self.recent[1::2], self.begun, self.ended])
         earlier = [digest for digest in digests if digest is not None]
-        return Transaction(self.id, 0, "", None, "", Authorization(), earlier=earlier[-EARLIER:])
+        return Transaction(self.id, 0, "", None, "", Authorization(), earlier=earlier[-EARLIER:], verdicts=self.verdicts)
+
+    def verdict_on(self, tag: str, tag_type: str) -> Authorization | None:
+        """What was said of this token; None if that is not known. Of no token at all nothing is said: any verdict will do."""
+        if not tag and not tag_type:
+            return self.authorization
+        return next((each.verdict for each in self.verdicts if (each.tag, each.tag_type) == (tag, tag_type)), None)
+
+    def note_verdict(self, tag: str, tag_type: str, verdict: Authorization) -> None:
+        """This was said of a token, or of none."""
+        self.authorization = verdict
+        if tag or tag_type:
+            others = [each for each in self.verdicts if (each.tag, each.tag_type) != (tag, tag_type)]
+            self.verdicts = [*others, TokenVerdict(tag, tag_type, verdict)][-TOKENS:]
 
     def note(self, seq_no: int | None, digest: int) -> tuple[int, int] | None:
         """A message was received; the range of seqNos, if any, that is found to be missing now."""

@@ -24,11 +24,14 @@ class Charger(Protocol):
 
 
 def repeated(ledger: Ledger, fact: Started | Updated | Stopped) -> Authorization | None:
-    """What a repeat of this message is answered; None when it is new, or has no tag to answer for."""
+    """What a repeat of this message is answered: what was said of its own token before.
+
+    None when the message is new, or when that is not known: then the handlers are asked, for a repeat too, of which nothing is published.
+    """
     transaction, info = ledger.find(fact.transaction_id or ""), fact.event_info
-    if transaction is None or info is None:
+    if transaction is None or info is None or not transaction.repeats(info.seq_no, info.digest, fact.timestamp):
         return None
-    return transaction.authorization if transaction.repeats(info.seq_no, info.digest, fact.timestamp) else None
+    return transaction.verdict_on(fact.tag or "", info.tag_type)
 
 
 def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> Conclusion:
@@ -47,7 +50,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
         transaction = charger.ledger.renew(fact.transaction_id)
     start = verdict if isinstance(verdict, Start) else Start(verdict)
     transaction.started, transaction.tag = fact.timestamp or "", fact.tag or transaction.tag
-    transaction.authorization = start.authorization
+    transaction.note_verdict(fact.tag, info.tag_type, start.authorization)
     transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, info.digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
@@ -75,7 +78,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no)
     if verdict is not None:
-        transaction.authorization = verdict
+        transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
         transaction.tag = transaction.tag or fact.tag or ""
     further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
     data = charger_events.TransactionUpdate(
@@ -93,6 +96,8 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     if transaction.repeats(info.seq_no, info.digest, fact.timestamp):
         return Conclusion(verdict, ())
     conflict = transaction.conflicts(info.seq_no)
+    if verdict is not None:
+        transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
     further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
     closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:

@@ -43,6 +43,14 @@ DIGESTS_OF_FACTS = (
 )
 """Another one, whose messages were known by digests of what was read of them."""
 
+WITH_VERDICTS = (
+    b'{"id":"tx-4","conn":2,"tag":"TAG2","meter_start":0,"started":"2026-11-23T09:00:00Z",'
+    b'"authorisation":{"status":"Blocked","expiry_date":null,"parent_tag":null},"first":0,"last":1,"recent":[0,1234567,1,7654321],'
+    b'"begun":1234567,"verdicts":[["TAG2","ISO14443",{"status":"Accepted","expiry_date":null,"parent_tag":"GROUP"}],'
+    b'["","NoAuthorization",{"status":"Blocked","expiry_date":null,"parent_tag":null}]]}'
+)
+"""Another one, with what was said of its tokens."""
+
 PROVISIONAL = (
     b'{"question":{"charger":"CP1","tag":"TAG1","conn":1,"key":"0123456789abcdef0123456789abcdef","asked":2,"kind":"ISO14443"},'
     b'"transaction_id":1000000007,"domain":"csms.example","ocpp":"ocpp1.6","since":1795420800.5}'
@@ -101,6 +109,13 @@ def test_a_transaction_in_the_ledger_is_read_and_written_with_its_old_member():
     assert (running.provisional, running.meter, running.end) == (True, 1500, None)
     assert ended.authorization == Authorization() and ended.end.reason == "Local" and ended.gaps == [(2, 2)]
     assert msgspec.json.encode(running) == RUNNING
+
+
+def test_the_verdicts_on_its_tokens_are_read_and_written_as_they_were():
+    found = Ledger([WITH_VERDICTS]).find("tx-4")
+    assert found.verdict_on("TAG2", "ISO14443") == Authorization("Accepted", parent_tag="GROUP")
+    assert found.verdict_on("", "NoAuthorization") == Authorization("Blocked") and found.verdict_on("TAG2", "Central") is None
+    assert msgspec.json.encode(found) == WITH_VERDICTS
 
 
 def test_the_digest_of_a_message_is_that_of_earlier_releases():
