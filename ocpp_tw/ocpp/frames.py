@@ -13,7 +13,7 @@ import msgspec
 
 from ..words import MAX_KEPT
 from .bounds import CONTAINERS, MAX_NUMBER, MAX_VALUES, too_long_number, too_many_values
-from .malformed import Malformed, TooMuch, UnknownType, decode_head, read_action, read_beginning, read_id
+from .malformed import Malformed, TooMuch, UnknownType, decode_head, message_type, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 
 Payload = dict[str, Any]
@@ -51,8 +51,9 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     ``id`` is a string, or the number that some chargers send instead.
     ``raw`` is the payload's JSON as it arrived, byte for byte (``b""`` for CALLs of our own). ``fault`` is what was wrong with the text
-    itself, though it could be read: "json", it had to be repaired before it could be parsed, "structure", it had further elements, or "". ``fact`` is the message's fact if it was read in one pass
-    (`QuickReader`): then it is valid, and ``payload`` is `NOT_READ`.
+    itself, though it could be read: "json", it had to be repaired before it could be parsed, "structure", it had further elements, "type", its
+    message type was not written as an integer, or "". ``fact`` is the message's fact if it was read in one pass (`QuickReader`): then it is
+    valid, and ``payload`` is `NOT_READ`.
     """
 
     id: str | int
@@ -172,10 +173,11 @@ def _parse_carefully(text: bytes) -> Frame:
     """The slow path: answers, numeric ids, and every kind of malformed frame."""
     try:
         elements = _decode_elements(text)
-        kind = decode_head(elements[0]) if elements else None
+        written = decode_head(elements[0]) if elements else None
     except (ValueError, RecursionError):
         raise Malformed("not a JSON array", text, *read_beginning(text), syntax=True) from None
-    if type(kind) is not int:
+    kind = message_type(written)
+    if kind is None:
         raise Malformed("no message type number", text)
     id, action = read_id(elements, kind), read_action(elements) if kind in (2, 6) else None
     if len(elements) > MAX_ELEMENTS:
@@ -195,6 +197,8 @@ def _parse_carefully(text: bytes) -> Frame:
     frame = None if id is None else _frame(kind, id, rest, elements)
     if frame is None:
         raise Malformed(f"not the elements of message type {kind}", text, kind, id, action)
+    if type(written) is not int and isinstance(frame, Call | Send) and not frame.fault:
+        return msgspec.structs.replace(frame, fault="type")
     return frame
 
 

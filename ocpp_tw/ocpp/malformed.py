@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from ..words import MAX_KEPT, shown
+from .numbers import decimal_number
 
 MAX_EXCERPT = 200
 """Longest piece of an unreadable text that is published, in characters."""
@@ -21,10 +22,10 @@ MAX_HEAD = 1000
 """Bytes at the beginning of an unreadable text in which message type, id and action are looked for."""
 
 decode_head = msgspec.json.Decoder().decode
-"""Decodes a message type, an id or an action; these are not numbers of a payload: 2.0 is no message type."""
+"""Decodes a message type, an id or an action; these are not numbers of a payload: 2.0 is no id."""
 
 _STRING = rb'"(?:[^"\\\x00-\x1f]++|\\.)*+"'
-_BEGINNING = re.compile(rb"\s*+\[\s*+([0-9]{1,9})\s*+,\s*+(%b|-?[0-9]{1,20})(?:\s*+,\s*+(%b))?" % (_STRING, _STRING))
+_BEGINNING = re.compile(rb'\s*+\[\s*+"?+([0-9]{1,9}+)(?:\.0{1,9}+)?+"?+\s*+,\s*+(%b|-?[0-9]{1,20})(?:\s*+,\s*+(%b))?' % (_STRING, _STRING))
 
 
 class Malformed(Exception):
@@ -89,6 +90,14 @@ def read_beginning(text: bytes) -> tuple[int | None, str | int | None, str | Non
     elements = [msgspec.Raw(group) for group in found.groups() if group is not None]
     kind = int(found[1])
     return kind, read_id(elements, kind), read_action(elements) if kind in (2, 6) else None
+
+
+def message_type(value: object) -> int | None:
+    """The message type in a frame's first element, which some write as a string or with a point; None if it is no whole number."""
+    if type(value) is int:
+        return value
+    number = decimal_number(value)
+    return int(number) if number is not None and number == int(number) else None
 
 
 def read_id(elements: list[msgspec.Raw], kind: int) -> str | int | None:

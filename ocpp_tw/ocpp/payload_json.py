@@ -1,8 +1,7 @@
 """The JSON inside a frame, decoded, and digested: what is an integer to JSON Schema is an integer here, however it is written (4.0, 4e0).
 
 Knows no frames and no schemas. Every payload, of either direction, is decoded here; so no reader of a member has to expect a float where
-an integer is meant, and only numbers with a point or an exponent cost anything. Message types and ids are not decoded here: 2.0 is no
-message type.
+an integer is meant, and only numbers with a point or an exponent cost anything. Message types and ids are not decoded here.
 """
 
 from __future__ import annotations

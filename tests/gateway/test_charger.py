@@ -152,7 +152,7 @@ def test_what_cannot_be_served_gets_the_error_that_1_6_spells(frame, code):
 
 
 @pytest.mark.parametrize(
-    "frame", ["", "{", "[]", "[9,1]", '[2.0,"1","Heartbeat",{}]', "[true]", '[2,"","Heartbeat",{}]', "[" * 100_000, "nonsense"]
+    "frame", ["", "{", "[]", "[9,1]", '[2.5,"1","Heartbeat",{}]', "[true]", '[2,"","Heartbeat",{}]', "[" * 100_000, "nonsense"]
 )
 def test_what_nobody_can_be_answered_for_is_ignored(frame):
     """R3, R13: no answer, and the connection stays."""

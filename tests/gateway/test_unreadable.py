@@ -86,7 +86,24 @@ def test_a_call_with_further_elements_is_served_with_a_violation(ocpp, code):
     assert cp.frames()[0][:3] == [4, "h", code]
 
 
+@pytest.mark.parametrize(("ocpp", "code"), [("1.6", "FormationViolation"), ("2.0.1", "ProtocolError"), ("2.1", "ProtocolError")])
+@pytest.mark.parametrize("kind", ["2.0", '"2"'])
+def test_a_call_whose_message_type_is_no_integer_is_served_with_a_violation(ocpp, code, kind):
+    here = in_memory()
+    cp = here.connect(ocpp=ocpp)
+    cp.send_text(f'[{kind},"h","Heartbeat",{{}}]')
+    assert [frame[:2] for frame in cp.frames()] == [[3, "h"]]
+    event = here.published()[-1]
+    assert event["event"] == "health" and [(each["path"], each["rule"]) for each in event["violations"]] == [("", "structure")]
+    here = in_memory(validation="strict")
+    cp = here.connect(ocpp=ocpp)
+    cp.send_text(f'[{kind},"h","Heartbeat",{{}}]')
+    assert [frame[:3] for frame in cp.frames()] == [[4, "h", code]]
+    assert "message type" in here.published()[-1]["data"]["description"]
+
+
 @pytest.mark.parametrize("ocpp", VERSIONS)
+@pytest.mark.parametrize("validation", ["tolerant", "strict"])
 @pytest.mark.parametrize(
     ("answer", "outcome", "status"),
     [
@@ -99,10 +116,17 @@ def test_a_call_with_further_elements_is_served_with_a_violation(ocpp, code):
         ('[4,"17"]', "error", None),
         ('[4,"","GenericError","",{}]', "error", None),
         ('[4,"17",{"a":1}]', "error", None),
+        ('[3.0,"17",{"status":"Accepted"}]', "result", "Accepted"),
+        ('["3","17",{"status":"Accepted"}]', "result", "Accepted"),
+        ('["3",17,"ClearCache",{"status":"Accepted"}]', "result", "Accepted"),
+        ('["3","17",{"status":}]', "error", None),
+        ('[4.0,"17","GenericError","",{}]', "error", None),
+        ('["4","17","GenericError","",{}]', "error", None),
+        ('["4","","GenericError","",{}]', "error", None),
     ],
 )
-def test_an_answer_in_odd_shape_ends_its_command_at_once(ocpp, answer, outcome, status):
-    here = in_memory()
+def test_an_answer_in_odd_shape_ends_its_command_at_once(ocpp, validation, answer, outcome, status):
+    here = in_memory(validation=validation)
     cp = here.connect(ocpp=ocpp)
     here.dispatcher.start()
     here.push_command(CpID="cp1", data=[2, "17", "ClearCache", {}])

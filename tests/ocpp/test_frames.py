@@ -186,11 +186,42 @@ def test_the_frames_of_2_1_are_read_and_rendered() -> None:
     assert parse(b'[6,7,"A",{}]') == Send(7, "A", {}, b"{}")
 
 
-@pytest.mark.parametrize("kind", ["2.0", "true", '"2"', "null", "[2]", "{}", "2e0"])
-def test_the_message_type_must_be_an_integer(kind: str) -> None:
-    """A13: parsers that compare loosely take 2.0 and true for message types."""
+@pytest.mark.parametrize("kind", ["2.5", "true", '""', '"two"', '"1,234"', '"0x2"', "null", "[2]", "{}", "1e30", '"' + "2" * 1000 + '"'])
+def test_a_message_type_must_be_a_whole_number(kind: str) -> None:
+    """A13: parsers that compare loosely take true for a message type."""
     bad = refused(f'[{kind},"1","Heartbeat",{{}}]'.encode())
     assert not isinstance(bad, UnknownType) and bad.id is None
+
+
+ODD_TYPES = pytest.mark.parametrize("odd", ["%d.0", '"%d"', '"%d.0"', "%de0", '" %d "'])
+
+
+@ODD_TYPES
+def test_a_message_type_means_the_same_however_it_is_written(odd: str) -> None:
+    """As any number does; of a CALL and a SEND that is marked."""
+
+    def frame(kind: int, rest: str) -> Frame:
+        return parse(f"[{odd % kind},{rest}]".encode())
+
+    assert frame(2, '"1","Heartbeat",{}') == Call("1", "Heartbeat", {}, b"{}", "type")
+    assert frame(2, '"1","Heartbeat",{},{}') == Call("1", "Heartbeat", {}, b"{}", "structure")
+    assert frame(6, '"1","A",{}') == Send("1", "A", {}, b"{}", "type")
+    assert frame(3, '"1",{"a":1}') == Result("1", {"a": 1})
+    assert frame(4, '"1","GenericError","",{}') == Error("1", "GenericError")
+    assert frame(5, '"1","FormatViolation","",{}') == ResultError("1", "FormatViolation")
+
+
+@ODD_TYPES
+def test_an_unknown_message_type_is_unknown_however_it_is_written(odd: str) -> None:
+    bad = refused(f'[{odd % 9},"1","Heartbeat",{{}}]'.encode())
+    assert isinstance(bad, UnknownType) and (bad.kind, bad.id) == (9, "1")
+
+
+@pytest.mark.parametrize("kind", ["3.0", '"3"', '"3.0"'])
+def test_it_is_read_at_the_beginning_of_a_broken_text_too(kind: str) -> None:
+    """So that a broken answer ends its command."""
+    assert refused(f'[{kind},"1",{{"a":}}]'.encode()).answered == "1"
+    assert refused(f'[{kind},"1",{{"a"'.encode()).answered == "1"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ MAX_MENDED = 65_536
 FRAME_FAULTS = {
     "json": Violation((), "json", None, "a comma too many"),
     "structure": Violation((), "structure", None, "structure: more elements than a CALL has"),
+    "type": Violation((), "structure", None, "structure: the message type is not written as an integer"),
 }
 """The violations of a message that was read though something was wrong with its frame (`ocpp_tw.ocpp.frames.Call.fault`)."""
 
