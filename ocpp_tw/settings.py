@@ -159,6 +159,12 @@ class Settings:
         parse.whole_number(0, 1 << 30),
         "bytes a second that a charger may send in the long run, and 64 times as many at once; 0: any number",
     )
+    large_messages: int = setting(
+        "LARGE_MESSAGES",
+        32,
+        parse.whole_number(1, 4096),
+        "MiB of messages over 64 KiB that are received, or wait to be processed, at a time; a quarter of that from one address",
+    )
     max_identity: int = setting("MAX_IDENTITY", 48, parse.whole_number(1, 255), "the longest charger identity, in characters")
     subprotocol_mismatch: str = setting(
         "SUBPROTOCOL_MISMATCH",

@@ -161,6 +161,7 @@ WRONG = {
     "max_handshakes_per_address": ["0"],
     "max_message": ["1023", "1073741825"],
     "max_identity": ["0", "256"],
+    "large_messages": ["0", "4097", "1.5"],
     "message_rate": ["-1", "1000001", "many"],
     "byte_rate": ["-1", "1073741825", "1k"],
     "subprotocol_mismatch": ["ignore"],

@@ -29,6 +29,7 @@ from ..core.entries import Departed, Record
 from ..core.rate_limit import Rate, RateLimits
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger, literal
+from ..networks import network
 from ..waiting import Deadlines, deferred
 from .charger import Charger
 from .decisions import STORE_TIMEOUT, Decisions
@@ -208,7 +209,7 @@ class Arrivals:
         """Log that the connection is the charger's no more; seconds for which it was connected."""
         now = self._clock.seconds()
         connected = round(now - charger.connected_at, 1)
-        left_out = self._lines.next(charger.address, now)
+        left_out = self._lines.next(network(charger.address), now)
         if left_out is not None:
             text = literal(f"{charger.id} disconnected after {connected} s: {code} {reason}")
             log.info(

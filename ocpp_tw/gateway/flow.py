@@ -42,9 +42,10 @@ class Load:
         """How many messages of a charger may be unanswered."""
         return UNANSWERED_UNDER_STRAIN if self._events.strained else UNANSWERED
 
-    def has_room(self, size: int) -> bool:
-        """Whether a large message of so many bytes may be processed now; alone it always may."""
-        return (not self.in_service or self.in_service + size <= MAX_IN_SERVICE) and self._events.waiting_bytes <= MAX_WAITING
+    def has_room(self, size: int, may_wait: bool) -> bool:
+        """Whether a large message of so many bytes may be processed now; alone it always may, and one that has waited may as soon as it fits."""
+        fits = not self.in_service or self.in_service + size <= MAX_IN_SERVICE
+        return fits and (not may_wait or self._events.waiting_bytes <= MAX_WAITING)
 
 
 class Held(Protocol):

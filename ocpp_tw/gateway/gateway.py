@@ -88,9 +88,9 @@ class Gateway:
         self.arrivals.admitted(charger, request.repairs)
         return charger, chosen[0] if chosen else None
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, size: int, may_wait: bool) -> bool:
         """Whether a large message of so many bytes may be processed now."""
-        return self._incoming.load.has_room(size)
+        return self._incoming.load.has_room(size, may_wait)
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """A handshake was refused."""

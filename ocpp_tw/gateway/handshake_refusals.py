@@ -12,6 +12,7 @@ from ..core.entries import REFUSED_HANDSHAKES
 from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..interfaces import HandshakeRequest
 from ..log import Logger
+from ..networks import network
 from .publisher import Publisher
 
 log = Logger()
@@ -39,7 +40,7 @@ class HandshakeRefusals:
     def refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """Log it and publish it, for whoever looks for that charger; or count it."""
         now = self._clock.seconds()
-        if self._limits.next(request.address, now) is None or self._limit.next(now) is None:
+        if self._limits.next(network(request.address), now) is None or self._limit.next(now) is None:
             self._left_out += 1
             return
         left_out, self._left_out = self._left_out, 0

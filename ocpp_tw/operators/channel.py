@@ -19,10 +19,10 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from ..log import Logger
+from ..networks import network
 from ..tally import Tally
 from .connections import Connections
 from .guard import HEALTH, MAX_BODY, TOO_LONG, Guard, Head, Refusal
-from .guesses import network_of
 
 log = Logger()
 
@@ -182,7 +182,7 @@ class OperatorsSite(Site):
         """Nothing: a URL may contain a tag, and what matters is logged where it happens."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        address = "" if addr is None or isinstance(addr, UNIXAddress) else network_of(addr.host)  # type: ignore[attr-defined]
+        address = "" if addr is None or isinstance(addr, UNIXAddress) else network(addr.host)  # type: ignore[attr-defined]
         if not self.connections.make_room(address):
             return None
         channel: Any = super().buildProtocol(addr)

@@ -5,7 +5,6 @@ Knows neither the token nor HTTP. A right token is never counted, so that nobody
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 
 BURST = 10
@@ -16,17 +15,6 @@ REFILL = 6.0
 
 MAX_ADDRESSES = 10_000
 """Most addresses that are remembered; beyond that the one whose first wrong token is longest ago is forgotten."""
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 the /64, since whoever has one address there has all."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if ip.version == 4:
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
 class Guesses:

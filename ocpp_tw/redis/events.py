@@ -40,6 +40,9 @@ MAX_WAITING = 20_000
 MANY_WAITING = 100
 """Entries in the queue with which the gateway is strained: what comes last waits for all of them."""
 
+MUCH_WAITING = 256 << 10
+"""Bytes of events that are not durable yet with which it is strained, too."""
+
 DIRECT = Route.DIRECT  # looked up for each message
 
 
@@ -102,7 +105,7 @@ class RedisEvents(Service):
             if (self._flight if self.route is DIRECT else self._storing.group) is None:
                 self._scheduled = self._clock.callLater(0, self._turn)
             else:
-                self.strained = self.strained or len(self._queue) >= MANY_WAITING
+                self.strained = self.strained or len(self._queue) >= MANY_WAITING or self.waiting_bytes >= MUCH_WAITING
                 self.overloaded = self.overloaded or len(self._queue) >= MAX_WAITING
 
     def flushed(self) -> Deferred[None]:
@@ -195,7 +198,7 @@ class RedisEvents(Service):
         """The group is durable."""
         if not group.durable:
             self.waiting_bytes -= group.bytes
-        if self.strained and len(self._queue) < MANY_WAITING // 2:
+        if self.strained and len(self._queue) < MANY_WAITING // 2 and self.waiting_bytes < MUCH_WAITING // 2:
             self.strained = False
         if self.overloaded and len(self._queue) < MAX_WAITING // 2:
             self.overloaded = False

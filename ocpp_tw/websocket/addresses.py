@@ -5,13 +5,12 @@ Knows addresses only: neither sockets nor chargers.
 
 from __future__ import annotations
 
-import ipaddress
-from functools import lru_cache
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
 from ..log import Logger
+from ..networks import network
 from ..settings import Settings
 from ..tally import Tally
 
@@ -125,15 +124,3 @@ class Addresses:
 
     def _tell_refused(self, count: int, last: str) -> None:
         log.warn("connections refused: {count}, the last from {last}", count=count, last=last)
-
-
-@lru_cache(4096)
-def network(host: str) -> str:
-    """What counts as one address: of IPv6 the /64, which one subscriber has; an IPv4 address written in IPv6 is that."""
-    if ":" not in host:
-        return host
-    try:
-        address = ipaddress.IPv6Address(host)
-    except ValueError:
-        return host
-    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

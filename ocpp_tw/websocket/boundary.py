@@ -35,8 +35,10 @@ class Admissions(Protocol[S]):
     def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[S, str | None]]:
         """The connection's sink, and the subprotocol as the charger spelled it; raises `HandshakeRefused`."""
 
-    def has_room(self, size: int) -> bool:
-        """Whether a large message of so many bytes may be processed now: those before it may take all the memory that they may."""
+    def has_room(self, size: int, may_wait: bool) -> bool:
+        """Whether a large message of so many bytes may be processed now: those before it may take all the memory that they may.
+        One that ``may_wait`` waits for events to become durable, too.
+        """
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """A handshake was refused. The reason may quote the charger, in printable ASCII."""

@@ -26,6 +26,7 @@ from zope.interface import implementer
 
 from ..interfaces import IWire
 from . import compression
+from .backpressure import TURN
 from .fast_frames import text_frame
 from .receiving import Receiver
 
@@ -93,6 +94,8 @@ class ChargerProtocol(Receiver):
         self._on_sign_of_life = None
         self.factory.connected.pop(self, None)
         self._release_room()
+        if self._paused_by & TURN:
+            self.factory.turns.drop(self)
         if self._decision is not None:
             self._decision.cancel()
         sink, self._sink = self._sink, None  # each refers to the other: they would wait for the garbage collector

@@ -21,6 +21,10 @@ FORGIVEN = 10
 """Control frames a second that may be sent for ever."""
 
 
+MANY_CONTROL_FRAMES = 50
+"""Those of a connection, counted like this, with which it is held back when there are too many from its address: another one there is not."""
+
+
 class ControlFrames(Timeouts):
     """Counts them, and answers pings."""
 
@@ -40,8 +44,8 @@ class ControlFrames(Timeouts):
         self._control_frames += 1
         if self._control_frames == MAX_CONTROL_FRAMES:
             self._fail_connection(1008, "too many control frames")
-        elif not self.factory.addresses.control_frame(self._host, self.factory.tick):
-            self._pause(ADDRESS, True)  # until the next check: it need not be this connection that sends most of them
+        elif not self.factory.addresses.control_frame(self._host, self.factory.tick) and self._control_frames > MANY_CONTROL_FRAMES:
+            self._pause(ADDRESS, True)  # until the next check
 
     # called by Autobahn
 

@@ -43,7 +43,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.tick = 0
         self.connected: dict[ChargerProtocol, None] = {}
         self.turns = Turns(reactor, admissions.has_room)
-        self.room = Room()
+        self.room = Room.of(settings)
         self.addresses = Addresses(Limits.of(settings, descriptors), settings.handshake_timeout, reactor)
         # One timer for all connections: one for each would be set again with every frame, and Autobahn's are on the global
         # reactor. It counts calls, not time: no charger is dropped because this process was suspended.

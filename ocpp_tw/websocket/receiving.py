@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..networks import network
 from .backpressure import ROOM, TURN
 from .control_frames import ControlFrames
 from .fast_frames import take
@@ -28,6 +29,12 @@ MAX_FRAGMENTS = 1024
 FRAMES_AT_ONCE = 16
 """Frames (or parts of one, where Autobahn reads it) that a connection may have processed in one turn of the reactor; while others wait for
 theirs it is one."""
+
+SMALL_DEFLATED = 512
+"""Bytes of deflated data that need no room before they are inflated: OCPP's messages are not a hundred times as long."""
+
+SLOW_AFTER, SLOW = 10, 8192
+"""Seconds that a large message has to come; after those it must come at so many bytes a second while others wait for its room."""
 
 MAX_INFLATION = 1032
 """How many times its size deflated data can have, at most: a match of 258 bytes takes two bits."""
@@ -47,6 +54,8 @@ class Receiver(ControlFrames):
     paid_until = -math.inf
     _roomy = False
     """Whether room was reserved, or is waited for."""
+    _room_since = _room_bytes = 0
+    """When room was reserved, and the bytes that have come since."""
 
     def dataReceived(self, data: bytes) -> None:
         if self._fast:
@@ -65,6 +74,8 @@ class Receiver(ControlFrames):
             self.dropConnection(abort=True)
             return
         self._last_heard = self.factory.tick
+        if self._roomy:
+            self._room_bytes += len(data)
         if self._pinged:
             self._pinged = False
         if self._on_sign_of_life is not None:
@@ -136,18 +147,29 @@ class Receiver(ControlFrames):
     @property
     def address(self) -> str:
         """See `room.Receiving`."""
-        return self._host
+        return network(self._host)
 
     def has_room(self) -> None:
         """See `room.Receiving`."""
+        self._room_since = self.factory.tick
         self._pause(ROOM, False)
+
+    def check(self, tick: int, timeout: int) -> None:
+        """Close the connection if it keeps others waiting for room by being slow."""
+        super().check(tick, timeout)
+        if self._roomy and not self._paused_by and self.factory.room.wanted:
+            seconds = tick - self._room_since
+            if seconds > SLOW_AFTER and self._room_bytes < seconds * SLOW:
+                self._fail_connection(1008, "too slow with a large message for which others wait")
 
     def _make_room(self, length: int) -> None:
         """A frame of a message begins, with so many bytes of payload: if the message may become large, it needs room."""
         whole = self.current_frame.fin and self._fragments == 1
-        size = self.message_data_total_length + (length * MAX_INFLATION if self._isMessageCompressed else 0)
+        size = self.message_data_total_length
+        if self._isMessageCompressed and (not whole or length > SMALL_DEFLATED):
+            size += length * MAX_INFLATION
         if size > LARGE and not self.failedByMe:
-            self._roomy = True
+            self._roomy, self._room_since, self._room_bytes = True, self.factory.tick, 0
             if not self.factory.room.reserve(self, min(size, self.maxMessagePayloadSize) if whole else self.maxMessagePayloadSize):
                 self._pause(ROOM, True)
 
@@ -211,6 +233,12 @@ class Receiver(ControlFrames):
         text = b"".join(self.message_data)
         self.message_data = []
         if self.state == self.STATE_OPEN and len(text) > LARGE:
+            if not self._roomy:  # it has become large by more than anybody's messages do
+                self._roomy = True
+                if not self.factory.room.reserve(self, len(text)):
+                    self._release_room()
+                    self._fail_connection(1008, "no room for a message that is deflated so much")
+                    return
             self._paused_by |= TURN
             self.transport.pauseProducing()
             self.factory.turns.add_large(self, text)

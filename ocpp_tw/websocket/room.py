@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Protocol
 
+from ..settings import Settings
+
 LARGE = 64 * 1024
 """Bytes beyond which a message is large, and needs room."""
 
-TOTAL = 32 << 20
-"""Most bytes of large messages that are received or wait to be processed at a time, whatever their address."""
-
-SHARE = 8 << 20
-"""Most of them of one address."""
+SHARE_OF_ADDRESS = 4
+"""One address may have one in so many of the bytes, unless the settings let one have all connections: behind a proxy all have its address."""
 
 
 class Receiving(Protocol):
@@ -31,13 +30,24 @@ class Receiving(Protocol):
 class Room:
     """One for all connections, each of which may reserve room for one message. One that is longer than the limits is let in alone."""
 
-    def __init__(self, total: int = TOTAL, share: int = SHARE) -> None:
+    @classmethod
+    def of(cls, settings: Settings) -> Room:
+        """What the settings give."""
+        total, shared = settings.large_messages << 20, settings.max_connections_per_address >= settings.max_connections
+        return cls(total, total if shared else total // SHARE_OF_ADDRESS)
+
+    def __init__(self, total: int, share: int) -> None:
         self._total, self._share = total, share
         self._reserved: dict[Receiving, tuple[str, int]] = {}
         self._taken = 0
         self._of: Counter[str] = Counter()
         self._waiting: deque[tuple[Receiving, str, int]] = deque()
         self._letting_in = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody waits for room."""
+        return bool(self._waiting)
 
     def reserve(self, connection: Receiving, size: int) -> bool:
         """Reserve so many bytes for the connection's message; without room it waits, and `Receiving.has_room` is called."""

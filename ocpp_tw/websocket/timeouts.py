@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 
-from .backpressure import CHARGER, Backpressure
+from .backpressure import NETWORK, Backpressure
 
 CLOSE_TIMEOUT = 2
 """Seconds that a charger has to answer our Close frame; then the connection is closed without its answer."""
@@ -51,7 +51,7 @@ class Timeouts(Backpressure):
             elif tick >= self._deadline:
                 self._overdue()
             return
-        if self._paused_by & CHARGER:
+        if self._paused_by & ~NETWORK:
             self._last_heard = tick  # it is we who do not listen
         silent = tick - self._last_heard
         if silent < self._ping_after:

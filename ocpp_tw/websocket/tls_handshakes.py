@@ -10,7 +10,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from .addresses import network
+from ..networks import network
 
 MAX_UNDER_WAY = 500
 """TLS handshakes of one address at a time, each some 57 KiB of OpenSSL's buffers; more wait. A charger needs a fraction of a second for one,

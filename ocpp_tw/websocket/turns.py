@@ -23,6 +23,9 @@ LARGE_RATE, LARGE_BURST = 256 << 10, 1 << 20
 """Bytes of large messages that one connection may have processed in a second, and at once: each of them makes all wait for as long as Redis
 takes for it."""
 
+PATIENCE = 1.0
+"""Seconds that a large message waits for Redis to have little to do; then it is processed although others keep Redis busy."""
+
 RETRY = 0.01
 """Seconds until large messages are looked at again of which none may be processed yet."""
 
@@ -45,14 +48,14 @@ class Waiting(Protocol):
 
 
 class Turns:
-    """One for all connections. ``has_room`` says whether a message of so many bytes may be processed now."""
+    """One for all connections. ``has_room`` says whether a message of so many bytes may be processed now, if it can wait or if it cannot."""
 
-    def __init__(self, reactor: IReactorTime, has_room: Callable[[int], bool], now: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, reactor: IReactorTime, has_room: Callable[[int, bool], bool], now: Callable[[], float] = time.perf_counter) -> None:
         self._reactor = reactor
         self._has_room = has_room
         self._now = now
         self._connections: deque[Waiting] = deque()
-        self._large: deque[tuple[Waiting, bytes]] = deque()
+        self._large: deque[tuple[Waiting, bytes, float]] = deque()
         self._large_after = 0.0
         self._next: IDelayedCall | None = None
 
@@ -68,8 +71,13 @@ class Turns:
 
     def add_large(self, connection: Waiting, text: bytes) -> None:
         """Give the connection this message in its turn, once there is room for it."""
-        self._large.append((connection, text))
+        self._large.append((connection, text, self._now()))
         self._schedule(0)
+
+    def drop(self, connection: Waiting) -> None:
+        """The connection has ended."""
+        self._connections = deque(each for each in self._connections if each is not connection)
+        self._large = deque(each for each in self._large if each[0] is not connection)
 
     def stop(self) -> None:
         """Serve nobody any more."""
@@ -106,9 +114,10 @@ class Turns:
         if begun < self._large_after:
             return
         for _ in range(len(self._large)):
-            connection, text = self._large[0]
+            connection, text, since = self._large[0]
             self._large.rotate(-1)
-            if not connection.held and connection.paid_until <= begun and self._has_room(len(text)):
+            may_wait = begun - since < PATIENCE
+            if not connection.held and connection.paid_until <= begun and self._has_room(len(text), may_wait):
                 self._large.pop()
                 break
         else:

@@ -120,20 +120,20 @@ def test_large_messages_wait_for_those_before_them_to_be_decided(monkeypatch):
     monkeypatch.setattr(flow, "MAX_IN_SERVICE", 3 * UNIT)
     here = InMemoryGateway(handlers=Slow(Settings()))
     cp = here.connect()
-    assert here.gateway.has_room(1 << 30)  # alone
+    assert here.gateway.has_room(1 << 30, True)  # alone
     cp.send_call("StartTransaction", START_1)
     cp.send_call("DataTransfer", {"vendorId": "v", "data": "x" * UNIT})
-    assert here.gateway.has_room(UNIT) and not here.gateway.has_room(2 * UNIT)
+    assert here.gateway.has_room(UNIT, True) and not here.gateway.has_room(2 * UNIT, True)
     cp.charger.connection_lost()
-    assert here.gateway.has_room(1 << 30)
+    assert here.gateway.has_room(1 << 30, True)
     waiting.callback(Start(transaction_id=5))
 
 
 def test_large_messages_wait_for_events_to_be_durable(monkeypatch):
     monkeypatch.setattr(flow, "MAX_WAITING", UNIT)
     here, cp = served_by_nobody_yet()
-    assert here.gateway.has_room(1)
+    assert here.gateway.has_room(1, True)
     cp.send_call("DataTransfer", {"vendorId": "v", "data": "x" * UNIT})
-    assert not here.gateway.has_room(1)
+    assert not here.gateway.has_room(1, True)
     here.events.resume()
-    assert here.gateway.has_room(1)
+    assert here.gateway.has_room(1, True)

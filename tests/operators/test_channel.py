@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from fleets import pause, until
+from ocpp_tw.networks import network
 from ocpp_tw.operators.channel import REQUEST_TIMEOUT
 from ocpp_tw.operators.connections import Connections
 from ocpp_tw.operators.guard import MAX_BODY
-from ocpp_tw.operators.guesses import BURST, MAX_ADDRESSES, REFILL, Guesses, network_of
+from ocpp_tw.operators.guesses import BURST, MAX_ADDRESSES, REFILL, Guesses
 from ocpp_tw.tally import Tally
 from operators_site import Site, raw
 
@@ -245,7 +246,7 @@ def test_addresses_without_end_take_no_memory_without_end():
 
 
 @pytest.mark.parametrize(
-    ("address", "network"),
+    ("address", "expected"),
     [
         ("192.0.2.7", "192.0.2.7"),
         ("2001:db8::1", "2001:db8::/64"),
@@ -254,8 +255,8 @@ def test_addresses_without_end_take_no_memory_without_end():
         ("", ""),
     ],
 )
-def test_whoever_has_an_address_of_ipv6_has_all_of_its_network(address, network):
-    assert network_of(address) == network
+def test_whoever_has_an_address_of_ipv6_has_all_of_its_network(address, expected):
+    assert network(address) == expected
 
 
 def test_a_flood_is_one_line_a_minute():

@@ -17,6 +17,7 @@ from twisted.test import iosim
 from ocpp_tw.interfaces import HandshakeRequest, IWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.websocket.factory import ChargerFactory
+from ocpp_tw.websocket.turns import Turns
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -62,7 +63,7 @@ class FakeAdmissions:
         self.wires.append(wire)
         return self.decide(request, wire)
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, size: int, may_wait: bool) -> bool:
         return self.room
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
@@ -200,6 +201,7 @@ class Server:
         self.admissions = FakeAdmissions()
         self.calls = self.admissions.calls
         self.factory = ChargerFactory(self.admissions, Settings(**settings), self.clock)
+        self.factory.turns = Turns(self.clock, self.admissions.has_room, self.clock.seconds)
         self.factory.start()
         self.connections: list[PeerConnection] = []
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.task import Clock
 
-from ocpp_tw.websocket import room as rooms
 from ocpp_tw.websocket.receiving import FRAMES_AT_ONCE
 from ocpp_tw.websocket.room import LARGE, Room
 from ocpp_tw.websocket.turns import LARGE_BURST, LARGE_RATE, LARGE_SHARE, RETRY, TURN, Turns
-from websocket_peer import PING, Server, frame
+from websocket_peer import PING, Server, close_frame, frame
 
 CALL = b'[2,"1","Heartbeat",{}]'
 
@@ -168,7 +167,7 @@ class Spending:
 
 def test_all_that_wait_have_a_part_of_each_turn() -> None:
     clock, now = Clock(), [0.0]
-    turns = Turns(clock, lambda size: True, lambda: now[0])
+    turns = Turns(clock, lambda size, may_wait: True, lambda: now[0])
     waiting = [Spending(now) for _ in range(5)]
     for each in waiting:
         turns.add(each)
@@ -182,7 +181,7 @@ def test_all_that_wait_have_a_part_of_each_turn() -> None:
 
 def test_large_messages_have_a_part_of_the_time() -> None:
     clock, now = Clock(), [0.0]
-    turns = Turns(clock, lambda size: True, lambda: now[0])
+    turns = Turns(clock, lambda size, may_wait: True, lambda: now[0])
     waiting = Spending(now)
     for n in range(5):
         turns.add_large(waiting, b"%d" % n)
@@ -195,7 +194,7 @@ def test_large_messages_have_a_part_of_the_time() -> None:
 
 def test_large_messages_of_one_connection_have_a_rate_and_do_not_keep_others_waiting() -> None:
     clock = Clock()
-    turns = Turns(clock, lambda size: True, clock.seconds)
+    turns = Turns(clock, lambda size, may_wait: True, clock.seconds)
     greedy, other = Spending([0.0]), Spending([0.0])
     half = b"x" * (LARGE_BURST // 2)
     for _ in range(6):
@@ -223,9 +222,12 @@ def test_while_others_wait_a_connection_has_one_frame_at_once(server: Server) ->
 
 
 @pytest.fixture
-def small_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For two messages of 300,000 bytes of one address, and three in all."""
-    monkeypatch.setattr(rooms.Room.__init__, "__defaults__", (1_000_000, 700_000))
+def server_in_small_room() -> Iterator[Server]:
+    """With room for two messages of 300,000 bytes of one address, and three in all."""
+    made = Server()
+    made.factory.room = Room(1_000_000, 700_000)
+    yield made
+    made.close()
 
 
 def test_what_is_received_of_large_messages_is_limited(server_in_small_room: Server) -> None:
@@ -246,13 +248,6 @@ def test_what_is_received_of_large_messages_is_limited(server_in_small_room: Ser
     assert len(server.calls) == 6 and server.calls[-1] == CALL
     connections[1].disconnect()
     assert not server.factory.room._taken
-
-
-@pytest.fixture
-def server_in_small_room(small_room: None) -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.close()
 
 
 def test_one_that_waits_for_room_may_leave(server_in_small_room: Server) -> None:
@@ -282,10 +277,10 @@ def test_a_deflated_message_needs_room_for_what_it_may_become(server: Server) ->
     small = deflater.compress(CALL) + deflater.flush(zlib.Z_SYNC_FLUSH)[:-4]
     connection.exchange(frame(small, rsv=4))
     bomb = zlib.compressobj(wbits=-15)
-    text = b"x" * 500_000
+    text = b"x" * 600_000
     packed = bomb.compress(text) + bomb.flush(zlib.Z_SYNC_FLUSH)[:-4]
     connection.protocol.dataReceived(frame(packed, rsv=4))
-    assert server.factory.room._taken >= 500_000
+    assert server.factory.room._taken >= 600_000
     server.clock.advance(0)
     assert server.calls[1:] == [CALL, text] and not server.factory.room._taken
 
@@ -328,3 +323,84 @@ def test_thousands_that_wait_are_let_in_without_recursion() -> None:
         assert not room.reserve(each, 5)
     room.release(first)
     assert all(each.let_in == 1 for each in waiting) and not room._taken
+
+
+def deflated(text: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return frame(deflater.compress(text) + deflater.flush(zlib.Z_SYNC_FLUSH)[:-4], rsv=4)
+
+
+def charger_with_deflate(server: Server, target: str = "/cp9"):
+    return server.connect_charger(target=target, headers=(b"Sec-WebSocket-Extensions: permessage-deflate",))
+
+
+def test_an_ordinary_deflated_message_needs_no_room(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    for n in range(2):
+        server.connect_charger(target=f"/cp{n}").protocol.dataReceived(frame(b"x" * 300_000)[:14])
+    charger_with_deflate(server).protocol.dataReceived(deflated(CALL * 30))
+    assert server.calls[-1] == CALL * 30
+
+
+def test_a_deflated_message_that_becomes_large_without_room_is_refused(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    for n in range(2):
+        server.connect_charger(target=f"/cp{n}").protocol.dataReceived(frame(b"x" * 300_000)[:14])
+    greedy = charger_with_deflate(server)
+    greedy.protocol.dataReceived(deflated(b"x" * 300_000))
+    greedy.pump.flush()
+    assert close_frame(greedy.peer.data)[0] == 1008
+    assert not server.factory.room.wanted
+
+
+def test_who_keeps_others_waiting_for_room_must_not_be_slow(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    whole = frame(b"x" * 300_000)
+    slow, quick, waiting = [server.connect_charger(target=f"/cp{n}") for n in range(3)]
+    for each in (slow, quick, waiting):
+        each.protocol.dataReceived(whole[:14])
+    for n in range(1, 12):
+        slow.protocol.dataReceived(whole[13 + n : 14 + n])
+        quick.protocol.dataReceived(whole[14 + (n - 1) * 9000 : 14 + n * 9000])
+        assert not waiting.transport.reading
+        server.wait(1)
+    assert close_frame(slow.peer.data)[0] == 1008 and not quick.peer.data
+    server.wait(5)
+    assert waiting.transport.reading
+    server.wait(30)
+    assert not waiting.peer.lost  # though it came late
+
+
+def test_a_slow_large_message_for_which_nobody_waits_is_received(server: Server) -> None:
+    connection = server.connect_charger()
+    whole = frame(b"x" * 70_000)
+    for start in range(0, len(whole), 700):
+        connection.protocol.dataReceived(whole[start : start + 700])
+        server.wait(1)
+    assert server.calls == ["arrived", b"x" * 70_000]
+
+
+def test_one_that_waits_is_not_taken_for_dead(server: Server) -> None:
+    connection = server.connect_charger()
+    server.admissions.room = False
+    connection.protocol.dataReceived(frame(large(1)))
+    server.wait(200)
+    assert not connection.peer.lost
+
+
+def test_a_connection_that_ends_while_it_is_held_leaves_nothing(server: Server) -> None:
+    connection = server.connect_charger()
+    connection.protocol.dataReceived(frame(large(1)))
+    connection.protocol.hold(True)
+    connection.disconnect()
+    assert not server.factory.turns._large and not server.factory.room._taken
+
+
+def test_a_large_message_does_not_wait_for_ever_for_redis(server: Server) -> None:
+    server.factory.turns._has_room = lambda size, may_wait: not may_wait
+    connection = server.connect_charger()
+    connection.protocol.dataReceived(frame(large(1)))
+    server.clock.pump([0.1] * 9)
+    assert server.calls == ["arrived"]
+    server.clock.pump([0.1] * 3)
+    assert server.calls == ["arrived", large(1)]
