@@ -154,12 +154,13 @@ class Router:
             return self._report(command, translated)
         if (command.charger, command.id) in self._sent:
             return self._report(command, duplicate())
-        await self._turns.acquire(command.charger)
-        try:
-            ended = await self._claim_and_send(command, charger, *translated)
-            return ended if isinstance(ended, Claim) else self._report(command, ended)
-        finally:
-            self._turns.release(command.charger)
+        with charger.outgoing.command():
+            await self._turns.acquire(command.charger)
+            try:
+                ended = await self._claim_and_send(command, charger, *translated)
+                return ended if isinstance(ended, Claim) else self._report(command, ended)
+            finally:
+                self._turns.release(command.charger)
 
     async def _claim_and_send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         await charger.outgoing.idle()

@@ -6,6 +6,8 @@ Knows neither why a CALL is sent nor what the charger sends itself. It is made f
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
@@ -68,6 +70,7 @@ class OutgoingCalls:
 
     __slots__ = (
         "_charger",
+        "_commands",
         "_idle",
         "_ids",
         "_incoming",
@@ -75,7 +78,6 @@ class OutgoingCalls:
         "_received",
         "_status_asked",
         "_status_due",
-        "_status_pending",
         "_triggers",
         "_unanswered",
         "item_limits",
@@ -88,18 +90,17 @@ class OutgoingCalls:
         self._charger = charger
         self._incoming = incoming
         self._pending: dict[str | int, Pending] = {}
-        self._ids = self._unanswered = self._received = 0
+        self._ids = self._unanswered = self._received = self._commands = 0
         self._triggers: Triggers | None = None
         self._idle: list[Deferred[None]] = []
         self._status_asked: deque[str] = deque(maxlen=STATUS_ASKED)
         self._status_due: deque[str] = deque(maxlen=STATUS_DUE)
-        self._status_pending = False
 
     def call(self, action: str, payload: Payload, timeout: float, raw: bytes, id: str) -> Deferred[Outcome]:
         """See `Charger.call`."""
         outcome: Deferred[Outcome] = Deferred()
         self._ids += 1
-        call = Call(id or f"{self._charger.connection}-{self._ids}", action, payload, raw)
+        call = Call(id or f"{self._prefix}{self._ids}", action, payload, raw)
         self._pending[call.id] = Pending(outcome, timeout)
         self._send(self._charger.conversation.enqueue(call))
         return outcome
@@ -110,7 +111,7 @@ class OutgoingCalls:
         call, following = charger.conversation.match(frame)
         if call is None:
             late = charger.conversation.match_late(frame)
-            if late is not None:
+            if late is not None and not self._is_ours(late):
                 self._incoming.late_response(charger, late, frame)
             return late is not None
         if self.unresponsive:
@@ -133,6 +134,15 @@ class OutgoingCalls:
         self._notice_idle()
         return True
 
+    @property
+    def _prefix(self) -> str:
+        """How the ids begin that the gateway gives to CALLs: the connection's name is made for it, and no backend knows it."""
+        return f"{self._charger.connection}-"
+
+    def _is_ours(self, call: Call) -> bool:
+        """Whether the CALL has an id of the gateway's own, so that no command is known by it."""
+        return str(call.id).startswith(self._prefix)
+
     def malformed(self, malformed: Malformed) -> bool:
         """A text that is no frame; whether it was meant to answer a CALL of ours, which then ends with what has arrived."""
         if malformed.answered is None:
@@ -146,7 +156,7 @@ class OutgoingCalls:
 
     def ask_transaction_status(self, transaction: str) -> None:
         """2.x: messages of this transaction are missing. Ask whether the charger still has them (E14): once on a connection for each of
-        the latest `STATUS_ASKED` transactions, and one at a time, so that commands never wait behind more than one such CALL.
+        the latest `STATUS_ASKED` transactions, and only while nothing else is to be sent: a command waits for one such CALL at most.
         """
         if "GetTransactionStatus" not in self._charger.version.csms_actions or transaction in self._status_asked:
             return
@@ -155,11 +165,20 @@ class OutgoingCalls:
         self._ask_next_status()
 
     def _ask_next_status(self) -> None:
-        if self._status_due and not self._status_pending:
-            self._status_pending = True
+        while self._status_due and not self._pending and not self._commands:
             transaction = self._status_due.pop()  # the latest first
             asked = self._charger.call("GetTransactionStatus", {"transactionId": transaction})
             asked.addCallback(self._publish_transaction_status, transaction)
+
+    @contextmanager
+    def command(self) -> Iterator[None]:
+        """A command waits for its turn, or is being sent: until this ends the next GetTransactionStatus waits behind it."""
+        self._commands += 1
+        try:
+            yield
+        finally:
+            self._commands -= 1
+            self._ask_next_status()
 
     def idle(self) -> Deferred[None]:
         """Fires once no CALL is pending, or when the connection has ended."""
@@ -171,6 +190,7 @@ class OutgoingCalls:
     def _notice_idle(self) -> None:
         while self._idle and not self._pending:
             self._idle.pop(0).callback(None)
+        self._ask_next_status()
 
     def close(self) -> None:
         """The connection has ended: CALLs that were sent end as connection_lost, the others as offline."""
@@ -216,5 +236,3 @@ class OutgoingCalls:
             charger.id, transaction, missing, answer.get("ongoingIndicator"), answer.get("messagesInQueue")
         )
         self._incoming.publisher.publish(charger, "transaction_status", data)
-        self._status_pending = False
-        self._ask_next_status()

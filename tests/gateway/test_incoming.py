@@ -271,6 +271,62 @@ def test_a_mute_charger_with_many_gaps_still_gets_its_commands():
     cp.disconnect()
 
 
+def test_commands_go_before_what_the_gateway_asks_for_itself():
+    """A charger that answers all but GetTransactionStatus, and whose gaps never end, gets its commands one after another."""
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    here.dispatcher.start()
+    asked = []
+    for n in range(15):
+        for message in gap(n):
+            cp.send_call("TransactionEvent", message)
+        if n == 3:
+            for command in ("ClearCache", {}), ("Reset", {"type": "Immediate"}):
+                here.push_command(CpID="cp1", data=[2, command[0], *command], timeout=5)
+        for _ in range(20):
+            here.clock.advance(1)
+            for frame in [frame for frame in cp.frames() if frame[0] == 2]:
+                asked.append(frame[2])
+                if frame[2] != "GetTransactionStatus":
+                    cp.answer({"status": "Accepted"}, frame[1])
+    first, second = asked.index("ClearCache"), asked.index("Reset")
+    assert second == first + 1 and first <= 4 and asked.count("GetTransactionStatus") > 5
+    here.dispatcher.stop()
+    cp.disconnect()
+
+
+def test_a_claim_that_takes_its_time_keeps_the_commands_turn():
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    here.dispatcher.start()
+    claimed, claim = Deferred(), here.commands.claim
+    here.commands.claim = lambda command, connection: claimed.addCallback(lambda _: claim(command, connection))
+    here.push_command(CpID="cp1", data=[2, "u1", "ClearCache", {}])
+    for message in gap(1):
+        cp.send_call("TransactionEvent", message)
+    assert not [frame for frame in cp.frames() if frame[0] == 2]
+    claimed.callback(None)
+    assert [frame[2] for frame in cp.frames()] == ["ClearCache"]
+    cp.answer({"status": "Accepted"}, "u1")
+    assert [frame[2] for frame in cp.frames()] == ["GetTransactionStatus"]
+    here.dispatcher.stop()
+    cp.disconnect()
+
+
+def test_a_late_answer_to_what_the_gateway_asked_for_itself_is_no_late_response():
+    """No backend knows the id."""
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    for message in gap(1):
+        cp.send_call("TransactionEvent", message)
+    (id,) = [frame[1] for frame in cp.frames() if frame[0] == 2]
+    here.clock.advance(31)
+    here.published()
+    cp.answer({"messagesInQueue": False}, id)
+    assert here.published() == [] and cp.charger.violations == 0
+    cp.disconnect()
+
+
 class Unencodable:
     """What a plugin's mistake may put into a verdict."""
 
