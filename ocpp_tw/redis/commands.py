@@ -59,7 +59,7 @@ class RedisCommands(Service):
         self._queue: DeferredQueue[Taken] = DeferredQueue()
         self._room: list[Deferred[None]] = []
         self._tasks: list[Deferred[None]] = []
-        self._begun = self._checking = False
+        self._begun = self._checking = self._left_over = False
         self._complaint = ""
 
     def take(self) -> Deferred[Taken]:
@@ -114,7 +114,7 @@ class RedisCommands(Service):
             self._begun = True
             for blocking, source in self._sources:
                 self._spawn(self._pull(blocking, source))
-            self.check_in_flight()
+            self.check_in_flight(left_over=True)  # a BLMOVE of the previous incarnation may still have waited at the server
 
     def take_over(self, elements: list[Taken]) -> None:
         """Redis has moved these elements to our list."""
@@ -162,8 +162,8 @@ class RedisCommands(Service):
         self._tasks.append(task.addErrback(ended))
 
     async def _unknown_in_flight(self) -> list[Taken]:
-        """The elements in our list in Redis that are not known here."""
-        return self.in_flight.unknown(*await self._listed())
+        """The elements in our list in Redis that are not known here. They count from now, for Redis does not say when it moved them."""
+        return self.in_flight.unknown(*await self._listed(), 0.0 if self._left_over else None)
 
     async def _listed(self) -> tuple[list[bytes], list[bytes]]:
         """The elements in our list in Redis, and the marks of those that were claimed."""
@@ -178,8 +178,11 @@ class RedisCommands(Service):
                 await self._connection.pause(attempt)
                 attempt += 1
 
-    def check_in_flight(self) -> None:
-        """An element may have been moved for a connection that was lost: look for it once it is certain that none is on its way."""
+    def check_in_flight(self, *, left_over: bool = False) -> None:
+        """An element may have been moved for a connection that was lost: look for it once it is certain that none is on its way.
+        ``left_over``: it may be one that another run of a gateway had taken.
+        """
+        self._left_over = self._left_over or left_over
         if not self._checking:
             self._checking = True
             self._spawn(self._check())
@@ -195,7 +198,7 @@ class RedisCommands(Service):
                     if remove_one(first, taken.element):
                         self._enqueue(taken)
         finally:
-            self._checking = False
+            self._checking = self._left_over = False
 
     async def _pull(self, blocking: Connection, source: str) -> None:
         attempt = 0

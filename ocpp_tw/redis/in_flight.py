@@ -40,13 +40,15 @@ class InFlight:
         ours = self.elements.copy()
         return [taken for taken in queue if remove_one(ours, taken.element)]
 
-    def unknown(self, listed: list[bytes], marks: list[bytes]) -> list[Taken]:
-        """The elements in our list in Redis that are not known here; ``marks`` are the digests of those that some incarnation has claimed."""
+    def unknown(self, listed: list[bytes], marks: list[bytes], silent: float | None = None) -> list[Taken]:
+        """The elements in our list in Redis that are not known here; ``marks`` are the digests of those that some incarnation has claimed.
+        ``silent``: see `Taken`.
+        """
         known = Counter(self.elements)
         claimed = {each.decode() for each in marks} - self._claimed
         unknown = []
         for element in [each for each in listed if not remove_one(known, each)]:
-            unknown.append(Taken(element, 0.0, digest(element) in claimed))
+            unknown.append(Taken(element, silent, digest(element) in claimed))
             claimed.discard(digest(element))
         return unknown
 

@@ -159,7 +159,7 @@ class GatewayLease(Service):
         except RedisError as why:
             if isinstance(why, ResponseError):
                 raise
-            self._commands.check_in_flight()  # the elements may be in our list although we got no answer
+            self._commands.check_in_flight(left_over=True)  # the elements may be in our list although we got no answer
             return
         if found:
             elements = _taken(*found)

@@ -16,7 +16,7 @@ def test_equal_elements_are_counted():
         in_flight.add(b"a")
     in_flight.remove(b"a")
     assert in_flight.elements == {b"a": 1}
-    assert in_flight.unknown([b"a", b"a"], []) == [Taken(b"a", 0.0, False)]
+    assert in_flight.unknown([b"a", b"a"], []) == [Taken(b"a")]
     in_flight.remove(b"a")
     in_flight.remove(b"a")
     assert not in_flight.elements
@@ -26,7 +26,7 @@ def test_an_unknown_element_was_sent_if_an_earlier_incarnation_has_claimed_it():
     in_flight = InFlight()
     in_flight.add(b"a")
     in_flight.claim(digest(b"a"))
-    found = in_flight.unknown([b"a", b"a", b"b", b"b"], marks(b"a", b"b"))
+    found = in_flight.unknown([b"a", b"a", b"b", b"b"], marks(b"a", b"b"), 0.0)
     assert found == [Taken(b"a", 0.0, False), Taken(b"b", 0.0, True), Taken(b"b", 0.0, False)]
 
 
