@@ -163,7 +163,7 @@ class Dispatcher:
         result: Deferred[dict[str, Any]] = Deferred()
         key = command.charger, command.id
         if key in self._http_results:
-            return _data(self._result(command, Ended(Outcome("duplicate", error=Failed("duplicate", "that id is being asked")))))
+            return _data(self._report(command, Ended(Outcome("duplicate", error=Failed("duplicate", "that id is being asked")))))
         self._http_results[key] = result
         try:
             reported = await self._router.run(command)

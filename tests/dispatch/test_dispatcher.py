@@ -407,6 +407,18 @@ def test_a_client_that_hangs_up_loses_neither_the_command_nor_its_result():
     assert results[0]["outcome"] == "result"
 
 
+def test_of_equal_ids_asked_at_once_by_http_each_ends_in_an_event():
+    """CONTRACT 2: exactly one for each."""
+    here, cp = with_charger()
+    answers: list = []
+    for _ in range(3):
+        here.dispatcher.ask(b'{"cp_id": "cp1", "command": "clear_cache", "id": "u1"}').addCallback(answers.append)
+    cp.answer({"status": "Accepted"}, "u1")
+    told = [event["data"] for event in here.published() if event["event"] == "command_result"]
+    assert [each["outcome"] for each in told] == ["duplicate", "duplicate", "result"]
+    assert answers == told and len(cp.frames()) == 1
+
+
 def test_commands_by_http_that_wait_are_bounded_whether_or_not_who_asked_still_does():
     """HOSTILE: asked with a long ttl and hung up on, they would wait for a day, each in memory."""
     here = in_memory(http_commands=2)
