@@ -25,7 +25,8 @@ MAX_DEPTH = 100
 """Most levels of nesting in a payload; a deeper one is malformed. OCPP's own have ten; parsers and validators fail at depths of their own."""
 
 MAX_HEARD = 1000
-"""Longest errorDescription of a peer that is read, in characters; the rest is left out. Some have a whole stack trace."""
+"""Longest errorDescription of a peer that is read, and longest errorDetails that are a string, in characters; the rest is left out. Some have
+a whole stack trace."""
 
 MAX_ELEMENTS = 16
 """Most elements of a frame; OCPP's have five, and one with further ones may be read all the same."""
@@ -72,12 +73,15 @@ class Result(msgspec.Struct, frozen=True, gc=False):
 
 
 class Error(msgspec.Struct, frozen=True, gc=False):
-    """A CALLERROR: ``[4, id, code, description, details]``; at most `MAX_DESCRIPTION` characters of the description are sent."""
+    """A CALLERROR: ``[4, id, code, description, details]``; at most `MAX_DESCRIPTION` characters of the description are sent.
+
+    The ``details`` of a peer may be any JSON value, where the specification has an object (OCPP-J 1.6 §4.2.3).
+    """
 
     id: str | int
     code: str
     description: str = ""
-    details: Payload = {}
+    details: Any = {}
 
 
 class ResultError(msgspec.Struct, frozen=True, gc=False):
@@ -86,7 +90,7 @@ class ResultError(msgspec.Struct, frozen=True, gc=False):
     id: str | int
     code: str
     description: str = ""
-    details: Payload = {}
+    details: Any = {}
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -219,6 +223,13 @@ def _frame(kind: int, id: str | int, rest: list[Any], elements: list[msgspec.Raw
         case 4 | 5, [str() | int() as code, *more]:  # chargers leave out or mistype what follows the code
             code = str(code)[:MAX_KEPT]
             description = next((element for element in more if isinstance(element, str)), "")[:MAX_HEARD]
-            details = next((element for element in more if isinstance(element, dict)), {})
-            return (Error if kind == 4 else ResultError)(id, code, description, details)
+            return (Error if kind == 4 else ResultError)(id, code, description, _details(more))
     return None
+
+
+def _details(more: list[Any]) -> Any:
+    """The errorDetails among what follows the code: the first object, else the first of what is not the description, {} if there is nothing."""
+    described = next((place for place, element in enumerate(more) if isinstance(element, str)), None)
+    others = [element for place, element in enumerate(more) if place != described and element not in (None, "", [])]
+    details = next((element for element in others if isinstance(element, dict)), others[0] if others else {})
+    return details[:MAX_HEARD] if isinstance(details, str) else details

@@ -73,7 +73,22 @@ def test_a_refusal_of_the_chargers_is_an_error():
     here.push_command(CpID="cp1", data=START)
     cp.send_text('[4,"u1","NotSupported","no","a string"]')
     result = here.command_result()
-    assert result["outcome"] == "error" and result["error"] == {"code": "NotSupported", "description": "no", "details": {}}
+    assert result["outcome"] == "error" and result["error"] == {"code": "NotSupported", "description": "no", "details": "a string"}
+
+
+@pytest.mark.parametrize(
+    ("rest", "details"),
+    [
+        ('"x",["a",1]', ["a", 1]), ('"x",7', 7), ('["a"]', ["a"]), ('"x"', {}), ('"x",null', {}), ('"x","",{"a":1}', {"a": 1}),
+        (f'"x","{"d" * 5000}"', "d" * 1000),
+    ],
+)  # fmt: skip
+def test_the_details_of_a_refusal_are_kept_in_whatever_shape(rest, details):
+    """FIELD 'CALLERROR shapes'."""
+    here, cp = with_charger()
+    here.push_command(CpID="cp1", data=START)
+    cp.send_text(f'[4,"u1","GenericError",{rest}]')
+    assert here.command_result()["error"]["details"] == details
 
 
 def test_a_refusal_without_the_calls_id_is_one_too():

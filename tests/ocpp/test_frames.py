@@ -113,7 +113,7 @@ def test_a_null_payload_is_an_empty_one(text: bytes) -> None:
         (b'[4,"1","GenericError"]', Error("1", "GenericError")),
         (b'[4,"1","GenericError","why"]', Error("1", "GenericError", "why")),
         (b'[4,"1","GenericError",null,null]', Error("1", "GenericError")),
-        (b'[4,"1","InternalError","why","a string for details"]', Error("1", "InternalError", "why")),
+        (b'[4,"1","InternalError","why","a string for details"]', Error("1", "InternalError", "why", "a string for details")),
         (b'[4,"1","FormatViolation",{"a":1},"swapped"]', Error("1", "FormatViolation", "swapped", {"a": 1})),
         (b'[4,"-1","GenericError","",[]]', Error("-1", "GenericError")),
         (b'[4,"1","Made up","",{},"more"]', Error("1", "Made up")),
