@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..ocpp.frames import MAX_DEPTH, Payload, too_deep
+from ..ocpp.payload_json import decode
 
 MAX_TIMEOUT = 3600.0
 """The longest ``timeout`` that a command may ask for, in seconds."""
@@ -201,7 +202,7 @@ def _call(raw_data: msgspec.Raw, fields: dict[str, Any]) -> dict[str, Any]:
 
 def _payload(raw: msgspec.Raw, what: str, fields: dict[str, Any]) -> dict[str, Any]:
     try:
-        payload = _decode_any(raw)
+        payload = decode(raw)
         compact = msgspec.json.format(bytes(raw), indent=-1)
     except (ValueError, RecursionError):
         payload = None

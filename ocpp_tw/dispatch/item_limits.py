@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..core.commands import Outcome
 from ..gateway.charger import Charger
 from ..ocpp.frames import Payload
+from ..ocpp.numbers import decimal_number
 
 LISTS = {"GetVariables": ("getVariableData", "getVariableResult"), "SetVariables": ("setVariableData", "setVariableResult")}
 """Action -> the member that is a list in its request, and the one in its answer."""
@@ -66,5 +67,5 @@ def _items(payload: Payload, name: str) -> list[object]:
 
 def _limit(answer: Payload) -> int:
     first = next(iter(_items(answer, "getVariableResult")), None)
-    value = str(first.get("attributeValue", "")) if isinstance(first, dict) else ""
-    return int(value) if value.isdecimal() and len(value) < 7 and int(value) > 0 else UNLIMITED
+    limit = decimal_number(first.get("attributeValue")) if isinstance(first, dict) else None
+    return int(limit) if limit is not None and 0 < limit < UNLIMITED and limit == int(limit) else UNLIMITED

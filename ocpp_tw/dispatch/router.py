@@ -21,6 +21,7 @@ from ..gateway.reports import Reports
 from ..interfaces import ICommands, IRoster
 from ..log import Logger
 from ..ocpp.frames import Payload
+from ..ocpp.payload_json import is_integer
 from ..waiting import in_time
 from . import item_limits
 from .ended import EXPIRED, INTERNAL_FAILURE, Ended, duplicate, expired, invalid, not_allowed, not_connected
@@ -187,8 +188,12 @@ class Router:
         try:
             self._followups.begin(command, charger, action, payload)
             outcome = await item_limits.call(charger, action, payload, call_timeout, raw, command.id)
-            if outcome.status == "Accepted" and action in charger.version.report_actions and isinstance(payload.get("requestId"), int):
-                self._await_report(charger, command, action, payload["requestId"])
+            if (
+                outcome.status == "Accepted"
+                and action in charger.version.report_actions
+                and is_integer(request := payload.get("requestId"))
+            ):
+                self._await_report(charger, command, action, request)
             return outcome
         except CancelledError:
             raise

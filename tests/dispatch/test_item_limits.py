@@ -62,6 +62,15 @@ def test_long_lists_of_variables_are_sent_in_parts(ocpp, action):
     here.dispatcher.stop()
 
 
+@pytest.mark.parametrize("limit", ["2.0", " 2 ", 2, 2.0])
+def test_a_limit_means_the_same_however_it_is_spelled(limit):
+    here, cp = with_charger("2.0.1")
+    push(here, "u1")
+    answer_limit(cp, limit)
+    assert answer_part(cp) == 2
+    here.dispatcher.stop()
+
+
 def test_one_item_needs_no_limit():
     here, cp = with_charger("2.0.1")
     push(here, "u1", count=1)
@@ -69,7 +78,7 @@ def test_one_item_needs_no_limit():
     here.dispatcher.stop()
 
 
-@pytest.mark.parametrize("limit", [None, "", "0", "-1", "many", "9" * 5000])
+@pytest.mark.parametrize("limit", [None, "", "0", "-1", "2.5", "many", "9" * 5000])
 def test_a_charger_that_names_no_limit_gets_one_message(limit):
     here, cp = with_charger("2.0.1")
     for id in ("u1", "u2"):

@@ -233,6 +233,20 @@ def test_a_report_in_parts_is_told_when_it_is_whole():
     here.dispatcher.stop()
 
 
+def test_a_request_id_with_a_point_is_the_integer_that_it_means():
+    """The charger is sent it as it was written, and may answer with either spelling."""
+    here = in_memory()
+    cp = here.connect(ocpp="2.0.1")
+    here.dispatcher.start()
+    here.store.push(b'{"CpID":"cp1","data":[2,"u1","GetBaseReport",{"requestId":5.0,"reportBase":"FullInventory"}]}')
+    assert b'"requestId":5.0' in cp.wire.sent[-1]
+    cp.answer({"status": "Accepted"}, "u1")
+    cp.send_call("NotifyReport", {"requestId": 5, "generatedAt": "2026-11-23T08:00:00Z", "seqNo": 0, "tbc": False})
+    (report,) = [event["data"] for event in here.published() if event["event"] == "command_report"]
+    assert (report["request_id"], report["complete"]) == (5, True) and type(report["request_id"]) is int
+    here.dispatcher.stop()
+
+
 def test_a_report_that_does_not_come_is_told_as_overdue():
     here = in_memory()
     cp = here.connect(ocpp="2.1")
