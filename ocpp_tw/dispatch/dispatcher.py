@@ -210,7 +210,7 @@ class Dispatcher:
             effects.append(Reply(command.reply_to, text))
         if command.asker:
             effects.append(PeerMessage(command.asker, text))
-        if ended.claimed and ended.outcome.kind in ("offline", "expired"):  # it was never sent, so its id may be used again
+        if ended.claimed and ended.outcome.kind == "expired":  # it was never sent, so its id may be used again
             effects.append(IdReleased(command.charger, command.id))
         self._events.publish(Entry(command.charger, text, tuple(effects)))
         return result

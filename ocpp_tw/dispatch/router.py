@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
-from ..core.commands import Claim, Command, Invalid, Outcome, render
-from ..core.entries import PeerMessage
+from ..core.commands import Claim, Command, Invalid, Outcome, digest, render
+from ..core.entries import Effect, IdReleased, PeerMessage, Put
 from ..gateway.charger import Charger
 from ..gateway.decisions import STORE_TIMEOUT
 from ..gateway.gateway import Gateway
@@ -179,7 +179,21 @@ class Router:
             return claim
         if self._has_expired(command):
             return expired(EXPIRED, claimed=True)
-        return Ended(await self._send(command, charger, action, payload, raw, call_timeout), True, action)
+        outcome = await self._send(command, charger, action, payload, raw, call_timeout)
+        if outcome.kind == "offline":  # the connection ended before it could be sent
+            self._followups.ended(command, outcome.kind)
+            await self._undo_claim(command)
+            return RETRY
+        return Ended(outcome, True, action)
+
+    async def _undo_claim(self, command: Command) -> None:
+        """Release the id, and wait until that is durable: whoever has the charger next is to find the command as if it had not been claimed."""
+        effects: list[Effect] = [IdReleased(command.charger, command.id)]
+        if command.element:
+            effects.append(Put("sent", digest(command.element), None, owner=self._name))
+        durable: Deferred[None] = Deferred()
+        self._publisher.carry_out("", tuple(effects), durable.callback)
+        await durable
 
     async def _send(
         self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes, call_timeout: float | None

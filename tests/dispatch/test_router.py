@@ -383,6 +383,82 @@ def test_it_goes_along_to_another_gateway():
     assert [each["outcome"] for each in answers] == ["result", "expired"]
 
 
+# its charger leaves while it is claimed
+
+
+def claimed_late(here: InMemoryGateway) -> Deferred[None]:
+    """The answers to all claims from now on come when this fires."""
+    answered, claim = Deferred(), here.commands.claim
+
+    async def late(command, connection):
+        claimed = await claim(command, connection)
+        if not answered.called:
+            waiting = Deferred()
+            answered.addCallback(waiting.callback)
+            await waiting
+        return claimed
+
+    here.commands.claim = late
+    return answered
+
+
+def test_without_ttl_it_is_offline_and_may_be_tried_again():
+    here, cp = with_charger()
+    answered = claimed_late(here)
+    here.push_command(CpID="cp1", data=clear(1))
+    cp.disconnect()
+    answered.callback(None)
+    (result,) = results(here)
+    assert (result["outcome"], result["sent"], result["error"]["code"]) == ("offline", False, "offline")
+    assert not here.store.done and here.store.tables["sent", "gw"] == {} and here.store.processing["gw"] == []
+
+
+def test_with_ttl_it_waits_for_it_as_if_it_had_not_been_claimed():
+    here, cp = with_charger()
+    answered = claimed_late(here)
+    here.push_command(CpID="cp1", data=clear(1), ttl=60)
+    cp.disconnect()
+    answered.callback(None)
+    assert results(here) == [] and not here.store.done and here.store.tables["sent", "gw"] == {}
+    here.clock.advance(30)
+    again = here.connect()
+    assert [frame[1] for frame in again.frames()] == ["u1"]
+    again.answer({"status": "Accepted"}, "u1")
+    assert ended(here) == [("u1", "result", True)]
+    here.dispatcher.stop()
+
+
+def test_it_is_watched_for_by_no_follow_up_then():
+    here, cp = with_charger()
+    answered = claimed_late(here)
+    here.push_command(CpID="cp1", data=[2, "u1", "RemoteStartTransaction", {"idTag": "T"}], ttl=1)
+    cp.disconnect()
+    answered.callback(None)
+    here.clock.pump([1, 1, 130])
+    assert ended(here) == [("u1", "expired", False)] and here.clock.getDelayedCalls() == []
+
+
+def test_its_claim_is_undone_for_good_before_another_gateway_may_have_it():
+    """Or that gateway would take it for a duplicate."""
+    first, second = two()
+    old = first.connect()
+    answered = claimed_late(first)
+    first.dispatcher.start()
+    first.push_command(CpID="cp1", data=clear(1))
+    second.dispatcher.start()
+    first.events.paused = True
+    old.disconnect()
+    new = second.connect()
+    answered.callback(None)
+    assert new.frames() == []
+    first.events.resume()
+    assert [frame[1] for frame in new.frames()] == ["u1"]
+    new.answer({"status": "Accepted"}, "u1")
+    assert ended(second) == [("u1", "result", True)]
+    first.dispatcher.stop()
+    second.dispatcher.stop()
+
+
 # once
 
 
