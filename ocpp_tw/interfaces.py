@@ -235,6 +235,7 @@ class ICommands(Interface):
         """Whether the command may be sent now, on that connection of its charger; asked right before it is.
 
         If so its id is claimed (for 24 hours), and its element marked in the table ``sent`` (see `Put`) until an entry removes the mark.
+        Cancelled, it is undone: at once, or as soon as the store answers, and before it answers another claim of that id.
         """
 
     def forward(element: bytes, gateway: str, handed_on: bytes) -> Awaitable[None]:

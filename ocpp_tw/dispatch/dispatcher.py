@@ -1,6 +1,6 @@
 """From an element of the command list, or an HTTP request, to its one result: read, routed, published, acknowledged.
 
-Knows neither Redis nor HTTP; commands come from `ICommands` or from `ask`. How they reach their chargers is the router's business.
+Knows neither Redis nor HTTP; commands come from `ICommands` or from `HttpCommands`. How they reach their chargers is the router's business.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from ..core import gateway_events
-from ..core.commands import PEER_MESSAGES, Command, Failed, Invalid, Outcome, Taken, digest, parse
+from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
 from ..core.event import Event, encode
 from ..core.stamps import Stamps
@@ -25,19 +25,16 @@ from ..interfaces import Store
 from ..log import Logger
 from ..settings import Settings
 from ..waiting import cancelled, pause
+from .by_http import HttpCommands
 from .ended import INTERNAL_FAILURE, Ended, invalid
 from .followup import FollowUps
-from .router import LOCATE_TIMEOUT, Router
+from .router import Router
 from .translate import action_of
 
 log = Logger()
 
 MAX_RUNNING = 10_000
 """Commands that may run at once, beside those that wait for their charger to connect; further ones wait in the list."""
-
-
-class Busy(Exception):
-    """As many commands by HTTP wait for their results as may."""
 
 
 class Dispatcher:
@@ -61,7 +58,7 @@ class Dispatcher:
         self._events = store.events
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
         self._router = Router(clock, stamps.unix, gateway, store.commands, store.roster, incoming.publisher, self._followups, self._report)
-        self._http_results: dict[tuple[str, str], Deferred[dict[str, Any]]] = {}
+        self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report)
         self._loop: Deferred[None] | None = None
         self._running = 0
 
@@ -129,50 +126,14 @@ class Dispatcher:
         try:
             message = msgspec.json.decode(element)
             if not self._gateway.peer_message(message):
-                waiting = self._http_results.pop((message["data"]["charger"], message["data"]["id"]), None)
-                if waiting is not None:
-                    waiting.callback(message["data"])
+                self._by_http.told(message["data"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             log.warn("invalid peer message of {size} bytes", size=len(element))
         self._events.publish(Entry("", effects=(Acknowledged(element),)))
 
-    # commands by HTTP
-
     def ask(self, body: bytes) -> Awaitable[dict[str, Any]]:
-        """A command that did not come from the list: fires with the data of its `command_result`, which is published as well.
-
-        Who asks may lose interest (cancel): the command goes on, and its result is published all the same.
-
-        Raises:
-            Invalid: it is no command.
-            Busy: too many of them are waiting, whether or not who asked still does.
-        """
-        if len(self._http_results) >= self._settings.http_commands:
-            raise Busy
-        command = parse(body, made_id=self._stamps.id())
-        asked: Deferred[dict[str, Any]] = Deferred()
-
-        def ended(result: Any) -> None:
-            if not asked.called:
-                asked.callback(result)  # or errback, if it is a Failure
-
-        Deferred.fromCoroutine(self._ask(msgspec.structs.replace(command, element=b""))).addBoth(ended)
-        return asked
-
-    async def _ask(self, command: Command) -> dict[str, Any]:
-        result: Deferred[dict[str, Any]] = Deferred()
-        key = command.charger, command.id
-        if key in self._http_results:
-            return _data(self._report(command, Ended(Outcome("duplicate", error=Failed("duplicate", "that id is being asked")))))
-        self._http_results[key] = result
-        try:
-            reported = await self._router.run(command)
-            if reported is None:  # another gateway has the charger, and will send a peer message
-                longest = (command.timeout or self._settings.call_timeout) + command.ttl + LOCATE_TIMEOUT
-                return await result.addTimeout(longest, self._clock)
-            return _data(reported)
-        finally:
-            self._http_results.pop(key, None)
+        """A command by HTTP; see `HttpCommands.ask`."""
+        return self._by_http.ask(body)
 
     # the result
 
@@ -223,11 +184,6 @@ class Dispatcher:
         return gateway_events.CommandResult(
             command.charger, command.id, action, outcome.kind, outcome.status, outcome.payload, error, outcome.sent, outcome.latency_ms
         )
-
-
-def _data(result: gateway_events.CommandResult) -> dict[str, Any]:
-    data: dict[str, Any] = msgspec.to_builtins(result)
-    return data
 
 
 def _unreadable(why: Invalid, element: bytes) -> Command:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from ..core.commands import Failed, Outcome
 
 EXPIRED = "its time is over (`expires`)"
+UNAVAILABLE = "unavailable"
+"""The code of a command by HTTP that needed the store while that did not answer."""
+
 INTERNAL_FAILURE = Failed("internal", "the gateway failed; its log says why")
 
 
@@ -19,6 +22,10 @@ class Ended(NamedTuple):
     outcome: Outcome
     claimed: bool = False
     action: str = ""
+
+
+def unavailable() -> Ended:
+    return Ended(Outcome("error", error=Failed(UNAVAILABLE, "Redis does not answer at the moment: nothing was sent, try again")))
 
 
 def expired(why: str, *, claimed: bool = False) -> Ended:

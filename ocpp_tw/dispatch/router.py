@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
-from ..core.commands import Claim, Command, Invalid, Outcome, digest, render
-from ..core.entries import Effect, IdReleased, PeerMessage, Put
+from ..core.commands import Claim, Command, Invalid, Outcome, render
+from ..core.entries import PeerMessage
 from ..gateway.charger import Charger
 from ..gateway.decisions import STORE_TIMEOUT
 from ..gateway.gateway import Gateway
@@ -22,18 +22,15 @@ from ..interfaces import ICommands, IRoster
 from ..log import Logger
 from ..ocpp.frames import Payload
 from ..ocpp.payload_json import is_integer
-from ..waiting import in_time
 from . import item_limits
+from .claims import undo_claim
 from .ended import EXPIRED, INTERNAL_FAILURE, Ended, duplicate, expired, invalid, not_allowed, not_connected
 from .followup import FollowUps
-from .patience import LEFT_OVER_TTL, begun, handed_on, left
+from .patience import LEFT_OVER_TTL, begun, handed_on, left, within_reach
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
 
 log = Logger()
-
-LOCATE_TIMEOUT = 5.0
-"""Seconds that the roster has to locate a charger for a command that came by HTTP."""
 
 LOCATE_INTERVALS = (2.0, 30.0)
 """First and longest interval, in seconds, between roster look-ups for a charger that is not connected here."""
@@ -80,6 +77,10 @@ class Router:
     def waiting(self) -> int:
         """How many commands wait for their charger to connect."""
         return len(self._arrivals)
+
+    def has_sent(self, command: Command) -> bool:
+        """Whether the command is being sent: its answer is all that it waits for."""
+        return (command.charger, command.id) in self._sent
 
     def stop(self) -> None:
         """Send no more: what has not been sent stays in flight, and is taken again after the restart."""
@@ -131,7 +132,7 @@ class Router:
 
     async def _forwarded(self, command: Command) -> bool:
         """Whether another gateway has the charger, and now the command."""
-        gateway = await self._locate(command)
+        gateway = await self._roster.locate(command.charger)
         if gateway in (None, self._name):
             return False
         await self._forward(command, str(gateway))
@@ -153,7 +154,7 @@ class Router:
         translated = self._translate(command, charger)
         if isinstance(translated, Ended):
             return self._report(command, translated)
-        if (command.charger, command.id) in self._sent:
+        if self.has_sent(command):
             return self._report(command, duplicate())
         with charger.outgoing.command():
             await self._turns.acquire(command.charger)
@@ -182,18 +183,9 @@ class Router:
         outcome = await self._send(command, charger, action, payload, raw, call_timeout)
         if outcome.kind == "offline":  # the connection ended before it could be sent
             self._followups.ended(command, outcome.kind)
-            await self._undo_claim(command)
+            await undo_claim(command, self._publisher)
             return RETRY
         return Ended(outcome, True, action)
-
-    async def _undo_claim(self, command: Command) -> None:
-        """Release the id, and wait until that is durable: whoever has the charger next is to find the command as if it had not been claimed."""
-        effects: list[Effect] = [IdReleased(command.charger, command.id)]
-        if command.element:
-            effects.append(Put("sent", digest(command.element), None, owner=self._name))
-        durable: Deferred[None] = Deferred()
-        self._publisher.carry_out("", tuple(effects), durable.callback)
-        await durable
 
     async def _send(
         self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes, call_timeout: float | None
@@ -248,23 +240,12 @@ class Router:
         charger = self._gateway.chargers.get(command.charger)
         return None if charger is None or charger.gone else charger
 
-    async def _locate(self, command: Command) -> str | None:
-        """The gateway that has the charger. An element of the list waits for the store, without which there is no result either."""
-        if command.element:
-            return await self._roster.locate(command.charger)
-        try:
-            return await in_time(self._roster.locate(command.charger), LOCATE_TIMEOUT, self._clock)
-        except CancelledError:
-            raise
-        except Exception as why:
-            log.warn("roster unavailable, {charger} cannot be located: {why}", charger=command.charger, why=repr(why))
-            return None
-
     async def _forward(self, command: Command, gateway: str) -> None:
         if command.element:
             await self._commands.forward(command.element, gateway, handed_on(command))
         else:
-            self._publisher.carry_out("", (PeerMessage(gateway, render(command, self._name)),))
+            handed = within_reach(command, self._unix())
+            self._publisher.carry_out("", (PeerMessage(gateway, render(handed, self._name)),))
 
     async def _wait_for_charger(self, command: Command, seconds: float) -> None:
         """Wait until the charger is served here, at most for so long, and no longer than until the command expires."""

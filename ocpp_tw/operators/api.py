@@ -17,7 +17,9 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from ..core.commands import Invalid
-from ..dispatch.dispatcher import Busy, Dispatcher
+from ..dispatch.by_http import Busy, Unanswered
+from ..dispatch.dispatcher import Dispatcher
+from ..dispatch.ended import UNAVAILABLE
 from ..gateway.charger import Charger
 from ..gateway.decisions import summary
 from ..gateway.gateway import Gateway
@@ -180,13 +182,20 @@ class OperatorsApi:
         except Busy:
             request.setHeader("retry-after", "5")
             raise Refused(503, "Too many commands wait for their results: try again later") from None
+        except Unanswered:
+            raise Refused(503, "The gateway that has the charger has not told the result in time: its `command_result` will") from None
         if result["outcome"] == "result":
             return _json(request, 200, result["payload"])
         if result["outcome"] == "offline":
             detail = "Charger not connected"  # the text that backends expect
         else:
             detail = (result["error"] or {}).get("description") or result["outcome"]
-        return _json(request, 400, {"detail": detail, "outcome": result["outcome"], "error": result["error"], "id": result["id"]})
+        unavailable = not result["sent"] and (result["error"] or {}).get("code") == UNAVAILABLE
+        return _json(
+            request,
+            503 if unavailable else 400,
+            {"detail": detail, "outcome": result["outcome"], "error": result["error"], "id": result["id"]},
+        )
 
     def _changes(self, body: bytes) -> dict[str, Any]:
         """The decisions in a request; a member that is null revokes an earlier decision."""

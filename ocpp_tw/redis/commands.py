@@ -25,8 +25,8 @@ from ..log import Logger
 from .connection import Connection
 from .in_flight import InFlight, remove_one
 from .keys import Keys
-from .protocol import RedisError, ResponseError, encode
-from .scripts.claims import CLAIM, GIVE_BACK, LIST, MOVE
+from .protocol import RedisClient, RedisError, ResponseError, encode
+from .scripts.claims import CLAIM, GIVE_BACK, LIST, MOVE, UNDO_CLAIM
 
 BLOCK_TIMEOUT = 5
 """Seconds that one BLMOVE waits at the server. As long may the server move an element for a connection that has been lost."""
@@ -77,14 +77,29 @@ class RedisCommands(Service):
         claimed, sent = keys.claimed_id(command.charger, command.id), keys.table("sent", keys.gateway)
         script_keys = (claimed, keys.owners, keys.reclaimed(), keys.gateways, keys.processing, sent)
         args = (encode(command.charger), keys.gateway, connection, keys.lease(" ")[:-1], keys.incarnation, mark, command.element)
-        while True:
-            began = self._clock.seconds()
-            kind, gateway = await self._connection.ask(lambda client, _: CLAIM.run(client, script_keys, token, CLAIM_TTL, *args))
-            if 0 <= self._clock.seconds() - began < CLAIM_TIMEOUT:
-                break
+        asked = False
+
+        def ask(client: RedisClient, _: bool) -> Deferred[Any]:
+            nonlocal asked
+            asked = True
+            return CLAIM.run(client, script_keys, token, CLAIM_TTL, *args)
+
+        try:
+            while True:
+                began = self._clock.seconds()
+                kind, gateway = await self._connection.ask(ask)
+                if 0 <= self._clock.seconds() - began < CLAIM_TIMEOUT:
+                    break
+        except CancelledError:
+            if asked:  # it may have been carried out; later claims of the id wait for the same connection, and so come after this
+                self._spawn(self._undo_claim((claimed, sent), token, mark))
+            raise
         if kind == b"new" and command.element:
             self.in_flight.claim(mark)
         return Claim(kind.decode(), gateway.decode(errors="replace"))
+
+    async def _undo_claim(self, script_keys: tuple[str, str], token: str, mark: str) -> None:
+        await self._connection.ask(lambda client, _: UNDO_CLAIM.run(client, script_keys, token, mark))
 
     async def forward(self, element: bytes, gateway: str, handed_on: bytes) -> None:
         """See `ICommands`."""

@@ -11,6 +11,7 @@ from fleets import soon, until
 from ocpp_tw.core.commands import Claim, Command, Taken, digest
 from ocpp_tw.core.entries import Acknowledged, Entry, Put
 from ocpp_tw.interfaces import ICommands
+from ocpp_tw.waiting import deferred
 
 
 async def test_it_provides_the_interface(fleet):
@@ -90,6 +91,18 @@ async def test_a_command_is_claimed_only_on_the_connection_that_has_its_charger(
     assert await soon(first.commands.claim(command, "new")) == Claim("elsewhere", "b")
     assert await soon(second.commands.claim(command, "newest")) == Claim("new")
     assert await soon(second.commands.claim(command, "newest")) == Claim("duplicate")
+
+
+async def test_a_claim_that_is_cancelled_is_undone(fleet):
+    gateway = await fleet.gateway("a")
+    command = Command("c1", "id-1", action="Reset")
+    for _ in range(3):
+        claiming = deferred(gateway.commands.claim(command, "1"))
+        if claiming.called:  # there is nothing to cancel where the answer is there at once
+            return
+        claiming.addErrback(lambda why: why.trap(CancelledError)).cancel()
+        await soon(claiming)
+    assert await soon(gateway.commands.claim(command, "1")) == Claim("new")
 
 
 async def test_what_was_claimed_is_known_after_a_restart(fleet):

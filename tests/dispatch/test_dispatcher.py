@@ -7,11 +7,12 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
 from in_memory import START_1, in_memory
-from ocpp_tw.core.commands import Invalid
-from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES, Busy
+from ocpp_tw.core.commands import Claim, Invalid
+from ocpp_tw.dispatch.by_http import Busy, Unanswered
+from ocpp_tw.dispatch.dispatcher import PEER_MESSAGES
 from ocpp_tw.facts import Registration
 from ocpp_tw.handlers import Handlers
 from ocpp_tw.ocpp.v16 import V16
@@ -432,6 +433,94 @@ def test_of_equal_ids_asked_at_once_by_http_each_ends_in_an_event():
     told = [event["data"] for event in here.published() if event["event"] == "command_result"]
     assert [each["outcome"] for each in told] == ["duplicate", "duplicate", "result"]
     assert answers == told and len(cp.frames()) == 1
+
+
+def without_store(here: InMemoryGateway) -> list[Deferred]:
+    """From now on the store answers no question; what it owes."""
+    owed: list[Deferred] = []
+
+    def never(*_):
+        owed.append(Deferred())
+        return owed[-1]
+
+    here.commands.claim = here.roster.locate = never
+    return owed
+
+
+def asked(here: InMemoryGateway, charger: str = "cp1", id: str = "u1", **more) -> list[dict]:
+    """What a command by HTTP is answered, once it is."""
+    answers: list[dict] = []
+    body = {"cp_id": charger, "command": "clear_cache", "id": id, **more}
+    here.dispatcher.ask(json.dumps(body).encode()).addCallback(answers.append)
+    return answers
+
+
+@pytest.mark.parametrize("charger", ["cp1", "unknown"])
+@pytest.mark.parametrize("ttl", [0, 600])
+def test_a_command_by_http_ends_soon_without_the_store_and_is_never_sent(charger, ttl):
+    """CONTRACT 4: nothing has been decided."""
+    here, cp = with_charger()
+    owed = without_store(here)
+    answers = asked(here, charger, ttl=ttl)
+    here.clock.advance(5.1)
+    (answer,) = answers
+    assert (answer["outcome"], answer["sent"], answer["error"]["code"]) == ("error", False, "unavailable")
+    assert here.command_result() == answer
+    for each in owed:
+        if not each.called:
+            each.callback(Claim("new"))
+    here.clock.advance(600)
+    assert cp.frames() == [] and here.published() == [] and here.clock.getDelayedCalls() == []
+
+
+def test_nor_does_one_hang_that_waits_behind_another():
+    here, cp = with_charger()
+    owed = without_store(here)
+    here.push_command(CpID="cp1", data=START)  # it is the backend's, and waits for the store as long as it takes
+    answers = [asked(here, id=f"a{n}") for n in range(3)]
+    here.clock.advance(5.1)
+    assert [each[0]["error"]["code"] for each in answers] == ["unavailable"] * 3
+    owed[0].callback(Claim("new"))
+    assert [frame[1] for frame in cp.frames()] == ["u1"]
+    here.dispatcher.stop()
+
+
+def test_one_that_was_sent_gets_its_answer_without_the_store():
+    here, cp = with_charger()
+    answers = asked(here)
+    without_store(here)
+    here.clock.pump([1] * 20)
+    cp.answer({"status": "Accepted"}, "u1")
+    assert answers[0]["outcome"] == "result" and here.clock.getDelayedCalls() == []
+
+
+def test_one_that_waits_for_its_charger_or_its_turn_goes_on_while_the_store_answers():
+    here, cp = with_charger()
+    here.push_command(CpID="cp1", data=START, timeout=60)
+    waiting, later = asked(here, id="a1", timeout=60), asked(here, "cp2", "a2", ttl=600)
+    here.clock.pump([1] * 50)
+    assert waiting == later == []
+    cp.answer({"status": "Accepted"}, "u1")
+    cp.answer({"status": "Accepted"}, "a1")
+    here.connect("cp2").answer({"status": "Accepted"}, "a2")
+    assert [each[0]["outcome"] for each in (waiting, later)] == ["result", "result"]
+
+
+def test_a_command_by_http_that_reaches_another_gateway_late_is_not_sent():
+    """Who asked has been told that there is no result."""
+    first, told = in_memory(name="gw1"), []
+    second = InMemoryGateway(Settings(name="gw2"), store=first.store, clock=first.clock)
+    cp = second.connect()
+    first.dispatcher.start()
+    second.dispatcher.start()
+    first.events.paused = True
+    first.dispatcher.ask(b'{"cp_id":"cp1","command":"clear_cache","id":"u1","timeout":5}').addErrback(lambda why: told.append(why.type))
+    first.clock.advance(120)
+    first.events.resume()
+    assert told == [Unanswered] and cp.frames() == []
+    assert first.command_result()["outcome"] == "expired"
+    first.dispatcher.stop()
+    second.dispatcher.stop()
 
 
 def test_commands_by_http_that_wait_are_bounded_whether_or_not_who_asked_still_does():

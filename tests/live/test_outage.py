@@ -15,6 +15,7 @@ import pytest
 import websockets
 from websockets.sync.client import ClientConnection, connect
 
+from clients import Obedient, eventually
 from fleets import PATIENCE, Valkey
 
 pytestmark = pytest.mark.live
@@ -95,6 +96,43 @@ def test_a_charger_that_connected_during_an_outage_gets_commands_after_it(start,
                 return None
 
         assert gateway.until(command)[2] == "ClearCache"
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_a_command_by_http_is_refused_for_now_and_never_sent(start, server, how):
+    """CONTRACT 4: whichever worker is asked, and whichever has the charger."""
+    server.start()
+    gateway = start("--workers", "2", redis=server.url)
+    chargers, ids = [Obedient(f"cp{n}") for n in range(6)], [f"cp{n}" for n in range(6)]
+
+    async def ask(charger: str) -> tuple[int, Any]:
+        return await asyncio.to_thread(gateway.post, "/command/", {"cp_id": charger, "command": "clear_cache", "id": "u1"})
+
+    async def scenario() -> None:
+        tasks = [each.connect(gateway) for each in chargers]
+        await eventually(lambda: sorted(server("HKEYS", "ocpp:owners")) == [each.encode() for each in ids])
+        if how == "killed":
+            server.kill()
+        else:
+            server.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        for status, answer in await asyncio.gather(*[ask(each) for each in [*ids, *ids, "unknown"]]):
+            if answer["outcome"] == "duplicate":  # asked twice at the same worker
+                continue
+            assert (status, answer["outcome"], answer["error"]["code"]) == (503, "error", "unavailable")
+        assert time.monotonic() - began < 20
+        if how == "killed":
+            server.start()
+        else:
+            server.signal(signal.SIGCONT)
+        await eventually(lambda: gateway.get("/readyz")[1]["redis"] and gateway.get("/readyz")[1]["spool"]["events"] == 0)
+        assert [each.got for each in chargers] == [[]] * 6
+        assert await asyncio.gather(*map(ask, ids)) == [(200, {"status": "Accepted"})] * 6
+        assert [each.ids() for each in chargers] == [["u1"]] * 6
+        for each in tasks:
+            each.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 3 * PATIENCE))
 
 
 def test_an_unusable_spool_ends_the_gateway_with_one_line(start, server, tmp_path):

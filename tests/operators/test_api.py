@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 
 from in_memory import START_1
 from ocpp_tw.core.commands import Invalid
-from ocpp_tw.dispatch.dispatcher import Busy
+from ocpp_tw.dispatch.by_http import Busy, Unanswered
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.operators.guard import MAX_BODY
 from ocpp_tw.settings import Settings
@@ -157,7 +157,7 @@ async def test_violations_are_listed(site):
 
 async def test_a_commands_answers(site):
     """200 with the charger's answer, else 400 with the text that backends expect."""
-    base = {"id": "1", "error": None, "payload": None}
+    base = {"id": "1", "error": None, "payload": None, "sent": True}
     site.services.result = base | {"outcome": "result", "payload": {"status": "Accepted"}}
     assert await site.request("POST", "/command/", {"cp_id": "cp1"}) == (200, {"status": "Accepted"})
     assert site.services.asked == [b'{"cp_id": "cp1"}']
@@ -168,6 +168,13 @@ async def test_a_commands_answers(site):
     assert (await site.request("POST", "/command/", {}))[1]["detail"] == "no"
     site.services.result = base | {"outcome": "timeout"}
     assert (await site.request("POST", "/command/", {}))[1]["detail"] == "timeout"
+    site.services.result = base | {"outcome": "error", "sent": False, "error": {"code": "unavailable", "description": "not now"}}
+    unavailable = {"detail": "not now", "outcome": "error", "error": site.services.result["error"], "id": "1"}
+    assert await site.request("POST", "/command/", {}) == (503, unavailable)
+    site.services.result = base | {"outcome": "error", "sent": True, "error": {"code": "unavailable", "description": "says the charger"}}
+    assert (await site.request("POST", "/command/", {}))[0] == 400
+    site.services.result = Unanswered()
+    assert (await site.request("POST", "/command/", {}))[0] == 503
     site.services.result = Busy()
     assert (await site.request("POST", "/command/", {}))[0] == 503
     site.services.result = Invalid("no action")

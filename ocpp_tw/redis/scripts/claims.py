@@ -43,6 +43,13 @@ end
 return {'new', ''}
 """
 )
+# The claim that has this token, if it was carried out at all.
+UNDO_CLAIM = Script("""
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  redis.call('HDEL', KEYS[2], ARGV[2])
+end
+""")
 MOVE = Script("""
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
   redis.call('RPUSH', KEYS[2], ARGV[2])
