@@ -108,7 +108,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 OUTCOMES = {
     "result": "the charger answered",
-    "error": "the charger answered with a CALLERROR; with `sent` false: the gateway failed before it was sent",
+    "error": "the charger answered with a CALLERROR; with `sent` false: the gateway failed before, or Redis did not answer (`unavailable`)",
     "timeout": "it was sent, and no answer came in time",
     "connection_lost": "it was sent, the connection or the gateway ended: whether it was done is unknown",
     "offline": "the charger is not connected",
