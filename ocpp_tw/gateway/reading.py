@@ -56,7 +56,7 @@ class CallReader:
         payload: Any = call.payload if call.fact is None else decode(call.raw)
         if len(call.raw) > MAX_SAMPLES * SHORTEST_SAMPLE and too_many_samples(payload):
             raise Unreadable(checks.TOO_MANY_SAMPLES, "", [checks.TOO_MANY_SAMPLES])
-        if len(call.raw) > LONG:
+        if translation.digested and len(call.raw) > LONG:
             payload = in_order(payload)
         beside_schema = checks.found(payload, any_unit=version.signed_messages)
         if call.fault or beside_schema or not version.schemas.valid_request[call.action](payload):

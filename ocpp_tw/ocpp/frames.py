@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..words import MAX_KEPT
-from .bounds import CONTAINERS, MAX_NUMBER, MAX_VALUES, too_long_number, too_many_values
+from .bounds import CONTAINERS, MAX_NUMBER, MAX_VALUES, UNCHECKED, is_shallow, too_long_number, too_many_values
 from .malformed import Malformed, TooMuch, UnknownType, decode_head, message_type, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 
@@ -115,7 +115,7 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
         TooMuch: there is more of something than any message has.
         Malformed: anything else that is not a frame.
     """
-    if len(text) > MAX_VALUES:
+    if len(text) > UNCHECKED:
         _check_bounds(text)
     try:
         kind, id, action, raw = _decode_call(text)
@@ -154,8 +154,8 @@ def render_result(id: str | int, payload: Payload) -> bytes:
 
 
 def too_deep(text: bytes, value: Any) -> bool:
-    """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; for nearly all, counting brackets in the text suffices."""
-    if len(text) <= MAX_DEPTH or text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
+    """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; for nearly all, looking at the brackets of the text suffices."""
+    if len(text) <= MAX_DEPTH or text.count(b"{") + text.count(b"[") <= MAX_DEPTH or is_shallow(text):
         return False
     level = [value] if type(value) in CONTAINERS else []
     for _ in range(MAX_DEPTH):

@@ -195,6 +195,7 @@ TRANSLATIONS: Mapping[str, Translation] = {
         _transaction_answer,
         {"eventType": str, "transactionInfo": dict, "transactionInfo/transactionId": str},
         ("transactionInfo/transactionId", "transactionInfo/stoppedReason", "timestamp", *_TOKEN),
+        digested=True,
     ),
     "MeterValues": Translation(
         lambda payload: MeterValues(number(payload, "evseId") or 0, None, payload["meterValue"]),

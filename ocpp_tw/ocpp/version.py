@@ -26,13 +26,14 @@ class Translation(NamedTuple):
     ``read`` takes a payload whose ``essentials`` have the right types, and may raise `UnreadablePayload`; ``answer`` takes the fact, the
     verdict and the time (UTC, ISO 8601). ``essentials`` are the members without which the message cannot be processed: member -> its JSON type; a
     member of a member is written ``transactionInfo/transactionId``. ``kept`` are those whose words are kept beyond the message, and so
-    may not be of any length.
+    may not be of any length. ``digested``: a digest of the whole payload is taken, which is sorted for that (`bounds.in_order`).
     """
 
     read: Callable[[Payload], Fact]
     answer: Callable[[Any, Any, str], Payload]
     essentials: Mapping[str, type] = {}
     kept: tuple[str, ...] = ()
+    digested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

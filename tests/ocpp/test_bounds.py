@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_tw.ocpp import bounds
-from ocpp_tw.ocpp.bounds import MAX_SAMPLES, MAX_VALUES, Beginning, too_many_samples, too_many_values
+from ocpp_tw.ocpp.bounds import MAX_SAMPLES, MAX_VALUES, Beginning, is_shallow, too_many_samples, too_many_values
 from ocpp_tw.ocpp.frames import MAX_DEPTH, MAX_ELEMENTS, Call, Result, parse
 from ocpp_tw.ocpp.malformed import Malformed, TooMuch
 from ocpp_tw.ocpp.schemas import source
@@ -29,12 +29,13 @@ def refused(text: bytes) -> TooMuch:
     return caught.value
 
 
-@pytest.mark.parametrize("value", ["1", "[]", "{}", '""', '"a"', "-1.5e3", "null"])
-def test_a_message_has_at_most_fifty_thousand_values(value: str) -> None:
+@pytest.mark.parametrize("value", ["1", "[]", "{}", '""', '"a"', "-1.5", "2e3", "null", "true", "false"])
+def test_a_message_has_at_most_a_quarter_of_a_million_values(value: str) -> None:
     most = MAX_VALUES - 6  # the frame, its three other elements, the payload and the list
-    assert isinstance(parse(call('{{"data":[{}]}}'.format(",".join([value] * (most // 2))))), Call)
+    count = most // 2 if value[0] in "[{-2" else most
+    assert isinstance(parse(call('{{"data":[{}]}}'.format(",".join([value] * count)))), Call)
     why = refused(call('{{"data":[{}]}}'.format(",".join([value] * (MAX_VALUES + 1)))))
-    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", "more than 50000 values")
+    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", "more than 250000 values")
 
 
 def test_commas_and_brackets_within_strings_are_no_values() -> None:
@@ -43,12 +44,15 @@ def test_commas_and_brackets_within_strings_are_no_values() -> None:
     assert isinstance(frame, Call) and frame.payload["data"] == text.replace('\\"', '"')
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(st.sampled_from(',[{"\\a]')), st.lists, max_leaves=30))
+SCALARS = st.none() | st.booleans() | st.integers() | st.just(1.5) | st.just(1e-30) | st.text(st.sampled_from(',[{"\\a].e1'))
+
+
+@given(st.recursive(SCALARS, st.lists, max_leaves=30))
 def test_the_values_of_a_text_are_counted_exactly(value: Any) -> None:
-    """An empty array counts as two."""
+    """An empty array counts as two, and so does a number with a point or an exponent."""
 
     def count(value: Any) -> int:
-        return 1 + (sum(map(count, value)) or 1) if isinstance(value, list) else 1
+        return 1 + (sum(map(count, value)) or 1) if isinstance(value, list) else 1 + isinstance(value, float)
 
     head = [1] * (MAX_VALUES - count(value))
     assert not too_many_values(json.dumps([*head, value]).encode())
@@ -80,6 +84,15 @@ def test_depth_is_bounded_beside_any_number_of_values() -> None:
     assert "nested deeper" in refused(call(f'{{"data":[{wide},{deep}]}}')).limit
 
 
+@given(st.recursive(st.text(st.sampled_from('[]{}"\\ ')), lambda inner: st.lists(inner) | st.dictionaries(st.just("["), inner)))
+def test_no_string_hides_the_depth_around_it(value: Any) -> None:
+    deep: Any = value
+    for _ in range(2 * bounds.ROUNDS + 1):
+        deep = [deep]
+    assert not is_shallow(json.dumps(deep).encode())
+    assert is_shallow(json.dumps([{"a": [[], {"b": 'c"\\\\'}]}] * 3).encode())
+
+
 def test_an_id_and_an_action_have_at_most_255_characters() -> None:
     assert isinstance(parse(call("{}", "é" * MAX_KEPT, "a" * MAX_KEPT)), Call)
     assert isinstance(parse(b'[3,"%b",{}]' % (b"a" * MAX_KEPT)), Result)
@@ -93,7 +106,10 @@ def test_the_samples_of_all_readings_are_counted() -> None:
     readings = [{"sampledValue": [{}] * 100}] * (MAX_SAMPLES // 100)
     assert not too_many_samples({"meterValue": readings, "connectorId": 1})
     assert too_many_samples({"meterValue": [*readings, {"sampledValue": [{}]}]})
+    assert too_many_samples({"transactionData": [*readings, {"sampledValue": [{}]}]})
+    assert too_many_samples({"meterValue": [{"sampledValue": []}, {}, 1] * (MAX_SAMPLES // 2)})  # a reading counts as one at least
     assert not too_many_samples({"meterValue": [1, None, {"sampledValue": 5}], "other": {"a": []}})
+    assert not too_many_samples({"reportData": [{"variableAttribute": [{}] * 4}] * MAX_SAMPLES, "meterValue": {}})
 
 
 def test_the_beginning_of_a_value_has_all_known_members_and_no_empty_array() -> None:
