@@ -208,7 +208,7 @@ def _payload(raw: msgspec.Raw, what: str, fields: dict[str, Any]) -> dict[str, A
         payload = None
     if not isinstance(payload, dict):
         raise Invalid(f"{what} must be a JSON object", **fields)
-    if too_deep(compact, payload):
+    if too_deep(compact):
         raise Invalid(f"{what} must not be nested deeper than {MAX_DEPTH}", **fields)
     return {"payload": payload, "raw": compact}
 

@@ -13,7 +13,7 @@ import msgspec
 from ..core.stamps import Stamps
 from ..facts import Fact
 from ..ocpp import checks
-from ..ocpp.bounds import LONG, MAX_SAMPLES, SHORTEST_SAMPLE, in_order, too_many_samples
+from ..ocpp.bounds import LONG, MAX_SAMPLES, SHORTEST_SAMPLE, put_in_order, too_many_samples
 from ..ocpp.frames import Call, Frame, Payload, Send, parse
 from ..ocpp.malformed import Malformed
 from ..ocpp.payload_json import decode
@@ -57,7 +57,7 @@ class CallReader:
         if len(call.raw) > MAX_SAMPLES * SHORTEST_SAMPLE and too_many_samples(payload):
             raise Unreadable(checks.TOO_MANY_SAMPLES, "", [checks.TOO_MANY_SAMPLES])
         if translation.digested and len(call.raw) > LONG:
-            payload = in_order(payload)
+            put_in_order(payload)
         beside_schema = checks.found(payload, any_unit=version.signed_messages)
         if call.fault or beside_schema or not version.schemas.valid_request[call.action](payload):
             return self._read_despite(charger, call, payload, beside_schema, translation)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..words import MAX_KEPT
-from .bounds import CONTAINERS, MAX_NUMBER, MAX_VALUES, UNCHECKED, is_shallow, too_long_number, too_many_values
+from .bounds import MAX_NUMBER, MAX_VALUES, UNCHECKED, depth, too_long_number, too_many_values
 from .malformed import Malformed, TooMuch, UnknownType, decode_head, message_type, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 
@@ -125,7 +125,7 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
                 if fact is not None:
                     return Call(id, action, NOT_READ, bytes(raw), "", fact)
             payload = _decode(raw)
-            if type(payload) is dict and len(action) <= MAX_KEPT and not too_deep(text, payload):
+            if type(payload) is dict and len(action) <= MAX_KEPT and not too_deep(text, MAX_DEPTH + 1):
                 return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not an ordinary CALL: the slow path finds out what it is
@@ -153,16 +153,18 @@ def render_result(id: str | int, payload: Payload) -> bytes:
     return _encode((3, id, payload))
 
 
-def too_deep(text: bytes, value: Any) -> bool:
-    """Whether ``value``, of which ``text`` is the JSON, is nested deeper than `MAX_DEPTH`; for nearly all, looking at the brackets of the text suffices."""
-    if len(text) <= MAX_DEPTH or text.count(b"{") + text.count(b"[") <= MAX_DEPTH or is_shallow(text):
-        return False
-    level = [value] if type(value) in CONTAINERS else []
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in (outer.values() if type(outer) is dict else outer) if type(inner) in CONTAINERS]
-        if not level:
-            return False
-    return True
+def too_deep(text: bytes, most: int = MAX_DEPTH) -> bool:
+    """Whether a valid JSON text has more than so many levels of nesting; for nearly all, counting brackets suffices."""
+    return len(text) > most and text.count(b"{") + text.count(b"[") > most and depth(text) > most
+
+
+def embedded(text: bytes) -> Payload | None:
+    """The JSON object in a text that a message carries; None if it is none, or has more of something than any message has."""
+    try:
+        payload = None if too_many_values(text) or too_long_number(text) else _decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) and not too_deep(text) else None
 
 
 def _check_bounds(text: bytes) -> None:
@@ -192,7 +194,7 @@ def _parse_carefully(text: bytes) -> Frame:
         rest = [_decode(element) for element in elements[2:]]
     except (ValueError, RecursionError):
         raise Malformed("unreadable JSON inside", text, kind, id, action, syntax=True) from None
-    if any(too_deep(text, element) for element in rest):
+    if too_deep(text, MAX_DEPTH + 1):
         raise TooMuch(f"nested deeper than {MAX_DEPTH}", text, kind, id, action)
     if id is None and len(elements) > 1 and len(elements[1]) > MAX_KEPT:
         raise TooMuch(f"a message id longer than {MAX_KEPT} characters", text, kind, id, action)

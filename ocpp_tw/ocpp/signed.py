@@ -10,9 +10,7 @@ import binascii
 
 import msgspec
 
-from .bounds import too_long_number, too_many_values
-from .frames import Call, Payload, Send, too_deep
-from .payload_json import decode
+from .frames import Call, Payload, Send, embedded
 from .version import Version
 
 SUFFIX = "-Signed"
@@ -31,8 +29,6 @@ def _signed_payload(encoded: object) -> Payload | None:
     if not isinstance(encoded, str):
         return None
     try:
-        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-        payload = None if too_many_values(text) or too_long_number(text) else decode(text)
-    except (ValueError, binascii.Error, RecursionError):
+        return embedded(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, binascii.Error):
         return None
-    return payload if isinstance(payload, dict) and not too_deep(text, payload) else None

@@ -26,7 +26,7 @@ class Translation(NamedTuple):
     ``read`` takes a payload whose ``essentials`` have the right types, and may raise `UnreadablePayload`; ``answer`` takes the fact, the
     verdict and the time (UTC, ISO 8601). ``essentials`` are the members without which the message cannot be processed: member -> its JSON type; a
     member of a member is written ``transactionInfo/transactionId``. ``kept`` are those whose words are kept beyond the message, and so
-    may not be of any length. ``digested``: a digest of the whole payload is taken, which is sorted for that (`bounds.in_order`).
+    may not be of any length. ``digested``: a digest of the whole payload is taken, which is sorted for that (`bounds.put_in_order`).
     """
 
     read: Callable[[Payload], Fact]

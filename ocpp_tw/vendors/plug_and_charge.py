@@ -15,9 +15,9 @@ from ..facts import Answer, Authorization, Authorize, DataTransfer, DataTransfer
 from ..interfaces import ICharger, IHandlers, IVendor
 from ..log import Logger
 from ..ocpp.common import STATUS_BY_CERTIFICATE
+from ..ocpp.frames import Payload, embedded
 
 if TYPE_CHECKING:
-    from ..ocpp.frames import Payload
     from ..ocpp.version import Version
 
 log = Logger()
@@ -95,12 +95,12 @@ class PlugAndCharge:
 
 
 def _read(data: Any) -> dict[str, Any]:
-    """The message; {} when it cannot be parsed. Some chargers send the object itself in place of its text."""
+    """The message; {} when it cannot be parsed, or is too much. Some chargers send the object itself in place of its text."""
     if not isinstance(data, str):
         return dict(data) if isinstance(data, dict) else {}
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return embedded(data.encode()) or {}
+    except UnicodeError:
         return {}
 
 

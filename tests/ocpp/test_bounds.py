@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_tw.ocpp import bounds
-from ocpp_tw.ocpp.bounds import MAX_SAMPLES, MAX_VALUES, Beginning, is_shallow, too_many_samples, too_many_values
+from ocpp_tw.ocpp.bounds import MAX_SAMPLES, MAX_VALUES, Beginning, depth, too_many_samples, too_many_values
 from ocpp_tw.ocpp.frames import MAX_DEPTH, MAX_ELEMENTS, Call, Result, parse
 from ocpp_tw.ocpp.malformed import Malformed, TooMuch
 from ocpp_tw.ocpp.schemas import source
@@ -30,12 +30,12 @@ def refused(text: bytes) -> TooMuch:
 
 
 @pytest.mark.parametrize("value", ["1", "[]", "{}", '""', '"a"', "-1.5", "2e3", "null", "true", "false"])
-def test_a_message_has_at_most_a_quarter_of_a_million_values(value: str) -> None:
+def test_a_message_has_at_most_two_hundred_thousand_values(value: str) -> None:
     most = MAX_VALUES - 6  # the frame, its three other elements, the payload and the list
     count = most // 2 if value[0] in "[{-2" else most
     assert isinstance(parse(call('{{"data":[{}]}}'.format(",".join([value] * count)))), Call)
     why = refused(call('{{"data":[{}]}}'.format(",".join([value] * (MAX_VALUES + 1)))))
-    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", "more than 250000 values")
+    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", "more than 200000 values")
 
 
 def test_commas_and_brackets_within_strings_are_no_values() -> None:
@@ -84,13 +84,20 @@ def test_depth_is_bounded_beside_any_number_of_values() -> None:
     assert "nested deeper" in refused(call(f'{{"data":[{wide},{deep}]}}')).limit
 
 
-@given(st.recursive(st.text(st.sampled_from('[]{}"\\ ')), lambda inner: st.lists(inner) | st.dictionaries(st.just("["), inner)))
-def test_no_string_hides_the_depth_around_it(value: Any) -> None:
-    deep: Any = value
-    for _ in range(2 * bounds.ROUNDS + 1):
-        deep = [deep]
-    assert not is_shallow(json.dumps(deep).encode())
-    assert is_shallow(json.dumps([{"a": [[], {"b": 'c"\\\\'}]}] * 3).encode())
+@given(
+    st.recursive(st.text(st.sampled_from('[]{}"\\ ')), lambda inner: st.lists(inner) | st.dictionaries(st.just("["), inner)),
+    st.integers(0, 30),
+)
+def test_the_depth_of_a_text_is_that_of_its_values(value: Any, around: int) -> None:
+    """Whatever brackets and quotes its strings have."""
+
+    def levels(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value
+        return 0 if isinstance(value, str) else 1 + max(map(levels, inner), default=0)
+
+    for _ in range(around):
+        value = [{"[": value}, "]}", [value]] if around < 5 else [value]
+    assert depth(json.dumps(value).encode()) == levels(value)
 
 
 def test_an_id_and_an_action_have_at_most_255_characters() -> None:

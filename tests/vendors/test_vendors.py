@@ -244,6 +244,11 @@ def test_what_cannot_be_read_is_rejected(home, backend, data):
     assert backend.asked == []
 
 
+@pytest.mark.parametrize("more", ["[" + "[]," * 110_000 + "1]", "[" * 200 + "]" * 200, "[" + "9" * 4000 + ",1" * 10 + "]"])
+def test_what_is_too_much_is_so_within_a_vendors_text(home, more):
+    assert transfers(home, "SignCertificate", f'{{"csr":"x","more":{more}}}') == {"status": "Rejected"}
+
+
 def test_an_object_in_the_texts_place_is_read_all_the_same(home):
     guest = home.connect()
     answer = guest.call("DataTransfer", {"vendorId": PNC, "messageId": "Authorize", "data": AUTHORIZE})
