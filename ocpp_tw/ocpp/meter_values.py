@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..facts import Readings, Value
-from .numbers import MAX_DIGITS, decimal_number
+from .numbers import MAX_DIGITS, decimal_number, is_plain, shifted
 from .timestamps import is_earlier
 from .tolerance.aliases import folded
 
@@ -164,6 +164,9 @@ def canonical_unit(measurand: object, unit: object) -> tuple[str | None, int]:
     """The canonical unit of a measurand in a unit, and the power of ten between them; cached, as every sample needs it."""
     if not isinstance(measurand, str) or not (unit is None or isinstance(unit, str)):
         raise TypeError
+    known = _canonical_units.get((measurand, unit))
+    if known is not None:
+        return known
     if unit is None:
         unit_and_power: tuple[str | None, int] = (next((u for start, u in _DEFAULT_UNITS if measurand.startswith(start)), None), 0)
     else:
@@ -179,24 +182,30 @@ def _convert(
     """The value in its canonical unit, the unit, and whether it is signed data; None for a value that is neither a number nor signed."""
     if sample.get("format") == "SignedData":
         return (value if isinstance(value, str) else None), unit_and_power, True
-    number = decimal_number(value)
-    if number is None:
-        return None, unit_and_power, False
-    measure = sample.get("unitOfMeasure")
+    measure, multiplier = sample.get("unitOfMeasure"), 0
     if isinstance(measure, str):
         measure = {"unit": measure}
     if isinstance(measure, dict):  # 2.x: a unit with a power of ten
-        unit, power = measure.get("unit"), measure.get("multiplier") or 0
-        if type(power) is not int or abs(power) > MAX_POWER:
+        unit, multiplier = measure.get("unit"), measure.get("multiplier") or 0
+        if type(multiplier) is not int or abs(multiplier) > MAX_POWER:
             return None, unit_and_power, False  # it is off by a factor that nobody knows
-        unit_and_power = canonical_unit(measurand, unit if isinstance(unit, str) and unit else None)
-        number = number.scaleb(power)
+        unit = unit if isinstance(unit, str) and unit else None
+        unit_and_power = canonical_unit(measurand, unit)
     elif measure is not None:
         return None, unit_and_power, False
-    if unit_and_power[1] == NEEDS_FORMULA:
+    power = unit_and_power[1]
+    if power != NEEDS_FORMULA:
+        text = repr(value) if type(value) is float or (type(value) is int and value.bit_length() <= 64) else value
+        if isinstance(text, str) and is_plain(text):
+            return shifted(text, multiplier + power), unit_and_power, False
+    number = decimal_number(value)
+    if number is None:
+        return None, unit_and_power, False
+    number = number.scaleb(multiplier)
+    if power == NEEDS_FORMULA:
         number = ((number - 32) * 5 / 9).quantize(Decimal("0.01")) if unit == "Fahrenheit" else number - Decimal("273.15")
     else:
-        number = number.scaleb(unit_and_power[1])
+        number = number.scaleb(power)
     return plain(number), unit_and_power, False
 
 

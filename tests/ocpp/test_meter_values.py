@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ocpp_tw.facts import Value
 from ocpp_tw.ocpp.meter_values import ENERGY, UNITS, energy, normalise, plain
+from ocpp_tw.ocpp.numbers import decimal_number, is_plain, shifted
 from ocpp_tw.ocpp.tolerance import coercion
 from payloads import json_values, schema, valid
 
@@ -236,6 +237,14 @@ def test_plain_is_the_same_number_without_exponent(number: Decimal) -> None:
 
 
 # the connector's register
+
+
+@given(st.from_regex(r"[0-9]{0,12}\.?[0-9]{1,8}", fullmatch=True), st.integers(-15, 15))
+@example("0", 3)
+@example("0.000", -1)
+def test_a_moved_point_is_a_power_of_ten(text: str, power: int) -> None:
+    if is_plain(text):
+        assert shifted(text, power) == plain(decimal_number(text).scaleb(power))
 
 
 def test_the_energy_is_the_last_whole_reading_of_the_import_register() -> None:
