@@ -5,6 +5,7 @@ Knows nothing of chargers' connections beyond what the gateway reports; never se
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +34,9 @@ log = Logger()
 
 MAX_RETRY_INTERVAL = 86_400
 """Longest retry interval that an operator may set, in seconds; a longer one is answered 400."""
+
+PING_HOLDS = 1.0
+"""Seconds for which Redis that has answered is taken to answer: whoever may ask for readiness may do so often."""
 
 T = TypeVar("T")
 HttpAnswer = bytes | Deferred[bytes]
@@ -85,6 +89,8 @@ class OperatorsApi:
         self._verdicts = verdicts
         self._health = health
         self._evidence = evidence
+        self._redis_until = 0.0
+        """Until when Redis is taken to answer."""
 
     def site(self, token: str, limit: int = 0) -> OperatorsSite:
         """The site for a port to serve; see there."""
@@ -165,7 +171,7 @@ class OperatorsApi:
         """Readiness: events can be made durable, by Redis or the spool, and the gateway is not stopping."""
 
         async def answer() -> bytes:
-            redis, spool = await self._health.ping(), self._health.spooled()
+            redis, spool = await self._redis(), self._health.spooled()
             durable = redis or (bool(spool) and not spool["trouble"])
             ready = durable and not self._gateway.stopping
             unread, stopping = self._health.unread(), self._gateway.stopping
@@ -173,6 +179,14 @@ class OperatorsApi:
             return _json(request, 200 if ready else 503, body)
 
         return self._run(request, answer())
+
+    async def _redis(self) -> bool:
+        if time.monotonic() < self._redis_until:
+            return True
+        answers = await self._health.ping()
+        if answers:
+            self._redis_until = time.monotonic() + PING_HOLDS
+        return answers
 
     async def _command(self, request: IRequest) -> bytes:
         try:

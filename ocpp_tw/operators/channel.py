@@ -1,4 +1,4 @@
-"""Operators' HTTP on the wire: how long a request may take to come, how much of it is read, and how many connections there are.
+"""Operators' HTTP on the wire: how long a request may take to come, how much of it is read and when, and how many connections there are.
 
 Knows no route. Twisted reads a body of any length for as long as it comes, before anyone may say that it is not wanted.
 """
@@ -23,6 +23,7 @@ from ..networks import network
 from ..tally import Tally
 from .connections import Connections
 from .guard import HEALTH, MAX_BODY, TOO_LONG, Guard, Head, Refusal
+from .turns import Turns
 
 log = Logger()
 
@@ -32,6 +33,9 @@ to be taken. Then it is closed."""
 
 MAX_UNREAD, UNREAD_TIMEOUT = 1 << 20, 2.0
 """Bytes and seconds for which a body that is not wanted is discarded: a connection closed at once would take the answer with it."""
+
+PIECE = 8192
+"""Bytes of a connection that are read at once, that wait until they are looked at, and that may be unsent before nothing more of it is served."""
 
 TOO_BUSY = Refusal(503, "Too many requests wait for their answers: try again later", ((b"retry-after", b"5"),))
 
@@ -73,11 +77,18 @@ class OperatorsRequest(Request):
 
 
 class OperatorsChannel(HTTPChannel):
-    """One connection."""
+    """One connection. Whatever comes waits for its turn, in which one request is served.
+
+    Twisted serves all requests that have come in one read, however many: 3,500 of them, in 119 kB, stopped all chargers for 0.7 seconds.
+    """
 
     site: OperatorsSite
     transport: Any
     address = ""
+    _held = b""
+    """What has come and has not been looked at."""
+    _queued = False
+    """Whether it waits for its turn."""
     _unread: int | None = None
     """Bytes that were discarded of a body that is not wanted; None as long as there is none."""
     _begun = _closing = False
@@ -88,14 +99,54 @@ class OperatorsChannel(HTTPChannel):
         return bool(self._handlingRequest) and not self._closing
 
     def connectionMade(self) -> None:
+        self.transport.bufferSize = PIECE  # Twisted's for what is read at once, and for what is unsent when it pauses its producer: 64 KiB
         super().connectionMade()
         self.site.connections.add(self, self.address)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpKeepAlive(True)  # an answer may take a day, and a client that is gone is not asked for it
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self._closing = True
         self.site.connections.remove(self)
         super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._unread is not None:
+            self._discard(data)
+        elif not self._closing:
+            self.resetTimeout()
+            self._held += data
+            self._proceed()
+
+    def go_on(self) -> None:
+        self._queued = False
+        if self._closing or self._handlingRequest or self._waitingForTransport:
+            return
+        held, self._held = self._held, b""
+        self.paused = False  # `allContentReceived` sets it, which ends Twisted's loop over what has come
+        super().dataReceived(held)
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Wait for a turn if there is something to serve, and for the rest of what comes while there is enough."""
+        if self._closing:
+            return
+        if self._held and not (self._queued or self._handlingRequest or self._waitingForTransport):
+            self._queued = True
+            self.site.turns.add(self)
+        if len(self._held) >= PIECE:
+            self._networkProducer.pauseProducing()
+        elif not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+
+    def resumeProducing(self) -> None:
+        """Called by the transport when what was written has been sent."""
+        super().resumeProducing()
+        self._proceed()
+
+    def allContentReceived(self) -> None:
+        self.paused = True
+        super().allContentReceived()
 
     def resetTimeout(self) -> None:
         """Called at each piece that comes. The time begins anew with the first byte of a request only: a byte now and then is no request."""
@@ -105,9 +156,12 @@ class OperatorsChannel(HTTPChannel):
 
     def requestDone(self, request: OperatorsRequest) -> None:
         self._begun = False
+        self._held = b"".join([*self._dataBuffer, self.clearLineBuffer(), self._held])  # what Twisted would serve now waits for its turn
+        self._dataBuffer = []
         if self.persistent:
             self.site.connections.add(self, self.address)  # as the last to have waited
         super().requestDone(request)
+        self._proceed()
 
     def timeoutConnection(self) -> None:
         if self._closing:
@@ -145,12 +199,14 @@ class OperatorsChannel(HTTPChannel):
             request.requestHeaders.setRawHeaders(b"connection", [b"close"])
             request.requestHeaders.removeHeader(b"expect")
 
+    def _discard(self, data: bytes) -> None:
+        """Of a body that is not wanted."""
+        assert self._unread is not None
+        self._unread += len(data)
+        if self._unread > MAX_UNREAD:
+            self.give_up()
+
     def rawDataReceived(self, data: bytes) -> None:
-        if self._unread is not None:
-            self._unread += len(data)
-            if self._unread > MAX_UNREAD:
-                self.give_up()
-            return
         try:
             super().rawDataReceived(data)
         except BodyTooLong:
@@ -175,6 +231,7 @@ class OperatorsSite(Site):
     def __init__(self, resource: IResource, token: str, limit: int = 0) -> None:
         super().__init__(resource, requestFactory=OperatorsRequest, parsePOSTFormSubmission=False, timeout=REQUEST_TIMEOUT)
         self._guard = Guard(token, self.reactor)
+        self.turns = Turns(self.reactor)
         self._turned_away = Tally(self.reactor, _tell_turned_away)
         self.connections = Connections(limit, getrlimit(RLIMIT_NOFILE)[0], self._turned_away.note)
 
@@ -197,6 +254,7 @@ class OperatorsSite(Site):
         return refusal
 
     def stopFactory(self) -> None:
+        self.turns.stop()
         self._guard.stop()
         self._turned_away.stop()
         super().stopFactory()

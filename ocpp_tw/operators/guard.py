@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 
+from ..core.rate_limit import Rate, RateLimits
 from ..log import Logger
 from ..tally import Tally
 from .guesses import Guesses
@@ -26,6 +27,10 @@ MAX_BODY = 256 * 1024
 
 HEALTH = (b"/healthz", b"/readyz")
 """Paths that are served to everybody."""
+
+STRANGERS = Rate(100, 50)
+"""Requests of one address that anybody may make: for health, or without the token. Ten monitors behind one proxy that ask both paths every second
+make twenty a second."""
 
 JSON_TYPES = (b"", b"application/json", b"application/x-www-form-urlencoded")
 """Content types of a body that may be JSON: none, its own, and the one that ``curl -d`` sends."""
@@ -63,11 +68,16 @@ class Head(NamedTuple):
 
 TOO_LONG = Refusal(413, f"The body is longer than {MAX_BODY} bytes")
 NO_TOKEN = Refusal(401, "A bearer token is needed: Authorization: Bearer TOKEN", ((b"www-authenticate", b'Bearer realm="ocpp"'),))
+TOO_MANY = Refusal(429, "Too many requests without a token from this address: wait", ((b"retry-after", b"1"),))
 BAD_HOST = Refusal(400, "There must be one header Host, with a name or an address")
 BAD_PATH = Refusal(400, "The path must be UTF-8")
 WRONG_HOST = Refusal(403, "Without --http-token only requests for localhost or a loopback address are served, by the header Host")
 WRONG_ORIGIN = Refusal(403, "Without --http-token no web page of another origin is served, by the header Origin")
 WRONG_TYPE = Refusal(415, "The body must be JSON, with Content-Type: application/json")
+
+
+STRANGE = (NO_TOKEN, BAD_HOST, BAD_PATH, WRONG_HOST, WRONG_ORIGIN, WRONG_TYPE)
+"""What whoever has no token may be told."""
 
 
 class Guard:
@@ -78,11 +88,21 @@ class Guard:
 
     def __init__(self, token: str, clock: IReactorTime) -> None:
         self._authorization = b"Bearer " + token.encode() if token else b""
+        self._seconds = clock.seconds
         self._guesses = Guesses(clock.seconds)
+        self._strangers = RateLimits(STRANGERS)
         self._tally = Tally(clock, _tell_guesses)
 
     def refusal(self, head: Head) -> Refusal | None:
         """Why the request is not served; None if it is."""
+        refusal = self._refusal(head)
+        anybody_may = head.path in HEALTH or refusal in STRANGE
+        # without an address it comes from the front of all workers, which has looked
+        if anybody_may and head.address and self._strangers.next(head.address, self._seconds()) is None:
+            return TOO_MANY
+        return refusal
+
+    def _refusal(self, head: Head) -> Refusal | None:
         if len(head.headers.getRawHeaders(b"host") or ()) > 1 or not HOST.fullmatch(head.header(b"host")):
             return BAD_HOST
         try:

@@ -15,6 +15,7 @@ from random import Random
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
@@ -22,6 +23,7 @@ from fuzz import mutations
 from fuzz.grown import FOLDERS, grown
 from fuzz.harness import Finding, Harness
 from ocpp_tw.operators.api import OperatorsApi
+from ocpp_tw.operators.turns import Turns
 from ocpp_tw.websocket import handshake
 
 GROWTH = 200
@@ -91,12 +93,16 @@ class Operators:
     def __init__(self, harness: Harness) -> None:
         here = harness.here
         self._site = OperatorsApi(here.gateway, here.dispatcher, here.application.verdicts, here.events).site("")
+        self._clock = Clock()
+        self._site.turns = Turns(self._clock)
 
     def request(self, text: bytes) -> None:
         """A connection with one request, which then ends."""
         channel, transport = self._site.buildProtocol(ADDRESS), Transport(peerAddress=ADDRESS)
         channel.makeConnection(transport)
         channel.dataReceived(text)
+        while self._clock.getDelayedCalls():
+            self._clock.advance(0)
         if transport.value()[9:12] == b"500":
             raise Finding(f"500 to {text[:300]!r}")
         channel.connectionLost(Failure(ConnectionDone()))

@@ -141,3 +141,41 @@ def ask(target: Target, line: Callable[[int], bytes], path: Callable[[int], byte
         except OSError:
             target.counts["closed"] += 1
             connection = None
+
+
+HEALTH_CHECK = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@attack("pipelined requests", "-", "3,500 health checks in one write, without a token, again once they are answered")
+def pipelined(target: Target) -> None:
+    target.begin()
+    while target.lasts:
+        with suppress(OSError), connect(target.http, timeout=2) as connection:
+            target.counts["pipelines"] += 1
+            connection.sendall(HEALTH_CHECK * 3500)
+            answers = 0
+            while target.lasts and answers < 3500 and (heard := connection.recv(1 << 16)):
+                answers += heard.count(b"HTTP/1.1 ")
+            target.counts["answers"] += answers
+
+
+@attack(
+    "pipelined requests, 50 connections unread", "-", "as many as each of them takes, without a token; no answer is ever read", seconds=8
+)
+def pipelined_unread(target: Target) -> None:
+    chunk = HEALTH_CHECK * 1000
+    connections: list[socket.socket | None] = [None] * 50
+    target.begin()
+    while target.lasts:
+        for number, connection in enumerate(connections):
+            try:
+                if connection is None:
+                    connection = connections[number] = connect(target.http, timeout=1)
+                    connection.setblocking(False)
+                    target.counts["connections"] += 1
+                target.counts["bytes"] += connection.send(chunk)
+            except BlockingIOError:
+                pass
+            except OSError:
+                connections[number] = None
+        target.pause(0.005)

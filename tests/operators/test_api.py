@@ -15,6 +15,7 @@ from in_memory import START_1
 from ocpp_tw.core.commands import Invalid
 from ocpp_tw.dispatch.by_http import Busy, Unanswered
 from ocpp_tw.interfaces import StoreUnavailable
+from ocpp_tw.operators.api import PING_HOLDS
 from ocpp_tw.operators.guard import MAX_BODY
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
@@ -316,6 +317,8 @@ async def test_readiness(site):
     told = {"ready": True, "redis": True, "unread": 12, "spool": None, "stopping": False}
     assert await site.request("GET", "/readyz") == (200, told)
     site.services.up = False
+    assert await site.request("GET", "/readyz") == (200, told)  # as it was a second ago at most
+    await deferLater(reactor, PING_HOLDS)
     assert await site.request("GET", "/readyz") == (503, told | {"ready": False, "redis": False})
     site.services.spool = {"groups": 1, "events": 7, "trouble": ""}  # what is on the disk is durable
     assert await site.request("GET", "/readyz") == (200, told | {"redis": False, "spool": site.services.spool})

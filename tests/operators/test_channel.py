@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from pytest_twisted import async_yield_fixture
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.web.http_headers import Headers
 
 from fleets import pause, until
 from ocpp_tw.networks import network
-from ocpp_tw.operators.channel import REQUEST_TIMEOUT
+from ocpp_tw.operators.channel import PIECE, REQUEST_TIMEOUT, OperatorsRequest
 from ocpp_tw.operators.connections import Connections
-from ocpp_tw.operators.guard import MAX_BODY
+from ocpp_tw.operators.guard import HEALTH as HEALTHS
+from ocpp_tw.operators.guard import MAX_BODY, STRANGERS, Guard, Head
 from ocpp_tw.operators.guesses import BURST, MAX_ADDRESSES, REFILL, Guesses
+from ocpp_tw.operators.turns import Turns
 from ocpp_tw.tally import Tally
 from operators_site import Site, raw
 
@@ -202,6 +207,145 @@ async def test_an_answer_may_take_longer_than_a_request(timed):
     site.services.result.callback({"outcome": "result", "payload": {"status": "Accepted"}})
     await until(lambda: b"Accepted" in peer.answered)
     peer.socket.close()
+
+
+# pipelines, and many at once
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LIST = b"GET /api/chargers HTTP/1.1\r\nHost: localhost\r\n" + TOKEN + b"\r\n"
+
+
+async def test_a_pipeline_leaves_turns_to_others(site):
+    """1,000 requests in one write: they were served in one turn, in which no charger was."""
+    longest, last, ticking = 0.0, time.perf_counter(), True
+
+    def tick() -> None:
+        nonlocal longest, last
+        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        if ticking:
+            reactor.callLater(0, tick)
+
+    tick()
+    peer = Peer(site, LIST * 1000)
+    await until(lambda: peer.answered.count(b"200 OK") == 1000)
+    ticking = False
+    assert longest < 0.1
+    peer.socket.close()
+
+
+class OneTurn(Clock):
+    """What is called later with no delay is called in the next turn, as by a reactor; `Clock` would call it at once."""
+
+    def turn(self) -> None:
+        due, self.calls = self.calls, []
+        for each in due:
+            each.called = 1
+            each.func()
+
+
+async def test_all_connections_together_have_a_share_of_a_turn():
+    clock, now, served = OneTurn(), [0.0], []
+
+    class Slow:
+        """One whose requests take 1.5 ms each."""
+
+        def go_on(self) -> None:
+            served.append(self)
+            now[0] += 0.0015
+            turns.add(self)
+
+    turns = Turns(clock, lambda: now[0])
+    slow = [Slow() for _ in range(5)]
+    for each in slow:
+        turns.add(each)
+    assert served == []
+    clock.turn()
+    assert served == slow[:2]
+    for _ in range(4):
+        clock.turn()
+    assert served == slow * 2
+    turns.stop()
+    assert not clock.getDelayedCalls()
+
+
+async def test_requests_and_bodies_in_one_write_are_served_in_their_order(site):
+    site.services.result = {"outcome": "result", "payload": {"status": "Accepted"}}
+    bodies = [b'{"n":%d}' % n for n in range(30)]
+    one = [post(TOKEN, b"Content-Length: %d\r\n" % len(body)) + body for body in bodies]
+    chunked = [post(TOKEN, b"Transfer-Encoding: chunked\r\n") + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) for body in bodies]
+    peer = Peer(site, *(first + second + LIST for first, second in zip(one, chunked, strict=True)))
+    await until(lambda: peer.answered.count(b"200 OK") == 90)
+    assert site.services.asked == [body for body in bodies for _ in range(2)]
+    peer.socket.close()
+
+
+async def test_what_comes_while_an_answer_is_pending_is_served_after_it(site):
+    site.services.result = first = Deferred()
+    peer = Peer(site, post(TOKEN, b"Content-Length: 2\r\n") + b"{}" + LIST)
+    await until(lambda: site.services.asked)
+    peer.send(LIST * 200)
+    await pause(0.05)
+    assert peer.answered == b""
+    first.callback({"outcome": "result", "payload": {"status": "Accepted"}})
+    await until(lambda: peer.answered.count(b"200 OK") == 202)
+    assert peer.answered.index(b"Accepted") < peer.answered.index(b"[]")
+    peer.socket.close()
+
+
+async def test_whoever_does_not_read_is_not_read_from_and_is_served_when_it_does(site, monkeypatch):
+    """Neither requests nor answers pile up."""
+    served = []
+    monkeypatch.setattr(OperatorsRequest, "process", lambda self, process=OperatorsRequest.process: served.append(1) or process(self))
+    site.services.seen = ["x" * 3000]
+    peer, sent = Peer(site), 0
+    await until(lambda: site.factory.protocols)
+    channel = next(iter(site.factory.protocols)).wrappedProtocol
+    whole = LIST.replace(b"chargers", b"violations") * 2000
+    for _ in range(200):
+        with suppress(BlockingIOError):
+            sent += peer.socket.send(whole[sent:])
+        await pause(0.002)
+    before = len(served)
+    await pause(0.1)
+    assert len(served) == before < 2000
+    assert len(channel._held) + len(channel._buffer) <= (1 << 16) + PIECE  # the factory around it hides the transport, which reads 64 KiB
+    while sent < len(whole) or len(served) < 2000:
+        with suppress(BlockingIOError):
+            sent += peer.socket.send(whole[sent:])
+        peer.got = peer.answered[-100:]
+        await pause(0.001)
+    peer.socket.close()
+
+
+async def test_requests_without_a_token_are_limited_by_address_and_those_with_it_are_not(site):
+    peer = Peer(site, HEALTH * 300)
+    await until(lambda: peer.closed)
+    answers = peer.answered
+    assert STRANGERS.burst <= answers.count(b"200 OK") < 250
+    assert answers.count(b"HTTP/1.1 429") == 1 and b"Retry-After: 1\r\n" in answers
+    busy = Peer(site, LIST * 300)
+    await until(lambda: busy.answered.count(b"200 OK") == 300)
+    other = Peer(site, HEALTH, source="127.0.0.2")
+    await until(lambda: b"200 OK" in other.answered)
+    without = Peer(site, LIST.replace(TOKEN, b"") * 300, source="127.0.0.3")
+    await until(lambda: without.closed)
+    assert without.answered.count(b"HTTP/1.1 401") >= STRANGERS.burst and without.answered.count(b"HTTP/1.1 429") == 1
+    for each in (peer, busy, other, without):
+        each.socket.close()
+
+
+async def test_monitors_of_several_hosts_may_ask_every_second_for_ever():
+    clock = Clock()
+    guard, asked = Guard("s3cret", clock), Headers({b"host": [b"localhost"]})
+    for _ in range(1000):
+        for path in HEALTHS * 10:
+            assert guard.refusal(Head(b"GET", path, asked, 0, "192.0.2.1")) is None
+        clock.advance(1)
+
+
+async def test_what_the_front_of_workers_forwards_is_limited_there_only():
+    guard = Guard("s3cret", Clock())
+    assert all(guard.refusal(Head(b"GET", b"/healthz", Headers(), 0, "")) is None for _ in range(1000))
 
 
 # guesses of the token
