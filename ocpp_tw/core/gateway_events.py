@@ -223,7 +223,7 @@ class LateResponse(Data):
 
 
 class MessageRefused(Data):
-    """A message that was not served: an unknown action, one before acceptance, or one that could not be read; 2.1: also an answer
+    """A message that was not served: an unknown action, one before acceptance, one that could not be read or was too much; 2.1: also an answer
     of ours that the charger could not process."""
 
     code: str
