@@ -48,23 +48,38 @@ BRACKETS = bytes.maketrans(b"{}", b"[]")
 NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 OPENING = b"["[0]
 
+MARKS = bytes.maketrans(b"{E123456789", b"[e000000000")
+NO_MARKS = bytes(set(range(256)) - set(b'[{",.eE0123456789'))
+
 _STRING = re.compile(rb'"[^"]*"')
 _RUN = re.compile(rb"\[++|\]++")
 _LONG_NUMBER = re.compile(rb"[\[,:][ \t\r\n]*+-?[0-9]{%d}" % (MAX_NUMBER + 1))
-# Possessive quantifiers, so that the time is linear in the text's length: what is between two marks, strings among it, then the mark.
-_TOO_MANY = re.compile(
-    rb'(?:(?:[^"\[{,.eE]++|"(?:[^"\\]++|\\.)*+"?|[eE](?![0-9+-]))*+(?:[\[{,.]|[eE](?=[0-9+-]))){%d}+' % (MAX_VALUES + 1), re.DOTALL
-)
 
 
 def too_many_values(text: bytes) -> bool:
     """Whether a JSON text has more than `MAX_VALUES` values; each but the first comes after a comma or a bracket.
 
-    Counting these in all of the text suffices for nearly every message: only one that has too many is looked at without its strings.
+    Counting these in all of the text suffices for nearly every message: only of one that has too many are the strings left out.
     """
-    return (
-        len(text) > MAX_VALUES and sum(text.count(mark) for mark in (b",", b"[", b"{", b".", b"e", b"E")) > MAX_VALUES
-    ) and _TOO_MANY.match(text) is not None
+    if len(text) <= MAX_VALUES:
+        return False
+    marks = _unescaped(text).translate(MARKS, NO_MARKS)
+    return _count(marks) > MAX_VALUES and _count(_without_strings(marks)) > MAX_VALUES
+
+
+def _count(marks: bytes) -> int:
+    return sum(marks.count(mark) for mark in (b",", b"[", b".", b"0e"))
+
+
+def _unescaped(text: bytes) -> bytes:
+    """The text without what is escaped in its strings so that its quotes can be told: an escaped one ends no string."""
+    return text.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in text else text
+
+
+def _without_strings(marks: bytes) -> bytes:
+    """What is left of a text of which everything but quotes and some marks has been deleted, without its strings."""
+    marks = marks.replace(b'""', b"")  # those without marks; a quote remains before the first mark in a string
+    return _STRING.sub(b"", marks) if b'"' in marks else marks
 
 
 def too_long_number(text: bytes) -> bool:
@@ -76,11 +91,7 @@ def too_long_number(text: bytes) -> bool:
 
 def depth(text: bytes) -> int:
     """How many levels of arrays and objects a JSON text has. Only its brackets are looked at, in compiled code: a report has thousands of objects."""
-    if b"\\" in text:  # escaped quotes end no string
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = text.translate(BRACKETS, NO_BRACKETS).replace(b'""', b"")
-    if b'"' in brackets:  # what is left of strings with brackets in them
-        brackets = _STRING.sub(b"", brackets)
+    brackets = _without_strings(_unescaped(text).translate(BRACKETS, NO_BRACKETS))
     for level in range(ROUNDS):
         if not brackets:
             return level
