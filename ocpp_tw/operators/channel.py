@@ -5,24 +5,23 @@ Knows no route. Twisted reads a body of any length for as long as it comes, befo
 
 from __future__ import annotations
 
-from io import BytesIO
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any
 
-import msgspec
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
 from ..log import Logger
 from ..networks import network
 from ..tally import Tally
 from .connections import Connections
-from .guard import HEALTH, MAX_BODY, TOO_LONG, Guard, Head, Refusal
+from .guard import HEALTH, TOO_LONG, Guard, Head, Refusal
+from .request import BodyTooLong, OperatorsRequest
 from .turns import Turns
 
 log = Logger()
@@ -38,42 +37,6 @@ PIECE = 8192
 """Bytes of a connection that are read at once, that wait until they are looked at, and that may be unsent before nothing more of it is served."""
 
 TOO_BUSY = Refusal(503, "Too many requests wait for their answers: try again later", ((b"retry-after", b"5"),))
-
-
-class BodyTooLong(Exception):
-    """A body that did not say how long it is has become too long."""
-
-
-class OperatorsRequest(Request):
-    """A request whose body is in memory, or that is refused without one."""
-
-    defaultContentType = b"application/json"
-    refusal: Refusal | None = None
-
-    def gotLength(self, length: int | None) -> None:
-        self.content = BytesIO()  # Twisted's would be a file, on a disk that may be full and with a descriptor that may be missing
-
-    def handleContentChunk(self, data: bytes) -> None:
-        assert self.content is not None
-        if self.content.tell() + len(data) > MAX_BODY:
-            raise BodyTooLong
-        super().handleContentChunk(data)
-
-    def getRequestHostname(self) -> bytes:
-        """A name that klein can make nothing wrong of: all names are the same to it, and `Guard` has looked at the real one."""
-        return b"localhost"
-
-    def process(self) -> None:
-        if self.refusal is None:
-            super().process()
-            return
-        self.setResponseCode(self.refusal.status)
-        for name, value in self.refusal.headers:
-            self.setHeader(name, value)
-        body = msgspec.json.encode({"detail": self.refusal.detail}) + b"\n"
-        self.setHeader(b"content-length", b"%d" % len(body))
-        self.write(body)
-        self.finish()
 
 
 class OperatorsChannel(HTTPChannel):

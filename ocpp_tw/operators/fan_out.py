@@ -25,8 +25,9 @@ from zope.interface import implementer
 
 from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect
 from ..log import Logger
-from .channel import OperatorsRequest, OperatorsSite
+from .channel import OperatorsSite
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
+from .request import OperatorsRequest
 
 log = Logger()
 

@@ -15,7 +15,6 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 
-from ..core.rate_limit import Rate, RateLimits
 from ..log import Logger
 from ..tally import Tally
 from .guesses import Guesses
@@ -28,8 +27,8 @@ MAX_BODY = 256 * 1024
 HEALTH = (b"/healthz", b"/readyz")
 """Paths that are served to everybody."""
 
-STRANGERS = Rate(100, 50)
-"""Requests of one address that anybody may make: for health, or without the token. Ten monitors behind one proxy that ask both paths every second
+STRANGERS, STRANGERS_PER_SECOND = 100, 50
+"""Requests of one address that anybody may make, at once and in the long run: for health, or without the token. Ten monitors behind one proxy that ask both paths every second
 make twenty a second."""
 
 JSON_TYPES = (b"", b"application/json", b"application/x-www-form-urlencoded")
@@ -88,9 +87,8 @@ class Guard:
 
     def __init__(self, token: str, clock: IReactorTime) -> None:
         self._authorization = b"Bearer " + token.encode() if token else b""
-        self._seconds = clock.seconds
         self._guesses = Guesses(clock.seconds)
-        self._strangers = RateLimits(STRANGERS)
+        self._strangers = Guesses(clock.seconds, STRANGERS, 1 / STRANGERS_PER_SECOND)
         self._tally = Tally(clock, _tell_guesses)
 
     def refusal(self, head: Head) -> Refusal | None:
@@ -98,7 +96,7 @@ class Guard:
         refusal = self._refusal(head)
         anybody_may = head.path in HEALTH or refusal in STRANGE
         # without an address it comes from the front of all workers, which has looked
-        if anybody_may and head.address and self._strangers.next(head.address, self._seconds()) is None:
+        if anybody_may and head.address and self._strangers.wait(head.address):
             return TOO_MANY
         return refusal
 
