@@ -9,6 +9,7 @@ import msgspec
 from twisted.plugin import getPlugins
 from zope.interface import implementer
 
+from .complaints import Complaints
 from .core.provisional import StartQuery
 from .facts import (
     Answer,
@@ -29,14 +30,11 @@ from .facts import (
 )
 from .gateway.start_query import ask
 from .interfaces import BackendFailed, IBackend, ICharger, IHandlers, IHandlersPlugin, Maybe
-from .log import Logger
 from .ocpp.actions import FIXED_ANSWERS
 from .ocpp.negotiation import enabled_versions
 from .settings import InvalidSetting, Settings
 from .vendors.plug_and_charge import REQUIRED_MEMBERS, PlugAndCharge
 from .vendors.table import Vendors, installed
-
-log = Logger()
 
 ACCEPTED = Authorization()
 FORMER_NAMES = {
@@ -58,6 +56,7 @@ class Handlers:
 
     def __init__(self, settings: Settings, backend: IBackend | None = None) -> None:
         self.settings = settings
+        self._complaints = Complaints()
         self.backend = backend
         self.vendors = Vendors((PlugAndCharge(self), *installed()))
 
@@ -122,9 +121,6 @@ class Handlers:
     async def _ask_start(self, backend: IBackend, query: StartQuery) -> Start:
         """The backend's answer as far as there is one, the policy for the rest."""
         answer = await ask(backend, query, self.settings.authorize == "backend")
-        failed = next((each for each in (answer.transaction_id, answer.authorization) if isinstance(each, BackendFailed)), None)
-        if failed is not None:
-            log.warn("backend unavailable for a start on {charger}: {why}", charger=query.charger, why=str(failed))
         authorization = self._policy() if isinstance(answer.authorization, BackendFailed) else answer.authorization
         if isinstance(answer.transaction_id, BackendFailed):
             return Start(self._policy(authorization), provisional=True)
@@ -142,11 +138,10 @@ class Handlers:
     async def _known_to_backend(
         self, backend: IBackend, charger: ICharger, tag: str, kind: str, connector: int | None
     ) -> Authorization | None:
-        """None while the backend is unavailable. A tag never goes into the log: some are PINs, which must not (C04.FR.04)."""
+        """None while the backend is unavailable, which whoever asks it tells the log (`ocpp_tw.gateway.breaker`)."""
         try:
             return await backend.authorize(tag, charger.id, connector, kind)
-        except BackendFailed as why:
-            log.warn("backend unavailable for a tag on {charger}: {why}", charger=charger.id, why=str(why))
+        except BackendFailed:
             return None
 
     def _policy(self, known: Authorization = ACCEPTED) -> Authorization:
@@ -156,8 +151,7 @@ class Handlers:
     async def _ask_answer(self, backend: IBackend, charger: ICharger, fact: Other) -> Answer:
         try:
             members = await backend.answer(charger.id, charger.ocpp, fact.action, msgspec.json.encode(fact.payload))
-        except BackendFailed as why:
-            log.warn("backend unavailable for {action} of {charger}: {why}", charger=charger.id, action=fact.action, why=str(why))
+        except BackendFailed:
             return Answer()
         return Answer(members or {})
 
@@ -167,7 +161,7 @@ class Handlers:
         members = (await self._ask_answer(backend, charger, Other("DataTransfer", payload))).members
         status, data = members.get("status", "Accepted"), members.get("data")
         if status not in TRANSFERRED:
-            log.warn("backend's answer to a DataTransfer of {charger} has no valid status", charger=charger.id)
+            self._complaints.warn("backend's answer to a DataTransfer of {charger} has no valid status", charger=charger.id)
             return DataTransferResult()
         return DataTransferResult(status, data if isinstance(data, str | None) else msgspec.json.encode(data).decode())
 

@@ -12,6 +12,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ..complaints import Complaints
 from ..facts import Answer, Authorization, Fact, Other, Start
 from ..interfaces import IHandlers, Maybe
 from ..log import Logger
@@ -46,6 +47,7 @@ class Additions:
         self.actions = OWN_ANSWERS.intersection(settings.backend_actions)
         self._handlers = handlers
         self._clock = clock
+        self.complaints = Complaints(clock.seconds)
 
     def ask(self, charger: Charger, action: str, payload: Payload) -> Deferred[Payload]:
         """The members that the backend adds to the answer; never fails."""
@@ -81,16 +83,18 @@ def _with_status(verdict: V, members: Payload) -> V:
     return msgspec.structs.replace(verdict, status=status) if isinstance(verdict, Authorization) else verdict
 
 
-def answer_to(charger: Charger, action: str, fact: Fact, verdict: Any, members: Payload, now: str) -> Payload:
+def answer_to(charger: Charger, action: str, fact: Fact, verdict: Any, members: Payload, now: str, complaints: Complaints) -> Payload:
     """The answer to a CALL, with what the backend adds, or says in the place of the gateway; without that if it breaks the schema."""
     # what is meant for a SEND may come as a CALL all the same; OCPP has no answer to it, and so only the empty one is valid
     translation, valid = charger.version.translations[action], charger.version.schemas.valid_answer.get(action, operator.not_)
     answer = translation.answer(fact, verdict, now)
     if type(verdict) is Answer and verdict.members and not valid(answer):
-        log.error("backend's answer to {action} violates its schema and is left out", action=action, charger=charger.id)
+        complaints.warn("backend's answer to {action} of {charger} violates its schema and is left out", action=action, charger=charger.id)
         return translation.answer(fact, Answer(), now)
     if members and not valid(more := _added(answer, members)):
-        log.error("backend's additions to {action} violate its schema and are left out", action=action, charger=charger.id)
+        complaints.warn(
+            "backend's additions to {action} of {charger} violate its schema and are left out", action=action, charger=charger.id
+        )
         return answer
     return more if members else answer
 

@@ -1,6 +1,7 @@
 """A circuit breaker: after some failures in a row the backend is not asked for a while, so that a dead one delays nobody.
 
-Knows no HTTP; it wraps any `IBackend`, and fails at once in its place while it is open.
+Knows no HTTP; it wraps any `IBackend`, and fails at once in its place while it is open. It tells the log of failures: one by one as long as
+they are few, then when it opens and when the backend is back, with the number of what had no answer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..complaints import Complaints
 from ..facts import Authorization
 from ..interfaces import BackendFailed, IBackend
 from ..log import Logger
@@ -43,6 +45,9 @@ class Breaker:
         self._failures = 0
         self._open_until = 0.0
         self._probes_left = 0
+        self._unanswered = 0
+        """Questions since it opened."""
+        self._complaints = Complaints(clock.seconds)
 
     @property
     def allows_requests(self) -> bool:
@@ -51,37 +56,43 @@ class Breaker:
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
         """See `IBackend`."""
-        return self._guarded(lambda: self._backend.transaction(tag, charger, connector, key))
+        return self._guarded(charger, lambda: self._backend.transaction(tag, charger, connector, key))
 
     def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
         """See `IBackend`."""
-        return self._guarded(lambda: self._backend.authorize(tag, charger, connector, tag_type))
+        return self._guarded(charger, lambda: self._backend.authorize(tag, charger, connector, tag_type))
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
         """See `IBackend`."""
-        return self._guarded(lambda: self._backend.answer(charger, ocpp, action, payload))
+        return self._guarded(charger, lambda: self._backend.answer(charger, ocpp, action, payload))
 
-    def _guarded(self, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
+    def _guarded(self, charger: str, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
         if not self.allows_requests:
+            self._unanswered += 1
             return fail(BackendFailed(f"the backend has failed {self._failures} times in a row and is not asked for {COOL_DOWN:g} s"))
         if self._failures >= FAILURES:  # this one probes; the others need not wait for it
             if self._probes_left == 0:
                 self._probes_left, self._open_until = PROBES, self._clock.seconds() + COOL_DOWN
             self._probes_left -= 1
-        return deferred(ask()).addCallbacks(self._succeeded, self._failed)
+        return deferred(ask()).addCallbacks(self._succeeded, self._failed, errbackArgs=(charger,))
 
     def _succeeded(self, answer: T) -> T:
         recovered, self._failures = self._failures >= FAILURES, 0
         if recovered:
-            log.info("backend answers again")
+            log.info("backend answers again; {count} questions had no answer meanwhile", count=self._unanswered)
+            self._unanswered = 0
             self.on_recovery()
         return answer
 
-    def _failed(self, failure: Failure) -> Failure:
+    def _failed(self, failure: Failure, charger: str) -> Failure:
         if failure.check(BackendFailed):  # type: ignore[no-untyped-call]
             self._failures += 1
             self._probes_left = 0
             self._open_until = self._clock.seconds() + COOL_DOWN
+            if self._failures > FAILURES:
+                self._unanswered += 1
+            else:
+                self._complaints.warn("no answer of the backend about {charger}: {why}", charger=charger, why=failure.getErrorMessage())
             if self._failures == FAILURES:
                 log.warn("backend failed {count} times in a row; it is retried every {seconds} s", count=FAILURES, seconds=COOL_DOWN)
         return failure

@@ -175,7 +175,8 @@ class IncomingCalls:
         if type(call) is Send:
             then: tuple[str | int, bytes] = (call.id, b"")
         else:
-            then = (call.id, render_result(call.id, answer_to(charger, call.action, fact, conclusion.verdict, members, now)))
+            answer = answer_to(charger, call.action, fact, conclusion.verdict, members, now, self._additions.complaints)
+            then = (call.id, render_result(call.id, answer))
         if not conclusion.events:  # a repeat: its events were published before
             return self._events.publish(Entry(charger.id), charger.send_answer, then)
         for name, data in conclusion.events[:-1]:

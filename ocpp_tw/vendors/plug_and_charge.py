@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from zope.interface import implementer
 
+from ..complaints import Complaints
 from ..facts import Answer, Authorization, Authorize, DataTransfer, DataTransferResult, Other
 from ..interfaces import ICharger, IHandlers, IVendor
-from ..log import Logger
 from ..ocpp.common import STATUS_BY_CERTIFICATE
 from ..ocpp.frames import Payload, embedded
 
 if TYPE_CHECKING:
     from ..ocpp.version import Version
-
-log = Logger()
 
 REQUIRED_MEMBERS: Mapping[str, tuple[str, type]] = {
     "Authorize": ("idToken", dict),
@@ -42,6 +40,7 @@ class PlugAndCharge:
 
     def __init__(self, handlers: IHandlers) -> None:
         self._handlers = handlers
+        self._complaints = Complaints()
 
     async def data_transfer(self, charger: ICharger, fact: DataTransfer) -> DataTransferResult:
         """Answer one of four messages; one that cannot be parsed is Rejected."""
@@ -90,7 +89,9 @@ class PlugAndCharge:
         answer = ours | verdict.members
         if version.schemas.valid_answer[action](answer):
             return answer
-        log.warn("handlers' answer ignored, since it violates the schema of {action}, for {charger}", charger=charger.id, action=action)
+        self._complaints.warn(
+            "handlers' answer ignored: it violates the schema of {action}, for {charger}", charger=charger.id, action=action
+        )
         return ours
 
 

@@ -95,3 +95,29 @@ def test_a_failure_now_and_then_changes_nothing():
         assert failed(breaker.transaction("T", "cp1", 1))
         backend.recover()
         assert come(breaker.transaction("T", "cp1", 1)) == 7
+
+
+def test_a_backend_that_is_down_is_told_when_it_begins_and_when_it_is_over(said):
+    """However much is asked meanwhile: it was a line for each message of a charger, 450 kB in two seconds."""
+    backend, breaker, clock = standing()
+    backend.fail()
+    for _ in range(30):
+        assert all(failed(breaker.transaction("T", "cp1", 1)) for _ in range(1000))
+        clock.advance(COOL_DOWN)
+    told = [line for line in said if "backend" in line]
+    assert len(told) <= FAILURES + 1 and "cp1" in told[0]
+    backend.recover()
+    come(breaker.transaction("T", "cp1", 1))
+    [over] = [line for line in said if "answers again" in line]
+    assert str(30 * 1000 - FAILURES) in over
+
+
+def test_a_backend_that_fails_now_and_then_is_told_now_and_then(said):
+    backend, breaker, _ = standing()
+    for _ in range(3000):
+        backend.fail()
+        come(breaker.transaction("T", "cp1", 1).addErrback(lambda _: None))
+        backend.recover()
+        come(breaker.transaction("T", "cp1", 1))
+    told = [line for line in said if "cp1" in line]
+    assert 10 <= len(told) <= 100
