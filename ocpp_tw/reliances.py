@@ -25,7 +25,10 @@ RELIANCES: dict[str, tuple[str, ...]] = {
     ),
     "twisted.protocols.tls.TLSMemoryBIOFactory": ("_clock",),
     # operators/channel: the head of the request that is being read, and whether one is being served
-    "twisted.web.http.HTTPChannel": ("_command", "_path", "_handlingRequest", "requests", "allHeadersReceived", "allContentReceived"),
+    "twisted.web.http.HTTPChannel": (
+        *("_command", "_path", "_handlingRequest", "_networkProducer", "_waitingForTransport"),
+        *("requests", "allHeadersReceived", "allContentReceived"),
+    ),
     # bounded_http: the factory whose log lines are switched off, and the transport that can abort a connection
     "twisted.web.client.HTTPConnectionPool": ("_factory",),
     "twisted.web._newclient.TransportProxyProducer": ("_producer",),
