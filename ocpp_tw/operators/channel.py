@@ -19,12 +19,16 @@ from twisted.web.server import Site
 from ..log import Logger
 from ..networks import network
 from ..tally import Tally
+from ..turns import Turns
 from .connections import Connections
 from .guard import HEALTH, TOO_LONG, Guard, Head, Refusal
 from .request import BodyTooLong, OperatorsRequest
-from .turns import Turns
 
 log = Logger()
+
+SHARE = 0.002
+"""Seconds of a turn of the reactor in which all connections are served: chargers are served in the same thread. Until a charger's message is
+answered there are some four turns."""
 
 REQUEST_TIMEOUT = 30.0
 """Seconds that a connection may ask nothing, that a request has from its first byte to its last, and that the last answer of a connection has
@@ -194,7 +198,7 @@ class OperatorsSite(Site):
     def __init__(self, resource: IResource, token: str, limit: int = 0) -> None:
         super().__init__(resource, requestFactory=OperatorsRequest, parsePOSTFormSubmission=False, timeout=REQUEST_TIMEOUT)
         self._guard = Guard(token, self.reactor)
-        self.turns = Turns(self.reactor)
+        self.turns = Turns[OperatorsChannel](self.reactor, SHARE)
         self._turned_away = Tally(self.reactor, _tell_turned_away)
         self.connections = Connections(limit, getrlimit(RLIMIT_NOFILE)[0], self._turned_away.note)
 

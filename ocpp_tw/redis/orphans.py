@@ -88,7 +88,8 @@ class OrphanSearch:
         return {name: float(run.split()[1]) for name, run in zip(runs[::2], runs[1::2], strict=True)}
 
     async def _living(self, client: RedisClient, renewed: dict[str, float]) -> set[str]:
-        return {self._keys.gateway} | {name for name in renewed if await client.send("EXISTS", self._keys.lease(name))}
+        leases = await client.send("MGET", *map(self._keys.lease, renewed)) if renewed else []
+        return {self._keys.gateway} | {name for name, lease in zip(renewed, leases, strict=True) if lease is not None}
 
     async def _search(self, client: RedisClient, is_orphan: IsOrphan, renewed: dict[str, float]) -> list[Orphan]:
         found: dict[str, Orphan] = {}

@@ -11,7 +11,7 @@ from ..interfaces import HandshakeRequest, IWire, Maybe
 from ..settings import Settings
 from .addresses import Addresses
 from .room import Room
-from .turns import Turns
+from .turns import ConnectionTurns
 
 
 class MessageSink(Protocol):
@@ -63,5 +63,5 @@ class ConnectionOwner(Protocol):
     addresses: Addresses
     """What they have taken, by address."""
     countConnections: int
-    turns: Turns
+    turns: ConnectionTurns
     room: Room

@@ -24,7 +24,7 @@ from .boundary import Admissions
 from .connection import ChargerProtocol
 from .footprint import CLASS_DEFAULTS
 from .room import Room
-from .turns import Turns
+from .turns import ConnectionTurns
 
 
 class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore]
@@ -42,7 +42,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.settings = settings
         self.tick = 0
         self.connected: dict[ChargerProtocol, None] = {}
-        self.turns = Turns(reactor, admissions.has_room)
+        self.turns = ConnectionTurns(reactor, admissions.has_room)
         self.room = Room.of(settings)
         self.addresses = Addresses(Limits.of(settings, descriptors), settings.handshake_timeout, reactor)
         # One timer for all connections: one for each would be set again with every frame, and Autobahn's are on the global

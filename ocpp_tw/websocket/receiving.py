@@ -115,11 +115,14 @@ class Receiver(ControlFrames):
 
     def _wait_for_turn(self, frames_beside: int) -> None:
         """Go on in a later turn of the reactor; ``frames_beside`` of those processed in this one were no messages."""
-        self._paused_by |= TURN
-        self.transport.pauseProducing()
+        self._pause_until_turn()
         self.factory.turns.add(self)
         if frames_beside and self._sink is not None:
             self._sink.frames_beside(frames_beside)
+
+    def _pause_until_turn(self) -> None:
+        self._paused_by |= TURN
+        self.transport.pauseProducing()
 
     @property
     def held(self) -> bool:
@@ -239,8 +242,7 @@ class Receiver(ControlFrames):
                     self._release_room()
                     self._fail_connection(1008, "no room for a message that is deflated so much")
                     return
-            self._paused_by |= TURN
-            self.transport.pauseProducing()
+            self._pause_until_turn()
             self.factory.turns.add_large(self, text)
             return
         if self.state == self.STATE_OPEN:

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+
+from .. import turns
 
 TURN = 0.004
 """Seconds that all waiting connections together are served in one turn of the reactor; then those that are read from have theirs."""
@@ -30,44 +32,28 @@ RETRY = 0.01
 """Seconds until large messages are looked at again of which none may be processed yet."""
 
 
-class Waiting(Protocol):
-    """A connection that waits."""
+class Waiting(turns.Waiting, Protocol):
+    """A connection that waits, with small frames or a large message."""
 
     paid_until: float
-    """When the large messages that it has sent are worth their time, by the clock of `Turns`."""
+    """When the large messages that it has sent are worth their time, by the clock of `ConnectionTurns`."""
 
     @property
     def held(self) -> bool:
         """Whether nothing may be processed for another reason."""
 
-    def go_on(self) -> None:
-        """Process the next share; the connection adds itself again if that was not all."""
-
     def go_on_with(self, text: bytes) -> None:
         """Process this large message, and what comes after it."""
 
 
-class Turns:
+class ConnectionTurns(turns.Turns[Waiting]):
     """One for all connections. ``has_room`` says whether a message of so many bytes may be processed now, if it can wait or if it cannot."""
 
     def __init__(self, reactor: IReactorTime, has_room: Callable[[int, bool], bool], now: Callable[[], float] = time.perf_counter) -> None:
-        self._reactor = reactor
+        super().__init__(reactor, TURN, now)
         self._has_room = has_room
-        self._now = now
-        self._connections: deque[Waiting] = deque()
         self._large: deque[tuple[Waiting, bytes, float]] = deque()
         self._large_after = 0.0
-        self._next: IDelayedCall | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether connections wait for their turn."""
-        return bool(self._connections)
-
-    def add(self, connection: Waiting) -> None:
-        """Serve the connection in its turn."""
-        self._connections.append(connection)
-        self._schedule(0)
 
     def add_large(self, connection: Waiting, text: bytes) -> None:
         """Give the connection this message in its turn, once there is room for it."""
@@ -76,36 +62,18 @@ class Turns:
 
     def drop(self, connection: Waiting) -> None:
         """The connection has ended."""
-        self._connections = deque(each for each in self._connections if each is not connection)
+        self._queue = deque(each for each in self._queue if each is not connection)
         self._large = deque(each for each in self._large if each[0] is not connection)
 
     def stop(self) -> None:
-        """Serve nobody any more."""
-        self._connections.clear()
         self._large.clear()
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
-
-    def _schedule(self, delay: float) -> None:
-        if self._next is not None and self._next.getTime() > self._reactor.seconds() + delay:
-            self._next.cancel()
-            self._next = None
-        if self._next is None:
-            self._next = self._reactor.callLater(delay, self._turn)
+        super().stop()
 
     def _turn(self) -> None:
-        self._next = None
-        end = self._now() + TURN
-        while self._connections:
-            self._connections.popleft().go_on()
-            if self._now() >= end:
-                break
+        super()._turn()
         if self._large:
             self._take_large()
-        if self._connections:
-            self._schedule(0)
-        elif self._large:
+        if self._large:
             self._schedule(RETRY)
 
     def _take_large(self) -> None:

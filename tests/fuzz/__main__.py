@@ -23,7 +23,8 @@ from fuzz import mutations
 from fuzz.grown import FOLDERS, grown
 from fuzz.harness import Finding, Harness
 from ocpp_tw.operators.api import OperatorsApi
-from ocpp_tw.operators.turns import Turns
+from ocpp_tw.operators.channel import SHARE
+from ocpp_tw.turns import Turns
 from ocpp_tw.websocket import handshake
 
 GROWTH = 200
@@ -94,7 +95,7 @@ class Operators:
         here = harness.here
         self._site = OperatorsApi(here.gateway, here.dispatcher, here.application.verdicts, here.events).site("")
         self._clock = Clock()
-        self._site.turns = Turns(self._clock)
+        self._site.turns = Turns(self._clock, SHARE)
 
     def request(self, text: bytes) -> None:
         """A connection with one request, which then ends."""

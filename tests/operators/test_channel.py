@@ -17,14 +17,14 @@ from twisted.web.http_headers import Headers
 
 from fleets import pause, until
 from ocpp_tw.networks import network
-from ocpp_tw.operators.channel import PIECE, REQUEST_TIMEOUT
+from ocpp_tw.operators.channel import PIECE, REQUEST_TIMEOUT, SHARE
 from ocpp_tw.operators.connections import Connections
 from ocpp_tw.operators.guard import HEALTH as HEALTHS
 from ocpp_tw.operators.guard import MAX_BODY, STRANGERS, Guard, Head
 from ocpp_tw.operators.guesses import BURST, MAX_ADDRESSES, REFILL, Guesses
 from ocpp_tw.operators.request import OperatorsRequest
-from ocpp_tw.operators.turns import Turns
 from ocpp_tw.tally import Tally
+from ocpp_tw.turns import Turns
 from operators_site import Site, raw
 
 TOKEN = b"Authorization: Bearer s3cret\r\n"
@@ -255,7 +255,7 @@ async def test_all_connections_together_have_a_share_of_a_turn():
             now[0] += 0.0015
             turns.add(self)
 
-    turns = Turns(clock, lambda: now[0])
+    turns = Turns(clock, SHARE, lambda: now[0])
     slow = [Slow() for _ in range(5)]
     for each in slow:
         turns.add(each)

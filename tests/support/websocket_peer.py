@@ -17,7 +17,7 @@ from twisted.test import iosim
 from ocpp_tw.interfaces import HandshakeRequest, IWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.websocket.factory import ChargerFactory
-from ocpp_tw.websocket.turns import Turns
+from ocpp_tw.websocket.turns import ConnectionTurns
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -201,7 +201,7 @@ class Server:
         self.admissions = FakeAdmissions()
         self.calls = self.admissions.calls
         self.factory = ChargerFactory(self.admissions, Settings(**settings), self.clock)
-        self.factory.turns = Turns(self.clock, self.admissions.has_room, self.clock.seconds)
+        self.factory.turns = ConnectionTurns(self.clock, self.admissions.has_room, self.clock.seconds)
         self.factory.start()
         self.connections: list[PeerConnection] = []
 

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from ocpp_tw.websocket.receiving import FRAMES_AT_ONCE
 from ocpp_tw.websocket.room import LARGE, Room
-from ocpp_tw.websocket.turns import LARGE_BURST, LARGE_RATE, LARGE_SHARE, RETRY, TURN, Turns
+from ocpp_tw.websocket.turns import LARGE_BURST, LARGE_RATE, LARGE_SHARE, RETRY, TURN, ConnectionTurns
 from websocket_peer import PING, Server, close_frame, frame
 
 CALL = b'[2,"1","Heartbeat",{}]'
@@ -167,7 +167,7 @@ class Spending:
 
 def test_all_that_wait_have_a_part_of_each_turn() -> None:
     clock, now = Clock(), [0.0]
-    turns = Turns(clock, lambda size, may_wait: True, lambda: now[0])
+    turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
     waiting = [Spending(now) for _ in range(5)]
     for each in waiting:
         turns.add(each)
@@ -181,7 +181,7 @@ def test_all_that_wait_have_a_part_of_each_turn() -> None:
 
 def test_large_messages_have_a_part_of_the_time() -> None:
     clock, now = Clock(), [0.0]
-    turns = Turns(clock, lambda size, may_wait: True, lambda: now[0])
+    turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
     waiting = Spending(now)
     for n in range(5):
         turns.add_large(waiting, b"%d" % n)
@@ -194,7 +194,7 @@ def test_large_messages_have_a_part_of_the_time() -> None:
 
 def test_large_messages_of_one_connection_have_a_rate_and_do_not_keep_others_waiting() -> None:
     clock = Clock()
-    turns = Turns(clock, lambda size, may_wait: True, clock.seconds)
+    turns = ConnectionTurns(clock, lambda size, may_wait: True, clock.seconds)
     greedy, other = Spending([0.0]), Spending([0.0])
     half = b"x" * (LARGE_BURST // 2)
     for _ in range(6):
