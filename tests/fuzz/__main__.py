@@ -82,10 +82,14 @@ def read_handshake(head: bytes) -> None:
 
 
 class Transport(StringTransport):
-    """One that can be closed halfway."""
+    """One that can be closed halfway, and ignores being resumed after that, as a socket does."""
 
     def loseWriteConnection(self) -> None:
         self.loseConnection()
+
+    def resumeProducing(self) -> None:
+        if not self.disconnecting:
+            super().resumeProducing()
 
 
 class Operators:
