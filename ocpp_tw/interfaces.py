@@ -24,8 +24,29 @@ Maybe: TypeAlias = Union[T, Awaitable[T]]  # noqa: UP007  # an alias with a type
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """The certificate that a charger has shown in its TLS handshake, in which it has proved that it has the private key.
+
+    ``common_name`` and ``organization`` are of its subject, ``names`` are its subject alternative names (DNS names, URIs as they are);
+    ``fingerprint`` is the SHA-256 of its DER, in lower-case hexadecimal; ``expires`` is Unix time. ``trouble`` says why it must not be
+    trusted, in words that may be logged: no chain to an authority that is trusted, expired, revoked; "" if it may be.
+    """
+
+    common_name: str
+    organization: str
+    names: tuple[str, ...]
+    fingerprint: str
+    expires: float
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HandshakeRequest:
-    """What a charger sent in its opening handshake. ``headers`` have lower-case names and must not be logged (credentials)."""
+    """What a charger sent in its opening handshake. ``headers`` have lower-case names and must not be logged (credentials).
+
+    ``tls`` is whether the charger's own connection is encrypted, up to here or up to a proxy that is trusted; ``certificate`` is the one
+    that the charger has shown, None if it has shown none.
+    """
 
     id: str
     domain: str
@@ -33,6 +54,8 @@ class HandshakeRequest:
     offered: tuple[str, ...]
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     repairs: tuple[str, ...] = ()
+    tls: bool = False
+    certificate: ClientCertificate | None = None
 
 
 class HandshakeRefused(Exception):
@@ -137,8 +160,9 @@ class IHandlersPlugin(Interface):
 class IGate(Interface):
     """Decides which chargers are admitted."""
 
-    def admit(request: HandshakeRequest) -> Maybe[None]:
-        """Admit the charger, or raise `HandshakeRefused` with the HTTP status to answer."""
+    def admit(request: HandshakeRequest) -> Maybe[int]:
+        """Admit the charger: OCPP's security profile that its connection has (0: it has not been authenticated); or raise
+        `HandshakeRefused` with the HTTP status to answer."""
 
 
 class IVendor(Interface):

@@ -160,7 +160,7 @@ class Arrivals:
         arriving.addCallbacks(self._serve, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
 
     def _publish_arrival(self, charger: Charger, previous: str | None, repairs: list[str]) -> None:
-        data = gateway_events.ConnectCharger(charger.id, charger.ocpp, charger.address, 0, previous, repairs)
+        data = gateway_events.ConnectCharger(charger.id, charger.ocpp, charger.address, charger.security_profile, previous, repairs)
         self._publisher.publish(charger, "connect_charger", data)
 
     def _connected_all_along(self, id: str) -> None:

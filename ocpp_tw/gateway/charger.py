@@ -37,10 +37,20 @@ class Charger(Inbox):
 
     __slots__ = (
         "_complaints", "_outgoing", "address", "connected_at", "connection", "conversation", "domain", "id", "interval", "ledger",
-        "model", "ocpp", "received", "registration_state", "reported_time", "reports", "sent", "version", "violations",
+        "model", "ocpp", "received", "registration_state", "reported_time", "reports", "security_profile", "sent", "version", "violations",
     )  # fmt: skip
 
-    def __init__(self, id: str, domain: str, address: str, version: Version, wire: IWire, incoming: Incoming, connection: str) -> None:
+    def __init__(
+        self,
+        id: str,
+        domain: str,
+        address: str,
+        version: Version,
+        wire: IWire,
+        incoming: Incoming,
+        connection: str,
+        security_profile: int = 0,
+    ) -> None:
         super().__init__(wire, incoming)
         self.id = id
         self.domain = domain
@@ -48,6 +58,7 @@ class Charger(Inbox):
         self.version = version
         self.ocpp = version.name
         self.connection = connection
+        self.security_profile = security_profile
         self.connected_at = incoming.clock.seconds()
         self.conversation = Conversation()
         self.registration_state = RegistrationState()

@@ -14,5 +14,6 @@ from ..interfaces import HandshakeRequest, IGate
 class OpenGate:
     """Admits everybody: OCPP's security profile 0, for networks that are closed themselves."""
 
-    def admit(self, request: HandshakeRequest) -> None:
+    def admit(self, request: HandshakeRequest) -> int:
         """See `IGate`."""
+        return 0

@@ -66,13 +66,12 @@ class Gateway:
         if self._publisher.overloaded:
             raise HandshakeRefused(503, "events cannot be kept at the moment", (("Retry-After", "30"),))
         admitted = self._gate.admit(request)
-        return self._admit(request, wire) if admitted is None else self._admit_later(admitted, request, wire)
+        return self._admit(request, wire, admitted) if isinstance(admitted, int) else self._admit_later(admitted, request, wire)
 
-    async def _admit_later(self, admitted: Awaitable[None], request: HandshakeRequest, wire: IWire) -> tuple[Charger, str | None]:
-        await admitted
-        return self._admit(request, wire)
+    async def _admit_later(self, admitted: Awaitable[int], request: HandshakeRequest, wire: IWire) -> tuple[Charger, str | None]:
+        return self._admit(request, wire, await admitted)
 
-    def _admit(self, request: HandshakeRequest, wire: IWire) -> tuple[Charger, str | None]:
+    def _admit(self, request: HandshakeRequest, wire: IWire, security_profile: int) -> tuple[Charger, str | None]:
         """OCPP-J 1.6 §3.1.2: the first subprotocol of the charger's list that we know."""
         pinned = self.decisions.pinned(request.id)
         chosen = choose(request.offered, [pinned] if pinned else self._versions)
@@ -84,7 +83,9 @@ class Gateway:
         if version.name.startswith("2") and other != request.id and other in self.chargers:
             # an identifierString is the same in any case (2.x part 2, primitive datatypes), and events and commands have the spelling that is connected
             raise HandshakeRefused(409, "connected already under another spelling of its identity")
-        charger = Charger(request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections))
+        charger = Charger(
+            request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections), security_profile
+        )
         self.arrivals.admitted(charger, request.repairs)
         return charger, chosen[0] if chosen else None
 

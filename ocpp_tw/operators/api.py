@@ -268,6 +268,7 @@ def _summary(charger: Charger) -> dict[str, Any]:
         "ocpp": charger.ocpp,
         "domain": charger.domain,
         "remote_address": charger.address,
+        "security_profile": charger.security_profile,
         "connection": charger.connection,
         "registration": charger.registration or None,
         "received": charger.received,

@@ -27,29 +27,32 @@ REQUESTS = [
 class PasswordGate:
     """An example of a gate that decides at once: chargers need any credentials."""
 
-    def admit(self, request: HandshakeRequest) -> None:
+    def admit(self, request: HandshakeRequest) -> int:
         if "authorization" not in request.headers:
             raise HandshakeRefused(401, "Unauthorized", (("WWW-Authenticate", 'Basic realm="ocpp"'),))
+        return 1
 
 
 @implementer(IGate)
 class CoroutineGate:
     """An example of a gate that decides later, in a coroutine."""
 
-    async def admit(self, request: HandshakeRequest) -> None:
+    async def admit(self, request: HandshakeRequest) -> int:
         await succeed(None)
         if request.repairs:
             raise HandshakeRefused(503, "Service Unavailable", (("Retry-After", "10"),))
+        return 2
 
 
 @implementer(IGate)
 class DeferredGate:
     """An example of a gate that decides later, with a Deferred."""
 
-    def admit(self, request: HandshakeRequest) -> Deferred[None]:
-        def decide(_: None) -> None:
+    def admit(self, request: HandshakeRequest) -> Deferred[int]:
+        def decide(_: None) -> int:
             if request.id == "cp1":
                 raise HandshakeRefused(404, "unknown charger")
+            return 3
 
         return succeed(None).addCallback(decide)
 
@@ -63,16 +66,16 @@ def gate(request: pytest.FixtureRequest) -> Any:
     return request.param()
 
 
-async def decision(gate: Any, request: HandshakeRequest) -> HandshakeRefused | None:
-    """The refusal, or None."""
+async def decision(gate: Any, request: HandshakeRequest) -> HandshakeRefused | int:
+    """The refusal, or the security profile."""
     try:
         admitted = gate.admit(request)
         if inspect.isawaitable(admitted):
             admitted = await soon(admitted)
     except HandshakeRefused as refusal:
         return refusal
-    assert admitted is None
-    return None
+    assert admitted in (0, 1, 2, 3)
+    return int(admitted)
 
 
 async def test_it_provides_the_interface(gate):
@@ -82,7 +85,7 @@ async def test_it_provides_the_interface(gate):
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id[:8])
 async def test_a_charger_is_admitted_or_refused_with_a_status_and_a_reason(gate, request_):
     refusal = await decision(gate, request_)
-    if refusal is not None:
+    if isinstance(refusal, HandshakeRefused):
         assert 400 <= refusal.status <= 599
         assert refusal.reason.isascii() and refusal.reason.isprintable()
         assert all(isinstance(each, str) and each.isprintable() for header in refusal.headers for each in header)
@@ -92,7 +95,10 @@ async def test_a_charger_is_admitted_or_refused_with_a_status_and_a_reason(gate,
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id[:8])
 async def test_a_decision_does_not_depend_on_earlier_ones(gate, request_):
     first, second = await decision(gate, request_), await decision(gate, request_)
-    assert (first and (first.status, first.reason, first.headers)) == (second and (second.status, second.reason, second.headers))
+    if isinstance(first, HandshakeRefused) and isinstance(second, HandshakeRefused):
+        assert (first.status, first.reason, first.headers) == (second.status, second.reason, second.headers)
+    else:
+        assert first == second
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id[:8])
@@ -105,16 +111,16 @@ async def test_the_gateway_does_as_the_gate_decides(gate, request_):
         if inspect.isawaitable(admitted):
             admitted = await soon(admitted)
     except HandshakeRefused as refusal:
-        assert expected is not None and (refusal.status, refusal.reason, refusal.headers) == (
+        assert isinstance(expected, HandshakeRefused) and (refusal.status, refusal.reason, refusal.headers) == (
             expected.status,
             expected.reason,
             expected.headers,
         )
     else:
-        assert expected is None and admitted[1] == request_.offered[0]
+        assert admitted[0].security_profile == expected and admitted[1] == request_.offered[0]
         gateway.departed(admitted[0], 1006, "")
     assert wire.sent == [] and wire.closed is None
 
 
 async def test_the_open_gate_admits_every_charger():
-    assert [await decision(OpenGate(), request) for request in REQUESTS] == [None] * len(REQUESTS)
+    assert [await decision(OpenGate(), request) for request in REQUESTS] == [0] * len(REQUESTS)
