@@ -24,9 +24,9 @@ RELIANCES: dict[str, tuple[str, ...]] = {
         *("_checkHandshakeStatus", "_flushReceiveBIO", "_shutdownTLS", "_tlsShutdownFinished", "_write"),
     ),
     "twisted.protocols.tls.TLSMemoryBIOFactory": ("_clock",),
-    # operators/channel: the head of the request that is being read, and whether one is being served
+    # operators/channel: the head of the request that is being read, and whether one is being served; the refusal of what cannot be read
     "twisted.web.http.HTTPChannel": (
-        *("_command", "_path", "_handlingRequest", "_networkProducer", "_waitingForTransport"),
+        *("_command", "_path", "_handlingRequest", "_networkProducer", "_waitingForTransport", "_respondToBadRequestAndDisconnect"),
         *("requests", "allHeadersReceived", "allContentReceived"),
     ),
     # bounded_http: the factory whose log lines are switched off, and the transport that can abort a connection

@@ -150,6 +150,17 @@ class OperatorsChannel(HTTPChannel):
             self.setTimeout(UNREAD_TIMEOUT)
             self.transport.loseWriteConnection()
 
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            valid: bool = super().headerReceived(line)
+            return valid
+        except ValueError:  # a Content-Length of more digits than Python makes a number of: it is refused like one that is none
+            self._respondToBadRequestAndDisconnect()
+            return False
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._respondToBadRequestAndDisconnect()
+
     def allHeadersReceived(self) -> None:
         request: OperatorsRequest = self.requests[-1]
         head = Head(self._command, self._path, request.requestHeaders, self.length, self.address)

@@ -450,6 +450,24 @@ async def test_a_host_that_may_be_one_is_served(site, host):
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
+LENGTHS = [
+    b"Content-Length: %s\r\n" % length for length in (b"1" * 5000, b"0" * 5000, b"-1", b"5,5", b"0x5", b"", b"5\r\nContent-Length: 5")
+]
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=lambda length: length[:24].decode())
+@pytest.mark.parametrize("more", [b"", b"X-More: headers\r\n"])
+async def test_a_length_that_is_none_is_a_bad_request_and_no_error_of_ours(site, length, more):
+    """5,000 digits are more than Python makes a number of: it was a traceback in the log, and no answer."""
+    answer = await raw(site, post(length + more, TOKEN))
+    assert answer == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+async def test_a_line_without_end_is_a_bad_request(site):
+    for head in (b"GET /" + b"x" * 17_000, post(b"X: " + b"x" * 17_000)):
+        assert (await raw(site, head)) == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
 REQUESTS = [b"GET /healthz HTTP/1.1", b"GET /nothing HTTP/1.1", b"DELETE /healthz HTTP/1.1", b"POST /command HTTP/1.1", b"GET //x HTTP/1.1", b"OPTIONS * HTTP/1.1", b"HEAD /healthz HTTP/1.1", b"GET /healthz", b"\x16\x03\x01"]  # fmt: skip
 
 
