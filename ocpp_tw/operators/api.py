@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, NotFound
@@ -92,9 +93,9 @@ class OperatorsApi:
         self._redis_until = 0.0
         """Until when Redis is taken to answer."""
 
-    def site(self, token: str, limit: int = 0) -> OperatorsSite:
+    def site(self, token: str, limit: int = 0, clock: IReactorTime | None = None) -> OperatorsSite:
         """The site for a port to serve; see there."""
-        return OperatorsSite(self.app.resource(), token, limit)
+        return OperatorsSite(self.app.resource(), token, limit, clock)
 
     @app.handle_errors(HTTPException)
     def unknown(self, request: IRequest, failure: Failure) -> bytes:

@@ -9,7 +9,7 @@ from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any
 
 from twisted.internet.address import UNIXAddress
-from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
@@ -200,14 +200,15 @@ class OperatorsChannel(HTTPChannel):
 
 
 class OperatorsSite(Site):
-    """``limit`` is the most connections there may be; 0 for a worker, to which only the front of all workers connects."""
+    """``limit`` is the most connections there may be; 0 for a worker, to which only the front of all workers connects. ``clock`` is
+    the reactor, unless a test says otherwise."""
 
     noisy = False
     displayTracebacks = False
     protocol = OperatorsChannel  # type: ignore[assignment]
 
-    def __init__(self, resource: IResource, token: str, limit: int = 0) -> None:
-        super().__init__(resource, requestFactory=OperatorsRequest, parsePOSTFormSubmission=False, timeout=REQUEST_TIMEOUT)
+    def __init__(self, resource: IResource, token: str, limit: int = 0, clock: IReactorTime | None = None) -> None:
+        super().__init__(resource, requestFactory=OperatorsRequest, parsePOSTFormSubmission=False, timeout=REQUEST_TIMEOUT, reactor=clock)
         self._guard = Guard(token, self.reactor)
         self.turns = Turns[OperatorsChannel](self.reactor, SHARE)
         self._turned_away = Tally(self.reactor, _tell_turned_away)
