@@ -1,37 +1,35 @@
 """Feeds a gateway in memory with what nobody expects. ``make fuzz ARGS="--seed 7 --seconds 600"``.
 
-First every member of every schema is grown to the largest message, then random mutations follow: frames, commands, HTTP requests and
-handshakes. Ends with status 1 at the first finding, which names the seed and the input.
+First every member of every schema is grown to the largest message, then random mutations follow: messages, commands and their answers, and
+what comes in at both ports. Ends with status 1 at the first finding, which names the seed and the input.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import gc
 import heapq
 import resource
 import sys
 import time
-from random import Random
+import traceback
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
-
-from fuzz import mutations
 from fuzz.grown import FOLDERS, grown
 from fuzz.harness import Finding, Harness
-from ocpp_tw.operators.api import OperatorsApi
-from ocpp_tw.operators.channel import SHARE
-from ocpp_tw.turns import Turns
-from ocpp_tw.websocket import handshake
+from fuzz.inputs import Inputs
 
-GROWTH = 200
-"""Most megabytes of memory that the process may have at the end beyond those after its first thousand inputs."""
+REPORTED = 100_000
+"""Inputs after which is told how many there were."""
 
-ADDRESS = IPv4Address("TCP", "127.0.0.1", 50_000)
-"""Of the client of operators' HTTP."""
+GROWTH = 200_000
+"""Most blocks of memory that there may be beyond those after the first inputs that were told of."""
+
+SLOWER = 10
+"""How many times longer than one message any mutated input may take, with all that follows from it: each is measured only once."""
+
+HANGING = 300
+"""Seconds after which a thousand inputs that are not done are a standstill: then it says where, and ends."""
 
 SHOWN = 10
 """The dearest messages that are listed."""
@@ -70,79 +68,30 @@ def grow(harness: Harness, args: argparse.Namespace) -> int:
     return count
 
 
-def read_handshake(head: bytes) -> None:
-    """What is read of a handshake before anybody is admitted."""
-    try:
-        read = handshake.read(head)
-        handshake.usual_key(read)
-        handshake.identity(read.target)
-        handshake.offers(read.headers)
-    except handshake.BadHandshake:
-        pass
-
-
-class Transport(StringTransport):
-    """One that can be closed halfway, and ignores being resumed after that, as a socket does."""
-
-    def loseWriteConnection(self) -> None:
-        self.loseConnection()
-
-    def resumeProducing(self) -> None:
-        if not self.disconnecting:
-            super().resumeProducing()
-
-
-class Operators:
-    """Operators' HTTP of a harness' gateway, without a port."""
-
-    def __init__(self, harness: Harness) -> None:
-        here = harness.here
-        self._site = OperatorsApi(here.gateway, here.dispatcher, here.application.verdicts, here.events).site("")
-        self._clock = Clock()
-        self._site.turns = Turns(self._clock, SHARE)
-
-    def request(self, text: bytes) -> None:
-        """A connection with one request, which then ends."""
-        channel, transport = self._site.buildProtocol(ADDRESS), Transport(peerAddress=ADDRESS)
-        channel.makeConnection(transport)
-        channel.dataReceived(text)
-        while self._clock.getDelayedCalls():
-            self._clock.advance(0)
-        if transport.value()[9:12] == b"500":
-            raise Finding(f"500 to {text[:300]!r}")
-        channel.connectionLost(Failure(ConnectionDone()))
-
-
 def mutate(harness: Harness, args: argparse.Namespace) -> int:
     """Try mutations for as long as was asked for; how many inputs that were."""
-    random, operators, count, memory = Random(args.seed), Operators(harness), 0, 0
-    until = time.monotonic() + args.seconds
-    while time.monotonic() < until:
+    inputs, begun, count, settled = Inputs(harness, args.seed), time.monotonic(), 0, 0
+    while time.monotonic() < begun + args.seconds:
+        if count % 1000 == 0:
+            faulthandler.dump_traceback_later(HANGING, exit=True)
+            harness.forget()
         count += 1
-        ocpp = random.choice(list(mutations.VERSIONS))
-        match random.randrange(10):
-            case 0:
-                text = mutations.element(random, ocpp)
-                harness.command(ocpp, text)
-            case 1:
-                text = mutations.request(random, ocpp)
-                operators.request(text)
-            case 2:
-                text = mutations.handshake(random, ocpp)
-                read_handshake(text)
-            case _:
-                text = mutations.frame(random, ocpp)
-                harness.send(ocpp, text)
-        if harness.errors:
-            raise Finding(f"{text[:300]!r}: {harness.errors}")
+        try:
+            took = inputs.next()
+        except Exception as why:
+            raise Finding(f"input {count}, {inputs.latest[:300]!r}: {why!r}") from why
+        if took * 1000 > SLOWER * args.standstill:
+            raise Finding(f"input {count}, {inputs.latest[:300]!r}: {took * 1000:.0f} ms")
         if count % 100 == 0:
             harness.pass_time(10)
-        if count % 1000 == 0:
-            harness.forget()
-            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            memory = memory or used
-            if used > memory + GROWTH:
-                raise Finding(f"{used} MB of memory after {count} inputs, {memory} MB after the first thousand")
+        if count % REPORTED == 0:
+            gc.collect()
+            blocks, megabytes = sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            print(f"seed {args.seed}: {count} inputs, {time.monotonic() - begun:.0f} s, {megabytes} MB, {blocks} blocks", flush=True)
+            settled = settled or blocks
+            if blocks > settled + GROWTH:
+                raise Finding(f"{blocks} blocks of memory after {count} inputs, {settled} after the first {REPORTED}")
+    faulthandler.cancel_dump_traceback_later()
     return count
 
 
@@ -154,6 +103,8 @@ def main() -> int:
         harness = Harness()
         inputs = mutate(harness, args)
     except Finding as why:
+        if why.__cause__ is not None:
+            traceback.print_exception(why.__cause__)
         print(f"seed {args.seed}: {why}", file=sys.stderr)
         return 1
     print(f"seed {args.seed}: {messages} messages grown, {inputs} inputs mutated, nothing found")

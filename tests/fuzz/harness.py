@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,9 @@ class Harness:
         self.here = in_memory(heartbeat_interval=300)
         self.here.application.start()
         self.errors: list[str] = []
+        self.longest = self.here.settings.max_message  # of a longer one the connection sees to it that nobody hears
         self._clients: dict[str, Any] = {}
+        self._asked: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self._ids = 0
         globalLogPublisher.addObserver(self._observe)
 
@@ -50,8 +53,15 @@ class Harness:
         client = self._clients.get(ocpp)
         if client is None or client.charger.gone or client.wire.closed:
             client = self._clients[ocpp] = self.here.connect(f"fuzz-{ocpp}", ocpp=ocpp)
-            client.frames()
+            self._asked[ocpp] = []
+            self._hear(ocpp, client)
         return client
+
+    def _hear(self, ocpp: str, client: Any) -> list[Any]:
+        """The frames that have come; CALLs among them are to be answered."""
+        frames = client.frames()
+        self._asked[ocpp] += [(id, action) for kind, id, action, *_ in frames if kind == 2]
+        return frames
 
     def send(self, ocpp: str, text: bytes, what: str = "", *, owed: bool = False) -> float:
         """Send a text; the CPU time that it took. ``owed``: it is a CALL, which is answered."""
@@ -61,7 +71,7 @@ class Harness:
         client.send_text(text)
         took = time.process_time() - begun
         what = what or repr(text[:300])
-        events, frames = self.here.store.events, client.frames()
+        events, frames = self.here.store.events, self._hear(ocpp, client)
         if self.errors:
             raise Finding(f"{what}: {self.errors}")
         if any(frame[0] == 4 and frame[2] == "InternalError" for frame in frames):
@@ -97,23 +107,33 @@ class Harness:
             raise Finding(f"{what}: the command did not end")
         return took
 
-    def command(self, ocpp: str, element: bytes) -> None:
-        """Push a command, and answer what comes of it."""
-        client = self.charger(ocpp)
+    def command(self, ocpp: str, element: bytes, answer: Callable[[str, str], bytes]) -> None:
+        """Push a command, and answer what comes of it: ``answer`` makes a frame, given the id and the action of a CALL."""
+        self.charger(ocpp)
         self.here.store.push(element)
-        for frame in client.frames():
-            if frame[0] == 2:
-                client.answer({}, frame[1])
+        self.answer_all(answer)
+
+    def answer_all(self, answer: Callable[[str, str], bytes]) -> None:
+        """Answer all CALLs of the gateway, and some of those that follow from the answers."""
+        for ocpp, client in list(self._clients.items()):
+            self._hear(ocpp, client)
+            asked, self._asked[ocpp] = self._asked[ocpp], []
+            for id, action in asked:
+                self.send(ocpp, answer(id, action))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, so that what waits ends."""
         self.here.clock.advance(seconds)
 
     def forget(self) -> None:
-        """What is kept for the test, not by the gateway."""
-        store = self.here.store
+        """What is kept for the test, not by the gateway; and the store forgets whoever is not connected, as Redis does in the end."""
+        store, ours = self.here.store, {client.charger.id for client in self._clients.values()} | {self.here.settings.name}
         for kept in (store.events, store.dead, store.done, store.replies):
             kept.clear()
+        for key in [key for key in store.tables if key[1] not in ours]:
+            del store.tables[key]
+        for charger in store.seq.keys() - ours:
+            del store.seq[charger]
         for client in self._clients.values():
             client.wire.sent.clear()
             client._read = 0

@@ -1,4 +1,4 @@
-"""Random inputs by a seed: OCPP-J frames, command elements, HTTP requests and handshakes, valid ones with a few mutations.
+"""Random inputs by a seed: OCPP-J frames, answers and command elements, valid ones with a few mutations.
 
 Knows the schemas; what a mutation does is local, so that most of an input is still read.
 """
@@ -12,10 +12,14 @@ from functools import cache
 from random import Random
 from typing import Any
 
+from ocpp_tw.ocpp.actions import CHARGER_ACTIONS_V16, CHARGER_ACTIONS_V21, CHARGER_ACTIONS_V201, csms_actions, snake_case
+from ocpp_tw.ocpp.neutral.shapes import SHAPES
 from ocpp_tw.ocpp.schemas import load
 from payloads import fullest, schema
 
+COMMANDS = sorted(SHAPES)
 VERSIONS = {"1.6": ("v16", ""), "2.0.1": ("v201", "Request"), "2.1": ("v21", "Request")}
+CHARGER_ACTIONS = {"1.6": CHARGER_ACTIONS_V16, "2.0.1": CHARGER_ACTIONS_V201, "2.1": CHARGER_ACTIONS_V21}
 
 INTEGERS = (0, -1, 1, 2**31 - 1, 2**31, -(2**31), 2**53, 2**63 - 1, 2**63, 10**40, 10**300)
 WORDS = (
@@ -38,6 +42,18 @@ WORDS = (
     "/",
 )
 OTHERS = (None, True, False, 0.5, -1e300, [], {}, [[]], [None], {"a": 1}, [1] * 2000, {str(number): 1 for number in range(2000)})
+PROFILE = {"id": 1, "stack_level": 0, "kind": "Absolute", "unit": "A", "periods": [{"start": 0, "limit": 16}]}
+SAMPLES = {
+    "type": ("Hard", "Immediate", "Operative", "Inoperative", "CSMSRootCertificate"),
+    "message": ("BootNotification", "MeterValues"),
+    "kind": ("diagnostics", "security"),
+    "update_type": ("Full", "Differential"),
+    "expiry_date": ("2026-11-22T10:00:00Z",),
+    "list": ([{"tag": "T"}], [{"tag": "T", "status": "Accepted"}]),
+    "charging_profile": (PROFILE | {"purpose": "TxProfile"},),
+    "profile": (PROFILE | {"purpose": "TxDefaultProfile"}, PROFILE | {"purpose": "ChargingStationMaxProfile"}),
+}
+"""Data of neutral commands that is no text or number like any other."""
 PIECES = (
     b"[",
     b"]",
@@ -65,6 +81,16 @@ def actions(ocpp: str) -> list[str]:
 
 
 @cache
+def usual_actions(ocpp: str, of_chargers: bool) -> list[str]:
+    return sorted(CHARGER_ACTIONS[ocpp] if of_chargers else csms_actions(frozenset(actions(ocpp)), CHARGER_ACTIONS[ocpp]))
+
+
+def likely(random: Random, ocpp: str, of_chargers: bool) -> str:
+    """An action that chargers send, or that they are sent; now and then it is one of the others."""
+    return random.choice(usual_actions(ocpp, of_chargers) if random.random() < 0.9 else actions(ocpp))
+
+
+@cache
 def full(ocpp: str, action: str) -> str:
     folder, suffix = VERSIONS[ocpp]
     try:
@@ -73,9 +99,18 @@ def full(ocpp: str, action: str) -> str:
         return json.dumps(fullest(schema(folder, action)))
 
 
+@cache
+def full_answer(ocpp: str, action: str) -> str:
+    try:
+        return json.dumps(fullest(schema(VERSIONS[ocpp][0], action + "Response")))
+    except FileNotFoundError:  # a message that is never answered
+        return "{}"
+
+
 def value(random: Random) -> Any:
-    """Any JSON value, most likely at a bound of something."""
-    return deepcopy(random.choice(random.choice((INTEGERS, WORDS, OTHERS))))
+    """Any JSON value, most likely at a bound of something; what is in a list or an object of it is never changed in place."""
+    it: Any = random.choice(random.choice((INTEGERS, WORDS, OTHERS)))
+    return it.copy() if isinstance(it, dict | list) else it
 
 
 def mutated(random: Random, it: Any) -> Any:
@@ -89,7 +124,7 @@ def mutated(random: Random, it: Any) -> Any:
         case 1 if isinstance(it, dict):
             it[random.choice(WORDS)] = value(random)
         case 1:
-            it.extend(it[:3] * random.choice((1, 3, 300)))
+            it.extend(it[:3] * random.choice((1, 3, 3, 3, 300)))
         case _:
             it[step] = mutated(random, it[step])
     return it
@@ -118,51 +153,50 @@ def several(random: Random, change: Callable[[Random, Any], Any], it: Any) -> An
 
 def frame(random: Random, ocpp: str) -> bytes:
     """A text message of a charger."""
-    action = random.choice(actions(ocpp))
+    action = likely(random, ocpp, of_chargers=True)
     payload = several(random, mutated, json.loads(full(ocpp, action)))
-    id = f"i{random.randrange(10**9)}"
-    elements: Any = random.choice(([2, id, action, payload], [2, id, action, payload], [3, id, payload], [4, id, "GenericError", "no", {}]))
+    id = f"i{random.randrange(random.choice((20, 10**9)))}"
+    elements: Any = random.choice(([2, id, action, payload],) * 6 + ([3, id, payload], [4, id, "GenericError", "no", {}]))
     if random.random() < 0.1:
         elements = mutated(random, elements)
     text = json.dumps(elements).encode()
     return several(random, broken, text) if random.random() < 0.2 else text
 
 
+def answer(random: Random, ocpp: str, id: str, action: str) -> bytes:
+    """What a charger may answer to a CALL."""
+    if random.random() < 0.1:
+        return json.dumps([4, id, "NotSupported", "no", several(random, mutated, {"a": 1})]).encode()
+    return json.dumps([3, id, several(random, mutated, json.loads(full_answer(ocpp, action)))]).encode()
+
+
+def neutral_data(random: Random, command: str) -> dict[str, Any]:
+    """Data that fits a neutral command more or less."""
+    shape, data = SHAPES[command], {}
+    for name, types in {**shape.required, **shape.optional}.items():
+        if name in shape.required or random.random() < 0.5:
+            kind = types[0] if isinstance(types, tuple) else types
+            sample: Any = True if kind is bool else 1 if issubclass(kind, int | float) else "x"
+            data[name] = deepcopy(random.choice(SAMPLES[name])) if name in SAMPLES else sample
+    return data
+
+
 def element(random: Random, ocpp: str) -> bytes:
     """A command, as a backend pushes it."""
-    action, id = random.choice(actions(ocpp)), f"c{random.randrange(10**9)}"
-    payload = several(random, mutated, json.loads(full(ocpp, action)))
-    neutral = {
-        "cp_id": f"fuzz-{ocpp}",
-        "command": random.choice(("remote_start_transaction", "reset", action.lower())),
-        "id": id,
-        "data": payload,
-    }
-    it: Any = random.choice((neutral, {"CpID": f"fuzz-{ocpp}", "data": [2, id, action, payload], "ttl": 0, "timeout": 1}))
+    action, id = likely(random, ocpp, of_chargers=False), f"c{random.randrange(10**9)}"
+    it: dict[str, Any] = {"ttl": 0, "timeout": 1} if random.random() < 0.5 else {}
+    match random.randrange(4):
+        case 0:
+            it |= {"cp_id": f"fuzz-{ocpp}", "command": snake_case(action), "id": id}
+            it |= {"data": several(random, mutated, json.loads(full(ocpp, action)))}
+        case 1 | 2:
+            command = random.choice(COMMANDS)
+            it |= {"cp_id": f"fuzz-{ocpp}", "command": command, "id": id}
+            it |= {"data": several(random, mutated, neutral_data(random, command))}
+        case _:
+            payload = several(random, mutated, json.loads(full(ocpp, action)))
+            it |= {"CpID": f"fuzz-{ocpp}", "data": [2, id, action, payload]}
     if random.random() < 0.2:
         it = mutated(random, it)
     text = json.dumps(it).encode()
     return several(random, broken, text) if random.random() < 0.1 else text
-
-
-def request(random: Random, ocpp: str) -> bytes:
-    """A request to operators' HTTP."""
-    method, path = random.choice(
-        (("POST", "/command/"), ("PUT", "/api/chargers/fuzz-1.6"), ("GET", "/api/chargers"), ("GET", "/api/violations"))
-    )
-    body = (
-        element(random, ocpp)
-        if method == "POST"
-        else json.dumps(mutated(random, {"boot_status": "Accepted", "retry_interval": 5})).encode()
-    )
-    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    return (several(random, broken, head) if random.random() < 0.3 else head) + body
-
-
-def handshake(random: Random, ocpp: str) -> bytes:
-    """The head of a charger's HTTP request."""
-    lines = [
-        f"GET /ocpp/CP{random.randrange(100)} HTTP/1.1", "Host: csms.example.com", "Upgrade: websocket", "Connection: Upgrade",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Protocol: ocpp{ocpp}", "", "",
-    ]  # fmt: skip
-    return several(random, broken, "\r\n".join(lines).encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from itertools import cycle
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -277,7 +276,8 @@ def frame(payload: bytes = b"", opcode: int = TEXT, *, fin: bool = True, rsv: in
         head += struct.pack("!BQ", masked | 127, size)
     if mask is None:
         return head + payload
-    return head + mask + bytes(byte ^ key for byte, key in zip(payload, cycle(mask), strict=False))
+    keys = (mask * (size // 4 + 1))[:size]
+    return head + mask + (int.from_bytes(payload, "big") ^ int.from_bytes(keys, "big")).to_bytes(size, "big")
 
 
 def frames(data: bytes) -> list[tuple[int, bytes]]:
