@@ -5,12 +5,12 @@ Knows no schemas.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.logger import globalLogPublisher
 
 from in_memory import in_memory
@@ -33,6 +33,8 @@ class Harness:
         self.here = in_memory(heartbeat_interval=300)
         self.here.application.start()
         self.errors: list[str] = []
+        self.now = time.process_time
+        """What time is measured by: on some systems it takes as long as a message to ask for the process' own."""
         self.longest = self.here.settings.max_message  # of a longer one the connection sees to it that nobody hears
         self._clients: dict[str, Any] = {}
         self._asked: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -64,12 +66,12 @@ class Harness:
         return frames
 
     def send(self, ocpp: str, text: bytes, what: str = "", *, owed: bool = False) -> float:
-        """Send a text; the CPU time that it took. ``owed``: it is a CALL, which is answered."""
+        """Send a text; the time that it took. ``owed``: it is a CALL, which is answered."""
         client = self.charger(ocpp)
         self.here.store.events.clear()
-        begun = time.process_time()
+        begun = self.now()
         client.send_text(text)
-        took = time.process_time() - begun
+        took = self.now() - begun
         what = what or repr(text[:300])
         events, frames = self.here.store.events, self._hear(ocpp, client)
         if self.errors:
@@ -81,7 +83,7 @@ class Harness:
         if (told := sum(map(len, events))) > 4 * len(text) + EVENT:
             raise Finding(f"{what}: {told} bytes of events for {len(text)}")
         for event in events:
-            json.loads(event)
+            msgspec.json.decode(event)
         tables = self.here.store.tables
         kept = sum(len(name) + len(value) for key, table in tables.items() if client.charger.id in key for name, value in table.items())
         if kept > KEPT:

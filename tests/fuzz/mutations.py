@@ -12,6 +12,8 @@ from functools import cache
 from random import Random
 from typing import Any
 
+import msgspec
+
 from ocpp_tw.ocpp.actions import CHARGER_ACTIONS_V16, CHARGER_ACTIONS_V21, CHARGER_ACTIONS_V201, csms_actions, snake_case
 from ocpp_tw.ocpp.neutral.shapes import SHAPES
 from ocpp_tw.ocpp.schemas import load
@@ -91,20 +93,32 @@ def likely(random: Random, ocpp: str, of_chargers: bool) -> str:
 
 
 @cache
-def full(ocpp: str, action: str) -> str:
+def full(ocpp: str, action: str) -> bytes:
+    """The JSON of a request with all members."""
     folder, suffix = VERSIONS[ocpp]
     try:
-        return json.dumps(fullest(schema(folder, action + suffix)))
+        return msgspec.json.encode(fullest(schema(folder, action + suffix)))
     except FileNotFoundError:  # a message that is never answered has no "Request" in its file's name
-        return json.dumps(fullest(schema(folder, action)))
+        return msgspec.json.encode(fullest(schema(folder, action)))
 
 
 @cache
-def full_answer(ocpp: str, action: str) -> str:
+def full_answer(ocpp: str, action: str) -> bytes:
+    """The JSON of a response with all members."""
     try:
-        return json.dumps(fullest(schema(VERSIONS[ocpp][0], action + "Response")))
+        return msgspec.json.encode(fullest(schema(VERSIONS[ocpp][0], action + "Response")))
     except FileNotFoundError:  # a message that is never answered
-        return "{}"
+        return b"{}"
+
+
+def written(random: Random, it: Any) -> bytes:
+    """A value as JSON, in one of the two ways of writing it: with and without escapes and spaces."""
+    if random.random() < 0.7:
+        try:
+            return msgspec.json.encode(it)
+        except (OverflowError, UnicodeEncodeError):  # numbers of more than 64 bits
+            pass
+    return json.dumps(it).encode()
 
 
 def value(random: Random) -> Any:
@@ -154,20 +168,20 @@ def several(random: Random, change: Callable[[Random, Any], Any], it: Any) -> An
 def frame(random: Random, ocpp: str) -> bytes:
     """A text message of a charger."""
     action = likely(random, ocpp, of_chargers=True)
-    payload = several(random, mutated, json.loads(full(ocpp, action)))
+    payload = several(random, mutated, msgspec.json.decode(full(ocpp, action)))
     id = f"i{random.randrange(random.choice((20, 10**9)))}"
     elements: Any = random.choice(([2, id, action, payload],) * 6 + ([3, id, payload], [4, id, "GenericError", "no", {}]))
     if random.random() < 0.1:
         elements = mutated(random, elements)
-    text = json.dumps(elements).encode()
+    text = written(random, elements)
     return several(random, broken, text) if random.random() < 0.2 else text
 
 
 def answer(random: Random, ocpp: str, id: str, action: str) -> bytes:
     """What a charger may answer to a CALL."""
     if random.random() < 0.1:
-        return json.dumps([4, id, "NotSupported", "no", several(random, mutated, {"a": 1})]).encode()
-    return json.dumps([3, id, several(random, mutated, json.loads(full_answer(ocpp, action)))]).encode()
+        return written(random, [4, id, "NotSupported", "no", several(random, mutated, {"a": 1})])
+    return written(random, [3, id, several(random, mutated, msgspec.json.decode(full_answer(ocpp, action)))])
 
 
 def neutral_data(random: Random, command: str) -> dict[str, Any]:
@@ -188,15 +202,15 @@ def element(random: Random, ocpp: str) -> bytes:
     match random.randrange(4):
         case 0:
             it |= {"cp_id": f"fuzz-{ocpp}", "command": snake_case(action), "id": id}
-            it |= {"data": several(random, mutated, json.loads(full(ocpp, action)))}
+            it |= {"data": several(random, mutated, msgspec.json.decode(full(ocpp, action)))}
         case 1 | 2:
             command = random.choice(COMMANDS)
             it |= {"cp_id": f"fuzz-{ocpp}", "command": command, "id": id}
             it |= {"data": several(random, mutated, neutral_data(random, command))}
         case _:
-            payload = several(random, mutated, json.loads(full(ocpp, action)))
+            payload = several(random, mutated, msgspec.json.decode(full(ocpp, action)))
             it |= {"CpID": f"fuzz-{ocpp}", "data": [2, id, action, payload]}
     if random.random() < 0.2:
         it = mutated(random, it)
-    text = json.dumps(it).encode()
+    text = written(random, it)
     return several(random, broken, text) if random.random() < 0.1 else text

@@ -5,11 +5,10 @@ Knows no protocol but by example; what is in a frame or a body is `fuzz.mutation
 
 from __future__ import annotations
 
-import json
 from itertools import cycle
 from random import Random
 
-from fuzz.mutations import broken, element, frame, mutated, several
+from fuzz.mutations import broken, element, frame, mutated, several, written
 from websocket_peer import BINARY, CLOSE, PING, PONG, TEXT
 from websocket_peer import frame as websocket_frame
 
@@ -56,7 +55,7 @@ def command(random: Random, ocpp: str) -> bytes:
     """A request to operators' HTTP that is most likely served."""
     method, path = random.choice((("POST", "/command/"), ("PUT", "/api/chargers/fuzz-1.6"), ("GET", random.choice(PATHS))))
     decision = mutated(random, {"boot_status": "Accepted", "retry_interval": 5})
-    body = element(random, ocpp) if method == "POST" else json.dumps(decision).encode()
+    body = element(random, ocpp) if method == "POST" else written(random, decision)
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", f"Content-Length: {len(body)}"]
     return head(random, lines) + body
 
