@@ -22,8 +22,9 @@ from fuzz.inputs import Inputs
 REPORTED = 100_000
 """Inputs after which is told how many there were."""
 
-GROWTH = 200_000
-"""Most blocks of memory that there may be beyond those after the first inputs that were told of."""
+GROWTH = 300_000
+"""Most blocks of memory that there may be beyond those after the first inputs that were told of: the counts of violations may take 122,000 of
+them, when there are as many vendors as are told apart."""
 
 SLOWER = 10
 """How many times longer than one message any mutated input may take, with all that follows from it: each is measured only once."""
