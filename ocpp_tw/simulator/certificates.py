@@ -1,20 +1,32 @@
 """The CA certificates that a charger trusts, identified by their hashes (OCPP 1.6 security whitepaper).
 
-Knows no OCPP message; a certificate is PEM text.
+Knows no OCPP message; a certificate is PEM text. The charger's own certificates are in `own_certificates`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import NameOID
 
 Hashes = dict[str, str]
 """OCPP's CertificateHashDataType."""
+
+
+MAX_INSTALLED = 20
+"""Most certificates that can be installed; one more is rejected (whitepaper M05.FR.03, 2.0.1 M05.FR.06)."""
+
+
+class Installed(NamedTuple):
+    """One installed certificate: what it is used for, its hashes, and itself."""
+
+    use: str
+    hashes: Hashes
+    pem: str
 
 
 class Certificates:
@@ -23,28 +35,37 @@ class Certificates:
     __slots__ = ("_installed",)
 
     def __init__(self) -> None:
-        self._installed: list[tuple[str, Hashes]] = []
+        self._installed: list[Installed] = []
+
+    def __len__(self) -> int:
+        return len(self._installed)
 
     def install(self, use: str, pem: str) -> bool:
-        """Trust a root certificate; False when it is not readable."""
-        entry = identify(pem)
-        if entry is None:
+        """Trust a root certificate; False when it is not readable, or when there are too many. One that is there already is replaced."""
+        found = identify(pem)
+        if found is None:
             return False
-        if (use, entry) not in self._installed:
-            self._installed.append((use, entry))
+        others = [each for each in self._installed if (each.use, each.hashes) != (use, found)]
+        if len(others) >= MAX_INSTALLED:
+            return False
+        self._installed = [*others, Installed(use, found, pem)]
         return True
 
     def find(self, use: str) -> list[Hashes]:
         """The hashes of the certificates installed for that use."""
-        return [entry for each, entry in self._installed if each == use]
+        return [each.hashes for each in self._installed if each.use == use]
+
+    def trusted(self, use: str) -> tuple[str, ...]:
+        """The certificates installed for that use, as PEM."""
+        return tuple(each.pem for each in self._installed if each.use == use)
 
     def all(self) -> list[tuple[str, Hashes]]:
         """The hashes of all certificates, each with its use."""
-        return list(self._installed)
+        return [(each.use, each.hashes) for each in self._installed]
 
     def delete(self, requested: Hashes) -> bool:
         """Remove the certificates with these hashes; whether there was one."""
-        remaining = [(use, entry) for use, entry in self._installed if not _same(entry, requested)]
+        remaining = [each for each in self._installed if not _same(each.hashes, requested)]
         found = len(remaining) < len(self._installed)
         self._installed = remaining
         return found
@@ -62,15 +83,6 @@ def identify(pem: str) -> Hashes | None:
         "issuerKeyHash": hashlib.sha256(_key(certificate.public_key())).hexdigest(),
         "serialNumber": f"{certificate.serial_number:x}"[:40],
     }
-
-
-def signing_request(id: str) -> str:
-    """A certificate signing request for that charger, with a new key, as PEM."""
-    subject = x509.Name(
-        [x509.NameAttribute(NameOID.COMMON_NAME, id[:64] or "charger"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "ocpp_tw")]
-    )
-    csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-    return csr.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _key(key: CertificatePublicKeyTypes) -> bytes:

@@ -23,6 +23,8 @@ from .power import Outlet, Sample
 from .registration import Registrar
 from .report import Tally
 from .rpc import Transport
+from .security import Provision, Security
+from .security_events import SecurityEvents
 from .simulated_clock import SimulatedClock, Timers
 from .tags import Tags
 from .trace import Trace, silent
@@ -36,6 +38,7 @@ class SimulatedCharger:
 
     ``timeout`` of a CALL in real seconds; ``fresh_ids`` sends an unanswered transaction message again under a new message id.
     ``id_first`` and ``stream`` are for 2.x: a transaction begins with the tag, not with the plug; values are streamed (2.1).
+    ``provision`` is what the charger connects to, and its credentials.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class SimulatedCharger:
         trace: Trace = silent,
         id_first: bool = True,
         stream: bool = False,
+        provision: Provision | None = None,
     ) -> None:
         self.id = id
         self.clock = clock
@@ -63,7 +67,9 @@ class SimulatedCharger:
         self.configuration = Configuration(dialect.keys)
         self.configuration.set("NumberOfConnectors", str(connectors))
         self.limits = ChargingLimits()
-        self.certificates = Certificates()
+        self.certificates = certificates = Certificates()
+        self.security = Security(id, provision or Provision(), self.configuration, certificates, dialect.security_words)
+        self.events = SecurityEvents(self)
         self.tags = Tags(self)
         self.device = DeviceState()
         self.id_first = id_first
@@ -72,7 +78,7 @@ class SimulatedCharger:
         self.connectors = [dialect.make_connector(self, number + 1) for number in range(connectors)]
         self.timers = Timers(clock)
         self.file_status: dict[str, Payload] = {}  # of running transfers, by the notification that reports it
-        self.rebooting = False
+        self.rebooting = self.reconnecting = False  # whether the connection was closed for that
         self._reported: str | None = None
         self.messaging = messaging = Messaging(self, dialect, timeout, fresh_ids, trace)
         self.queue = messaging.queue
@@ -83,6 +89,7 @@ class SimulatedCharger:
             messaging.afterwards,
         )
         self.enqueue, self.send_unconfirmed = messaging.queue.put, messaging.send_unconfirmed
+        self.drop = messaging.drop
         identity = Boot("ocpp_tw", "Simulated charger", f"SIM-{id}"[:25], "1.0.0")
         self._registrar = registrar = Registrar(identity, messaging, self.configuration, self.timers, self._accepted_anew, self.queue.hold)
         self.boot, self.when_ready = registrar.boot, registrar.when_ready
@@ -92,11 +99,18 @@ class SimulatedCharger:
     def connected(self, transport: Transport) -> None:
         """The connection is up."""
         self.messaging.connected(transport)
-        self.rebooting = False
+        self.rebooting = self.reconnecting = False
+        self.security.connected()
         if self.accepted:
             self._become_ready()
         else:
             self.boot()
+
+    def connect_failed(self, distrust: str | None) -> None:
+        """An attempt to connect has failed; ``distrust`` says what is wrong with the central system's certificate, if that was why."""
+        self.security.failed()
+        if distrust is not None:
+            self.events.report(self.security.words.invalid_theirs, distrust, once=True)
 
     def received(self, text: bytes) -> None:
         """A message came."""
@@ -155,6 +169,7 @@ class SimulatedCharger:
         self.queue.open()
         self._registrar.schedule_heartbeat()
         self.dialect.on_ready(self)
+        self.events.deliver()
         self._registrar.notify_waiting()
 
     # facts and the version
@@ -224,9 +239,16 @@ class SimulatedCharger:
 
     def _reboot(self) -> None:
         self._registrar.forget("RemoteReset")
+        self.security.rebooted()
         self.rebooting = True
         self.queue.hold()
         self.messaging.close(1000, "rebooting")
+
+    def reconnect(self) -> None:
+        """Close the connection and open it again, as the security settings say now; what is not delivered waits."""
+        if self.online and not self.rebooting:
+            self.reconnecting = True
+            self.messaging.close(1000, "reconnecting")
 
     def change_availability(self, connector: Connector | None, operative: bool) -> None:
         """Take a connector, or (None) the whole charger, into or out of service; a running transaction ends first."""

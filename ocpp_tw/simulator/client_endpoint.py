@@ -1,4 +1,4 @@
-"""The endpoint that a ws or wss URL names, with or without verification of the server's certificate.
+"""The endpoint that a ws or wss URL names, with the TLS that a charger's security says: whom it trusts, and the certificate that it shows.
 
 Knows nothing of WebSockets but the URL's schemes.
 """
@@ -8,34 +8,70 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
+from service_identity import VerificationError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import CertificateOptions, optionsForClientTLS
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    KeyPair,
+    PrivateCertificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from .own_certificates import OwnCertificate, split_chain
+from .security import Access, Tls
 
 HANDSHAKE_TIMEOUT = 30.0
 """Real seconds for the connection and the opening handshake; then the attempt has failed. Many chargers may connect at once."""
 
 
-def client_endpoint(reactor: Any, url: str, insecure: bool) -> Any:
-    """The endpoint of a ws or wss URL."""
-    parts = urlsplit(url)
-    host, tls = parts.hostname or "", parts.scheme == "wss"
+def client_endpoint(reactor: Any, access: Access) -> Any:
+    """The endpoint for an attempt to connect."""
+    parts = urlsplit(access.url)
+    host, tls = parts.hostname or "", access.tls
     plain = HostnameEndpoint(reactor, host, parts.port or (443 if tls else 80), timeout=HANDSHAKE_TIMEOUT)
-    if not tls:
-        return plain
-    creator: IOpenSSLClientConnectionCreator = _Unverified(host) if insecure else optionsForClientTLS(host)
-    return wrapClientTLS(creator, plain)
+    return plain if tls is None else wrapClientTLS(_creator(host, tls), plain)
+
+
+def distrusted(reason: Failure) -> bool:
+    """Whether a connection was lost because the server's certificate is not one that the charger trusts."""
+    return bool(reason.check(VerificationError)) or bool(reason.check(SSL.Error) and "certificate verify failed" in str(reason.value))
+
+
+def _creator(host: str, tls: Tls) -> IOpenSSLClientConnectionCreator:
+    own, more = _own(tls.own)
+    if tls.insecure:
+        return _Unverified(host, own, more)
+    trusted = (
+        trustRootFromCertificates([Certificate.loadPEM(each.encode()) for each in tls.roots]) if tls.roots else None
+    )  # None: the system's
+    creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(host, trusted, own, extraCertificateOptions=more)
+    return creator
+
+
+def _own(own: OwnCertificate | None) -> tuple[PrivateCertificate | None, dict[str, Any]]:
+    """The charger's certificate with its key, and the options for those that lead to the root."""
+    if own is None:
+        return None, {}
+    leaf, *others = [crypto.X509.from_cryptography(each) for each in split_chain(own.chain)]
+    key = KeyPair(crypto.load_privatekey(crypto.FILETYPE_PEM, own.key.encode()))
+    return PrivateCertificate.fromCertificateAndKeyPair(Certificate(leaf), key), {"extraCertChain": others} if others else {}
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Unverified:
     """TLS without verification of the server's certificate."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, own: PrivateCertificate | None, more: dict[str, Any]) -> None:
         self._host = host
-        self._options = CertificateOptions(verify=False)
+        if own is not None:
+            more = more | {"privateKey": own.privateKey.original, "certificate": own.original}
+        self._options = CertificateOptions(verify=False, **more)
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._options.getContext(), None)

@@ -15,6 +15,8 @@ from .connector import Connector
 from .device_state import DeviceState
 from .errors import Refusal
 from .host import Boot, Host
+from .security import Security
+from .security_events import SecurityEvents
 from .simulated_clock import Timers
 from .tags import Tags
 from .transaction_queue import TransactionQueue
@@ -26,6 +28,8 @@ class CommandTarget(Host, Protocol):
     connectors: list[Connector]
     tags: Tags
     certificates: Certificates
+    security: Security
+    events: SecurityEvents
     device: DeviceState
     timers: Timers
     queue: TransactionQueue
@@ -61,6 +65,12 @@ class CommandTarget(Host, Protocol):
 
     def reset(self, hard: bool) -> None:
         """End every transaction and reboot."""
+
+    def reconnect(self) -> None:
+        """Close the connection and open it again, as the security settings say now."""
+
+    def drop(self) -> None:
+        """Break the connection, as a failing network does."""
 
     def change_availability(self, connector: Connector | None, operative: bool) -> None:
         """Take a connector, or (None) the whole charger, into or out of service."""

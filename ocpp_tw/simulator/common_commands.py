@@ -6,10 +6,10 @@ Knows the payloads; the versions add these to their own commands.
 from __future__ import annotations
 
 from ..ocpp.frames import Payload
-from .certificates import identify
 from .command import Command, CommandTarget, accepted, need
 from .file_transfers import UPLOAD, file_name, run_transfer
 from .reservations import cancel_reservation
+from .security_changes import certificate_signed
 
 
 def clear_cache(charger: CommandTarget, payload: Payload) -> Payload:
@@ -23,8 +23,8 @@ def get_log(charger: CommandTarget, payload: Payload) -> Payload:
     return {"status": "AcceptedCanceled" if replaced else "Accepted", "filename": file_name(charger, kind)}
 
 
-def certificate_signed(charger: CommandTarget, payload: Payload) -> Payload:
-    return accepted(identify(need(payload, "certificateChain", str)) is not None)
+def signed(charger: CommandTarget, payload: Payload) -> Payload:
+    return {"status": certificate_signed(charger, need(payload, "certificateChain", str))}
 
 
 def install_certificate(charger: CommandTarget, payload: Payload) -> Payload:
@@ -38,7 +38,7 @@ def delete_certificate(charger: CommandTarget, payload: Payload) -> Payload:
 
 COMMON: dict[str, Command] = {
     "CancelReservation": cancel_reservation,
-    "CertificateSigned": certificate_signed,
+    "CertificateSigned": signed,
     "ClearCache": clear_cache,
     "DeleteCertificate": delete_certificate,
     "GetLog": get_log,

@@ -6,7 +6,6 @@ Holds it by id; knows nothing of what is done with it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..ocpp.frames import Payload
 
@@ -41,6 +40,5 @@ class DeviceState:
     monitors: dict[int, Monitor] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     messages: dict[int, Payload] = field(default_factory=dict)
-    networks: dict[int, Any] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
     resetting: bool = False  # a reset waits until no transaction is running

@@ -16,6 +16,7 @@ from .configuration import Key
 from .connector import Connector
 from .host import Host
 from .power import Sample
+from .security import SecurityWords
 
 
 def do_nothing(charger: CommandTarget) -> None:
@@ -32,6 +33,7 @@ class Dialect(NamedTuple):
     readings: Callable[[str, str, Sequence[Sample]], Readings]  # timestamp, context and samples as a ``meterValue`` array
     commands: Mapping[str, Command]
     keys: tuple[Key, ...]
+    security_words: SecurityWords
     make_connector: Callable[[Host, int], Connector] = Connector  # the connector (2.x: the EVSE) with that number
     station_status: bool = True  # whether the charger as a whole has a status
     codes: Mapping[str, str] = MappingProxyType({})  # CALLERROR codes that are spelled otherwise than in 1.6

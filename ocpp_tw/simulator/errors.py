@@ -1,4 +1,4 @@
-"""The two ways in which a CALL fails to get a CALLRESULT.
+"""The ways in which a CALL fails to get a CALLRESULT.
 
 Knows neither who sent the CALL nor why.
 """
@@ -17,3 +17,7 @@ class Refusal(Exception):
 
 class Unanswered(Exception):
     """No answer came: the timeout elapsed, or the connection was lost or not there."""
+
+
+class Silence(Exception):
+    """A command that the charger does not answer, as one that has a fault."""

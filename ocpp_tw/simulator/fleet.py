@@ -6,8 +6,8 @@ Knows the plan of a run; what a charger does is in `charger` and `scenario`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -17,9 +17,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .charger import SimulatedCharger
+from .own_certificates import OwnCertificate
 from .power import Outlet
 from .report import Tally
 from .scenario import keep_charging
+from .security import Provision
+from .security_changes import password_bytes
 from .simulated_clock import SimulatedClock
 from .trace import Trace, silent
 from .v2.dialect import V21, V201
@@ -41,7 +44,8 @@ DELIVERY_TIMEOUT = 5.0
 class Plan:
     """A run. ``duration`` in real seconds (None: until the transactions are done), ``interval`` and ``minutes`` in
     simulated time, ``power`` in W, ``rate`` in new connections per second. ``transactions`` None: until ``duration`` is over.
-    ``flow`` (2.x) is what a driver does first: present the tag ("id") or plug in ("plug"); ``stream`` (2.1) streams values."""
+    ``flow`` (2.x) is what a driver does first: present the tag ("id") or plug in ("plug"); ``stream`` (2.1) streams values.
+    ``security_profile`` None: the one that ``url`` and the credentials are for; ``own`` are the chargers' certificates, by id."""
 
     url: str = "ws://127.0.0.1:10800/"
     ids: tuple[str, ...] = ("charger-001",)
@@ -58,6 +62,10 @@ class Plan:
     password: str | None = None
     seed: int | None = None
     insecure: bool = False
+    security_profile: int | None = None
+    roots: tuple[str, ...] = ()
+    own: Mapping[str, OwnCertificate] = field(default_factory=dict)
+    tls_url: str | None = None
     timeout: float = 30.0
     fresh_ids: bool = False
     ocpp: str = "1.6"
@@ -68,6 +76,20 @@ class Plan:
     def ends(self) -> bool:
         """Whether the run ends when all transactions are done."""
         return self.duration is None and not self.wait
+
+    @property
+    def profile(self) -> int:
+        """The security profile with which the chargers begin."""
+        if self.security_profile is not None:
+            return self.security_profile
+        if not self.url.startswith("wss:"):
+            return 0 if self.password is None else 1
+        return 3 if self.own else 2 if self.password is not None else 0
+
+    def provision(self, id: str) -> Provision:
+        """What one of the chargers has been given."""
+        password = None if self.password is None else password_bytes(self.password, self.ocpp)
+        return Provision(self.url, self.profile, password, self.roots, self.own.get(id), self.insecure, self.tls_url)
 
 
 class Fleet:
@@ -147,11 +169,10 @@ class Fleet:
             trace=self._trace,
             id_first=plan.flow == "id",
             stream=plan.stream,
+            provision=plan.provision(id),
         )
         charger.configuration.set("MeterValueSampleInterval", str(plan.interval))
-        client = WebSocketClient(
-            self._reactor, plan.url, charger, password=plan.password, insecure=plan.insecure, on_failure=self._connect_failed
-        )
+        client = WebSocketClient(self._reactor, charger, on_failure=self._connect_failed)
         self._clients.append(client)
         client.start()
         if not plan.wait and self._stopping is None:

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from ..facts import Fact, Verdict
 from ..ocpp.frames import Call, Error, Payload, Result, Send
 from .dialect import Dialect
-from .errors import Refusal, Unanswered
+from .errors import Refusal, Silence, Unanswered
 from .host import Host
 from .rpc import OnAnswer, Rpc, Transport
 from .trace import Trace, silent
@@ -61,6 +61,11 @@ class Messaging:
         """Close the connection."""
         if self._rpc is not None:
             self._rpc.close(code, reason)
+
+    def drop(self) -> None:
+        """Break the connection, as a failing network does."""
+        if self._rpc is not None:
+            self._rpc.drop()
 
     @property
     def online(self) -> bool:
@@ -151,7 +156,7 @@ class Messaging:
     # incoming: called by the RPC
 
     def serve(self, call: Call) -> Result | Error | None:
-        """The answer to a command; None while the charger must be silent."""
+        """The answer to a command; None while the charger must be silent, or where it has a fault."""
         if self._host.mute:
             return None
         answer = self._answer(call)
@@ -159,11 +164,13 @@ class Messaging:
             self._trace(self._host.id, self._host.clock.timestamp(), None, call, answer)
         return answer
 
-    def _answer(self, call: Call) -> Result | Error:
+    def _answer(self, call: Call) -> Result | Error | None:
         try:
             return Result(call.id, self._host.execute(call.action, call.payload))
         except Refusal as refusal:
             return Error(call.id, self.error_code(refusal.code), refusal.description)
+        except Silence:
+            return None
         except Exception:
             log.failure("command failed: {action} on {charger}", charger=self._host.id, action=call.action)
             return Error(call.id, "InternalError", "a mistake of the charger's")

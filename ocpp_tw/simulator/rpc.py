@@ -28,6 +28,9 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""
 
+    def drop(self) -> None:
+        """Break the connection without one."""
+
 
 class RpcHandler(Protocol):
     """Who answers the CALLs that come in on a connection."""
@@ -101,6 +104,10 @@ class Rpc:
     def close(self, code: int, reason: str) -> None:
         """Close the connection."""
         self._transport.close(code, reason)
+
+    def drop(self) -> None:
+        """Break the connection."""
+        self._transport.drop()
 
     def _serve(self, call: Call, digest: int) -> None:
         receipt = self._conversation.received(call.id, digest)

@@ -6,21 +6,21 @@ The only module here that knows Autobahn. Knows nothing of OCPP but the subproto
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from random import Random
 from typing import Any
-from urllib.parse import quote
 
 from autobahn.exception import Disconnected
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .charger import REBOOT_TIME, SimulatedCharger
-from .client_endpoint import HANDSHAKE_TIMEOUT, client_endpoint
+from .client_endpoint import HANDSHAKE_TIMEOUT, client_endpoint, distrusted
+from .security import Access
 
 log = Logger()
 
@@ -32,11 +32,13 @@ MAX_BACKOFF = 60.0
 
 
 class ConnectFailed(Exception):
-    """The connection could not be opened; the text is one line for a person. ``status`` is HTTP's, if there was a response."""
+    """The connection could not be opened; the text is one line for a person. ``status`` is HTTP's, if there was a response;
+    ``distrusted`` is whether the certificate of the central system was the reason."""
 
-    def __init__(self, why: str, status: int | None = None) -> None:
+    def __init__(self, why: str, status: int | None = None, distrusted: bool = False) -> None:
         super().__init__(why)
         self.status = status
+        self.distrusted = distrusted
 
 
 class ClientProtocol(WebSocketClientProtocol):
@@ -45,6 +47,7 @@ class ClientProtocol(WebSocketClientProtocol):
     factory: ClientFactory
     opened = False
     connect_failure: ConnectFailed | None = None
+    distrusted = False
 
     # ocpp_tw.simulator.rpc.Transport
 
@@ -57,6 +60,9 @@ class ClientProtocol(WebSocketClientProtocol):
     def close(self, code: int, reason: str) -> None:
         if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code, reason.encode()[:123], isReply=False)
+
+    def drop(self) -> None:
+        self.dropConnection(abort=True)
 
     # called by Autobahn
 
@@ -82,11 +88,16 @@ class ClientProtocol(WebSocketClientProtocol):
         self.connect_failure = ConnectFailed(f"HTTP {found[1]} {found[2]}".strip(), int(found[1])) if found else ConnectFailed(reason)
         self.dropConnection(abort=True)
 
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.distrusted = distrusted(reason)
+        super().connectionLost(reason)
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if self.opened:
             self.factory.client.closed()
         else:
-            self.factory.client.failed(self.connect_failure or ConnectFailed(reason or "the connection was closed"))
+            why = reason or "the connection was closed"
+            self.factory.client.failed(self.connect_failure or ConnectFailed(why, distrusted=self.distrusted))
 
 
 class ClientFactory(WebSocketClientFactory):
@@ -94,28 +105,26 @@ class ClientFactory(WebSocketClientFactory):
 
     protocol = ClientProtocol  # type: ignore[assignment]
 
-    def __init__(self, client: WebSocketClient, url: str, subprotocol: str, headers: dict[str, str], reactor: Any) -> None:
-        super().__init__(url, protocols=[subprotocol], headers=headers, useragent=None, reactor=reactor)
+    def __init__(self, client: WebSocketClient, access: Access, subprotocol: str, reactor: Any) -> None:
+        headers = {} if access.authorization is None else {"Authorization": access.authorization}
+        super().__init__(access.url, protocols=[subprotocol], headers=headers, useragent=None, reactor=reactor)
         self.client = client
         self.setProtocolOptions(openHandshakeTimeout=HANDSHAKE_TIMEOUT, closeHandshakeTimeout=2, tcpNoDelay=True)
         self.noisy = False
 
 
 class WebSocketClient:
-    """Keeps a charger connected until `stop`.
+    """Keeps a charger connected until `stop`: to what its `Security` says before each attempt.
 
-    ``url`` is the base to which the charger's id is appended; ``backoff`` the real seconds before the second attempt.
-    ``on_failure`` is called when an attempt failed, and returns whether to try again.
+    ``backoff`` is the real seconds before the second attempt. ``on_failure`` is called when an attempt failed, and returns whether to try
+    again.
     """
 
     def __init__(
         self,
         reactor: Any,
-        url: str,
         charger: SimulatedCharger,
         *,
-        password: str | None = None,
-        insecure: bool = False,
         on_failure: Callable[[WebSocketClient, ConnectFailed], bool] = lambda *_: True,
         backoff: float = FIRST_BACKOFF,
     ) -> None:
@@ -130,13 +139,7 @@ class WebSocketClient:
         self._connecting: Deferred[Any] | None = None
         self._retry: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
-        headers = {}
-        if password is not None:
-            headers["Authorization"] = "Basic " + b64encode(f"{charger.id}:{password}".encode()).decode()
-        self._factory = ClientFactory(
-            self, url.rstrip("/") + "/" + quote(charger.id, safe=""), charger.dialect.subprotocol, headers, reactor
-        )
-        self._endpoint = client_endpoint(reactor, url, insecure)
+        self._prepare(charger.security.access())
 
     @property
     def stopped(self) -> bool:
@@ -147,6 +150,9 @@ class WebSocketClient:
         """Connect."""
         self._retry = None
         if not self.stopped:
+            access = self.charger.security.access()
+            if access != self._access:
+                self._prepare(access)
             self._connecting = self._endpoint.connect(self._factory)
             self._connecting.addCallbacks(self._connected, self._connect_failed)
 
@@ -189,6 +195,8 @@ class WebSocketClient:
         self.charger.lost()
         if self._stopped is not None:
             self._ended()
+        elif self.charger.reconnecting:
+            self._retry = self._reactor.callLater(0, self.start)
         elif self.charger.rebooting:
             self._retry = self.charger.clock.call_later(REBOOT_TIME, self.start)
         else:
@@ -203,8 +211,14 @@ class WebSocketClient:
             return
         self.failures += 1
         self.charger.tally.refused += 1
+        self.charger.connect_failed(str(why) if why.distrusted else None)
         if self.on_failure(self, why):
             self._reconnect_later()
+
+    def _prepare(self, access: Access) -> None:
+        self._access = access
+        self._factory = ClientFactory(self, access, self.charger.dialect.subprotocol, self._reactor)
+        self._endpoint = client_endpoint(self._reactor, access)
 
     def _connected(self, connection: ClientProtocol) -> None:
         self._connecting = None

@@ -128,6 +128,10 @@ class Central:
         self.closed = (code, reason)
         self.disconnect()
 
+    def drop(self) -> None:
+        self.closed = (1006, "")
+        self.disconnect()
+
     # the connection
 
     connection = 0

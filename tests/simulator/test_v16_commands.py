@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cryptography import x509
 
-from simulator.central import NOW, Central, certificate, check, stamp
+from ocpp_tw.simulator.quirks import Effect, Quirk
+from simulator.central import NOW, Central, certificate, stamp
 
 
 def profile(purpose: str, limit: float, unit: str = "W", **more: Any) -> dict[str, Any]:
@@ -101,7 +101,8 @@ def test_keys_that_cannot_be_changed(central: Central, key: str, value: str, sta
 
 
 def test_keys_are_reported_but_no_password(central: Central) -> None:
-    central.connect().command("ChangeConfiguration", {"key": "AuthorizationKey", "value": "secret"})
+    central.connect().charger.security.quirks["AuthorizationKey"] = Quirk(effect=Effect.NEXT_CONNECTION)
+    central.command("ChangeConfiguration", {"key": "AuthorizationKey", "value": "a secret of mine"})
     answer = central.command("GetConfiguration", {"key": ["numberofconnectors", "Colour", "AuthorizationKey"]})
     assert answer == {
         "configurationKey": [{"key": "NumberOfConnectors", "readonly": True, "value": "2"}, {"key": "AuthorizationKey", "readonly": False}],
@@ -210,9 +211,3 @@ def test_certificates_are_installed_found_and_deleted(central: Central) -> None:
     assert central.command("DeleteCertificate", {"certificateHashData": found[0]}) == {"status": "Accepted"}
     assert central.command("DeleteCertificate", {"certificateHashData": found[0]}) == {"status": "NotFound"}
     assert central.command("GetInstalledCertificateIds", {"certificateType": use}) == {"status": "NotFound"}
-    assert central.command("CertificateSigned", {"certificateChain": pem}) == {"status": "Accepted"}
-    central.frames.clear()
-    central.command("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
-    central.run(1)
-    check("SignCertificate", central.frames[0][3])
-    assert x509.load_pem_x509_csr(central.frames[0][3]["csr"].encode()).is_signature_valid

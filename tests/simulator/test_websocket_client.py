@@ -9,19 +9,21 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from ocpp_tw.simulator.charger import SimulatedCharger
+from ocpp_tw.simulator.security import Provision
 from ocpp_tw.simulator.simulated_clock import SimulatedClock
 from ocpp_tw.simulator.v16.dialect import V16
 from ocpp_tw.simulator.websocket_client import ConnectFailed, WebSocketClient
 from simulator.station import Station, own_certificate, until
 
 
-def client_of(station: Station, **options: Any) -> WebSocketClient:
-    charger = SimulatedCharger("CP 1", SimulatedClock(reactor, 60.0), V16, timeout=options.pop("timeout", 5.0))
-    return WebSocketClient(reactor, station.url, charger, backoff=0.02, **options)
+def client_of(station: Station, on_failure: Any = lambda *_: True, **provision: Any) -> WebSocketClient:
+    given = Provision(station.url, **provision)
+    charger = SimulatedCharger("CP 1", SimulatedClock(reactor, 60.0), V16, timeout=5.0, provision=given)
+    return WebSocketClient(reactor, charger, on_failure=on_failure, backoff=0.02)
 
 
 async def test_a_connection_is_opened_and_closed(station: Station) -> None:
-    client = client_of(station, password="secret")
+    client = client_of(station, profile=1, password=b"secret")
     client.start()
     await client.charger.when_ready()
     await client.stop()

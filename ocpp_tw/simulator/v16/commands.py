@@ -1,4 +1,4 @@
-"""The commands of OCPP 1.6 about transactions, availability, reservations, the local list and configuration keys.
+"""The commands of OCPP 1.6 about transactions, availability, reservations and the local list.
 
 Knows the payloads; the effects are the charger's and its connectors'.
 """
@@ -101,25 +101,6 @@ def reserve(charger: CommandTarget, payload: Payload) -> Payload:
     return accepted(True)
 
 
-def change_configuration(charger: CommandTarget, payload: Payload) -> Payload:
-    name, value = need(payload, "key", str), need(payload, "value", str)
-    if charger.configuration.find(name) is None:
-        return {"status": "NotSupported"}
-    if not charger.configuration.fits(name, value):
-        return accepted(False)
-    charger.configuration.set(name, value)
-    charger.afterwards(lambda: charger.apply_configuration(name))
-    return accepted(True)
-
-
-def get_configuration(charger: CommandTarget, payload: Payload) -> Payload:
-    requested = payload.get("key") or []
-    found = [charger.configuration.find(each) for each in requested] if requested else charger.configuration.all()
-    keys = [{"key": key.name, "readonly": key.readonly} | ({} if key.hidden else {"value": key.value}) for key in found if key is not None]
-    unknown = [name for name, key in zip(requested, found, strict=False) if key is None]
-    return {"configurationKey": keys} | ({"unknownKey": unknown} if unknown else {})
-
-
 def data_transfer(charger: CommandTarget, payload: Payload) -> Payload:
     if need(payload, "vendorId", str) != charger.identity.vendor:
         return {"status": "UnknownVendorId"}
@@ -178,9 +159,7 @@ def trigger(charger: CommandTarget, payload: Payload) -> Payload:
 
 COMMANDS: dict[str, Command] = {
     "ChangeAvailability": change_availability,
-    "ChangeConfiguration": change_configuration,
     "DataTransfer": data_transfer,
-    "GetConfiguration": get_configuration,
     "GetLocalListVersion": local_list_version,
     "RemoteStartTransaction": remote_start,
     "RemoteStopTransaction": remote_stop,

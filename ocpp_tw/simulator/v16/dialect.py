@@ -1,4 +1,4 @@
-"""OCPP 1.6 as a charger speaks it: facts into CALLs, answers into verdicts, and the configuration keys.
+"""OCPP 1.6 as a charger speaks it: facts into CALLs, answers into verdicts.
 
 Knows nothing of when anything is sent; the commands are in the modules beside it.
 """
@@ -29,11 +29,12 @@ from ...facts import (
 )
 from ...ocpp.frames import Payload
 from ..common_commands import COMMON
-from ..configuration import Key
 from ..dialect import Dialect
 from ..power import Sample
+from ..security import SecurityWords
 from .charging import CHARGING
 from .commands import COMMANDS
+from .configuration import CONFIGURATION, KEYS
 from .files import FILES
 from .security import SECURITY
 
@@ -93,47 +94,16 @@ def readings(timestamp: str, context: str, samples: Sequence[Sample]) -> Reading
     return [{"timestamp": timestamp, "sampledValue": values}]
 
 
-KEYS = (
-    Key("AllowOfflineTxForUnknownId", "true", kind=bool),
-    Key("AuthorizationCacheEnabled", "true", kind=bool),
-    Key("AuthorizationKey", "", hidden=True),
-    Key("AuthorizeRemoteTxRequests", "false", kind=bool),
-    Key("ChargeProfileMaxStackLevel", "10", readonly=True, kind=int),
-    Key("ChargingScheduleAllowedChargingRateUnit", "Current,Power", readonly=True),
-    Key("ChargingScheduleMaxPeriods", "50", readonly=True, kind=int),
-    Key("ClockAlignedDataInterval", "0", kind=int),
-    Key("ConnectionTimeOut", "60", kind=int),
-    Key("ConnectorPhaseRotation", "0.RST"),
-    Key("CpoName", "ocpp_tw"),
-    Key("GetConfigurationMaxKeys", "100", readonly=True, kind=int),
-    Key("HeartbeatInterval", "300", kind=int),
-    Key("LocalAuthListEnabled", "true", kind=bool),
-    Key("LocalAuthListMaxLength", "1000", readonly=True, kind=int),
-    Key("LocalAuthorizeOffline", "true", kind=bool),
-    Key("LocalPreAuthorize", "false", kind=bool),
-    Key("MaxChargingProfilesInstalled", "20", readonly=True, kind=int),
-    Key("MeterValuesAlignedData", "Energy.Active.Import.Register"),
-    Key("MeterValuesSampledData", "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC"),
-    Key("MeterValueSampleInterval", "60", kind=int),
-    Key("NumberOfConnectors", "1", readonly=True, kind=int),
-    Key("ReserveConnectorZeroSupported", "false", readonly=True, kind=bool),
-    Key("ResetRetries", "0", kind=int),
-    Key("SecurityProfile", "0", readonly=True, kind=int),
-    Key("SendLocalListMaxLength", "1000", readonly=True, kind=int),
-    Key("StopTransactionOnEVSideDisconnect", "true", readonly=True, kind=bool),
-    Key("StopTransactionOnInvalidId", "true", kind=bool),
-    Key("StopTxnAlignedData", ""),
-    Key("StopTxnSampledData", ""),
-    Key(
-        "SupportedFeatureProfiles", "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger", readonly=True
-    ),
-    Key("TransactionMessageAttempts", "3", kind=int),
-    Key("TransactionMessageRetryInterval", "60", kind=int),
-    Key("UnlockConnectorOnEVSideDisconnect", "true", readonly=True, kind=bool),
-    Key("WebSocketPingInterval", "0", kind=int),
+V16 = Dialect(
+    "1.6",
+    "ocpp1.6",
+    write,
+    read,
+    readings,
+    {**COMMON, **COMMANDS, **CHARGING, **CONFIGURATION, **FILES, **SECURITY},
+    KEYS,
+    SecurityWords("CentralSystemRootCertificate", "V2GRootCertificate", "InvalidChargePointCertificate", "InvalidCentralSystemCertificate"),
 )
-
-V16 = Dialect("1.6", "ocpp1.6", write, read, readings, {**COMMON, **COMMANDS, **CHARGING, **FILES, **SECURITY}, KEYS)
 
 
 def _authorization(payload: Payload) -> Authorization:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ...facts import Other
 from ...ocpp.frames import Payload
-from ..certificates import signing_request
 from ..command import Command, CommandTarget, accepted, need
 from ..file_transfers import current_status
+from ..security_changes import request_certificate
 from .commands import trigger
 
 STATUSES = {"LogStatusNotification": "LogStatusNotification", "FirmwareStatusNotification": "SignedFirmwareStatusNotification"}
@@ -24,7 +24,7 @@ def installed_certificates(charger: CommandTarget, payload: Payload) -> Payload:
 def extended_trigger(charger: CommandTarget, payload: Payload) -> Payload:
     what = need(payload, "requestedMessage", str)
     if what == "SignChargePointCertificate":
-        charger.afterwards(lambda: charger.send_fact(Other("SignCertificate", {"csr": signing_request(charger.id)})))
+        request_certificate(charger)
         return accepted(True)
     if what in STATUSES:
         charger.afterwards(lambda: charger.send_fact(Other(STATUSES[what], current_status(charger, STATUSES[what]))))

@@ -1,4 +1,4 @@
-"""The commands of 2.x about resets, availability, reservations, the local list, networks and data transfer.
+"""The commands of 2.x about resets, availability, reservations, the local list and data transfer.
 
 Knows the payloads; the effects are the charger's and its EVSEs'.
 """
@@ -111,14 +111,6 @@ def data_transfer(charger: CommandTarget, payload: Payload) -> Payload:
     return accepted(True) | ({"data": payload["data"]} if "data" in payload else {})
 
 
-def network_profile(charger: CommandTarget, payload: Payload) -> Payload:
-    slot, profile = need(payload, "configurationSlot", int), need(payload, "connectionData", dict)
-    if not 0 <= slot < 4:
-        return accepted(False)
-    charger.device.networks[slot] = profile
-    return accepted(True)
-
-
 COMMANDS: dict[str, Command] = {
     "ChangeAvailability": change_availability,
     "DataTransfer": data_transfer,
@@ -126,6 +118,5 @@ COMMANDS: dict[str, Command] = {
     "ReserveNow": reserve,
     "Reset": reset,
     "SendLocalList": send_local_list,
-    "SetNetworkProfile": network_profile,
     "UnlockConnector": unlock,
 }

@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...ocpp.frames import Payload
+from ..certificates import MAX_INSTALLED
 from ..command import Command, CommandTarget, accepted, need
 from ..errors import Refusal
+from ..security import SLOTS
+from .networks import SECURED
 from .reports import report_in_parts
 from .variables import ROWS
 
@@ -29,6 +32,16 @@ class Variable(NamedTuple):
 
 TYPES = {int: "integer", bool: "boolean"}
 
+STATES = "Available,Occupied,Reserved,Unavailable,Faulted"
+
+LIMITS: dict[str, Payload] = {
+    "BasicAuthPassword": {"maxLimit": 64},
+    "CertificateEntries": {"maxLimit": MAX_INSTALLED},
+    "Identity": {"maxLimit": 48},
+    "NetworkConfigurationPriority": {"dataType": "SequenceList", "valuesList": ",".join(SLOTS)},
+}
+"""What the characteristics of a variable say besides its type and unit, by its name."""
+
 
 def variables(charger: CommandTarget) -> list[Variable]:
     """Every variable of the charger."""
@@ -46,6 +59,10 @@ def variables(charger: CommandTarget) -> list[Variable]:
     add(station, "AvailabilityState", charger.status_fact().status, "OptionList")
     add(station, "Model", charger.identity.model, "string")
     add(station, "VendorName", charger.identity.vendor, "string")
+    communication, security = {"name": "OCPPCommCtrlr"}, {"name": "SecurityCtrlr"}
+    add(communication, "ActiveNetworkProfile", str(charger.security.slot), "integer")
+    add(security, "CertificateEntries", str(len(charger.certificates)), "integer")
+    add(security, "Identity", charger.security.identity, "string")
     for each in charger.connectors:
         evse: Payload = {"name": "EVSE", "evse": {"id": each.number}}
         add(evse, "AvailabilityState", each.ocpp_status, "OptionList")
@@ -83,8 +100,7 @@ def set_variables(charger: CommandTarget, payload: Payload) -> Payload:
             if status == "Accepted" and not (found.key and charger.configuration.fits(found.key, requested["attributeValue"])):
                 status = "Rejected"
             if status == "Accepted":
-                charger.configuration.set(found.key, requested["attributeValue"])
-                _apply_afterwards(charger, found.key)
+                status = _set(charger, found.key, requested["attributeValue"])
         results.append(_echo(requested) | {"attributeStatus": status})
     return {"setVariableResult": results}
 
@@ -138,8 +154,8 @@ def _report(charger: CommandTarget, request: int, found: list[Variable]) -> Payl
 def _describe(each: Variable) -> Payload:
     access = "WriteOnly" if each.hidden else "ReadOnly" if each.readonly else "ReadWrite"
     attribute = {"type": "Actual", "mutability": access} | ({} if each.hidden else {"value": each.value})
-    options = {"valuesList": "Available,Occupied,Reserved,Unavailable,Faulted"} if each.type == "OptionList" else {}
-    kind = {"dataType": each.type, "supportsMonitoring": True} | ({"unit": each.unit} if each.unit else {}) | options
+    limits = LIMITS.get(each.variable["name"], {"valuesList": STATES} if each.type == "OptionList" else {})
+    kind = {"dataType": each.type, "supportsMonitoring": True} | ({"unit": each.unit} if each.unit else {}) | limits
     return {
         "component": each.component,
         "variable": each.variable,
@@ -148,8 +164,13 @@ def _describe(each: Variable) -> Payload:
     }
 
 
-def _apply_afterwards(charger: CommandTarget, key: str) -> None:
+def _set(charger: CommandTarget, key: str, value: str) -> str:
+    """The status of a change that the table of variables allows."""
+    if key in SECURED:
+        return SECURED[key](charger, value)
+    charger.configuration.set(key, value)
     charger.afterwards(lambda: charger.apply_configuration(key))
+    return "Accepted"
 
 
 def _items(charger: CommandTarget, payload: Payload, name: str, limit: str) -> list[Payload]:

@@ -35,6 +35,7 @@ from ..common_commands import COMMON
 from ..dialect import Dialect
 from ..host import Boot
 from ..power import Sample
+from ..security import SecurityWords
 from .charging import CHARGING
 from .commands import COMMANDS
 from .customer import CUSTOMER
@@ -42,6 +43,7 @@ from .device import DEVICE
 from .evse import Evse
 from .files import FILES
 from .monitoring import MONITORING
+from .networks import NETWORKS
 from .security import SECURITY
 from .streams import STREAMS, reopen_streams
 from .transactions import TRANSACTIONS
@@ -115,8 +117,9 @@ V201 = Dialect(
     write,
     read,
     readings,
-    {**COMMON, **COMMANDS, **CHARGING, **CUSTOMER, **DEVICE, **FILES, **MONITORING, **SECURITY, **TRANSACTIONS, **TRIGGER},
+    {**COMMON, **COMMANDS, **CHARGING, **CUSTOMER, **DEVICE, **FILES, **MONITORING, **NETWORKS, **SECURITY, **TRANSACTIONS, **TRIGGER},
     KEYS,
+    SecurityWords("CSMSRootCertificate", "V2GRootCertificate", "InvalidChargingStationCertificate", "InvalidCsmsCertificate"),
     Evse,
     station_status=False,
     codes=CODES,

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from ...facts import Heartbeat, MeterValues
 from ...ocpp.frames import Payload
-from ..certificates import signing_request
 from ..command import Command, CommandTarget, accepted, need
 from ..file_transfers import current_status
+from ..own_certificates import STATION, V2G
+from ..security_changes import request_certificate
 from .evse import evses_of
 from .reports import notify_afterwards
 
-CERTIFICATES = {
-    "SignChargingStationCertificate": {"certificateType": "ChargingStationCertificate"},
-    "SignCombinedCertificate": {},
-    "SignV2GCertificate": {"certificateType": "V2GCertificate"},
-}
-"""The triggers that request a certificate, and the members that name it in the SignCertificate."""
+CERTIFICATES = {"SignChargingStationCertificate": (STATION,), "SignCombinedCertificate": (STATION, V2G), "SignV2GCertificate": (V2G,)}
+"""The triggers that request a certificate, and what it is for."""
 
 
 def trigger(charger: CommandTarget, payload: Payload) -> Payload:
@@ -52,7 +49,8 @@ def trigger(charger: CommandTarget, payload: Payload) -> Payload:
         case "LogStatusNotification" | "FirmwareStatusNotification":
             notify_afterwards(charger, what, current_status(charger, what))
         case _ if what in CERTIFICATES:
-            notify_afterwards(charger, "SignCertificate", {"csr": signing_request(charger.id)} | CERTIFICATES[what])
+            uses = CERTIFICATES[what]
+            request_certificate(charger, *uses, **({"certificateType": uses[0]} if len(uses) == 1 else {}))
         case _:
             return {"status": "NotImplemented"}
     return accepted(True)

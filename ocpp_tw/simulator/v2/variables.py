@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..configuration import Key
+from ..own_certificates import MAX_CHAIN
 
 ENERGY = "Energy.Active.Import.Register"
 SAMPLED = f"{ENERGY},Power.Active.Import,Current.Import,Voltage,SoC"
@@ -63,8 +64,8 @@ ROWS = (
     _row("OCPPCommCtrlr", "MessageAttemptInterval", "60", int, "TransactionMessageRetryInterval", "TransactionEvent", unit="s"),
     _row("OCPPCommCtrlr", "MessageAttempts", "3", int, "TransactionMessageAttempts", "TransactionEvent"),
     _row("OCPPCommCtrlr", "MessageTimeout", "30", int, instance="Default", unit="s", readonly=True),
-    _row("OCPPCommCtrlr", "NetworkConfigurationPriority", "0"),
-    _row("OCPPCommCtrlr", "NetworkProfileConnectionAttempts", "3", int),
+    _row("OCPPCommCtrlr", "NetworkConfigurationPriority", "0", key="NetworkConfigurationPriority"),
+    _row("OCPPCommCtrlr", "NetworkProfileConnectionAttempts", "3", int, "NetworkProfileConnectionAttempts"),
     _row("OCPPCommCtrlr", "OfflineThreshold", "60", int, unit="s"),
     _row("OCPPCommCtrlr", "ResetRetries", "0", int),
     _row("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", "true", bool, readonly=True),
@@ -74,10 +75,11 @@ ROWS = (
     _row("SampledDataCtrlr", "TxStartedMeasurands", ENERGY, key="TxStartedMeasurands"),
     _row("SampledDataCtrlr", "TxUpdatedInterval", "60", int, "MeterValueSampleInterval", unit="s"),
     _row("SampledDataCtrlr", "TxUpdatedMeasurands", SAMPLED, key="MeterValuesSampledData"),
-    _row("SecurityCtrlr", "BasicAuthPassword", "", hidden=True),
-    _row("SecurityCtrlr", "CertificateEntries", "0", int, readonly=True),
-    _row("SecurityCtrlr", "OrganizationName", "ocpp_tw"),
-    _row("SecurityCtrlr", "SecurityProfile", "1", int, readonly=True),
+    _row("SecurityCtrlr", "AdditionalRootCertificateCheck", "false", bool, readonly=True),
+    _row("SecurityCtrlr", "BasicAuthPassword", "", key="BasicAuthPassword", hidden=True),
+    _row("SecurityCtrlr", "MaxCertificateChainSize", str(MAX_CHAIN), int, readonly=True),
+    _row("SecurityCtrlr", "OrganizationName", "ocpp_tw", key="CpoName"),
+    _row("SecurityCtrlr", "SecurityProfile", "0", int, "SecurityProfile", readonly=True),
     _row("SmartChargingCtrlr", "Enabled", "true", bool, readonly=True),
     _row("SmartChargingCtrlr", "RateUnit", "A,W", readonly=True),
     _row("TxCtrlr", "EVConnectionTimeOut", "120", int, "EVConnectionTimeOut", unit="s"),
