@@ -22,15 +22,13 @@ from .messaging import Messaging
 from .power import Outlet, Sample
 from .registration import Registrar
 from .report import Tally
+from .restarts import Restarts
 from .rpc import Transport
 from .security import Provision, Security
 from .security_events import SecurityEvents
 from .simulated_clock import SimulatedClock, Timers
 from .tags import Tags
 from .trace import Trace, silent
-
-REBOOT_TIME = 10.0
-"""Simulated seconds that a reboot takes."""
 
 
 class SimulatedCharger:
@@ -78,7 +76,6 @@ class SimulatedCharger:
         self.connectors = [dialect.make_connector(self, number + 1) for number in range(connectors)]
         self.timers = Timers(clock)
         self.file_status: dict[str, Payload] = {}  # of running transfers, by the notification that reports it
-        self.rebooting = self.reconnecting = False  # whether the connection was closed for that
         self._reported: str | None = None
         self.messaging = messaging = Messaging(self, dialect, timeout, fresh_ids, trace)
         self.queue = messaging.queue
@@ -93,13 +90,15 @@ class SimulatedCharger:
         identity = Boot("ocpp_tw", "Simulated charger", f"SIM-{id}"[:25], "1.0.0")
         self._registrar = registrar = Registrar(identity, messaging, self.configuration, self.timers, self._accepted_anew, self.queue.hold)
         self.boot, self.when_ready = registrar.boot, registrar.when_ready
+        self.restarts = Restarts(messaging, self.connectors, self.timers, self.security, registrar.forget)
+        self.reset, self.reconnect = self.restarts.reset, self.restarts.reconnect
 
     # the connection
 
     def connected(self, transport: Transport) -> None:
         """The connection is up."""
         self.messaging.connected(transport)
-        self.rebooting = self.reconnecting = False
+        self.restarts.connected()
         self.security.connected()
         if self.accepted:
             self._become_ready()
@@ -229,26 +228,6 @@ class SimulatedCharger:
         if command is None:
             raise Refusal("NotImplemented", f"{action} is unknown here")
         return command(self, payload)
-
-    def reset(self, hard: bool) -> None:
-        """End every transaction and reboot: at once, or (soft) with time for the central system to answer."""
-        for connector in self.connectors:
-            connector.stop("HardReset" if hard else "SoftReset")
-            connector.unplug()
-        self.timers.set("reset", 0.0 if hard or not len(self.queue) else REBOOT_TIME, self._reboot)
-
-    def _reboot(self) -> None:
-        self._registrar.forget("RemoteReset")
-        self.security.rebooted()
-        self.rebooting = True
-        self.queue.hold()
-        self.messaging.close(1000, "rebooting")
-
-    def reconnect(self) -> None:
-        """Close the connection and open it again, as the security settings say now; what is not delivered waits."""
-        if self.online and not self.rebooting:
-            self.reconnecting = True
-            self.messaging.close(1000, "reconnecting")
 
     def change_availability(self, connector: Connector | None, operative: bool) -> None:
         """Take a connector, or (None) the whole charger, into or out of service; a running transaction ends first."""

@@ -38,9 +38,14 @@ def client_endpoint(reactor: Any, access: Access) -> Any:
     return plain if tls is None else wrapClientTLS(_creator(host, tls), plain)
 
 
-def distrusted(reason: Failure) -> bool:
-    """Whether a connection was lost because the server's certificate is not one that the charger trusts."""
-    return bool(reason.check(VerificationError)) or bool(reason.check(SSL.Error) and "certificate verify failed" in str(reason.value))
+def tls_failure(reason: Failure) -> tuple[str, bool] | None:
+    """Why TLS failed, if that is how a connection was lost, and whether it was the charger that did not trust the server's certificate."""
+    if reason.check(VerificationError):
+        return "the certificate is not for this host", True
+    if not isinstance(reason.value, SSL.Error):
+        return None
+    words = [str(each[-1]) for each in reason.value.args[0]] if reason.value.args else []
+    return f"TLS failed: {', '.join(words) or 'no reason given'}", "certificate verify failed" in words
 
 
 def _creator(host: str, tls: Tls) -> IOpenSSLClientConnectionCreator:

@@ -75,7 +75,11 @@ def _run_reactor(fleet: Fleet) -> None:
 def _advice(url: str, why: str) -> str:
     failure = f"could not connect to {url}: {why.rstrip('.')}."
     if "HTTP 401" in why:
-        return f"{failure} Is the password right (OCPP_PASSWORD)?"
+        return f"{failure} Is the password right (OCPP_PASSWORD), and is --security-profile the gateway's?"
+    if "certificate verify failed" in why:
+        return f"{failure} Name the CA of the gateway's certificate with --ca, or accept any certificate with --insecure."
+    if "TLS failed" in why and "alert" in why:
+        return f"{failure} The gateway is there, but refuses this charger's certificate, or that it has none: see --certificate."
     if "HTTP" in why:
         return f"{failure} The gateway is there, but refuses this charger."
     return f"{failure} Is the gateway running? Start it with `make run`, or name another with --url."

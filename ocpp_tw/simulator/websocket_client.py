@@ -13,13 +13,15 @@ from typing import Any
 from autobahn.exception import Disconnected
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .charger import REBOOT_TIME, SimulatedCharger
-from .client_endpoint import HANDSHAKE_TIMEOUT, client_endpoint, distrusted
+from .charger import SimulatedCharger
+from .client_endpoint import HANDSHAKE_TIMEOUT, client_endpoint, tls_failure
+from .restarts import REBOOT_TIME
 from .security import Access
 
 log = Logger()
@@ -47,7 +49,6 @@ class ClientProtocol(WebSocketClientProtocol):
     factory: ClientFactory
     opened = False
     connect_failure: ConnectFailed | None = None
-    distrusted = False
 
     # ocpp_tw.simulator.rpc.Transport
 
@@ -89,15 +90,17 @@ class ClientProtocol(WebSocketClientProtocol):
         self.dropConnection(abort=True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.distrusted = distrusted(reason)
+        failure = tls_failure(reason)
+        if failure is not None:
+            self.connect_failure = ConnectFailed(failure[0], distrusted=failure[1])
+            reason = Failure(ConnectionLost(failure[0]))  # of TLS's own errors Autobahn writes a line, as if they were the program's
         super().connectionLost(reason)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if self.opened:
             self.factory.client.closed()
         else:
-            why = reason or "the connection was closed"
-            self.factory.client.failed(self.connect_failure or ConnectFailed(why, distrusted=self.distrusted))
+            self.factory.client.failed(self.connect_failure or ConnectFailed(reason or "the connection was closed"))
 
 
 class ClientFactory(WebSocketClientFactory):
@@ -195,9 +198,9 @@ class WebSocketClient:
         self.charger.lost()
         if self._stopped is not None:
             self._ended()
-        elif self.charger.reconnecting:
+        elif self.charger.restarts.reconnecting:
             self._retry = self._reactor.callLater(0, self.start)
-        elif self.charger.rebooting:
+        elif self.charger.restarts.rebooting:
             self._retry = self.charger.clock.call_later(REBOOT_TIME, self.start)
         else:
             self.charger.tally.lost += 1

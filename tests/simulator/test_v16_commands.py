@@ -53,7 +53,7 @@ def test_a_reset_ends_the_transaction_closes_the_connection_and_boots(central: C
     central.start_charging().names()
     assert central.command("Reset", {"type": kind}) == {"status": "Accepted"}
     central.run(11)
-    assert central.closed == (1000, "rebooting") and central.charger.rebooting
+    assert central.closed == (1000, "rebooting") and central.charger.restarts.rebooting
     central.connect()
     actions = [frame[2] for frame in central.frames if frame[2] != "StatusNotification"]
     # a hard one does not wait for the answer to the stop, so that this is sent again
