@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import __version__
+from .simulator.security_options import UnusableFile, add_security_options, security_mistake, security_of_plan
 
 if TYPE_CHECKING:
     from .simulator.fleet import Plan
@@ -110,10 +111,9 @@ def _add_simulate(commands: Any) -> None:
     )
     add("--power", type=decimal(0.1, 1000), default=22.0, metavar="KW", help="power of each connector; more than 43 is DC (%(default)g)")
     add("--timeout", type=decimal(0.1, 3600), default=30.0, metavar="SECONDS", help="timeout of a CALL in real time (%(default)g)")
-    add("--password", help="password for Basic auth; prefer OCPP_PASSWORD, which other users of this machine cannot see")
+    add_security_options(add, _url)
     add("--fresh-ids", action="store_true", help="send an unanswered message again under a new message id (default: the same)")
     add("--seed", type=whole(0, 2**63), metavar="N", help="seed of the random numbers, to repeat a run exactly")
-    add("--insecure", action="store_true", help="with wss: accept any certificate")
     add("--json", action="store_true", help="print the summary as JSON")
     add("--quiet", action="store_true", help="print only errors and the summary")
 
@@ -171,14 +171,13 @@ def _plan(options: argparse.Namespace) -> Plan:
         interval=options.meter_interval,
         minutes=options.minutes,
         power=options.power * 1000,
-        password=options.password or os.environ.get("OCPP_PASSWORD") or None,
         seed=options.seed,
-        insecure=options.insecure,
         timeout=options.timeout,
         fresh_ids=options.fresh_ids,
         ocpp=options.ocpp,
         flow=options.flow or "id",
         stream=options.stream,
+        **security_of_plan(options, ids),
     )
 
 
@@ -187,9 +186,14 @@ def _simulate(options: argparse.Namespace) -> int:
     if mistake is not None:
         _complain(mistake)
         return 2
+    try:
+        plan = _plan(options)
+    except UnusableFile as why:
+        _complain(str(why))
+        return 2
     from .simulator.run import run  # here and not above: it installs the reactor
 
-    return run(_plan(options), _complain, as_json=options.json, quiet=options.quiet)
+    return run(plan, _complain, as_json=options.json, quiet=options.quiet)
 
 
 def _mistake(options: argparse.Namespace) -> str | None:
@@ -204,7 +208,7 @@ def _mistake(options: argparse.Namespace) -> str | None:
         return "--stream needs --ocpp 2.1"
     if options.wait and options.transactions:
         return "--wait begins no transactions; leave out --transactions"
-    return None
+    return security_mistake(options)
 
 
 def _complain(message: str) -> None:

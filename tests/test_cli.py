@@ -14,8 +14,10 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.python.failure import Failure
 
+from certificates import Made
 from simulator.station import Station, until
 
 ROOT = Path(__file__).parents[1]
@@ -117,6 +119,37 @@ async def test_a_refused_handshake_is_one_line_with_advice(station: Station) -> 
     assert run.err.count(b"\n") == 1 and b"HTTP 401" in run.err and b"OCPP_PASSWORD" in run.err
 
 
+async def test_chargers_with_certificates_of_their_own(tmp_path: Path) -> None:
+    ca = Made("ca")
+    tls = PrivateCertificate.loadPEM(Made("csms", issuer=ca).pem).options(Certificate.loadPEM(ca.certificate))
+    station = Station(tls)
+    (tmp_path / "ca.crt").write_bytes(ca.certificate)
+    for id in ("cp001", "cp002"):
+        own = Made(id, issuer=ca)
+        (tmp_path / f"{id}.pem").write_bytes(own.certificate)
+        (tmp_path / f"{id}.key").write_bytes(own.key)
+    files = ["--ca", str(tmp_path / "ca.crt"), "--certificate", str(tmp_path), "--key", str(tmp_path)]
+    run = Run("simulate", "--url", station.url, "--prefix", "cp", "--count", "2", "--speed-up", "3000", "--security-profile", "3", *files)
+    assert await run.ended == 0, run.err
+    assert {path for path, _, _ in station.handshakes} == {"/cp001", "/cp002"}
+    run = Run("simulate", "--url", station.url, "--id", "cp003", *files)
+    assert await run.ended == 2 and b"cp003.pem: No such file" in run.err
+    key = tmp_path / "cp001.key"
+    run = Run("simulate", "--url", station.url, "--certificate", str(tmp_path / "cp002.pem"), "--key", str(key))
+    assert await run.ended == 2 and b"the private key is not the certificate's" in run.err
+    await station.stop()
+
+
+async def test_a_certificate_that_is_not_trusted_is_one_line_with_advice() -> None:
+    made = Made("csms")
+    station = Station(PrivateCertificate.loadPEM(made.pem).options(Certificate.loadPEM(made.certificate)))
+    for more, words in (([], b"--ca"), (["--insecure"], b"--certificate")):  # and the other way round
+        run = Run("simulate", "--url", station.url, "--security-profile", "2", *more, OCPP_PASSWORD="sixteen bytes 01")
+        assert await run.ended == 1
+        assert run.err.count(b"\n") == 1 and words in run.err, run.err
+    await station.stop()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -135,6 +168,19 @@ async def test_a_refused_handshake_is_one_line_with_advice(station: Station) -> 
         "simulate --ocpp 2.0.1 --flow walk",
         "simulate --ocpp 2.0.1 --stream",
         "simulate --ocpp 2.1 --tag 1234567890123456789012345678901234567",
+        "simulate --security-profile 4",
+        "simulate --security-profile 1",
+        "simulate --security-profile 1 --password x --url wss://x/",
+        "simulate --security-profile 2 --password x",
+        "simulate --security-profile 2 --url wss://x/",
+        "simulate --security-profile 3 --url wss://x/",
+        "simulate --key Makefile",
+        "simulate --certificate Makefile --count 2",
+        "simulate --certificate Makefile",
+        "simulate --ca Makefile",
+        "simulate --ca nowhere.pem",
+        "simulate --tls-url ws://x/",
+        "simulate --tls-url wss://x/ --ocpp 2.1",
     ],
 )
 async def test_wrong_usage_is_one_line_and_status_2(arguments: str) -> None:
