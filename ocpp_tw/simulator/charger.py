@@ -99,7 +99,8 @@ class SimulatedCharger:
         """The connection is up."""
         self.messaging.connected(transport)
         self.restarts.connected()
-        self.security.connected()
+        if self.security.connected() and self.security.words.discarded is not None:
+            self.events.report(self.security.words.discarded)
         if self.accepted:
             self._become_ready()
         else:

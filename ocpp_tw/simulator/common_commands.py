@@ -9,7 +9,7 @@ from ..ocpp.frames import Payload
 from .command import Command, CommandTarget, accepted, need
 from .file_transfers import UPLOAD, file_name, run_transfer
 from .reservations import cancel_reservation
-from .security_changes import certificate_signed
+from .signing import certificate_signed
 
 
 def clear_cache(charger: CommandTarget, payload: Payload) -> Payload:
@@ -24,7 +24,7 @@ def get_log(charger: CommandTarget, payload: Payload) -> Payload:
 
 
 def signed(charger: CommandTarget, payload: Payload) -> Payload:
-    return {"status": certificate_signed(charger, need(payload, "certificateChain", str))}
+    return {"status": certificate_signed(charger, need(payload, "certificateChain", str), payload.get("requestId"))}
 
 
 def install_certificate(charger: CommandTarget, payload: Payload) -> Payload:

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-STATION, V2G = "ChargingStationCertificate", "V2GCertificate"
-"""What a certificate is for: the connection to the central system, or cars (ISO 15118). These are the words of 2.x."""
+STATION, V2G, V2G20 = "ChargingStationCertificate", "V2GCertificate", "V2G20Certificate"
+"""What a certificate is for: the connection to the central system, or cars (ISO 15118-2, -20). These are the words of 2.x."""
 
 MAX_CHAIN = 10_000
 """Most characters of a signed chain; a longer one is rejected (CertificateSignedMaxChainSize, MaxCertificateChainSize)."""
@@ -38,7 +38,11 @@ class OwnCertificate(NamedTuple):
     uses: tuple[str, ...] = (STATION,)
 
 
-class _Requested(NamedTuple):
+class SigningRequest(NamedTuple):
+    """A request to sign a key: ``csr`` is PEM, ``id`` the charger's own number for it, ``name`` the common name."""
+
+    id: int
+    csr: str
     key: PrivateKeyTypes
     uses: tuple[str, ...]
     name: str
@@ -47,11 +51,12 @@ class _Requested(NamedTuple):
 class OwnCertificates:
     """The certificates of one charger, and the keys for which it has requested one. ``now`` is the real POSIX time."""
 
-    __slots__ = ("_installed", "_now", "_requested")
+    __slots__ = ("_ids", "_installed", "_now", "_requested")
 
     def __init__(self, first: OwnCertificate | None = None, now: Callable[[], float] = time.time) -> None:
         self._installed = [] if first is None else [first]
-        self._requested: list[_Requested] = []
+        self._requested: list[SigningRequest] = []
+        self._ids = 0
         self._now = now
 
     def all(self, use: str = STATION) -> list[OwnCertificate]:
@@ -66,20 +71,27 @@ class OwnCertificates:
                 return str(names[0].value)
         return serial
 
-    def request(self, name: str, organization: str, *uses: str) -> str:
-        """A certificate signing request for a new key, as PEM. The key never leaves the charger (A02.FR.05)."""
+    def request(self, name: str, organization: str, *uses: str) -> SigningRequest:
+        """A certificate signing request for a new key. The key never leaves the charger (A02.FR.05)."""
         key, name = ec.generate_private_key(ec.SECP256R1()), name[:64] or "charger"
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
         if organization:
             subject.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization[:64]))
         csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject)).sign(key, hashes.SHA256())
-        self._requested = [*self._requested, _Requested(key, uses or (STATION,), name)][-MAX_REQUESTED:]
-        return csr.public_bytes(Encoding.PEM).decode()
+        self._ids += 1
+        request = SigningRequest(self._ids, csr.public_bytes(Encoding.PEM).decode(), key, uses or (STATION,), name)
+        self._requested = [*self._requested, request][-MAX_REQUESTED:]
+        return request
 
-    def judge(self, chain: str, roots: Callable[[str], Sequence[str]]) -> OwnCertificate | str:
+    def awaits(self, request: SigningRequest) -> bool:
+        """Whether its certificate has not come yet."""
+        return request in self._requested
+
+    def judge(self, chain: str, roots: Callable[[str], Sequence[str]], id: int | None = None) -> OwnCertificate | str:
         """The certificate that a signed chain makes, or why it must be rejected (A02.FR.06).
 
-        ``roots`` returns the CA certificates that are installed for a use; where there are none, any CA will do.
+        ``roots`` returns the CA certificates that are installed for a use; where there are none, any CA will do. ``id`` is the number of
+        the request, if the central system has repeated it (2.1).
         """
         if len(chain) > MAX_CHAIN:
             return f"the chain has more than {MAX_CHAIN} characters"
@@ -89,7 +101,9 @@ class OwnCertificates:
         except (ValueError, TypeError):
             return "not a certificate that can be read"
         leaf = certificates[0]
-        if requested is None:
+        if id is not None and all(each.id != id for each in self._requested):
+            return "there is no such request"  # A02.FR.26
+        if requested is None or id not in (None, requested.id):
             return "the certificate is for another key"
         if [each.value for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] != [requested.name]:
             return "the certificate is for another name"
@@ -110,6 +124,13 @@ class OwnCertificates:
         """Use it from the next connection on."""
         self._requested = [each for each in self._requested if _pem(each.key) != certificate.key]
         self._installed.append(certificate)
+
+    def proved(self, certificate: OwnCertificate) -> bool:
+        """A connection has been made with it: discard the others for connections (A02.FR.10); whether one of them was newer."""
+        others = [each for each in self._installed if STATION in each.uses and each != certificate]
+        newer = bool(others) and self.all()[0] != certificate
+        self._installed = [each for each in self._installed if each not in others]
+        return newer
 
 
 def load_own(certificate: str, key: str | None = None) -> OwnCertificate:

@@ -25,12 +25,13 @@ SLOTS = ("0", "1", "2", "3")
 
 
 class SecurityWords(NamedTuple):
-    """What a version of OCPP calls these: the CA of the central system, the CA of cars, and two security events."""
+    """What a version of OCPP calls these: the CA of the central system, the CA of cars, and its security events, if it has them all."""
 
     root: str
     v2g_root: str
     invalid_own: str
     invalid_theirs: str
+    discarded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,12 @@ class Security:
 
     # what has come of an attempt
 
-    def connected(self) -> None:
-        """The attempt has succeeded: its settings are the charger's now, and lower profiles are gone for good (A05.FR.06)."""
+    def connected(self) -> bool:
+        """The attempt has succeeded: its settings are the charger's now, and lower profiles are gone for good (A05.FR.06).
+
+        Whether a newer certificate did not work, and is gone, too.
+        """
+        used = self._certificate()
         if self._candidates:
             self._established = self._candidates[0]
             self._candidates.clear()
@@ -156,6 +161,7 @@ class Security:
             del self.networks[slot]
         if lower and self._configuration.find("NetworkConfigurationPriority") is not None:
             self._configuration.set("NetworkConfigurationPriority", ",".join(str(each) for each in self._priority() if each not in lower))
+        return self.profile == 3 and used is not None and self.own.proved(used)
 
     def failed(self) -> None:
         """The attempt has failed: after several, try the next settings; after all, those that worked (A05.FR.08, B10.FR.03, .07)."""

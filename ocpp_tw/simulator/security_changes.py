@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..ocpp.frames import Payload
 from .command import CommandTarget
 from .errors import Silence
-from .own_certificates import V2G
 from .quirks import NO_ANSWER, Effect, Quirk
 
 PROMISES = {"Accepted": Effect.AT_ONCE, NO_ANSWER: Effect.AT_ONCE, "RebootRequired": Effect.AFTER_REBOOT}
@@ -37,6 +35,15 @@ def change(charger: CommandTarget, name: str, do: Callable[[], object], ordinary
     return quirk.answer
 
 
+def change_password(charger: CommandTarget, name: str, password: bytes | None) -> str:
+    """The status for a new password; None is not one. The charger reconnects with it if its profile has passwords (A01)."""
+    if password is None:
+        return "Rejected"
+    security = charger.security
+    ordinary = Effect.AT_ONCE if security.profile in (1, 2) else Effect.NEXT_CONNECTION
+    return change(charger, name, lambda: security.use_password(password), ordinary)
+
+
 def authorization_key(value: str) -> bytes | None:
     """The password in 1.6's AuthorizationKey: 32 to 40 hexadecimal digits are 16 to 20 bytes, and 16 to 20 bytes of text are themselves.
 
@@ -55,26 +62,3 @@ def password_bytes(text: str, ocpp: str) -> bytes:
 def basic_auth_password(value: str) -> bytes | None:
     """The password in 2.x: 16 to 64 characters, sent as UTF-8 (A00.FR.205 with errata 2025-01)."""
     return value.encode() if 16 <= len(value) <= 64 else None
-
-
-def certificate_signed(charger: CommandTarget, chain: str) -> str:
-    """The status for a signed certificate, which is used from the next connection on; at profile 3 that is at once (A02.FR.08)."""
-    security = charger.security
-    found = security.own.judge(chain, security.roots)
-    if isinstance(found, str):
-        charger.afterwards(lambda: charger.events.report(security.words.invalid_own, found))
-        return "Rejected"
-    now = security.profile == 3 and found.uses != (V2G,)
-    return change(charger, "CertificateSigned", lambda: security.own.install(found), Effect.AT_ONCE if now else Effect.NEXT_CONNECTION)
-
-
-def request_certificate(charger: CommandTarget, *uses: str, **more: object) -> None:
-    """Send a SignCertificate for a new key once the answer has been sent (A02.FR.02)."""
-
-    def send() -> None:
-        own, organization = charger.security.own, charger.configuration.find("CpoName")
-        name = own.name(charger.identity.serial or charger.id)
-        payload: Payload = {"csr": own.request(name, organization.value if organization is not None else "", *uses)}
-        charger.notify("SignCertificate", payload | more)
-
-    charger.afterwards(send)

@@ -349,7 +349,7 @@ def test_a_report_comes_in_parts(central: Central, base: str) -> None:
     assert [each["seqNo"] for each in parts] == list(range(len(parts))) and {each["requestId"] for each in parts} == {42}
     assert [each["tbc"] for each in parts] == [True] * (len(parts) - 1) + [False]
     items = [each for part in parts for each in part["reportData"]]
-    assert {"FullInventory": 62, "ConfigurationInventory": 27, "SummaryInventory": 5}[base] == len(items)
+    assert {"FullInventory": 64, "ConfigurationInventory": 29, "SummaryInventory": 5}[base] == len(items)
 
 
 def test_a_report_of_some(central: Central) -> None:

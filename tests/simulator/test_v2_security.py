@@ -68,12 +68,19 @@ def sent(central: Central) -> str | None:
     return None if header is None else b64decode(header.removeprefix("Basic ")).decode()
 
 
-def certified(central: Central, what: str = "SignChargingStationCertificate", by: Made = CA) -> str:
+def requested(central: Central, what: str = "SignChargingStationCertificate") -> Any:
+    """The SignCertificate that a trigger sets off."""
     central.names()
     assert central.command("TriggerMessage", {"requestedMessage": what}) == {"status": "Accepted"}
     central.run(0.1)
-    csr = central.payloads("SignCertificate")[0]["csr"]
-    return str(central.command("CertificateSigned", {"certificateChain": sign(csr, by)})["status"])
+    (payload,) = central.payloads("SignCertificate")
+    return payload
+
+
+def certified(central: Central, what: str = "SignChargingStationCertificate", by: Made = CA) -> str:
+    request = requested(central, what)
+    echo = {"requestId": request["requestId"]} if "requestId" in request else {}
+    return str(central.command("CertificateSigned", {"certificateChain": sign(request["csr"], by)} | echo)["status"])
 
 
 # the password and what can be read
@@ -199,10 +206,8 @@ def test_in_2_1_a_network_may_have_an_identity_and_a_password_of_its_own() -> No
 )
 def test_a_trigger_requests_a_certificate_for_its_use(central: Central, what: str, kind: str | None) -> None:
     set_variable(central, "OrganizationName", "Operator")
-    central.command("TriggerMessage", {"requestedMessage": what})
-    central.run(0.1)
-    (payload,) = central.payloads("SignCertificate")
-    assert payload.get("certificateType") == kind
+    payload = requested(central, what)
+    assert payload.get("certificateType") == kind and ("requestId" in payload) is (central.charger.ocpp == "2.1")
     assert subject(payload["csr"]) == {"commonName": "SIM-CP1", "organizationName": "Operator"}
     assert central.command("CertificateSigned", {"certificateChain": sign(payload["csr"], CA)}) == {"status": "Accepted"}
     assert bool(central.charger.security.own.all()) is (kind != "V2GCertificate")
@@ -219,6 +224,51 @@ def test_a_certificate_is_judged_by_the_roots_for_its_use(central: Central) -> N
     assert certified(central, "SignV2GCertificate", CA) == certified(central, "SignCombinedCertificate", CA) == "Rejected"
     assert certified(central, "SignV2GCertificate", other) == "Accepted"
     central.run(1)
+
+
+def test_in_2_1_a_certificate_is_for_the_request_that_it_names() -> None:
+    central = station(V21)
+    first, second = requested(central), requested(central, "SignV2G20Certificate")
+    assert second["certificateType"] == "V2G20Certificate"
+
+    def signed(csr: str, id: int) -> str:
+        return str(central.command("CertificateSigned", {"certificateChain": sign(csr, CA), "requestId": id})["status"])
+
+    assert signed(first["csr"], 77) == signed(first["csr"], second["requestId"]) == "Rejected"
+    assert signed(second["csr"], second["requestId"]) == signed(first["csr"], first["requestId"]) == "Accepted"
+    central.run(1)
+    central.shut_down()
+
+
+def test_a_request_is_repeated_until_its_certificate_comes(central: Central) -> None:
+    assert set_variable(central, "CertSigningWaitMinimum", "100") == set_variable(central, "CertSigningRepeatTimes", "2") == "Accepted"
+    csr = requested(central)["csr"]
+    assert [len(central.run(seconds).payloads("SignCertificate")) for seconds in (99, 2, 197, 2, 1000)] == [0, 1, 0, 1, 0]
+    other = requested(central)["csr"]
+    assert other != csr and certified(central) == "Accepted" and central.command("CertificateSigned", {"certificateChain": "x"})
+    assert central.run(1000).payloads("SignCertificate") == []
+    central.answers["SignCertificate"] = {"status": "Rejected"}
+    requested(central)
+    assert central.run(1000).payloads("SignCertificate") == []
+
+
+def test_a_new_certificate_that_does_not_work_is_discarded(central: Central) -> None:
+    central.command("InstallCertificate", ROOT)
+    own = central.charger.security.own
+    assert certified(central) == offer(central, 0, "wss://one/", 3) == prioritize(central, "0") == "Accepted"
+    reboot(central).connect()
+    (first,) = own.all()
+    assert certified(central) == "Accepted" and own.all()[1:] == [first]
+    for _ in range(3):
+        central.charger.connect_failed(None)
+    central.names()
+    central.connect()
+    assert own.all() == [first]
+    told = [each["type"] for each in central.payloads("SecurityEventNotification")]
+    assert told == (["DiscardedRenewedClientCertificate"] if central.charger.ocpp == "2.1" else [])
+    assert certified(central) == "Accepted"
+    central.connect()
+    assert first not in own.all() and central.payloads("SecurityEventNotification") == []
 
 
 def test_a_charger_that_did_not_trust_the_central_system_says_so_once_it_is_connected(central: Central) -> None:

@@ -10,7 +10,7 @@ from ..certificates import MAX_INSTALLED
 from ..command import Command, CommandTarget, accepted, need
 from ..configuration import Key
 from ..own_certificates import MAX_CHAIN
-from ..security_changes import authorization_key, change
+from ..security_changes import authorization_key, change, change_password
 
 KEYS = (
     Key("AdditionalRootCertificateCheck", "false", readonly=True, kind=bool),
@@ -57,10 +57,7 @@ KEYS = (
 
 
 def set_authorization_key(charger: CommandTarget, value: str) -> str:
-    password = authorization_key(value)
-    if password is None:
-        return "Rejected"
-    return change(charger, "AuthorizationKey", lambda: charger.security.use_password(password))
+    return change_password(charger, "AuthorizationKey", authorization_key(value))
 
 
 def set_security_profile(charger: CommandTarget, value: str) -> str:

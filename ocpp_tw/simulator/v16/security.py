@@ -9,7 +9,7 @@ from ...facts import Other
 from ...ocpp.frames import Payload
 from ..command import Command, CommandTarget, accepted, need
 from ..file_transfers import current_status
-from ..security_changes import request_certificate
+from ..signing import request_certificate
 from .commands import trigger
 
 STATUSES = {"LogStatusNotification": "LogStatusNotification", "FirmwareStatusNotification": "SignedFirmwareStatusNotification"}

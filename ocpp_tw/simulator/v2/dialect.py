@@ -125,7 +125,13 @@ V201 = Dialect(
     codes=CODES,
 )
 
-V21 = V201._replace(ocpp="2.1", subprotocol="ocpp2.1", commands={**V201.commands, **STREAMS, **UNSUPPORTED}, on_ready=reopen_streams)
+V21 = V201._replace(
+    ocpp="2.1",
+    subprotocol="ocpp2.1",
+    commands={**V201.commands, **STREAMS, **UNSUPPORTED},
+    security_words=V201.security_words._replace(discarded="DiscardedRenewedClientCertificate"),
+    on_ready=reopen_streams,
+)
 
 
 def _event(

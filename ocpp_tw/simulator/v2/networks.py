@@ -12,7 +12,7 @@ from ...ocpp.frames import Payload
 from ..command import Command, CommandTarget, need
 from ..quirks import Effect
 from ..security import SLOTS, Network
-from ..security_changes import basic_auth_password, change
+from ..security_changes import basic_auth_password, change, change_password
 
 
 def network_profile(charger: CommandTarget, payload: Payload) -> Payload:
@@ -52,10 +52,7 @@ def _scheme(url: str) -> str | None:
 
 
 def set_password(charger: CommandTarget, value: str) -> str:
-    password = basic_auth_password(value)
-    if password is None:
-        return "Rejected"
-    return change(charger, "BasicAuthPassword", lambda: charger.security.use_password(password))
+    return change_password(charger, "BasicAuthPassword", basic_auth_password(value))
 
 
 def set_priority(charger: CommandTarget, value: str) -> str:

@@ -9,12 +9,17 @@ from ...facts import Heartbeat, MeterValues
 from ...ocpp.frames import Payload
 from ..command import Command, CommandTarget, accepted, need
 from ..file_transfers import current_status
-from ..own_certificates import STATION, V2G
-from ..security_changes import request_certificate
+from ..own_certificates import STATION, V2G, V2G20
+from ..signing import request_certificate
 from .evse import evses_of
 from .reports import notify_afterwards
 
-CERTIFICATES = {"SignChargingStationCertificate": (STATION,), "SignCombinedCertificate": (STATION, V2G), "SignV2GCertificate": (V2G,)}
+CERTIFICATES = {
+    "SignChargingStationCertificate": (STATION,),
+    "SignCombinedCertificate": (STATION, V2G),
+    "SignV2GCertificate": (V2G,),
+    "SignV2G20Certificate": (V2G20,),
+}
 """The triggers that request a certificate, and what it is for."""
 
 

@@ -77,6 +77,8 @@ ROWS = (
     _row("SampledDataCtrlr", "TxUpdatedMeasurands", SAMPLED, key="MeterValuesSampledData"),
     _row("SecurityCtrlr", "AdditionalRootCertificateCheck", "false", bool, readonly=True),
     _row("SecurityCtrlr", "BasicAuthPassword", "", key="BasicAuthPassword", hidden=True),
+    _row("SecurityCtrlr", "CertSigningRepeatTimes", "3", int, "CertSigningRepeatTimes"),
+    _row("SecurityCtrlr", "CertSigningWaitMinimum", "300", int, "CertSigningWaitMinimum", unit="s"),
     _row("SecurityCtrlr", "MaxCertificateChainSize", str(MAX_CHAIN), int, readonly=True),
     _row("SecurityCtrlr", "OrganizationName", "ocpp_tw", key="CpoName"),
     _row("SecurityCtrlr", "SecurityProfile", "0", int, "SecurityProfile", readonly=True),
