@@ -59,7 +59,7 @@ def _url(text: str) -> str:
         good = False
     if not good:
         raise argparse.ArgumentTypeError(f"expected ws://HOST:PORT/ or wss://HOST:PORT/, got {text!r}")
-    return text
+    return parts.geturl()  # with the scheme in lower case
 
 
 def _tag(text: str) -> str:

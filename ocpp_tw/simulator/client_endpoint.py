@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from OpenSSL import SSL, crypto
-from service_identity import VerificationError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
@@ -17,6 +16,7 @@ from twisted.internet.ssl import (
     CertificateOptions,
     KeyPair,
     PrivateCertificate,
+    VerificationError,
     optionsForClientTLS,
     trustRootFromCertificates,
 )

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from .certificates import Certificates
 from .configuration import Configuration
@@ -44,7 +44,7 @@ class Provision:
 
     url: str = "ws://127.0.0.1:10800/"
     profile: int = 0
-    password: bytes | None = None
+    password: bytes | None = field(default=None, repr=False)
     roots: tuple[str, ...] = ()
     own: OwnCertificate | None = None
     insecure: bool = False
@@ -124,7 +124,7 @@ class Security:
         if network.profile in (1, 2) and password is not None:
             authorization = "Basic " + b64encode(identity.encode() + b":" + password).decode()
         tls = None
-        if network.url.startswith("wss:"):
+        if _encrypted(network.url):
             tls = Tls(self.roots(STATION), self._certificate() if network.profile == 3 else None, self._provision.insecure)
         return Access(network.url.rstrip("/") + "/" + quote(identity, safe=""), authorization, tls)
 
@@ -202,8 +202,8 @@ class Security:
     def upgrade(self, profile: int) -> None:
         """Try that profile next. 1.6 has no way to name another URL with it."""
         url = self._established.url
-        if profile >= 2 and not url.startswith("wss:"):
-            url = self._provision.tls_url or "wss:" + url.removeprefix("ws:")
+        if profile >= 2 and not _encrypted(url):
+            url = self._provision.tls_url or urlsplit(url)._replace(scheme="wss").geturl()
         self._try(Network(url, profile))
 
     def _try(self, *networks: Network) -> None:
@@ -213,3 +213,7 @@ class Security:
     def _priority(self) -> list[int]:
         key = self._configuration.find("NetworkConfigurationPriority")
         return [] if key is None else [int(each) for each in key.value.split(",") if each.strip() in SLOTS]
+
+
+def _encrypted(url: str) -> bool:
+    return urlsplit(url).scheme == "wss"

@@ -55,8 +55,10 @@ def describe(fact: Fact) -> str:
 
 
 def brief(payload: Payload) -> str:
-    """The scalar members of a payload, cut to 60 characters."""
-    return ", ".join(f"{name} {value}" for name, value in payload.items() if isinstance(value, (str, int, float)))[:60]
+    """The scalar members of a payload in one line, cut to 60 characters; without the value of a key that is a password (A01.FR.12)."""
+    secret = ("value",) if str(payload.get("key")).casefold() == "authorizationkey" else ()
+    words = (f"{name} {value}" for name, value in payload.items() if isinstance(value, (str, int, float)) and name not in secret)
+    return " ".join(", ".join(words).split())[:60]
 
 
 def _readings(readings: list[dict[str, Any]]) -> str:

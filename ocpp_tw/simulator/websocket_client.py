@@ -198,10 +198,10 @@ class WebSocketClient:
         self.charger.lost()
         if self._stopped is not None:
             self._ended()
-        elif self.charger.restarts.reconnecting:
-            self._retry = self._reactor.callLater(0, self.start)
         elif self.charger.restarts.rebooting:
             self._retry = self.charger.clock.call_later(REBOOT_TIME, self.start)
+        elif self.charger.restarts.reconnecting:
+            self._retry = self._reactor.callLater(0, self.start)
         else:
             self.charger.tally.lost += 1
             self._reconnect_later()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from ocpp_tw.simulator.scenario import charge
-from ocpp_tw.simulator.trace import printer
+from ocpp_tw.simulator.trace import brief, printer
 from ocpp_tw.simulator.v2.dialect import V201
 from simulator.central import Central
 
@@ -46,3 +46,9 @@ def test_each_message_of_2_x_is_one_line() -> None:
         "Accepted",
     ):
         assert words in text, text
+
+
+def test_a_password_is_not_written_and_a_certificate_is_one_line() -> None:
+    assert brief({"key": "authorizationKey", "value": "sixteen bytes 01"}) == "key authorizationKey"
+    assert brief({"key": "CpoName", "value": "X"}) == "key CpoName, value X"
+    assert brief({"csr": "-----BEGIN\nMIIB\n"}) == "csr -----BEGIN MIIB"
