@@ -62,8 +62,11 @@ class Handlers:
 
     def boot_notification(self, charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
         """An operator's decision first; a charger accepted before is accepted again, and a new one gets the settings' status."""
-        accepted = "Accepted" if charger.registration == "Accepted" else self.settings.boot_status
-        status, retry = charger.record.boot_status or accepted, charger.record.retry_interval
+        if self.settings.unknown_chargers == "pending" and not charger.record.is_registered:
+            usual = "Pending"
+        else:
+            usual = "Accepted" if charger.registration == "Accepted" else self.settings.boot_status
+        status, retry = charger.record.boot_status or usual, charger.record.retry_interval
         return Registration(status, int(retry) if retry and status != "Accepted" else self.settings.heartbeat_interval)
 
     def heartbeat(self, charger: ICharger, fact: Heartbeat) -> Maybe[None]:

@@ -249,6 +249,16 @@ class IRecords(Interface):
         """Lease ``count`` transaction ids to this gateway; returns the first. No two leases ever overlap."""
 
 
+class IRegister(Interface):
+    """What decides in the handshake whether a charger may come in."""
+
+    def find(charger: str) -> Maybe[Record]:
+        """What is stored about the charger, now, by any gateway.
+
+        Fails with `StoreUnavailable` if that cannot be told at the moment and might keep somebody out: nobody is let in by a failure.
+        """
+
+
 class ICommands(Interface):
     """Where commands come from. An element that was taken is in flight until an `Acknowledged` effect, or until it is forwarded."""
 
@@ -270,7 +280,7 @@ class ICommands(Interface):
 
 
 class Store(Protocol):
-    """The four drivers of one gateway's store, as they are handed to its parts."""
+    """The drivers of one gateway's store, as they are handed to its parts."""
 
     @property
     def events(self) -> IEvents: ...
@@ -280,6 +290,9 @@ class Store(Protocol):
 
     @property
     def records(self) -> IRecords: ...
+
+    @property
+    def register(self) -> IRegister: ...
 
     @property
     def commands(self) -> ICommands: ...

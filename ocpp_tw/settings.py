@@ -32,6 +32,27 @@ class Settings:
         "the PEM file with the certificate shown to chargers, its chain and its private key; with it, the chargers' port speaks TLS only",
     )
     tls_key: str = setting("TLS_KEY", "", parse.text, "the PEM file with the private key, if it is a separate file")
+    security_profile: str = setting(
+        "SECURITY_PROFILE",
+        "",
+        parse.choice("0", "1", "2", "3"),
+        "the least of OCPP's security profiles that chargers must have: 0 none, 1 a password, 2 a password over TLS, 3 a certificate; 0 if it is not said",
+    )
+    unknown_chargers: str = setting(
+        "UNKNOWN_CHARGERS",
+        "accept",
+        parse.choice("accept", "pending", "refuse"),
+        "what becomes of chargers that nobody has registered: accept, pending (their BootNotification is answered so) or refuse",
+    )
+    client_organization: str = setting(
+        "CLIENT_ORGANIZATION", "", parse.text, "the organization (O) that chargers' certificates must name; by default any"
+    )
+    credentials_key: str = setting(
+        "CREDENTIALS_KEY",
+        "ocpp-credentials.key",
+        parse.text,
+        "the file with the key that chargers' passwords are stored under, made when it is first needed; all gateways of a fleet need the same",
+    )
     http: Address = setting(
         "HTTP_ADDR", Address("127.0.0.1", 10801), parse.address, "where operators' HTTP is served: a port, or HOST:PORT"
     )

@@ -10,12 +10,13 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from .core.passwords import Passwords
 from .core.stamps import Stamps
 from .gateway.breaker import Breaker
 from .gateway.charger import Charger
 from .handlers import Handlers
 from .interfaces import HandshakeRequest, IBackend, IGate, IHandlers
-from .memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore, MemoryWire
+from .memory import MemoryCommands, MemoryEvents, MemoryKeys, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore, MemoryWire
 from .ocpp.tolerance.rules import Tolerance
 from .process.compose import compose
 from .settings import Settings
@@ -49,6 +50,7 @@ class InMemoryGateway:
         name = self.settings.name
         self.events = MemoryEvents(self.store, name)
         self.records = MemoryRecords(self.store)
+        self.register = MemoryRegister(self.store)
         self.roster = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)
         breaker = Breaker(backend, self.clock) if backend else None
@@ -58,6 +60,7 @@ class InMemoryGateway:
             self,
             handlers=handlers or Handlers(self.settings, breaker),
             backend=breaker,
+            passwords=Passwords(MemoryKeys()),
             gate=gate,
             tolerance=tolerance,
             stamps=Stamps(lambda: START_TIME + self.clock.seconds()),

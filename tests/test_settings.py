@@ -88,6 +88,8 @@ def test_an_empty_option_is_the_default_whatever_the_variable_says() -> None:
 # wrong values
 
 WRONG = {
+    "security_profile": ["-1", "4", "1.0", "TLS"],
+    "unknown_chargers": ["no", "reject"],
     "port": [
         "x",
         "-1",
@@ -180,7 +182,17 @@ WRONG = {
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
-    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance", "spool", "tls", "tls_key"}
+    assert {row.name for row in TABLE} - set(WRONG) == {
+        "http_token",
+        "data",
+        "handlers",
+        "tolerance",
+        "spool",
+        "tls",
+        "tls_key",
+        "client_organization",
+        "credentials_key",
+    }
 
 
 @pytest.mark.parametrize("name", WRONG)

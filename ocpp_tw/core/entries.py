@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
+FLEET, SECURITY, GUARDED = "fleet", "security", "guarded"
+"""A table of the fleet, its owner, and the field in it that is set once a charger has credentials or a least security profile: without the
+store nobody unknown is admitted from then on."""
+
 REFUSED_HANDSHAKES = "?"
 """The name that events about refused handshakes are numbered under, all together: the name in them is merely claimed."""
 
@@ -88,23 +92,55 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What is stored about a charger across connections and restarts. All fields are text; an empty one is unknown.
 
-    ``boot`` is the registration status given last: Accepted, Pending or Rejected. The next three are an operator's decisions: the status
-    to give, the interval that goes with it in seconds, and the only version of OCPP to speak. The last three are from the charger's
-    latest BootNotification.
+    ``boot`` is the registration status given last: Accepted, Pending or Rejected. Those of `DECIDED` are an operator's decisions: the status
+    to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
+    least security profile to admit, its password and the one that is to replace it (see `ocpp_tw.core.passwords`), and the SHA-256 of the
+    only certificate to accept. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
+    last three are from the charger's latest BootNotification.
     """
 
     boot: str = ""
     boot_status: str = ""
     retry_interval: str = ""
     version: str = ""
+    registered: str = ""
+    security_profile: str = ""
+    password: str = ""
+    new_password: str = ""
+    certificate: str = ""
+    reached_profile: str = ""
     vendor: str = ""
     model: str = ""
     firmware: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Record of a {self.vendor} {self.model}>"  # neither a password's stored form nor anything else that a log should not have
 
     @property
     def model_known(self) -> tuple[str | None, str | None, str | None]:
         """Vendor, model and firmware as last reported; None where not reported."""
         return self.vendor or None, self.model or None, self.firmware or None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether an operator has decided anything about it."""
+        return any(getattr(self, name) for name in DECIDED)
+
+    @property
+    def least_profile(self) -> int:
+        """The least security profile of OCPP to admit it with, as far as this was decided about it alone: never one lower than before
+        (2.x A05.FR.02)."""
+        said = [int(each) for each in (self.security_profile, self.reached_profile) if each in ("0", "1", "2", "3")]
+        return max(0, *said, 3 if self.certificate else 1 if self.password else 0)
+
+
+DECIDED = (
+    "boot_status", "retry_interval", "version", "registered", "security_profile", "password", "new_password", "certificate",
+)  # fmt: skip
+"""The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
+
+CREDENTIALS = (*DECIDED[3:], "reached_profile")
+"""Those that decide whether it may come in."""
 
 
 class Orphan(msgspec.Struct, frozen=True, gc=False):

@@ -146,6 +146,22 @@ class HandshakeRejected(Data):
     """how many such events were left out before this one, since there were too many"""
 
 
+class AuthenticationFailed(Data):
+    """Somebody has not shown that it is the charger whose name it gave: at most one a minute and identity; numbered as `handshake_rejected`."""
+
+    reason: str
+    """what was wrong: no credentials, the user name is not the identity, wrong password, no password has been set, …; a certificate that is
+    not the charger's, or a security profile that is too low for it"""
+    status: int
+    """the HTTP status it was answered: 401, 403, or 429 when it is to wait"""
+    remote_address: str
+    """where it tried from last"""
+    count: int
+    """how often it was tried since the last such event of this identity"""
+    left_out: int = 0
+    """how many such events of other identities were left out before this one, since there were too many"""
+
+
 class DuplicateIdentity(Data):
     """Two peers fight over one identity: a cloned charger, a wrong setting, or an intruder."""
 

@@ -157,7 +157,7 @@ class Arrivals:
             self._log_end(previous, 4000, REPLACED)
             self._takeovers.happened(charger, previous)
         arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection, charger.domain, charger.ocpp))
-        arriving.addCallbacks(self._serve, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
+        arriving.addCallbacks(self._serve_listed, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
 
     def _publish_arrival(self, charger: Charger, previous: str | None, repairs: list[str]) -> None:
         data = gateway_events.ConnectCharger(charger.id, charger.ocpp, charger.address, charger.security_profile, previous, repairs)
@@ -168,6 +168,13 @@ class Arrivals:
         charger = self.current.get(id)
         if charger is not None and not charger.gone:
             self._publish_arrival(charger, None, [])
+
+    def _serve_listed(self, record: Record, charger: Charger) -> None:
+        why = "" if charger.gone else self._decisions.may_not_stay(charger, record)
+        if why:  # decided since it was admitted
+            charger.close(1008, why)
+        else:
+            self._serve(record, charger)
 
     def _serve(self, record: Record, charger: Charger) -> None:
         if charger.gone:

@@ -1,4 +1,5 @@
-"""What operators decide about chargers: which registration status to give, at which interval to retry, which version of OCPP to speak.
+"""What operators decide about chargers: which registration status to give, at which interval to retry, which version of OCPP to speak, and
+with which credentials they come in.
 
 Knows the chargers that are connected here, and that a decision about any other charger goes to the gateway that has it.
 """
@@ -12,15 +13,19 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import Effect, PeerMessage, Put, Record
+from ..core.entries import DECIDED, FLEET, GUARDED, SECURITY, Effect, PeerMessage, Put, Record
 from ..interfaces import IRecords, IRoster
 from ..log import Logger
 from ..ocpp.version import Version
 from ..waiting import in_time
+from .authentication import Policy
 from .charger import Charger
 from .publisher import Publisher
 
 log = Logger()
+
+GUARDING = ("security_profile", "password", "certificate")
+"""Decisions with which a charger has to authenticate."""
 
 STORE_TIMEOUT = 3.0
 """Seconds that the roster and the records have to answer. A charger is served without them after that; an operator gets an error."""
@@ -33,6 +38,7 @@ class Decisions:
         self,
         chargers: Mapping[str, Charger],
         versions: Mapping[str, Version],
+        policy: Policy,
         clock: IReactorTime,
         publisher: Publisher,
         roster: IRoster,
@@ -40,6 +46,7 @@ class Decisions:
     ) -> None:
         self._chargers = chargers
         self._versions = versions
+        self._policy = policy
         self._clock = clock
         self._publisher = publisher
         self._roster = roster
@@ -47,11 +54,16 @@ class Decisions:
         self._pinned: dict[str, str] = {}
 
     async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
-        """Store a decision about a charger, connected or not: ``boot_status``, ``retry_interval`` (seconds) and ``version``.
+        """Store a decision about a charger, connected or not: the fields `ocpp_tw.core.entries.DECIDED` of its record, a password in the
+        form in which it is stored.
 
         None takes an earlier decision back. Returns all that stands now.
         """
+        if "security_profile" in changes:
+            changes = {**changes, "reached_profile": None}
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
+        if any(changes.get(name) for name in GUARDING):
+            effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
@@ -66,6 +78,10 @@ class Decisions:
         record = await in_time(self._records.record(id), STORE_TIMEOUT, self._clock)
         return None if record == Record() else summary(record)
 
+    async def unregister(self, id: str) -> dict[str, Any]:
+        """Take back all that was decided about a charger; what is known of it from itself stays."""
+        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "boot")))
+
     def apply(self, id: str, changes: Mapping[str, Any]) -> None:
         """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""
         charger = self._chargers.get(id)
@@ -73,10 +89,35 @@ class Decisions:
             self._pinned.pop(id, None)
             return
         texts = {name: "" if value is None else str(value) for name, value in changes.items()}
-        if charger.registration_state.decided(texts):  # it is told at once, not at its next attempt
-            charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})
+        was_registered = charger.record.is_registered
+        boots_again = charger.registration_state.decided(texts)
+        why = self._has_to_come_again(charger, texts) if charger.serving else ""  # else the record is looked at that it is served with
+        if why:
+            charger.close(1008, why)
+            return
+        if boots_again or (charger.registration == "Pending" and self._policy.unknown == "pending" and not was_registered):
+            charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})  # it is told at once, not at its next attempt
         if texts.get("version") and self.speaks_wrong_version(charger, charger.record):
             charger.close(1012, f"OCPP {texts['version']} only")
+
+    def may_not_stay(self, charger: Charger, record: Record) -> str:
+        """Why a charger that has been admitted does not satisfy what is stored about it by now; "" if it does."""
+        least = self._policy.least_for(record)
+        if charger.security_profile < least:
+            return f"security profile {least} is required"
+        if self._policy.unknown == "refuse" and not record.is_registered:
+            return "it is not registered any more"
+        return ""
+
+    def _has_to_come_again(self, charger: Charger, changes: Mapping[str, str]) -> str:
+        """Why a charger has to authenticate again after these changes, if not more; "" if it has not."""
+        if "password" in changes and charger.security_profile in (1, 2):
+            return "its password has been changed"
+        if changes.get("certificate") and charger.security_profile == 3:
+            return "its certificate has been changed"
+        if self._policy.unknown == "pending" and not charger.record.is_registered:
+            return "it is not registered any more"
+        return self.may_not_stay(charger, charger.record)
 
     async def record(self, id: str) -> Record:
         """What is stored about a charger that has connected, as far as it can be found in time."""
@@ -109,6 +150,10 @@ def summary(record: Record) -> dict[str, Any]:
         "boot_status": record.boot_status or None,
         "retry_interval": int(interval) if interval.isdecimal() else None,
         "version": record.version or None,
+        "registered": record.is_registered,
+        "security_profile": record.least_profile,
+        "password": bool(record.password),
+        "certificate": record.certificate or None,
         "vendor": record.vendor or None,
         "model": record.model or None,
         "firmware": record.firmware or None,

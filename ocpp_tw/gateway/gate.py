@@ -1,19 +1,92 @@
-"""Which chargers are admitted.
+"""Which chargers are admitted: looks them up in the register, has their handshakes judged, and tells of those that fail.
 
-Knows their handshake requests, not the connection.
+Knows neither how credentials are compared (`authentication`) nor where they are kept.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Awaitable
+
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import HandshakeRequest, IGate
+from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
+from ..core.passwords import Passwords
+from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, Maybe, StoreUnavailable
+from .attempts import Attempts
+from .authentication import NotAdmitted, Policy, Verdict, judge
+from .failed_authentications import FailedAuthentications
+from .publisher import Publisher
+
+CHALLENGE = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
+
+SAID = {401: "Unauthorized", 403: "Forbidden", 404: "unknown charger", 503: "cannot be authenticated now"}
+"""What whoever is refused is told, by status: no more than that."""
 
 
 @implementer(IGate)
-class OpenGate:
-    """Admits everybody: OCPP's security profile 0, for networks that are closed themselves."""
+class Gate:
+    """One for a gateway."""
 
-    def admit(self, request: HandshakeRequest) -> int:
+    def __init__(self, policy: Policy, clock: IReactorTime, register: IRegister, passwords: Passwords, publisher: Publisher) -> None:
+        self.policy = policy
+        self._clock = clock
+        self._register = register
+        self._passwords = passwords
+        self._publisher = publisher
+        self._attempts = Attempts()
+        self._failed = FailedAuthentications(clock, publisher)
+
+    def admit(self, request: HandshakeRequest) -> Maybe[int]:
         """See `IGate`."""
-        return 0
+        try:
+            found = self._register.find(request.id)
+        except StoreUnavailable as why:
+            raise self._unavailable(request, why) from None
+        return self._judge(request, found) if isinstance(found, Record) else self._admit_later(request, found)
+
+    async def _admit_later(self, request: HandshakeRequest, found: Awaitable[Record]) -> int:
+        try:
+            record = await found
+        except StoreUnavailable as why:
+            raise self._unavailable(request, why) from None
+        return self._judge(request, record)
+
+    def _judge(self, request: HandshakeRequest, record: Record) -> int:
+        try:
+            verdict = judge(request, record, self.policy, self._passwords)
+        except NotAdmitted as why:
+            raise self._refusal(request, why) from None
+        if verdict.profile:
+            self._attempts.succeeded(request.id)
+            self._learn(request.id, record, verdict)
+        return verdict.profile
+
+    def _learn(self, id: str, record: Record, verdict: Verdict) -> None:
+        """The charger is never admitted with less than this again, and the password that it has shown is the only one from now on."""
+        effects: list[Put] = []
+        if str(verdict.profile) > record.reached_profile:
+            effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
+            effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
+        if verdict.new_password:
+            effects += [Put("record", "password", record.new_password.encode()), Put("record", "new_password", None)]
+        if effects:
+            self._publisher.carry_out(id, tuple(effects))
+
+    def _refusal(self, request: HandshakeRequest, why: NotAdmitted) -> HandshakeRefused:
+        status, headers, wait = why.status, [], 0.0
+        if why.kind not in ("unknown", "misconfigured"):
+            wait = self._attempts.failed(request.id, request.address, self._clock.seconds())
+        if wait:
+            status = 429
+            headers.append(("Retry-After", str(math.ceil(wait))))
+        elif status == 401:
+            headers.append(CHALLENGE)
+        if why.kind != "unknown":
+            self._failed.tell(request, status, str(why))
+        return HandshakeRefused(status, SAID.get(status, "Too Many Requests"), tuple(headers))
+
+    def _unavailable(self, request: HandshakeRequest, why: StoreUnavailable) -> HandshakeRefused:
+        self._failed.tell(request, 503, str(why))
+        return HandshakeRefused(503, SAID[503], (("Retry-After", "10"),))

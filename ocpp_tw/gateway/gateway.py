@@ -12,11 +12,13 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from ..core.passwords import Passwords
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IWire, Maybe, Store
 from ..ocpp.negotiation import choose
 from ..ocpp.version import Version
 from ..settings import Settings
 from .arrivals import Arrivals
+from .authentication import Policy
 from .budgets import Budgets
 from .charger import Charger
 from .decisions import Decisions
@@ -35,6 +37,7 @@ class Gateway:
         settings: Settings,
         clock: IReactorTime,
         gate: IGate,
+        passwords: Passwords,
         incoming: Incoming,
         publisher: Publisher,
         unix: Callable[[], float],
@@ -45,7 +48,8 @@ class Gateway:
         self.chargers: dict[str, Charger] = {}
         self.stopping = False
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
-        self.decisions = Decisions(self.chargers, versions, clock, publisher, store.roster, store.records)
+        self.policy, self.passwords = Policy.of(settings), passwords
+        self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store.roster, store.records)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.orphans = Orphans(clock, publisher, store.roster)

@@ -5,8 +5,9 @@ They pass the same contract suites as the real drivers. Several gateways are a f
 
 from .commands import MemoryCommands
 from .events import MemoryEvents
-from .records import MemoryRecords, MemoryRoster
+from .keys import MemoryKeys
+from .records import MemoryRecords, MemoryRegister, MemoryRoster
 from .store import MemoryStore
 from .wire import MemoryWire
 
-__all__ = ["MemoryCommands", "MemoryEvents", "MemoryRecords", "MemoryRoster", "MemoryStore", "MemoryWire"]
+__all__ = ["MemoryCommands", "MemoryEvents", "MemoryKeys", "MemoryRecords", "MemoryRegister", "MemoryRoster", "MemoryStore", "MemoryWire"]

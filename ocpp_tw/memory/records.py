@@ -1,4 +1,4 @@
-"""The in-memory twins of the roster and of the records: for their methods see `IRoster` and `IRecords`.
+"""The in-memory twins of the roster, the register and the records: for their methods see `IRoster`, `IRegister` and `IRecords`.
 
 Knows no network; nothing outlives the process.
 """
@@ -11,8 +11,8 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Orphan, Record
-from ..interfaces import IRecords, IRoster
+from ..core.entries import FLEET, GUARDED, SECURITY, Orphan, Record
+from ..interfaces import IRecords, IRegister, IRoster, StoreUnavailable
 from .store import MemoryStore
 
 FIRST_ID = 1_000_000_001
@@ -69,6 +69,23 @@ class MemoryRoster:
             self.arrive(charger, connection, domain, ocpp)
             if forgotten:
                 self.on_forgotten(charger)
+
+
+@implementer(IRegister)
+class MemoryRegister:
+    """The register; a test sets ``available`` to False for a store that does not answer, of which nothing is mirrored."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.available = True
+        self._store = store
+
+    def find(self, charger: str) -> Record:
+        if not self.available:
+            if GUARDED in self._store.tables[FLEET, SECURITY]:
+                raise StoreUnavailable("the store does not answer")
+            return Record()
+        kept = self._store.tables["record", charger]
+        return Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__])
 
 
 @implementer(IRecords)

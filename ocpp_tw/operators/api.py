@@ -6,7 +6,7 @@ Knows nothing of chargers' connections beyond what the gateway reports; never se
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -30,11 +30,9 @@ from ..interfaces import StoreUnavailable
 from ..log import Logger
 from ..waiting import deferred
 from .channel import OperatorsSite
+from .decision_reader import BadDecision, DecisionReader
 
 log = Logger()
-
-MAX_RETRY_INTERVAL = 86_400
-"""Longest retry interval that an operator may set, in seconds; a longer one is answered 400."""
 
 PING_HOLDS = 1.0
 """Seconds for which Redis that has answered is taken to answer: whoever may ask for readiness may do so often."""
@@ -148,8 +146,22 @@ class OperatorsApi:
         async def answer() -> bytes:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
                 raise Refused(400, "No charger can have this identity")
-            changes = self._changes(_body(request))
-            return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes))})
+            try:
+                changes, shown = DecisionReader(self._gateway.settings.versions, self._gateway.passwords).read(_body(request))
+            except BadDecision as why:
+                raise Refused(400, str(why)) from None
+            return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes)), **shown})
+
+        return self._run(request, answer())
+
+    @app.route("/api/chargers/<path:id>", methods=["DELETE"])
+    def unregister(self, request: IRequest, id: str) -> HttpAnswer:
+        """Take back all that was decided about a charger, its credentials among it: 200 with what is still known of it."""
+
+        async def answer() -> bytes:
+            if await _stored(self._gateway.decisions.recorded(id)) is None:
+                raise Refused(404, "Nothing is remembered of this charger")
+            return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.unregister(id))})
 
         return self._run(request, answer())
 
@@ -211,30 +223,6 @@ class OperatorsApi:
             503 if unavailable else 400,
             {"detail": detail, "outcome": result["outcome"], "error": result["error"], "id": result["id"]},
         )
-
-    def _changes(self, body: bytes) -> dict[str, Any]:
-        """The decisions in a request; a member that is null revokes an earlier decision."""
-        members: dict[str, tuple[Callable[[Any], bool], str]] = {
-            "boot_status": (lambda value: value in ("Accepted", "Pending", "Rejected"), "Accepted, Pending or Rejected"),
-            "retry_interval": (
-                lambda value: type(value) is int and 1 <= value <= MAX_RETRY_INTERVAL,
-                f"a whole number of seconds from 1 to {MAX_RETRY_INTERVAL}",
-            ),
-            "version": (lambda value: value in self._gateway.settings.versions, " or ".join(self._gateway.settings.versions)),
-        }
-        try:
-            changes = msgspec.json.decode(body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            raise Refused(400, "The body is not JSON") from None
-        if not isinstance(changes, dict) or not changes:
-            raise Refused(400, f"The body must be a JSON object with any of {', '.join(members)}")
-        for name, value in changes.items():
-            if name not in members:
-                raise Refused(400, f"Unknown member {name[:50]!r}; there are {', '.join(members)}")
-            valid, expected = members[name]
-            if value is not None and not valid(value):
-                raise Refused(400, f"{name} must be {expected}, or null to take it back")
-        return changes
 
     def _run(self, request: IRequest, answer: Awaitable[bytes]) -> Deferred[bytes]:
         pending = deferred(answer)

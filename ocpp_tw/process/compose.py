@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.conclude import Conclusions
+from ..core.passwords import Passwords
 from ..core.stamps import Stamps
 from ..dispatch.dispatcher import Dispatcher
 from ..gateway.additions import Additions
+from ..gateway.authentication import Policy
 from ..gateway.breaker import Breaker
-from ..gateway.gate import OpenGate
+from ..gateway.gate import Gate
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
 from ..gateway.message_refusals import MessageRefusals
@@ -68,6 +70,7 @@ def compose(
     store: Store,
     *,
     handlers: IHandlers,
+    passwords: Passwords,
     backend: Breaker | None = None,
     gate: IGate | None = None,
     tolerance: Tolerance | None = None,
@@ -77,8 +80,8 @@ def compose(
     """The gateway on these drivers; nothing is started.
 
     ``backend`` is what provisional starts are reconciled with, ``reserve`` where transaction ids are kept for a start without the store,
-    ``stamps`` the time of day and the ids of events. Left out: nothing is reconciled, everybody is admitted, violations are tolerated as
-    the settings say, no ids are kept, the system's time.
+    ``stamps`` the time of day and the ids of events. Left out: nothing is reconciled, the register and the settings say who is admitted,
+    violations are tolerated as the settings say, no ids are kept, the system's time.
     """
     stamps = stamps or Stamps()
     ids = TransactionIds(store.records, clock, reserve)
@@ -88,7 +91,8 @@ def compose(
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
     additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
-    gateway = Gateway(settings, clock, gate or OpenGate(), incoming, publisher, stamps.unix, store, enabled_versions(settings))
+    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher)
+    gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     return Application(gateway, dispatcher, verdicts, incoming, reader, ids, reconciler)

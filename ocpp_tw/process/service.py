@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from ..backend.http import HttpBackend
+from ..core.passwords import Passwords
 from ..gateway.breaker import Breaker
 from ..handlers import find
 from ..ocpp.tolerance.rules import Tolerance
@@ -30,6 +31,7 @@ from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
 from . import descriptors
 from .compose import Application, compose
+from .credentials_key import KeyFile
 from .find_redis import find_redis
 from .listening import Endpoints, listen
 
@@ -63,6 +65,7 @@ class GatewayService(MultiService):
         self._handlers = find(settings, self._breaker)
         self._tolerance = Tolerance.from_settings(settings)
         self._certificate = Certificate.of(settings, reactor)
+        self._keys = KeyFile(settings.credentials_key)
 
     def startService(self) -> None:
         super().startService()
@@ -85,6 +88,7 @@ class GatewayService(MultiService):
             reactor,
             store,
             handlers=self._handlers,
+            passwords=Passwords(self._keys),
             backend=self._breaker,
             tolerance=self._tolerance,
             reserve=store.spool,

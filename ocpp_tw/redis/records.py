@@ -59,7 +59,10 @@ class RedisRecords:
         return await self._read(name, owner, self._from_redis)
 
     async def _read(self, table: str, owner: str, read: Callable[[bytes], Awaitable[dict[bytes, Any]]]) -> dict[str, bytes]:
-        key = encode(self._keys.table(table, owner))
+        return await self.with_pending(encode(self._keys.table(table, owner)), read)
+
+    async def with_pending(self, key: bytes, read: Callable[[bytes], Awaitable[dict[bytes, Any]]]) -> dict[str, bytes]:
+        """The fields of a table as ``read`` returns them, with what is on its way to Redis."""
         pending = self._events.pending(key) if self._events else {}
         if self._spool is not None and self._spool.groups:
             pending = await self._spool.pending(key) | pending

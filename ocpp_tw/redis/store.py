@@ -25,6 +25,7 @@ from .keys import Keys
 from .lease import GatewayLease
 from .protocol import RedisError
 from .records import RedisRecords
+from .register import RedisRegister
 from .roster import RedisRoster
 from .strangers import Strangers
 
@@ -39,7 +40,7 @@ class Connections(NamedTuple):
 
 
 class RedisStore(MultiService):
-    """``events``, ``roster``, ``records`` and ``commands`` of one gateway; ``settings.redis`` and ``settings.name`` must be filled in.
+    """``events``, ``roster``, ``records``, ``register`` and ``commands`` of one gateway; ``settings.redis`` and ``settings.name`` must be filled in.
 
     Raises:
         ValueError: the name is empty, or the URL is not valid.
@@ -57,9 +58,10 @@ class RedisStore(MultiService):
         self.roster = RedisRoster(ordinary, keys)
         self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
+        self.register = RedisRegister(ordinary, keys, self.records, self.spool)
         self.backlog = Backlog(ordinary, keys)
         self.strangers = Strangers(ordinary, keys)
-        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog, self.strangers):
+        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog, self.strangers, self.register):
             each.setServiceParent(self)
         self._beginning: Deferred[None] | None = None
 
@@ -107,7 +109,7 @@ class RedisStore(MultiService):
     async def _stop(self) -> None:
         if self._beginning is not None:
             self._beginning.cancel()
-        stopping = [each.stopService() for each in (self.strangers, self.backlog, self.lease, self.commands, self.events)]
+        stopping = [each.stopService() for each in (self.register, self.strangers, self.backlog, self.lease, self.commands, self.events)]
         for each in stopping:
             if each is not None:
                 await each

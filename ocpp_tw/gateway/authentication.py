@@ -1,0 +1,126 @@
+"""Judges a handshake: which of OCPP's security profiles it has, and whether that is enough (1.6 security whitepaper and 2.x part 2, A00).
+
+Knows what the charger has shown and what is stored about it; no store, no clock, no event.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from hmac import compare_digest
+from typing import NamedTuple
+
+from ..core.entries import Record
+from ..core.passwords import Passwords, UnknownKey
+from ..interfaces import ClientCertificate, HandshakeRequest
+from ..settings import Settings
+
+NO_CREDENTIALS, WRONG_USER, WRONG_PASSWORD = "no credentials", "the user name is not the identity", "wrong password"
+NO_PASSWORD_SET, UNKNOWN, UNREADABLE = "no password has been set", "nobody has registered it", "the credentials cannot be read"
+
+
+class Policy(NamedTuple):
+    """What holds for all chargers: the least security profile, what becomes of those nobody has registered (accept, pending, refuse), and
+    the organization that certificates must name ("": any)."""
+
+    least: int
+    unknown: str
+    organization: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """As the settings say."""
+        return cls(int(settings.security_profile or 0), settings.unknown_chargers, settings.client_organization)
+
+    def least_for(self, record: Record) -> int:
+        """The least security profile of one charger."""
+        return max(self.least, record.least_profile)
+
+
+class NotAdmitted(Exception):
+    """The charger is refused. ``kind`` is what the refusal is an instance of: authentication_failed, certificate_refused, downgrade, unknown
+    or misconfigured; ``status`` is of HTTP. The text is our own: it may be logged, and is only for whoever may see the log."""
+
+    def __init__(self, kind: str, status: int, why: str) -> None:
+        super().__init__(why)
+        self.kind, self.status = kind, status
+
+
+class Verdict(NamedTuple):
+    """The security profile, and whether the charger has shown the password that is to replace its former one."""
+
+    profile: int
+    new_password: bool = False
+
+
+def judge(request: HandshakeRequest, record: Record, policy: Policy, passwords: Passwords) -> Verdict:
+    """What the charger is admitted with.
+
+    Raises:
+        NotAdmitted: it is not.
+    """
+    least = policy.least_for(record)
+    verdict = _by_certificate(request, record, policy, least) or _by_password(request, record, passwords, least)
+    if policy.unknown == "refuse" and not record.is_registered:
+        raise NotAdmitted("unknown", 404, UNKNOWN)
+    if verdict.profile < least:
+        raise NotAdmitted("downgrade", 403, f"security profile {verdict.profile}, and {least} is the least for it")
+    return verdict
+
+
+def _by_certificate(request: HandshakeRequest, record: Record, policy: Policy, least: int) -> Verdict | None:
+    """None if it has shown none, or one that is not ours where none is needed: its maker's, say."""
+    certificate = request.certificate
+    if certificate is None:
+        return None
+    why = certificate.trouble or _foreign(certificate, request.id, record, policy)
+    if not why:
+        return Verdict(3)
+    if certificate.trouble and least < 3:
+        return None
+    raise NotAdmitted("certificate_refused", 403, f"certificate: {why}")
+
+
+def _foreign(certificate: ClientCertificate, id: str, record: Record, policy: Policy) -> str:
+    """Why a certificate that we trust is not this charger's; "" if it is. OCPP has a serial number in it (A00.FR.405), which the gateway does
+    not know before the charger boots: so it has to name the identity, or be the one that is set for the charger."""
+    if record.certificate and compare_digest(record.certificate, certificate.fingerprint):
+        return ""
+    if id.lower() not in {each.lower() for each in (certificate.common_name, *certificate.names)}:
+        return "it is another charger's"
+    if policy.organization and certificate.organization != policy.organization:
+        return "it names another organization"
+    return "it is not the one that is set for this charger" if record.certificate else ""
+
+
+def _by_password(request: HandshakeRequest, record: Record, passwords: Passwords, least: int) -> Verdict:
+    shown = request.headers.get("authorization")
+    if least == 0 and not record.password:
+        return Verdict(0)  # nothing to compare with, and nothing asked for: some chargers send what they were set to long ago
+    if shown is None:
+        raise NotAdmitted("authentication_failed", 401, NO_CREDENTIALS)
+    user, password = _basic(shown, request.id.encode())
+    try:
+        # all are compared, whoever it is: how long it takes tells nothing
+        current, new = passwords.match(record.password, password), passwords.match(record.new_password, password)
+    except UnknownKey as why:
+        raise NotAdmitted("misconfigured", 503, str(why)) from None
+    if user != request.id.encode():
+        raise NotAdmitted("authentication_failed", 401, WRONG_USER)
+    if not current and not new:
+        raise NotAdmitted("authentication_failed", 401, WRONG_PASSWORD if record.password else NO_PASSWORD_SET)
+    return Verdict(2 if request.tls else 1, new_password=new)
+
+
+def _basic(header: str, id: bytes) -> tuple[bytes, bytes]:
+    """User name and password of an Authorization header (RFC 7617): bytes, since a key of 1.6 is no text. The first colon divides them, but
+    for an identity that has one itself."""
+    scheme, _, text = header.partition(" ")
+    try:
+        shown = b64decode(text.strip(), validate=True) if scheme.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        shown = b""
+    user, colon, password = (id, b":", shown[len(id) + 1 :]) if shown.startswith(id + b":") else shown.partition(b":")
+    if not colon:
+        raise NotAdmitted("authentication_failed", 401, UNREADABLE)
+    return user, password

@@ -1,0 +1,47 @@
+"""Tells of handshakes that were not authenticated: for each identity at most once a minute, with how many there were.
+
+Knows neither why a handshake fails nor how it is answered.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..core import gateway_events
+from ..core.entries import REFUSED_HANDSHAKES
+from ..core.rate_limit import Rate, RateLimit, RateLimits
+from ..interfaces import HandshakeRequest
+from ..log import Logger
+from .publisher import Publisher
+
+log = Logger()
+
+RATE_OF_IDENTITY = Rate(1, 1 / 60)
+"""What is told of one identity; the next event counts what was left out."""
+
+RATE = Rate(100, 1.0)
+"""What is told of all of them: a stranger can make up any number of names."""
+
+
+class FailedAuthentications:
+    """One for a gateway."""
+
+    def __init__(self, clock: IReactorTime, publisher: Publisher) -> None:
+        self._clock = clock
+        self._publisher = publisher
+        self._limits = RateLimits(RATE_OF_IDENTITY)
+        self._limit = RateLimit(RATE, clock.seconds())
+
+    def tell(self, request: HandshakeRequest, status: int, why: str) -> None:
+        """Log it and publish it, or count it."""
+        now = self._clock.seconds()
+        before = self._limits.next(request.id, now)
+        left_out = None if before is None else self._limit.next(now)
+        if before is None or left_out is None:
+            return
+        log.warn(
+            "authentication of {charger} failed: {why}",
+            charger=request.id, why=why, status=status, peer=request.address, count=before + 1, left_out=left_out,
+        )  # fmt: skip
+        data = gateway_events.AuthenticationFailed(request.id, why, status, request.address, before + 1, left_out)
+        self._publisher.publish_about(REFUSED_HANDSHAKES, request.domain, "authentication_failed", data)

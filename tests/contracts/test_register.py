@@ -1,0 +1,39 @@
+"""`IRegister`: what every implementer does, in memory and over Redis."""
+
+from __future__ import annotations
+
+import inspect
+
+from zope.interface.verify import verifyObject
+
+from fleets import soon
+from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Put, Record
+from ocpp_tw.interfaces import IRegister
+
+
+async def found(gateway, charger: str = "c1") -> Record:
+    record = gateway.register.find(charger)
+    return await soon(record) if inspect.isawaitable(record) else record
+
+
+async def put(gateway, charger: str = "c1", **fields: str | None) -> None:
+    guarded = Put(FLEET, GUARDED, b"yes", SECURITY)
+    puts = [Put("record", name, None if value is None else value.encode()) for name, value in fields.items()]
+    gateway.events.publish(Entry(charger, effects=(*puts, guarded)))
+    await soon(gateway.events.flushed())
+
+
+async def test_it_provides_the_interface(fleet):
+    assert verifyObject(IRegister, (await fleet.gateway("a")).register)
+
+
+async def test_a_charger_that_nobody_knows_has_an_empty_record(fleet):
+    assert await found(await fleet.gateway("a")) == Record()
+
+
+async def test_what_one_gateway_stores_every_other_finds_at_once(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await put(first, registered="yes", password="stored", security_profile="2", model="M")
+    assert await found(second) == Record(registered="yes", password="stored", security_profile="2", model="M")
+    await put(second, password=None)
+    assert await found(first) == Record(registered="yes", security_profile="2", model="M")

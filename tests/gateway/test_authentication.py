@@ -1,0 +1,347 @@
+"""Who is admitted: security profiles 0 to 3, right and wrong in each way, and what others learn of it."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from ocpp_tw.core.passwords import generate
+from ocpp_tw.gateway.attempts import FREE, MAX_WAIT
+from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest
+from ocpp_tw.memory import MemoryWire
+from ocpp_tw.settings import Settings
+from ocpp_tw.testing import ChargerClient, InMemoryGateway
+
+PASSWORD = "correct horse battery"
+KEY = "00112233445566778899aabbccddeeff01234567"
+CERTIFICATE = ClientCertificate("cp1", "Operator", (), "ab" * 32, 2e9)
+
+
+def basic(user: str | bytes = "cp1", password: str | bytes = PASSWORD) -> str:
+    both = [each.encode() if isinstance(each, str) else each for each in (user, password)]
+    return "Basic " + b64encode(b":".join(both)).decode()
+
+
+class Fleet:
+    """A gateway, and what its operator does."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.here = InMemoryGateway(Settings(name="gw", **settings))
+
+    def decide(self, id: str = "cp1", **changes: Any) -> None:
+        if changes.get("password"):
+            changes["password"] = self.here.gateway.passwords.stored(changes["password"].encode())
+        asyncio.run(self._finish(self.here.gateway.decisions.decide(id, {"registered": "yes", **changes})))
+
+    def unregister(self, id: str = "cp1") -> None:
+        asyncio.run(self._finish(self.here.gateway.decisions.unregister(id)))
+
+    async def _finish(self, coroutine: Any) -> None:
+        from ocpp_tw.waiting import deferred
+
+        done: list[Any] = []
+        deferred(coroutine).addBoth(done.append)
+        assert done and not isinstance(done[0], Exception), done
+
+    def knock(self, id: str = "cp1", authorization: str | None = None, address: str = "10.0.0.1", **more: Any) -> ChargerClient:
+        headers = {} if authorization is None else {"authorization": authorization}
+        wire = MemoryWire()
+        request = HandshakeRequest(id, "csms.example.com", address, ("ocpp1.6",), headers, **more)
+        charger, _ = self.here.gateway.admit(request, wire)  # type: ignore[misc]
+        self.here.gateway.arrived(charger)
+        return ChargerClient(self.here, charger, wire)
+
+    def refused(self, *args: Any, **more: Any) -> int:
+        with pytest.raises(HandshakeRefused) as why:
+            self.knock(*args, **more)
+        self.refusal = why.value
+        return why.value.status
+
+    def profile(self, *args: Any, **more: Any) -> int:
+        client = self.knock(*args, **more)
+        profile = client.charger.security_profile
+        client.disconnect()
+        return profile
+
+    def told(self, name: str) -> list[dict[str, Any]]:
+        return [event["data"] for event in self.here.published() if event["event"] == name]
+
+
+# profile 0
+
+
+def test_by_default_everybody_comes_in_whatever_they_show():
+    fleet = Fleet()
+    for authorization in (None, basic(), "Basic nonsense", "Bearer x"):
+        assert fleet.profile(authorization=authorization) == 0
+    assert fleet.profile("another", tls=True) == 0
+
+
+def test_the_first_charger_with_a_password_keeps_out_whoever_has_none():
+    """Advisories: unauthenticated access (CWE-306)."""
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    assert fleet.refused() == 401 and ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"') in fleet.refusal.headers
+    assert fleet.profile(authorization=basic()) == 1
+    assert fleet.profile("cp2") == 0
+
+
+# profiles 1 and 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None, "", "Basic", "Basic !", "Basic " + b64encode(b"cp1").decode(), "Bearer " + PASSWORD, basic(password=""),
+        basic(password=PASSWORD + " "), basic(password=PASSWORD[:-1]), basic("cp2"), basic("CP1"), basic(""), basic(b"cp1\xff"),
+    ],
+)  # fmt: skip
+def test_wrong_credentials_are_refused(wrong):
+    fleet = Fleet(security_profile="1")
+    fleet.decide(password=PASSWORD)
+    assert fleet.refused(authorization=wrong) == 401
+    assert PASSWORD not in fleet.refusal.reason and fleet.refusal.reason == "Unauthorized"
+
+
+@pytest.mark.parametrize(("id", "password"), [("cp1", PASSWORD), ("a:b", PASSWORD), ("a:b", "1:2:" + PASSWORD), ("é|1", "ü" * 10)])
+def test_the_right_password_comes_in(id, password):
+    """A00.FR.203: bytes, and an identity that has the character that divides them."""
+    fleet = Fleet(security_profile="1")
+    fleet.decide(id, password=password)
+    assert fleet.profile(id, basic(id, password)) == 1
+    assert fleet.profile(id, basic(id, password), tls=True) == 2
+
+
+@pytest.mark.parametrize("shown", [KEY, KEY.upper(), bytes.fromhex(KEY)])
+def test_a_key_is_sent_as_digits_or_as_bytes(shown):
+    fleet = Fleet(security_profile="1")
+    fleet.decide(password=KEY)
+    assert fleet.profile(authorization=basic(password=shown)) == 1
+
+
+def test_an_unknown_charger_is_told_the_same_as_one_with_a_wrong_password():
+    fleet = Fleet(security_profile="1")
+    fleet.decide(password=PASSWORD)
+    known = (fleet.refused(authorization=basic(password="wrong")), fleet.refusal.reason, fleet.refusal.headers)
+    assert (fleet.refused("cp9", basic("cp9", "wrong")), fleet.refusal.reason, fleet.refusal.headers) == known
+
+
+def test_over_plain_the_right_password_is_not_enough_for_profile_2():
+    fleet = Fleet(security_profile="2")
+    fleet.decide(password=PASSWORD)
+    assert fleet.refused(authorization=basic()) == 403
+    assert fleet.profile(authorization=basic(), tls=True) == 2
+
+
+def test_a_password_that_no_key_can_read_is_not_taken_for_a_wrong_one():
+    fleet, other = Fleet(security_profile="1"), Fleet()
+    fleet.decide(password=PASSWORD)
+    other.here.store.tables = fleet.here.store.tables
+    assert other.refused(authorization=basic()) == 503
+    assert "--credentials-key" in other.told("authentication_failed")[0]["reason"]
+
+
+# profile 3
+
+
+def test_a_certificate_of_its_own_comes_in():
+    fleet = Fleet(security_profile="3")
+    assert fleet.profile(tls=True, certificate=CERTIFICATE) == 3
+    alternative = ClientCertificate("serial 7", "", ("CP1", "other"), "cd" * 32, 2e9)
+    assert fleet.profile(tls=True, certificate=alternative) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "certificate", "why"),
+    [
+        ({}, ClientCertificate("cp2", "Operator", (), "ab" * 32, 2e9), "another charger's"),
+        ({}, ClientCertificate("cp1", "Operator", (), "ab" * 32, 2e9, "expired"), "expired"),
+        ({"client_organization": "Operator"}, ClientCertificate("cp1", "Other", (), "ab" * 32, 2e9), "organization"),
+    ],
+)
+def test_a_certificate_that_is_not_its_own_is_refused_and_told(settings, certificate, why):
+    """Advisories: replay of a certificate; A00.FR.404, 405, 407."""
+    fleet = Fleet(security_profile="3", **settings)
+    fleet.decide(password=PASSWORD)
+    assert fleet.refused(authorization=basic(), tls=True, certificate=certificate) == 403
+    (data,) = fleet.told("authentication_failed")
+    assert why in data["reason"] and data["remote_address"] == "10.0.0.1"
+
+
+def test_without_a_certificate_no_password_is_enough_for_profile_3():
+    fleet = Fleet(security_profile="3")
+    fleet.decide(password=PASSWORD)
+    assert fleet.refused(authorization=basic(), tls=True) == 403
+    assert fleet.refused(tls=True) == 401
+
+
+def test_a_pinned_certificate_is_the_only_one():
+    fleet = Fleet()
+    fleet.decide(certificate="ab" * 32)
+    assert fleet.profile(tls=True, certificate=CERTIFICATE) == 3
+    assert fleet.profile(tls=True, certificate=ClientCertificate("serial 7", "", (), "ab" * 32, 2e9)) == 3
+    assert fleet.refused(tls=True, certificate=ClientCertificate("cp1", "Operator", (), "cd" * 32, 2e9)) == 403
+    assert fleet.refused() == 401
+
+
+def test_a_makers_certificate_does_not_keep_out_a_charger_with_a_password():
+    fleet = Fleet(security_profile="2")
+    fleet.decide(password=PASSWORD)
+    makers = ClientCertificate("serial 7", "Maker", (), "cd" * 32, 2e9, "no authority that is trusted has signed it")
+    assert fleet.profile(authorization=basic(), tls=True, certificate=makers) == 2
+
+
+def test_an_organization_that_is_right_comes_in():
+    fleet = Fleet(security_profile="3", client_organization="Operator")
+    assert fleet.profile(tls=True, certificate=CERTIFICATE) == 3
+
+
+# never lower
+
+
+def test_a_charger_that_has_come_in_with_a_profile_never_comes_in_with_a_lower_one():
+    """Advisories: downgrade; A05."""
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    assert fleet.profile(authorization=basic()) == 1
+    assert fleet.profile(authorization=basic(), tls=True) == 2
+    assert fleet.refused(authorization=basic()) == 403
+    assert fleet.profile(tls=True, certificate=CERTIFICATE) == 3
+    assert fleet.refused(authorization=basic(), tls=True) == 403
+    assert "security profile 1" in fleet.told("authentication_failed")[0]["reason"]
+
+
+def test_unless_an_operator_says_so():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    fleet.profile(authorization=basic(), tls=True)
+    fleet.decide(security_profile=1)
+    assert fleet.profile(authorization=basic()) == 1
+
+
+# who is registered
+
+
+def test_who_is_not_registered_may_be_refused():
+    fleet = Fleet(unknown_chargers="refuse")
+    assert fleet.refused() == 404
+    fleet.decide()
+    assert fleet.profile() == 0
+    fleet.unregister()
+    assert fleet.refused() == 404
+
+
+def test_who_is_not_registered_may_have_to_wait():
+    fleet = Fleet(unknown_chargers="pending")
+    client = fleet.knock()
+    boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+    assert client.call("BootNotification", boot)["status"] == "Pending"
+    fleet.decide()
+    (trigger,) = client.frames()
+    assert trigger[2:] == ["TriggerMessage", {"requestedMessage": "BootNotification"}]
+    client.answer({"status": "Accepted"})
+    assert client.call("BootNotification", boot)["status"] == "Accepted"
+    fleet.unregister()
+    assert client.wire.closed[0] == 1008
+
+
+# connections that no longer satisfy what is decided
+
+
+@pytest.mark.parametrize("changes", [{"password": PASSWORD}, {"security_profile": 1}, {"certificate": "ab" * 32}])
+def test_a_connection_without_credentials_is_closed_when_they_are_needed(changes):
+    fleet = Fleet()
+    client = fleet.knock()
+    fleet.decide(**changes)
+    assert client.wire.closed[0] == 1008 and "security profile" in client.wire.closed[1]
+
+
+def test_a_connection_with_a_former_password_is_closed():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    client = fleet.knock(authorization=basic())
+    fleet.decide(retry_interval=60)
+    assert client.wire.closed is None
+    fleet.decide(password="another battery staple")
+    assert client.wire.closed[0] == 1008
+
+
+def test_a_decision_between_handshake_and_arrival_is_not_missed():
+    fleet = Fleet()
+    wire = MemoryWire()
+    charger, _ = fleet.here.gateway.admit(HandshakeRequest("cp1", "h", "p", ("ocpp1.6",)), wire)
+    fleet.decide(password=PASSWORD)
+    fleet.here.gateway.arrived(charger)
+    assert wire.closed[0] == 1008
+
+
+# failures of the store
+
+
+def test_nobody_is_let_in_by_a_failure():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    fleet.here.register.available = False
+    assert fleet.refused() == 503 and ("Retry-After", "10") in fleet.refusal.headers
+
+
+# attempts
+
+
+def test_whoever_fails_again_and_again_is_told_to_wait_longer_each_time():
+    """Advisories: no limit on attempts (CWE-307)."""
+    fleet = Fleet(security_profile="1")
+    fleet.decide(password=PASSWORD)
+    for _ in range(FREE + 1):
+        assert fleet.refused(authorization=basic(password="wrong")) == 401
+    waits = []
+    for _ in range(10):
+        assert fleet.refused(authorization=basic(password="wrong")) == 429
+        waits.append(int(dict(fleet.refusal.headers)["Retry-After"]))
+        fleet.here.clock.advance(waits[-1])
+        assert fleet.refused(authorization=basic(password="wrong")) == 401
+    assert waits == sorted(waits) and waits[0] == 2 and waits[-1] == MAX_WAIT
+
+
+def test_the_right_password_comes_in_whatever_others_do_in_its_name():
+    """From the same address too, as behind a proxy."""
+    fleet = Fleet(security_profile="1")
+    fleet.decide(password=PASSWORD)
+    for _ in range(200):
+        fleet.refused(authorization=basic(password=generate()))
+    assert fleet.profile(authorization=basic()) == 1
+
+
+def test_names_that_are_made_up_are_limited_by_address():
+    fleet = Fleet(security_profile="1")
+    statuses = [fleet.refused(f"x{n}", basic(f"x{n}", "wrong"), address="10.9.9.9") for n in range(FREE + 3)]
+    assert statuses[0] == 401 and statuses[-1] == 429
+    assert fleet.refused("y", basic("y", "wrong"), address="10.8.8.8") == 401
+
+
+def test_failures_are_told_once_a_minute_with_their_number():
+    fleet = Fleet(security_profile="1")
+    fleet.decide(password=PASSWORD)
+    for _ in range(50):
+        fleet.refused(authorization=basic(password="wrong"))
+    assert [data["count"] for data in fleet.told("authentication_failed")] == [1]
+    fleet.here.clock.advance(61)
+    fleet.refused(authorization=basic(password="wrong"))
+    (data,) = fleet.told("authentication_failed")
+    assert data["count"] == 50 and data["reason"] == "wrong password" and PASSWORD not in str(data)
+
+
+# rotation: both are good until the new one has been seen
+
+
+def test_both_passwords_are_good_until_the_new_one_has_been_seen():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    fleet.decide(new_password=fleet.here.gateway.passwords.stored(KEY.encode()))
+    assert fleet.profile(authorization=basic()) == 1
+    assert fleet.profile(authorization=basic(password=KEY)) == 1
+    assert fleet.refused(authorization=basic()) == 401
+    assert fleet.profile(authorization=basic(password=KEY)) == 1

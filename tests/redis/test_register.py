@@ -1,0 +1,82 @@
+"""Who is admitted while Redis is away: those whose credentials this gateway has seen, and nobody by a failure."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_twisted
+
+from fleets import RedisFleet, Valkey, soon, until
+from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Put, Record
+from ocpp_tw.interfaces import StoreUnavailable
+from ocpp_tw.redis import register
+
+
+@pytest_twisted.async_yield_fixture
+async def server(tmp_path):
+    """A server of this test's own."""
+    (tmp_path / "valkey").mkdir()
+    made = Valkey(tmp_path / "valkey")
+    yield made
+    made.close()
+
+
+@pytest_twisted.async_yield_fixture
+async def fleet(server, tmp_path):
+    made = RedisFleet(server, reply_timeout=0.6, spool=str(tmp_path / "spool"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(register, "INTERVAL", 0.05)
+
+
+async def found(gateway, charger: str = "c1") -> Record:
+    return await soon(gateway.register.find(charger))
+
+
+async def put(gateway, charger: str = "c1", **fields: str | None) -> None:
+    puts = [Put("record", name, None if value is None else value.encode()) for name, value in fields.items()]
+    gateway.events.publish(Entry(charger, effects=(*puts, Put(FLEET, GUARDED, b"yes", SECURITY))))
+    await soon(gateway.events.flushed())
+
+
+async def test_without_redis_a_charger_has_the_credentials_that_this_gateway_saw_last(fleet, server):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await put(first, registered="yes", password="stored", security_profile="2")
+    await found(second)
+    await put(first, password="changed")
+    await found(second)
+    server.kill()
+    assert (await found(second)).password == "changed" and (await found(second)).least_profile == 2
+
+
+async def test_without_redis_nobody_is_admitted_of_whom_nothing_is_known_once_anybody_has_credentials(fleet, server):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await put(first, registered="yes", password="stored")
+    await found(second)  # any charger's
+    await until(lambda: second.register.guarded)
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        await found(second, "c2")
+
+
+async def test_without_redis_everybody_is_admitted_as_long_as_nobody_has_credentials(fleet, server):
+    gateway = await fleet.gateway("a")
+    await found(gateway)
+    server.kill()
+    assert await found(gateway, "c2") == Record()
+
+
+async def test_a_gateway_that_is_started_without_redis_knows_what_its_earlier_run_saw(fleet, server):
+    gateway = await fleet.gateway("a")
+    await put(gateway, registered="yes", password="stored")
+    await found(gateway)
+    await until(lambda: gateway.register.guarded)
+    await fleet.stop(gateway)
+    server.kill()
+    again = await fleet.gateway("a")
+    assert (await found(again)).password == "stored"
+    with pytest.raises(StoreUnavailable):
+        await found(again, "c2")
