@@ -252,6 +252,11 @@ class IRecords(Interface):
 class IRegister(Interface):
     """What decides in the handshake whether a charger may come in."""
 
+    guarded: bool | None = Attribute(
+        """Whether any charger of the fleet has credentials or a least security profile, as far as is known: a second ago; None if it is not.
+        Set to True by whoever decides so."""
+    )
+
     def find(charger: str) -> Maybe[Record]:
         """What is stored about the charger, now, by any gateway.
 

@@ -32,6 +32,11 @@ class Policy(NamedTuple):
         """As the settings say."""
         return cls(int(settings.security_profile or 0), settings.unknown_chargers, settings.client_organization)
 
+    @property
+    def open(self) -> bool:
+        """Whether a charger of which nothing is stored may come in with nothing."""
+        return self.least == 0 and self.unknown == "accept"
+
     def least_for(self, record: Record) -> int:
         """The least security profile of one charger."""
         return max(self.least, record.least_profile)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.entries import DECIDED, FLEET, GUARDED, SECURITY, Effect, PeerMessage, Put, Record
-from ..interfaces import IRecords, IRoster
+from ..interfaces import Store
 from ..log import Logger
 from ..ocpp.version import Version
 from ..waiting import in_time
@@ -41,16 +41,16 @@ class Decisions:
         policy: Policy,
         clock: IReactorTime,
         publisher: Publisher,
-        roster: IRoster,
-        records: IRecords,
+        store: Store,
     ) -> None:
         self._chargers = chargers
         self._versions = versions
         self._policy = policy
         self._clock = clock
         self._publisher = publisher
-        self._roster = roster
-        self._records = records
+        self._roster = store.roster
+        self._records = store.records
+        self._register = store.register
         self._pinned: dict[str, str] = {}
 
     async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +70,8 @@ class Decisions:
         durable: Deferred[None] = Deferred()
         self._publisher.carry_out(id, tuple(effects), durable.callback)
         await durable
+        if any(changes.get(name) for name in GUARDING):
+            self._register.guarded = True
         self.apply(id, changes)
         return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
 

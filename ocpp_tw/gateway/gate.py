@@ -6,14 +6,17 @@ Knows neither how credentials are compared (`authentication`) nor where they are
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable
+from functools import partial
+from typing import NoReturn
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
 from ..core.passwords import Passwords
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, Maybe, StoreUnavailable
+from ..waiting import deferred
 from .attempts import Attempts
 from .authentication import NotAdmitted, Policy, Verdict, judge
 from .failed_authentications import FailedAuthentications
@@ -40,18 +43,19 @@ class Gate:
 
     def admit(self, request: HandshakeRequest) -> Maybe[int]:
         """See `IGate`."""
+        if self.policy.open and self._register.guarded is False and request.certificate is None:
+            return 0  # nothing is asked of anybody, so nobody is looked up; the first who has credentials is again when he is served
         try:
             found = self._register.find(request.id)
         except StoreUnavailable as why:
             raise self._unavailable(request, why) from None
-        return self._judge(request, found) if isinstance(found, Record) else self._admit_later(request, found)
+        if isinstance(found, Record):
+            return self._judge(request, found)
+        return deferred(found).addCallbacks(partial(self._judge, request), partial(self._failed_to_find, request))
 
-    async def _admit_later(self, request: HandshakeRequest, found: Awaitable[Record]) -> int:
-        try:
-            record = await found
-        except StoreUnavailable as why:
-            raise self._unavailable(request, why) from None
-        return self._judge(request, record)
+    def _failed_to_find(self, request: HandshakeRequest, why: Failure) -> NoReturn:
+        why.trap(StoreUnavailable)  # type: ignore[no-untyped-call]
+        raise self._unavailable(request, why.value)
 
     def _judge(self, request: HandshakeRequest, record: Record) -> int:
         try:
@@ -87,6 +91,6 @@ class Gate:
             self._failed.tell(request, status, str(why))
         return HandshakeRefused(status, SAID.get(status, "Too Many Requests"), tuple(headers))
 
-    def _unavailable(self, request: HandshakeRequest, why: StoreUnavailable) -> HandshakeRefused:
+    def _unavailable(self, request: HandshakeRequest, why: BaseException | None) -> HandshakeRefused:
         self._failed.tell(request, 503, str(why))
         return HandshakeRefused(503, SAID[503], (("Retry-After", "10"),))

@@ -6,7 +6,8 @@ Knows neither WebSocket nor Redis: the WebSocket driver calls in, events and ros
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IWire, Maybe
 from ..ocpp.negotiation import choose
 from ..ocpp.version import Version
 from ..settings import Settings
+from ..waiting import deferred
 from .arrivals import Arrivals
 from .authentication import Policy
 from .budgets import Budgets
@@ -49,7 +51,7 @@ class Gateway:
         self.stopping = False
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
         self.policy, self.passwords = Policy.of(settings), passwords
-        self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store.roster, store.records)
+        self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.orphans = Orphans(clock, publisher, store.roster)
@@ -70,10 +72,11 @@ class Gateway:
         if self._publisher.overloaded:
             raise HandshakeRefused(503, "events cannot be kept at the moment", (("Retry-After", "30"),))
         admitted = self._gate.admit(request)
-        return self._admit(request, wire, admitted) if isinstance(admitted, int) else self._admit_later(admitted, request, wire)
-
-    async def _admit_later(self, admitted: Awaitable[int], request: HandshakeRequest, wire: IWire) -> tuple[Charger, str | None]:
-        return self._admit(request, wire, await admitted)
+        return (
+            self._admit(request, wire, admitted)
+            if isinstance(admitted, int)
+            else deferred(admitted).addCallback(partial(self._admit, request, wire))
+        )
 
     def _admit(self, request: HandshakeRequest, wire: IWire, security_profile: int) -> tuple[Charger, str | None]:
         """OCPP-J 1.6 §3.1.2: the first subprotocol of the charger's list that we know."""

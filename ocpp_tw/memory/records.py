@@ -79,9 +79,17 @@ class MemoryRegister:
         self.available = True
         self._store = store
 
+    @property
+    def guarded(self) -> bool:
+        return GUARDED in self._store.tables[FLEET, SECURITY]
+
+    @guarded.setter
+    def guarded(self, value: bool) -> None:
+        """It is what the store says in any case."""
+
     def find(self, charger: str) -> Record:
         if not self.available:
-            if GUARDED in self._store.tables[FLEET, SECURITY]:
+            if self.guarded:
                 raise StoreUnavailable("the store does not answer")
             return Record()
         kept = self._store.tables["record", charger]

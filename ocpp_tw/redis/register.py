@@ -5,94 +5,137 @@ Knows neither passwords nor who is let in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.entries import CREDENTIALS, FLEET, GUARDED, SECURITY, Record
 from ..interfaces import IRegister, StoreUnavailable
-from ..log import Logger
 from ..spool import Spool
-from ..waiting import cancelled, in_time
+from ..waiting import Deadlines
+from .batch import Batch
 from .connection import Connection
 from .keys import Keys
-from .protocol import RedisError, encode
+from .protocol import RedisError, ResponseError, encode
 from .records import RedisRecords
+from .scripts.register import FIELDS, LOOK_UP
 
 REDIS_TIMEOUT = 2.0
 """Seconds that Redis has to answer; then the mirror is asked."""
 
-INTERVAL = 10.0
-"""Seconds between looks whether any charger of the fleet has credentials, which matters only if Redis fails afterwards."""
+INTERVAL = 1.0
+"""Seconds between looks whether any charger of the fleet has credentials: until then none is looked up."""
 
 MAX_MIRRORED = 100_000
 """Most chargers whose credentials this process knows to be in the mirror; at that many all are forgotten, and mirrored again."""
+
+CREDENTIAL_NAMES = [name.encode() for name in CREDENTIALS]
+
+
+class LookUp:
+    """A charger is looked up; ``waiting`` fires with its record."""
+
+    __slots__ = ("key", "waiting")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.waiting: Deferred[Record] = Deferred()
+
+    def resolve(self, reply: list[bytes | None] | ResponseError) -> None:
+        """See `ocpp_tw.redis.batch`."""
+        if self.waiting.called:
+            return
+        if isinstance(reply, ResponseError):
+            self.waiting.errback(reply)
+        else:
+            self.waiting.callback(Record(*[field.decode(errors="replace") if field else "" for field in reply]))
 
 
 @implementer(IRegister)
 class RedisRegister(Service):
     """The register over an ordinary connection. What it reads of credentials goes to the ``spool``'s mirror, whoever has written it."""
 
-    _log = Logger()
-
     def __init__(self, connection: Connection, keys: Keys, records: RedisRecords, spool: Spool | None) -> None:
+        self.guarded: bool | None = None  # until Redis has been asked, or the mirror
         self._connection = connection
         self._keys = keys
+        self._fleet = encode(keys.table(FLEET, SECURITY))
         self._records = records
         self._spool = spool
         self._mirrored: dict[str, int] = {}
-        self.guarded: bool | None = None
-        """Whether any charger of the fleet has credentials; None until Redis has been asked, or the mirror."""
-        self._task: Deferred[None] | None = None
+        self._batch: Batch[LookUp] = Batch(connection.reactor, self._send)
+        self._deadlines = Deadlines(REDIS_TIMEOUT, connection.reactor)
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = connection.reactor
 
     def startService(self) -> None:
         super().startService()
-        self._task = Deferred.fromCoroutine(self._keep_looking()).addErrback(cancelled)
+        self._looking.start(INTERVAL)
 
     def stopService(self) -> None:
         super().stopService()
-        if self._task is not None:
-            self._task.cancel()
+        if self._looking.running:
+            self._looking.stop()
 
-    async def find(self, charger: str) -> Record:
+    def find(self, charger: str) -> Deferred[Record]:
         """See `IRegister`."""
-        key = encode(self._keys.table("record", charger))
-        if self._connection.client is not None:
-            try:
-                fields = await in_time(self._records.with_pending(key, self._from_redis), REDIS_TIMEOUT, self._connection.reactor)
-            except (TimeoutError, CancelledError, RedisError):
-                pass
-            else:
-                record = _record(fields)
-                if self._spool is not None:
-                    self._mirror(charger, key, record)
-                return record
-        if self._spool is not None and (fields := await self._records.with_pending(key, self._spool.mirrored)):
-            return _record(fields)
-        if await self._is_guarded():
+        look_up = LookUp(encode(self._keys.table("record", charger)))
+        if self._connection.client is None:
+            return Deferred.fromCoroutine(self._without_redis(look_up.key))
+        # what is on its way is looked at first: once Redis has it, the look-up will find it
+        pending = Deferred.fromCoroutine(self._records.pending(look_up.key)) if self._records.is_pending(look_up.key) else None
+        self._batch.add(look_up)
+        found = self._deadlines.hold(look_up.waiting)
+        found.addCallbacks(self._found, self._not_found, callbackArgs=(charger, look_up.key), errbackArgs=(look_up.key,))
+        return found if pending is None else found.addCallback(lambda record: pending.addCallback(lambda fields: _changed(record, fields)))
+
+    def _send(self, batch: list[LookUp]) -> Deferred[list[Any]]:
+        client = self._connection.client
+        if client is None:
+            raise StoreUnavailable("Redis is not connected")
+        return LOOK_UP.run(client, [self._fleet, *[each.key for each in batch]]).addCallback(self._answered)
+
+    def _answered(self, reply: list[Any]) -> list[Any]:
+        guarded = bool(reply[0])
+        if guarded != self.guarded and self._spool is not None:
+            self._spool.remember([(self._fleet, GUARDED.encode(), b"yes" if guarded else None)])
+        self.guarded = guarded
+        return reply[1:]
+
+    def _found(self, record: Record, charger: str, key: bytes) -> Record:
+        if self._spool is not None:
+            self._mirror(self._spool, charger, key, record)
+        return record
+
+    def _not_found(self, why: Failure, key: bytes) -> Deferred[Record]:
+        why.trap(TimeoutError, CancelledError, RedisError, StoreUnavailable)
+        return Deferred.fromCoroutine(self._without_redis(key))
+
+    async def _without_redis(self, key: bytes) -> Record:
+        pending = await self._records.pending(key)
+        known = {} if self._spool is None else await self._spool.mirrored(key)
+        record = _changed(Record(), {name.decode(errors="replace"): value for name, value in known.items()} | pending)
+        if record == Record() and await self._is_guarded():
             raise StoreUnavailable("Redis does not answer, and this gateway has not seen the charger")
-        return Record()
+        return record
 
-    async def _from_redis(self, key: bytes) -> dict[bytes, Any]:
-        reply: list[bytes] = await self._connection.send("HGETALL", key)
-        return dict(zip(reply[::2], reply[1::2], strict=True))
-
-    def _mirror(self, charger: str, key: bytes, record: Record) -> None:
+    def _mirror(self, spool: Spool, charger: str, key: bytes, record: Record) -> None:
         credentials = [getattr(record, name) for name in CREDENTIALS]
         known = self._mirrored.get(charger)
         if known is None and not any(credentials):
             return  # as nearly all are where nobody authenticates
         found = hash(tuple(credentials))
-        if found != known and self._spool is not None:
+        if found != known:
             if len(self._mirrored) >= MAX_MIRRORED:
                 self._mirrored.clear()
             self._mirrored[charger] = found
-            self._spool.remember(
-                [(key, name.encode(), value.encode() or None) for name, value in zip(CREDENTIALS, credentials, strict=True)]
-            )
+            spool.remember([(key, name, value.encode() or None) for name, value in zip(CREDENTIAL_NAMES, credentials, strict=True)])
 
     async def _is_guarded(self) -> bool:
         """As far as this gateway knows: as Redis said last, or else as the mirror has it."""
@@ -100,23 +143,13 @@ class RedisRegister(Service):
             self.guarded = GUARDED.encode() in await self._spool.mirrored(self._fleet)
         return bool(self.guarded)
 
-    @property
-    def _fleet(self) -> bytes:
-        return encode(self._keys.table(FLEET, SECURITY))
-
-    async def _keep_looking(self) -> None:
-        while self.running:
-            try:
-                fields = await self._from_redis(self._fleet)
-            except RedisError as why:
-                self._log.error("whether chargers have credentials cannot be read: {why}", why=str(why))
-            else:
-                guarded = GUARDED.encode() in fields
-                if guarded != self.guarded and self._spool is not None:
-                    self._spool.remember([(self._fleet, GUARDED.encode(), b"yes" if guarded else None)])
-                self.guarded = guarded
-            await deferLater(self._connection.reactor, INTERVAL)
+    def _look(self) -> None:
+        """Nobody may have come for long: ask for nobody."""
+        client = self._connection.client
+        if client is not None:
+            LOOK_UP.run(client, [self._fleet]).addCallback(self._answered).addErrback(lambda _: None)
 
 
-def _record(fields: dict[str, bytes]) -> Record:
-    return Record(*[fields.get(name, b"").decode(errors="replace") for name in Record.__struct_fields__])
+def _changed(record: Record, fields: Mapping[str, bytes | None]) -> Record:
+    """The record with what is on its way to Redis."""
+    return replace(record, **{name: (value or b"").decode(errors="replace") for name, value in fields.items() if name in FIELDS})

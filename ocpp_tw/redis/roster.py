@@ -16,10 +16,11 @@ from zope.interface import implementer
 from ..core.entries import Orphan, Record
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger
+from .batch import Batch, unresolved
 from .connection import Connection
 from .keys import Keys
 from .orphans import OrphanSearch
-from .presence_batch import Arrival, Departure, Presence, PresenceBatch, unresolved
+from .presence import Arrival, Departure, Presence
 from .protocol import LostError, Packed, RedisClient, RedisError, encode, is_transient, pack
 from .scripts.presence import ANNOUNCE, LOCATE, UPDATE
 
@@ -50,7 +51,7 @@ class RedisRoster:
         self._update_keys = (*self._script_keys, keys.strangers)
         self._prefixes = (keys.gateway, keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
         self._opened = 0.0
-        self._batch = PresenceBatch(connection.reactor, self._send)
+        self._batch: Batch[Arrival | Departure] = Batch(connection.reactor, self._send)
         self._orphans = OrphanSearch(connection, keys, self._is_ours)
         fields = Record.__struct_fields__
         self._packed_start = Packed(len(self._prefixes) + 1 + len(fields), pack(*self._prefixes, str(len(fields)), *fields))

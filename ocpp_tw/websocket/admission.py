@@ -7,10 +7,10 @@ Knows nothing of frames; `ocpp_tw.websocket.connection` lists the other parts.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
@@ -18,9 +18,11 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 
 from ..interfaces import HandshakeRefused, HandshakeRequest
 from ..log import Logger
+from ..waiting import deferred
 from . import compression
 from .boundary import ConnectionOwner, MessageSink
 from .footprint import NullDeferred, after_handshake
@@ -131,16 +133,13 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             admitted = self.factory.admissions.admit(self._request, wire)
             if isinstance(admitted, tuple):
                 return self._admitted(admitted)
-        except Exception as why:
-            raise self._denial(why) from None
-        self._decision = Deferred.fromCoroutine(self._await_decision(admitted))
+        except Exception:
+            raise self._denial(Failure()) from None
+        self._decision = deferred(admitted).addCallback(self._admitted).addErrback(self._denied)
         return self._decision
 
-    async def _await_decision(self, admitted: Awaitable[tuple[MessageSink, str | None]]) -> str | None:
-        try:
-            return self._admitted(await admitted)
-        except Exception as why:
-            raise self._denial(why) from None
+    def _denied(self, failure: Failure) -> NoReturn:
+        raise self._denial(failure)
 
     def _admitted(self, admitted: tuple[MessageSink, str | None]) -> str | None:
         sink, subprotocol = admitted
@@ -152,12 +151,13 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
             raise ValueError(f"{subprotocol!r} was not offered")  # Autobahn would leave the charger without an answer
         return subprotocol
 
-    def _denial(self, why: Exception) -> ConnectionDeny:
+    def _denial(self, failure: Failure) -> ConnectionDeny:
+        why = failure.value
         if isinstance(why, HandshakeRefused):
             self._refusal = why.headers
             return ConnectionDeny(why.status, why.reason)
         if self.state == self.STATE_CONNECTING:  # else the decision was cancelled
-            self._log.failure("admission failed for {charger}", charger=self._request and self._request.id)
+            self._log.failure("admission failed for {charger}", failure, charger=self._request and self._request.id)
         # never the exception's text: Autobahn would put it into the status line
         self._refusal = (("Retry-After", "10"),)
         return ConnectionDeny(503, "Service Unavailable")

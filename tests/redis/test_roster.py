@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from fleets import RedisFleet, Valkey, pause, soon, until
 from ocpp_tw.core.entries import Record
 from ocpp_tw.interfaces import StoreUnavailable
-from ocpp_tw.redis import RedisStore, connection, lease, presence_batch, roster
+from ocpp_tw.redis import RedisStore, batch, connection, lease, roster
 from ocpp_tw.redis.protocol import LostError
 from ocpp_tw.redis.scripts import presence
 from ocpp_tw.redis.scripts.script import Script
@@ -145,7 +145,7 @@ async def test_arrivals_and_departures_of_one_turn_are_sent_at_once_in_their_ord
 
 async def test_of_many_arrivals_only_some_are_concluded_in_a_turn(server, fleet, monkeypatch):
     gateway, sizes = await fleet.gateway("a"), []
-    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * presence_batch.MAX_BATCH + 5)]
+    waiting = [gateway.roster.arrive(f"c{n}", "1") for n in range(3 * batch.MAX_BATCH + 5)]
     now: list[int] = []
 
     def turn() -> None:
@@ -160,7 +160,7 @@ async def test_of_many_arrivals_only_some_are_concluded_in_a_turn(server, fleet,
     for each in waiting:
         await soon(each)
     await until(lambda: len(have(server)) == len(waiting))
-    assert 0 < max(*sizes, len(now)) <= presence_batch.MAX_BATCH
+    assert 0 < max(*sizes, len(now)) <= batch.MAX_BATCH
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -22,7 +22,7 @@ class Script:
         self._source = source.strip().encode()
         self._sha = hashlib.sha1(self._source, usedforsecurity=False).hexdigest().encode()
 
-    def run(self, client: RedisClient, keys: Iterable[str], *args: Any) -> Deferred[Any]:
+    def run(self, client: RedisClient, keys: Iterable[str | bytes], *args: Any) -> Deferred[Any]:
         """Run it; fails with `RedisError`."""
         keys = tuple(keys)
         if self._sha in client.script_hashes:
@@ -30,7 +30,7 @@ class Script:
         client.script_hashes.add(self._sha)
         return client.send(b"EVAL", self._source, len(keys), *keys, *args)
 
-    def _unknown(self, why: Failure, client: RedisClient, keys: tuple[str, ...], args: tuple[Any, ...]) -> Any:
+    def _unknown(self, why: Failure, client: RedisClient, keys: tuple[str | bytes, ...], args: tuple[Any, ...]) -> Any:
         if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):
             return client.send(b"EVAL", self._source, len(keys), *keys, *args)
         return why
