@@ -170,6 +170,11 @@ def text(value: str) -> str:
     return value.strip()
 
 
+def files(value: str) -> tuple[str, ...]:
+    """Comma-separated names of files."""
+    return tuple(file.strip() for file in value.split(",") if file.strip())
+
+
 def spool(value: str) -> str:
     """A directory, or "" for no."""
     return "" if value.strip().lower() in ("no", "off", "false", "0") else value.strip()

@@ -32,6 +32,18 @@ class Settings:
         "the PEM file with the certificate shown to chargers, its chain and its private key; with it, the chargers' port speaks TLS only",
     )
     tls_key: str = setting("TLS_KEY", "", parse.text, "the PEM file with the private key, if it is a separate file")
+    tls_client_ca: tuple[str, ...] = setting(
+        "TLS_CLIENT_CA",
+        (),
+        parse.files,
+        "PEM files with the authorities that have issued chargers' certificates, with commas between them; with it, chargers are asked for a certificate",
+    )
+    tls_client_crl: tuple[str, ...] = setting(
+        "TLS_CLIENT_CRL",
+        (),
+        parse.files,
+        "files with the revocation lists of those authorities, with commas between them; with it, a certificate is trusted only if a valid list of each authority above it does not have it",
+    )
     http: Address = setting(
         "HTTP_ADDR", Address("127.0.0.1", 10801), parse.address, "where operators' HTTP is served: a port, or HOST:PORT"
     )
@@ -264,6 +276,10 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
     if settings.tls_key and not settings.tls:
         raise InvalidSetting("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
+    if settings.tls_client_ca and not settings.tls:
+        raise InvalidSetting("--tls-client-ca: needs --tls (TLS_CERTIFICATE): chargers show certificates over TLS only")
+    if settings.tls_client_crl and not settings.tls_client_ca:
+        raise InvalidSetting("--tls-client-crl: needs --tls-client-ca (TLS_CLIENT_CA), the authorities that the lists are of")
     if settings.durability == "fsync" and not settings.spool:
         raise InvalidSetting(
             "--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default"

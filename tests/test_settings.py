@@ -180,7 +180,17 @@ WRONG = {
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
-    assert {row.name for row in TABLE} - set(WRONG) == {"http_token", "data", "handlers", "tolerance", "spool", "tls", "tls_key"}
+    assert {row.name for row in TABLE} - set(WRONG) == {
+        "http_token",
+        "data",
+        "handlers",
+        "tolerance",
+        "spool",
+        "tls",
+        "tls_key",
+        "tls_client_ca",
+        "tls_client_crl",
+    }
 
 
 @pytest.mark.parametrize("name", WRONG)

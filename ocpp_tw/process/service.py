@@ -26,6 +26,7 @@ from ..spool.file import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
+from ..websocket.client_certificates import Authorities
 from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
 from . import descriptors
@@ -62,7 +63,9 @@ class GatewayService(MultiService):
         self._breaker = Breaker(self._backend, reactor) if self._backend else None
         self._handlers = find(settings, self._breaker)
         self._tolerance = Tolerance.from_settings(settings)
-        self._certificate = Certificate.of(settings, reactor)
+        self._authorities = Authorities.of(settings, reactor)
+        self._certificate = Certificate.of(settings, reactor, self._authorities)
+        self._files = [each for each in (self._certificate, self._authorities) if each is not None]
 
     def startService(self) -> None:
         super().startService()
@@ -104,16 +107,16 @@ class GatewayService(MultiService):
         whom = "chargers" if certificate is None else "chargers over TLS"
         self._ports.append(port := await listen(self._endpoints.chargers, factory, settings.port, whom))
         tcp.use_charger_connections(port)
-        if certificate is not None:
-            certificate.start()
+        for each in self._files:
+            each.start()
         if not settings.port.loopback:
             so = "security profile 0" if certificate is None else "TLS authenticates the gateway to chargers, not chargers to the gateway"
             log.warn("chargers are not authenticated ({so}): let only your own network reach their port", so=so)
 
     def reload(self) -> None:
-        """Read again what may have changed while the gateway runs: the certificate."""
-        if self._certificate is not None:
-            self._certificate.reload()
+        """Read again what may have changed while the gateway runs: the certificate, and those that vouch for chargers' own."""
+        for each in self._files:
+            each.reload()
 
     async def _log_durability(self, store: RedisStore) -> None:
         guarantee, well = await store.guarantee()
@@ -134,8 +137,8 @@ class GatewayService(MultiService):
         deadline = time.monotonic() + self.settings.drain
         if self.started is not None:
             self.started.cancel()  # if it has not finished yet
-        if self._certificate is not None:
-            self._certificate.stop()
+        for each in self._files:
+            each.stop()
         for port in self._ports:
             await _maybe(port.stopListening())
         if self.application is not None:

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 
-from ..interfaces import HandshakeRefused, HandshakeRequest
+from ..interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest
 from ..log import Logger
 from . import compression
 from .boundary import ConnectionOwner, MessageSink
@@ -112,12 +112,17 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
                 self._request = self._read_request(Head(b"GET", target, b"HTTP/1.1", {}, ()))
 
     def _read_request(self, head: Head) -> HandshakeRequest:
-        details = (head.headers.get("host", ""), self._host, tuple(offers(head.headers)), head.headers, head.repairs)
+        details = (head.headers.get("host", ""), self._host, tuple(offers(head.headers)), head.headers, head.repairs, *self._security())
         try:
             return HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *details)
         except BadHandshake:
             self._request = HandshakeRequest("", *details)
             raise
+
+    def _security(self) -> tuple[bool, ClientCertificate | None]:
+        """Whether the charger's connection is encrypted, and the certificate that it has shown."""
+        client_certificate = getattr(self.transport, "client_certificate", None)  # see `ChargerTls`
+        return (False, None) if client_certificate is None else (True, client_certificate())
 
     def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
         self.websocket_extensions = compression.usable(self.websocket_extensions)

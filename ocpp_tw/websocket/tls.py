@@ -15,6 +15,7 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from ..interfaces import ClientCertificate
 from ..log import Logger
 from .certificate import Certificate, openssl_reason
 from .tls_handshakes import TlsHandshakes
@@ -93,6 +94,14 @@ class ChargerTls(TLSMemoryBIOProtocol):
         peer = self.transport.getPeer()
         return str(getattr(peer, "host", peer))
 
+    def client_certificate(self) -> ClientCertificate | None:
+        """The one that the charger has shown, judged anew each time; None without one, or if chargers are not asked for any."""
+        authorities = self.factory.authorities
+        shown = None if authorities is None or self._tlsConnection is None else self._tlsConnection.get_peer_certificate()
+        if authorities is None or shown is None:
+            return None
+        return authorities.judge(shown, self._tlsConnection.get_peer_cert_chain() or ())
+
     def in_transit(self) -> bool:
         """See `ChargerConnection`; what waits here is not read yet either."""
         in_transit = getattr(self.transport, "in_transit", None)
@@ -155,6 +164,7 @@ class TlsFactory(TLSMemoryBIOFactory):
 
     def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime) -> None:
         super().__init__(certificate, False, inner, clock)
+        self.authorities = certificate.authorities
         self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import websockets
 
-from certificates import Made, shown
+from certificates import Made, revocation_list, shown
 from fleets import PATIENCE
 
 pytestmark = pytest.mark.live
@@ -122,6 +122,29 @@ def test_unusable_files_end_the_start_with_one_line(start, tmp_path, workers):
     text = gateway.log.read_text()
     assert "Traceback" not in text
     assert len(re.findall("--tls: the private key in .* does not belong to the first certificate", text)) == 1
+
+
+def test_a_charger_with_any_certificate_completes_its_tls_handshake(start, tmp_path):
+    """Whether it is to be trusted is decided after that; a revocation list is read again while the gateway runs."""
+    root = Made("root")
+    files = {"ca.pem": root.certificate, "crl.pem": revocation_list(root)}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    named = "--tls-client-ca", str(tmp_path / "ca.pem"), "--tls-client-crl", str(tmp_path / "crl.pem")
+    gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), *named)
+
+    async def scenario() -> None:
+        for shown in (Made("cp1", issuer=root, authority=False), Made("stranger")):
+            trust = OLD.proving(shown, root, file=tmp_path / "charger.pem")
+            url = f"wss://127.0.0.1:{gateway.port}/cp1"
+            async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=trust) as line:
+                assert (await call(line))[0] == 3
+
+    asyncio.run(scenario())
+    (tmp_path / "crl.pem").write_bytes(revocation_list(root, begin=-9, days=2))
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.until(lambda: log(gateway, "revocation list of CN=root has expired"))
+    assert gateway.stop() == 0 and "Traceback" not in gateway.log.read_text()
 
 
 def test_an_expired_certificate_is_used_with_a_warning(start, tmp_path):

@@ -14,7 +14,8 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from certificates import Made
 from ocpp_tw.settings import InvalidSetting, Settings, read
 from ocpp_tw.websocket import certificate
-from ocpp_tw.websocket.certificate import CHECK_INTERVAL, Certificate
+from ocpp_tw.websocket.certificate import Certificate
+from ocpp_tw.websocket.watched_files import CHECK_INTERVAL
 
 ONE, OTHER = Made("one"), Made("other")
 
