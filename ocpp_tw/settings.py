@@ -25,13 +25,15 @@ class Settings:
     """The values in force, each with its variable, default, parser and meaning."""
 
     port: Address = setting("ADDR", Address("", 10800), parse.address, "where chargers connect: a port, or HOST:PORT")
-    tls: str = setting(
+    tls: tuple[str, ...] = setting(
         "TLS_CERTIFICATE",
-        "",
-        parse.text,
-        "the PEM file with the certificate shown to chargers, its chain and its private key; with it, the chargers' port speaks TLS only",
+        (),
+        parse.files,
+        "the PEM file with the certificate shown to chargers, its chain and its private key, or two with a comma between them, one with an RSA and one with an EC key; with it, the chargers' port speaks TLS only",
     )
-    tls_key: str = setting("TLS_KEY", "", parse.text, "the PEM file with the private key, if it is a separate file")
+    tls_key: tuple[str, ...] = setting(
+        "TLS_KEY", (), parse.files, "the PEM file with the private key, if it is a separate file; of two, in the order of --tls"
+    )
     tls_client_ca: tuple[str, ...] = setting(
         "TLS_CLIENT_CA",
         (),
@@ -280,6 +282,10 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting("--tls-client-ca: needs --tls (TLS_CERTIFICATE): chargers show certificates over TLS only")
     if settings.tls_client_crl and not settings.tls_client_ca:
         raise InvalidSetting("--tls-client-crl: needs --tls-client-ca (TLS_CLIENT_CA), the authorities that the lists are of")
+    if settings.tls_key and len(settings.tls_key) != len(settings.tls):
+        raise InvalidSetting(
+            f"--tls-key: names {len(settings.tls_key)} files for the {len(settings.tls)} of --tls; one key belongs to each"
+        )
     if settings.durability == "fsync" and not settings.spool:
         raise InvalidSetting(
             "--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default"

@@ -1,4 +1,4 @@
-"""The certificate that the gateway presents to chargers: checks it, and reloads it when its files change.
+"""The certificates that the gateway presents to chargers: checks them, and reloads them when their files change.
 
 Decides which TLS versions and suites are offered, and asks for chargers' own certificates if there are authorities for them, which
 `ocpp_tw.websocket.client_certificates` judges; connections are `ocpp_tw.websocket.tls`'s.
@@ -6,10 +6,14 @@ Decides which TLS versions and suites are offered, and asks for chargers' own ce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from zope.interface import implementer
@@ -38,14 +42,16 @@ sends more."""
 class Certificate(WatchedFiles):
     """The certificate of new connections. Existing ones keep the one they began with. With ``authorities`` chargers are asked for theirs.
 
+    There may be several with keys of different kinds: a charger is shown the one that it supports. ``keys`` may be in the same files.
+
     Raises:
         InvalidSetting: the files do not hold a usable certificate.
     """
 
     kept = "certificate not reloaded, the one in use stays"
 
-    def __init__(self, chain: str, key: str, clock: IReactorTime, authorities: Authorities | None = None) -> None:
-        super().__init__([chain, key or chain], clock)
+    def __init__(self, chains: Sequence[str], keys: Sequence[str], clock: IReactorTime, authorities: Authorities | None = None) -> None:
+        super().__init__([*chains, *(keys or chains)], clock)
         self.authorities = authorities
         self._load()
         if authorities is not None:
@@ -60,11 +66,13 @@ class Certificate(WatchedFiles):
         return SSL.Connection(self._context, None)
 
     def _load(self) -> None:
-        loaded = load(*self._files)
+        half = len(self._files) // 2
+        loaded = [load(*files) for files in zip(self._files[:half], self._files[half:], strict=True)]
         self._context = tls_context(loaded, self.authorities)
-        self._loaded, own = loaded, loaded.chain[0]
-        self._validity, self._warned = (own.not_valid_before_utc, own.not_valid_after_utc), False
-        log.info("certificate presented to chargers: {name}, valid until {until} UTC", name=_name(own), until=minute(self._validity[1]))
+        self._loaded, self._warned = loaded, set[Path]()
+        for own in (each.chain[0] for each in loaded):
+            until = minute(own.not_valid_after_utc)
+            log.info("certificate presented to chargers: {name}, valid until {until} UTC", name=_name(own), until=until)
         self._warn_of_validity()
 
     def _renew_context(self) -> None:
@@ -72,25 +80,28 @@ class Certificate(WatchedFiles):
         self._context = tls_context(self._loaded, self.authorities)
 
     def _warn_of_validity(self) -> None:
-        """Log once that the certificate is outside its validity period."""
-        begin, end = self._validity
+        """Log once of each certificate that it is outside its validity period."""
         now = datetime.now(UTC)
-        if not begin <= now <= end and not self._warned:
-            self._warned = True
-            why = f"has expired at {minute(end)}" if now > end else f"is not valid before {minute(begin)}"
-            log.warn("certificate in {file} {why} UTC: chargers that check it will not connect", file=str(self._files[0]), why=why)
+        for file, loaded in zip(self._files, self._loaded, strict=False):
+            begin, end = loaded.chain[0].not_valid_before_utc, loaded.chain[0].not_valid_after_utc
+            if not begin <= now <= end and file not in self._warned:
+                self._warned.add(file)
+                why = f"has expired at {minute(end)}" if now > end else f"is not valid before {minute(begin)}"
+                log.warn("certificate in {file} {why} UTC: chargers that check it will not connect", file=str(file), why=why)
 
 
 def _name(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string() or "without a name"
 
 
-def tls_context(loaded: KeyAndChain, authorities: Authorities | None = None) -> SSL.Context:
+def tls_context(loaded: Sequence[KeyAndChain], authorities: Authorities | None = None) -> SSL.Context:
     """TLS 1.2 and 1.3 as OCPP requires them.
 
     Raises:
-        InvalidSetting: OpenSSL does not accept the key or a certificate.
+        InvalidSetting: OpenSSL does not accept a key or a certificate, or two keys are of one kind.
     """
+    if len({type(each.key) for each in loaded}) < len(loaded):
+        raise InvalidSetting("--tls: two certificates have keys of one kind; of an RSA and an EC one each charger gets the one it supports")
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
@@ -99,17 +110,25 @@ def tls_context(loaded: KeyAndChain, authorities: Authorities | None = None) -> 
     # Chargers resume by tickets, which cost us nothing; a cache would hold thousands of sessions of those that accept none.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"ocpp_tw")
-    try:
-        context.use_certificate(loaded.chain[0])
-        for certificate in loaded.chain[1:]:
-            context.add_extra_chain_cert(certificate)
-        context.use_privatekey(loaded.key)
-        context.check_privatekey()
-    except SSL.Error as why:
-        raise InvalidSetting(f"--tls: OpenSSL rejects this certificate: {openssl_reason(why)}") from None
+    for each in loaded:
+        try:
+            _present(context, each)
+        except SSL.Error as why:
+            name = _name(each.chain[0])
+            raise InvalidSetting(f"--tls: OpenSSL rejects the certificate {name}: {openssl_reason(why)}") from None
     if authorities is not None:
         _ask_for_certificates(context, authorities)
     return context
+
+
+def _present(context: SSL.Context, loaded: KeyAndChain) -> None:
+    # Of pyOpenSSL's ways only this one gives each certificate a chain of its own. From a copy, since the file may have changed.
+    with NamedTemporaryFile() as copy:
+        copy.write(b"".join(each.public_bytes(Encoding.PEM) for each in loaded.chain))
+        copy.flush()
+        context.use_certificate_chain_file(copy.name)
+    context.use_privatekey(loaded.key)
+    context.check_privatekey()
 
 
 def _ask_for_certificates(context: SSL.Context, authorities: Authorities) -> None:

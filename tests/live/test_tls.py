@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -134,8 +135,8 @@ def test_a_charger_with_any_certificate_completes_its_tls_handshake(start, tmp_p
     gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), *named)
 
     async def scenario() -> None:
-        for shown in (Made("cp1", issuer=root, authority=False), Made("stranger")):
-            trust = OLD.proving(shown, root, file=tmp_path / "charger.pem")
+        for made in (Made("cp1", issuer=root, authority=False), Made("stranger")):
+            trust = OLD.proving(made, root, file=tmp_path / "charger.pem")
             url = f"wss://127.0.0.1:{gateway.port}/cp1"
             async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=trust) as line:
                 assert (await call(line))[0] == 3
@@ -186,6 +187,58 @@ def test_old_versions_are_refused(gateway):
         context.wrap_socket(line)
     gateway.until(lambda: log(gateway))
     assert "unsupported protocol" in log(gateway)[0]
+
+
+class TwoKinds:
+    """A gateway with an RSA and an EC certificate, each by an authority of its own kind, and what OpenSSL's client says of it."""
+
+    def __init__(self, start: Any, directory: Path) -> None:
+        files = []
+        for kind in ("2048", "ec"):
+            middle = Made(f"{kind} authority", kind, issuer=Made(f"{kind} root", kind))
+            made = Made(kind, kind, issuer=middle)
+            (directory / f"{kind}.pem").write_bytes(made.certificate + middle.certificate + made.key)
+            files.append(str(directory / f"{kind}.pem"))
+        self.gateway = start("--tls", ",".join(files))
+
+    def offered(self, *options: str) -> str:
+        client = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.gateway.port}", "-showcerts", *options]
+        done = subprocess.run(client, input=b"", capture_output=True, timeout=PATIENCE)
+        return (done.stdout + done.stderr).decode("utf-8", "replace").replace("CN = ", "CN=")
+
+
+@pytest.fixture
+def two_kinds(start, tmp_path):
+    if not which("openssl"):
+        pytest.skip("the openssl command, which plays old chargers here, is not installed")
+    return TwoKinds(start, tmp_path)
+
+
+def test_a_charger_gets_the_certificate_that_it_supports(two_kinds):
+    """2.0.1 A00.FR.318: all four suites at one port; each certificate with its own chain, and not the other's."""
+    suites = {
+        "ECDHE-ECDSA-AES128-GCM-SHA256": "ec",
+        "ECDHE-ECDSA-AES256-GCM-SHA384": "ec",
+        "AES128-GCM-SHA256": "2048",
+        "AES256-GCM-SHA384": "2048",
+        "ECDHE-RSA-AES128-GCM-SHA256": "2048",
+    }
+    for suite, kind in suites.items():
+        said = two_kinds.offered("-tls1_2", "-cipher", suite)
+        assert f"TLSv1.2, Cipher is {suite}" in said
+        assert re.findall(r"^ *\d s:(.*)$", said, re.MULTILINE) == [f"CN={kind}", f"CN={kind} authority"]
+    for version in "-tls1_2", "-tls1_3":
+        for algorithms, kind in {"RSA-PSS+SHA256:RSA+SHA256": "2048", "ECDSA+SHA256": "ec", "ECDSA+SHA256:RSA-PSS+SHA256": "ec"}.items():
+            said = two_kinds.offered(version, "-sigalgs", algorithms)
+            assert re.findall(r"^ *\d s:(.*)$", said, re.MULTILINE) == [f"CN={kind}", f"CN={kind} authority"], (version, algorithms)
+
+
+def test_a_charger_that_supports_neither_certificate_or_no_new_tls_is_refused(two_kinds):
+    for version in "-tls1", "-tls1_1":
+        assert "alert protocol version" in two_kinds.offered(version, "-cipher", "ALL:@SECLEVEL=0")
+    for suite in "ECDHE-RSA-AES128-SHA", "AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256":
+        assert "handshake failure" in two_kinds.offered("-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
+    assert len(log(two_kinds.gateway, "unsupported protocol")) == 2
 
 
 def test_without_tls_sighup_ends_the_gateway(start):

@@ -70,7 +70,7 @@ class TlsServer(Server):
 
     def __init__(self, directory: Path, authorities: Authorities | None = None, **settings: Any) -> None:
         super().__init__(**settings)
-        self.certificate = Certificate(MADE.write(directory / "tls.pem"), "", self.clock, authorities)
+        self.certificate = Certificate([MADE.write(directory / "tls.pem")], [], self.clock, authorities)
         self.tls_factory = TlsFactory(self.certificate, self.factory, self.clock)
 
     def connect(self, peer: object = None, address: str = "192.0.2.7") -> PeerConnection:
