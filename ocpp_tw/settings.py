@@ -29,10 +29,16 @@ class Settings:
         "TLS_CERTIFICATE",
         (),
         parse.files,
-        "the PEM file with the certificate shown to chargers, its chain and its private key, or two with a comma between them, one with an RSA and one with an EC key; with it, the chargers' port speaks TLS only",
+        "the PEM file with the certificate shown to chargers, its chain and its private key, or two with a comma between them, one with an RSA and one with an EC key; with it, the chargers' port speaks TLS",
     )
     tls_key: tuple[str, ...] = setting(
         "TLS_KEY", (), parse.files, "the PEM file with the private key, if it is a separate file; of two, in the order of --tls"
+    )
+    tls_only: bool = setting(
+        "TLS_ONLY",
+        True,
+        parse.switch,
+        "with --tls, whether the chargers' port speaks TLS only (wss); no: ws as well, so that a charger that begins to use TLS keeps host and port",
     )
     tls_client_ca: tuple[str, ...] = setting(
         "TLS_CLIENT_CA",

@@ -170,6 +170,7 @@ WRONG = {
     "event_payload": ["maybe", "2"],
     "versions": ["1.5", "1.6,3", ","],
     "legacy": ["perhaps"],
+    "tls_only": ["perhaps"],
     "backend_actions": ["a b", "/", ","],
     "workers": ["0", "65", "-1", "1.5", "many"],
     "drain": ["0"],

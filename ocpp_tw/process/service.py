@@ -32,7 +32,7 @@ from ..websocket.tls import TlsFactory
 from . import descriptors
 from .compose import Application, compose
 from .find_redis import find_redis
-from .listening import Endpoints, listen
+from .listening import Endpoints, chargers_of, listen
 
 log = Logger()
 
@@ -103,9 +103,10 @@ class GatewayService(MultiService):
 
     async def _listen_for_chargers(self) -> None:
         settings, certificate = self.settings, self._certificate
-        factory: Any = self._factory if certificate is None else TlsFactory(certificate, self._factory, self._reactor)
-        whom = "chargers" if certificate is None else "chargers over TLS"
-        self._ports.append(port := await listen(self._endpoints.chargers, factory, settings.port, whom))
+        factory: Any = self._factory
+        if certificate is not None:
+            factory = TlsFactory(certificate, factory, self._reactor, plain_too=not settings.tls_only)
+        self._ports.append(port := await listen(self._endpoints.chargers, factory, settings.port, chargers_of(settings)))
         tcp.use_charger_connections(port)
         for each in self._files:
             each.start()

@@ -7,7 +7,7 @@ Knows Twisted's TLS from inside, and neither certificates nor messages.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
@@ -25,8 +25,8 @@ log = Logger()
 MAX_LOGGED, LOG_INTERVAL = 10, 60.0
 """Most failed handshakes that are logged in an interval of so many seconds; of the others only the number is."""
 
-HEADER_SIZE, APPLICATION_DATA = 5, 23
-"""A record's header in bytes, and the type of those that carry data (RFC 8446 §5.1)."""
+HEADER_SIZE, HANDSHAKE, APPLICATION_DATA = 5, 22, 23
+"""A record's header in bytes, and the types of those that a connection begins with and of those that carry data (RFC 8446 §5.1)."""
 
 HINTS = {"http request": "it speaks ws:// or http:// to a port of wss://"}
 
@@ -68,11 +68,23 @@ class ChargerTls(TLSMemoryBIOProtocol):
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(text)
             return
-        if self._heard or self.factory.handshakes.begin(self._host, self):
+        if self.factory.plain_too and not (self._heard or self._early) and data[0] != HANDSHAKE:
+            self._give_way(data)
+        elif self._heard or self.factory.handshakes.begin(self._host, self):
             self._receive(data)
         else:
             self._early += data
             self.transport.pauseProducing()
+
+    def _give_way(self, data: bytes) -> None:
+        """The charger speaks without TLS: its protocol gets the TCP connection itself, and nothing of this one stays between them."""
+        line, protocol = self.transport, cast(Any, self.wrappedProtocol)
+        self.unregisterProducer()
+        self._tlsConnection = None  # which refers to this
+        self.factory.unregisterProtocol(self)
+        line.protocol, protocol.transport = protocol, line
+        line.registerProducer(protocol, True)
+        protocol.dataReceived(data)
 
     def begin_handshake(self) -> None:
         """See `tls_handshakes.Connection`."""
@@ -158,12 +170,13 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
 
 class TlsFactory(TLSMemoryBIOFactory):
-    """Serves over TLS what ``inner`` serves."""
+    """Serves over TLS what ``inner`` serves; with ``plain_too`` also without TLS, to whoever begins with anything but a TLS handshake."""
 
     protocol = ChargerTls
 
-    def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime) -> None:
+    def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime, plain_too: bool = False) -> None:
         super().__init__(certificate, False, inner, clock)
+        self.plain_too = plain_too
         self.authorities = certificate.authorities
         self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0

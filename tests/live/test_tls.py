@@ -178,6 +178,24 @@ def test_plain_http_is_refused_and_logged(gateway):
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_one_port_serves_ws_and_wss_if_asked_to(start, tmp_path, workers):
+    gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), "--tls-only", "no", *workers)
+
+    async def scenario() -> None:
+        plain = websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp2", subprotocols=["ocpp1.6"])
+        async with connect(gateway) as line, plain as other:
+            big = {"connectorId": 1, "meterValue": [{"timestamp": "2024-01-01T00:00:00Z", "sampledValue": [{"value": "1"}] * 3000}]}
+            for each in (line, other):
+                assert (await call(each, "BootNotification", BOOT))[2]["status"] == "Accepted"
+                assert (await call(each, "MeterValues", big))[:2] == [3, "MeterValues"]
+
+    asyncio.run(scenario())
+    assert gateway.stop() == 0
+    text = gateway.log.read_text()
+    assert f"chargers, over TLS or without at 127.0.0.1:{gateway.port}" in text and "Traceback" not in text
+
+
 def test_old_versions_are_refused(gateway):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -68,10 +68,10 @@ class TlsPeer:
 class TlsServer(Server):
     """A server behind TLS; its certificate is in ``tls.pem`` of the directory."""
 
-    def __init__(self, directory: Path, authorities: Authorities | None = None, **settings: Any) -> None:
+    def __init__(self, directory: Path, authorities: Authorities | None = None, plain_too: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
         self.certificate = Certificate([MADE.write(directory / "tls.pem")], [], self.clock, authorities)
-        self.tls_factory = TlsFactory(self.certificate, self.factory, self.clock)
+        self.tls_factory = TlsFactory(self.certificate, self.factory, self.clock, plain_too)
 
     def connect(self, peer: object = None, address: str = "192.0.2.7") -> PeerConnection:
         connection = PeerConnection(self.tls_factory, peer or RawPeer(), self.clock, address)

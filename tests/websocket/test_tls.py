@@ -314,3 +314,75 @@ def test_weak_suites_are_not(server: TlsServer, warnings: list[str], suite: str)
     with pytest.raises(ssl.SSLError):
         server.connect_tls(context).handshake()
     assert warnings == ["TLS handshake failed with 192.0.2.7: no shared cipher"]
+
+
+# a port of both
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[TlsServer]:
+    made = TlsServer(tmp_path, plain_too=True)
+    yield made
+    made.close()
+
+
+def test_at_a_port_of_both_the_first_byte_decides(both: TlsServer, warnings: list[str]) -> None:
+    """Even if it comes alone; the gate is told which it is."""
+    plain, tls = both.connect(), both.connect_tls().connect_charger()
+    assert plain.exchange(request()[:1], request()[1:]).startswith(b"HTTP/1.1 101 ")
+    assert [each.tls for each in both.admissions.requests] == [True, False]
+    for number, wire in enumerate(both.admissions.wires):
+        assert (tls.exchange if number == 0 else plain.exchange)(frame(CALL)) == b""
+        wire.send(b"[3]")
+        assert frames(tls.receive() if number == 0 else plain.exchange()) == [(TEXT, b"[3]")]
+    assert both.calls == ["arrived", "arrived", CALL, CALL] and not warnings
+
+
+def test_nothing_of_tls_stays_with_a_plain_connection(both: TlsServer) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, SSL.Connection) for each in gc.get_objects())
+        connection = both.connect()
+        ours = connection.protocol.wrappedProtocol
+        connection.exchange(request())
+        connection.protocol = None
+        connection.pump.server = connection.transport.protocol
+        assert connection.transport.protocol is ours and ours.transport is connection.transport
+        assert sum(isinstance(each, SSL.Connection) for each in gc.get_objects()) == before
+        assert not both.tls_factory.protocols
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_plain_connection_ends_as_at_a_plain_port(both: TlsServer, ours: bool) -> None:
+    connection = both.connect()
+    connection.exchange(request())
+    if ours:
+        both.wait(200)
+        assert connection.transport.aborted
+    else:
+        assert close_frame(connection.exchange(client_close())) == (1000, "")
+        connection.disconnect()
+    assert both.calls[-1][0] == "departed" and not both.factory.connected and not both.factory.addresses.connections
+
+
+def test_a_plain_charger_that_does_not_read_is_not_read_from(both: TlsServer) -> None:
+    connection = both.connect()
+    connection.exchange(request())
+    line = connection.transport
+    line.peer_reads = False
+    both.admissions.wires[0].send(b"x" * 200_000)
+    connection.exchange(frame(CALL))
+    assert both.calls == ["arrived"] and not line.reading
+    line.peer_reads = True
+    connection.exchange()
+    assert both.calls == ["arrived", CALL]
+
+
+def test_a_silent_peer_at_a_port_of_both_is_dropped_in_time(both: TlsServer) -> None:
+    nothing, a_byte = both.connect(), both.connect()
+    a_byte.exchange(b"G")
+    both.wait(SOON)
+    assert nothing.transport.aborted and a_byte.transport.aborted and not both.factory.connected
