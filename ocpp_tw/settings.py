@@ -52,6 +52,24 @@ class Settings:
         parse.files,
         "files with the revocation lists of those authorities, with commas between them; with it, a certificate is trusted only if a valid list of each authority above it does not have it",
     )
+    trusted_proxies: tuple[str, ...] = setting(
+        "TRUSTED_PROXIES",
+        (),
+        parse.networks,
+        "addresses and networks (10.1.0.0/24) of the proxies that chargers come through, with commas between them: what they say of the charger's address, TLS and certificate is believed",
+    )
+    proxy_protocol: bool = setting(
+        "PROXY_PROTOCOL",
+        False,
+        parse.switch,
+        "whether these proxies say it by the PROXY protocol, version 1 or 2, with which each of their connections then has to begin; no: by X-Forwarded-For and X-Forwarded-Proto, or Forwarded",
+    )
+    proxy_certificate_header: str = setting(
+        "PROXY_CERTIFICATE_HEADER",
+        "",
+        parse.header,
+        "the header in which they send the charger's certificate, such as X-SSL-Client-Cert; it is verified by --tls-client-ca",
+    )
     http: Address = setting(
         "HTTP_ADDR", Address("127.0.0.1", 10801), parse.address, "where operators' HTTP is served: a port, or HOST:PORT"
     )
@@ -284,8 +302,16 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
     if settings.tls_key and not settings.tls:
         raise InvalidSetting("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
-    if settings.tls_client_ca and not settings.tls:
-        raise InvalidSetting("--tls-client-ca: needs --tls (TLS_CERTIFICATE): chargers show certificates over TLS only")
+    if settings.tls_client_ca and not settings.tls and not settings.trusted_proxies:
+        raise InvalidSetting(
+            "--tls-client-ca: needs --tls (TLS_CERTIFICATE), or --trusted-proxies: chargers show certificates over TLS only"
+        )
+    if settings.proxy_protocol and not settings.trusted_proxies:
+        raise InvalidSetting("--proxy-protocol: needs --trusted-proxies (TRUSTED_PROXIES) to say from where it is believed")
+    if settings.proxy_certificate_header and not (settings.trusted_proxies and settings.tls_client_ca):
+        raise InvalidSetting("--proxy-certificate-header: needs --trusted-proxies, and --tls-client-ca to verify the certificates by")
+    if settings.proxy_certificate_header and settings.proxy_protocol:
+        raise InvalidSetting("--proxy-certificate-header: is not looked at with --proxy-protocol, which has the certificate itself")
     if settings.tls_client_crl and not settings.tls_client_ca:
         raise InvalidSetting("--tls-client-crl: needs --tls-client-ca (TLS_CLIENT_CA), the authorities that the lists are of")
     if settings.tls_key and len(settings.tls_key) != len(settings.tls):

@@ -93,7 +93,7 @@ class GatewayService(MultiService):
             reserve=store.spool,
         )
         self.application = application
-        self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit())
+        self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit(), self._authorities)
         operators = OperatorsApi(application.gateway, application.dispatcher, application.verdicts, store, application.reader.evidence)
         site = operators.site(settings.http_token, settings.http_connections)
         self._ports.append(await listen(self._endpoints.operators, site, settings.http, "operators' HTTP"))

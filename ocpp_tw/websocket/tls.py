@@ -7,7 +7,7 @@ Knows Twisted's TLS from inside, and neither certificates nor messages.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
@@ -36,6 +36,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     factory: TlsFactory
     transport: Any
+    wrappedProtocol: Any
     _heard = False
     """Whether the charger has sent anything that was given to OpenSSL."""
     _early = b""
@@ -68,6 +69,10 @@ class ChargerTls(TLSMemoryBIOProtocol):
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(text)
             return
+        if not self._heard:
+            data = self.wrappedProtocol.after_announcement(data)
+            if not data:
+                return
         if self.factory.plain_too and not (self._heard or self._early) and data[0] != HANDSHAKE:
             self._give_way(data)
         elif self._heard or self.factory.handshakes.begin(self._host, self):
@@ -78,9 +83,9 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     def _give_way(self, data: bytes) -> None:
         """The charger speaks without TLS: its protocol gets the TCP connection itself, and nothing of this one stays between them."""
-        line, protocol = self.transport, cast(Any, self.wrappedProtocol)
+        line, protocol = self.transport, self.wrappedProtocol
         self.unregisterProducer()
-        self._tlsConnection = None  # which refers to this
+        self._tlsConnection = None  # type: ignore[assignment]  # it refers to this
         self.factory.unregisterProtocol(self)
         line.protocol, protocol.transport = protocol, line
         line.registerProducer(protocol, True)
@@ -103,8 +108,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     @property
     def _host(self) -> str:
-        peer = self.transport.getPeer()
-        return str(getattr(peer, "host", peer))
+        return str(self.wrappedProtocol.peer_host)
 
     def client_certificate(self) -> ClientCertificate | None:
         """The one that the charger has shown, judged anew each time; None without one, or if chargers are not asked for any."""
@@ -164,7 +168,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
         why = self._reason
         if why is not None and why.check(SSL.Error):
             if not self._handshakeDone:
-                self.factory.handshake_failed(self.transport.getPeer(), why.value)
+                self.factory.handshake_failed(self._host, why.value)
             self._reason = Failure(CONNECTION_LOST)  # Autobahn would log the TLS error once more, without the peer
         super().connectionLost(reason)
 
@@ -186,7 +190,7 @@ class TlsFactory(TLSMemoryBIOFactory):
         inner = self.wrappedFactory.buildProtocol(addr)
         return None if inner is None else self.protocol(self, inner)
 
-    def handshake_failed(self, peer: Any, error: SSL.Error) -> None:
+    def handshake_failed(self, peer: str, error: SSL.Error) -> None:
         """Log why, since a charger cannot show why it stays away; a flood of failures does not fill the log."""
         now = self._clock.seconds()
         if now - self._since >= LOG_INTERVAL:
@@ -197,4 +201,4 @@ class TlsFactory(TLSMemoryBIOFactory):
         if self._count <= MAX_LOGGED:
             why = openssl_reason(error)
             why = f"{why} ({HINTS[why]})" if why in HINTS else why
-            log.warn("TLS handshake failed with {peer}: {why}", peer=getattr(peer, "host", str(peer)), why=why)
+            log.warn("TLS handshake failed with {peer}: {why}", peer=peer, why=why)

@@ -196,6 +196,39 @@ def test_one_port_serves_ws_and_wss_if_asked_to(start, tmp_path, workers):
     assert f"chargers, over TLS or without at 127.0.0.1:{gateway.port}" in text and "Traceback" not in text
 
 
+def test_behind_a_trusted_proxy_events_have_the_chargers_address(start, events):
+    """Third-party clients say what a proxy says; by headers here."""
+    gateway = start("--trusted-proxies", "127.0.0.0/8")
+
+    async def scenario() -> None:
+        url, said = f"ws://127.0.0.1:{gateway.port}/cp1", {"X-Forwarded-For": "10.0.0.1, 198.51.100.5", "X-Forwarded-Proto": "https"}
+        async with websockets.connect(url, subprotocols=["ocpp1.6"], additional_headers=said) as line:
+            assert (await call(line))[0] == 3
+
+    asyncio.run(scenario())
+    (connected,) = [each for each in events() if each["event"] == "connect_charger"]
+    assert connected["data"]["remote_address"] == "198.51.100.5"
+
+
+def test_the_proxy_protocol_comes_before_everything(start, events, tmp_path):
+    gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), "--trusted-proxies", "127.0.0.1", "--proxy-protocol", "yes")
+
+    async def scenario() -> None:
+        with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as raw:
+            raw.sendall(b"PROXY TCP4 198.51.100.5 192.0.2.1 1234 443\r\n")
+            raw.setblocking(False)
+            url = f"wss://127.0.0.1:{gateway.port}/cp1"
+            async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=OLD.trust, server_hostname="127.0.0.1", sock=raw) as line:
+                assert (await call(line))[0] == 3
+        with pytest.raises((OSError, EOFError)):
+            await connect(gateway)
+
+    asyncio.run(scenario())
+    (connected,) = [each for each in events() if each["event"] == "connect_charger"]
+    assert connected["data"]["remote_address"] == "198.51.100.5"
+    gateway.until(lambda: log(gateway, "connections of proxies dropped"))
+
+
 def test_old_versions_are_refused(gateway):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
