@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -77,7 +78,7 @@ class Authorities(WatchedFiles):
         except Exception:  # the possible exceptions are not documented
             return ClientCertificate("", "", (), fingerprint, 0.0, "the certificate cannot be read")
         try:
-            trouble = self._trouble(certificate, others)
+            trouble = self._trouble(certificate, others) or _unfit(own, False)
         except Exception as why:  # as above
             trouble = f"the certificate cannot be verified ({type(why).__name__})"
         return ClientCertificate(*names, fingerprint, expires, trouble)
@@ -91,9 +92,10 @@ class Authorities(WatchedFiles):
             return _told(why)
         if len(chain) == 1:
             return "it is an authority's own certificate"
-        for number, each in enumerate(chain[:-1]):  # the last one is trusted as it is
-            if trouble := _unfit(found := each.to_cryptography(), number > 0):
-                return trouble if number == 0 else f"of its authority {_name(found)}: {trouble}"
+        for each in chain[1:-1]:  # the last one is trusted as it is
+            authority = each.to_cryptography()
+            if trouble := _unfit_authority(authority):
+                return f"of its authority {_name(authority)}: {trouble}"
         return ""
 
     def _load(self) -> None:
@@ -173,6 +175,11 @@ def _told(error: crypto.X509StoreContextError) -> str:
     if number in (LIST_EXPIRED, LIST_NOT_YET_VALID):
         return f"the revocation list of {issuer} {'has expired' if number == LIST_EXPIRED else 'is not valid yet'}"
     return f"{whose}: {text}"
+
+
+@lru_cache(256)
+def _unfit_authority(certificate: x509.Certificate) -> str:
+    return _unfit(certificate, True)
 
 
 def _unfit(certificate: x509.Certificate, authority: bool) -> str:
