@@ -34,8 +34,7 @@ CIPHER_SUITES = (
 TLS 1.3 are OpenSSL's."""
 
 MAX_DEPTH = 6
-"""Most authorities between a charger's certificate and the one that is trusted; so many signatures OpenSSL looks at in a handshake, whoever
-sends more."""
+"""Most authorities that OpenSSL looks at in a handshake. It knows none of them there, so that its verdict does not matter, but its time does."""
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -112,21 +111,28 @@ def tls_context(loaded: Sequence[KeyAndChain], authorities: Authorities | None =
     context.set_session_id(b"ocpp_tw")
     for each in loaded:
         try:
-            _present(context, each)
+            _present(context, each, alone=len(loaded) == 1)
         except SSL.Error as why:
             name = _name(each.chain[0])
             raise InvalidSetting(f"--tls: OpenSSL rejects the certificate {name}: {openssl_reason(why)}") from None
+        except OSError as why:
+            raise InvalidSetting(f"--tls: of two certificates each is copied to a temporary file (TMPDIR), which fails: {why}") from None
     if authorities is not None:
         _ask_for_certificates(context, authorities)
     return context
 
 
-def _present(context: SSL.Context, loaded: KeyAndChain) -> None:
-    # Of pyOpenSSL's ways only this one gives each certificate a chain of its own. From a copy, since the file may have changed.
-    with NamedTemporaryFile() as copy:
-        copy.write(b"".join(each.public_bytes(Encoding.PEM) for each in loaded.chain))
-        copy.flush()
-        context.use_certificate_chain_file(copy.name)
+def _present(context: SSL.Context, loaded: KeyAndChain, alone: bool) -> None:
+    if alone:
+        context.use_certificate(loaded.chain[0])
+        for each in loaded.chain[1:]:
+            context.add_extra_chain_cert(each)  # of all certificates
+    else:
+        # Of pyOpenSSL's ways only this one gives each certificate a chain of its own. From a copy, since the file may have changed.
+        with NamedTemporaryFile() as copy:
+            copy.write(b"".join(each.public_bytes(Encoding.PEM) for each in loaded.chain))
+            copy.flush()
+            context.use_certificate_chain_file(copy.name)
     context.use_privatekey(loaded.key)
     context.check_privatekey()
 

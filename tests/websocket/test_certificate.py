@@ -105,6 +105,18 @@ def test_two_certificates_may_have_keys_of_two_kinds(put, logged):
         Certificate([put(ONE.pem), put(OTHER.pem, "other.pem")], [], Clock())
 
 
+def test_without_a_place_for_temporary_files_two_are_refused_in_one_line(put, monkeypatch):
+    """As in a container that can write nowhere; one certificate needs none."""
+
+    def nowhere() -> Any:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(certificate, "NamedTemporaryFile", nowhere)
+    assert in_use(Certificate([put(ONE.pem)], [], Clock())) == ONE.number
+    with pytest.raises(InvalidSetting, match=r"--tls: .* \(TMPDIR\), which fails: No usable temporary directory"):
+        Certificate([put(ONE.pem), put(Made(kind="2048").pem, "rsa.pem")], [], Clock())
+
+
 def test_each_certificate_has_its_key():
     with pytest.raises(InvalidSetting, match="--tls-key: names 1 files for the 2 of --tls"):
         read({"tls": "a.pem,b.pem", "tls_key": "a.key"}, {})

@@ -129,14 +129,15 @@ def test_without_authorities_none_is_asked_for(tmp_path: Path) -> None:
         (charger(None), "the certificate is self-signed"),  # type: ignore[arg-type]
         (charger(begin=-5, days=2), "the certificate has expired at "),
         (charger(begin=2), "the certificate is not valid before "),
+        (charger(MIDDLE), "there is no revocation list of CN=middle"),
     ],
-    ids=["unknown", "self-signed", "expired", "not yet"],
+    ids=["unknown", "self-signed", "expired", "not yet", "without a list"],
 )
 def test_a_bad_one_does_not_end_the_handshake_but_is_told_with_its_trouble(
     server: TlsServer, tmp_path: Path, made: Made, trouble: str, version: ssl.TLSVersion
 ) -> None:
     """An alert would tell neither the charger nor us who it was and what is wrong."""
-    connect(server, tmp_path, made, version=version)
+    connect(server, tmp_path, made, MIDDLE, version=version)
     told = server.admissions.requests[0].certificate
     assert told is not None and told.trouble.startswith(trouble) and told.common_name == "cp1"
 
