@@ -170,6 +170,26 @@ def text(value: str) -> str:
     return value.strip()
 
 
+def networks(value: str) -> tuple[str, ...]:
+    """Comma-separated addresses and networks."""
+    try:
+        return tuple(str(ipaddress.ip_network(each.strip(), strict=False)) for each in value.split(",") if each.strip())
+    except ValueError:
+        raise InvalidSetting("expected addresses or networks such as 10.1.0.0/24, with commas between them") from None
+
+
+def header(value: str) -> str:
+    """The name of an HTTP header."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value.strip()):
+        raise InvalidSetting("expected the name of a header, such as X-SSL-Client-Cert")
+    return value.strip()
+
+
+def files(value: str) -> tuple[str, ...]:
+    """Comma-separated names of files."""
+    return tuple(file.strip() for file in value.split(",") if file.strip())
+
+
 def spool(value: str) -> str:
     """A directory, or "" for no."""
     return "" if value.strip().lower() in ("no", "off", "false", "0") else value.strip()

@@ -25,13 +25,51 @@ class Settings:
     """The values in force, each with its variable, default, parser and meaning."""
 
     port: Address = setting("ADDR", Address("", 10800), parse.address, "where chargers connect: a port, or HOST:PORT")
-    tls: str = setting(
+    tls: tuple[str, ...] = setting(
         "TLS_CERTIFICATE",
-        "",
-        parse.text,
-        "the PEM file with the certificate shown to chargers, its chain and its private key; with it, the chargers' port speaks TLS only",
+        (),
+        parse.files,
+        "the PEM file with the certificate shown to chargers, its chain and its private key, or two with a comma between them, one with an RSA and one with an EC key; with it, the chargers' port speaks TLS",
     )
-    tls_key: str = setting("TLS_KEY", "", parse.text, "the PEM file with the private key, if it is a separate file")
+    tls_key: tuple[str, ...] = setting(
+        "TLS_KEY", (), parse.files, "the PEM file with the private key, if it is a separate file; of two, in the order of --tls"
+    )
+    tls_only: bool = setting(
+        "TLS_ONLY",
+        True,
+        parse.switch,
+        "with --tls, whether the chargers' port speaks TLS only (wss); no: ws as well, so that a charger that begins to use TLS keeps host and port",
+    )
+    tls_client_ca: tuple[str, ...] = setting(
+        "TLS_CLIENT_CA",
+        (),
+        parse.files,
+        "PEM files with the authorities that have issued chargers' certificates, with commas between them; with it, chargers are asked for a certificate",
+    )
+    tls_client_crl: tuple[str, ...] = setting(
+        "TLS_CLIENT_CRL",
+        (),
+        parse.files,
+        "files with the revocation lists of those authorities, with commas between them; with it, a certificate is trusted only if a valid list of each authority above it does not have it",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "TRUSTED_PROXIES",
+        (),
+        parse.networks,
+        "addresses and networks (10.1.0.0/24) of the proxies that chargers come through, with commas between them: what they say of the charger's address, TLS and certificate is believed",
+    )
+    proxy_protocol: bool = setting(
+        "PROXY_PROTOCOL",
+        False,
+        parse.switch,
+        "whether these proxies say it by the PROXY protocol, version 1 or 2, with which each of their connections then has to begin; no: by X-Forwarded-For and X-Forwarded-Proto, or Forwarded",
+    )
+    proxy_certificate_header: str = setting(
+        "PROXY_CERTIFICATE_HEADER",
+        "",
+        parse.header,
+        "the header in which they send the charger's certificate, such as X-SSL-Client-Cert; it is verified by --tls-client-ca",
+    )
     security_profile: str = setting(
         "SECURITY_PROFILE",
         "",
@@ -285,6 +323,22 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
     if settings.tls_key and not settings.tls:
         raise InvalidSetting("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
+    if settings.tls_client_ca and not settings.tls and not settings.trusted_proxies:
+        raise InvalidSetting(
+            "--tls-client-ca: needs --tls (TLS_CERTIFICATE), or --trusted-proxies: chargers show certificates over TLS only"
+        )
+    if settings.proxy_protocol and not settings.trusted_proxies:
+        raise InvalidSetting("--proxy-protocol: needs --trusted-proxies (TRUSTED_PROXIES) to say from where it is believed")
+    if settings.proxy_certificate_header and not (settings.trusted_proxies and settings.tls_client_ca):
+        raise InvalidSetting("--proxy-certificate-header: needs --trusted-proxies, and --tls-client-ca to verify the certificates by")
+    if settings.proxy_certificate_header and settings.proxy_protocol:
+        raise InvalidSetting("--proxy-certificate-header: is not looked at with --proxy-protocol, which has the certificate itself")
+    if settings.tls_client_crl and not settings.tls_client_ca:
+        raise InvalidSetting("--tls-client-crl: needs --tls-client-ca (TLS_CLIENT_CA), the authorities that the lists are of")
+    if settings.tls_key and len(settings.tls_key) != len(settings.tls):
+        raise InvalidSetting(
+            f"--tls-key: names {len(settings.tls_key)} files for the {len(settings.tls)} of --tls; one key belongs to each"
+        )
     if settings.durability == "fsync" and not settings.spool:
         raise InvalidSetting(
             "--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default"

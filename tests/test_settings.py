@@ -172,6 +172,10 @@ WRONG = {
     "event_payload": ["maybe", "2"],
     "versions": ["1.5", "1.6,3", ","],
     "legacy": ["perhaps"],
+    "tls_only": ["perhaps"],
+    "trusted_proxies": ["proxy", "10.0.0.0/33", "::1/129"],
+    "proxy_protocol": ["v2"],
+    "proxy_certificate_header": ["X Cert", "Cert:", "x" * 65],
     "backend_actions": ["a b", "/", ","],
     "workers": ["0", "65", "-1", "1.5", "many"],
     "drain": ["0"],
@@ -192,6 +196,8 @@ def test_every_setting_that_can_be_wrong_is_tried() -> None:
         "tls_key",
         "client_organization",
         "credentials_key",
+        "tls_client_ca",
+        "tls_client_crl",
     }
 
 

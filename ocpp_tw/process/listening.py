@@ -57,6 +57,13 @@ def endpoint_at(address: Address, reactor: Any) -> IStreamServerEndpoint:
     return kind(reactor, address.port, backlog=BACKLOG, interface=address.host)
 
 
+def chargers_of(settings: Settings) -> str:
+    """Who connects to the chargers' port, for the log line."""
+    if not settings.tls:
+        return "chargers"
+    return "chargers over TLS" if settings.tls_only else "chargers, over TLS or without"
+
+
 async def listen(endpoint: IStreamServerEndpoint, factory: Any, address: Address, clients: str) -> IListeningPort:
     """Serve ``factory`` there; the address and ``clients`` are for the log line.
 

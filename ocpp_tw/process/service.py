@@ -27,13 +27,14 @@ from ..spool.file import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
+from ..websocket.client_certificates import Authorities
 from ..websocket.factory import ChargerFactory
 from ..websocket.tls import TlsFactory
 from . import descriptors
 from .compose import Application, compose
 from .credentials_key import KeyFile
 from .find_redis import find_redis
-from .listening import Endpoints, listen
+from .listening import Endpoints, chargers_of, listen
 
 log = Logger()
 
@@ -64,8 +65,10 @@ class GatewayService(MultiService):
         self._breaker = Breaker(self._backend, reactor) if self._backend else None
         self._handlers = find(settings, self._breaker)
         self._tolerance = Tolerance.from_settings(settings)
-        self._certificate = Certificate.of(settings, reactor)
         self._keys = KeyFile(settings.credentials_key)
+        self._authorities = Authorities.of(settings, reactor)
+        self._certificate = Certificate.of(settings, reactor, self._authorities)
+        self._files = [each for each in (self._certificate, self._authorities) if each is not None]
 
     def startService(self) -> None:
         super().startService()
@@ -94,7 +97,7 @@ class GatewayService(MultiService):
             reserve=store.spool,
         )
         self.application = application
-        self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit())
+        self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit(), self._authorities)
         operators = OperatorsApi(application.gateway, application.dispatcher, application.verdicts, store, application.reader.evidence)
         site = operators.site(settings.http_token, settings.http_connections)
         self._ports.append(await listen(self._endpoints.operators, site, settings.http, "operators' HTTP"))
@@ -104,20 +107,21 @@ class GatewayService(MultiService):
 
     async def _listen_for_chargers(self) -> None:
         settings, certificate = self.settings, self._certificate
-        factory: Any = self._factory if certificate is None else TlsFactory(certificate, self._factory, self._reactor)
-        whom = "chargers" if certificate is None else "chargers over TLS"
-        self._ports.append(port := await listen(self._endpoints.chargers, factory, settings.port, whom))
-        tcp.use_charger_connections(port)
+        factory: Any = self._factory
         if certificate is not None:
-            certificate.start()
+            factory = TlsFactory(certificate, factory, self._reactor, plain_too=not settings.tls_only)
+        self._ports.append(port := await listen(self._endpoints.chargers, factory, settings.port, chargers_of(settings)))
+        tcp.use_charger_connections(port)
+        for each in self._files:
+            each.start()
         if not settings.port.loopback:
             so = "security profile 0" if certificate is None else "TLS authenticates the gateway to chargers, not chargers to the gateway"
             log.warn("chargers are not authenticated ({so}): let only your own network reach their port", so=so)
 
     def reload(self) -> None:
-        """Read again what may have changed while the gateway runs: the certificate."""
-        if self._certificate is not None:
-            self._certificate.reload()
+        """Read again what may have changed while the gateway runs: the certificate, and those that vouch for chargers' own."""
+        for each in self._files:
+            each.reload()
 
     async def _log_durability(self, store: RedisStore) -> None:
         guarantee, well = await store.guarantee()
@@ -138,8 +142,8 @@ class GatewayService(MultiService):
         deadline = time.monotonic() + self.settings.drain
         if self.started is not None:
             self.started.cancel()  # if it has not finished yet
-        if self._certificate is not None:
-            self._certificate.stop()
+        for each in self._files:
+            each.stop()
         for port in self._ports:
             await _maybe(port.stopListening())
         if self.application is not None:

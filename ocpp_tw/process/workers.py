@@ -29,7 +29,7 @@ from ..log import event_of
 from ..operators.fan_out import FanOut
 from ..operators.merge import WorkerEndpoint
 from ..settings import Settings, worker_settings
-from .listening import SharedPort, endpoint_at, listen, socket_directory
+from .listening import SharedPort, chargers_of, endpoint_at, listen, socket_directory
 from .worker_config import CONFIG, LISTENER, LOG, READY, STDERR, WorkerConfig
 
 log = Logger()
@@ -156,7 +156,7 @@ class Workers(MultiService):
             settings = replace(settings, redis=await find_redis(self, reactor, settings.data))
         site = FanOut(self, reactor).site(settings.http_token, settings.http_connections)
         self._http = await listen(endpoint_at(settings.http, reactor), site, settings.http, "operators' HTTP")
-        self._port = port = SharedPort(settings.port, "chargers over TLS" if settings.tls else "chargers", settings.workers)
+        self._port = port = SharedPort(settings.port, chargers_of(settings), settings.workers)
         self._directory = socket_directory()
         for number in range(1, settings.workers + 1):
             self._workers.append(Worker(number, worker_settings(settings, number), self._directory / str(number), self._ended))

@@ -54,12 +54,14 @@ class Address:
 
 
 class Addresses:
-    """All that have a connection. ``refused`` and ``overdue`` tell once a minute how many were refused, or did not complete their handshake."""
+    """All that have a connection. ``overdue`` tells once a minute how many did not complete their handshake, ``unannounced`` how many came
+    through a proxy that did not say so; so does a third one how many were refused."""
 
     def __init__(self, limits: Limits, timeout: float, clock: IReactorTime) -> None:
         self.limits = limits
         self.connections = self.handshakes = 0
         self.overdue = Tally(clock, self._tell_overdue)
+        self.unannounced = Tally(clock, self._tell_unannounced)
         self._refused = Tally(clock, self._tell_refused)
         self._timeout = timeout
         self._known: dict[str, Address] = {}
@@ -71,16 +73,18 @@ class Addresses:
             why = f"{self.connections} connections (--max-connections, and the process's file descriptors)"
         elif self.handshakes >= limits.handshakes:
             why = f"{self.handshakes} handshakes under way (--max-handshakes)"
-        elif known is None:
-            return False
-        elif known.connections >= limits.connections_per_address:
-            why = f"{known.connections} connections from one address (--max-connections-per-address)"
-        elif known.handshakes >= limits.handshakes_per_address:
-            why = f"{known.handshakes} handshakes under way from one address (--max-handshakes-per-address)"
         else:
-            return False
-        self._refused.note(f"{host}: there are {why}")
-        return True
+            why = self._too_many_of(known) if known is not None else ""
+        if why:
+            self._refused.note(f"{host}: there are {why}")
+        return bool(why)
+
+    def _too_many_of(self, known: Address) -> str:
+        if known.connections >= self.limits.connections_per_address:
+            return f"{known.connections} connections from one address (--max-connections-per-address)"
+        if known.handshakes >= self.limits.handshakes_per_address:
+            return f"{known.handshakes} handshakes under way from one address (--max-handshakes-per-address)"
+        return ""
 
     def opened(self, host: str) -> None:
         """A connection has begun, and so has its handshake."""
@@ -89,6 +93,20 @@ class Addresses:
         self.handshakes += 1
         known.connections += 1
         known.handshakes += 1
+
+    def moved(self, host: str, to: str) -> bool:
+        """A connection, its handshake still under way, turns out to come from elsewhere; False, and no change, if that has too many."""
+        old, new = network(host), network(to)
+        if old != new:
+            known = self._known.get(new)
+            if known is not None and (why := self._too_many_of(known)):
+                self._refused.note(f"{to}: there are {why}")
+                return False
+            self._leave(old, True)
+            known = self._known.setdefault(new, Address())
+            known.connections += 1
+            known.handshakes += 1
+        return True
 
     def completed(self, host: str) -> None:
         """The handshake of a connection is complete."""
@@ -100,9 +118,12 @@ class Addresses:
         if in_handshake:
             self.completed(host)
         self.connections -= 1
-        key = network(host)
+        self._leave(network(host), False)
+
+    def _leave(self, key: str, in_handshake: bool) -> None:
         known = self._known[key]
         known.connections -= 1
+        known.handshakes -= in_handshake
         if not known.connections:
             del self._known[key]
 
@@ -117,10 +138,14 @@ class Addresses:
     def stop(self) -> None:
         """Tell what has not been told yet."""
         self.overdue.stop()
+        self.unannounced.stop()
         self._refused.stop()
 
     def _tell_overdue(self, count: int, last: str) -> None:
         log.warn("handshakes not completed in {seconds} s: {count}, the last from {peer}", seconds=self._timeout, count=count, peer=last)
+
+    def _tell_unannounced(self, count: int, last: str) -> None:
+        log.warn("connections of proxies dropped (--proxy-protocol): {count}, the last from {last}", count=count, last=last)
 
     def _tell_refused(self, count: int, last: str) -> None:
         log.warn("connections refused: {count}, the last from {last}", count=count, last=last)

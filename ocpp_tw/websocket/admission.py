@@ -12,30 +12,22 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.protocol import WebSocketProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ..interfaces import HandshakeRefused, HandshakeRequest
-from ..log import Logger
 from ..waiting import deferred
 from . import compression
-from .boundary import ConnectionOwner, MessageSink
+from .boundary import MessageSink
 from .footprint import NullDeferred, after_handshake
 from .handshake import MAX_HEAD, BadHandshake, Head, claimed_target, identity, offers, read, switching_protocols, usual_key
+from .origin import Origin
 
 
-class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
+class Admission(Origin):
     """One connection, until its handshake is over."""
 
-    _log = Logger()  # Autobahn owns .log
-    factory: ConnectionOwner
-    transport: Any
-    tcpNoDelay: bool
     _transport_details: Any = None
     # on the class until they are needed, since most of the time they are not
     _sink: MessageSink | None = None
@@ -43,39 +35,20 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
     _decision: Deferred[str | None] | None = None
     _refusal: tuple[tuple[str, str], ...] = ()
     _gone = False
-    _in_handshake = False
     is_open = is_closed = NullDeferred()
 
     def __init__(self) -> None:
         pass  # Autobahn's creates Deferreds, tables of listeners and transport details, which nothing here uses
 
-    def connectionMade(self) -> None:
-        """The part of Autobahn's that is needed here; the rest is in `footprint.CLASS_DEFAULTS`."""
-        with suppress(AttributeError, OSError):  # Unix sockets, say
-            self.transport.setTcpNoDelay(self.tcpNoDelay)
-        self.factory.countConnections += 1
-        self._in_handshake = True
-        self.factory.addresses.opened(self._host)
-
-    @property
-    def _host(self) -> str:
-        """The address that the peer connects from."""
-        peer = self.transport.getPeer()
-        return str(getattr(peer, "host", peer))
-
-    def connectionLost(self, reason: Any = connectionDone) -> None:
-        """As Autobahn's, without the debug lines that it prepares for the usual ends of a connection."""
-        self.factory.addresses.closed(self._host, self._in_handshake)
-        if isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
-            WebSocketProtocol._connectionLost(self, reason)
-            self.factory.countConnections -= 1
-        else:
-            super().connectionLost(reason)
-
     def processHandshake(self) -> None:
         """A usual handshake is completed here, any other by Autobahn, from a tidied head. `_request` has what the charger really sent."""
         if self._request is not None:
             return  # bytes after the head, while the decision is pending: they stay in the buffer
+        if self._announcement is not None:
+            data, self.data = self.data, b""
+            self.data = self.after_announcement(data)
+            if not self.data:
+                return
         end = self.data.find(b"\r\n\r\n")
         if end < 0 and len(self.data) <= MAX_HEAD:
             return
@@ -114,12 +87,19 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
                 self._request = self._read_request(Head(b"GET", target, b"HTTP/1.1", {}, ()))
 
     def _read_request(self, head: Head) -> HandshakeRequest:
-        details = (head.headers.get("host", ""), self._host, tuple(offers(head.headers)), head.headers, head.repairs)
+        host, tls, certificate = self._whence(head.headers)
+        details = (head.headers.get("host", ""), host, tuple(offers(head.headers)), head.headers, head.repairs, tls, certificate)
         try:
-            return HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *details)
+            made = HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *details)
         except BadHandshake:
             self._request = HandshakeRequest("", *details)
             raise
+        try:
+            self._come_from(host)
+        except BadHandshake:
+            self._request = made
+            raise
+        return made
 
     def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
         self.websocket_extensions = compression.usable(self.websocket_extensions)
@@ -181,7 +161,7 @@ class Admission(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         if self.state != self.STATE_CONNECTING:
             return
         self._in_handshake = False
-        self.factory.addresses.completed(self._host)
+        self.factory.addresses.completed(self.peer_host)
         if self.websocket_extensions:
             super().succeedHandshake(res)
         else:

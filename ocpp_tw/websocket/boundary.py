@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from ..interfaces import HandshakeRequest, IWire, Maybe
 from ..settings import Settings
 from .addresses import Addresses
+from .proxies import Proxies
 from .room import Room
 from .turns import ConnectionTurns
 
@@ -62,6 +63,7 @@ class ConnectionOwner(Protocol):
     """All connections that have not ended, handshakes included."""
     addresses: Addresses
     """What they have taken, by address."""
+    proxies: Proxies
     countConnections: int
     turns: ConnectionTurns
     room: Room

@@ -1,30 +1,30 @@
-"""The certificate that the gateway presents to chargers: loads it from its files, checks it, and reloads it when they change.
+"""The certificates that the gateway presents to chargers: checks them, and reloads them when their files change.
 
-Decides which TLS versions and suites are offered; connections are `ocpp_tw.websocket.tls`'s. A charger's own certificate is not checked yet.
+Decides which TLS versions and suites are offered, and asks for chargers' own certificates if there are authorities for them, which
+`ocpp_tw.websocket.client_certificates` judges; connections are `ocpp_tw.websocket.tls`'s.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
-from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
 from ..log import Logger
 from ..settings import InvalidSetting, Settings
+from .client_certificates import Authorities
+from .pem_files import KeyAndChain, load
+from .watched_files import WatchedFiles, minute
 
 log = Logger()
-
-CHECK_INTERVAL = 60.0
-"""Seconds between two checks whether the files have changed."""
 
 CIPHER_SUITES = (
     "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
@@ -33,162 +33,74 @@ CIPHER_SUITES = (
 """For TLS 1.2: OCPP's four (2.0.1 A00.FR.318; the last two here are its plain RSA ones), and similar ones with forward secrecy. Those of
 TLS 1.3 are OpenSSL's."""
 
-PRIVATE_KEY = re.compile(rb"-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
-
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
-
-
-class KeyAndChain(NamedTuple):
-    """A private key and its certificate chain, its own certificate first."""
-
-    key: Key
-    chain: list[x509.Certificate]
+MAX_DEPTH = 6
+"""Most authorities that OpenSSL looks at in a handshake. It knows none of them there, so that its verdict does not matter, but its time does."""
 
 
 @implementer(IOpenSSLServerConnectionCreator)
-class Certificate:
-    """The certificate of new connections. Existing ones keep the one they began with.
+class Certificate(WatchedFiles):
+    """The certificate of new connections. Existing ones keep the one they began with. With ``authorities`` chargers are asked for theirs.
+
+    There may be several with keys of different kinds: a charger is shown the one that it supports. ``keys`` may be in the same files.
 
     Raises:
         InvalidSetting: the files do not hold a usable certificate.
     """
 
-    def __init__(self, chain: str, key: str, clock: IReactorTime) -> None:
-        # absolute: twistd may change its directory before they are read again
-        self._files = Path(chain).absolute(), Path(key or chain).absolute()
-        self._timer = LoopingCall(self._check)
-        self._timer.clock = clock
-        self._state = self._read_state()
-        self._use(load(*self._files))
+    kept = "certificate not reloaded, the one in use stays"
+
+    def __init__(self, chains: Sequence[str], keys: Sequence[str], clock: IReactorTime, authorities: Authorities | None = None) -> None:
+        super().__init__([*chains, *(keys or chains)], clock)
+        self.authorities = authorities
+        self._load()
+        if authorities is not None:
+            authorities.on_change = self._renew_context
 
     @classmethod
-    def of(cls, settings: Settings, clock: IReactorTime) -> Certificate | None:
+    def of(cls, settings: Settings, clock: IReactorTime, authorities: Authorities | None = None) -> Certificate | None:
         """The certificate that the settings name; None without TLS."""
-        return cls(settings.tls, settings.tls_key, clock) if settings.tls else None
+        return cls(settings.tls, settings.tls_key, clock, authorities) if settings.tls else None
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
 
-    def start(self) -> None:
-        """Begin to check the files."""
-        self._timer.start(CHECK_INTERVAL, now=False)
-
-    def stop(self) -> None:
-        """Stop checking the files."""
-        if self._timer.running:
-            self._timer.stop()
-
-    def reload(self) -> None:
-        """Load the files again. If they are not usable, the certificate in use stays."""
-        self._state = self._read_state()
-        try:
-            self._use(load(*self._files))
-        except InvalidSetting as why:
-            log.error("certificate not reloaded, the one in use stays: {why}", why=str(why))
-
-    def _check(self) -> None:
-        if self._state != self._read_state():
-            self.reload()
-        else:
-            self._warn_of_validity()
-
-    def _read_state(self) -> list[tuple[int, int, int] | None]:
-        """What changes with the files."""
-        return [_file_state(file) for file in self._files]
-
-    def _use(self, loaded: KeyAndChain) -> None:
-        self._context = tls_context(loaded)
-        own = loaded.chain[0]
-        self._validity, self._warned = (own.not_valid_before_utc, own.not_valid_after_utc), False
-        log.info("certificate presented to chargers: {name}, valid until {until} UTC", name=_name(own), until=_minute(self._validity[1]))
+    def _load(self) -> None:
+        half = len(self._files) // 2
+        loaded = [load(*files) for files in zip(self._files[:half], self._files[half:], strict=True)]
+        self._context = tls_context(loaded, self.authorities)
+        self._loaded, self._warned = loaded, set[Path]()
+        for own in (each.chain[0] for each in loaded):
+            until = minute(own.not_valid_after_utc)
+            log.info("certificate presented to chargers: {name}, valid until {until} UTC", name=_name(own), until=until)
         self._warn_of_validity()
 
+    def _renew_context(self) -> None:
+        """Other authorities are trusted from now on; with a new context no session of the old one is resumed."""
+        self._context = tls_context(self._loaded, self.authorities)
+
     def _warn_of_validity(self) -> None:
-        """Log once that the certificate is outside its validity period."""
-        begin, end = self._validity
+        """Log once of each certificate that it is outside its validity period."""
         now = datetime.now(UTC)
-        if not begin <= now <= end and not self._warned:
-            self._warned = True
-            why = f"has expired at {_minute(end)}" if now > end else f"is not valid before {_minute(begin)}"
-            log.warn("certificate in {file} {why} UTC: chargers that check it will not connect", file=str(self._files[0]), why=why)
+        for file, loaded in zip(self._files, self._loaded, strict=False):
+            begin, end = loaded.chain[0].not_valid_before_utc, loaded.chain[0].not_valid_after_utc
+            if not begin <= now <= end and file not in self._warned:
+                self._warned.add(file)
+                why = f"has expired at {minute(end)}" if now > end else f"is not valid before {minute(begin)}"
+                log.warn("certificate in {file} {why} UTC: chargers that check it will not connect", file=str(file), why=why)
 
 
 def _name(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string() or "without a name"
 
 
-def _minute(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M}"
-
-
-def _file_state(file: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-def load(chain: Path, key: Path) -> KeyAndChain:
-    """The key and certificates in these files.
-
-    Raises:
-        InvalidSetting: they do not hold a private key and its certificates.
-    """
-    option = "--tls" if key == chain else "--tls-key"
-    certificates = _certificates(chain)
-    private = _private_key(key, option)
-    public = _public(private)
-    if _public(certificates[0]) != public:
-        if any(_public(certificate) == public for certificate in certificates):
-            raise InvalidSetting(f"--tls: in {chain} the key's own certificate must come first, then those that vouch for it")
-        raise InvalidSetting(f"{option}: the private key in {key} does not belong to the first certificate in {chain}")
-    return KeyAndChain(private, certificates)
-
-
-def _read(option: str, file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as why:
-        raise InvalidSetting(f"{option}: {file} cannot be read: {why.strerror}") from None
-
-
-def _certificates(file: Path) -> list[x509.Certificate]:
-    text = _read("--tls", file)
-    if b"-----BEGIN CERTIFICATE-----" not in text:
-        raise InvalidSetting(f"--tls: {file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
-    try:
-        return x509.load_pem_x509_certificates(text)
-    except ValueError:
-        raise InvalidSetting(f"--tls: a certificate in {file} cannot be read") from None
-
-
-def _private_key(file: Path, option: str) -> Key:
-    found = PRIVATE_KEY.search(_read(option, file))
-    if found is None:
-        hint = "; add it, or name its file with --tls-key" if option == "--tls" else ""
-        raise InvalidSetting(f"{option}: {file} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----){hint}")
-    if b"ENCRYPTED" in found[0]:
-        raise InvalidSetting(f"{option}: the private key in {file} is encrypted, and a server cannot ask for its password; decrypt it")
-    try:
-        key = load_pem_private_key(found[0], None)
-    except Exception:  # the possible exceptions are not documented, and their texts may quote the key
-        raise InvalidSetting(f"{option}: the private key in {file} cannot be read") from None
-    if not isinstance(key, Key):
-        raise InvalidSetting(f"{option}: the private key in {file} is of a type that TLS does not support; use an EC or RSA key")
-    return key
-
-
-def _public(of: Any) -> bytes:
-    return cast(bytes, of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-
-
-def tls_context(loaded: KeyAndChain) -> SSL.Context:
+def tls_context(loaded: Sequence[KeyAndChain], authorities: Authorities | None = None) -> SSL.Context:
     """TLS 1.2 and 1.3 as OCPP requires them.
 
     Raises:
-        InvalidSetting: OpenSSL does not accept the key or a certificate.
+        InvalidSetting: OpenSSL does not accept a key or a certificate, or two keys are of one kind.
     """
+    if len({type(each.key) for each in loaded}) < len(loaded):
+        raise InvalidSetting("--tls: two certificates have keys of one kind; of an RSA and an EC one each charger gets the one it supports")
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
@@ -197,15 +109,46 @@ def tls_context(loaded: KeyAndChain) -> SSL.Context:
     # Chargers resume by tickets, which cost us nothing; a cache would hold thousands of sessions of those that accept none.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"ocpp_tw")
-    try:
-        context.use_certificate(loaded.chain[0])
-        for certificate in loaded.chain[1:]:
-            context.add_extra_chain_cert(certificate)
-        context.use_privatekey(loaded.key)
-        context.check_privatekey()
-    except SSL.Error as why:
-        raise InvalidSetting(f"--tls: OpenSSL rejects this certificate: {openssl_reason(why)}") from None
+    for each in loaded:
+        try:
+            _present(context, each, alone=len(loaded) == 1)
+        except SSL.Error as why:
+            name = _name(each.chain[0])
+            raise InvalidSetting(f"--tls: OpenSSL rejects the certificate {name}: {openssl_reason(why)}") from None
+        except OSError as why:
+            raise InvalidSetting(f"--tls: of two certificates each is copied to a temporary file (TMPDIR), which fails: {why}") from None
+    if authorities is not None:
+        _ask_for_certificates(context, authorities)
     return context
+
+
+def _present(context: SSL.Context, loaded: KeyAndChain, alone: bool) -> None:
+    if alone:
+        context.use_certificate(loaded.chain[0])
+        for each in loaded.chain[1:]:
+            context.add_extra_chain_cert(each)  # of all certificates
+    else:
+        # Of pyOpenSSL's ways only this one gives each certificate a chain of its own. From a copy, since the file may have changed.
+        with NamedTemporaryFile() as copy:
+            copy.write(b"".join(each.public_bytes(Encoding.PEM) for each in loaded.chain))
+            copy.flush()
+            context.use_certificate_chain_file(copy.name)
+    context.use_privatekey(loaded.key)
+    context.check_privatekey()
+
+
+def _ask_for_certificates(context: SSL.Context, authorities: Authorities) -> None:
+    """A charger is asked for a certificate, and may show none, or any: OpenSSL only has it prove that it has the key.
+
+    Whatever is wrong with a certificate would end the handshake with an alert, which tells neither the charger nor us who it was and why:
+    so it goes on, and `Authorities.judge` says after it whether the certificate is to be trusted, once for each connection. A resumed
+    session would have no chain of authorities that could be verified again: there are no tickets, and no session is resumed.
+    """
+    context.set_verify(SSL.VERIFY_PEER, lambda *of_no_matter: True)
+    context.set_verify_depth(MAX_DEPTH)
+    context.set_options(SSL.OP_NO_TICKET)
+    for each in authorities.certificates:
+        context.add_client_ca(each)
 
 
 def openssl_reason(error: SSL.Error) -> str:

@@ -1,6 +1,6 @@
 """One charger's WebSocket connection: Autobahn's server adapted to `IWire`.
 
-It is one class in parts, each of which is the base of the next: `admission` (the opening handshake), `backpressure`, `timeouts`,
+It is one class in parts, each of which is the base of the next: `origin` (who is at the other end), `admission` (the opening handshake), `backpressure`, `timeouts`,
 `receiving`, and this one (sending, closing, the end). Together they have all knowledge of Autobahn's server; they know nothing of what a
 charger says.
 

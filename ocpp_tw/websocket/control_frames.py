@@ -44,7 +44,7 @@ class ControlFrames(Timeouts):
         self._control_frames += 1
         if self._control_frames == MAX_CONTROL_FRAMES:
             self._fail_connection(1008, "too many control frames")
-        elif not self.factory.addresses.control_frame(self._host, self.factory.tick) and self._control_frames > MANY_CONTROL_FRAMES:
+        elif not self.factory.addresses.control_frame(self.peer_host, self.factory.tick) and self._control_frames > MANY_CONTROL_FRAMES:
             self._pause(ADDRESS, True)  # until the next check
 
     # called by Autobahn

@@ -21,8 +21,10 @@ from ..settings import Settings
 from . import compression
 from .addresses import Addresses, Limits
 from .boundary import Admissions
+from .client_certificates import Authorities
 from .connection import ChargerProtocol
 from .footprint import CLASS_DEFAULTS
+from .proxies import Proxies
 from .room import Room
 from .turns import ConnectionTurns
 
@@ -30,13 +32,20 @@ from .turns import ConnectionTurns
 class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore]
     """Makes connections of `ChargerProtocol`. Without `start` none ever times out.
 
-    ``descriptors`` is how many the process may have open.
+    ``descriptors`` is how many the process may have open; ``authorities`` are for certificates that proxies send.
     """
 
     noisy = False
     _log = Logger()  # Autobahn owns .log
 
-    def __init__(self, admissions: Admissions[Any], settings: Settings, reactor: IReactorTime, descriptors: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        admissions: Admissions[Any],
+        settings: Settings,
+        reactor: IReactorTime,
+        descriptors: int = 1 << 20,
+        authorities: Authorities | None = None,
+    ) -> None:
         super().__init__(server="ocpp_tw", reactor=reactor)
         self.admissions = admissions
         self.settings = settings
@@ -44,6 +53,7 @@ class ChargerFactory(WebSocketServerFactory):  # type: ignore[misc,unused-ignore
         self.connected: dict[ChargerProtocol, None] = {}
         self.turns = ConnectionTurns(reactor, admissions.has_room)
         self.room = Room.of(settings)
+        self.proxies = Proxies(settings, authorities)
         self.addresses = Addresses(Limits.of(settings, descriptors), settings.handshake_timeout, reactor)
         # One timer for all connections: one for each would be set again with every frame, and Autobahn's are on the global
         # reactor. It counts calls, not time: no charger is dropped because this process was suspended.

@@ -13,7 +13,7 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 HANDSHAKE_ONLY = (
     "factory", "http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path", "http_request_uri",
     "http_response_data", "http_status_line", "is_open", "websocket_extensions", "websocket_extensions_in_use", "websocket_origin",
-    "websocket_protocols", "_decision", "_in_handshake", "_latest", "_request", "_refusal", "_transport_details", "_wskey",
+    "websocket_protocols", "_announcement", "_decision", "_in_handshake", "_latest", "_request", "_refusal", "_seen", "_transport_details", "_wskey",
 )  # fmt: skip
 """Attributes that are not needed once the handshake is over, or that the class has as well."""
 

@@ -150,7 +150,7 @@ class Receiver(ControlFrames):
     @property
     def address(self) -> str:
         """See `room.Receiving`."""
-        return network(self._host)
+        return network(self.peer_host)
 
     def has_room(self) -> None:
         """See `room.Receiving`."""

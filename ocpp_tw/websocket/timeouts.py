@@ -75,7 +75,7 @@ class Timeouts(Backpressure):
             self.failHandshake("Service Unavailable", 503)  # it is our gate that is slow
         else:
             if self.state == self.STATE_CONNECTING:
-                self.factory.addresses.overdue.note(self._host)
+                self.factory.addresses.overdue.note(self.peer_host)
             self.wasNotCleanReason = "too slow"
             self.dropConnection(abort=self.state == self.STATE_CONNECTING)
 

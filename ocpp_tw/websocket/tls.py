@@ -15,6 +15,7 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from ..interfaces import ClientCertificate
 from ..log import Logger
 from .certificate import Certificate, openssl_reason
 from .tls_handshakes import TlsHandshakes
@@ -24,8 +25,8 @@ log = Logger()
 MAX_LOGGED, LOG_INTERVAL = 10, 60.0
 """Most failed handshakes that are logged in an interval of so many seconds; of the others only the number is."""
 
-HEADER_SIZE, APPLICATION_DATA = 5, 23
-"""A record's header in bytes, and the type of those that carry data (RFC 8446 §5.1)."""
+HEADER_SIZE, HANDSHAKE, APPLICATION_DATA = 5, 22, 23
+"""A record's header in bytes, and the types of those that a connection begins with and of those that carry data (RFC 8446 §5.1)."""
 
 HINTS = {"http request": "it speaks ws:// or http:// to a port of wss://"}
 
@@ -35,6 +36,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     factory: TlsFactory
     transport: Any
+    wrappedProtocol: Any
     _heard = False
     """Whether the charger has sent anything that was given to OpenSSL."""
     _early = b""
@@ -67,11 +69,27 @@ class ChargerTls(TLSMemoryBIOProtocol):
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(text)
             return
-        if self._heard or self.factory.handshakes.begin(self._host, self):
+        if not self._heard:
+            data = self.wrappedProtocol.after_announcement(data)
+            if not data:
+                return
+        if self.factory.plain_too and not (self._heard or self._early) and data[0] != HANDSHAKE:
+            self._give_way(data)
+        elif self._heard or self.factory.handshakes.begin(self._host, self):
             self._receive(data)
         else:
             self._early += data
             self.transport.pauseProducing()
+
+    def _give_way(self, data: bytes) -> None:
+        """The charger speaks without TLS: its protocol gets the TCP connection itself, and nothing of this one stays between them."""
+        line, protocol = self.transport, self.wrappedProtocol
+        self.unregisterProducer()
+        self._tlsConnection = None  # type: ignore[assignment]  # it refers to this
+        self.factory.unregisterProtocol(self)
+        line.protocol, protocol.transport = protocol, line
+        line.registerProducer(protocol, True)
+        protocol.dataReceived(data)
 
     def begin_handshake(self) -> None:
         """See `tls_handshakes.Connection`."""
@@ -90,8 +108,15 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     @property
     def _host(self) -> str:
-        peer = self.transport.getPeer()
-        return str(getattr(peer, "host", peer))
+        return str(self.wrappedProtocol.peer_host)
+
+    def client_certificate(self) -> ClientCertificate | None:
+        """The one that the charger has shown, judged anew each time; None without one, or if chargers are not asked for any."""
+        authorities = self.factory.authorities
+        shown = None if authorities is None or self._tlsConnection is None else self._tlsConnection.get_peer_certificate()
+        if authorities is None or shown is None:
+            return None
+        return authorities.judge(shown, self._tlsConnection.get_peer_cert_chain() or ())
 
     def in_transit(self) -> bool:
         """See `ChargerConnection`; what waits here is not read yet either."""
@@ -143,18 +168,20 @@ class ChargerTls(TLSMemoryBIOProtocol):
         why = self._reason
         if why is not None and why.check(SSL.Error):
             if not self._handshakeDone:
-                self.factory.handshake_failed(self.transport.getPeer(), why.value)
+                self.factory.handshake_failed(self._host, why.value)
             self._reason = Failure(CONNECTION_LOST)  # Autobahn would log the TLS error once more, without the peer
         super().connectionLost(reason)
 
 
 class TlsFactory(TLSMemoryBIOFactory):
-    """Serves over TLS what ``inner`` serves."""
+    """Serves over TLS what ``inner`` serves; with ``plain_too`` also without TLS, to whoever begins with anything but a TLS handshake."""
 
     protocol = ChargerTls
 
-    def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime) -> None:
+    def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime, plain_too: bool = False) -> None:
         super().__init__(certificate, False, inner, clock)
+        self.plain_too = plain_too
+        self.authorities = certificate.authorities
         self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0
 
@@ -163,7 +190,7 @@ class TlsFactory(TLSMemoryBIOFactory):
         inner = self.wrappedFactory.buildProtocol(addr)
         return None if inner is None else self.protocol(self, inner)
 
-    def handshake_failed(self, peer: Any, error: SSL.Error) -> None:
+    def handshake_failed(self, peer: str, error: SSL.Error) -> None:
         """Log why, since a charger cannot show why it stays away; a flood of failures does not fill the log."""
         now = self._clock.seconds()
         if now - self._since >= LOG_INTERVAL:
@@ -174,4 +201,4 @@ class TlsFactory(TLSMemoryBIOFactory):
         if self._count <= MAX_LOGGED:
             why = openssl_reason(error)
             why = f"{why} ({HINTS[why]})" if why in HINTS else why
-            log.warn("TLS handshake failed with {peer}: {why}", peer=getattr(peer, "host", str(peer)), why=why)
+            log.warn("TLS handshake failed with {peer}: {why}", peer=peer, why=why)

@@ -13,12 +13,13 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
 import websockets
 
-from certificates import Made, shown
+from certificates import Made, revocation_list, shown
 from fleets import PATIENCE
 
 pytestmark = pytest.mark.live
@@ -124,6 +125,29 @@ def test_unusable_files_end_the_start_with_one_line(start, tmp_path, workers):
     assert len(re.findall("--tls: the private key in .* does not belong to the first certificate", text)) == 1
 
 
+def test_a_charger_with_any_certificate_completes_its_tls_handshake(start, tmp_path):
+    """Whether it is to be trusted is decided after that; a revocation list is read again while the gateway runs."""
+    root = Made("root")
+    files = {"ca.pem": root.certificate, "crl.pem": revocation_list(root)}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    named = "--tls-client-ca", str(tmp_path / "ca.pem"), "--tls-client-crl", str(tmp_path / "crl.pem")
+    gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), *named)
+
+    async def scenario() -> None:
+        for made in (Made("cp1", issuer=root, authority=False), Made("stranger")):
+            trust = OLD.proving(made, root, file=tmp_path / "charger.pem")
+            url = f"wss://127.0.0.1:{gateway.port}/cp1"
+            async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=trust) as line:
+                assert (await call(line))[0] == 3
+
+    asyncio.run(scenario())
+    (tmp_path / "crl.pem").write_bytes(revocation_list(root, begin=-9, days=2))
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.until(lambda: log(gateway, "revocation list of CN=root has expired"))
+    assert gateway.stop() == 0 and "Traceback" not in gateway.log.read_text()
+
+
 def test_an_expired_certificate_is_used_with_a_warning(start, tmp_path):
     """F23."""
     gateway = start(environment={"TLS_CERTIFICATE": (made := Made("gone", begin=-20)).write(tmp_path / "tls.pem")})
@@ -154,6 +178,57 @@ def test_plain_http_is_refused_and_logged(gateway):
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_one_port_serves_ws_and_wss_if_asked_to(start, tmp_path, workers):
+    gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), "--tls-only", "no", *workers)
+
+    async def scenario() -> None:
+        plain = websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp2", subprotocols=["ocpp1.6"])
+        async with connect(gateway) as line, plain as other:
+            big = {"connectorId": 1, "meterValue": [{"timestamp": "2024-01-01T00:00:00Z", "sampledValue": [{"value": "1"}] * 3000}]}
+            for each in (line, other):
+                assert (await call(each, "BootNotification", BOOT))[2]["status"] == "Accepted"
+                assert (await call(each, "MeterValues", big))[:2] == [3, "MeterValues"]
+
+    asyncio.run(scenario())
+    assert gateway.stop() == 0
+    text = gateway.log.read_text()
+    assert f"chargers, over TLS or without at 127.0.0.1:{gateway.port}" in text and "Traceback" not in text
+
+
+def test_behind_a_trusted_proxy_events_have_the_chargers_address(start, events):
+    """Third-party clients say what a proxy says; by headers here."""
+    gateway = start("--trusted-proxies", "127.0.0.0/8")
+
+    async def scenario() -> None:
+        url, said = f"ws://127.0.0.1:{gateway.port}/cp1", {"X-Forwarded-For": "10.0.0.1, 198.51.100.5", "X-Forwarded-Proto": "https"}
+        async with websockets.connect(url, subprotocols=["ocpp1.6"], additional_headers=said) as line:
+            assert (await call(line))[0] == 3
+
+    asyncio.run(scenario())
+    (connected,) = [each for each in events() if each["event"] == "connect_charger"]
+    assert connected["data"]["remote_address"] == "198.51.100.5"
+
+
+def test_the_proxy_protocol_comes_before_everything(start, events, tmp_path):
+    gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), "--trusted-proxies", "127.0.0.1", "--proxy-protocol", "yes")
+
+    async def scenario() -> None:
+        with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as raw:
+            raw.sendall(b"PROXY TCP4 198.51.100.5 192.0.2.1 1234 443\r\n")
+            raw.setblocking(False)
+            url = f"wss://127.0.0.1:{gateway.port}/cp1"
+            async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=OLD.trust, server_hostname="127.0.0.1", sock=raw) as line:
+                assert (await call(line))[0] == 3
+        with pytest.raises((OSError, EOFError)):
+            await connect(gateway)
+
+    asyncio.run(scenario())
+    (connected,) = [each for each in events() if each["event"] == "connect_charger"]
+    assert connected["data"]["remote_address"] == "198.51.100.5"
+    gateway.until(lambda: log(gateway, "connections of proxies dropped"))
+
+
 def test_old_versions_are_refused(gateway):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -163,6 +238,58 @@ def test_old_versions_are_refused(gateway):
         context.wrap_socket(line)
     gateway.until(lambda: log(gateway))
     assert "unsupported protocol" in log(gateway)[0]
+
+
+class TwoKinds:
+    """A gateway with an RSA and an EC certificate, each by an authority of its own kind, and what OpenSSL's client says of it."""
+
+    def __init__(self, start: Any, directory: Path) -> None:
+        files = []
+        for kind in ("2048", "ec"):
+            middle = Made(f"{kind} authority", kind, issuer=Made(f"{kind} root", kind))
+            made = Made(kind, kind, issuer=middle)
+            (directory / f"{kind}.pem").write_bytes(made.certificate + middle.certificate + made.key)
+            files.append(str(directory / f"{kind}.pem"))
+        self.gateway = start("--tls", ",".join(files))
+
+    def offered(self, *options: str) -> str:
+        client = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.gateway.port}", "-showcerts", *options]
+        done = subprocess.run(client, input=b"", capture_output=True, timeout=PATIENCE)
+        return (done.stdout + done.stderr).decode("utf-8", "replace").replace("CN = ", "CN=")
+
+
+@pytest.fixture
+def two_kinds(start, tmp_path):
+    if not which("openssl"):
+        pytest.skip("the openssl command, which plays old chargers here, is not installed")
+    return TwoKinds(start, tmp_path)
+
+
+def test_a_charger_gets_the_certificate_that_it_supports(two_kinds):
+    """2.0.1 A00.FR.318: all four suites at one port; each certificate with its own chain, and not the other's."""
+    suites = {
+        "ECDHE-ECDSA-AES128-GCM-SHA256": "ec",
+        "ECDHE-ECDSA-AES256-GCM-SHA384": "ec",
+        "AES128-GCM-SHA256": "2048",
+        "AES256-GCM-SHA384": "2048",
+        "ECDHE-RSA-AES128-GCM-SHA256": "2048",
+    }
+    for suite, kind in suites.items():
+        said = two_kinds.offered("-tls1_2", "-cipher", suite)
+        assert f"TLSv1.2, Cipher is {suite}" in said
+        assert re.findall(r"^ *\d s:(.*)$", said, re.MULTILINE) == [f"CN={kind}", f"CN={kind} authority"]
+    for version in "-tls1_2", "-tls1_3":
+        for algorithms, kind in {"RSA-PSS+SHA256:RSA+SHA256": "2048", "ECDSA+SHA256": "ec", "ECDSA+SHA256:RSA-PSS+SHA256": "ec"}.items():
+            said = two_kinds.offered(version, "-sigalgs", algorithms)
+            assert re.findall(r"^ *\d s:(.*)$", said, re.MULTILINE) == [f"CN={kind}", f"CN={kind} authority"], (version, algorithms)
+
+
+def test_a_charger_that_supports_neither_certificate_or_no_new_tls_is_refused(two_kinds):
+    for version in "-tls1", "-tls1_1":
+        assert "alert protocol version" in two_kinds.offered(version, "-cipher", "ALL:@SECLEVEL=0")
+    for suite in "ECDHE-RSA-AES128-SHA", "AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256":
+        assert "handshake failure" in two_kinds.offered("-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
+    assert len(log(two_kinds.gateway, "unsupported protocol")) == 2
 
 
 def test_without_tls_sighup_ends_the_gateway(start):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -16,21 +17,38 @@ from cryptography.x509.oid import NameOID
 
 
 class Made:
-    """A key and a certificate for 127.0.0.1, by ``issuer`` or by itself, valid for so many days beginning so many from now."""
+    """A key and a certificate for 127.0.0.1, by ``issuer`` or by itself, valid for so many days beginning so many from now.
 
-    def __init__(self, name: str = "gateway", kind: str = "ec", begin: int = -1, days: int = 9, issuer: Made | None = None) -> None:
+    ``names`` are further attributes of its subject, ``extensions`` further ones of its own, with whether they are critical.
+    """
+
+    def __init__(
+        self,
+        name: str = "gateway",
+        kind: str = "ec",
+        begin: float = -1,
+        days: float = 9,
+        issuer: Made | None = None,
+        authority: bool = True,
+        names: dict[Any, str] | None = None,
+        extensions: Sequence[tuple[Any, bool]] = (),
+    ) -> None:
         self.private: Any = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, int(kind))
-        self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        more = [x509.NameAttribute(oid, value) for oid, value in (names or {}).items()]
+        self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), *more])
         by, begins = issuer or self, datetime.now(UTC) + timedelta(begin)
         built = x509.CertificateBuilder().issuer_name(by.subject).subject_name(self.subject).public_key(self.private.public_key())
         built = (
             built.serial_number(x509.random_serial_number())
             .not_valid_before(begins)
             .not_valid_after(begins + timedelta(days))
-            .add_extension(x509.BasicConstraints(True, None), True)
+            .add_extension(x509.BasicConstraints(authority, None), True)
         )
+        for extension, critical in extensions:
+            built = built.add_extension(extension, critical)
         built = built.add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), False)
         made = built.sign(by.private, hashes.SHA256())
+        self.made = made
         self.number = made.serial_number
         self.certificate = made.public_bytes(Encoding.PEM)
 
@@ -55,6 +73,23 @@ class Made:
     def trust(self) -> ssl.SSLContext:
         """How a client believes this certificate, and no other."""
         return ssl.create_default_context(cadata=self.certificate.decode())
+
+    def proving(self, made: Made, *above: Made, file: Path) -> ssl.SSLContext:
+        """How a client believes this certificate, and shows another one with those above it."""
+        context = self.trust
+        file.write_bytes(made.certificate + b"".join(each.certificate for each in above) + made.key)
+        context.load_cert_chain(file)
+        return context
+
+
+def revocation_list(by: Made, *revoked: Made, begin: float = -1, days: float = 9) -> bytes:
+    """An authority's list of certificates that are not valid any more."""
+    begins = datetime.now(UTC) + timedelta(begin)
+    built = x509.CertificateRevocationListBuilder().issuer_name(by.subject).last_update(begins).next_update(begins + timedelta(days))
+    for each in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(each.number).revocation_date(begins).build()
+        built = built.add_revoked_certificate(entry)
+    return built.sign(by.private, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def shown(port: int) -> int:

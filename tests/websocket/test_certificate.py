@@ -14,7 +14,8 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from certificates import Made
 from ocpp_tw.settings import InvalidSetting, Settings, read
 from ocpp_tw.websocket import certificate
-from ocpp_tw.websocket.certificate import CHECK_INTERVAL, Certificate
+from ocpp_tw.websocket.certificate import Certificate
+from ocpp_tw.websocket.watched_files import CHECK_INTERVAL
 
 ONE, OTHER = Made("one"), Made("other")
 
@@ -56,9 +57,9 @@ def in_use(made: Certificate) -> int:
 @pytest.mark.parametrize("kind", ["ec", "2048"])
 def test_key_and_certificate_may_be_in_one_file_or_in_two(put, kind):
     made = Made(kind=kind)
-    assert in_use(Certificate(put(made.pem), "", Clock())) == made.number
-    assert in_use(Certificate(put(made.key + made.certificate), "", Clock())) == made.number
-    assert in_use(Certificate(put(made.certificate), put(made.key, "key.pem"), Clock())) == made.number
+    assert in_use(Certificate([put(made.pem)], [], Clock())) == made.number
+    assert in_use(Certificate([put(made.key + made.certificate)], [], Clock())) == made.number
+    assert in_use(Certificate([put(made.certificate)], [put(made.key, "key.pem")], Clock())) == made.number
 
 
 def test_without_a_certificate_there_is_no_tls():
@@ -79,14 +80,46 @@ def test_without_a_certificate_there_is_no_tls():
         (ONE.certificate + ONE.encrypted, None, r"--tls: the private key in .*/tls.pem is encrypted, .*; decrypt it"),
         (ONE.certificate.replace(b"M", b"?"), ONE.key, r"--tls: a certificate in .*/tls.pem cannot be read"),
         (ONE.certificate, ONE.key.replace(b"M", b"N"), r"--tls-key: the private key in .*/key.pem cannot be read"),
-        (Made(kind="1024").pem, None, r"--tls: OpenSSL rejects this certificate: ee key too small"),
+        (Made(kind="1024").pem, None, r"--tls: OpenSSL rejects the certificate CN=gateway: ee key too small"),
     ],
 )  # fmt: skip
 def test_an_unusable_file_is_an_error_of_one_line(put, tmp_path, chain, key, why):
-    files = str(tmp_path / "absent.pem") if chain is None else put(chain), "" if key is None else put(key, "key.pem")
+    files = [str(tmp_path / "absent.pem") if chain is None else put(chain)], [] if key is None else [put(key, "key.pem")]
     with pytest.raises(InvalidSetting, match=why) as raised:
         Certificate(*files, Clock())
     assert "\n" not in str(raised.value)
+
+
+def test_two_certificates_may_have_keys_of_two_kinds(put, logged):
+    """Each is read again, and warned of, by itself."""
+    rsa, gone = Made("rsa", kind="2048"), Made("gone", begin=-10)
+    made = Certificate(
+        [put(rsa.certificate, "rsa.pem"), put(gone.certificate, "ec.pem")], [put(rsa.key, "rsa.key"), put(gone.key, "ec.key")], Clock()
+    )
+    assert [line.partition(":")[0] for line in logged] == ["info", "info", "warn"] and "ec.pem has expired" in logged[2]
+    put(ONE.certificate, "ec.pem")
+    put(ONE.key, "ec.key")
+    made.reload()
+    assert "CN=one" in logged[-1] and in_use(made) in (rsa.number, ONE.number)
+    with pytest.raises(InvalidSetting, match="--tls: two certificates have keys of one kind"):
+        Certificate([put(ONE.pem), put(OTHER.pem, "other.pem")], [], Clock())
+
+
+def test_without_a_place_for_temporary_files_two_are_refused_in_one_line(put, monkeypatch):
+    """As in a container that can write nowhere; one certificate needs none."""
+
+    def nowhere() -> Any:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(certificate, "NamedTemporaryFile", nowhere)
+    assert in_use(Certificate([put(ONE.pem)], [], Clock())) == ONE.number
+    with pytest.raises(InvalidSetting, match=r"--tls: .* \(TMPDIR\), which fails: No usable temporary directory"):
+        Certificate([put(ONE.pem), put(Made(kind="2048").pem, "rsa.pem")], [], Clock())
+
+
+def test_each_certificate_has_its_key():
+    with pytest.raises(InvalidSetting, match="--tls-key: names 1 files for the 2 of --tls"):
+        read({"tls": "a.pem,b.pem", "tls_key": "a.key"}, {})
 
 
 def test_a_key_alone_is_no_setting():
@@ -98,13 +131,13 @@ def test_a_key_alone_is_no_setting():
 def test_a_certificate_out_of_its_time_is_warned_of_and_used(put, logged, begin, said):
     """F23: better a charger that does not check it than none."""
     made = Made(begin=begin, days=9)
-    assert in_use(Certificate(put(made.pem), "", Clock())) == made.number
+    assert in_use(Certificate([put(made.pem)], [], Clock())) == made.number
     assert [line.startswith("warn") and said in line for line in logged] == [False, True]
 
 
 def test_its_expiry_is_logged_once(put, logged, monkeypatch):
     clock = Clock()
-    made = Certificate(put(ONE.pem), "", clock)
+    made = Certificate([put(ONE.pem)], [], clock)
     made.start()
     clock.advance(CHECK_INTERVAL)
     assert len(logged) == 1
@@ -123,7 +156,7 @@ def test_its_expiry_is_logged_once(put, logged, monkeypatch):
 
 def test_a_new_one_is_used_when_asked_to(put, logged):
     """F23."""
-    made = Certificate(put(ONE.pem), "", Clock())
+    made = Certificate([put(ONE.pem)], [], Clock())
     put(OTHER.pem)
     assert in_use(made) == ONE.number
     made.reload()
@@ -133,7 +166,7 @@ def test_a_new_one_is_used_when_asked_to(put, logged):
 
 def test_a_new_one_is_found_within_a_minute(put):
     clock = Clock()
-    made = Certificate(put(ONE.certificate), put(ONE.key, "key.pem"), clock)
+    made = Certificate([put(ONE.certificate)], [put(ONE.key, "key.pem")], clock)
     made.start()
     put(OTHER.certificate)  # the key is not there yet
     clock.advance(CHECK_INTERVAL)
@@ -147,7 +180,7 @@ def test_a_new_one_is_found_within_a_minute(put):
 @pytest.mark.parametrize("bad", [b"", OTHER.certificate, OTHER.certificate + ONE.key, None])
 def test_an_unusable_new_one_leaves_the_old_one_and_is_logged_once(put, logged, bad):
     clock = Clock()
-    made = Certificate(file := put(ONE.pem), "", clock)
+    made = Certificate([file := put(ONE.pem)], [], clock)
     made.start()
     if bad is None:
         Path(file).unlink()
@@ -166,7 +199,7 @@ def test_what_belongs_to_it_does_not_depend_on_the_directory(put, tmp_path, monk
     """twistd changes it when it becomes a daemon."""
     put(ONE.pem)
     monkeypatch.chdir(tmp_path)
-    made = Certificate("tls.pem", "", Clock())
+    made = Certificate(["tls.pem"], [], Clock())
     monkeypatch.chdir("/")
     put(OTHER.pem)
     made.reload()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -14,11 +14,10 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
 from ocpp_tw.websocket import tls_handshakes
-from ocpp_tw.websocket.certificate import Certificate
-from ocpp_tw.websocket.tls import LOG_INTERVAL, MAX_LOGGED, TlsFactory
-from websocket_peer import TEXT, PeerConnection, RawPeer, Server, client_close, close_frame, frame, frames, request
+from ocpp_tw.websocket.tls import LOG_INTERVAL, MAX_LOGGED
+from tls_peer import MADE, TlsPeer, TlsServer
+from websocket_peer import TEXT, client_close, close_frame, frame, frames, request
 
-MADE = Made()
 CALL = b'[2,"1","Heartbeat",{}]'
 SOON = 5 + 2
 """Seconds after which a handshake has taken too long."""
@@ -38,74 +37,9 @@ def warnings() -> Iterator[list[str]]:
     globalLogPublisher.removeObserver(watch)
 
 
-class TlsPeer:
-    """A charger's end of TLS, with Python's own ``ssl``."""
-
-    def __init__(self, connection: PeerConnection, context: ssl.SSLContext) -> None:
-        self.connection = connection
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="127.0.0.1")
-        self.cut: Callable[[bytes], list[bytes]] = lambda data: [data]
-
-    def transfer(self) -> None:
-        data = self.outgoing.read()
-        self.incoming.write(self.connection.exchange(*(self.cut(data) if data else ())))
-
-    def handshake(self) -> TlsPeer:
-        for _ in range(5):
-            try:
-                self.tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                self.transfer()
-        self.transfer()
-        return self
-
-    def exchange(self, *pieces: bytes) -> bytes:
-        """Each piece is a record of its own; what comes back."""
-        for piece in pieces:
-            self.tls.write(piece)
-        self.transfer()
-        return self.receive()
-
-    def receive(self) -> bytes:
-        self.incoming.write(self.connection.exchange())
-        heard = b""
-        while True:
-            try:
-                piece = self.tls.read(1 << 16)
-            except ssl.SSLWantReadError:
-                return heard
-            if not piece:
-                return heard
-            heard += piece
-
-    def connect_charger(self) -> TlsPeer:
-        """Complete the WebSocket handshake too."""
-        assert self.handshake().exchange(request()).startswith(b"HTTP/1.1 101 ")
-        return self
-
-
-class TlsServer(Server):
-    """A server behind TLS."""
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self.certificate = Certificate(MADE.write(file), "", self.clock)
-        self.tls_factory = TlsFactory(self.certificate, self.factory, self.clock)
-
-    def connect(self, peer: object = None, address: str = "192.0.2.7") -> PeerConnection:
-        connection = PeerConnection(self.tls_factory, peer or RawPeer(), self.clock, address)
-        self.connections.append(connection)
-        return connection
-
-    def connect_tls(self, context: ssl.SSLContext | None = None, address: str = "192.0.2.7") -> TlsPeer:
-        return TlsPeer(self.connect(address=address), context or MADE.trust)
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[TlsServer]:
-    made = TlsServer(tmp_path / "tls.pem")
+    made = TlsServer(tmp_path)
     yield made
     made.close()
 
@@ -380,3 +314,75 @@ def test_weak_suites_are_not(server: TlsServer, warnings: list[str], suite: str)
     with pytest.raises(ssl.SSLError):
         server.connect_tls(context).handshake()
     assert warnings == ["TLS handshake failed with 192.0.2.7: no shared cipher"]
+
+
+# a port of both
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[TlsServer]:
+    made = TlsServer(tmp_path, plain_too=True)
+    yield made
+    made.close()
+
+
+def test_at_a_port_of_both_the_first_byte_decides(both: TlsServer, warnings: list[str]) -> None:
+    """Even if it comes alone; the gate is told which it is."""
+    plain, tls = both.connect(), both.connect_tls().connect_charger()
+    assert plain.exchange(request()[:1], request()[1:]).startswith(b"HTTP/1.1 101 ")
+    assert [each.tls for each in both.admissions.requests] == [True, False]
+    for number, wire in enumerate(both.admissions.wires):
+        assert (tls.exchange if number == 0 else plain.exchange)(frame(CALL)) == b""
+        wire.send(b"[3]")
+        assert frames(tls.receive() if number == 0 else plain.exchange()) == [(TEXT, b"[3]")]
+    assert both.calls == ["arrived", "arrived", CALL, CALL] and not warnings
+
+
+def test_nothing_of_tls_stays_with_a_plain_connection(both: TlsServer) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, SSL.Connection) for each in gc.get_objects())
+        connection = both.connect()
+        ours = connection.protocol.wrappedProtocol
+        connection.exchange(request())
+        connection.protocol = None
+        connection.pump.server = connection.transport.protocol
+        assert connection.transport.protocol is ours and ours.transport is connection.transport
+        assert sum(isinstance(each, SSL.Connection) for each in gc.get_objects()) == before
+        assert not both.tls_factory.protocols
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_plain_connection_ends_as_at_a_plain_port(both: TlsServer, ours: bool) -> None:
+    connection = both.connect()
+    connection.exchange(request())
+    if ours:
+        both.wait(200)
+        assert connection.transport.aborted
+    else:
+        assert close_frame(connection.exchange(client_close())) == (1000, "")
+        connection.disconnect()
+    assert both.calls[-1][0] == "departed" and not both.factory.connected and not both.factory.addresses.connections
+
+
+def test_a_plain_charger_that_does_not_read_is_not_read_from(both: TlsServer) -> None:
+    connection = both.connect()
+    connection.exchange(request())
+    line = connection.transport
+    line.peer_reads = False
+    both.admissions.wires[0].send(b"x" * 200_000)
+    connection.exchange(frame(CALL))
+    assert both.calls == ["arrived"] and not line.reading
+    line.peer_reads = True
+    connection.exchange()
+    assert both.calls == ["arrived", CALL]
+
+
+def test_a_silent_peer_at_a_port_of_both_is_dropped_in_time(both: TlsServer) -> None:
+    nothing, a_byte = both.connect(), both.connect()
+    a_byte.exchange(b"G")
+    both.wait(SOON)
+    assert nothing.transport.aborted and a_byte.transport.aborted and not both.factory.connected
