@@ -24,6 +24,7 @@ NAMES: dict[str, type[Data]] = {
     "seq_gap": gateway_events.SeqGap,
     "transaction_status": gateway_events.TransactionStatus,
     "handshake_rejected": gateway_events.HandshakeRejected,
+    "security_event": gateway_events.SecurityEvent,
     "duplicate_identity": gateway_events.DuplicateIdentity,
     "unresponsive": gateway_events.Unresponsive,
     "silent": gateway_events.Silent,

@@ -24,6 +24,8 @@ from fuzz.grown import FOLDERS, grown
 from fuzz.harness import Finding, Harness
 from ocpp_tw.operators.api import OperatorsApi
 from ocpp_tw.operators.channel import SHARE
+from ocpp_tw.operators.guard import Guard
+from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.turns import Turns
 from ocpp_tw.websocket import handshake
 
@@ -97,8 +99,9 @@ class Operators:
 
     def __init__(self, harness: Harness) -> None:
         here = harness.here
-        self._site = OperatorsApi(here.gateway, here.dispatcher, here.application.verdicts, here.events).site("")
         self._clock = Clock()
+        guard, security = Guard(Tokens("", "", self._clock), self._clock), here.application.security
+        self._site = OperatorsApi(here.gateway, here.dispatcher, here.application.verdicts, here.events, security=security).site(guard)
         self._site.turns = Turns(self._clock, SHARE)
 
     def request(self, text: bytes) -> None:
