@@ -8,7 +8,8 @@ from __future__ import annotations
 import msgspec
 
 REFUSED_HANDSHAKES = "?"
-"""The name that events about refused handshakes and about security are numbered under, all together: the name in them is merely claimed."""
+"""The name that events about refused handshakes are numbered under, all together, and those about security that are no operator's: the name
+in them is merely claimed."""
 
 
 class Put(msgspec.Struct, frozen=True, gc=False):

@@ -149,8 +149,8 @@ class HandshakeRejected(Data):
 
 
 class SecurityEvent(Data):
-    """Something that whoever watches over security should know: numbered (`seq`) together with `handshake_rejected`, apart from the charger's
-    events.
+    """Something that whoever watches over security should know. Where `by` is null it is numbered (`seq`) together with `handshake_rejected`,
+    apart from the charger's events.
     """
 
     kind: str

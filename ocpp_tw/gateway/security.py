@@ -1,6 +1,6 @@
 """Tells whoever watches over security what has happened (`security_event`), and no more of each kind than somebody would read.
 
-Knows neither tokens nor certificates. All are numbered under one name, since the charger in them may be merely claimed.
+Knows neither tokens nor certificates.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from ..core.entries import REFUSED_HANDSHAKES
 from ..core.rate_limit import Rate, RateLimit
 from ..core.security import KINDS, Operator
 from ..log import Logger
-from ..words import MAX_KEPT, shown
 from .publisher import Publisher
 
 log = Logger()
@@ -22,7 +21,7 @@ RATE = Rate(100, 1.0)
 
 
 class SecurityEvents:
-    """One for a gateway."""
+    """One for a gateway. An event with ``by`` is of an operator and names a charger."""
 
     def __init__(self, clock: IReactorTime, publisher: Publisher) -> None:
         self._clock = clock
@@ -41,12 +40,17 @@ class SecurityEvents:
         count: int = 1,
         left_out: int = 0,
     ) -> bool:
-        """Publish one, of a kind that is in `KINDS`; ``left_out`` others have been left out already. Whether it was told, and is to be logged."""
+        """Publish one, of a kind that is in `KINDS`; ``left_out`` others have been left out already. Whether it was told, and is to be logged.
+
+        What an operator does to a charger is numbered among that one's events, as the result of a command is; of all else the charger may be
+        merely claimed.
+        """
         before = self._limits[kind].next(self._clock.seconds())
         if before is None:
             return False
-        data = gateway_events.SecurityEvent(shown(charger, MAX_KEPT), kind, by, address, detail, count, before + left_out)
-        self._publisher.publish_about(REFUSED_HANDSHAKES, domain, "security_event", data)
+        numbered = REFUSED_HANDSHAKES if by is None else charger
+        data = gateway_events.SecurityEvent(charger, kind, by, address, detail, count, before + left_out)
+        self._publisher.publish_about(numbered, domain, "security_event", data)
         return True
 
     def operator(self, kind: str, operator: Operator, charger: str, detail: str) -> None:

@@ -6,6 +6,7 @@ Knows neither routes nor who asks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,5 +106,9 @@ class OperatorsCertificate:
         except InvalidSetting as why:  # the same files as chargers' have, under options of their own
             raise InvalidSetting(str(why).replace("--tls", "--http-tls")) from None
         until = loaded.chain[0].not_valid_after_utc
-        log.info("certificate presented to operators: valid until {until} UTC", until=f"{until:%Y-%m-%d %H:%M}")
+        valid = loaded.chain[0].not_valid_before_utc <= datetime.now(UTC) <= until
+        said = "valid until" if valid else "NOT VALID NOW, but until"
+        (log.info if valid else log.warn)(
+            "certificate presented to operators: {said} {until} UTC", said=said, until=f"{until:%Y-%m-%d %H:%M}"
+        )
         return context
