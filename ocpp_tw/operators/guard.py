@@ -112,6 +112,7 @@ class Guard:
         self._guesses = Guesses(clock.seconds)
         self._strangers = Guesses(clock.seconds, STRANGERS, 1 / STRANGERS_PER_SECOND)
         self._tally = Tally(clock, _tell_guesses)
+        self._role_tally = Tally(clock, _tell_roles)
         self._failed = FailedLogins(clock, failed)
 
     def admit(self, head: Head) -> Operator | Refusal:
@@ -135,6 +136,7 @@ class Guard:
     def stop(self) -> None:
         """See `Admission`."""
         self._tally.stop()
+        self._role_tally.stop()
         self._failed.stop()
 
     def _stranger(self, head: Head, token: Token | None) -> Refusal | None:
@@ -145,7 +147,10 @@ class Guard:
         if token is None:
             return self._without_token(head)
         role = needed(head.method, head.path)
-        return None if token.role >= role else _role_missing(token, role)
+        if token.role >= role:
+            return None
+        self._role_tally.note(f"{token.name} from {head.host}")
+        return _role_missing(token, role)
 
     def _shown(self, head: Head) -> Token | None:
         shown = head.header(b"authorization")
@@ -179,8 +184,7 @@ class BehindFront:
 
 
 def _role_missing(token: Token, role: Role) -> Refusal:
-    who = f"the role of {token.name} is" if token.name else "this one's is"
-    return Refusal(403, f"This needs a token with the role {role.name}, and {who} {token.role.name}")
+    return Refusal(403, f"This needs a token with the role {role.name}, and the role of {token.name} is {token.role.name}")
 
 
 def _from_elsewhere(head: Head, scheme: bytes) -> Refusal | None:
@@ -197,6 +201,10 @@ def _from_elsewhere(head: Head, scheme: bytes) -> Refusal | None:
 
 def _tell_guesses(count: int, address: str) -> None:
     log.warn("operators' HTTP: {count} requests with a wrong token, the last from {address}", count=count, address=address)
+
+
+def _tell_roles(count: int, who: str) -> None:
+    log.warn("operators' HTTP: {count} requests beyond the role of their token, the last by {who}", count=count, who=who)
 
 
 def _loopback(host: bytes) -> bool:

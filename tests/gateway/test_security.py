@@ -40,7 +40,9 @@ def test_the_result_of_a_command_names_the_token_that_it_was_sent_with():
     commands = {"u1": ALICE, "u2": Operator()}
     results = {}
     for id, operator in commands.items():
-        here.dispatcher.ask(json.dumps({"cp_id": "cp1", "command": "clear_cache", "id": id, "by": "mallory"}).encode(), operator)
+        here.dispatcher.ask(
+            json.dumps({"cp_id": "cp1", "command": "clear_cache", "id": id, "by": "mallory", "asker": "gw-9"}).encode(), operator
+        )
         cp.answer({"status": "Accepted"})
         results[id] = here.command_result()["by"]
     here.push_command(cp_id="cp1", command="clear_cache", data={}, id="u3", by="mallory")

@@ -70,6 +70,16 @@ async def test_a_token_is_good_for_what_its_role_may_do(door, token, method, pat
         assert (door.site.services.asked, door.site.gateway.decisions.made) == ([], [])
 
 
+async def test_who_tries_what_the_role_does_not_allow_is_a_line_in_the_log(tmp_path, said):
+    door = Door(tmp_path)
+    for _ in range(3):
+        await door.request("read", "PUT", "/api/chargers/cp1", {"version": "1.6"})
+    line = "operators' HTTP: {} requests beyond the role of their token, the last by read-er from 127.0.0.1"
+    assert [each for each in said if "beyond" in each] == [line.format(1)]
+    await door.site.close()
+    assert [each for each in said if "beyond" in each] == [line.format(1), line.format(2)]
+
+
 @pytest.mark.parametrize("method", ["DELETE", "POST", "PATCH", "OPTIONS"])
 async def test_what_changes_something_needs_an_admin_whether_or_not_there_is_such_a_route(door, method):
     assert (await door.request("command", method, "/api/chargers/cp1"))[0] == 403

@@ -37,5 +37,5 @@ def test_a_certificate_that_has_expired_is_used_with_a_warning(tmp_path, said):
 def test_a_key_in_a_file_of_its_own_must_be_the_certificates(tmp_path, key):
     (tmp_path / "key").write_bytes(key)
     settings = Settings(http_tls=NEW.write(tmp_path / "tls.pem"), http_tls_key=str(tmp_path / "key"))
-    with pytest.raises(InvalidSetting, match="^--http-tls-key: "):
+    with pytest.raises(InvalidSetting, match=r"^--http-tls-key: "):
         OperatorsDoor(settings, Clock())
