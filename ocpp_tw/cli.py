@@ -1,4 +1,5 @@
-"""``ocpp-tw``: the command line for developers and operators of the gateway; ``simulate`` plays chargers, ``health`` asks a gateway.
+"""``ocpp-tw``: the command line for developers and operators of the gateway; ``simulate`` plays chargers, ``health`` asks a gateway,
+``token`` makes one for operators' HTTP.
 
 Reads argv and the environment and returns the exit status: 0 success, 1 errors, 2 wrong usage. Knows nothing of OCPP.
 """
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_simulate(commands)
     _add_health(commands)
+    _add_token(commands)
     arguments = parser.parse_args(argv)
     return int(arguments.run(arguments))
 
@@ -145,6 +147,29 @@ def _health(options: argparse.Namespace) -> int:
     answers = alive(where)
     print(f"{where}: {'alive' if answers else 'no answer'}")
     return 0 if answers else 1
+
+
+def _add_token(commands: Any) -> None:
+    token = commands.add_parser(
+        "token",
+        help="make a token for operators' HTTP",
+        description="Make a random token for operators' HTTP, and the line for the file of --http-tokens, which does not have the token itself.",
+    )
+    token.set_defaults(run=_token)
+    token.add_argument("name", metavar="NAME", help="who is to have it: letters, digits or any of _ . @ -")
+    token.add_argument("role", metavar="ROLE", choices=("read", "command", "admin"), help="what it is good for: read, command or admin")
+
+
+def _token(options: argparse.Namespace) -> int:
+    from .operators.roles import Role
+    from .operators.tokens import NAME, new_token
+
+    if not NAME.fullmatch(options.name):
+        print("ocpp-tw token: a name has 1 to 64 letters, digits or any of _ . @ -", file=sys.stderr)
+        return 2
+    token, line = new_token(options.name, Role[options.role])
+    print(f"token, which is shown only now: {token}\nline for --http-tokens: {line}")
+    return 0
 
 
 def _plan(options: argparse.Namespace) -> Plan:

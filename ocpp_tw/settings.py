@@ -95,8 +95,24 @@ class Settings:
         "HTTP_ADDR", Address("127.0.0.1", 10801), parse.address, "where operators' HTTP is served: a port, or HOST:PORT"
     )
     http_token: str = setting(
-        "HTTP_TOKEN", "", parse.text, "the bearer token that operators' HTTP requires; needed unless it listens on loopback only"
+        "HTTP_TOKEN",
+        "",
+        parse.text,
+        "a bearer token for operators' HTTP that may be used for all of it; this or --http-tokens is needed unless it listens on loopback only",
     )
+    http_tokens: str = setting(
+        "HTTP_TOKENS",
+        "",
+        parse.text,
+        "the file with named bearer tokens and their roles, of which it has the digests only (`ocpp-tw token`); beside --http-token, or instead",
+    )
+    http_tls: tuple[str, ...] = setting(
+        "HTTP_TLS_CERTIFICATE",
+        (),
+        parse.files,
+        "the PEM file with the certificate shown to operators, its chain and its private key, or two as for --tls; with it, operators' HTTP is HTTPS only",
+    )
+    http_tls_key: tuple[str, ...] = setting("HTTP_TLS_KEY", (), parse.files, "the PEM file with its private key, if it is a separate file")
     http_connections: int = setting(
         "HTTP_CONNECTIONS",
         512,
@@ -319,8 +335,12 @@ def _parsed(row: Setting, given: str, source: str) -> Any:
 
 def _check_combinations(settings: Settings) -> None:
     """Raise `InvalidSetting` for valid values that do not go together."""
-    if not settings.http.loopback and not settings.http_token:
-        raise InvalidSetting(f"--http: {settings.http} can be reached from other machines, so --http-token (HTTP_TOKEN) must be set")
+    if not settings.http.loopback and not settings.http_token and not settings.http_tokens:
+        raise InvalidSetting(
+            f"--http: {settings.http} can be reached from other machines, so --http-tokens or --http-token (HTTP_TOKENS, HTTP_TOKEN) must be set"
+        )
+    if settings.http_tls_key and not settings.http_tls:
+        raise InvalidSetting("--http-tls-key: needs --http-tls (HTTP_TLS_CERTIFICATE), the certificate that the key belongs to")
     if settings.tls_key and not settings.tls:
         raise InvalidSetting("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
     if settings.tls_client_ca and not settings.tls and not settings.trusted_proxies:
@@ -361,5 +381,6 @@ def max_name_length(workers: int) -> int:
 def worker_settings(settings: Settings, number: int) -> Settings:
     """The settings of one of several workers: a gateway with a name and directories of its own."""
     directories: dict[str, Any] = {each: f"{path}/{number}" for each in PER_WORKER_DIRECTORIES if (path := getattr(settings, each, ""))}
-    # operators' connections are limited by the one process that they reach
-    return replace(settings, workers=1, http_connections=0, name=f"{settings.name}-{number}", **directories)
+    # operators' connections are limited, and admitted, by the one process that they reach
+    admitted: dict[str, Any] = {"http_token": "", "http_tokens": "", "http_tls": (), "http_tls_key": ()}
+    return replace(settings, workers=1, http_connections=0, name=f"{settings.name}-{number}", **admitted, **directories)

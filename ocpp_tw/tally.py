@@ -23,6 +23,11 @@ class Tally:
         self._last = ""
         self._timer: IDelayedCall | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether the next one is told at once."""
+        return self._timer is None
+
     def note(self, whence: str) -> None:
         """It has happened."""
         self._count += 1

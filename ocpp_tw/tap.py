@@ -56,7 +56,10 @@ def makeService(options: Options) -> IService:
             Workers,  # imported only if needed: a parent of workers stays small without the gateway, which is imported below
         )
 
-        workers = Workers(options.settings, reactor, lambda: give_up(reactor))
+        try:
+            workers = Workers(options.settings, reactor, lambda: give_up(reactor))
+        except InvalidSetting as why:
+            raise SystemExit(f"twistd ocpp: {why}") from None
         on_hangup(reactor, options.settings, workers.reload)
         return workers
     from .process.service import GatewayService

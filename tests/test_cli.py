@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -193,3 +194,16 @@ async def test_help_and_version() -> None:
     for arguments, words in ((["--help"], b"simulate"), (["simulate", "--help"], b"--speed-up"), (["--version"], b"ocpp-tw ")):
         run = Run(*arguments)
         assert await run.ended == 0 and words in run.out
+
+
+async def test_a_new_token_is_shown_once_with_its_line_for_the_file() -> None:
+    run = Run("token", "alice", "command")
+    assert await run.ended == 0, run.err
+    shown, line = (each.partition(": ")[2] for each in run.out.decode().splitlines())
+    assert line == f"alice command {hashlib.sha256(shown.encode()).hexdigest()}"
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(("a b", "read"), "a name has"), (("alice", "root"), "root"), (("alice",), "ROLE")])
+async def test_a_token_needs_a_name_and_a_role(arguments: tuple[str, ...], said: str) -> None:
+    run = Run("token", *arguments)
+    assert await run.ended == 2 and said in run.err.decode() and run.out == b""

@@ -186,19 +186,9 @@ WRONG = {
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
-    assert {row.name for row in TABLE} - set(WRONG) == {
-        "http_token",
-        "data",
-        "handlers",
-        "tolerance",
-        "spool",
-        "tls",
-        "tls_key",
-        "client_organization",
-        "credentials_key",
-        "tls_client_ca",
-        "tls_client_crl",
-    }
+    texts = {"http_token", "http_tokens", "http_tls", "http_tls_key", "data", "handlers", "tolerance", "spool", "tls", "tls_key"}
+    texts |= {"tls_client_ca", "tls_client_crl", "client_organization", "credentials_key"}
+    assert {row.name for row in TABLE} - set(WRONG) == texts
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -238,6 +228,13 @@ def test_http_beyond_loopback_needs_a_token(http: str) -> None:
     assert wrong({"http": http}).startswith("--http: ") and "HTTP_TOKEN" in wrong({"http": http})
     assert read({"http": http, **TOKEN}, {}).http == address(http)
     assert read({"http": http}, {"HTTP_TOKEN": "secret"}).http_token == "secret"
+    assert read({"http": http}, {"HTTP_TOKENS": "tokens"}).http_tokens == "tokens"
+    assert wrong({"http": http, "http_tls": "tls.pem"}).startswith("--http: "), "TLS says who the gateway is, not who asks"
+
+
+def test_a_key_of_https_needs_its_certificate() -> None:
+    assert wrong({"http_tls_key": "key.pem"}).startswith("--http-tls-key: needs --http-tls ")
+    assert read({"http_tls_key": "key.pem", "http_tls": "tls.pem"}, {}).http_tls_key == ("key.pem",)
 
 
 @pytest.mark.parametrize("http", ["127.0.0.1:1", "127.0.0.2:1", "localhost:1", "[::1]:1"])
@@ -343,4 +340,6 @@ def test_a_worker_is_a_gateway_with_its_own_name_and_spool() -> None:
     settings = read({"name": "gw", "workers": "3", "drain": "5"}, {})
     alone = read({"name": "gw-2", "drain": "5", "spool": "ocpp-spool/2"}, {})
     assert worker_settings(settings, 2) == replace(alone, http_connections=0)
+    opened = {"http_token": "s3cret", "http_tokens": "tokens", "http_tls": "tls.pem", "http_tls_key": "key.pem"}
+    assert worker_settings(read({"name": "gw", "workers": "3", "drain": "5", **opened}, {}), 2) == worker_settings(settings, 2)
     assert worker_settings(read({"name": "gw", "workers": "3", "spool": "no"}, {}), 2).spool == ""

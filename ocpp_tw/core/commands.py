@@ -29,7 +29,8 @@ class Command(msgspec.Struct, frozen=True):
     Exactly one of ``action`` (an OCPP action; ``raw`` is its payload's compact JSON, as the backend wrote it) and
     ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds, ``expires``
     and ``taken`` (when the first gateway took it, if another has handed it on) are Unix time. ``element`` is the element of the list it came
-    in, b"" when it came by HTTP; ``asker`` is the gateway of the fleet that received it by HTTP and waits for the result.
+    in, b"" when it came by HTTP; ``asker`` is the gateway of the fleet that received it by HTTP and waits for the result, ``by`` the name of
+    the token that it was sent with (None from the list).
     """
 
     charger: str
@@ -44,6 +45,7 @@ class Command(msgspec.Struct, frozen=True):
     taken: float | None = None
     reply_to: str | None = None
     asker: str = ""
+    by: str | None = None
     element: bytes = b""
 
     @property
@@ -154,7 +156,9 @@ def parse(element: bytes, *, made_id: str = "") -> Command:
     else:
         fields |= _call(raw_data, fields)
     asker = members.get("asker")
-    return Command(**fields, **_waits(members, fields), asker=asker if isinstance(asker, str) else "", element=element)
+    asker = asker if isinstance(asker, str) else ""
+    by = members.get("by") if asker else None  # a command from the list itself has come from no operator, whatever it says
+    return Command(**fields, **_waits(members, fields), asker=asker, by=by if isinstance(by, str) else None, element=element)
 
 
 def render(command: Command, asker: str) -> bytes:
@@ -165,7 +169,8 @@ def render(command: Command, asker: str) -> bytes:
         rendered = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
     rendered |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "first_taken": command.taken}
     rendered |= {"reply_to": command.reply_to, "asker": asker}
-    return msgspec.json.encode({name: value for name, value in rendered.items() if value})
+    said = {name: value for name, value in rendered.items() if value}
+    return msgspec.json.encode(said if command.by is None else said | {"by": command.by})
 
 
 def digest(element: bytes) -> str:

@@ -12,7 +12,8 @@ FLEET, SECURITY, GUARDED = "fleet", "security", "guarded"
 store nobody unknown is admitted from then on."""
 
 REFUSED_HANDSHAKES = "?"
-"""The name that events about refused handshakes are numbered under, all together: the name in them is merely claimed."""
+"""The name that events about refused handshakes are numbered under, all together, and those about security that are no operator's: the name
+in them is merely claimed."""
 
 
 class Put(msgspec.Struct, frozen=True, gc=False):

@@ -25,6 +25,7 @@ NAMES: dict[str, type[Data]] = {
     "transaction_status": gateway_events.TransactionStatus,
     "handshake_rejected": gateway_events.HandshakeRejected,
     "authentication_failed": gateway_events.AuthenticationFailed,
+    "security_event": gateway_events.SecurityEvent,
     "duplicate_identity": gateway_events.DuplicateIdentity,
     "unresponsive": gateway_events.Unresponsive,
     "silent": gateway_events.Silent,

@@ -72,6 +72,8 @@ class CommandResult(Data):
     """whether the charger was sent it"""
     latency_ms: int | None
     """milliseconds from sending to the answer"""
+    by: str | None = None
+    """who sent it by HTTP: the name of the token, "" for `--http-token` and without any; null when it came from the list"""
 
 
 class CommandFollowup(Data):
@@ -160,6 +162,25 @@ class AuthenticationFailed(Data):
     """how often it was tried since the last such event of this identity"""
     left_out: int = 0
     """how many such events of other identities were left out before this one, since there were too many"""
+
+
+class SecurityEvent(Data):
+    """Something that whoever watches over security should know. Where `by` is null it is numbered (`seq`) together with `handshake_rejected`,
+    apart from the charger's events.
+    """
+
+    kind: str
+    """one of the kinds below"""
+    by: str | None
+    """the operator: the name of the token, "" for `--http-token` and without any; null when it was none"""
+    remote_address: str
+    """from where"""
+    detail: str
+    """more about it, by its kind; never a secret"""
+    count: int = 1
+    """how often it happened"""
+    left_out: int = 0
+    """how many such events of this kind were left out before this one, since there were too many"""
 
 
 class DuplicateIdentity(Data):

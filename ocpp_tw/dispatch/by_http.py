@@ -14,7 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
 from ..core.commands import Command, Failed, Outcome, parse
+from ..core.security import Operator
 from ..core.stamps import Stamps
+from ..gateway.security import SecurityEvents
 from ..interfaces import IRoster
 from ..log import Logger
 from ..settings import Settings
@@ -41,9 +43,19 @@ class Busy(Exception):
 
 
 class HttpCommands:
-    """One for a gateway. ``report`` publishes results."""
+    """One for a gateway. ``report`` publishes results, ``security`` who has asked for what."""
 
-    def __init__(self, settings: Settings, clock: IReactorTime, stamps: Stamps, router: Router, roster: IRoster, report: Report) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: IReactorTime,
+        stamps: Stamps,
+        router: Router,
+        roster: IRoster,
+        report: Report,
+        security: SecurityEvents,
+    ) -> None:
+        self._security = security
         self._settings = settings
         self._clock = clock
         self._stamps = stamps
@@ -52,7 +64,7 @@ class HttpCommands:
         self._report = report
         self._results: dict[tuple[str, str], Deferred[dict[str, Any]]] = {}
 
-    def ask(self, body: bytes) -> Awaitable[dict[str, Any]]:
+    def ask(self, body: bytes, operator: Operator) -> Awaitable[dict[str, Any]]:
         """A command that did not come from the list: fires with the data of its `command_result`, which is published as well.
 
         Who asks may lose interest (cancel): the command goes on, and its result is published all the same.
@@ -65,13 +77,15 @@ class HttpCommands:
         if len(self._results) >= self._settings.http_commands:
             raise Busy
         command = parse(body, made_id=self._stamps.id())
+        command = msgspec.structs.replace(command, asker="", by=operator.name, element=b"")
+        self._security.operator("command", operator, command.charger, command.name)
         asked: Deferred[dict[str, Any]] = Deferred()
 
         def ended(result: Any) -> None:
             if not asked.called:
                 asked.callback(result)  # or errback, if it is a Failure
 
-        Deferred.fromCoroutine(self._ask(msgspec.structs.replace(command, element=b""))).addBoth(ended)
+        Deferred.fromCoroutine(self._ask(command)).addBoth(ended)
         return asked
 
     def told(self, data: dict[str, Any]) -> None:

@@ -17,9 +17,11 @@ from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
 from ..core.event import Event, encode
+from ..core.security import Operator
 from ..core.stamps import Stamps
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
+from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
 from ..interfaces import Store
 from ..log import Logger
@@ -32,6 +34,8 @@ from .router import Router
 from .translate import action_of
 
 log = Logger()
+
+NOBODY = Operator()
 
 MAX_RUNNING = 10_000
 """Commands that may run at once, beside those that wait for their charger to connect; further ones wait in the list."""
@@ -49,6 +53,7 @@ class Dispatcher:
         incoming: IncomingCalls,
         verdicts: Verdicts,
         store: Store,
+        security: SecurityEvents,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -58,7 +63,7 @@ class Dispatcher:
         self._events = store.events
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
         self._router = Router(clock, stamps.unix, gateway, store.commands, store.roster, incoming.publisher, self._followups, self._report)
-        self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report)
+        self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security)
         self._loop: Deferred[None] | None = None
         self._running = 0
 
@@ -131,9 +136,9 @@ class Dispatcher:
             log.warn("invalid peer message of {size} bytes", size=len(element))
         self._events.publish(Entry("", effects=(Acknowledged(element),)))
 
-    def ask(self, body: bytes) -> Awaitable[dict[str, Any]]:
+    def ask(self, body: bytes, operator: Operator = NOBODY) -> Awaitable[dict[str, Any]]:
         """A command by HTTP; see `HttpCommands.ask`."""
-        return self._by_http.ask(body)
+        return self._by_http.ask(body, operator)
 
     # the result
 
@@ -182,7 +187,16 @@ class Dispatcher:
         charger = self._gateway.chargers.get(command.charger)
         action = command.action or ended.action or (charger and action_of(command, charger.version)) or command.neutral
         return gateway_events.CommandResult(
-            command.charger, command.id, action, outcome.kind, outcome.status, outcome.payload, error, outcome.sent, outcome.latency_ms
+            command.charger,
+            command.id,
+            action,
+            outcome.kind,
+            outcome.status,
+            outcome.payload,
+            error,
+            outcome.sent,
+            outcome.latency_ms,
+            command.by,
         )
 
 

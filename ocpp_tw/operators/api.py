@@ -6,7 +6,7 @@ Knows nothing of chargers' connections beyond what the gateway reports; never se
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -19,18 +19,21 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from ..core.commands import Invalid
+from ..core.security import Operator
 from ..dispatch.by_http import Busy, Unanswered
 from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.ended import UNAVAILABLE
 from ..gateway.charger import Charger
 from ..gateway.decisions import summary
 from ..gateway.gateway import Gateway
+from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
 from ..interfaces import StoreUnavailable
 from ..log import Logger
 from ..waiting import deferred
 from .channel import OperatorsSite
 from .decision_reader import BadDecision, DecisionReader
+from .guard import Admission
 
 log = Logger()
 
@@ -82,18 +85,20 @@ class OperatorsApi:
         verdicts: Verdicts,
         health: StoreHealth,
         evidence: ViolationReport | None = None,
+        security: SecurityEvents | None = None,
     ) -> None:
         self._gateway = gateway
         self._dispatcher = dispatcher
         self._verdicts = verdicts
         self._health = health
         self._evidence = evidence
+        self._security = security
         self._redis_until = 0.0
         """Until when Redis is taken to answer."""
 
-    def site(self, token: str, limit: int = 0, clock: IReactorTime | None = None) -> OperatorsSite:
+    def site(self, guard: Admission, limit: int = 0, clock: IReactorTime | None = None) -> OperatorsSite:
         """The site for a port to serve; see there."""
-        return OperatorsSite(self.app.resource(), token, limit, clock)
+        return OperatorsSite(self.app.resource(), guard, limit, clock)
 
     @app.handle_errors(HTTPException)
     def unknown(self, request: IRequest, failure: Failure) -> bytes:
@@ -150,6 +155,7 @@ class OperatorsApi:
                 changes, shown = DecisionReader(self._gateway.settings.versions, self._gateway.passwords).read(_body(request))
             except BadDecision as why:
                 raise Refused(400, str(why)) from None
+            self._decides(request, id, [name for name in changes if name != "new_password"])
             return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes)), **shown})
 
         return self._run(request, answer())
@@ -161,6 +167,7 @@ class OperatorsApi:
         async def answer() -> bytes:
             if await _stored(self._gateway.decisions.recorded(id)) is None:
                 raise Refused(404, "Nothing is remembered of this charger")
+            self._decides(request, id, ("unregistered",))
             return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.unregister(id))})
 
         return self._run(request, answer())
@@ -203,7 +210,7 @@ class OperatorsApi:
 
     async def _command(self, request: IRequest) -> bytes:
         try:
-            result = await self._dispatcher.ask(_body(request))
+            result = await self._dispatcher.ask(_body(request), _operator(request))
         except Invalid as why:
             return _json(request, 400, {"detail": str(why), "outcome": "invalid"})
         except Busy:
@@ -224,6 +231,11 @@ class OperatorsApi:
             {"detail": detail, "outcome": result["outcome"], "error": result["error"], "id": result["id"]},
         )
 
+    def _decides(self, request: IRequest, id: str, names: Iterable[str]) -> None:
+        """Tell who decides what; ``names`` are those of the members that are set, whose values may be secret."""
+        if self._security is not None:
+            self._security.operator("decision", _operator(request), id, ", ".join(names))
+
     def _run(self, request: IRequest, answer: Awaitable[bytes]) -> Deferred[bytes]:
         pending = deferred(answer)
         request.notifyFinish().addErrback(lambda _: pending.cancel())  # type: ignore[attr-defined]
@@ -236,6 +248,11 @@ class OperatorsApi:
             return _json(request, 500, {"detail": "Internal error, see the log"})
 
         return pending.addErrback(failed)
+
+
+def _operator(request: IRequest) -> Operator:
+    operator: Operator = request.operator  # type: ignore[attr-defined]
+    return operator
 
 
 def _body(request: IRequest) -> bytes:

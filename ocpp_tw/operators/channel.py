@@ -10,19 +10,22 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from ..core.security import Operator
 from ..log import Logger
 from ..networks import network
 from ..tally import Tally
 from ..turns import Turns
 from .connections import Connections
-from .guard import HEALTH, TOO_LONG, Guard, Head, Refusal
+from .guard import TOO_LONG, Admission, Head, Refusal
 from .request import BodyTooLong, OperatorsRequest
+from .roles import HEALTH
 
 log = Logger()
 
@@ -51,7 +54,8 @@ class OperatorsChannel(HTTPChannel):
 
     site: OperatorsSite
     transport: Any
-    address = ""
+    address = host = ""
+    """What counts as one address, and the very address."""
     _held = b""
     """What has come and has not been looked at."""
     _queued = False
@@ -66,7 +70,10 @@ class OperatorsChannel(HTTPChannel):
         return bool(self._handlingRequest) and not self._closing
 
     def connectionMade(self) -> None:
-        self.transport.bufferSize = PIECE  # Twisted's for what is read at once, and for what is unsent when it pauses its producer: 64 KiB
+        socket = self.transport
+        while isinstance(socket, ProtocolWrapper):  # TLS
+            socket = socket.transport
+        socket.bufferSize = PIECE  # Twisted's for what is read at once, and for what is unsent when it pauses its producer: 64 KiB
         super().connectionMade()
         self.site.connections.add(self, self.address)
         if ITCPTransport.providedBy(self.transport):
@@ -163,10 +170,12 @@ class OperatorsChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         request: OperatorsRequest = self.requests[-1]
-        head = Head(self._command, self._path, request.requestHeaders, self.length, self.address)
-        refusal = self.site.refusal(head)
-        if refusal is not None:
-            self._refuse(request, refusal)
+        head = Head(self._command, self._path, request.requestHeaders, self.length, self.address, self.host)
+        admitted = self.site.admit(head)
+        if isinstance(admitted, Refusal):
+            self._refuse(request, admitted)
+        else:
+            request.operator = admitted
         super().allHeadersReceived()
 
     def _refuse(self, request: OperatorsRequest, refusal: Refusal) -> None:
@@ -200,16 +209,17 @@ class OperatorsChannel(HTTPChannel):
 
 
 class OperatorsSite(Site):
-    """``limit`` is the most connections there may be; 0 for a worker, to which only the front of all workers connects. ``clock`` is
-    the reactor, unless a test says otherwise."""
+    """``guard`` says who may ask; ``limit`` is the most connections there may be, 0 for a worker, to which only the front of all workers
+    connects. ``clock`` is the reactor, unless a test says otherwise.
+    """
 
     noisy = False
     displayTracebacks = False
     protocol = OperatorsChannel  # type: ignore[assignment]
 
-    def __init__(self, resource: IResource, token: str, limit: int = 0, clock: IReactorTime | None = None) -> None:
+    def __init__(self, resource: IResource, guard: Admission, limit: int = 0, clock: IReactorTime | None = None) -> None:
         super().__init__(resource, requestFactory=OperatorsRequest, parsePOSTFormSubmission=False, timeout=REQUEST_TIMEOUT, reactor=clock)
-        self._guard = Guard(token, self.reactor)
+        self._guard = guard
         self.turns = Turns[OperatorsChannel](self.reactor, SHARE)
         self._turned_away = Tally(self.reactor, _tell_turned_away)
         self.connections = Connections(limit, getrlimit(RLIMIT_NOFILE)[0], self._turned_away.note)
@@ -218,19 +228,20 @@ class OperatorsSite(Site):
         """Nothing: a URL may contain a tag, and what matters is logged where it happens."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        address = "" if addr is None or isinstance(addr, UNIXAddress) else network(addr.host)  # type: ignore[attr-defined]
+        host = "" if addr is None or isinstance(addr, UNIXAddress) else addr.host  # type: ignore[attr-defined]
+        address = network(host)
         if not self.connections.make_room(address):
             return None
         channel: Any = super().buildProtocol(addr)
-        channel.address = address
+        channel.address, channel.host = address, host
         return channel
 
-    def refusal(self, head: Head) -> Refusal | None:
-        """Why a request is not served; None if it is."""
-        refusal = self._guard.refusal(head)
-        if refusal is None and head.path not in HEALTH and self.connections.too_busy(head.address):
+    def admit(self, head: Head) -> Operator | Refusal:
+        """Who asks, or why the request is not served."""
+        admitted = self._guard.admit(head)
+        if not isinstance(admitted, Refusal) and head.path not in HEALTH and self.connections.too_busy(head.address):
             return TOO_BUSY
-        return refusal
+        return admitted
 
     def stopFactory(self) -> None:
         self.turns.stop()

@@ -26,6 +26,7 @@ from zope.interface import implementer
 from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect
 from ..log import Logger
 from .channel import OperatorsSite
+from .guard import ADDRESS, OPERATOR, Admission
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
 from .request import OperatorsRequest
 
@@ -37,7 +38,7 @@ WORKER_TIMEOUT = 5.0
 MAX_ASKING_ALL = 16
 """Most requests that go to all workers at once, each over a connection of its own to every worker; further ones wait."""
 
-REQUEST_HEADERS = (b"authorization", b"content-type", b"host", b"origin")
+REQUEST_HEADERS = (b"content-type", b"host")
 RESPONSE_HEADERS = (b"content-type", b"www-authenticate", b"allow")
 """Headers that are forwarded, of requests and of responses."""
 
@@ -58,23 +59,26 @@ class _UnixSockets:
 
 
 class FanOut(Resource):
-    """The HTTP resource of all workers. Who may ask, and how much, `OperatorsSite` has decided before."""
+    """The HTTP resource of all workers. Who may ask, and how much, `OperatorsSite` has decided before; the workers are told who it is, and
+    believe that for the ``secret``.
+    """
 
     isLeaf = True
 
-    def __init__(self, workers: WorkerPool, reactor: Any) -> None:
+    def __init__(self, workers: WorkerPool, reactor: Any, secret: str) -> None:
         super().__init__()
         self._workers = workers
         self._reactor = reactor
+        self._authorization = b"Bearer " + secret.encode()
         pool = ConnectionPool(reactor, 1)
         pool.persistent = False  # a worker that ended would leave dead connections
         self._agent = Agent.usingEndpointFactory(reactor, _UnixSockets(reactor), pool)
         self._next = count()
         self._asking_all = DeferredSemaphore(MAX_ASKING_ALL)
 
-    def site(self, token: str, limit: int = 0) -> OperatorsSite:
+    def site(self, guard: Admission, limit: int = 0) -> OperatorsSite:
         """The site for a port to serve; see there."""
-        return OperatorsSite(self, token, limit)
+        return OperatorsSite(self, guard, limit)
 
     def render(self, request: OperatorsRequest) -> int:
         """Answer later; cancelled when the client disconnects."""
@@ -139,6 +143,9 @@ class FanOut(Resource):
         headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in REQUEST_HEADERS})
         if not headers.getRawHeaders(b"host"):  # HTTP/1.0; the agent would make a header of the socket's name
             headers.setRawHeaders(b"host", [b"localhost"])
+        headers.setRawHeaders(b"authorization", [self._authorization])
+        headers.setRawHeaders(OPERATOR, [request.operator.name.encode()])
+        headers.setRawHeaders(ADDRESS, [request.operator.address.encode()])
         method = b"GET" if request.method == b"HEAD" else request.method
         assert request.content is not None
         request.content.seek(0)

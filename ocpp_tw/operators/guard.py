@@ -9,23 +9,25 @@ import hmac
 import ipaddress
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 
+from ..core.security import Operator
 from ..log import Logger
 from ..tally import Tally
+from .failed_logins import FailedLogin, FailedLogins
 from .guesses import Guesses
+from .roles import HEALTH, Role, needed
+from .tokens import Token, Tokens
 
 log = Logger()
 
 MAX_BODY = 256 * 1024
 """Longest request body, in bytes; a longer one is answered 413, and not read."""
-
-HEALTH = (b"/healthz", b"/readyz")
-"""Paths that are served to everybody."""
 
 STRANGERS, STRANGERS_PER_SECOND = 100, 50
 """Requests of one address that anybody may make, at once and in the long run: for health, or without the token. Ten monitors behind one proxy that ask both paths every second
@@ -47,13 +49,16 @@ class Refusal(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The head of a request; ``length`` is that of its body, None if it is not known yet, ``address`` where the request comes from."""
+    """The head of a request; ``length`` is that of its body, None if it is not known yet, ``address`` where the request comes from (what
+    counts as one address, see `ocpp_tw.networks`), ``host`` the very address.
+    """
 
     method: bytes
     uri: bytes
     headers: Headers
     length: int | None
     address: str
+    host: str = ""
 
     @property
     def path(self) -> bytes:
@@ -70,75 +75,124 @@ NO_TOKEN = Refusal(401, "A bearer token is needed: Authorization: Bearer TOKEN",
 TOO_MANY = Refusal(429, "Too many requests without a token from this address: wait", ((b"retry-after", b"1"),))
 BAD_HOST = Refusal(400, "There must be one header Host, with a name or an address")
 BAD_PATH = Refusal(400, "The path must be UTF-8")
-WRONG_HOST = Refusal(403, "Without --http-token only requests for localhost or a loopback address are served, by the header Host")
-WRONG_ORIGIN = Refusal(403, "Without --http-token no web page of another origin is served, by the header Origin")
+WRONG_HOST = Refusal(403, "Without a token only requests for localhost or a loopback address are served, by the header Host")
+WRONG_ORIGIN = Refusal(403, "Without a token no web page of another origin is served, by the header Origin")
 WRONG_TYPE = Refusal(415, "The body must be JSON, with Content-Type: application/json")
 
+
+OPERATOR, ADDRESS = b"x-operator", b"x-operator-address"
+"""Headers with which the front of all workers tells them who asks; those of a client are not passed on."""
 
 STRANGE = (NO_TOKEN, BAD_HOST, BAD_PATH, WRONG_HOST, WRONG_ORIGIN, WRONG_TYPE)
 """What whoever has no token may be told."""
 
 
+class Admission(Protocol):
+    """Who is let in."""
+
+    def admit(self, head: Head) -> Operator | Refusal:
+        """Who asks, or why the request is not served."""
+
+    def stop(self) -> None:
+        """Tell what is due."""
+
+
 class Guard:
-    """``token`` is the bearer token required of every request but health; "" when none is, and who may ask is whoever is on this machine.
+    """``tokens`` are those of which one is required for every request but health; when none is, who may ask is whoever is on this machine.
 
     On this machine are also the web pages that somebody looks at there: what a browser says of a page is looked at instead of a token.
+    ``tls`` is whether the site is served over TLS; ``failed`` is told of wrong tokens, see `FailedLogins`.
     """
 
-    def __init__(self, token: str, clock: IReactorTime) -> None:
-        self._authorization = b"Bearer " + token.encode() if token else b""
+    def __init__(
+        self, tokens: Tokens, clock: IReactorTime, *, tls: bool = False, failed: Callable[[FailedLogin], None] = lambda _: None
+    ) -> None:
+        self._tokens = tokens
+        self._scheme = b"https://" if tls else b"http://"
         self._guesses = Guesses(clock.seconds)
         self._strangers = Guesses(clock.seconds, STRANGERS, 1 / STRANGERS_PER_SECOND)
         self._tally = Tally(clock, _tell_guesses)
+        self._role_tally = Tally(clock, _tell_roles)
+        self._failed = FailedLogins(clock, failed)
 
-    def refusal(self, head: Head) -> Refusal | None:
-        """Why the request is not served; None if it is."""
-        refusal = self._refusal(head)
+    def admit(self, head: Head) -> Operator | Refusal:
+        """See `Admission`."""
+        token = self._shown(head) if self._tokens.required else None
+        refusal = self._refusal(head, token)
         anybody_may = head.path in HEALTH or refusal in STRANGE
-        # without an address it comes from the front of all workers, which has looked
-        if anybody_may and head.address and self._strangers.wait(head.address):
+        if anybody_may and self._strangers.wait(head.address):
             return TOO_MANY
-        return refusal
+        return refusal or Operator(token.name if token else "", head.host)
 
-    def _refusal(self, head: Head) -> Refusal | None:
+    def _refusal(self, head: Head, token: Token | None) -> Refusal | None:
         if len(head.headers.getRawHeaders(b"host") or ()) > 1 or not HOST.fullmatch(head.header(b"host")):
             return BAD_HOST
         try:
             unquote_to_bytes(head.path).decode()
         except UnicodeDecodeError:
             return BAD_PATH
-        return self._stranger(head) or (TOO_LONG if head.length is not None and head.length > MAX_BODY else None)
+        return self._stranger(head, token) or (TOO_LONG if head.length is not None and head.length > MAX_BODY else None)
 
     def stop(self) -> None:
-        """Write the log lines that are due."""
+        """See `Admission`."""
         self._tally.stop()
+        self._role_tally.stop()
+        self._failed.stop()
 
-    def _stranger(self, head: Head) -> Refusal | None:
+    def _stranger(self, head: Head, token: Token | None) -> Refusal | None:
         if head.path in HEALTH:
             return None
-        return self._without_token(head) if self._authorization else _from_elsewhere(head)
-
-    def _without_token(self, head: Head) -> Refusal | None:
-        shown = head.header(b"authorization")
-        if shown[:7].lower() == b"bearer ":  # the scheme is written as one likes (RFC 7235 §2.1)
-            shown = b"Bearer " + shown[7:]
-        if hmac.compare_digest(shown, self._authorization):
+        if not self._tokens.required:
+            return _from_elsewhere(head, self._scheme)
+        if token is None:
+            return self._without_token(head)
+        role = needed(head.method, head.path)
+        if token.role >= role:
             return None
-        if not shown:
+        self._role_tally.note(f"{token.name} from {head.host}")
+        return _role_missing(token, role)
+
+    def _shown(self, head: Head) -> Token | None:
+        shown = head.header(b"authorization")
+        return self._tokens.find(shown[7:]) if shown[:7].lower() == b"bearer " else None  # written as one likes (RFC 7235 §2.1)
+
+    def _without_token(self, head: Head) -> Refusal:
+        if not head.header(b"authorization"):
             return NO_TOKEN
         self._tally.note(head.address)
+        self._failed.note(head.address, head.host or head.address)
         wait = self._guesses.wait(head.address)
         if not wait:
             return NO_TOKEN
         return Refusal(429, "Too many wrong tokens from this address: wait", ((b"retry-after", b"%d" % math.ceil(wait)),))
 
 
-def _from_elsewhere(head: Head) -> Refusal | None:
+class BehindFront:
+    """Of a worker, whom only the front of all workers asks: by the ``secret`` that both know. It has decided, and says who asks."""
+
+    def __init__(self, secret: str) -> None:
+        self._authorization = b"Bearer " + secret.encode()
+
+    def admit(self, head: Head) -> Operator | Refusal:
+        """See `Admission`."""
+        if not hmac.compare_digest(head.header(b"authorization"), self._authorization):
+            return NO_TOKEN
+        return Operator(head.header(OPERATOR).decode("ascii", "replace"), head.header(ADDRESS).decode("ascii", "replace"))
+
+    def stop(self) -> None:
+        """See `Admission`."""
+
+
+def _role_missing(token: Token, role: Role) -> Refusal:
+    return Refusal(403, f"This needs a token with the role {role.name}, and the role of {token.name} is {token.role.name}")
+
+
+def _from_elsewhere(head: Head, scheme: bytes) -> Refusal | None:
     """What a web page sends that is not of this gateway; a browser says so."""
     host, origin = head.header(b"host"), head.header(b"origin")
     if host and not _loopback(host):  # a name of somebody else's that leads here (DNS rebinding)
         return WRONG_HOST
-    if origin and origin.lower() != b"http://" + host.lower():
+    if origin and origin.lower() != scheme + host.lower():
         return WRONG_ORIGIN
     if head.method in (b"POST", b"PUT") and head.header(b"content-type").partition(b";")[0].strip().lower() not in JSON_TYPES:
         return WRONG_TYPE
@@ -146,7 +200,11 @@ def _from_elsewhere(head: Head) -> Refusal | None:
 
 
 def _tell_guesses(count: int, address: str) -> None:
-    log.warn("operators' HTTP: {count} requests with a wrong token, the last from {address}", count=count, address=address or "a worker")
+    log.warn("operators' HTTP: {count} requests with a wrong token, the last from {address}", count=count, address=address)
+
+
+def _tell_roles(count: int, who: str) -> None:
+    log.warn("operators' HTTP: {count} requests beyond the role of their token, the last by {who}", count=count, who=who)
 
 
 def _loopback(host: bytes) -> bool:

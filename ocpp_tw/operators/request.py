@@ -10,6 +10,7 @@ from io import BytesIO
 import msgspec
 from twisted.web.server import Request
 
+from ..core.security import Operator
 from .guard import MAX_BODY, Refusal
 
 
@@ -22,6 +23,8 @@ class OperatorsRequest(Request):
 
     defaultContentType = b"application/json"
     refusal: Refusal | None = None
+    operator = Operator()
+    """Who asks."""
 
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()  # Twisted's would be a file, on a disk that may be full and with a descriptor that may be missing

@@ -23,6 +23,7 @@ from ..gateway.message_refusals import MessageRefusals
 from ..gateway.publisher import Publisher
 from ..gateway.reading import CallReader
 from ..gateway.reconcile import Reconciler
+from ..gateway.security import SecurityEvents
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..interfaces import IGate, IHandlers, Store
@@ -41,6 +42,7 @@ class Application:
     incoming: IncomingCalls
     reader: CallReader
     ids: TransactionIds
+    security: SecurityEvents
     reconciler: Reconciler | None
 
     def start(self) -> None:
@@ -87,12 +89,13 @@ def compose(
     ids = TransactionIds(store.records, clock, reserve)
     verdicts = Verdicts(handlers, store.records, ids, stamps.unix, with_backend=bool(settings.base_url))
     publisher = Publisher(settings.name, stamps, store.events)
+    security = SecurityEvents(clock, publisher)
     reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
     additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
     gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher)
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
-    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store)
+    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
-    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, reconciler)
+    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, reconciler)

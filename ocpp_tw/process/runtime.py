@@ -26,8 +26,8 @@ def prepare(reactor: Any) -> None:
 
 
 def on_hangup(reactor: Any, settings: Settings, reload: Callable[[], None]) -> None:
-    """Reload at SIGHUP if there is something to reload (certificates); otherwise SIGHUP ends the process, as usual."""
-    if (settings.tls or settings.tls_client_ca) and hasattr(signal, "SIGHUP"):
+    """Reload at SIGHUP if there is something to reload (certificates, tokens); otherwise SIGHUP ends the process, as usual."""
+    if (settings.tls or settings.tls_client_ca or settings.http_tls or settings.http_tokens) and hasattr(signal, "SIGHUP"):
         reactor.callWhenRunning(signal.signal, signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
 
 

@@ -21,6 +21,8 @@ from ..gateway.breaker import Breaker
 from ..handlers import find
 from ..ocpp.tolerance.rules import Tolerance
 from ..operators.api import OperatorsApi
+from ..operators.failed_logins import FailedLogin
+from ..operators.guard import BehindFront
 from ..redis import RedisStore
 from ..settings import InvalidSetting, Settings
 from ..spool.file import SpoolUnusable
@@ -35,6 +37,7 @@ from .compose import Application, compose
 from .credentials_key import KeyFile
 from .find_redis import find_redis
 from .listening import Endpoints, chargers_of, listen
+from .operators_door import OperatorsDoor
 
 log = Logger()
 
@@ -45,11 +48,17 @@ DISMISSED_AT_ONCE = 200
 class GatewayService(MultiService):
     """Built from settings alone; started and stopped by twistd, or by a test. ``give_up`` is called when it cannot start.
 
-    A worker among several is given the ``endpoints`` it listens at. ``application`` is None until the store is open.
+    A worker among several is given the ``endpoints`` it listens at, and the secret of their ``front``. ``application`` is None until the
+    store is open.
     """
 
     def __init__(
-        self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None, endpoints: Endpoints | None = None
+        self,
+        settings: Settings,
+        reactor: Any,
+        give_up: Callable[[], None] = lambda: None,
+        endpoints: Endpoints | None = None,
+        front: str = "",
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -68,7 +77,9 @@ class GatewayService(MultiService):
         self._keys = KeyFile(settings.credentials_key)
         self._authorities = Authorities.of(settings, reactor)
         self._certificate = Certificate.of(settings, reactor, self._authorities)
-        self._files = [each for each in (self._certificate, self._authorities) if each is not None]
+        self._front = front
+        self._door = OperatorsDoor(settings, reactor)
+        self._files = [each for each in (self._certificate, self._authorities, self._door) if each is not None]
 
     def startService(self) -> None:
         super().startService()
@@ -98,12 +109,26 @@ class GatewayService(MultiService):
         )
         self.application = application
         self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit(), self._authorities)
-        operators = OperatorsApi(application.gateway, application.dispatcher, application.verdicts, store, application.reader.evidence)
-        site = operators.site(settings.http_token, settings.http_connections)
-        self._ports.append(await listen(self._endpoints.operators, site, settings.http, "operators' HTTP"))
+        await self._listen_for_operators(application)
         await self._listen_for_chargers()
         self._factory.start()
         application.start()
+
+    async def _listen_for_operators(self, application: Application) -> None:
+        evidence, door = application.reader.evidence, self._door
+        operators = OperatorsApi(
+            application.gateway, application.dispatcher, application.verdicts, self._store, evidence, application.security
+        )
+        guard = BehindFront(self._front) if self._front else door.guard(self.login_failed)
+        site = door.served(operators.site(guard, self.settings.http_connections))
+        self._ports.append(await listen(self._endpoints.operators, site, self.settings.http, door.clients))
+
+    def login_failed(self, failed: FailedLogin) -> None:
+        """Publish that somebody has shown wrong tokens on operators' HTTP, here or at the front of all workers."""
+        if self.application is not None:
+            self.application.security.tell(
+                "login_failed", "wrong token", address=failed.address, count=failed.count, left_out=failed.left_out
+            )
 
     async def _listen_for_chargers(self) -> None:
         settings, certificate = self.settings, self._certificate
@@ -119,7 +144,7 @@ class GatewayService(MultiService):
             log.warn("chargers are not authenticated ({so}): let only your own network reach their port", so=so)
 
     def reload(self) -> None:
-        """Read again what may have changed while the gateway runs: the certificate, and those that vouch for chargers' own."""
+        """Read again what may have changed while the gateway runs: certificates, those that vouch for chargers' own, operators' tokens."""
         for each in self._files:
             each.reload()
 

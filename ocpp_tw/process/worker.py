@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from twisted.python.reflect import namedModule
 
 from ..log import json_lines
+from ..operators.failed_logins import FailedLogin
 from ..settings import InvalidSetting
 from .listening import Endpoints
 from .worker_config import CONFIG, LISTENER, LOG, READY, WorkerConfig
@@ -29,11 +30,13 @@ log = Logger("ocpp_tw.process.worker")  # which runs as __main__
 
 
 class ParentPipe(FileDescriptor):
-    """The pipe from the parent; ``parent_ended`` is called when it is closed."""
+    """The pipe from the parent; ``told`` is called with each line that comes, ``parent_ended`` when it is closed."""
 
-    def __init__(self, reactor: Any, parent_ended: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, told: Callable[[bytes], None], parent_ended: Callable[[], None]) -> None:
         super().__init__(reactor)
+        self._told = told
         self._parent_ended = parent_ended
+        self._partial = b""
         os.set_blocking(CONFIG, False)
 
     def fileno(self) -> int:
@@ -41,8 +44,12 @@ class ParentPipe(FileDescriptor):
 
     def doRead(self) -> Exception | None:
         with suppress(BlockingIOError):
-            if not os.read(CONFIG, 4096):
+            read = os.read(CONFIG, 4096)
+            if not read:
                 return ConnectionDone()
+            *lines, self._partial = (self._partial + read).split(b"\n")
+            for line in lines:
+                self._told(line)
         return None
 
     def connectionLost(self, reason: Failure) -> None:
@@ -73,7 +80,7 @@ def main() -> None:
         give_up(process)
 
     try:
-        gateway = GatewayService(config.settings, process, fail, endpoints)
+        gateway = GatewayService(config.settings, process, fail, endpoints, config.front)
     except InvalidSetting as why:
         log.error("{why}", why=str(why))
         raise SystemExit(1) from None
@@ -87,7 +94,14 @@ def main() -> None:
     process.addSystemEventTrigger("after", "shutdown", _remove_directory, Path(config.operators).parent)
     on_hangup(process, config.settings, gateway.reload)
     process.callWhenRunning(start)
-    process.callWhenRunning(ParentPipe(process, lambda: stop(process)).startReading)
+
+    def told(line: bytes) -> None:
+        try:
+            gateway.login_failed(msgspec.json.decode(line, type=FailedLogin))
+        except Exception:
+            log.failure("what the front tells cannot be published")  # which is no reason to end, as the end of the pipe is
+
+    process.callWhenRunning(ParentPipe(process, told, lambda: stop(process)).startReading)
     process.run()
 
 

@@ -13,7 +13,7 @@ CONFIG, LOG, STDERR, LISTENER, READY = range(5)
 """The descriptors that a worker starts with: its configuration, its log, Python's own error output, the chargers' listening socket, and
 where to report that it serves.
 
-The first stays open as long as the parent runs.
+The first stays open as long as the parent runs, which then writes there what it has to tell: a `FailedLogin` on a line each.
 """
 
 
@@ -27,3 +27,5 @@ class WorkerConfig(msgspec.Struct, frozen=True):
     """The address family of the chargers' listening socket."""
     operators: str
     """The path at which to serve operators' HTTP."""
+    front: str
+    """The secret by which requests of the front of all workers are known."""

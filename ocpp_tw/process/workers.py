@@ -1,131 +1,51 @@
 """Several gateways on one port, each in a process of its own: starts, restarts and stops them.
 
-Knows no charger and imports no gateway, to stay small: a worker is `ocpp_tw.process.worker`, operators' HTTP for all of them
+Knows no charger and imports no gateway, to stay small: a worker is `ocpp_tw.process.worker` (and to its parent `ocpp_tw.process.worker_process`), operators' HTTP for all of them
 `ocpp_tw.operators.fan_out`.
 """
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
-import sys
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
-from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger, globalLogPublisher
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..log import event_of
+from ..operators.failed_logins import FailedLogin
 from ..operators.fan_out import FanOut
 from ..operators.merge import WorkerEndpoint
 from ..settings import Settings, worker_settings
 from .listening import SharedPort, chargers_of, endpoint_at, listen, socket_directory
-from .worker_config import CONFIG, LISTENER, LOG, READY, STDERR, WorkerConfig
+from .operators_door import OperatorsDoor
+from .worker_process import MAX_RESTART_DELAY, Worker
 
 log = Logger()
-
-MIN_RESTART_DELAY, MAX_RESTART_DELAY = 0.2, 30.0
-"""Seconds before a worker that ended is restarted: doubled from the first with each end in succession, at most the second."""
 
 WITHDRAW_AFTER = 1.0
 """Longest restart delay, in seconds, for which new connections wait for a worker that ended; with a longer one the others get them."""
 
-STABLE_AFTER = 60.0
-"""Seconds of service after which earlier ends no longer count for the restart delay."""
-
 KILL_AFTER = 3.0
 """Seconds beyond `--drain` that a worker has to end by itself; then it is killed."""
-
-MAX_LINE = 1 << 20
-"""Longest line of a worker's log, in bytes; of a longer one only the end is kept."""
 
 
 class WorkerNeverServed(Exception):
     """A worker ended before it had ever served."""
 
 
-class Worker(ProcessProtocol):
-    """One worker and its successive processes; ``ended`` is called at the end of each, with the reason."""
-
-    def __init__(self, number: int, settings: Settings, path: Path, ended: Callable[[Worker, str], None]) -> None:
-        self.number = number
-        self.settings = settings
-        self.serving = self.has_served = self.running = False
-        self.served: Deferred[None] = Deferred()
-        self.restart_timer: IDelayedCall | None = None
-        self._path = path
-        self._ended = ended
-        self._failures = 0
-        self._serving_since = 0.0
-        self._partial: dict[int, bytes] = {}
-        self._process: Any = None
-
-    @property
-    def endpoint(self) -> WorkerEndpoint:
-        """Where operators' HTTP reaches it."""
-        return WorkerEndpoint(self.settings.name, str(self._path), self.serving)
-
-    def spawn(self, reactor: Any, port: SharedPort) -> None:
-        """Start its process, or the next one."""
-        listener = port.socket_of(self.number)
-        self.restart_timer, self._partial = None, {}
-        self._path.unlink(missing_ok=True)
-        config = WorkerConfig(self.settings, type(reactor).__module__, int(listener.family), str(self._path))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        descriptors = {CONFIG: "w", LOG: "r", STDERR: "r", LISTENER: listener.fileno(), READY: "r"}
-        command = [sys.executable, "-m", "ocpp_tw.process.worker"]
-        self._process = reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
-        self.running = True
-        self._process.writeToChild(CONFIG, msgspec.json.encode(config) + b"\n")
-
-    def signal(self, name: str) -> None:
-        """Send it a signal, if it is running."""
-        with suppress(ProcessExitedAlready):
-            self._process.signalProcess(name)
-
-    def delay(self) -> float:
-        """Seconds to wait before the restart."""
-        stable = self._serving_since > 0 and time.monotonic() - self._serving_since > STABLE_AFTER
-        self._failures, self._serving_since = 0 if stable else self._failures + 1, 0.0
-        return min(MAX_RESTART_DELAY, MIN_RESTART_DELAY * 2.0**self._failures)
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        if childFD == READY:
-            self.serving = self.has_served = True
-            self._serving_since = time.monotonic()
-            if not self.served.called:
-                self.served.callback(None)
-            return
-        *lines, partial = (self._partial.get(childFD, b"") + data).split(b"\n")
-        self._partial[childFD] = partial[-MAX_LINE:]
-        for line in lines:
-            self._relay(line)
-
-    def _relay(self, line: bytes) -> None:
-        """Log its line here, so that twistd's logging options apply to all workers."""
-        event = event_of(line, worker=self.settings.name)
-        event["log_system"] = f"{self.settings.name} {event['log_namespace']}#{event['log_level'].name}"
-        globalLogPublisher(event)
-
-    def processEnded(self, reason: Failure) -> None:
-        for line in filter(None, self._partial.values()):
-            self._relay(line)
-        self.serving = self.running = False
-        self._ended(self, reason.getErrorMessage())
-
-
 class Workers(MultiService):
-    """As many gateways as the settings say; ``give_up`` is called when they cannot start at all."""
+    """As many gateways as the settings say; ``give_up`` is called when they cannot start at all.
+
+    Raises:
+        InvalidSetting: the files of operators' tokens or certificate cannot be used.
+    """
 
     def __init__(self, settings: Settings, reactor: Any, give_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
@@ -133,6 +53,8 @@ class Workers(MultiService):
         self._settings = settings
         self._reactor = reactor
         self._give_up = give_up
+        self._door = OperatorsDoor(settings, reactor)
+        self._secret = secrets.token_hex()
         self._workers: list[Worker] = []
         self._port: SharedPort | None = None
         self._http: IListeningPort | None = None
@@ -154,12 +76,14 @@ class Workers(MultiService):
             from .find_redis import find_redis  # imported only if needed: it brings the Redis drivers with it
 
             settings = replace(settings, redis=await find_redis(self, reactor, settings.data))
-        site = FanOut(self, reactor).site(settings.http_token, settings.http_connections)
-        self._http = await listen(endpoint_at(settings.http, reactor), site, settings.http, "operators' HTTP")
+        site = FanOut(self, reactor, self._secret).site(self._door.guard(self._login_failed), settings.http_connections)
+        self._http = await listen(endpoint_at(settings.http, reactor), self._door.served(site), settings.http, self._door.clients)
+        self._door.start()
         self._port = port = SharedPort(settings.port, chargers_of(settings), settings.workers)
         self._directory = socket_directory()
         for number in range(1, settings.workers + 1):
-            self._workers.append(Worker(number, worker_settings(settings, number), self._directory / str(number), self._ended))
+            path = self._directory / str(number)
+            self._workers.append(Worker(number, worker_settings(settings, number), path, self._secret, self._ended))
         # The first one alone, since it proves the settings: an error in them is logged once, not once per worker.
         first, *others = self._workers
         first.spawn(reactor, port)
@@ -172,10 +96,17 @@ class Workers(MultiService):
         log.info("workers serve: {count}", count=len(self._workers))
 
     def reload(self) -> None:
-        """Make each worker reload its certificate; one that does not serve yet loads it when it starts."""
+        """Reload what is for operators, and make each worker reload its certificate; one that does not serve yet loads it when it starts."""
+        self._door.reload()
         for worker in self._workers:
-            if worker.serving:
+            if worker.serving and self._settings.tls:  # without it SIGHUP would end it
                 worker.signal("HUP")
+
+    def _login_failed(self, failed: FailedLogin) -> None:
+        """Have a worker publish it; the log has it in any case."""
+        worker = next((each for each in self._workers if each.serving), None)
+        if worker is not None:
+            worker.tell(failed)
 
     def _failed(self, why: Failure) -> None:
         if not why.check(CancelledError) and not self._failing:
@@ -210,6 +141,7 @@ class Workers(MultiService):
 
     async def _stop(self) -> None:
         self.stopping = True
+        self._door.stop()
         if self._starting is not None:
             self._starting.cancel()
         if self._http is not None:

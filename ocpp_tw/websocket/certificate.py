@@ -20,9 +20,9 @@ from zope.interface import implementer
 
 from ..log import Logger
 from ..settings import InvalidSetting, Settings
+from ..watched import WatchedFiles, minute
 from .client_certificates import Authorities
 from .pem_files import KeyAndChain, load
-from .watched_files import WatchedFiles, minute
 
 log = Logger()
 
@@ -42,16 +42,25 @@ class Certificate(WatchedFiles):
     """The certificate of new connections. Existing ones keep the one they began with. With ``authorities`` chargers are asked for theirs.
 
     There may be several with keys of different kinds: a charger is shown the one that it supports. ``keys`` may be in the same files.
+    ``clients`` are those it is presented to, and ``option`` is the setting that names the files: both are for the log.
 
     Raises:
         InvalidSetting: the files do not hold a usable certificate.
     """
 
-    kept = "certificate not reloaded, the one in use stays"
-
-    def __init__(self, chains: Sequence[str], keys: Sequence[str], clock: IReactorTime, authorities: Authorities | None = None) -> None:
+    def __init__(
+        self,
+        chains: Sequence[str],
+        keys: Sequence[str],
+        clock: IReactorTime,
+        authorities: Authorities | None = None,
+        clients: str = "chargers",
+        option: str = "--tls",
+    ) -> None:
         super().__init__([*chains, *(keys or chains)], clock)
         self.authorities = authorities
+        self.kept = f"certificate for {clients} not reloaded, the one in use stays"
+        self._clients, self._option = clients, option
         self._load()
         if authorities is not None:
             authorities.on_change = self._renew_context
@@ -66,12 +75,17 @@ class Certificate(WatchedFiles):
 
     def _load(self) -> None:
         half = len(self._files) // 2
-        loaded = [load(*files) for files in zip(self._files[:half], self._files[half:], strict=True)]
-        self._context = tls_context(loaded, self.authorities)
+        try:
+            loaded = [load(*files) for files in zip(self._files[:half], self._files[half:], strict=True)]
+            self._context = tls_context(loaded, self.authorities)
+        except InvalidSetting as why:
+            raise InvalidSetting(str(why).replace("--tls", self._option)) from None
         self._loaded, self._warned = loaded, set[Path]()
         for own in (each.chain[0] for each in loaded):
             until = minute(own.not_valid_after_utc)
-            log.info("certificate presented to chargers: {name}, valid until {until} UTC", name=_name(own), until=until)
+            log.info(
+                "certificate presented to {clients}: {name}, valid until {until} UTC", clients=self._clients, name=_name(own), until=until
+            )
         self._warn_of_validity()
 
     def _renew_context(self) -> None:
@@ -86,7 +100,12 @@ class Certificate(WatchedFiles):
             if not begin <= now <= end and file not in self._warned:
                 self._warned.add(file)
                 why = f"has expired at {minute(end)}" if now > end else f"is not valid before {minute(begin)}"
-                log.warn("certificate in {file} {why} UTC: chargers that check it will not connect", file=str(file), why=why)
+                log.warn(
+                    "certificate in {file} {why} UTC: {clients} that check it will not connect",
+                    file=str(file),
+                    why=why,
+                    clients=self._clients,
+                )
 
 
 def _name(certificate: x509.Certificate) -> str:

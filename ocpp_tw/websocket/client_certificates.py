@@ -21,9 +21,9 @@ from twisted.internet.interfaces import IReactorTime
 from ..interfaces import ClientCertificate
 from ..log import Logger
 from ..settings import InvalidSetting, Settings
+from ..watched import WatchedFiles, minute
 from ..words import shown
 from .pem_files import certificates, revocation_lists
-from .watched_files import WatchedFiles, minute
 
 log = Logger()
 

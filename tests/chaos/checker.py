@@ -17,7 +17,7 @@ from chaos.numbers import Numbers
 GATEWAY_EVENTS = frozenset(
     {"connect_charger", "disconnect_charger", "late_response", "unresponsive", "duplicate_identity", "handshake_rejected"}
     | {"flapping", "silent", "clock_skew"}
-    | {"command_result", "command_followup"}
+    | {"command_result", "command_followup", "security_event"}
 )
 """Events of the gateway's own that these faults may cause; `CommandChecks` checks those of commands."""
 UNDER_WAY = 5.0
@@ -97,7 +97,8 @@ class Checker:
     def _event(self, index: int, event: dict[str, Any]) -> None:
         data, name = event["data"], event["event"]
         charger = data["charger"]
-        numbered = "?" if name == "handshake_rejected" else charger  # those are numbered together
+        apart = name == "handshake_rejected" or (name == "security_event" and data["by"] is None)
+        numbered = "?" if apart else charger  # those are numbered together
         due = self._seq[numbered] = self._seq[numbered] + 1
         if event["seq"] != due:
             self.violation("gaps", f"{charger} has an event of seq {event['seq']} where {due} was expected", self.seen_at[index], index)

@@ -37,6 +37,14 @@ def test_a_raw_call_reaches_the_charger_as_it_was_written():
     assert cp.wire.sent[-1] == b'[2,"u1","DataTransfer",{"messageId":"m\\u00e9","vendorId":"v"}]'
 
 
+def test_a_command_by_http_cannot_name_a_gateway_that_is_to_be_told():
+    """That is between gateways: it would put a message into any list of commands."""
+    here, cp = with_charger()
+    here.dispatcher.ask(b'{"cp_id": "cp1", "command": "clear_cache", "id": "u1", "asker": "gw-9"}')
+    cp.answer({"status": "Accepted"})
+    assert here.command_result()["outcome"] == "result" and not here.store.own["gw-9"]
+
+
 def test_its_answer_is_the_result():
     here, cp = with_charger()
     here.push_command(CpID="cp1", data=START)
@@ -44,7 +52,7 @@ def test_its_answer_is_the_result():
     cp.answer({"status": "Accepted"})
     assert here.command_result() == {
         "charger": "cp1", "id": "u1", "action": "RemoteStartTransaction", "outcome": "result", "status": "Accepted",
-        "payload": {"status": "Accepted"}, "error": None, "sent": True, "latency_ms": 250,
+        "payload": {"status": "Accepted"}, "error": None, "sent": True, "latency_ms": 250, "by": None,
     }  # fmt: skip
     assert here.store.processing["gw"] == []
 

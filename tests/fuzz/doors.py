@@ -16,6 +16,8 @@ from twisted.python.failure import Failure
 from fuzz.harness import Finding, Harness
 from ocpp_tw.operators.api import OperatorsApi
 from ocpp_tw.operators.channel import SHARE
+from ocpp_tw.operators.guard import Guard
+from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.turns import Turns
 from ocpp_tw.websocket.factory import ChargerFactory
 from ocpp_tw.websocket.turns import ConnectionTurns
@@ -81,7 +83,9 @@ def operators(harness: Harness) -> Callable[[bytes, int], bytes]:
     """Operators' HTTP, without a port."""
     here, clock = harness.here, harness.here.clock
     app = here.application
-    site = OperatorsApi(here.gateway, here.dispatcher, app.verdicts, Store(), app.reader.evidence).site("", clock=clock)
+    site = OperatorsApi(here.gateway, here.dispatcher, app.verdicts, Store(), app.reader.evidence, app.security).site(
+        Guard(Tokens("", "", clock), clock), clock=clock
+    )
     site.turns = Turns(clock, SHARE, clock.seconds)
     door = Door(harness, site, site.turns)
 

@@ -19,10 +19,11 @@ from fleets import pause, until
 from ocpp_tw.networks import network
 from ocpp_tw.operators.channel import PIECE, REQUEST_TIMEOUT, SHARE
 from ocpp_tw.operators.connections import Connections
-from ocpp_tw.operators.guard import HEALTH as HEALTHS
-from ocpp_tw.operators.guard import MAX_BODY, STRANGERS, Guard, Head
+from ocpp_tw.operators.guard import MAX_BODY, STRANGERS, BehindFront, Guard, Head, Refusal
 from ocpp_tw.operators.guesses import BURST, MAX_ADDRESSES, REFILL, Guesses
 from ocpp_tw.operators.request import OperatorsRequest
+from ocpp_tw.operators.roles import HEALTH as HEALTHS
+from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.tally import Tally
 from ocpp_tw.turns import Turns
 from operators_site import Site, raw
@@ -337,16 +338,23 @@ async def test_requests_without_a_token_are_limited_by_address_and_those_with_it
 
 async def test_monitors_of_several_hosts_may_ask_every_second_for_ever():
     clock = Clock()
-    guard, asked = Guard("s3cret", clock), Headers({b"host": [b"localhost"]})
+    guard, asked = Guard(Tokens("s3cret", "", clock), clock), Headers({b"host": [b"localhost"]})
     for _ in range(1000):
         for path in HEALTHS * 10:
-            assert guard.refusal(Head(b"GET", path, asked, 0, "192.0.2.1")) is None
+            assert not isinstance(guard.admit(Head(b"GET", path, asked, 0, "192.0.2.1")), Refusal)
         clock.advance(1)
 
 
 async def test_what_the_front_of_workers_forwards_is_limited_there_only():
-    guard = Guard("s3cret", Clock())
-    assert all(guard.refusal(Head(b"GET", b"/healthz", Headers(), 0, "")) is None for _ in range(1000))
+    asked = Head(b"GET", b"/healthz", Headers({b"authorization": [b"Bearer front"]}), 0, "")
+    assert not any(isinstance(BehindFront("front").admit(asked), Refusal) for _ in range(1000))
+
+
+async def test_a_worker_believes_nobody_but_its_front():
+    """Whoever else can connect to its socket."""
+    for shown in ([], [b"Bearer "], [b"Bearer wrong"]):
+        head = Head(b"GET", b"/api/chargers", Headers({b"authorization": shown, b"x-operator": [b"alice"]}), 0, "")
+        assert isinstance(refusal := BehindFront("front").admit(head), Refusal) and refusal.status == 401
 
 
 # guesses of the token

@@ -23,8 +23,10 @@ from ocpp_tw.ocpp.schemas import Violation
 from ocpp_tw.ocpp.tolerance.evidence import Evidence, merged
 from ocpp_tw.operators import fan_out
 from ocpp_tw.operators.fan_out import FanOut
-from ocpp_tw.operators.guard import MAX_BODY
+from ocpp_tw.operators.guard import MAX_BODY, Guard
 from ocpp_tw.operators.merge import WorkerEndpoint
+from ocpp_tw.operators.roles import Role
+from ocpp_tw.operators.tokens import Tokens, new_token
 
 
 class FakeWorker(Resource):
@@ -36,10 +38,12 @@ class FakeWorker(Resource):
         super().__init__()
         self.answers: dict[str, tuple[int, Any]] = {}
         self.asked: list[tuple[str, str, bytes, str | None]] = []
+        self.operators: list[Any] = []
         self.silent = self.aborts = False
 
     def render(self, request):
         self.asked.append((request.method.decode(), request.uri.decode(), request.content.read(), request.getHeader("authorization")))
+        self.operators.append(tuple(request.requestHeaders.getRawHeaders(each) for each in ("x-operator", "x-operator-address")))
         if self.aborts:
             request.transport.abortConnection()
         if self.silent or self.aborts:
@@ -55,14 +59,14 @@ class FakeWorker(Resource):
 class Fleet:
     """Two workers, and the one address in front of them."""
 
-    def __init__(self, directory: Path, token: str = "") -> None:
+    def __init__(self, directory: Path, token: str = "", tokens: str = "") -> None:
         self.stopping, self.complete = False, True
         self.workers = [FakeWorker(), FakeWorker()]
         self.down: set[int] = set()
         self.paths = [str(directory / str(number)) for number in (0, 1)]
         self.factories = [WrappingFactory(Site(each)) for each in self.workers]
         self.ports = [reactor.listenUNIX(path, factory) for path, factory in zip(self.paths, self.factories, strict=True)]
-        self.factories.append(WrappingFactory(FanOut(self, reactor).site(token)))
+        self.factories.append(WrappingFactory(FanOut(self, reactor, "front").site(Guard(Tokens(token, tokens, reactor), reactor))))
         self.ports.append(reactor.listenTCP(0, self.factories[-1], interface="127.0.0.1"))
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
@@ -130,7 +134,7 @@ async def test_a_command_goes_to_one_worker_in_turn(fleet):
     answers = [await fleet.request("POST", "/command/", {"cp_id": "a"}, authorization="Bearer x") for _ in range(4)]
     assert sorted(status for status, _ in answers) == [200, 200, 400, 400]
     asked = [each.asked for each in fleet.workers]
-    assert asked == [[("POST", "/command/", b'{"cp_id": "a"}', "Bearer x")] * 2] * 2
+    assert asked == [[("POST", "/command/", b'{"cp_id": "a"}', "Bearer front")] * 2] * 2
     assert fleet.response.headers.getRawHeaders("x-inner") is None
 
 
@@ -187,12 +191,38 @@ async def test_a_client_that_disconnects_leaves_nothing_behind(fleet):
         await soon(deferLater(reactor, 0.01))
 
 
-async def test_a_token_that_is_wrong_is_wrong_for_all(fleet):
+async def test_a_refusal_by_the_workers_is_that_of_all(fleet):
     refusal = (401, {"detail": "A bearer token is needed"})
     for path in ("/api/chargers", "/api/violations", "/api/chargers/a"):
         fleet.both(path, refusal, refusal)
-        assert await fleet.request("GET", path, authorization="Bearer wrong") == refusal
-    assert {asked[3] for each in fleet.workers for asked in each.asked} == {"Bearer wrong"}
+        assert await fleet.request("GET", path) == refusal
+
+
+async def test_the_front_tells_the_workers_who_asks_and_a_client_cannot(tmp_path):
+    file = tmp_path / "tokens"
+    token, line = new_token("alice", Role.command)
+    file.write_text(line)
+    fleet = Fleet(tmp_path, "s3cret", str(file))
+    fleet.both("/command/", (200, {}), (200, {}))
+    forged = {"x-operator": "bob", "x-operator-address": "192.0.2.1"}
+    for shown in (token, "s3cret"):
+        for _ in range(2):
+            assert (await fleet.request("POST", "/command/", {}, authorization=f"Bearer {shown}", **forged))[0] == 200
+    for worker in fleet.workers:
+        assert worker.operators == [(["alice"], ["127.0.0.1"]), ([""], ["127.0.0.1"])]
+        assert {each[3] for each in worker.asked} == {"Bearer front"}, "no token leaves the front"
+    await fleet.close()
+
+
+async def test_the_front_asks_for_the_role_before_a_worker_is_asked(tmp_path):
+    file = tmp_path / "tokens"
+    token, line = new_token("alice", Role.read)
+    file.write_text(line)
+    fleet = Fleet(tmp_path, tokens=str(file))
+    status, answer = await fleet.request("POST", "/command/", {}, authorization=f"Bearer {token}")
+    assert (status, answer) == (403, {"detail": "This needs a token with the role command, and the role of alice is read"})
+    assert [each.asked for each in fleet.workers] == [[], []]
+    await fleet.close()
 
 
 async def test_the_front_asks_for_the_token_and_the_length_before_a_worker_is_asked(tmp_path):

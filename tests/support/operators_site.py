@@ -16,8 +16,12 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from ocpp_tw.core.passwords import Passwords
+from ocpp_tw.core.security import Operator
 from ocpp_tw.memory import MemoryKeys
 from ocpp_tw.operators.api import OperatorsApi
+from ocpp_tw.operators.failed_logins import FailedLogin
+from ocpp_tw.operators.guard import Admission, Guard
+from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.settings import Settings
 
 IN_FORCE = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
@@ -59,9 +63,12 @@ class FakeGateway:
 
 @dataclass
 class FakeServices:
-    """Dispatcher, store and violations."""
+    """Dispatcher, store, violations and what is told of security."""
 
     up: bool = True
+    operators: list[Operator] = field(default_factory=list)
+    told: list[tuple[str, Operator, str, str]] = field(default_factory=list)
+    failed: list[FailedLogin] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
     result: Any = None
     seen: list[Any] = field(default_factory=list)
@@ -77,8 +84,12 @@ class FakeServices:
     def spooled(self) -> dict[str, Any]:
         return self.spool
 
-    async def ask(self, body: bytes) -> dict[str, Any]:
+    def operator(self, kind: str, operator: Operator, charger: str, detail: str) -> None:
+        self.told.append((kind, operator, charger, detail))
+
+    async def ask(self, body: bytes, operator: Operator) -> dict[str, Any]:
         self.asked.append(body)
+        self.operators.append(operator)
         if callable(self.result):
             return await self.result()
         if isinstance(self.result, Exception):
@@ -90,15 +101,25 @@ class FakeServices:
 
 
 class Site:
-    """A site that listens, and a client of it."""
+    """A site that listens, and a client of it. ``tokens`` is the file of named ones, ``guard`` stands in for the gateway's own."""
 
-    def __init__(self, token: str = "", gateway: Any = None, verdicts: Any = None, evidence: bool = True, limit: int = 0) -> None:
+    def __init__(
+        self,
+        token: str = "",
+        gateway: Any = None,
+        verdicts: Any = None,
+        evidence: bool = True,
+        limit: int = 0,
+        tokens: str = "",
+        guard: Admission | None = None,
+    ) -> None:
         self.gateway = gateway or FakeGateway()
         self.services = FakeServices()
         operators = OperatorsApi(
-            self.gateway, self.services, verdicts, self.services, self.services if evidence else None  # type: ignore[arg-type]
+            self.gateway, self.services, verdicts, self.services, self.services if evidence else None, self.services  # type: ignore[arg-type]
         )  # fmt: skip
-        self.factory = WrappingFactory(operators.site(token, limit))
+        guard = guard or Guard(Tokens(token, tokens, reactor), reactor, failed=self.services.failed.append)
+        self.factory = WrappingFactory(operators.site(guard, limit))
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 

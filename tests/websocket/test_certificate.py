@@ -13,9 +13,9 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
 from ocpp_tw.settings import InvalidSetting, Settings, read
+from ocpp_tw.watched import CHECK_INTERVAL
 from ocpp_tw.websocket import certificate
 from ocpp_tw.websocket.certificate import Certificate
-from ocpp_tw.websocket.watched_files import CHECK_INTERVAL
 
 ONE, OTHER = Made("one"), Made("other")
 
@@ -188,7 +188,7 @@ def test_an_unusable_new_one_leaves_the_old_one_and_is_logged_once(put, logged, 
         put(bad)
     clock.pump([CHECK_INTERVAL] * 5)
     assert in_use(made) == ONE.number
-    assert len(logged) == 2 and logged[1].startswith("error: certificate not reloaded, the one in use stays: --tls: ")
+    assert len(logged) == 2 and logged[1].startswith("error: certificate for chargers not reloaded, the one in use stays: --tls: ")
     put(OTHER.pem)
     clock.advance(CHECK_INTERVAL)
     assert in_use(made) == OTHER.number

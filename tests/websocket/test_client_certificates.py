@@ -23,9 +23,9 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from certificates import Made, revocation_list
 from ocpp_tw.interfaces import ClientCertificate
 from ocpp_tw.settings import InvalidSetting, read
+from ocpp_tw.watched import CHECK_INTERVAL
 from ocpp_tw.websocket import client_certificates
 from ocpp_tw.websocket.client_certificates import Authorities
-from ocpp_tw.websocket.watched_files import CHECK_INTERVAL
 from tls_peer import MADE, TlsPeer, TlsServer
 
 ROOT, ELSEWHERE = Made("root"), Made("elsewhere")

@@ -12,8 +12,8 @@ from pathlib import Path
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from ..log import Logger
-from ..settings import InvalidSetting
+from .log import Logger
+from .settings import InvalidSetting
 
 log = Logger()
 
@@ -22,9 +22,11 @@ CHECK_INTERVAL = 60.0
 
 
 class WatchedFiles:
-    """A subclass reads them in `_load`, which raises `InvalidSetting` and then has changed nothing; ``kept`` says what stays in use then."""
+    """A subclass reads them in `_load`, which raises `InvalidSetting` and then has changed nothing; ``kept`` says what stays in use then.
+    They are looked at every ``interval`` seconds, between `start` and `stop`."""
 
     kept = ""
+    interval = CHECK_INTERVAL
 
     def __init__(self, files: Iterable[str], clock: IReactorTime) -> None:
         # absolute: twistd may change its directory before they are read again
@@ -35,7 +37,7 @@ class WatchedFiles:
 
     def start(self) -> None:
         """Begin to check the files."""
-        self._timer.start(CHECK_INTERVAL, now=False)
+        self._timer.start(self.interval, now=False)
 
     def stop(self) -> None:
         """Stop checking the files."""

@@ -1,0 +1,23 @@
+"""Who asks by HTTP, and the kinds of `security_event`: the vocabulary that docs/contract.md is generated from.
+
+Knows neither tokens nor connections.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Operator(NamedTuple):
+    """Who asks by HTTP: the name of the token that was shown ("" for `--http-token`, and where none is needed), and from where."""
+
+    name: str = ""
+    address: str = ""
+
+
+KINDS = {
+    "login_failed": 'a wrong token was shown on operators\' HTTP, `count` times since the event before from that address; `charger` is ""',
+    "decision": "an operator decides about a charger (PUT); `detail` names the members that are set, and none of their values",
+    "command": "an operator sends a command by HTTP; `detail` is the OCPP action or the neutral command",
+}
+"""Kind -> what has happened, and what its event has to say."""
