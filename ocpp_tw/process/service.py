@@ -29,9 +29,9 @@ from ..spool.file import SpoolUnusable
 from ..waiting import in_time, pause
 from ..websocket import tcp
 from ..websocket.certificate import Certificate
+from ..websocket.charger_tls import ChargerTlsFactory
 from ..websocket.client_certificates import Authorities
 from ..websocket.factory import ChargerFactory
-from ..websocket.tls import TlsFactory
 from . import descriptors
 from .compose import Application, compose
 from .credentials_key import KeyFile
@@ -134,7 +134,7 @@ class GatewayService(MultiService):
         settings, certificate = self.settings, self._certificate
         factory: Any = self._factory
         if certificate is not None:
-            factory = TlsFactory(certificate, factory, self._reactor, plain_too=not settings.tls_only)
+            factory = ChargerTlsFactory(certificate, factory, self._reactor, plain_too=not settings.tls_only)
         self._ports.append(port := await listen(self._endpoints.chargers, factory, settings.port, chargers_of(settings)))
         tcp.use_charger_connections(port)
         for each in self._files:

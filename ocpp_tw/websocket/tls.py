@@ -1,4 +1,4 @@
-"""Chargers over TLS: decrypts what they send, encrypts what is sent to them, and logs failed TLS handshakes.
+"""A port that speaks TLS: decrypts what is received, encrypts what is sent, and logs failed TLS handshakes.
 
 Knows Twisted's TLS from inside, and neither certificates nor messages.
 """
@@ -15,7 +15,6 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from ..interfaces import ClientCertificate
 from ..log import Logger
 from .certificate import Certificate, openssl_reason
 from .tls_handshakes import TlsHandshakes
@@ -31,12 +30,11 @@ HEADER_SIZE, HANDSHAKE, APPLICATION_DATA = 5, 22, 23
 HINTS = {"http request": "it speaks ws:// or http:// to a port of wss://"}
 
 
-class ChargerTls(TLSMemoryBIOProtocol):
-    """One connection: a transport to the charger's protocol, a protocol to the TCP connection."""
+class TlsConnection(TLSMemoryBIOProtocol):
+    """One connection: a transport to the protocol that it serves, a protocol to the TCP connection."""
 
     factory: TlsFactory
     transport: Any
-    wrappedProtocol: Any
     _heard = False
     """Whether the charger has sent anything that was given to OpenSSL."""
     _early = b""
@@ -69,27 +67,13 @@ class ChargerTls(TLSMemoryBIOProtocol):
                 if not self._aborted:
                     self.wrappedProtocol.dataReceived(text)
             return
-        if not self._heard:
-            data = self.wrappedProtocol.after_announcement(data)
-            if not data:
-                return
-        if self.factory.plain_too and not (self._heard or self._early) and data[0] != HANDSHAKE:
-            self._give_way(data)
-        elif self._heard or self.factory.handshakes.begin(self._host, self):
+        if not self._heard and not (data := self.first_bytes(data)):
+            return
+        if self._heard or self.factory.handshakes.begin(self.host, self):
             self._receive(data)
         else:
             self._early += data
             self.transport.pauseProducing()
-
-    def _give_way(self, data: bytes) -> None:
-        """The charger speaks without TLS: its protocol gets the TCP connection itself, and nothing of this one stays between them."""
-        line, protocol = self.transport, self.wrappedProtocol
-        self.unregisterProducer()
-        self._tlsConnection = None  # type: ignore[assignment]  # it refers to this
-        self.factory.unregisterProtocol(self)
-        line.protocol, protocol.transport = protocol, line
-        line.registerProducer(protocol, True)
-        protocol.dataReceived(data)
 
     def begin_handshake(self) -> None:
         """See `tls_handshakes.Connection`."""
@@ -104,19 +88,17 @@ class ChargerTls(TLSMemoryBIOProtocol):
         super().dataReceived(data)
         if self._in_handshake and self._handshakeDone:
             self._in_handshake = False
-            self.factory.handshakes.end(self._host, self)
+            self.factory.handshakes.end(self.host, self)
+
+    def first_bytes(self, data: bytes) -> bytes:
+        """What of it belongs to TLS, of that which comes before anything does."""
+        return data
 
     @property
-    def _host(self) -> str:
-        return str(self.wrappedProtocol.peer_host)
-
-    def client_certificate(self) -> ClientCertificate | None:
-        """The one that the charger has shown, judged anew each time; None without one, or if chargers are not asked for any."""
-        authorities = self.factory.authorities
-        shown = None if authorities is None or self._tlsConnection is None else self._tlsConnection.get_peer_certificate()
-        if authorities is None or shown is None:
-            return None
-        return authorities.judge(shown, self._tlsConnection.get_peer_cert_chain() or ())
+    def host(self) -> str:
+        """The address at the other end."""
+        peer = self.transport.getPeer()
+        return str(getattr(peer, "host", peer))
 
     def in_transit(self) -> bool:
         """See `ChargerConnection`; what waits here is not read yet either."""
@@ -164,24 +146,22 @@ class ChargerTls(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         if self._in_handshake:
-            self.factory.handshakes.end(self._host, self)
+            self.factory.handshakes.end(self.host, self)
         why = self._reason
         if why is not None and why.check(SSL.Error):
             if not self._handshakeDone:
-                self.factory.handshake_failed(self._host, why.value)
+                self.factory.handshake_failed(self.host, why.value)
             self._reason = Failure(CONNECTION_LOST)  # Autobahn would log the TLS error once more, without the peer
         super().connectionLost(reason)
 
 
 class TlsFactory(TLSMemoryBIOFactory):
-    """Serves over TLS what ``inner`` serves; with ``plain_too`` also without TLS, to whoever begins with anything but a TLS handshake."""
+    """Serves over TLS what ``inner`` serves."""
 
-    protocol = ChargerTls
+    protocol = TlsConnection
 
-    def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime, plain_too: bool = False) -> None:
+    def __init__(self, certificate: Certificate, inner: IProtocolFactory, clock: IReactorTime) -> None:
         super().__init__(certificate, False, inner, clock)
-        self.plain_too = plain_too
-        self.authorities = certificate.authorities
         self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0
 

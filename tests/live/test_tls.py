@@ -85,7 +85,7 @@ def test_a_certificate_is_replaced_while_chargers_stay(gateway, tmp_path):
             # and an unusable one changes nothing
             (tmp_path / "tls.pem").write_bytes(OLD.certificate)
             gateway.process.send_signal(signal.SIGHUP)
-            await asyncio.to_thread(gateway.until, lambda: log(gateway, "certificate not reloaded"))
+            await asyncio.to_thread(gateway.until, lambda: log(gateway, "certificate for chargers not reloaded"))
             assert await asyncio.to_thread(shown, gateway.port) == NEW.number
             assert (await call(line))[0] == 3
 

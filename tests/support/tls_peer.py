@@ -9,8 +9,8 @@ from typing import Any
 
 from certificates import Made
 from ocpp_tw.websocket.certificate import Certificate
+from ocpp_tw.websocket.charger_tls import ChargerTlsFactory
 from ocpp_tw.websocket.client_certificates import Authorities
-from ocpp_tw.websocket.tls import TlsFactory
 from websocket_peer import PeerConnection, RawPeer, Server, request
 
 MADE = Made()
@@ -71,7 +71,7 @@ class TlsServer(Server):
     def __init__(self, directory: Path, authorities: Authorities | None = None, plain_too: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
         self.certificate = Certificate([MADE.write(directory / "tls.pem")], [], self.clock, authorities)
-        self.tls_factory = TlsFactory(self.certificate, self.factory, self.clock, plain_too)
+        self.tls_factory = ChargerTlsFactory(self.certificate, self.factory, self.clock, plain_too)
 
     def connect(self, peer: object = None, address: str = "192.0.2.7") -> PeerConnection:
         connection = PeerConnection(self.tls_factory, peer or RawPeer(), self.clock, address)
