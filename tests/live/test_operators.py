@@ -63,7 +63,7 @@ def test_who_did_what_is_told_whichever_process_does_it(start, tmp_path, events,
     gateway.until(lambda: told(events, "login_failed") and len(told(events, "command")) == 2)
     assert [(each["by"], each["remote_address"], each["count"]) for each in told(events, "login_failed")] == [(None, "127.0.0.1", 1)]
     assert [(each["charger"], each["by"], each["remote_address"], each["detail"]) for each in told(events, "decision")] == [
-        ("cp1", "alice", "127.0.0.1", "boot_status")
+        ("cp1", "alice", "127.0.0.1", "boot_status, registered")
     ]
     assert {each["by"] for each in told(events, "command")} == {"alice", ""}
     results = {each["data"]["id"]: each["data"]["by"] for each in events() if each["event"] == "command_result"}

@@ -164,7 +164,7 @@ def test_a_whole_session(gateway, clean, events):
     assert [event["event"] for event in published] == [
         "connect_charger", "boot_notification", "change_connector_status", "authorize", "start_transaction", "change_connector_status",
         "meter_value", "disconnect_charger", "connect_charger", "meter_value", "stop_transaction", "start_transaction", "stop_transaction",
-        *["firmware_status_notification"] * 4, "disconnect_charger",
+        *["firmware_status_notification"] * 4, "security_event", "disconnect_charger",
     ]  # fmt: skip
     assert [event["seq"] for event in events()] == list(range(1, len(events()) + 1))
     stopped = [event["data"] for event in published if event["event"] == "stop_transaction"]

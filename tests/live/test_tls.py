@@ -126,7 +126,8 @@ def test_unusable_files_end_the_start_with_one_line(start, tmp_path, workers):
 
 
 def test_a_charger_with_any_certificate_completes_its_tls_handshake(start, tmp_path):
-    """Whether it is to be trusted is decided after that; a revocation list is read again while the gateway runs."""
+    """Whether it is to be trusted is decided after that: who has shown its own is not admitted without it any more. A revocation list is
+    read again while the gateway runs."""
     root = Made("root")
     files = {"ca.pem": root.certificate, "crl.pem": revocation_list(root)}
     for name, data in files.items():
@@ -135,13 +136,18 @@ def test_a_charger_with_any_certificate_completes_its_tls_handshake(start, tmp_p
     gateway = start("--tls", OLD.write(tmp_path / "tls.pem"), *named)
 
     async def scenario() -> None:
-        for made in (Made("cp1", issuer=root, authority=False), Made("stranger")):
+        for id, made in (("cp1", Made("cp1", issuer=root, authority=False)), ("cp2", Made("stranger")), ("cp1", Made("stranger"))):
             trust = OLD.proving(made, root, file=tmp_path / "charger.pem")
-            url = f"wss://127.0.0.1:{gateway.port}/cp1"
-            async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=trust) as line:
-                assert (await call(line))[0] == 3
+            url = f"wss://127.0.0.1:{gateway.port}/{id}"
+            try:
+                async with websockets.connect(url, subprotocols=["ocpp1.6"], ssl=trust) as line:
+                    seen.append((id, (await call(line))[0]))
+            except websockets.InvalidStatus as why:
+                seen.append((id, why.response.status_code))
 
+    seen: list[tuple[str, int]] = []
     asyncio.run(scenario())
+    assert seen == [("cp1", 3), ("cp2", 3), ("cp1", 403)]
     (tmp_path / "crl.pem").write_bytes(revocation_list(root, begin=-9, days=2))
     gateway.process.send_signal(signal.SIGHUP)
     gateway.until(lambda: log(gateway, "revocation list of CN=root has expired"))
