@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+
 from ..networks import network
 from .backpressure import ROOM, TURN
 from .control_frames import ControlFrames
@@ -54,6 +56,8 @@ class Receiver(ControlFrames):
     paid_until = -math.inf
     _roomy = False
     """Whether room was reserved, or is waited for."""
+    _paying: IDelayedCall | None = None
+    """While room is not even asked for, since the large messages before are not paid for yet."""
     _room_since = _room_bytes = 0
     """When room was reserved, and the bytes that have come since."""
 
@@ -173,12 +177,25 @@ class Receiver(ControlFrames):
             size += length * MAX_INFLATION
         if size > LARGE and not self.failedByMe:
             self._roomy, self._room_since, self._room_bytes = True, self.factory.tick, 0
-            if not self.factory.room.reserve(self, min(size, self.maxMessagePayloadSize) if whole else self.maxMessagePayloadSize):
+            room = min(size, self.maxMessagePayloadSize) if whole else self.maxMessagePayloadSize
+            # until it may be processed it stays with its sender: ten connections would have 10 MB here all the time
+            if (seconds := self.factory.turns.unpaid(self)) > 0:
+                self._paying = self.factory.reactor.callLater(seconds, self._reserve, room)
                 self._pause(ROOM, True)
+            elif not self.factory.room.reserve(self, room):
+                self._pause(ROOM, True)
+
+    def _reserve(self, room: int) -> None:
+        self._paying = None
+        if self.factory.room.reserve(self, room):
+            self.has_room()
 
     def _release_room(self) -> None:
         if self._roomy:
             self._roomy = False
+            if self._paying is not None:
+                self._paying.cancel()
+                self._paying = None
             self.factory.room.release(self)
 
     def _can_be_fast(self) -> bool:

@@ -94,12 +94,14 @@ class ChargerTls(TLSMemoryBIOProtocol):
     def begin_handshake(self) -> None:
         """See `tls_handshakes.Connection`."""
         data, self._early = self._early, b""
-        if self.connected:  # it may have ended since it was its turn
+        if self.connected and not self._aborted:  # it may have ended since it was its turn
             self.transport.resumeProducing()
             self._receive(data)
 
     def _receive(self, data: bytes) -> None:
-        self._heard = True
+        if not self._heard:
+            self._heard = True
+            self._tlsConnection = self.factory.begun(self)
         self._track_records(data)
         super().dataReceived(data)
         if self._in_handshake and self._handshakeDone:
@@ -124,7 +126,7 @@ class ChargerTls(TLSMemoryBIOProtocol):
         return bool(self._early) or (in_transit is not None and in_transit())
 
     def _checkHandshakeStatus(self) -> None:
-        # The charger begins. Until it does, OpenSSL need not allocate its buffers: 30 KiB.
+        # The charger begins. Until it does, and its turn has come, OpenSSL need not know of it, nor allocate its buffers: 17 and 37 KiB.
         if self._heard:
             super()._checkHandshakeStatus()
 
@@ -152,8 +154,11 @@ class ChargerTls(TLSMemoryBIOProtocol):
         self.transport.loseConnection()
 
     def abortConnection(self) -> None:
-        if self._tlsConnection is not None:  # else the connection has ended
+        if self._tlsConnection is not None:
             super().abortConnection()
+        elif self.connected:  # else the connection has ended
+            self._aborted = self.disconnecting = True
+            self.transport.abortConnection()
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         if reason is not None and reason.value is not None:
@@ -165,6 +170,8 @@ class ChargerTls(TLSMemoryBIOProtocol):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         if self._in_handshake:
             self.factory.handshakes.end(self._host, self)
+        if self._tlsConnection is None:  # nothing to flush
+            self._lostTLSConnection = True
         why = self._reason
         if why is not None and why.check(SSL.Error):
             if not self._handshakeDone:
@@ -182,6 +189,7 @@ class TlsFactory(TLSMemoryBIOFactory):
         super().__init__(certificate, False, inner, clock)
         self.plain_too = plain_too
         self.authorities = certificate.authorities
+        self.begun, self._creatorCallable = self._creatorCallable, lambda protocol: None
         self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0
 
