@@ -7,6 +7,7 @@ Knows Twisted's TLS from inside, and neither certificates nor messages.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
@@ -37,6 +38,8 @@ class ChargerTls(TLSMemoryBIOProtocol):
     factory: TlsFactory
     transport: Any
     wrappedProtocol: Any
+    _tlsConnection: Any
+    """OpenSSL's part; None before its handshake begins, and once the connection has ended."""
     _heard = False
     """Whether the charger has sent anything that was given to OpenSSL."""
     _early = b""
@@ -85,7 +88,6 @@ class ChargerTls(TLSMemoryBIOProtocol):
         """The charger speaks without TLS: its protocol gets the TCP connection itself, and nothing of this one stays between them."""
         line, protocol = self.transport, self.wrappedProtocol
         self.unregisterProducer()
-        self._tlsConnection = None  # type: ignore[assignment]  # it refers to this
         self.factory.unregisterProtocol(self)
         line.protocol, protocol.transport = protocol, line
         line.registerProducer(protocol, True)
@@ -180,6 +182,11 @@ class ChargerTls(TLSMemoryBIOProtocol):
         super().connectionLost(reason)
 
 
+def _not_begun(protocol: object) -> Any:
+    """What Twisted makes for a new connection."""
+    return None
+
+
 class TlsFactory(TLSMemoryBIOFactory):
     """Serves over TLS what ``inner`` serves; with ``plain_too`` also without TLS, to whoever begins with anything but a TLS handshake."""
 
@@ -189,7 +196,8 @@ class TlsFactory(TLSMemoryBIOFactory):
         super().__init__(certificate, False, inner, clock)
         self.plain_too = plain_too
         self.authorities = certificate.authorities
-        self.begun, self._creatorCallable = self._creatorCallable, lambda protocol: None
+        self.begun: Callable[[Any], Any] = self._creatorCallable
+        self._creatorCallable = _not_begun
         self.handshakes = TlsHandshakes(clock)
         self._since, self._count = -LOG_INTERVAL, 0
 

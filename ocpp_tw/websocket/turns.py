@@ -60,9 +60,9 @@ class ConnectionTurns(turns.Turns[Waiting]):
         self._large.append((connection, text, self._now()))
         self._schedule(0)
 
-    def unpaid(self, connection: Waiting) -> float:
-        """Seconds until the connection may have another large message processed; 0 or less if it may now."""
-        return connection.paid_until - self._now()
+    def unpaid(self, paid_until: float) -> float:
+        """Seconds until a connection may have another large message processed (see `Waiting`); 0 or less if it may now."""
+        return paid_until - self._now()
 
     def drop(self, connection: Waiting) -> None:
         """The connection has ended."""

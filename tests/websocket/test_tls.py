@@ -187,7 +187,9 @@ def test_of_one_address_so_many_handshakes_are_under_way_and_others_wait(server:
 
 
 @pytest.mark.parametrize("ends", ["by the peer", "by us", "once the handshake is over"])
-def test_openssl_does_not_know_of_a_connection_before_its_handshake_begins(server: TlsServer, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+def test_openssl_does_not_know_of_a_connection_before_its_handshake_begins(
+    server: TlsServer, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
     """17 KiB each: of thousands that say nothing, or that wait for their turn."""
     monkeypatch.setattr(tls_handshakes, "MAX_UNDER_WAY", 1)
 
