@@ -151,7 +151,8 @@ class Beginning:
 
     def _of(self, value: Any) -> Any:
         if type(value) is dict:
-            members, rest = {}, iter(value)
+            members: dict[str, Any] = {}
+            rest = iter(value)
             for name in rest:
                 if not self._spend():
                     further = [name, *rest]
