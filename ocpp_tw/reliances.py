@@ -23,7 +23,7 @@ RELIANCES: dict[str, tuple[str, ...]] = {
         *("_aborted", "_handshakeDone", "_lostTLSConnection", "_reason", "_tlsConnection"),
         *("_checkHandshakeStatus", "_flushReceiveBIO", "_shutdownTLS", "_tlsShutdownFinished", "_write"),
     ),
-    "twisted.protocols.tls.TLSMemoryBIOFactory": ("_clock",),
+    "twisted.protocols.tls.TLSMemoryBIOFactory": ("_clock", "_creatorCallable"),
     # operators/channel: the head of the request that is being read, and whether one is being served; the refusal of what cannot be read
     "twisted.web.http.HTTPChannel": (
         *("_command", "_path", "_handlingRequest", "_networkProducer", "_waitingForTransport", "_respondToBadRequestAndDisconnect"),

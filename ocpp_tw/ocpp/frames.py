@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from ..words import MAX_KEPT
-from .bounds import MAX_NUMBER, MAX_VALUES, UNCHECKED, depth, too_long_number, too_many_values
+from .bounds import MAX_NUMBER, UNCHECKED, depth, too_long_number, too_many_values
 from .malformed import Malformed, TooMuch, UnknownType, decode_head, message_type, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
+from .payload_json import decode_object as _decode_object
 
 Payload = dict[str, Any]
 
@@ -124,8 +125,8 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
                 fact = quick[action](raw)
                 if fact is not None:
                     return Call(id, action, NOT_READ, bytes(raw), "", fact)
-            payload = _decode(raw)
-            if type(payload) is dict and len(action) <= MAX_KEPT and not too_deep(text, MAX_DEPTH + 1):
+            payload = _decode_object(raw)  # what is something else would be decoded in vain: the slow path does it again
+            if len(action) <= MAX_KEPT and not too_deep(text, MAX_DEPTH + 1):
                 return (Call if kind == 2 else Send)(id, action, payload, bytes(raw))
     except (ValueError, RecursionError):
         pass  # not an ordinary CALL: the slow path finds out what it is
@@ -169,8 +170,8 @@ def embedded(text: bytes) -> Payload | None:
 
 def _check_bounds(text: bytes) -> None:
     """Raises `TooMuch` for a long text that would cost too much to read."""
-    if too_many_values(text):
-        raise TooMuch(f"more than {MAX_VALUES} values", text, *read_beginning(text))
+    if limit := too_many_values(text):
+        raise TooMuch(limit, text, *read_beginning(text))
     if too_long_number(text):
         raise TooMuch(f"a number of more than {MAX_NUMBER} digits", text, *read_beginning(text))
 

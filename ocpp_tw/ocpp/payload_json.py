@@ -36,6 +36,9 @@ def _number(text: str) -> int | float:
 decode = msgspec.json.Decoder(float_hook=_number).decode
 """Decodes any JSON value. Raises `ValueError` or `RecursionError`."""
 
+decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=_number).decode
+"""The same for an object: anything else raises `ValueError` at once."""
+
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -45,5 +48,6 @@ def digest(payload: dict[str, Any], *, without: str) -> int:
     It is stored and compared by later releases, so nothing goes into it but the payload.
     """
     if without in payload:
-        payload = {name: value for name, value in payload.items() if name != without}
+        payload = payload.copy()  # which takes a tenth of the time of going through thousands of members
+        del payload[without]
     return crc32(_canonical(payload))

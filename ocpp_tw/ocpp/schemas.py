@@ -157,7 +157,8 @@ def _violation(error: jsonschema_rs.ValidationError, payload: Payload) -> Violat
 def _text(value: Any) -> str:
     """The beginning of a value's JSON: a little more than `MAX_VALUE` characters."""
     text = ""
-    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+    # what has been decoded has no circles; looking for them would keep the value itself, in a circle of the encoder's own
+    for piece in json.JSONEncoder(ensure_ascii=False, check_circular=False).iterencode(value):
         text += piece[: MAX_VALUE + 1]
         if len(text) > MAX_VALUE:
             break

@@ -22,6 +22,7 @@ def prepare(reactor: Any) -> None:
     tuning.return_large_blocks()
     reactor.seconds = time.monotonic  # or a step of the clock fires every timer at once, or none for an hour
     reactor.callWhenRunning(tuning.freeze_garbage)
+    reactor.callWhenRunning(tuning.FreeMemory().start, reactor)
     reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop, reactor))
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
+from twisted.internet.interfaces import IReactorTime
+
 from ..interfaces import HandshakeRequest, IWire, Maybe
 from ..settings import Settings
 from .addresses import Addresses
@@ -57,6 +59,7 @@ class ConnectionOwner(Protocol):
     admissions: Admissions[Any]
     settings: Settings
     server: str
+    reactor: IReactorTime
     tick: int
     """Seconds since the factory was started, as counted by its timer: it stands still while the process is suspended."""
     connected: dict[Any, None]

@@ -34,7 +34,6 @@ class ChargerTls(TlsConnection):
         """The charger speaks without TLS: its protocol gets the TCP connection itself, and nothing of this one stays between them."""
         line, protocol = self.transport, self.wrappedProtocol
         self.unregisterProducer()
-        self._tlsConnection = None  # type: ignore[assignment]  # it refers to this
         self.factory.unregisterProtocol(self)
         line.protocol, protocol.transport = protocol, line
         line.registerProducer(protocol, True)

@@ -1,8 +1,8 @@
 """One charger's WebSocket connection: Autobahn's server adapted to `IWire`.
 
-It is one class in parts, each of which is the base of the next: `origin` (who is at the other end), `admission` (the opening handshake), `backpressure`, `timeouts`,
-`receiving`, and this one (sending, closing, the end). Together they have all knowledge of Autobahn's server; they know nothing of what a
-charger says.
+It is one class in parts, each of which is the base of the next: `origin` (who is at the other end), `admission` (the opening handshake),
+`backpressure`, `timeouts`, `control_frames`, `large_messages`, `receiving`, and this one (sending, closing, the end). Together they have all
+knowledge of Autobahn's server; they know nothing of what a charger says.
 
 Two tricks keep an idle connection small, and cost something for it. `succeedHandshake` replaces the instance's ``__dict__``: an attribute
 that is set during the handshake and is in `footprint.HANDSHAKE_ONLY`, or equals a class default, is gone from the instance afterwards, so

@@ -1,23 +1,20 @@
 """The part of a connection that turns bytes into messages: ordinary frames directly, all others by way of Autobahn, within limits.
 
 One frame in a read, as nearly every read is, goes to the sink at once. Of more than that a connection has its share in one turn of the
-reactor, and waits for its next turn with the rest (`turns`); a large message needs room before it is received (`room`), and waits for its
-turn before it is given to the sink. Knows nothing of what a message says.
+reactor, and waits for its next turn with the rest (`turns`); a large message waits for its turn before it is given to the sink. Knows
+nothing of what a message says.
 """
 
 # mypy: disallow-untyped-calls=False
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
 
-from ..networks import network
-from .backpressure import ROOM, TURN
-from .control_frames import ControlFrames
+from .backpressure import TURN
 from .fast_frames import take
 from .handshake import MAX_HEAD
+from .large_messages import RoomForLarge
 from .room import LARGE
 
 MAX_EARLY_BYTES = 64 * 1024
@@ -30,32 +27,13 @@ FRAMES_AT_ONCE = 16
 """Frames (or parts of one, where Autobahn reads it) that a connection may have processed in one turn of the reactor; while others wait for
 theirs it is one."""
 
-SMALL_DEFLATED = 512
-"""Bytes of deflated data that need no room before they are inflated: OCPP's messages are not a hundred times as long."""
 
-SLOW_AFTER, SLOW = 10, 8192
-"""Seconds that a large message has to come; after those it must come at so many bytes a second while others wait for its room."""
-
-MAX_INFLATION = 1032
-"""How many times its size deflated data can have, at most: a match of 258 bytes takes two bits."""
-
-
-class Receiver(ControlFrames):
+class Receiver(RoomForLarge):
     """Delivers whole messages to the connection's `MessageSink`."""
 
-    current_frame: Any
-    maxMessagePayloadSize: int
-    message_data_total_length: int
     # on the class until they are needed, since most of the time they are not
     _on_sign_of_life: Callable[[], None] | None = None
     _consuming = False
-    _fragments = 0
-    _isMessageCompressed = False
-    paid_until = -math.inf
-    _roomy = False
-    """Whether room was reserved, or is waited for."""
-    _room_since = _room_bytes = 0
-    """When room was reserved, and the bytes that have come since."""
 
     def dataReceived(self, data: bytes) -> None:
         if self._fast:
@@ -144,42 +122,6 @@ class Receiver(ControlFrames):
             self._deliver(text)
         self._release_room()
         self.go_on()
-
-    # room
-
-    @property
-    def address(self) -> str:
-        """See `room.Receiving`."""
-        return network(self.peer_host)
-
-    def has_room(self) -> None:
-        """See `room.Receiving`."""
-        self._room_since = self.factory.tick
-        self._pause(ROOM, False)
-
-    def check(self, tick: int, timeout: int) -> None:
-        """Close the connection if it keeps others waiting for room by being slow."""
-        super().check(tick, timeout)
-        if self._roomy and not self._paused_by and self.factory.room.wanted:
-            seconds = tick - self._room_since
-            if seconds > SLOW_AFTER and self._room_bytes < seconds * SLOW:
-                self._fail_connection(1008, "too slow with a large message for which others wait")
-
-    def _make_room(self, length: int) -> None:
-        """A frame of a message begins, with so many bytes of payload: if the message may become large, it needs room."""
-        whole = self.current_frame.fin and self._fragments == 1
-        size = self.message_data_total_length
-        if self._isMessageCompressed and (not whole or length > SMALL_DEFLATED):
-            size += length * MAX_INFLATION
-        if size > LARGE and not self.failedByMe:
-            self._roomy, self._room_since, self._room_bytes = True, self.factory.tick, 0
-            if not self.factory.room.reserve(self, min(size, self.maxMessagePayloadSize) if whole else self.maxMessagePayloadSize):
-                self._pause(ROOM, True)
-
-    def _release_room(self) -> None:
-        if self._roomy:
-            self._roomy = False
-            self.factory.room.release(self)
 
     def _can_be_fast(self) -> bool:
         half_done = self.data or self.inside_message or self.current_frame is not None

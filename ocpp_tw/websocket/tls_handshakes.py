@@ -12,9 +12,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..networks import network
 
-MAX_UNDER_WAY = 500
-"""TLS handshakes of one address at a time, each some 57 KiB of OpenSSL's buffers; more wait. A charger needs a fraction of a second for one,
-so that thousands behind one address hardly wait, and who does not finish it has no more than `--handshake-timeout`."""
+MAX_UNDER_WAY = 64
+"""TLS handshakes of one address at a time, each some 54 KiB of OpenSSL's buffers; more wait. All that are never finished run out of time in one
+turn of the loop, a third of a millisecond each. A charger needs a fraction of a second for one, so that a thousand behind one address wait
+some ten seconds at most, and who does not finish it has no more than `--handshake-timeout`."""
 
 MAX_PER_TURN = 16
 """Most that begin in one turn of the loop after they waited: hundreds of turns may end at once, and each answer to a ClientHello costs as much as ten messages."""

@@ -60,6 +60,10 @@ class ConnectionTurns(turns.Turns[Waiting]):
         self._large.append((connection, text, self._now()))
         self._schedule(0)
 
+    def unpaid(self, paid_until: float) -> float:
+        """Seconds until a connection may have another large message processed (see `Waiting`); 0 or less if it may now."""
+        return paid_until - self._now()
+
     def drop(self, connection: Waiting) -> None:
         """The connection has ended."""
         self._queue = deque(each for each in self._queue if each is not connection)

@@ -69,7 +69,7 @@ def test_who_did_what_is_told_whichever_process_does_it(start, tmp_path, events,
     results = {each["data"]["id"]: each["data"]["by"] for each in events() if each["event"] == "command_result"}
     assert results == {"u1": "alice", "u2": ""}
     log = gateway.log.read_text()
-    assert "operator's decision for cp1: boot_status, by alice from 127.0.0.1" in log
+    assert "operator's decision for cp1: boot_status, registered, by alice from 127.0.0.1" in log
     assert not any(secret in log for secret in ("s3cret", *tokens.values())) and "Traceback" not in log
 
 

@@ -166,7 +166,8 @@ def test_a_whole_session(gateway, clean, events):
         "meter_value", "disconnect_charger", "connect_charger", "meter_value", "stop_transaction", "start_transaction", "stop_transaction",
         *["firmware_status_notification"] * 4, "security_event", "disconnect_charger",
     ]  # fmt: skip
-    assert [event["seq"] for event in events()] == list(range(1, len(events()) + 1))
+    numbers = [event["seq"] for event in events()]  # the charger may be leaving meanwhile
+    assert numbers == list(range(1, len(numbers) + 1))
     stopped = [event["data"] for event in published if event["event"] == "stop_transaction"]
     assert [each["energy_wh"] for each in stopped] == [1000, 0] and {each["match"] for each in stopped} == {"exact"}
     assert published[6]["data"]["values"][0]["value"] == "1500"
@@ -197,7 +198,8 @@ def test_after_a_crash_nothing_is_lost_and_the_transaction_is_known(gateway, eve
     assert names.count("start_transaction") == 1 and names.count("stop_transaction") == 1
     stopped = next(event["data"] for event in events() if event["event"] == "stop_transaction")
     assert stopped["match"] == "exact" and stopped["energy_wh"] == 500
-    assert [event["seq"] for event in events()] == list(range(1, len(events()) + 1))
+    numbers = [event["seq"] for event in events()]  # the charger may be leaving meanwhile
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_sigterm_closes_connections_with_1012_and_ends_with_status_0(gateway, events):

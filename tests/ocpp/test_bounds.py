@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_tw.ocpp import bounds
-from ocpp_tw.ocpp.bounds import MAX_SAMPLES, MAX_VALUES, Beginning, depth, too_many_samples, too_many_values
+from ocpp_tw.ocpp.bounds import MAX_CONTAINERS, MAX_SAMPLES, MAX_VALUES, Beginning, depth, too_many_samples, too_many_values
 from ocpp_tw.ocpp.frames import MAX_DEPTH, MAX_ELEMENTS, Call, Result, parse
 from ocpp_tw.ocpp.malformed import Malformed, TooMuch
 from ocpp_tw.ocpp.schemas import source
@@ -35,7 +35,16 @@ def test_a_message_has_at_most_two_hundred_thousand_values(value: str) -> None:
     count = most // 2 if value[0] in "[{-2" else most
     assert isinstance(parse(call('{{"data":[{}]}}'.format(",".join([value] * count)))), Call)
     why = refused(call('{{"data":[{}]}}'.format(",".join([value] * (MAX_VALUES + 1)))))
-    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", "more than 200000 values")
+    limit = "more than 100000 objects and arrays" if value[0] in "[{" else "more than 200000 values"
+    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", limit)
+
+
+@pytest.mark.parametrize(("value", "containers"), [("[[]]", 2), ("[1]", 1), ('{"":[]}', 2), ('{"[":{"{":"["}}', 2)])
+def test_at_most_half_of_them_are_objects_and_arrays(value: str, containers: int) -> None:
+    count = (MAX_CONTAINERS - 3) // containers  # the frame, the payload and the list
+    assert isinstance(parse(call('{{"data":[{}]}}'.format(",".join([value] * count)))), Call)
+    why = refused(call('{{"data":[{}]}}'.format(",".join([value] * (count + 1)))))
+    assert (why.kind, why.id, why.action, why.limit) == (2, "1", "DataTransfer", "more than 100000 objects and arrays")
 
 
 def test_commas_and_brackets_within_strings_are_no_values() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import Any
 
 import pytest
@@ -162,6 +164,18 @@ def test_an_event_has_the_beginning_of_a_large_value() -> None:
     """As JSON, and without going through all of it."""
     (found,) = V16.request("StartTransaction", START | {"meterStart": [{"a": "b" * 100}] * 10})
     assert found.as_event()["value"].startswith('[{"a": "bbb') and len(found.as_event()["value"]) == 201
+
+
+def test_nothing_of_a_large_value_is_kept_once_its_event_is_made() -> None:
+    """Megabytes waited for the garbage collector, which hardly ever comes."""
+    value = [{"a": "b" * 100}] * 10
+    before = sys.getrefcount(value), sys.getrefcount(value[0])
+    gc.disable()
+    try:
+        Violation((), "type", value, "").as_event()
+        assert (sys.getrefcount(value), sys.getrefcount(value[0])) == before
+    finally:
+        gc.enable()
 
 
 def test_an_unknown_action_has_no_schema() -> None:

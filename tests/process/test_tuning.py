@@ -246,3 +246,27 @@ print(full - rss())
 """
     freed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(freed.stdout) > 70
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_memory_that_is_free_between_blocks_in_use_goes_back_to_the_system():
+    """In a process of its own, which a second block after each keeps from being given back otherwise; and only once."""
+    program = """
+import resource
+from twisted.internet.task import Clock
+from ocpp_tw.process.tuning import FREE_INTERVAL, FreeMemory
+def rss():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20
+clock = Clock()
+FreeMemory().start(clock)
+blocks = [bytearray(b"x" * 20_000) for _ in range(2000)]
+kept = blocks[::50]
+full = rss()
+blocks.clear()
+freed = full - rss()
+clock.advance(FREE_INTERVAL)
+print(freed, full - rss())
+"""
+    freed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, after = map(int, freed.stdout.split())
+    assert before < 10 and after > 25

@@ -186,6 +186,42 @@ def test_of_one_address_so_many_handshakes_are_under_way_and_others_wait(server:
     assert all(hello()[1] for _ in range(3))
 
 
+@pytest.mark.parametrize("ends", ["by the peer", "by us", "once the handshake is over"])
+def test_openssl_does_not_know_of_a_connection_before_its_handshake_begins(
+    server: TlsServer, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """17 KiB each: of thousands that say nothing, or that wait for their turn."""
+    monkeypatch.setattr(tls_handshakes, "MAX_UNDER_WAY", 1)
+
+    def known() -> int:
+        return sum(isinstance(each, SSL.Connection) for each in gc.get_objects())
+
+    before = known()
+    peers = [server.connect_tls() for _ in range(4)]
+    assert known() == before
+    for peer in peers[:3]:
+        with pytest.raises(ssl.SSLWantReadError):
+            peer.tls.do_handshake()
+        peer.incoming.write(peer.connection.exchange(peer.outgoing.read()))
+    assert known() == before + 1
+    match ends:
+        case "by the peer":
+            for peer in reversed(peers):
+                peer.connection.disconnect()
+        case "by us":
+            server.factory.stop()
+            assert all(peer.connection.transport.aborted for peer in peers)
+            for peer in peers:
+                peer.connection.exchange()
+        case _:
+            for peer in peers:
+                peer.incoming.write(peer.connection.exchange())
+                peer.connect_charger()
+            assert server.calls.count("arrived") == 4
+            return
+    assert known() == before and all(peer.connection.transport.disconnected for peer in peers)
+
+
 @pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("ours", [False, True])
 def test_nothing_is_kept_of_a_connection_that_has_ended(server: TlsServer, complete: bool, ours: bool) -> None:

@@ -250,6 +250,26 @@ def test_what_is_received_of_large_messages_is_limited(server_in_small_room: Ser
     assert not server.factory.room._taken
 
 
+def test_a_large_message_stays_with_its_sender_until_those_before_are_paid_for(server: Server) -> None:
+    """In memory it would wait for seconds, on each connection of an attacker."""
+    connection, gone = server.connect_charger(), server.connect_charger(target="/cp2")
+    burst = b"x" * (LARGE_BURST - 1000)
+    for each in connection, gone:
+        each.protocol.dataReceived(frame(burst))
+        server.clock.advance(RETRY)
+        each.protocol.dataReceived(frame(burst))
+        server.clock.advance(RETRY)
+    assert [each.transport.reading for each in (connection, gone)] == [True, True]
+    for each in connection, gone:
+        each.protocol.dataReceived(frame(burst)[:1000])
+    assert [each.transport.reading for each in (connection, gone)] == [False, False] and not server.factory.room._taken
+    gone.disconnect()
+    server.clock.advance(2 * LARGE_BURST / LARGE_RATE)
+    assert connection.transport.reading and server.factory.room._taken == len(burst)
+    connection.exchange(frame(burst)[1000:])
+    assert server.calls.count(burst) >= 4
+
+
 def test_one_that_waits_for_room_may_leave(server_in_small_room: Server) -> None:
     server = server_in_small_room
     connections = [server.connect_charger(target=f"/cp{n}") for n in range(4)]

@@ -208,10 +208,9 @@ class _Repair:
 
 def _constrained(value: Payload, members: Mapping[str, ExpectedType]) -> Iterator[tuple[str, Any, ExpectedType]]:
     """The members of an object of which the schema expects a type."""
-    for name, member in list(value.items()):
-        wanted = members.get(name)
-        if wanted is not None and wanted.kind:
-            yield name, member, wanted
+    for name in [each for each in value if each in members]:
+        if members[name].kind:
+            yield name, value[name], members[name]
 
 
 def _means_missing(value: Any, expected: ExpectedType) -> bool:
