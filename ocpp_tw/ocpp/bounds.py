@@ -6,7 +6,7 @@ Knows neither frames nor schemas. Every bound is far above what a charger has to
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 MAX_VALUES = 200_000
@@ -18,6 +18,10 @@ MAX_CONTAINERS = 100_000
 
 MAX_SAMPLES = 5_000
 """Most sampled values in one message: those of ten measurands in each minute of eight hours. A reading without any counts as one."""
+
+MAX_MEMBERS = 10_000
+"""Most members of one object in a message; OCPP's own have some 20. Each name is a string of its own, and to sort them takes longer than to
+read them."""
 
 SAMPLED = "meterValue", "transactionData"
 """The members that have readings."""
@@ -40,8 +44,8 @@ LARGE = 100
 MAX_NUMBER = 400
 """Most digits of a number in a long message; the largest that a float has are 309."""
 
-SHORTEST_SAMPLE = len("{},")
-"""Bytes of the shortest reading or sampled value, which OCPP's schema does not find valid."""
+SHORTEST_SAMPLE, SHORTEST_MEMBER = len("{},"), len('"a":1,')
+"""Bytes of the shortest reading or sampled value, which OCPP's schema does not find valid, and of nearly the shortest member."""
 
 ROUNDS = 10
 """Times that the innermost brackets of a text are taken away to find its depth, before the rest is looked at one by one: OCPP's own messages
@@ -121,16 +125,27 @@ def too_many_samples(payload: Mapping[str, Any]) -> bool:
     return sum(len(each) or 1 if isinstance(each, list) else 1 for each in samples) > MAX_SAMPLES
 
 
+def too_wide(payload: Mapping[str, Any]) -> bool:
+    """Whether an object in a payload has more than `MAX_MEMBERS` members."""
+    return any(len(each) > MAX_MEMBERS and type(each) is dict for level in _levels(payload) for each in level)
+
+
 def put_in_order(value: Any) -> None:
     """Sort the members of wide objects, in place: to sort them where their order must not matter (`payload_json.digest`) takes time that
     grows with the square of their number, unless they are sorted already."""
-    level = [value]
-    while level:
+    for level in _levels(value):
         for each in level:
             if len(each) > WIDE and type(each) is dict:
                 members = {name: each[name] for name in sorted(each)}
                 each.clear()
                 each.update(members)
+
+
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """The objects and arrays at each level of a value, from the outermost; without empty ones."""
+    level = [value]
+    while level:
+        yield level
         level = [
             inner for outer in level for inner in (outer.values() if type(outer) is dict else outer) if type(inner) in CONTAINERS and inner
         ]

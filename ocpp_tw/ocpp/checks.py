@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from .bounds import MAX_SAMPLES
+from .bounds import MAX_MEMBERS, MAX_SAMPLES
 from .frames import Payload
 from .meter_values import canonical_unit
 from .schemas import MAX_FOUND, Violation
@@ -18,7 +18,8 @@ UNIT = "unit"
 """The rule of an energy in an unknown unit. It breaks no schema, so that strict validation lets it pass."""
 
 TOO_MANY_SAMPLES = Violation((), "maxItems", None, f"more than {MAX_SAMPLES} sampled values")
-"""The violation of a message that is refused for it, tolerant or strict."""
+TOO_WIDE = Violation((), "maxProperties", None, f"an object of more than {MAX_MEMBERS} members")
+"""The violations of messages that are refused for it, tolerant or strict."""
 
 ENERGY_UNITS = frozenset({"Wh", "varh", "VAh"})
 """The canonical units of energies."""
