@@ -13,7 +13,7 @@ import msgspec
 from ..core.stamps import Stamps
 from ..facts import Fact
 from ..ocpp import checks
-from ..ocpp.bounds import LONG, MAX_MEMBERS, MAX_SAMPLES, SHORTEST_MEMBER, SHORTEST_SAMPLE, put_in_order, too_many_samples, too_wide
+from ..ocpp.bounds import LONG, MAX_MEMBERS, MAX_SAMPLES, SHORTEST_MEMBER, SHORTEST_SAMPLE, put_in_order, too_many_samples, wide_objects
 from ..ocpp.frames import Call, Frame, Payload, Send, parse
 from ..ocpp.malformed import Malformed
 from ..ocpp.payload_json import decode
@@ -56,10 +56,12 @@ class CallReader:
         payload: Any = call.payload if call.fact is None else decode(call.raw)
         if len(call.raw) > MAX_SAMPLES * SHORTEST_SAMPLE and too_many_samples(payload):
             raise Unreadable(checks.TOO_MANY_SAMPLES, "", [checks.TOO_MANY_SAMPLES])
-        if len(call.raw) > MAX_MEMBERS * SHORTEST_MEMBER and too_wide(payload):
-            raise Unreadable(checks.TOO_WIDE, "", [checks.TOO_WIDE])
-        if translation.digested and len(call.raw) > LONG:
-            put_in_order(payload)
+        if len(call.raw) > (LONG if translation.digested else MAX_MEMBERS * SHORTEST_MEMBER):
+            wide = wide_objects(payload)
+            if any(len(each) > MAX_MEMBERS for each in wide):
+                raise Unreadable(checks.TOO_WIDE, "", [checks.TOO_WIDE])
+            if translation.digested:
+                put_in_order(wide)
         beside_schema = checks.found(payload, any_unit=version.signed_messages)
         if call.fault or beside_schema or not version.schemas.valid_request[call.action](payload):
             return self._read_despite(charger, call, payload, beside_schema, translation)

@@ -6,7 +6,7 @@ Knows neither frames nor schemas. Every bound is far above what a charger has to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 MAX_VALUES = 200_000
@@ -125,30 +125,25 @@ def too_many_samples(payload: Mapping[str, Any]) -> bool:
     return sum(len(each) or 1 if isinstance(each, list) else 1 for each in samples) > MAX_SAMPLES
 
 
-def too_wide(payload: Mapping[str, Any]) -> bool:
-    """Whether an object in a payload has more than `MAX_MEMBERS` members."""
-    return any(len(each) > MAX_MEMBERS and type(each) is dict for level in _levels(payload) for each in level)
-
-
-def put_in_order(value: Any) -> None:
-    """Sort the members of wide objects, in place: to sort them where their order must not matter (`payload_json.digest`) takes time that
-    grows with the square of their number, unless they are sorted already."""
-    for level in _levels(value):
-        for each in level:
-            if len(each) > WIDE and type(each) is dict:
-                members = {name: each[name] for name in sorted(each)}
-                each.clear()
-                each.update(members)
-
-
-def _levels(value: Any) -> Iterator[list[Any]]:
-    """The objects and arrays at each level of a value, from the outermost; without empty ones."""
-    level = [value]
+def wide_objects(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects in a payload that have more than `WIDE` members."""
+    wide: list[dict[str, Any]] = []
+    level: list[Any] = [payload]
     while level:
-        yield level
+        wide += [each for each in level if len(each) > WIDE and type(each) is dict]
         level = [
             inner for outer in level for inner in (outer.values() if type(outer) is dict else outer) if type(inner) in CONTAINERS and inner
         ]
+    return wide
+
+
+def put_in_order(objects: Iterable[dict[str, Any]]) -> None:
+    """Sort the members of wide objects, in place: to sort them where their order must not matter (`payload_json.digest`) takes time that
+    grows with the square of their number, unless they are sorted already."""
+    for each in objects:
+        members = {name: each[name] for name in sorted(each)}
+        each.clear()
+        each.update(members)
 
 
 class Beginning:
