@@ -391,6 +391,57 @@ def test_who_keeps_others_waiting_for_room_must_not_be_slow(server_in_small_room
     assert not waiting.peer.lost  # though it came late
 
 
+@pytest.mark.parametrize("size", [20_000, 300_000], ids=["half received", "received"])
+@pytest.mark.parametrize("why", ["the charger does not read", "the application holds it"])
+def test_who_keeps_others_waiting_for_room_must_not_be_held_for_long(server_in_small_room: Server, why: str, size: int) -> None:
+    server = server_in_small_room
+    whole = frame(b"x" * 300_000)
+    stuck, other, waiting = [server.connect_charger(target=f"/cp{n}") for n in range(3)]
+    other.protocol.dataReceived(whole[:14])
+    stuck.protocol.dataReceived(whole[: size + 14])
+    if why == "the charger does not read":
+        stuck.protocol.pauseProducing()
+    else:
+        stuck.protocol.hold(True)
+    server.wait(20)  # nobody wants its room
+    other.protocol.dataReceived(whole[14:-1])
+    waiting.protocol.dataReceived(whole[:14])
+    assert not waiting.transport.reading and not stuck.peer.data
+    server.wait(1)
+    assert close_frame(stuck.peer.data)[0] == 1008 and not other.peer.data
+    assert waiting.transport.reading  # at once
+    waiting.exchange(whole[14:])
+    server.wait(1)
+    assert server.calls[-1] == b"x" * 300_000 and not waiting.peer.data
+    server.wait(20)
+    assert stuck.peer.lost and not server.factory.turns._large
+
+
+def test_one_that_was_held_for_a_while_may_complete_its_large_message(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    whole = frame(b"x" * 300_000)
+    held, other, waiting = [server.connect_charger(target=f"/cp{n}") for n in range(3)]
+    for each in (held, other, waiting):
+        each.protocol.dataReceived(whole[:14])
+    other.protocol.dataReceived(whole[14:-1])
+    held.protocol.hold(True)
+    server.wait(9)
+    held.protocol.hold(False)
+    for n in range(15):
+        held.protocol.dataReceived(whole[14 + n * 9000 : 14 + (n + 1) * 9000])
+        server.wait(1)
+    assert not held.peer.data
+
+
+def test_one_that_does_not_read_is_taken_for_dead_although_it_waits_for_its_turn(server: Server) -> None:
+    connection = server.connect_charger()
+    server.admissions.room = False
+    connection.protocol.dataReceived(frame(large(1)))
+    connection.protocol.pauseProducing()
+    server.wait(200)
+    assert connection.peer.lost
+
+
 def test_a_slow_large_message_for_which_nobody_waits_is_received(server: Server) -> None:
     connection = server.connect_charger()
     whole = frame(b"x" * 70_000)
