@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from time import process_time
 
 import pytest
 from twisted.internet.task import Clock
@@ -155,6 +156,7 @@ class Spending:
         self.held = False
         self.paid_until = -math.inf
         self.served: list[bytes] = []
+        self.then: Callable[[], None] = lambda: None
 
     def go_on(self) -> None:
         self.clock[0] += TURN / 2
@@ -163,6 +165,7 @@ class Spending:
     def go_on_with(self, text: bytes) -> None:
         self.clock[0] += 0.01
         self.served.append(text)
+        self.then()
 
 
 def test_all_that_wait_have_a_part_of_each_turn() -> None:
@@ -182,13 +185,13 @@ def test_all_that_wait_have_a_part_of_each_turn() -> None:
 def test_large_messages_have_a_part_of_the_time() -> None:
     clock, now = Clock(), [0.0]
     turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
-    waiting = Spending(now)
-    for n in range(5):
-        turns.add_large(waiting, b"%d" % n)
+    waiting = [Spending(now) for _ in range(5)]
+    for each in waiting:
+        turns.add_large(each, b"large")
     for _ in range(4 * 5 * 10):
         clock.advance(RETRY)
         now[0] += 0.001
-    assert len(waiting.served) == 5
+    assert all(len(each.served) == 1 for each in waiting)
     assert now[0] >= 4 * 0.01 / LARGE_SHARE
 
 
@@ -196,9 +199,9 @@ def test_large_messages_of_one_connection_have_a_rate_and_do_not_keep_others_wai
     clock = Clock()
     turns = ConnectionTurns(clock, lambda size, may_wait: True, clock.seconds)
     greedy, other = Spending([0.0]), Spending([0.0])
-    half = b"x" * (LARGE_BURST // 2)
-    for _ in range(6):
-        turns.add_large(greedy, half)
+    half, more = b"x" * (LARGE_BURST // 2), iter(range(5))
+    greedy.then = lambda: turns.add_large(greedy, half) if next(more, None) is not None else None
+    turns.add_large(greedy, half)
     turns.add_large(other, half)
     clock.pump([RETRY] * 10)
     assert len(greedy.served) == 3 and len(other.served) == 1  # what is begun within the burst may exceed it
@@ -277,7 +280,7 @@ def test_one_that_waits_for_room_may_leave(server_in_small_room: Server) -> None
         each.protocol.dataReceived(frame(b"x" * 300_000)[:1000])
     for each in reversed(connections):
         each.disconnect()
-    assert not server.factory.room._taken and not server.factory.room._waiting
+    assert not server.factory.room._taken and not server.factory.room.wanted
 
 
 def test_a_message_in_pieces_needs_room_once_it_is_large(server: Server) -> None:
@@ -321,7 +324,7 @@ def test_room_is_given_in_order_but_for_those_whose_address_has_its_share() -> N
     assert room.reserve(first, 6) and not room.reserve(second, 1) and not room.reserve(third, 6)
     assert room.reserve(other, 4)
     room.release(first)
-    assert second.let_in == third.let_in == 1 and not room._waiting
+    assert second.let_in == third.let_in == 1 and not room.wanted
     room.release(other)
     assert not room._taken and not room._of
 
@@ -343,6 +346,67 @@ def test_thousands_that_wait_are_let_in_without_recursion() -> None:
         assert not room.reserve(each, 5)
     room.release(first)
     assert all(each.let_in == 1 for each in waiting) and not room._taken
+
+
+MANY = 10_000
+"""Connections that wait: looking through all of them for each would take several seconds."""
+
+
+class Patient(Receiver):
+    def has_room(self) -> None:
+        self.let_in += 1
+
+
+@pytest.mark.parametrize("addresses", [1, MANY], ids=["of one address", "each of another"])
+def test_each_that_waits_for_room_leaves_without_a_look_at_the_others(addresses: int) -> None:
+    room = Room(10, 10)
+    first = Patient(room, "0")
+    assert room.reserve(first, 10)
+    waiting = [Patient(room, str(n % addresses)) for n in range(MANY)]
+    begun = process_time()
+    for each in waiting:
+        assert not room.reserve(each, 5)
+    for each in waiting:
+        room.release(each)
+    assert process_time() - begun < 1
+    assert not room.wanted
+    room.release(first)
+    assert not room._taken and not room._of
+
+
+@pytest.mark.parametrize("addresses", [1, 100], ids=["of one address", "of a hundred"])
+def test_each_that_is_let_in_is_let_in_without_a_look_at_the_others(addresses: int) -> None:
+    room = Room(12, 6)
+    waiting = [Patient(room, str(n % addresses)) for n in range(MANY)]
+    begun = process_time()
+    for each in waiting:
+        room.reserve(each, 5)
+    for each in waiting:
+        room.release(each)
+    assert process_time() - begun < 1
+    assert sum(each.let_in for each in waiting) == MANY - min(addresses, 2)
+    assert not room._taken and not room.wanted
+
+
+def test_a_message_that_is_too_long_for_what_is_left_is_not_passed_by_shorter_ones_for_ever() -> None:
+    room = Room(10, 10)
+    first, long, short = Patient(room, "a"), Patient(room, "b"), Patient(room, "c")
+    assert room.reserve(first, 6) and not room.reserve(long, 9) and not room.reserve(short, 1)
+    room.release(first)
+    assert (long.let_in, short.let_in) == (1, 1)
+
+
+def test_each_that_waits_for_its_turn_leaves_without_a_look_at_the_others() -> None:
+    turns = ConnectionTurns(Clock(), lambda size, may_wait: False)
+    waiting = [Spending([0.0]) for _ in range(MANY)]
+    begun = process_time()
+    for number, each in enumerate(waiting):
+        turns.add_large(each, b"large") if number % 2 else turns.add(each)
+    for each in waiting:
+        turns.drop(each)
+    assert process_time() - begun < 1
+    assert not turns.busy
+    turns.stop()
 
 
 def deflated(text: bytes) -> bytes:
