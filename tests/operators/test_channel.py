@@ -539,8 +539,20 @@ async def test_who_waits_for_an_answer_is_not_closed_for_others_and_health_is_al
 class Line:
     """A connection."""
 
+    looks = 0
+    """How often anyone was asked whether it is busy."""
+
     def __init__(self) -> None:
-        self.busy = self.gone = False
+        self._busy = self.gone = False
+
+    @property
+    def busy(self) -> bool:
+        Line.looks += 1
+        return self._busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self._busy = busy
 
     def give_up(self) -> None:
         self.gone = True
@@ -571,6 +583,17 @@ def test_an_address_has_its_share_and_makes_room_for_itself_only():
     assert come("a") is None
     assert come("b") and come("c") and other.gone
     assert connections.too_busy("a") and connections.too_busy("b")
+
+
+@pytest.mark.parametrize("addresses", [1, 1000], ids=["of one address", "each of another"])
+def test_a_flood_of_connections_makes_room_without_a_look_at_all_of_them(addresses: int):
+    _, come = table(512)
+    for _ in range(300):
+        come("busy").busy = True
+    Line.looks = 0
+    for n in range(2000):
+        assert come(f"flood {n % addresses}")
+    assert Line.looks < 4 * 2000
 
 
 def test_a_process_with_few_descriptors_has_few_connections():
