@@ -64,9 +64,11 @@ class Turns(Generic[W]):
     def _turn(self) -> None:
         self._next = None
         end = self._now() + self._share
-        while self._queue:
-            self._queue.popitem(last=False)[0].go_on()
-            if self._now() >= end:
-                break
-        if self._queue:
-            self._schedule(0)
+        try:
+            while self._queue:
+                self._queue.popitem(last=False)[0].go_on()
+                if self._now() >= end:
+                    break
+        finally:  # one that fails does not keep the others waiting until somebody else comes
+            if self._queue:
+                self._schedule(0)

@@ -73,11 +73,13 @@ class ConnectionTurns(turns.Turns[Waiting]):
         super().stop()
 
     def _turn(self) -> None:
-        super()._turn()
-        if self._large:
-            self._take_large()
-        if self._large:
-            self._schedule(RETRY)
+        try:
+            super()._turn()
+            if self._large:
+                self._take_large()
+        finally:
+            if self._large:
+                self._schedule(RETRY)
 
     def _take_large(self) -> None:
         """One, if it is time: what it costs the loop is then paid back three times over to the others."""

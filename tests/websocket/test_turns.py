@@ -182,6 +182,20 @@ def test_all_that_wait_have_a_part_of_each_turn() -> None:
     assert not clock.getDelayedCalls()
 
 
+def test_one_that_fails_in_its_turn_does_not_keep_the_others_waiting() -> None:
+    clock, now = Clock(), [0.0]
+    turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
+    failing, small, large = (Spending(now) for _ in range(3))
+    failing.go_on = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+    turns.add(failing)
+    turns.add(small)
+    turns.add_large(large, b"large")
+    with pytest.raises(ZeroDivisionError):
+        clock.advance(0)
+    clock.pump([RETRY] * 3)
+    assert len(small.served) == len(large.served) == 1 and not clock.getDelayedCalls()
+
+
 def test_large_messages_have_a_part_of_the_time() -> None:
     clock, now = Clock(), [0.0]
     turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
