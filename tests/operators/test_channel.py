@@ -13,6 +13,7 @@ from pytest_twisted import async_yield_fixture
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
 from twisted.web.http_headers import Headers
 
 from fleets import pause, until
@@ -534,6 +535,17 @@ async def test_who_waits_for_an_answer_is_not_closed_for_others_and_health_is_al
     for each in [*asking, *idle]:
         each.socket.close()
     await site.close()
+
+
+async def test_whoever_has_the_token_is_told_that_a_body_is_too_long_instead_of_being_cut_off(site):
+    """Not before it has sent some megabytes, as a client does that does not ask first (Expect)."""
+
+    def send_all() -> bytes:
+        with socket.create_connection(("127.0.0.1", site.port.getHost().port), 30) as peer:
+            peer.sendall(post(TOKEN, b"Content-Length: 6000000\r\n") + b" " * 6_000_000)
+            return b"".join(iter(lambda: peer.recv(65536), b""))
+
+    assert (await deferToThread(send_all)).startswith(b"HTTP/1.1 413")
 
 
 class Line:
