@@ -17,6 +17,7 @@ RELIANCES: dict[str, tuple[str, ...]] = {
         *("_tempDataLen", "_aborting", "_writeDisconnected"),
         *("bufferSize", "dataBuffer", "hostname", "logstr", "repstr", "sessionno"),
     ),
+    # accepting: how many connections are accepted in a turn; websocket/tcp: what is made of each
     "twisted.internet.tcp.Port": ("numberAccepts", "transport"),
     # websocket/tls: the state of the TLS connection, and the steps that are called or replaced
     "twisted.protocols.tls.TLSMemoryBIOProtocol": (

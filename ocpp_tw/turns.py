@@ -6,7 +6,7 @@ Knows neither chargers nor HTTP.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -30,7 +30,7 @@ class Turns(Generic[W]):
         self._reactor = reactor
         self._share = share
         self._now = now
-        self._queue: deque[W] = deque()
+        self._queue: OrderedDict[W, None] = OrderedDict()  # thousands may leave at once: each of them without a look at the others
         self._next: IDelayedCall | None = None
 
     @property
@@ -40,8 +40,12 @@ class Turns(Generic[W]):
 
     def add(self, connection: W) -> None:
         """Serve the connection in its turn."""
-        self._queue.append(connection)
+        self._queue[connection] = None
         self._schedule(0)
+
+    def drop(self, connection: W) -> None:
+        """The connection has ended."""
+        self._queue.pop(connection, None)
 
     def stop(self) -> None:
         """Serve nobody any more."""
@@ -60,9 +64,11 @@ class Turns(Generic[W]):
     def _turn(self) -> None:
         self._next = None
         end = self._now() + self._share
-        while self._queue:
-            self._queue.popleft().go_on()
-            if self._now() >= end:
-                break
-        if self._queue:
-            self._schedule(0)
+        try:
+            while self._queue:
+                self._queue.popitem(last=False)[0].go_on()
+                if self._now() >= end:
+                    break
+        finally:  # one that fails does not keep the others waiting until somebody else comes
+            if self._queue:
+                self._schedule(0)

@@ -227,8 +227,8 @@ class Flapping(Judgement):
 
 
 class Flooding(Judgement):
-    """A charger sends far more than its budget (`--message-rate`, `--byte-rate`); it is read from no faster than that. If it goes on for ten
-    minutes it is disconnected with 1008. It is over when it has kept to its budget for a minute.
+    """A charger sends far more than its budget (`--message-rate`, `--byte-rate`), over all of its connections; it is read from no faster than
+    that. If it goes on for ten minutes it is disconnected with 1008. It is over when it has kept to its budget for a minute.
     """
 
     messages: int

@@ -52,7 +52,8 @@ ALIVE = 86_400.0
 
 
 class Arrivals:
-    """The connections to one gateway. ``current`` has each identity's; ``on_serving`` is called with an identity that begins to be served."""
+    """The connections to one gateway. ``current`` has each identity's; ``on_current`` is called with a connection that becomes that,
+    ``on_serving`` with an identity that begins to be served."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Arrivals:
     ) -> None:
         self.current = current
         self.on_serving: Callable[[str], None] = lambda id: None
+        self.on_current: Callable[[Charger], None] = lambda charger: None
         self._clock = clock
         self._lines = RateLimits(LINES)
         self._publisher = publisher
@@ -146,6 +148,7 @@ class Arrivals:
             self._publisher.publish(departing[0], "disconnect_charger", departing[1])
         previous = self.current.get(charger.id)
         self.current[charger.id] = charger
+        self.on_current(charger)
         repairs = list(self._repairs.pop(charger, ()))
         self._publish_arrival(charger, previous.connection if previous else None, repairs)
         self._liveness.arrived(charger)

@@ -2,7 +2,8 @@
 disconnected.
 
 A charger's debt grows with what it sends and shrinks by its budget every second. Up to a burst it is of no consequence: the queue of a
-charger that was offline for days is served at full speed. One timer for all, once a second; a message costs an addition.
+charger that was offline for days is served at full speed. One timer for all, once a second; a message costs an addition. Whoever connects
+again goes on with the debt that it had.
 """
 
 from __future__ import annotations
@@ -72,6 +73,18 @@ class Budgets:
         """Whether the charger sends far more than it may."""
         account = self._accounts.get(id)
         return account is not None and account.flooding is not None
+
+    def arrived(self, charger: Charger) -> None:
+        """The connection is its charger's from now on: held at once, if that is over its budget."""
+        account = self._accounts.get(charger.id)
+        if account is not None and self._is_over(account, 0):
+            charger.flow.hold(charger, BUDGET, True)
+
+    def departed(self, charger: Charger) -> None:
+        """The connection has ended, or another has replaced it: what it has sent counts, however little, as there may be many like it."""
+        if (charger.recent_bytes or charger.recent_messages) and (self._messages or self._bytes):
+            self._accounts.setdefault(charger.id, Account(self._clock.seconds()))
+            self._count(charger)
 
     def _check_all(self) -> None:
         for charger in self._chargers.values():

@@ -54,6 +54,7 @@ class Gateway:
         self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
+        self.arrivals.on_current = self.budgets.arrived
         self.orphans = Orphans(clock, publisher, store.roster)
         self._gate = gate
         self._refusals = HandshakeRefusals(clock, publisher)
@@ -112,6 +113,7 @@ class Gateway:
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended."""
+        self.budgets.departed(charger)
         self.arrivals.departed(charger, code, reason)
         if charger.id not in self.chargers and self._spellings.get(charger.id.lower()) == charger.id:
             del self._spellings[charger.id.lower()]

@@ -6,6 +6,7 @@ Knows no payloads. Nothing of a text is quoted but to the backend: it may have a
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -21,8 +22,10 @@ MAX_ID = 10**36
 MAX_HEAD = 1000
 """Bytes at the beginning of an unreadable text in which message type, id and action are looked for."""
 
-decode_head = msgspec.json.Decoder().decode
-"""Decodes a message type, an id or an action; these are not numbers of a payload: 2.0 is no id."""
+MAX_STRING = 2 + 12 * MAX_KEPT
+"""Most bytes of an id or an action as JSON: a character may be written as two escapes of six bytes."""
+
+_decode = msgspec.json.Decoder(str | int | float | None).decode
 
 _STRING = rb'"(?:[^"\\\x00-\x1f]++|\\.)*+"'
 _BEGINNING = re.compile(rb'\s*+\[\s*+"?+([0-9]{1,9}+)(?:\.0{1,9}+)?+"?+\s*+,\s*+(%b|-?[0-9]{1,20})(?:\s*+,\s*+(%b))?' % (_STRING, _STRING))
@@ -90,6 +93,15 @@ def read_beginning(text: bytes) -> tuple[int | None, str | int | None, str | Non
     elements = [msgspec.Raw(group) for group in found.groups() if group is not None]
     kind = int(found[1])
     return kind, read_id(elements, kind), read_action(elements) if kind in (2, 6) else None
+
+
+def decode_head(element: msgspec.Raw) -> Any:
+    """A message type, an id or an action; these are not numbers of a payload: 2.0 is no id. False for what is too long for one, or another
+    kind of value, which is not looked into: the numbers in a list that stands there may take eight microseconds each."""
+    try:
+        return _decode(element) if len(element) <= MAX_STRING else False
+    except msgspec.ValidationError:
+        return False
 
 
 def message_type(value: object) -> int | None:

@@ -6,7 +6,6 @@ an integer is meant, and only numbers with a point or an exponent cost anything.
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from typing import Any, TypeGuard
 from zlib import crc32
@@ -17,6 +16,9 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """OCPP's integers have 32 bits (2.0.1 part 2 §2.1.4), those of some chargers and backends 64. A number beyond that is no integer: it breaks
 the schema where one is meant (`ocpp_tw.ocpp.schemas`), and no reader of a member takes it for one."""
 
+EXACT = 2.0**53
+"""Beyond this a float stands for its neighbours too."""
+
 
 def is_integer(value: object) -> TypeGuard[int]:
     """Whether this is an integer that OCPP could mean: no boolean, and within 64 bits."""
@@ -26,9 +28,12 @@ def is_integer(value: object) -> TypeGuard[int]:
 def _number(text: str) -> int | float:
     """A number written with a point or an exponent. Raises `ValueError` for one beyond all bounds."""
     number = float(text)
-    if number.is_integer() and abs(number) <= MAX_INTEGER + 1:
-        return int(number) if abs(number) < 2**53 else int(Decimal(text))  # beyond that a float stands for its neighbours too
-    if not math.isfinite(number):
+    if number.is_integer():
+        if -EXACT < number < EXACT:
+            return int(number)
+        if abs(number) <= MAX_INTEGER + 1:
+            return int(Decimal(text))
+    elif number - number:  # not finite; a call less than to ask, as a message may have a hundred thousand of them
         raise ValueError("number out of range")
     return number
 

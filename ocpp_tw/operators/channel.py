@@ -40,6 +40,9 @@ to be taken. Then it is closed."""
 MAX_UNREAD, UNREAD_TIMEOUT = 1 << 20, 2.0
 """Bytes and seconds for which a body that is not wanted is discarded: a connection closed at once would take the answer with it."""
 
+MAX_TOO_LONG = 8 << 20
+"""The same bytes of a body that was announced, and is only too long: whoever sends it has the token, and should see the answer."""
+
 PIECE = 8192
 """Bytes of a connection that are read at once, that wait until they are looked at, and that may be unsent before nothing more of it is served."""
 
@@ -62,6 +65,7 @@ class OperatorsChannel(HTTPChannel):
     """Whether it waits for its turn."""
     _unread: int | None = None
     """Bytes that were discarded of a body that is not wanted; None as long as there is none."""
+    _most_unread = MAX_UNREAD
     _begun = _closing = False
 
     @property
@@ -181,6 +185,8 @@ class OperatorsChannel(HTTPChannel):
     def _refuse(self, request: OperatorsRequest, refusal: Refusal) -> None:
         request.refusal = refusal
         if self.length != 0:
+            if refusal is TOO_LONG:
+                self._most_unread = MAX_TOO_LONG
             self.length, self._unread = 0, 0
         if self._unread is not None or refusal.status == 429:
             request.requestHeaders.setRawHeaders(b"connection", [b"close"])
@@ -190,7 +196,7 @@ class OperatorsChannel(HTTPChannel):
         """Of a body that is not wanted."""
         assert self._unread is not None
         self._unread += len(data)
-        if self._unread > MAX_UNREAD:
+        if self._unread > self._most_unread:
             self.give_up()
 
     def rawDataReceived(self, data: bytes) -> None:

@@ -18,12 +18,17 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
+from ..accepting import accept_few
 from ..settings import Address, InvalidSetting, Settings
 
 log = Logger()
 
 BACKLOG = 4096
 """Most connections that may wait to be accepted: after a restart all chargers connect at once."""
+
+MAX_ACCEPTS_PER_TURN = 4
+"""Most connections that a port accepts in one turn of the loop, unless it is the chargers' (`ocpp_tw.websocket.tcp`): those are who all
+others keep waiting."""
 
 MAX_SOCKET_DIRECTORY = 80
 """Longest path, in bytes, of the place for workers' sockets: a socket's own has at most 103 on some systems (sun_path)."""
@@ -74,6 +79,7 @@ async def listen(endpoint: IStreamServerEndpoint, factory: Any, address: Address
         port = await endpoint.listen(factory)
     except CannotListenError as why:
         raise InvalidSetting(_in_use(address, clients, why.socketError)) from None
+    accept_few(port, MAX_ACCEPTS_PER_TURN)
     if not isinstance(endpoint, AdoptedStreamServerEndpoint | UNIXServerEndpoint):  # whoever created those has logged them
         host: Any = port.getHost()
         _log_address(address, clients, host.port)

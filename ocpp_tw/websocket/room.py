@@ -5,7 +5,7 @@ Knows no frame.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from typing import Protocol
 
 from ..settings import Settings
@@ -41,7 +41,10 @@ class Room:
         self._reserved: dict[Receiving, tuple[str, int]] = {}
         self._taken = 0
         self._of: Counter[str] = Counter()
-        self._waiting: deque[tuple[Receiving, str, int]] = deque()
+        # thousands may wait and leave at once, so nothing here looks through them: those of each address, and the addresses of which the
+        # first may have room as soon as there is enough in all; the others have their share, until some of it is released
+        self._waiting: dict[str, OrderedDict[Receiving, int]] = {}
+        self._next: OrderedDict[str, None] = OrderedDict()
         self._letting_in = False
 
     @property
@@ -52,47 +55,67 @@ class Room:
     def reserve(self, connection: Receiving, size: int) -> bool:
         """Reserve so many bytes for the connection's message; without room it waits, and `Receiving.has_room` is called."""
         address = connection.address
-        if self._fits(address, size):
+        if not self._next and address not in self._waiting and self._fits(address, size):
             self._take(connection, address, size)
             return True
-        self._waiting.append((connection, address, size))
+        waiting = self._waiting.setdefault(address, OrderedDict())
+        waiting[connection] = size
+        if len(waiting) == 1 and self._fits_in_share(address, size):
+            self._next[address] = None
         return False
 
     def release(self, connection: Receiving) -> None:
         """The connection's message is processed, or will never be."""
         reserved = self._reserved.pop(connection, None)
-        if reserved is None:
-            self._waiting = deque(each for each in self._waiting if each[0] is not connection)
-            return
-        address, size = reserved
-        self._taken -= size
-        self._of[address] -= size
-        if not self._of[address]:
-            del self._of[address]
+        if reserved is not None:
+            address, size = reserved
+            self._taken -= size
+            self._of[address] -= size
+            if not self._of[address]:
+                del self._of[address]
+        else:
+            address = connection.address
+            self._wait_no_more(connection, address)
+        if address in self._waiting:
+            self._next.setdefault(address)
         self._let_in()
 
+    def _wait_no_more(self, connection: Receiving, address: str) -> None:
+        waiting = self._waiting.get(address)
+        if waiting is not None and waiting.pop(connection, None) is not None and not waiting:
+            del self._waiting[address]
+            self._next.pop(address, None)
+
     def _let_in(self) -> None:
-        """Those that fit now, in their order; one whose address has its share does not keep the others waiting."""
+        """Those that fit now, the first of each address in turn; one whose address has its share does not keep the others waiting."""
         if self._letting_in:
             return  # a connection that was let in has released its room at once: the loop below sees it
-        self._letting_in, progress = True, True
-        while progress:
-            progress = False
-            for _ in range(len(self._waiting)):
-                if not self._waiting:
+        self._letting_in = True
+        try:
+            while self._next:
+                address = next(iter(self._next))
+                connection, size = next(iter(self._waiting[address].items()))
+                if not self._fits_in_share(address, size):
+                    del self._next[address]
+                    continue
+                if not self._fits_in_all(size):
                     break
-                connection, address, size = self._waiting.popleft()
-                if self._fits(address, size):
-                    self._take(connection, address, size)
-                    connection.has_room()
-                    progress = True
-                else:
-                    self._waiting.append((connection, address, size))
-        self._letting_in = False
+                self._next.move_to_end(address)
+                self._wait_no_more(connection, address)
+                self._take(connection, address, size)
+                connection.has_room()
+        finally:
+            self._letting_in = False
 
     def _fits(self, address: str, size: int) -> bool:
+        return self._fits_in_all(size) and self._fits_in_share(address, size)
+
+    def _fits_in_all(self, size: int) -> bool:
+        return not self._taken or self._taken + size <= self._total
+
+    def _fits_in_share(self, address: str, size: int) -> bool:
         of = self._of.get(address, 0)
-        return (not self._taken or self._taken + size <= self._total) and (not of or of + size <= self._share)
+        return not of or of + size <= self._share
 
     def _take(self, connection: Receiving, address: str, size: int) -> None:
         self._reserved[connection] = (address, size)

@@ -8,11 +8,12 @@ Knows nothing of what is sent over it.
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE
+
+from ..accepting import accept_few
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -96,13 +97,8 @@ class ChargerConnection(tcp.Server):
         super().connectionLost(reason)
 
 
-def _accept_some(port: tcp.Port) -> None:
-    port.numberAccepts = MAX_ACCEPTS_PER_TURN  # Twisted would accept more with each turn
-    tcp.Port.doRead(port)
-
-
 def use_charger_connections(port: Any) -> None:
     """Make a listening port create `ChargerConnection`s, a few per turn, if it is one of Twisted's TCP ports."""
     if isinstance(port, tcp.Port) and port.transport is tcp.Server:
-        port.doRead = partial(_accept_some, port)  # type: ignore[method-assign]
+        accept_few(port, MAX_ACCEPTS_PER_TURN)
         port.transport = ChargerConnection  # type: ignore[assignment]  # "so it can be replaced", says its docstring

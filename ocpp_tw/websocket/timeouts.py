@@ -51,8 +51,8 @@ class Timeouts(Backpressure):
             elif tick >= self._deadline:
                 self._overdue()
             return
-        if self._paused_by & ~NETWORK:
-            self._last_heard = tick  # it is we who do not listen
+        if self._paused_by and not self._paused_by & NETWORK:
+            self._last_heard = tick  # it is we who do not listen; one that does not read what we send is silent, whatever else it waits for
         silent = tick - self._last_heard
         if silent < self._ping_after:
             return

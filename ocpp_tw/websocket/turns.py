@@ -7,7 +7,7 @@ message at a time never come here. Knows no frame.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -52,12 +52,12 @@ class ConnectionTurns(turns.Turns[Waiting]):
     def __init__(self, reactor: IReactorTime, has_room: Callable[[int, bool], bool], now: Callable[[], float] = time.perf_counter) -> None:
         super().__init__(reactor, TURN, now)
         self._has_room = has_room
-        self._large: deque[tuple[Waiting, bytes, float]] = deque()
+        self._large: OrderedDict[Waiting, tuple[bytes, float]] = OrderedDict()
         self._large_after = 0.0
 
     def add_large(self, connection: Waiting, text: bytes) -> None:
-        """Give the connection this message in its turn, once there is room for it."""
-        self._large.append((connection, text, self._now()))
+        """Give the connection this message in its turn, once there is room for it; until then it reads no other."""
+        self._large[connection] = text, self._now()
         self._schedule(0)
 
     def unpaid(self, paid_until: float) -> float:
@@ -65,35 +65,34 @@ class ConnectionTurns(turns.Turns[Waiting]):
         return paid_until - self._now()
 
     def drop(self, connection: Waiting) -> None:
-        """The connection has ended."""
-        self._queue = deque(each for each in self._queue if each is not connection)
-        self._large = deque(each for each in self._large if each[0] is not connection)
+        super().drop(connection)
+        self._large.pop(connection, None)
 
     def stop(self) -> None:
         self._large.clear()
         super().stop()
 
     def _turn(self) -> None:
-        super()._turn()
-        if self._large:
-            self._take_large()
-        if self._large:
-            self._schedule(RETRY)
+        try:
+            super()._turn()
+            if self._large:
+                self._take_large()
+        finally:
+            if self._large:
+                self._schedule(RETRY)
 
     def _take_large(self) -> None:
         """One, if it is time: what it costs the loop is then paid back three times over to the others."""
         begun = self._now()
         if begun < self._large_after:
             return
-        for _ in range(len(self._large)):
-            connection, text, since = self._large[0]
-            self._large.rotate(-1)
+        for connection, (text, since) in self._large.items():
             may_wait = begun - since < PATIENCE
             if not connection.held and connection.paid_until <= begun and self._has_room(len(text), may_wait):
-                self._large.pop()
                 break
         else:
             return
+        del self._large[connection]
         connection.paid_until = max(connection.paid_until, begun - LARGE_BURST / LARGE_RATE) + len(text) / LARGE_RATE
         connection.go_on_with(text)
         ended = self._now()

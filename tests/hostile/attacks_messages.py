@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from hostile.attack import FLOOD, NEAR_LIMIT, Target, attack
 from hostile.attacks_frames import heartbeats
 from hostile.ocpp import HEARTBEAT, TIME, data_transfer, meter_values, opener, start, transaction_event
-from hostile.wire import Sender, call, endlessly, flood, frame, packed
+from hostile.wire import Refused, Sender, call, endlessly, flood, frame, packed
 
 
 def over_and_over(chunks: Iterable[bytes]) -> Callable[[], Iterable[bytes]]:
@@ -31,6 +31,27 @@ def new_ids(target: Target) -> None:
     chunks = heartbeats(200_000)
     target.begin()
     flood(target, [Sender(target, opener(target), over_and_over(chunks))])
+
+
+@attack("256 messages a connection", "-", "answered, then another connection, so that none of them sends much", seconds=15, events=6.0)
+def reconnecting(target: Target) -> None:
+    texts = [call("DataTransfer", {"vendorId": "hostile"}, f"r{number}") for number in range(100_000)]
+    target.begin()
+    while target.lasts:
+        try:
+            line = opener(target)()
+            target.counts["connections"] += 1
+            line.socket.settimeout(max(0.1, target.seconds))
+            for _ in range(8):
+                first = target.counts["messages"] % len(texts)
+                line.socket.sendall(b"".join(map(frame, texts[first : first + 32])))
+                for _ in range(32):
+                    while not line.receive()[1].startswith(b"[3"):
+                        pass
+                target.counts["messages"] += 32
+            line.close()
+        except (OSError, Refused):
+            target.counts["closed"] += 1
 
 
 @attack("one id, ever different messages", "A20", "as fast as they go")

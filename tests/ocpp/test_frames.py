@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ocpp_tw.ocpp.frames import MAX_DEPTH, MAX_DESCRIPTION, Call, Error, Frame, Result, ResultError, Send, parse, render
-from ocpp_tw.ocpp.malformed import MAX_EXCERPT, Malformed, UnknownType
+from ocpp_tw.ocpp.malformed import MAX_EXCERPT, MAX_ID, Malformed, UnknownType
 from payloads import json_objects, json_values
 
-ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.integers()
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40) | st.integers(1 - MAX_ID, MAX_ID - 1)
 words = st.text(st.characters(codec="utf-8"), max_size=20)
 frames = (
     st.builds(Call, ids, words, json_objects())

@@ -13,6 +13,7 @@ from pytest_twisted import async_yield_fixture
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
 from twisted.web.http_headers import Headers
 
 from fleets import pause, until
@@ -536,11 +537,34 @@ async def test_who_waits_for_an_answer_is_not_closed_for_others_and_health_is_al
     await site.close()
 
 
+async def test_whoever_has_the_token_is_told_that_a_body_is_too_long_instead_of_being_cut_off(site):
+    """Not before it has sent some megabytes, as a client does that does not ask first (Expect)."""
+
+    def send_all() -> bytes:
+        with socket.create_connection(("127.0.0.1", site.port.getHost().port), 30) as peer:
+            peer.sendall(post(TOKEN, b"Content-Length: 6000000\r\n") + b" " * 6_000_000)
+            return b"".join(iter(lambda: peer.recv(65536), b""))
+
+    assert (await deferToThread(send_all)).startswith(b"HTTP/1.1 413")
+
+
 class Line:
     """A connection."""
 
+    looks = 0
+    """How often anyone was asked whether it is busy."""
+
     def __init__(self) -> None:
-        self.busy = self.gone = False
+        self._busy = self.gone = False
+
+    @property
+    def busy(self) -> bool:
+        Line.looks += 1
+        return self._busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self._busy = busy
 
     def give_up(self) -> None:
         self.gone = True
@@ -571,6 +595,17 @@ def test_an_address_has_its_share_and_makes_room_for_itself_only():
     assert come("a") is None
     assert come("b") and come("c") and other.gone
     assert connections.too_busy("a") and connections.too_busy("b")
+
+
+@pytest.mark.parametrize("addresses", [1, 1000], ids=["of one address", "each of another"])
+def test_a_flood_of_connections_makes_room_without_a_look_at_all_of_them(addresses: int):
+    _, come = table(512)
+    for _ in range(300):
+        come("busy").busy = True
+    Line.looks = 0
+    for n in range(2000):
+        assert come(f"flood {n % addresses}")
+    assert Line.looks < 4 * 2000
 
 
 def test_a_process_with_few_descriptors_has_few_connections():

@@ -9,9 +9,12 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
 
+from fleets import until
 from ocpp_tw.process import listening
-from ocpp_tw.process.listening import SharedPort
+from ocpp_tw.process.listening import MAX_ACCEPTS_PER_TURN, SharedPort, endpoint_at, listen
 from ocpp_tw.settings import Address, InvalidSetting
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not balance")
@@ -106,3 +109,30 @@ def test_an_ipv6_address_is_one_too(made):
     with connect(shared, 20):
         assert shared.socket_of(2).family == socket.AF_INET6
         assert accepted(shared.socket_of(1)) + accepted(shared.socket_of(2)) == 20
+
+
+async def test_a_port_accepts_a_few_connections_in_a_turn():
+    """However many wait: the chargers' messages are looked at in between."""
+    came: list[int] = []
+    turn = [0]
+
+    class Crowd(Factory):
+        noisy = False
+
+        def buildProtocol(self, addr: Any) -> None:
+            came.append(turn[0])  # and is closed
+
+    def next_turn() -> None:
+        turn[0] += 1
+        if len(came) < 100:
+            turns[0] = reactor.callLater(0, next_turn)
+
+    port = await listen(endpoint_at(ANY, reactor), Crowd(), ANY, "a crowd")
+    crowd = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(100)]
+    turns = [reactor.callLater(0, next_turn)]
+    await until(lambda: len(came) == 100)
+    await until(lambda: not turns[0].active())
+    assert max(came.count(each) for each in came) == MAX_ACCEPTS_PER_TURN
+    for each in crowd:
+        each.close()
+    await port.stopListening()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from time import process_time
 
 import pytest
 from twisted.internet.task import Clock
@@ -155,6 +156,7 @@ class Spending:
         self.held = False
         self.paid_until = -math.inf
         self.served: list[bytes] = []
+        self.then: Callable[[], None] = lambda: None
 
     def go_on(self) -> None:
         self.clock[0] += TURN / 2
@@ -163,6 +165,7 @@ class Spending:
     def go_on_with(self, text: bytes) -> None:
         self.clock[0] += 0.01
         self.served.append(text)
+        self.then()
 
 
 def test_all_that_wait_have_a_part_of_each_turn() -> None:
@@ -179,16 +182,30 @@ def test_all_that_wait_have_a_part_of_each_turn() -> None:
     assert not clock.getDelayedCalls()
 
 
+def test_one_that_fails_in_its_turn_does_not_keep_the_others_waiting() -> None:
+    clock, now = Clock(), [0.0]
+    turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
+    failing, small, large = (Spending(now) for _ in range(3))
+    failing.go_on = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+    turns.add(failing)
+    turns.add(small)
+    turns.add_large(large, b"large")
+    with pytest.raises(ZeroDivisionError):
+        clock.advance(0)
+    clock.pump([RETRY] * 3)
+    assert len(small.served) == len(large.served) == 1 and not clock.getDelayedCalls()
+
+
 def test_large_messages_have_a_part_of_the_time() -> None:
     clock, now = Clock(), [0.0]
     turns = ConnectionTurns(clock, lambda size, may_wait: True, lambda: now[0])
-    waiting = Spending(now)
-    for n in range(5):
-        turns.add_large(waiting, b"%d" % n)
+    waiting = [Spending(now) for _ in range(5)]
+    for each in waiting:
+        turns.add_large(each, b"large")
     for _ in range(4 * 5 * 10):
         clock.advance(RETRY)
         now[0] += 0.001
-    assert len(waiting.served) == 5
+    assert all(len(each.served) == 1 for each in waiting)
     assert now[0] >= 4 * 0.01 / LARGE_SHARE
 
 
@@ -196,9 +213,9 @@ def test_large_messages_of_one_connection_have_a_rate_and_do_not_keep_others_wai
     clock = Clock()
     turns = ConnectionTurns(clock, lambda size, may_wait: True, clock.seconds)
     greedy, other = Spending([0.0]), Spending([0.0])
-    half = b"x" * (LARGE_BURST // 2)
-    for _ in range(6):
-        turns.add_large(greedy, half)
+    half, more = b"x" * (LARGE_BURST // 2), iter(range(5))
+    greedy.then = lambda: turns.add_large(greedy, half) if next(more, None) is not None else None
+    turns.add_large(greedy, half)
     turns.add_large(other, half)
     clock.pump([RETRY] * 10)
     assert len(greedy.served) == 3 and len(other.served) == 1  # what is begun within the burst may exceed it
@@ -277,7 +294,7 @@ def test_one_that_waits_for_room_may_leave(server_in_small_room: Server) -> None
         each.protocol.dataReceived(frame(b"x" * 300_000)[:1000])
     for each in reversed(connections):
         each.disconnect()
-    assert not server.factory.room._taken and not server.factory.room._waiting
+    assert not server.factory.room._taken and not server.factory.room.wanted
 
 
 def test_a_message_in_pieces_needs_room_once_it_is_large(server: Server) -> None:
@@ -321,7 +338,7 @@ def test_room_is_given_in_order_but_for_those_whose_address_has_its_share() -> N
     assert room.reserve(first, 6) and not room.reserve(second, 1) and not room.reserve(third, 6)
     assert room.reserve(other, 4)
     room.release(first)
-    assert second.let_in == third.let_in == 1 and not room._waiting
+    assert second.let_in == third.let_in == 1 and not room.wanted
     room.release(other)
     assert not room._taken and not room._of
 
@@ -343,6 +360,67 @@ def test_thousands_that_wait_are_let_in_without_recursion() -> None:
         assert not room.reserve(each, 5)
     room.release(first)
     assert all(each.let_in == 1 for each in waiting) and not room._taken
+
+
+MANY = 10_000
+"""Connections that wait: looking through all of them for each would take several seconds."""
+
+
+class Patient(Receiver):
+    def has_room(self) -> None:
+        self.let_in += 1
+
+
+@pytest.mark.parametrize("addresses", [1, MANY], ids=["of one address", "each of another"])
+def test_each_that_waits_for_room_leaves_without_a_look_at_the_others(addresses: int) -> None:
+    room = Room(10, 10)
+    first = Patient(room, "0")
+    assert room.reserve(first, 10)
+    waiting = [Patient(room, str(n % addresses)) for n in range(MANY)]
+    begun = process_time()
+    for each in waiting:
+        assert not room.reserve(each, 5)
+    for each in waiting:
+        room.release(each)
+    assert process_time() - begun < 1
+    assert not room.wanted
+    room.release(first)
+    assert not room._taken and not room._of
+
+
+@pytest.mark.parametrize("addresses", [1, 100], ids=["of one address", "of a hundred"])
+def test_each_that_is_let_in_is_let_in_without_a_look_at_the_others(addresses: int) -> None:
+    room = Room(12, 6)
+    waiting = [Patient(room, str(n % addresses)) for n in range(MANY)]
+    begun = process_time()
+    for each in waiting:
+        room.reserve(each, 5)
+    for each in waiting:
+        room.release(each)
+    assert process_time() - begun < 1
+    assert sum(each.let_in for each in waiting) == MANY - min(addresses, 2)
+    assert not room._taken and not room.wanted
+
+
+def test_a_message_that_is_too_long_for_what_is_left_is_not_passed_by_shorter_ones_for_ever() -> None:
+    room = Room(10, 10)
+    first, long, short = Patient(room, "a"), Patient(room, "b"), Patient(room, "c")
+    assert room.reserve(first, 6) and not room.reserve(long, 9) and not room.reserve(short, 1)
+    room.release(first)
+    assert (long.let_in, short.let_in) == (1, 1)
+
+
+def test_each_that_waits_for_its_turn_leaves_without_a_look_at_the_others() -> None:
+    turns = ConnectionTurns(Clock(), lambda size, may_wait: False)
+    waiting = [Spending([0.0]) for _ in range(MANY)]
+    begun = process_time()
+    for number, each in enumerate(waiting):
+        turns.add_large(each, b"large") if number % 2 else turns.add(each)
+    for each in waiting:
+        turns.drop(each)
+    assert process_time() - begun < 1
+    assert not turns.busy
+    turns.stop()
 
 
 def deflated(text: bytes) -> bytes:
@@ -389,6 +467,57 @@ def test_who_keeps_others_waiting_for_room_must_not_be_slow(server_in_small_room
     assert waiting.transport.reading
     server.wait(30)
     assert not waiting.peer.lost  # though it came late
+
+
+@pytest.mark.parametrize("size", [20_000, 300_000], ids=["half received", "received"])
+@pytest.mark.parametrize("why", ["the charger does not read", "the application holds it"])
+def test_who_keeps_others_waiting_for_room_must_not_be_held_for_long(server_in_small_room: Server, why: str, size: int) -> None:
+    server = server_in_small_room
+    whole = frame(b"x" * 300_000)
+    stuck, other, waiting = [server.connect_charger(target=f"/cp{n}") for n in range(3)]
+    other.protocol.dataReceived(whole[:14])
+    stuck.protocol.dataReceived(whole[: size + 14])
+    if why == "the charger does not read":
+        stuck.protocol.pauseProducing()
+    else:
+        stuck.protocol.hold(True)
+    server.wait(20)  # nobody wants its room
+    other.protocol.dataReceived(whole[14:-1])
+    waiting.protocol.dataReceived(whole[:14])
+    assert not waiting.transport.reading and not stuck.peer.data
+    server.wait(1)
+    assert close_frame(stuck.peer.data)[0] == 1008 and not other.peer.data
+    assert waiting.transport.reading  # at once
+    waiting.exchange(whole[14:])
+    server.wait(1)
+    assert server.calls[-1] == b"x" * 300_000 and not waiting.peer.data
+    server.wait(20)
+    assert stuck.peer.lost and not server.factory.turns._large
+
+
+def test_one_that_was_held_for_a_while_may_complete_its_large_message(server_in_small_room: Server) -> None:
+    server = server_in_small_room
+    whole = frame(b"x" * 300_000)
+    held, other, waiting = [server.connect_charger(target=f"/cp{n}") for n in range(3)]
+    for each in (held, other, waiting):
+        each.protocol.dataReceived(whole[:14])
+    other.protocol.dataReceived(whole[14:-1])
+    held.protocol.hold(True)
+    server.wait(9)
+    held.protocol.hold(False)
+    for n in range(15):
+        held.protocol.dataReceived(whole[14 + n * 9000 : 14 + (n + 1) * 9000])
+        server.wait(1)
+    assert not held.peer.data
+
+
+def test_one_that_does_not_read_is_taken_for_dead_although_it_waits_for_its_turn(server: Server) -> None:
+    connection = server.connect_charger()
+    server.admissions.room = False
+    connection.protocol.dataReceived(frame(large(1)))
+    connection.protocol.pauseProducing()
+    server.wait(200)
+    assert connection.peer.lost
 
 
 def test_a_slow_large_message_for_which_nobody_waits_is_received(server: Server) -> None:

@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
-import msgspec
-
 from ...words import MAX_KEPT
 from .. import timestamps
 from ..frames import Payload
-from ..payload_json import is_integer
+from ..payload_json import decode, is_integer
 from ..schemas import Violation
 from . import coercion
 from .aliases import folded
@@ -89,7 +87,7 @@ def without_extra_commas(text: bytes) -> bytes | None:
     if repaired == text:
         return None
     try:
-        msgspec.json.decode(repaired)
+        decode(repaired)
     except (ValueError, RecursionError):
         return None
     return repaired
