@@ -44,6 +44,7 @@ class Suite:
         pids = [f"--pid=server={','.join(map(str, server.pids))}", f"--pid=valkey={self.bench.valkey.process.pid}"]
         command = [sys.executable, str(HERE / "load.py"), server.kind, str(server.port), *map(str, options), *pids]
         command += ["--tls"] if server.tls else []
+        command += ["--password", server.password] if server.password else []
         others = cores or self.bench.others
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=lambda: os.sched_setaffinity(0, others)
@@ -96,7 +97,16 @@ class Suite:
         """The cost of many chargers that connect at once, and of idle ones: each time with a fresh server."""
         bench, results = self.bench, dict[str, list[dict[str, float]]]()
         for _ in range(min(self.rounds, 2)):
-            for begin in (bench.raw, bench.echo, bench.echo_over_tls, bench.gateway, partial(bench.gateway, tls=True), bench.peer):
+            passwords = partial(bench.gateway_with_passwords, self.arriving)
+            for begin in (
+                bench.raw,
+                bench.echo,
+                bench.echo_over_tls,
+                bench.gateway,
+                passwords,
+                partial(bench.gateway, tls=True),
+                bench.peer,
+            ):
                 server = begin()
                 report = self.load(server, "--chargers", self.arriving, "--hold", 1, "--seconds", 0)
                 bench.end(server)

@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 import time
+from base64 import b64encode
 from collections import deque
 from typing import Any
 
@@ -31,10 +32,25 @@ PING = 9
 class Charger:
     """One charger; it sends a CALL only after the previous one was answered."""
 
-    __slots__ = ("buffer", "calls", "expected", "id", "kind", "lead", "mask", "number", "round", "sent", "socket", "step", "tls")
+    __slots__ = (
+        "buffer",
+        "calls",
+        "expected",
+        "id",
+        "kind",
+        "lead",
+        "mask",
+        "number",
+        "password",
+        "round",
+        "sent",
+        "socket",
+        "step",
+        "tls",
+    )
 
-    def __init__(self, number: int, kind: str, calls: list[bytes], tls: ssl.SSLContext | None = None) -> None:
-        self.number, self.kind, self.calls, self.tls = number, kind, calls, tls
+    def __init__(self, number: int, kind: str, calls: list[bytes], tls: ssl.SSLContext | None = None, password: bytes = b"") -> None:
+        self.number, self.kind, self.calls, self.tls, self.password = number, kind, calls, tls, password
         self.buffer, self.mask = b"", os.urandom(4)
         self.id = self.round = self.step = self.expected = 0
         self.lead = number % 20  # heartbeats before the first cycle, so that chargers are at different steps of it
@@ -53,9 +69,11 @@ class Charger:
         if self.kind == "raw":
             self.send(BOOT)
         else:
+            id = b"bench-%d-%05d" % (port, self.number)
+            shown = b"Authorization: Basic %b\r\n" % b64encode(b"%b:%b" % (id, self.password)) if self.password else b""
             self.socket.send(
-                b"GET /bench-%d-%05d HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n" % (port, self.number)
+                b"GET /%b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n%b"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n" % (id, shown)
             )
 
     def upgraded(self) -> bool:
@@ -137,7 +155,7 @@ class Load:
         self.poll = select.epoll()
         calls = [meter(1, options.samples)] if options.samples else [b""] * 20
         tls = unverified() if options.tls else None
-        self.chargers = [Charger(number, options.kind, calls, tls) for number in range(options.chargers)]
+        self.chargers = [Charger(number, options.kind, calls, tls, options.password) for number in range(options.chargers)]
         self.pids = {name: [int(pid) for pid in pids.split(",")] for name, pids in (each.split("=") for each in options.pid)}
         self.by_fd: dict[int, Charger] = {}
         self.latencies: list[float] = []
@@ -230,6 +248,7 @@ def main() -> None:
     options.add_argument("--rate", type=float, default=0.0, help="calls per second of all chargers together; 0: as many as can be answered")
     options.add_argument("--samples", type=int, default=0, help="send only MeterValues with this many samples, instead of the cycle")
     options.add_argument("--tls", action="store_true", help="over TLS, one handshake at a time")
+    options.add_argument("--password", type=str.encode, default=b"", help="that of all chargers")
     options.add_argument(
         "--pid", action="append", default=[], help="NAME=PID,PID: processes whose CPU time is reported; memory is that of `server`"
     )

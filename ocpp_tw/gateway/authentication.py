@@ -106,8 +106,9 @@ def _by_password(request: HandshakeRequest, record: Record, passwords: Passwords
         raise NotAdmitted("authentication_failed", 401, NO_CREDENTIALS)
     user, password = _basic(shown, request.id.encode())
     try:
-        # all are compared, whoever it is: how long it takes tells nothing
-        current, new = passwords.match(record.password, password), passwords.match(record.new_password, password)
+        # one is compared, whoever it is: how long it takes does not tell who is known
+        current = passwords.match(record.password, password)
+        new = bool(record.new_password) and passwords.match(record.new_password, password)
     except UnknownKey as why:
         raise NotAdmitted("misconfigured", 503, str(why)) from None
     if user != request.id.encode():

@@ -104,7 +104,7 @@ class RedisRegister(Service):
     def _answered(self, reply: list[Any]) -> list[Any]:
         guarded = bool(reply[0])
         if guarded != self.guarded and self._spool is not None:
-            self._spool.remember([(self._fleet, GUARDED.encode(), b"yes" if guarded else None)])
+            self._spool.copy([(self._fleet, GUARDED.encode(), b"yes" if guarded else None)])
         self.guarded = guarded
         return reply[1:]
 
@@ -135,7 +135,7 @@ class RedisRegister(Service):
             if len(self._mirrored) >= MAX_MIRRORED:
                 self._mirrored.clear()
             self._mirrored[charger] = found
-            spool.remember([(key, name, value.encode() or None) for name, value in zip(CREDENTIAL_NAMES, credentials, strict=True)])
+            spool.copy([(key, name, value.encode() or None) for name, value in zip(CREDENTIAL_NAMES, credentials, strict=True)])
 
     async def _is_guarded(self) -> bool:
         """As far as this gateway knows: as Redis said last, or else as the mirror has it."""

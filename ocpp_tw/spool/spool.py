@@ -102,6 +102,10 @@ class Spool:
     def remember(self, updates: list[TableUpdate]) -> None:
         """These updates are durable: the journal has them now, the mirror after the next `mirror`."""
         self._journal.write(updates)
+        self.copy(updates)
+
+    def copy(self, updates: list[TableUpdate]) -> None:
+        """This was read from Redis: the mirror has it after the next `mirror`, and no harm is done if the process ends before."""
         for table, name, value in updates:
             self._unmirrored[table, name] = value
 
