@@ -153,7 +153,7 @@ def summary(record: Record) -> dict[str, Any]:
         "retry_interval": int(interval) if interval.isdecimal() else None,
         "version": record.version or None,
         "registered": record.is_registered,
-        "security_profile": record.least_profile,
+        "least_security_profile": record.least_profile,
         "password": bool(record.password),
         "certificate": record.certificate or None,
         "vendor": record.vendor or None,
