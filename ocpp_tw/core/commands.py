@@ -103,8 +103,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> str | None:
-        """The status of the charger's answer, where it has one."""
-        status = self.payload.get("status") if self.payload else None
+        """The status of the charger's answer, where it has one; that of the variable, if one was set (2.x)."""
+        answer = self.payload or {}
+        results = answer.get("setVariableResult")
+        if isinstance(results, list) and len(results) == 1 and isinstance(results[0], dict):
+            status = results[0].get("attributeStatus")
+        else:
+            status = answer.get("status")
         return status if isinstance(status, str) else None
 
 

@@ -95,8 +95,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     ``boot`` is the registration status given last: Accepted, Pending or Rejected. Those of `DECIDED` are an operator's decisions: the status
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
-    least security profile to admit, its password and the one that is to replace it (see `ocpp_tw.core.passwords`), and the SHA-256 of the
-    only certificate to accept. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
+    least security profile to admit, its password (see `ocpp_tw.core.passwords`) and those that it has been sent since (see
+    `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
     last three are from the charger's latest BootNotification.
     """
 

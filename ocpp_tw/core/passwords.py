@@ -13,12 +13,14 @@ import re
 import secrets
 from typing import Protocol
 
+from ..ocpp.passwords import generate
+
+__all__ = ["MAX_LENGTH", "MIN_LENGTH", "Keys", "Passwords", "UnknownKey", "canonical", "generate", "key_id"]
+
 MIN_LENGTH, MAX_LENGTH = 16, 64
 """Of a password, in bytes: OCPP's least for a key (1.6: 16 to 20 bytes; 2.0.1: 16 to 40, 2.1: to 64 characters). No guess finds 16 random ones."""
 
 _HEX = re.compile(rb"[0-9A-Fa-f]{32,40}")
-_GENERATED = 20
-"""Bytes of a generated password, whose text has twice as many digits: all versions take it."""
 
 
 class UnknownKey(Exception):
@@ -46,11 +48,6 @@ def canonical(password: bytes) -> bytes:
     Chargers of 1.6 do either (security whitepaper §2.4.3 demands the bytes), those of 2.x send the digits if they were set as the text.
     """
     return bytes.fromhex(password.decode("ascii")) if len(password) % 2 == 0 and _HEX.fullmatch(password) else password
-
-
-def generate() -> str:
-    """A new random password: 40 hexadecimal digits."""
-    return secrets.token_hex(_GENERATED)
 
 
 class Passwords:

@@ -19,5 +19,7 @@ KINDS = {
     "login_failed": 'a wrong token was shown on operators\' HTTP, `count` times since the event before from that address; `charger` is ""',
     "decision": "an operator decides about a charger (PUT); `detail` names the members that are set, and none of their values",
     "command": "an operator sends a command by HTTP; `detail` is the OCPP action or the neutral command",
+    "password_changed": "the charger has come in with a password that it was sent; its former one is not good any more",
+    "password_refused": "the charger has refused a password that it was sent, which is not good; `detail` is the status or the error code",
 }
 """Kind -> what has happened, and what its event has to say."""

@@ -17,6 +17,7 @@ from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
 from ..core.event import Event, encode
+from ..core.passwords import Passwords
 from ..core.security import Operator
 from ..core.stamps import Stamps
 from ..gateway.gateway import Gateway
@@ -30,6 +31,7 @@ from ..waiting import cancelled, pause
 from .by_http import HttpCommands
 from .ended import INTERNAL_FAILURE, Ended, invalid
 from .followup import FollowUps
+from .handing_over import HandingOver
 from .router import Router
 from .translate import action_of
 
@@ -53,6 +55,7 @@ class Dispatcher:
         incoming: IncomingCalls,
         verdicts: Verdicts,
         store: Store,
+        passwords: Passwords,
         security: SecurityEvents,
     ) -> None:
         self._settings = settings
@@ -62,7 +65,11 @@ class Dispatcher:
         self._commands = store.commands
         self._events = store.events
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
-        self._router = Router(clock, stamps.unix, gateway, store.commands, store.roster, incoming.publisher, self._followups, self._report)
+        publisher = incoming.publisher
+        handing_over = HandingOver(clock, publisher, passwords, store, security)
+        self._router = Router(
+            clock, stamps.unix, gateway, store.commands, store.roster, publisher, self._followups, handing_over, self._report
+        )
         self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security)
         self._loop: Deferred[None] | None = None
         self._running = 0

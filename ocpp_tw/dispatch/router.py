@@ -26,6 +26,7 @@ from . import item_limits
 from .claims import undo_claim
 from .ended import EXPIRED, INTERNAL_FAILURE, Ended, duplicate, expired, invalid, not_allowed, not_connected
 from .followup import FollowUps
+from .handing_over import HandingOver
 from .patience import LEFT_OVER_TTL, begun, handed_on, left, within_reach
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
@@ -56,6 +57,7 @@ class Router:
         roster: IRoster,
         publisher: Publisher,
         followups: FollowUps,
+        handing_over: HandingOver,
         report: Report,
     ) -> None:
         self._name = publisher.gateway
@@ -66,6 +68,7 @@ class Router:
         self._roster = roster
         self._publisher = publisher
         self._followups = followups
+        self._handing_over = handing_over
         self._report = report
         self._turns = KeyedLock()
         self._arrivals = ArrivalWaiters(clock)
@@ -193,7 +196,9 @@ class Router:
         self._sent.add((command.charger, command.id))
         try:
             self._followups.begin(command, charger, action, payload)
-            outcome = await item_limits.call(charger, action, payload, call_timeout, raw, command.id)
+            outcome = await self._handing_over.send(
+                charger, action, payload, lambda: item_limits.call(charger, action, payload, call_timeout, raw, command.id)
+            )
             if (
                 outcome.status == "Accepted"
                 and action in charger.version.report_actions

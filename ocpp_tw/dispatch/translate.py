@@ -5,19 +5,34 @@ Knows no charger.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ..core.commands import Command, Invalid
 from ..ocpp.frames import Payload
+from ..ocpp.neutral.shapes import Shape
+from ..ocpp.passwords import generate, setting
 from ..ocpp.version import Version
+
+NOTHING = Shape()
+
+
+def _rotate_password(ocpp: str, data: Payload) -> tuple[str, Payload]:
+    NOTHING.read(data)
+    return setting(ocpp, generate())
+
+
+OWN: Mapping[str, Callable[[str, Payload], tuple[str, Payload]]] = {"rotate_password": _rotate_password}
+"""Commands whose request is in part of the gateway's making, from the version and the data; the others are the versions' own."""
 
 
 def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:
     """The action, the payload, and the payload's JSON as the backend wrote it (b"" when it is ours). Raises `Invalid`."""
     action, payload, raw = command.action, command.payload, command.raw
     if command.neutral:
-        if command.neutral not in version.neutral:
+        if command.neutral not in OWN and command.neutral not in version.neutral:
             raise Invalid(f"OCPP {version.name} has no command {command.neutral}")
         try:
-            action, payload = version.neutral[command.neutral](command.payload)
+            action, payload = _request(command, version)
         except (KeyError, TypeError, ValueError) as why:
             raise Invalid(f"{command.neutral}: {why}") from None
         raw = raw if payload is command.payload else b""
@@ -33,6 +48,12 @@ def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:
 def action_of(command: Command, version: Version) -> str:
     """The OCPP action of the command, "" when it has none in this version."""
     try:
-        return command.action or version.neutral[command.neutral](command.payload)[0]
+        return command.action or _request(command, version)[0]
     except (KeyError, TypeError, ValueError):
         return ""
+
+
+def _request(command: Command, version: Version) -> tuple[str, Payload]:
+    if command.neutral in OWN:
+        return OWN[command.neutral](version.name, command.payload)
+    return version.neutral[command.neutral](command.payload)

@@ -11,6 +11,7 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 from ..core.entries import Record
+from ..core.new_passwords import forms
 from ..core.passwords import Passwords, UnknownKey
 from ..interfaces import ClientCertificate, HandshakeRequest
 from ..settings import Settings
@@ -52,10 +53,11 @@ class NotAdmitted(Exception):
 
 
 class Verdict(NamedTuple):
-    """The security profile, and whether the charger has shown the password that is to replace its former one."""
+    """The security profile; and the stored form of the password that the charger has shown, if it is one that it was sent since its former
+    one ("": it is not)."""
 
     profile: int
-    new_password: bool = False
+    new_password: str = ""
 
 
 def judge(request: HandshakeRequest, record: Record, policy: Policy, passwords: Passwords) -> Verdict:
@@ -100,22 +102,38 @@ def _foreign(certificate: ClientCertificate, id: str, record: Record, policy: Po
 
 def _by_password(request: HandshakeRequest, record: Record, passwords: Passwords, least: int) -> Verdict:
     shown = request.headers.get("authorization")
-    if least == 0 and not record.password:
-        return Verdict(0)  # nothing to compare with, and nothing asked for: some chargers send what they were set to long ago
+    if least == 0 and not record.password:  # nothing is asked for: some chargers send what they were set to long ago
+        return _by_first_password(request, record, passwords, shown)
     if shown is None:
         raise NotAdmitted("authentication_failed", 401, NO_CREDENTIALS)
+    return _compared(request, record, passwords, shown)
+
+
+def _by_first_password(request: HandshakeRequest, record: Record, passwords: Passwords, shown: str | None) -> Verdict:
+    """The charger has been sent a password and was let in without one so far: once it shows that, it is never again."""
+    if shown is None or not record.new_password:
+        return Verdict(0)
+    try:
+        return _compared(request, record, passwords, shown)
+    except NotAdmitted as why:
+        if why.kind != "authentication_failed":
+            raise
+        return Verdict(0)
+
+
+def _compared(request: HandshakeRequest, record: Record, passwords: Passwords, shown: str) -> Verdict:
     user, password = _basic(shown, request.id.encode())
     try:
         # one is compared, whoever it is: how long it takes does not tell who is known
         current = passwords.match(record.password, password)
-        new = bool(record.new_password) and passwords.match(record.new_password, password)
+        new = [each for each in forms(record.new_password) if passwords.match(each, password)]
     except UnknownKey as why:
         raise NotAdmitted("misconfigured", 503, str(why)) from None
     if user != request.id.encode():
         raise NotAdmitted("authentication_failed", 401, WRONG_USER)
     if not current and not new:
         raise NotAdmitted("authentication_failed", 401, WRONG_PASSWORD if record.password else NO_PASSWORD_SET)
-    return Verdict(2 if request.tls else 1, new_password=new)
+    return Verdict(2 if request.tls else 1, new[-1] if new else "")
 
 
 def _basic(header: str, id: bytes) -> tuple[bytes, bytes]:

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
+from ..core.new_passwords import shown
 from ..core.passwords import Passwords
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, Maybe, StoreUnavailable
 from ..waiting import deferred
@@ -21,6 +22,7 @@ from .attempts import Attempts
 from .authentication import NotAdmitted, Policy, Verdict, judge
 from .failed_authentications import FailedAuthentications
 from .publisher import Publisher
+from .security import SecurityEvents
 
 CHALLENGE = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
 
@@ -32,12 +34,21 @@ SAID = {401: "Unauthorized", 403: "Forbidden", 404: "unknown charger", 503: "can
 class Gate:
     """One for a gateway."""
 
-    def __init__(self, policy: Policy, clock: IReactorTime, register: IRegister, passwords: Passwords, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        clock: IReactorTime,
+        register: IRegister,
+        passwords: Passwords,
+        publisher: Publisher,
+        security: SecurityEvents,
+    ) -> None:
         self.policy = policy
         self._clock = clock
         self._register = register
         self._passwords = passwords
         self._publisher = publisher
+        self._security = security
         self._attempts = Attempts()
         self._failed = FailedAuthentications(clock, publisher)
 
@@ -64,19 +75,22 @@ class Gate:
             raise self._refusal(request, why) from None
         if verdict.profile:
             self._attempts.succeeded(request.id)
-            self._learn(request.id, record, verdict)
+            self._learn(request, record, verdict)
         return verdict.profile
 
-    def _learn(self, id: str, record: Record, verdict: Verdict) -> None:
-        """The charger is never admitted with less than this again, and the password that it has shown is the only one from now on."""
+    def _learn(self, request: HandshakeRequest, record: Record, verdict: Verdict) -> None:
+        """The charger is never admitted with less than this again; with the new password that it has shown, its former one is gone."""
         effects: list[Put] = []
         if str(verdict.profile) > record.reached_profile:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
             effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
         if verdict.new_password:
-            effects += [Put("record", "password", record.new_password.encode()), Put("record", "new_password", None)]
+            waiting = shown(record.new_password, verdict.new_password)
+            effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
         if effects:
-            self._publisher.carry_out(id, tuple(effects))
+            self._publisher.carry_out(request.id, tuple(effects))
+        if verdict.new_password:
+            self._security.tell("password_changed", "it has been shown", charger=request.id, address=request.address, domain=request.domain)
 
     def _refusal(self, request: HandshakeRequest, why: NotAdmitted) -> HandshakeRefused:
         status, headers, wait = why.status, [], 0.0

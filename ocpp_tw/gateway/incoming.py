@@ -23,6 +23,7 @@ from ..interfaces import IEvents
 from ..log import Logger
 from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render_result
 from ..ocpp.malformed import Malformed
+from ..ocpp.passwords import hidden, passwords_in
 from ..ocpp.schemas import Violation, told
 from ..ocpp.signed import unwrapped
 from ..settings import Settings
@@ -240,6 +241,9 @@ class IncomingCalls:
         """An answer arrived after its CALL had timed out (R8)."""
         failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
         payload = frame.payload if isinstance(frame, Result) else None
+        passwords = passwords_in(call.action, call.payload)
+        if passwords:
+            payload, failure = hidden(payload, passwords), hidden(failure, passwords)
         data = gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
         self.publisher.publish(charger, "late_response", data)
         self.on_late_response(charger, call, frame)

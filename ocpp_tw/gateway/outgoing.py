@@ -33,6 +33,8 @@ STATUS_ASKED = 100
 STATUS_DUE = 3
 """Transactions that wait to be asked about: only the latest are of use, as a charger in trouble may have gaps in thousands."""
 
+UNREADABLE = "the charger's answer cannot be read"
+
 
 class Charger(Protocol):
     """What has to be known of the charger."""
@@ -148,7 +150,7 @@ class OutgoingCalls:
         if malformed.answered is None:
             return False
         code = self._charger.version.code("syntax" if malformed.syntax else "structure")
-        return self.answered(Error(malformed.answered, code, "the charger's answer cannot be read", {"answer": malformed.excerpt}))
+        return self.answered(Error(malformed.answered, code, UNREADABLE, {"answer": malformed.excerpt}))
 
     def triggered(self, call: Call | Send) -> bool:
         """Whether this message was triggered and has not been received since; from now on it has."""

@@ -172,6 +172,11 @@ class OperatorsApi:
 
         return self._run(request, answer())
 
+    @app.route("/api/chargers/<path:id>/rotate-password", methods=["POST"])
+    def rotate_password(self, request: IRequest, id: str) -> HttpAnswer:
+        """Send a charger a new password, which nobody is told: 200 with the status of its answer, else 400 with `detail`."""
+        return self._run(request, self._order(request, id, "rotate_password", {}))
+
     @app.route("/api/violations", methods=["GET"])
     def violations(self, request: IRequest) -> HttpAnswer:
         """The schema violations in chargers' messages."""
@@ -210,16 +215,29 @@ class OperatorsApi:
 
     async def _command(self, request: IRequest) -> bytes:
         try:
-            result = await self._dispatcher.ask(_body(request), _operator(request))
+            result = await self._ask(request, _body(request))
         except Invalid as why:
             return _json(request, 400, {"detail": str(why), "outcome": "invalid"})
+        return _json(request, 200, result["payload"]) if result["outcome"] == "result" else self._without_result(request, result)
+
+    async def _order(self, request: IRequest, id: str, command: str, data: dict[str, Any]) -> bytes:
+        """Send one charger a command of the gateway's own making."""
+        result = await self._ask(request, msgspec.json.encode({"cp_id": id, "command": command, "data": data}))
+        if result["outcome"] != "result":
+            return self._without_result(request, result)
+        return _json(request, 200, {"id": id, "status": result["status"], "command": result["id"]})
+
+    async def _ask(self, request: IRequest, body: bytes) -> dict[str, Any]:
+        try:
+            return await self._dispatcher.ask(body, _operator(request))
         except Busy:
             request.setHeader("retry-after", "5")
             raise Refused(503, "Too many commands wait for their results: try again later") from None
         except Unanswered:
             raise Refused(503, "The gateway that has the charger has not told the result in time: its `command_result` will") from None
-        if result["outcome"] == "result":
-            return _json(request, 200, result["payload"])
+
+    def _without_result(self, request: IRequest, result: dict[str, Any]) -> bytes:
+        """The answer about a command that has no result."""
         if result["outcome"] == "offline":
             detail = "Charger not connected"  # the text that backends expect
         else:

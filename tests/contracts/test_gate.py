@@ -15,6 +15,7 @@ from ocpp_tw.core.stamps import Stamps
 from ocpp_tw.gateway.authentication import Policy
 from ocpp_tw.gateway.gate import Gate
 from ocpp_tw.gateway.publisher import Publisher
+from ocpp_tw.gateway.security import SecurityEvents
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, IGate
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.testing import InMemoryGateway
@@ -63,7 +64,9 @@ class DeferredGate:
 def own_gate() -> Gate:
     """The product's own, without anybody registered and with the default settings."""
     here = InMemoryGateway()
-    return Gate(Policy(0, "accept"), here.clock, here.register, here.gateway.passwords, Publisher("gw", Stamps(), here.events))
+    publisher = Publisher("gw", Stamps(), here.events)
+    security = SecurityEvents(here.clock, publisher)
+    return Gate(Policy(0, "accept"), here.clock, here.register, here.gateway.passwords, publisher, security)
 
 
 GATES = [own_gate, PasswordGate, CoroutineGate, DeferredGate]

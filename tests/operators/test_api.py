@@ -215,6 +215,20 @@ async def test_a_commands_answers(site):
     assert await site.request("POST", "/command/", b"x") == (400, {"detail": "no action", "outcome": "invalid"})
 
 
+async def test_a_password_is_rotated_by_a_command_and_the_answer_has_its_status(site):
+    base = {"id": "u1", "sent": True, "error": None, "payload": None, "status": None}
+    site.services.result = base | {"outcome": "result", "status": "RebootRequired", "payload": {"status": "RebootRequired"}}
+    path = "/api/chargers/a/b/rotate-password"  # an identity may have a slash
+    assert await site.request("POST", path) == (200, {"id": "a/b", "status": "RebootRequired", "command": "u1"})
+    assert site.services.asked == [b'{"cp_id":"a/b","command":"rotate_password","data":{}}']
+    site.services.result = base | {"outcome": "timeout"}
+    assert await site.request("POST", path) == (400, {"detail": "timeout", "outcome": "timeout", "error": None, "id": "u1"})
+    error = {"code": "unavailable", "description": "not now"}
+    site.services.result = base | {"outcome": "error", "sent": False, "error": error}
+    assert (await site.request("POST", path))[0] == 503
+    assert (await site.request("GET", path))[0] in (404, 405)
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", "/command/"), ("PUT", "/api/chargers/cp1")])
 async def test_a_body_that_is_too_long_is_refused(site, method, path):
     status, answer = await site.request(method, path, b" " * (MAX_BODY + 1))

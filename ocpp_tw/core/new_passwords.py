@@ -1,0 +1,47 @@
+"""The passwords that a charger has been sent and has not shown yet, as its record has them (`new_password`): any of them may be in use.
+
+A charger that was sent a password may have it at once, after its next restart, or never, and its answer may be lost. So none is forgotten
+before it is known: whoever comes with one of them comes in. Knows neither how passwords are compared nor who sends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MOST = 4
+"""Most passwords that wait; a further one is not sent, unless one of them was sent before the password in use and can be forgotten."""
+
+_SUPERSEDED = "~"
+"""Before a stored form: the charger has shown a password since that was sent to it later. It may turn up all the same, after a restart."""
+
+
+class TooMany(Exception):
+    """As many passwords as may wait do, and any of them may be in use."""
+
+
+def forms(waiting: str) -> list[str]:
+    """The stored forms of all that wait, the latest last."""
+    return [each.removeprefix(_SUPERSEDED) for each in waiting.split()]
+
+
+def with_new(waiting: str, stored: Sequence[str]) -> str:
+    """What waits once these are sent, too. Raises `TooMany`."""
+    kept = waiting.split()
+    while len(kept) + len(stored) > MOST:
+        oldest = next((each for each in kept if each.startswith(_SUPERSEDED)), None)
+        if oldest is None:
+            raise TooMany
+        kept.remove(oldest)
+    return " ".join([*kept, *(each for each in stored if each not in forms(waiting))])
+
+
+def without(waiting: str, stored: Sequence[str]) -> str:
+    """What waits once it is known that the charger does not have these."""
+    return " ".join(each for each in waiting.split() if each.removeprefix(_SUPERSEDED) not in stored)
+
+
+def shown(waiting: str, form: str) -> str:
+    """What still waits once the charger has shown one of them."""
+    found = forms(waiting)
+    place = found.index(form)
+    return " ".join([*(_SUPERSEDED + each for each in found[:place]), *waiting.split()[place + 1 :]])

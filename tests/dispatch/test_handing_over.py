@@ -1,0 +1,385 @@
+"""A charger's password is replaced, whatever the charger and its answer do: it is never locked out, and nobody is told the password."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64decode
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from ocpp_tw.core.new_passwords import MOST, forms
+from ocpp_tw.core.passwords import generate
+from ocpp_tw.settings import Settings
+from ocpp_tw.simulator.quirks import NO_ANSWER, Effect, Quirk
+from ocpp_tw.testing import InMemoryGateway
+from ocpp_tw.waiting import deferred
+from played import Played
+
+OLD = "a password from the factory"
+VERSIONS = ["1.6", "2.0.1", "2.1"]
+NAMES = {"1.6": "AuthorizationKey", "2.0.1": "BasicAuthPassword", "2.1": "BasicAuthPassword"}
+
+
+class Operated:
+    """A gateway, and one charger of which its operator has the password."""
+
+    def __init__(self, ocpp: str = "1.6", profile: int = 1, registered: bool = True, **settings: Any) -> None:
+        self.here = InMemoryGateway(Settings(name="gw", **settings))
+        self.here.application.dispatcher.start()
+        if registered:
+            stored = self.here.gateway.passwords.stored(OLD.encode())
+            asyncio.run(self._decide({"registered": "yes", "password": stored}))
+        self.url = "wss://csms/" if profile >= 2 else "ws://csms/"
+        self.charger = Played(self.here, ocpp, url=self.url, profile=profile, password=OLD.encode(), insecure=True)
+        self.events: list[dict[str, Any]] = []
+        self.ids = 0
+
+    async def _decide(self, changes: dict[str, Any]) -> None:
+        done = deferred(self.here.gateway.decisions.decide("cp1", changes))
+        assert done.called
+
+    def command(self, name: str = "rotate_password", within: float = 40, **data: Any) -> dict[str, Any]:
+        """The data of its result."""
+        self.ids += 1
+        return self._result(within, cp_id="cp1", command=name, data=data, id=f"u{self.ids}")
+
+    def raw(self, action: str, payload: Any, within: float = 40) -> dict[str, Any]:
+        self.ids += 1
+        return self._result(within, CpID="cp1", data=[2, f"u{self.ids}", action, payload])
+
+    def _result(self, within: float, **members: Any) -> dict[str, Any]:
+        self.here.push_command(**members)
+        self.charger.run(within)
+        results = [each["data"] for each in self.told("command_result") if each["data"]["id"] == f"u{self.ids}"]
+        assert len(results) == 1, results
+        return results[0]
+
+    def told(self, name: str) -> list[dict[str, Any]]:
+        self.events += self.here.published()
+        return [each for each in self.events if each["event"] == name]
+
+    def kinds(self) -> list[str]:
+        return [each["data"]["kind"] for each in self.told("security_event")]
+
+    @property
+    def waiting(self) -> int:
+        return len(forms(self.here.register.find("cp1").new_password))
+
+    @property
+    def password(self) -> str:
+        """What the charger shows now."""
+        shown = self.charger.simulated.security.access().authorization
+        return b64decode(shown.removeprefix("Basic ")).decode("latin-1").partition(":")[2]
+
+    def is_let_in(self) -> bool:
+        """At whatever moment it comes again."""
+        before = len(self.charger.refusals)
+        self.charger.reconnect()
+        return len(self.charger.refusals) == before and self.charger.simulated.online
+
+    def knows(self, password: str) -> bool:
+        record = self.here.register.find("cp1")
+        match = self.here.gateway.passwords.match
+        return any(match(each, password.encode("latin-1")) for each in [record.password, *forms(record.new_password)])
+
+    def finish(self) -> None:
+        self.charger.simulated.shut_down()
+        self.here.dispatcher.stop()
+
+
+@pytest.fixture(params=VERSIONS)
+def operated(request):
+    made = Operated(request.param)
+    yield made
+    made.finish()
+
+
+# the ordinary way
+
+
+@pytest.mark.parametrize("profile", [1, 2])
+@pytest.mark.parametrize("ocpp", VERSIONS)
+def test_the_charger_comes_in_with_its_new_password_and_the_former_one_is_gone(ocpp, profile):
+    """1.6 and 2.x A01."""
+    operated = Operated(ocpp, profile)
+    result = operated.command()
+    assert (result["outcome"], result["status"], result["sent"]) == ("result", "Accepted", True)
+    assert operated.charger.profiles == [profile, profile] and operated.charger.refusals == []
+    assert operated.password != OLD and not operated.knows(OLD) and operated.waiting == 0
+    assert operated.kinds() == ["password_changed"] and operated.is_let_in()
+    operated.finish()
+
+
+def test_it_is_stored_before_it_is_sent(monkeypatch):
+    operated = Operated()
+    durable: Deferred[None] = Deferred()
+    publish = type(operated.here.events).publish
+
+    def slowly(events, entry, then=None, value=None):
+        if any(getattr(each, "name", "") == "new_password" and each.value for each in entry.effects):
+            durable.addCallback(lambda _: publish(events, entry, then, value))
+        else:
+            publish(events, entry, then, value)
+
+    monkeypatch.setattr(type(operated.here.events), "publish", slowly)
+    operated.here.push_command(cp_id="cp1", command="rotate_password", data={}, id="u1")
+    operated.charger.run(1)
+    assert not [each for each in operated.charger.client.frames() if each[0] == 2]
+    durable.callback(None)
+    operated.charger.run(1)
+    assert operated.password != OLD and operated.is_let_in()
+    operated.finish()
+
+
+def test_without_the_store_nothing_is_sent_and_nothing_waits():
+    operated = Operated()
+    operated.here.register.available = False
+    result = operated.command(within=5)
+    assert (result["outcome"], result["sent"], result["error"]["code"]) == ("error", False, "unavailable")
+    operated.here.register.available = True
+    assert operated.password == OLD and operated.waiting == 0 and operated.is_let_in()
+    operated.finish()
+
+
+def test_a_charger_without_a_password_is_given_its_first(operated):
+    """It is let in without one until it shows that: then it has to."""
+    other = Operated(operated.charger.ocpp, profile=0, registered=False)
+    assert other.command()["status"] == "Accepted" and other.waiting == 1
+    assert other.is_let_in() and other.charger.profiles[-1] == 0
+    security = other.charger.simulated.security
+    security._established = security._established._replace(profile=1)
+    assert other.is_let_in() and other.charger.profiles[-1] == 1 and other.waiting == 0
+    other.charger.simulated.security.password = OLD.encode()
+    assert not other.is_let_in() and other.charger.refusals == [401]
+    other.finish()
+
+
+def test_a_wrong_password_that_nobody_asks_for_does_not_keep_out_a_charger_that_was_sent_its_first():
+    operated = Operated(profile=0, registered=False)
+    assert operated.command()["status"] == "Accepted"
+    security = operated.charger.simulated.security
+    security._established = security._established._replace(profile=1)
+    security.password = OLD.encode()
+    assert operated.is_let_in() and operated.charger.profiles[-1] == 0 and operated.waiting == 1
+    operated.finish()
+
+
+# what chargers do instead
+
+
+@pytest.mark.parametrize("quirk", [Quirk("RebootRequired"), Quirk(effect=Effect.AFTER_REBOOT)])
+def test_one_that_has_to_restart_first_comes_in_with_either(operated, quirk):
+    operated.charger.quirks[NAMES[operated.charger.ocpp]] = quirk
+    assert operated.command()["status"] == quirk.answer
+    assert operated.is_let_in() and operated.waiting == 1 and operated.password == OLD
+    operated.charger.boots_again()
+    assert operated.password != OLD and operated.waiting == 0 and not operated.knows(OLD)
+    assert operated.is_let_in() and operated.charger.refusals == []
+
+
+@pytest.mark.parametrize("answer", ["Rejected", "NotSupported"])
+def test_one_that_refuses_keeps_its_password_and_no_other_is_good(answer):
+    operated = Operated()
+    operated.charger.quirks["AuthorizationKey"] = Quirk(answer)
+    assert operated.command()["status"] == answer
+    assert operated.waiting == 0 and operated.kinds() == ["password_refused"] and operated.is_let_in()
+    assert operated.told("security_event")[0]["data"]["detail"] == answer
+    operated.finish()
+
+
+@pytest.mark.parametrize("code", ["NotSupported", "NotImplemented", "FormationViolation", "SecurityError"])
+def test_a_callerror_that_says_that_nothing_was_done_leaves_nothing_waiting(code):
+    operated = Operated()
+    answer_with(operated, lambda call: [4, call[1], code, "no", {}])
+    assert operated.command()["error"]["code"] == code
+    assert operated.waiting == 0 and operated.kinds() == ["password_refused"]
+    operated.finish()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda call: [4, call[1], "InternalError", "", {}],
+        lambda call: [4, call[1], "GenericError", "", {}],
+        lambda call: [3, call[1], {}],
+        lambda call: [3, call[1], {"status": "accepted"}],
+        lambda call: [3, call[1], "Accepted"],
+        lambda call: [3, call[1], {"status": None}],
+        lambda call: [3],
+        lambda call: [4, call[1]],
+    ],
+)
+def test_an_answer_that_does_not_say_leaves_both_good(answer):
+    operated = Operated()
+    answer_with(operated, answer)
+    operated.command()
+    assert operated.waiting == 1 and operated.kinds() == [] and operated.is_let_in()
+    operated.finish()
+
+
+@pytest.mark.parametrize("effect", [None, Effect.NEVER, Effect.NEXT_CONNECTION, Effect.AFTER_REBOOT])
+def test_when_the_connection_is_lost_before_the_answer_both_are_good(operated, effect):
+    operated.charger.quirks[NAMES[operated.charger.ocpp]] = Quirk(NO_ANSWER, effect)
+    assert operated.command()["outcome"] == "connection_lost"
+    for _ in range(2):
+        operated.charger.boots_again()
+        assert operated.is_let_in() and operated.charger.refusals == []
+    assert operated.waiting == (1 if effect is Effect.NEVER else 0)
+
+
+def test_when_no_answer_comes_both_are_good(operated):
+    answer_with(operated, lambda call: None)
+    assert operated.command()["outcome"] == "timeout"
+    assert operated.waiting == 1 and operated.is_let_in()
+
+
+# again and again
+
+
+EFFECTS = [*Effect, None]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_charger_is_never_locked_out_whatever_it_does_with_each_of_many_passwords(seed):
+    """All but a charger that refuses a password and takes it all the same."""
+    from random import Random
+
+    random = Random(seed)
+    operated = Operated(random.choice(VERSIONS))
+    answers = ["Accepted", "RebootRequired", NO_ANSWER]
+    for _ in range(12):
+        operated.charger.quirks[NAMES[operated.charger.ocpp]] = Quirk(random.choice(answers), random.choice(EFFECTS))
+        operated.command(within=random.choice([1, 3]))
+        if random.random() < 0.4:
+            operated.charger.boots_again()
+        assert operated.is_let_in() and operated.charger.refusals == [], seed
+    operated.finish()
+
+
+def test_after_four_that_may_be_in_use_no_further_one_is_sent_until_one_of_them_is_shown():
+    operated = Operated()
+    operated.charger.quirks["AuthorizationKey"] = Quirk("RebootRequired")
+    for _ in range(MOST):
+        assert operated.command(within=1)["status"] == "RebootRequired"
+    result = operated.command(within=1)
+    assert (result["outcome"], result["sent"], result["error"]["code"]) == ("error", False, "too_many_passwords")
+    operated.charger.boots_again()
+    assert operated.is_let_in()
+    operated.charger.quirks.clear()
+    assert operated.command(within=3)["status"] == "Accepted" and operated.is_let_in() and operated.charger.refusals == []
+    operated.finish()
+
+
+def test_an_operator_who_sets_the_password_ends_all_that_wait():
+    operated = Operated()
+    operated.charger.quirks["AuthorizationKey"] = Quirk("RebootRequired")
+    operated.command(within=1)
+    asyncio.run(operated._decide({"password": operated.here.gateway.passwords.stored(OLD.encode()), "new_password": None}))
+    assert operated.waiting == 0
+    operated.charger.run(1)
+    assert operated.charger.refusals == []
+    operated.finish()
+
+
+# the backend's own
+
+
+def test_a_password_that_the_backend_sets_is_adopted(operated):
+    """Raw, or by the neutral command for settings."""
+    new = generate()
+    if operated.charger.ocpp == "1.6":
+        result = operated.raw("ChangeConfiguration", {"key": "authorizationKEY", "value": new})
+    else:
+        named = {"component": {"name": "securityctrlr"}, "variable": {"name": "BasicAuthPassword"}}
+        result = operated.raw("SetVariables", {"setVariableData": [{"attributeValue": new, **named}]})
+    assert result["outcome"] == "result" and operated.charger.refusals == []
+    assert operated.knows(new) and not operated.knows(OLD) and operated.kinds() == ["password_changed"]
+    assert new not in json.dumps(operated.events)
+
+
+@pytest.mark.parametrize("ocpp", ["2.0.1", "2.1"])
+def test_one_among_other_variables_is_adopted_too(ocpp):
+    operated = Operated(ocpp)
+    new = generate()
+    result = operated.raw(
+        "SetVariables",
+        {
+            "setVariableData": [
+                {"attributeValue": "100", "component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}},
+                {"attributeValue": new, "component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}},
+            ]
+        },
+    )
+    assert result["outcome"] == "result" and operated.knows(new) and operated.is_let_in()
+    operated.finish()
+
+
+def test_one_in_a_network_profile_is_adopted():
+    """2.1 B09.FR.27: it is used once the profile is."""
+    operated = Operated("2.1")
+    new = generate()
+    profile = {
+        "ocppInterface": "Wired0", "ocppTransport": "JSON", "messageTimeout": 30, "securityProfile": 1, "ocppCsmsUrl": "ws://csms/", "basicAuthPassword": new,
+    }  # fmt: skip
+    assert operated.raw("SetNetworkProfile", {"configurationSlot": 1, "connectionData": profile})["status"] == "Accepted"
+    assert operated.knows(new) and operated.waiting == 1 and operated.is_let_in()
+    operated.command("change_configuration", key="OCPPCommCtrlr.NetworkConfigurationPriority", value="1,0")
+    operated.charger.boots_again()
+    assert operated.charger.refusals == [] and operated.waiting == 0 and not operated.knows(OLD)
+    assert new not in json.dumps(operated.events)
+    operated.finish()
+
+
+@pytest.mark.parametrize("payload", [{"key": "HeartbeatInterval", "value": "300"}, {"key": "AuthorizationKey", "value": ""}])
+def test_what_is_no_password_is_not_stored(payload):
+    operated = Operated()
+    operated.raw("ChangeConfiguration", payload)
+    assert operated.waiting == 0 and operated.password == OLD
+    operated.finish()
+
+
+# nobody is told
+
+
+def test_a_charger_that_repeats_its_password_in_its_answer_tells_nobody(operated, said):
+    """In an answer, in an error, in one that nobody can read, in one that comes too late."""
+    sent: list[str] = []
+
+    def echo(call: Any) -> Any:
+        sent.append(text := json.dumps(call[3]))
+        return [
+            [4, call[1], "InternalError", text, {"was": call[3], text: 1}],
+            [3, call[1], {"status": "Accepted", "was": [text, call[3]]}],
+            [3, call[1], text],
+            None,
+        ][len(sent) - 1]
+
+    answer_with(operated, echo)
+    for _ in range(4):
+        operated.command(within=35)
+    last = operated.charger.here
+    late = next(each for each in reversed([json.loads(text) for text in operated.charger.wire.sent]) if each[0] == 2)
+    operated.charger.client.send_text(json.dumps([3, late[1], {"status": "Accepted", "was": late[3]}]))
+    assert operated.told("late_response")
+    passwords = [word for text in sent for word in text.split('"') if len(word) == 40]
+    assert len(passwords) == 4
+    for password in passwords:
+        assert password not in json.dumps(operated.events) and password not in said
+        assert password not in json.dumps([str(table) for table in last.store.tables.values()])
+
+
+def answer_with(operated: Operated, answer: Any) -> None:
+    """The charger's answer to the next CALLs, instead of its own; None is none."""
+    simulated, here = operated.charger.simulated, operated.here
+
+    def received(text: bytes) -> None:
+        call = json.loads(text)
+        if call[0] == 2 and (answered := answer(call)) is not None:
+            here.clock.callLater(0.001, operated.charger.client.send_text, json.dumps(answered))
+        elif call[0] != 2:
+            type(simulated).received(simulated, text)
+
+    operated.charger.receive = received
