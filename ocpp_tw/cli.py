@@ -1,5 +1,5 @@
 """``ocpp-tw``: the command line for developers and operators of the gateway; ``simulate`` plays chargers, ``health`` asks a gateway,
-``token`` makes one for operators' HTTP.
+``token`` makes one for operators' HTTP, ``ca`` an authority for chargers' certificates.
 
 Reads argv and the environment and returns the exit status: 0 success, 1 errors, 2 wrong usage. Knows nothing of OCPP.
 """
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_simulate(commands)
     _add_health(commands)
     _add_token(commands)
+    _add_ca(commands)
     arguments = parser.parse_args(argv)
     return int(arguments.run(arguments))
 
@@ -169,6 +170,37 @@ def _token(options: argparse.Namespace) -> int:
         return 2
     token, line = new_token(options.name, Role[options.role])
     print(f"token, which is shown only now: {token}\nline for --http-tokens: {line}")
+    return 0
+
+
+def _add_ca(commands: Any) -> None:
+    ca = commands.add_parser("ca", help="make an authority for chargers' certificates")
+    init = ca.add_subparsers(dest="what", metavar="init", required=True).add_parser(
+        "init",
+        help="make a new one",
+        description="Make an authority for chargers' certificates (EC P-256, for ten years): DIR/ca.pem with its key for --ca, and "
+        "DIR/root.pem, its certificate alone, for --tls-client-ca. What is there already is left as it is.",
+    )
+    init.set_defaults(run=_ca_init)
+    init.add_argument("directory", metavar="DIR", help="where to put the files; it is made if it is not there")
+    init.add_argument("--name", default="Charging stations CA", help="its common name (%(default)s)")
+    init.add_argument("--organization", default="", help="its organization, if any")
+
+
+def _ca_init(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from .process.authority_files import make_authority
+
+    try:
+        both, root = make_authority(Path(options.directory), options.name, options.organization)
+    except OSError as why:
+        print(f"ocpp-tw ca init: {why.filename}: {why.strerror}", file=sys.stderr)
+        return 1
+    except ValueError as why:
+        print(f"ocpp-tw ca init: --name or --organization: {why}", file=sys.stderr)
+        return 2
+    print(f"{both}: certificate and key, for --ca; keep it secret\n{root}: certificate, for --tls-client-ca and for chargers")
     return 0
 
 

@@ -91,6 +91,13 @@ class Settings:
         parse.text,
         "the file with the key that chargers' passwords are stored under, made when it is first needed; all gateways of a fleet need the same",
     )
+    ca: str = setting(
+        "CA",
+        "",
+        parse.text,
+        "the PEM file with the certificate and the key of an authority of your own, with which the certificates that chargers ask for are signed (`ocpp-tw ca init` makes one); without it they are the backend's to sign",
+    )
+    ca_days: int = setting("CA_DAYS", 365, parse.whole_number(1, 3650), "days for which certificates signed with --ca are valid")
     http: Address = setting(
         "HTTP_ADDR", Address("127.0.0.1", 10801), parse.address, "where operators' HTTP is served: a port, or HOST:PORT"
     )
@@ -353,6 +360,8 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting("--proxy-certificate-header: needs --trusted-proxies, and --tls-client-ca to verify the certificates by")
     if settings.proxy_certificate_header and settings.proxy_protocol:
         raise InvalidSetting("--proxy-certificate-header: is not looked at with --proxy-protocol, which has the certificate itself")
+    if settings.ca and not settings.tls_client_ca:
+        raise InvalidSetting("--ca: needs --tls-client-ca (TLS_CLIENT_CA) with its certificate, or nobody who has one from it gets in")
     if settings.tls_client_crl and not settings.tls_client_ca:
         raise InvalidSetting("--tls-client-crl: needs --tls-client-ca (TLS_CLIENT_CA), the authorities that the lists are of")
     if settings.tls_key and len(settings.tls_key) != len(settings.tls):

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from .core.authority import Authority
 from .core.passwords import Passwords
 from .core.stamps import Stamps
 from .gateway.breaker import Breaker
@@ -40,6 +41,7 @@ class InMemoryGateway:
         *,
         backend: IBackend | None = None,
         handlers: IHandlers | None = None,
+        authority: Authority | None = None,
         gate: IGate | None = None,
         tolerance: Tolerance | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class InMemoryGateway:
             handlers=handlers or Handlers(self.settings, breaker),
             backend=breaker,
             passwords=Passwords(MemoryKeys()),
+            authority=authority,
             gate=gate,
             tolerance=tolerance,
             stamps=Stamps(lambda: START_TIME + self.clock.seconds()),

@@ -107,6 +107,7 @@ WRONG = {
         "1e3",
         "host:",
     ],
+    "ca_days": ["0", "3651", "-1", "x"],
     "http": ["x", "127.0.0.1", "localhost"],
     "redis": [
         "x",
@@ -187,7 +188,7 @@ WRONG = {
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
     """The others take any text."""
     texts = {"http_token", "http_tokens", "http_tls", "http_tls_key", "data", "handlers", "tolerance", "spool", "tls", "tls_key"}
-    texts |= {"tls_client_ca", "tls_client_crl", "client_organization", "credentials_key"}
+    texts |= {"tls_client_ca", "tls_client_crl", "client_organization", "credentials_key", "ca"}
     assert {row.name for row in TABLE} - set(WRONG) == texts
 
 

@@ -50,6 +50,8 @@ class Charger(Protocol):
     ledger: Ledger | None
     model: tuple[str | None, str | None, str | None]
     """Vendor, model and firmware."""
+    serial: str
+    """The serial number that it has reported, "" if none."""
     interval: int
     """Seconds between heartbeats, or between attempts to register; 0 until a BootNotification was answered."""
     reported_time: tuple[str, float] | None
@@ -165,6 +167,9 @@ def _boot_notification(charger: Charger, fact: BootNotification, verdict: Regist
         effects += [
             Put("record", name, (text or "").encode()) for name, text in zip(("vendor", "model", "firmware"), reported, strict=True)
         ]
+    if charger.serial != (fact.serial or ""):
+        charger.serial = fact.serial or ""
+        effects.append(Put("record", "serial", charger.serial.encode()))
     data = charger_events.BootNotification(charger.id, fact.vendor, fact.model, fact.serial, fact.firmware, verdict.status)
     return Conclusion(verdict, (("boot_notification", data),), tuple(effects))
 

@@ -96,8 +96,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     ``boot`` is the registration status given last: Accepted, Pending or Rejected. Those of `DECIDED` are an operator's decisions: the status
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
     least security profile to admit, its password (see `ocpp_tw.core.passwords`) and those that it has been sent since (see
-    `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
-    last three are from the charger's latest BootNotification.
+    `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are
+    those that it was sent to use (see `ocpp_tw.core.issued`). ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
+    last four are from the charger's latest BootNotification.
     """
 
     boot: str = ""
@@ -110,9 +111,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     new_password: str = ""
     certificate: str = ""
     reached_profile: str = ""
+    issued: str = ""
     vendor: str = ""
     model: str = ""
     firmware: str = ""
+    serial: str = ""
 
     def __repr__(self) -> str:
         return f"<Record of a {self.vendor} {self.model}>"  # neither a password's stored form nor anything else that a log should not have
@@ -140,7 +143,7 @@ DECIDED = (
 )  # fmt: skip
 """The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
 
-CREDENTIALS = (*DECIDED[3:], "reached_profile")
+CREDENTIALS = (*DECIDED[3:], "reached_profile", "issued")
 """Those that decide whether it may come in."""
 
 

@@ -20,6 +20,11 @@ KINDS = {
     "decision": "an operator decides about a charger (PUT); `detail` names the members that are set, and none of their values",
     "command": "an operator sends a command by HTTP; `detail` is the OCPP action or the neutral command",
     "password_changed": "the charger has come in with a password that it was sent; its former one is not good any more",
+    "certificate_issued": "the charger has accepted a certificate that was signed with `--ca` or by your backend; `detail` has its SHA-256",
+    "certificate_rejected": "the charger has not accepted such a certificate; `detail` is the status or the error code",
+    "certificate_refused": "the gateway has not signed what the charger asked for (`--ca`); `detail` says why",
+    "certificate_confirmed": "the charger has come in with such a certificate for the first time",
+    "certificate_expiring": "the certificate of a charger that is connected is about to expire, within 30 days; told once a day",
     "password_refused": "the charger has refused a password that it was sent, which is not good; `detail` is the status or the error code",
 }
 """Kind -> what has happened, and what its event has to say."""

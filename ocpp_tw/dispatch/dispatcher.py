@@ -17,7 +17,6 @@ from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
 from ..core.event import Event, encode
-from ..core.passwords import Passwords
 from ..core.security import Operator
 from ..core.stamps import Stamps
 from ..gateway.gateway import Gateway
@@ -55,7 +54,7 @@ class Dispatcher:
         incoming: IncomingCalls,
         verdicts: Verdicts,
         store: Store,
-        passwords: Passwords,
+        handing_over: HandingOver,
         security: SecurityEvents,
     ) -> None:
         self._settings = settings
@@ -65,10 +64,8 @@ class Dispatcher:
         self._commands = store.commands
         self._events = store.events
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
-        publisher = incoming.publisher
-        handing_over = HandingOver(clock, publisher, passwords, store, security)
         self._router = Router(
-            clock, stamps.unix, gateway, store.commands, store.roster, publisher, self._followups, handing_over, self._report
+            clock, stamps.unix, gateway, store.commands, store.roster, incoming.publisher, self._followups, handing_over, self._report
         )
         self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security)
         self._loop: Deferred[None] | None = None

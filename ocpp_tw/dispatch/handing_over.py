@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import TimeoutError
 
 from ..core import new_passwords
 from ..core.commands import Failed, Outcome
-from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
 from ..core.new_passwords import TooMany
 from ..core.passwords import Passwords
 from ..gateway.charger import Charger
-from ..gateway.decisions import STORE_TIMEOUT
+from ..gateway.credentials import Credentials
+from ..gateway.issuing import Issuing
 from ..gateway.outgoing import UNREADABLE
-from ..gateway.publisher import Publisher
 from ..gateway.security import SecurityEvents
-from ..interfaces import Store, StoreUnavailable
+from ..interfaces import StoreUnavailable
 from ..log import Logger
 from ..ocpp.frames import Payload
 from ..ocpp.passwords import UNSAID, hidden, is_refused, passwords_in
-from ..waiting import in_time
 from .ended import UNAVAILABLE
 
 log = Logger()
@@ -41,15 +38,17 @@ NOT_STORED = Failed(UNAVAILABLE, "the new password cannot be stored at the momen
 class HandingOver:
     """One for a gateway. For each charger one command is sent at a time, and nobody else adds passwords that wait."""
 
-    def __init__(self, clock: IReactorTime, publisher: Publisher, passwords: Passwords, store: Store, security: SecurityEvents) -> None:
-        self._clock = clock
-        self._publisher = publisher
+    def __init__(self, passwords: Passwords, credentials: Credentials, issuing: Issuing, security: SecurityEvents) -> None:
         self._passwords = passwords
-        self._register = store.register
+        self._credentials = credentials
+        self._issuing = issuing
         self._security = security
 
     async def send(self, charger: Charger, action: str, payload: Payload, send: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """The outcome of sending a request, which may have a password in it; without that, if the charger has repeated it."""
+        """The outcome of sending a request, which may have a password in it; without that, if the charger has repeated it. A certificate is
+        handed over in a similar way."""
+        if action == "CertificateSigned":
+            return await self._issuing.send(charger, payload, send)
         passwords = passwords_in(action, payload)
         if not passwords:
             return await send()
@@ -75,35 +74,18 @@ class HandingOver:
 
     async def _keep(self, id: str, stored: list[str]) -> None:
         """Whoever shows one of them comes in from now on, here and at every other gateway. Raises `TooMany`."""
-        record = await self._record(id)
+        record = await self._credentials.record(id)
         if record.password in stored or set(stored) <= set(new_passwords.forms(record.new_password)):
             return
         try:
-            await self._write(id, new_passwords.with_new(record.new_password, stored))
-        except TimeoutError:  # it is on its way all the same
-            self._publisher.carry_out(id, (_waiting(record.new_password),))
+            await self._credentials.put(id, "new_password", new_passwords.with_new(record.new_password, stored), guarding=True)
+        except TimeoutError:
+            self._credentials.put_back(id, "new_password", record.new_password)
             raise
 
     async def _forget(self, id: str, stored: list[str]) -> None:
-        await self._write(id, new_passwords.without((await self._record(id)).new_password, stored))
-
-    async def _record(self, id: str) -> Record:
-        found = self._register.find(id)  # which knows what is on its way to the store, too
-        return found if isinstance(found, Record) else await in_time(found, STORE_TIMEOUT, self._clock)
-
-    async def _write(self, id: str, waiting: str) -> None:
-        durable: Deferred[None] = Deferred()
-        effects = [_waiting(waiting)]
-        if waiting:
-            effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))  # or nobody would look at what the charger shows
-        self._publisher.carry_out(id, tuple(effects), lambda _: None if durable.called else durable.callback(None))
-        await in_time(durable, STORE_TIMEOUT, self._clock)
-        if waiting:
-            self._register.guarded = True
-
-
-def _waiting(forms: str) -> Put:
-    return Put("record", "new_password", forms.encode() or None)
+        record = await self._credentials.record(id)
+        await self._credentials.put(id, "new_password", new_passwords.without(record.new_password, stored))
 
 
 def _refused(action: str, outcome: Outcome) -> str:

@@ -10,7 +10,9 @@ from base64 import b64decode
 from hmac import compare_digest
 from typing import NamedTuple
 
+from ..core.authority import OWNER, owner
 from ..core.entries import Record
+from ..core.issued import fingerprints, is_new
 from ..core.new_passwords import forms
 from ..core.passwords import Passwords, UnknownKey
 from ..interfaces import ClientCertificate, HandshakeRequest
@@ -53,11 +55,12 @@ class NotAdmitted(Exception):
 
 
 class Verdict(NamedTuple):
-    """The security profile; and the stored form of the password that the charger has shown, if it is one that it was sent since its former
-    one ("": it is not)."""
+    """The security profile; and the stored form of the password, or the fingerprint of the certificate, that the charger has shown, if it is
+    one that it was sent since its former one ("": it is not)."""
 
     profile: int
     new_password: str = ""
+    new_certificate: str = ""
 
 
 def judge(request: HandshakeRequest, record: Record, policy: Policy, passwords: Passwords) -> Verdict:
@@ -82,7 +85,7 @@ def _by_certificate(request: HandshakeRequest, record: Record, policy: Policy, l
         return None
     why = certificate.trouble or _foreign(certificate, request.id, record, policy)
     if not why:
-        return Verdict(3)
+        return Verdict(3, new_certificate=certificate.fingerprint if is_new(record.issued, certificate.fingerprint) else "")
     if certificate.trouble and least < 3:
         return None
     raise NotAdmitted("certificate_refused", 403, f"certificate: {why}")
@@ -90,10 +93,13 @@ def _by_certificate(request: HandshakeRequest, record: Record, policy: Policy, l
 
 def _foreign(certificate: ClientCertificate, id: str, record: Record, policy: Policy) -> str:
     """Why a certificate that we trust is not this charger's; "" if it is. OCPP has a serial number in it (A00.FR.405), which the gateway does
-    not know before the charger boots: so it has to name the identity, or be the one that is set for the charger."""
-    if record.certificate and compare_digest(record.certificate, certificate.fingerprint):
+    not know before the charger boots: so it has to name the identity, or be the one that is set for the charger, or that it was sent. One
+    that was issued here has the identity that asked for it: what else it says, that one said of itself."""
+    if any(compare_digest(each, certificate.fingerprint) for each in (record.certificate, *fingerprints(record.issued)) if each):
         return ""
-    if id.lower() not in {each.lower() for each in (certificate.common_name, *certificate.names)}:
+    owners = [each for each in certificate.names if each.startswith(OWNER)]
+    names, named = (owners, owner(id)) if owners else ([certificate.common_name, *certificate.names], id)
+    if named.lower() not in {each.lower() for each in names}:
         return "it is another charger's"
     if policy.organization and certificate.organization != policy.organization:
         return "it names another organization"

@@ -13,7 +13,7 @@ from ..core.entries import Record
 from ..core.ledger import Ledger
 from ..core.rate_limit import Rate, RateLimit
 from ..core.registration import RegistrationState
-from ..interfaces import ICharger, IWire
+from ..interfaces import ClientCertificate, ICharger, IWire
 from ..ocpp.conversation import NEW, Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, ResultError, Send, parse
 from ..ocpp.malformed import Malformed, UnknownType
@@ -36,8 +36,8 @@ class Charger(Inbox):
     """
 
     __slots__ = (
-        "_complaints", "_outgoing", "address", "connected_at", "connection", "conversation", "domain", "id", "interval", "ledger",
-        "model", "ocpp", "received", "registration_state", "reported_time", "reports", "security_profile", "sent", "version", "violations",
+        "_complaints", "_outgoing", "address", "certificate", "connected_at", "connection", "conversation", "domain", "id", "interval", "ledger",
+        "model", "ocpp", "received", "registration_state", "reported_time", "reports", "security_profile", "sent", "serial", "version", "violations",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +65,8 @@ class Charger(Inbox):
         self.ledger: Ledger | None = None
         self.reports: Reports | None = None
         self.model: Model = (None, None, None)
+        self.serial = ""
+        self.certificate: ClientCertificate | None = None  # with which it has been admitted
         self.received = self.sent = self.violations = 0
         self._complaints: RateLimit | None = None
         self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
@@ -76,7 +78,7 @@ class Charger(Inbox):
 
     def serve(self, record: Record) -> None:
         """Begin to serve it, first of all the CALLs that arrived before; ``record`` is what is stored about it."""
-        self.model = record.model_known
+        self.model, self.serial = record.model_known, record.serial
         self.registration_state.recorded(record)
         self.open()
 

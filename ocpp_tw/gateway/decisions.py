@@ -61,6 +61,8 @@ class Decisions:
         """
         if "security_profile" in changes:
             changes = {**changes, "reached_profile": None}
+        if "certificate" in changes:  # which is then the only one
+            changes = {**changes, "issued": None}
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
             effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
@@ -82,7 +84,7 @@ class Decisions:
 
     async def unregister(self, id: str) -> dict[str, Any]:
         """Take back all that was decided about a charger; what is known of it from itself stays."""
-        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "boot")))
+        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "issued", "boot")))
 
     def apply(self, id: str, changes: Mapping[str, Any]) -> None:
         """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""

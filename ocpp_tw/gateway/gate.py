@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..core import issued
 from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
 from ..core.new_passwords import shown
 from ..core.passwords import Passwords
@@ -87,10 +88,17 @@ class Gate:
         if verdict.new_password:
             waiting = shown(record.new_password, verdict.new_password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
+        if verdict.new_certificate:
+            effects.append(Put("record", "issued", issued.shown(record.issued, verdict.new_certificate).encode()))
+            if record.certificate:  # the only one to accept is the one in use
+                effects.append(Put("record", "certificate", verdict.new_certificate.encode()))
         if effects:
             self._publisher.carry_out(request.id, tuple(effects))
-        if verdict.new_password:
-            self._security.tell("password_changed", "it has been shown", charger=request.id, address=request.address, domain=request.domain)
+        told = [("password_changed", "it has been shown")] if verdict.new_password else []
+        if verdict.new_certificate:
+            told.append(("certificate_confirmed", f"SHA-256 {verdict.new_certificate}"))
+        for kind, detail in told:
+            self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)
 
     def _refusal(self, request: HandshakeRequest, why: NotAdmitted) -> HandshakeRefused:
         status, headers, wait = why.status, [], 0.0

@@ -94,6 +94,8 @@ class Gateway:
         charger = Charger(
             request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections), security_profile
         )
+        if security_profile == 3:
+            charger.certificate = request.certificate
         self.arrivals.admitted(charger, request.repairs)
         return charger, chosen[0] if chosen else None
 

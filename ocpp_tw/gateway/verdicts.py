@@ -6,6 +6,7 @@ Knows neither frames nor payloads, nor what a verdict leads to (`ocpp_tw.core.co
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -33,6 +34,7 @@ from ..facts import (
 )
 from ..interfaces import IHandlers, IRecords, Maybe
 from .charger import Charger
+from .signing import Signing
 from .starts import Starts
 from .transaction_ids import TransactionIds
 
@@ -54,10 +56,18 @@ class Verdicts:
     """One for all chargers of a gateway. ``decide`` has the function for each type of fact; it takes the charger and the fact.
 
     ``unix`` is the time of day; ``with_backend``: a backend may have its own ids for transactions, which only the ledger knows.
+    ``signing``: what chargers ask to have signed is signed here.
     """
 
     def __init__(
-        self, handlers: IHandlers, records: IRecords, ids: TransactionIds, unix: Callable[[], float], *, with_backend: bool
+        self,
+        handlers: IHandlers,
+        records: IRecords,
+        ids: TransactionIds,
+        unix: Callable[[], float],
+        *,
+        with_backend: bool,
+        signing: Signing | None = None,
     ) -> None:
         self._handlers = handlers
         self._records = records
@@ -74,7 +84,7 @@ class Verdicts:
             Stopped: self._with_ledger(self._stopped),
             MeterValues: self._meter_values,
             DataTransfer: handlers.data_transfer,
-            Other: handlers.other,
+            Other: handlers.other if signing is None else partial(self._signed, signing),
         }
 
     def without_handler(self, charger: Charger, fact: Fact) -> Maybe[Verdict]:
@@ -155,6 +165,9 @@ class Verdicts:
         if charger.ledger is None and fact.transaction_id is not None and self._with_backend:
             return self._meter_values_later(charger, fact)
         return self._handlers.meter_values(charger, fact)
+
+    def _signed(self, signing: Signing, charger: Charger, fact: Other) -> Maybe[Verdict]:
+        return signing.decide(charger, fact) if signing.takes(fact) else self._handlers.other(charger, fact)
 
     async def _meter_values_later(self, charger: Charger, fact: MeterValues) -> None:
         await self.ledger(charger)

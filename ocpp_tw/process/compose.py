@@ -9,21 +9,27 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
+from ..core.authority import Authority
 from ..core.conclude import Conclusions
 from ..core.passwords import Passwords
 from ..core.stamps import Stamps
 from ..dispatch.dispatcher import Dispatcher
+from ..dispatch.handing_over import HandingOver
 from ..gateway.additions import Additions
 from ..gateway.authentication import Policy
 from ..gateway.breaker import Breaker
+from ..gateway.credentials import Credentials
 from ..gateway.gate import Gate
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
+from ..gateway.issuing import Issuing
 from ..gateway.message_refusals import MessageRefusals
 from ..gateway.publisher import Publisher
 from ..gateway.reading import CallReader
 from ..gateway.reconcile import Reconciler
+from ..gateway.renewals import Renewals
 from ..gateway.security import SecurityEvents
+from ..gateway.signing import Signing
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..interfaces import IGate, IHandlers, Store
@@ -43,15 +49,17 @@ class Application:
     reader: CallReader
     ids: TransactionIds
     security: SecurityEvents
+    renewals: Renewals
     reconciler: Reconciler | None
 
     def start(self) -> None:
-        """Lease transaction ids, take commands, check liveness and budgets, look for orphans, reconcile provisional starts."""
+        """Lease transaction ids, take commands, check liveness and budgets, look for orphans and for certificates that expire, reconcile provisional starts."""
         self.ids.lease()
         self.dispatcher.start()
         self.gateway.liveness.start()
         self.gateway.budgets.start()
         self.gateway.orphans.start()
+        self.renewals.start()
         if self.reconciler is not None:
             self.reconciler.start()
 
@@ -62,6 +70,7 @@ class Application:
         self.gateway.liveness.stop()
         self.gateway.budgets.stop()
         self.gateway.orphans.stop()
+        self.renewals.stop()
         if self.reconciler is not None:
             self.reconciler.stop()
 
@@ -73,6 +82,7 @@ def compose(
     *,
     handlers: IHandlers,
     passwords: Passwords,
+    authority: Authority | None = None,
     backend: Breaker | None = None,
     gate: IGate | None = None,
     tolerance: Tolerance | None = None,
@@ -81,21 +91,26 @@ def compose(
 ) -> Application:
     """The gateway on these drivers; nothing is started.
 
-    ``backend`` is what provisional starts are reconciled with, ``reserve`` where transaction ids are kept for a start without the store,
-    ``stamps`` the time of day and the ids of events. Left out: nothing is reconciled, the register and the settings say who is admitted,
+    ``authority`` signs what chargers ask to have signed, ``backend`` is what provisional starts are reconciled with, ``reserve`` where transaction ids are kept for a start without the store,
+    ``stamps`` the time of day and the ids of events. Left out: the handlers decide about signing, nothing is reconciled, the register and the settings say who is admitted,
     violations are tolerated as the settings say, no ids are kept, the system's time.
     """
     stamps = stamps or Stamps()
     ids = TransactionIds(store.records, clock, reserve)
-    verdicts = Verdicts(handlers, store.records, ids, stamps.unix, with_backend=bool(settings.base_url))
     publisher = Publisher(settings.name, stamps, store.events)
     security = SecurityEvents(clock, publisher)
+    credentials = Credentials(clock, publisher, store.register)
+    issuing = Issuing(credentials, security)
+    signing = None if authority is None else Signing(authority, settings.client_organization, clock, issuing, security)
+    verdicts = Verdicts(handlers, store.records, ids, stamps.unix, with_backend=bool(settings.base_url), signing=signing)
     reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
     additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
     gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, security)
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
-    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, passwords, security)
+    handing_over = HandingOver(passwords, credentials, issuing, security)
+    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
-    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, reconciler)
+    renewals = Renewals(gateway.chargers, clock, security, authority)
+    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler)

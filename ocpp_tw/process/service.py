@@ -33,6 +33,7 @@ from ..websocket.charger_tls import ChargerTlsFactory
 from ..websocket.client_certificates import Authorities
 from ..websocket.factory import ChargerFactory
 from . import descriptors
+from .authority_files import authority_of
 from .compose import Application, compose
 from .credentials_key import KeyFile
 from .find_redis import find_redis
@@ -76,6 +77,7 @@ class GatewayService(MultiService):
         self._tolerance = Tolerance.from_settings(settings)
         self._keys = KeyFile(settings.credentials_key)
         self._authorities = Authorities.of(settings, reactor)
+        self._authority = authority_of(settings)
         self._certificate = Certificate.of(settings, reactor, self._authorities)
         self._front = front
         self._door = OperatorsDoor(settings, reactor)
@@ -103,6 +105,7 @@ class GatewayService(MultiService):
             store,
             handlers=self._handlers,
             passwords=Passwords(self._keys),
+            authority=self._authority,
             backend=self._breaker,
             tolerance=self._tolerance,
             reserve=store.spool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import websockets
 
+from certificates import Made
 from fleets import PATIENCE
 
 pytestmark = pytest.mark.live
@@ -61,11 +63,31 @@ def test_a_password_is_rotated_and_the_former_one_is_not_good_any_more(start, ev
         async with websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp1", subprotocols=[f"ocpp{ocpp}"], additional_headers=shown):
             pass
 
-    import asyncio
-
     with pytest.raises(websockets.InvalidStatus) as why:
         asyncio.run(asyncio.wait_for(knock(), PATIENCE))
     assert why.value.response.status_code == 401
     (result,) = [each["data"] for each in events() if each["event"] == "command_result"]
     assert (result["outcome"], result["status"]) == ("result", "Accepted")
     assert "attributeValue" not in json.dumps(result) and "Traceback" not in gateway.log.read_text()
+
+
+def test_a_charger_gets_a_certificate_of_the_operators_authority_and_comes_in_with_it(start, events, simulate, tmp_path):
+    """From profile 2 to 3, over a real TLS connection."""
+    made = subprocess.run([Path(sys.executable).parent / "ocpp-tw", "ca", "init", str(tmp_path / "ca")], capture_output=True, text=True)
+    assert made.returncode == 0 and "--ca" in made.stdout, made.stderr
+    own, both, root = Made("gateway"), tmp_path / "ca" / "ca.pem", tmp_path / "ca" / "root.pem"
+    gateway = start("--tls", own.write(tmp_path / "tls.pem"), "--tls-client-ca", str(root), "--ca", str(both))
+    (trusted := tmp_path / "trusted.pem").write_bytes(own.certificate + root.read_bytes())
+    assert gateway.put("/api/chargers/cp1", {"password": PASSWORD})[0] == 200
+    simulate("--url", f"wss://127.0.0.1:{gateway.port}/", "--password", PASSWORD, "--ca", str(trusted))
+    gateway.until(lambda: "boot_notification" in [each["event"] for each in events()])
+
+    def command(action: str, payload: Any) -> Any:
+        return gateway.post("/command/", {"CpID": "cp1", "data": [2, action, action, payload]})[1]["status"]
+
+    assert command("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}) == "Accepted"
+    gateway.until(lambda: "certificate_issued" in kinds(events))
+    assert command("ChangeConfiguration", {"key": "SecurityProfile", "value": "3"}) == "Accepted"
+    gateway.until(lambda: "certificate_confirmed" in kinds(events))
+    gateway.until(lambda: connections(events) == [2, 3])
+    assert "Traceback" not in gateway.log.read_text() and gateway.stop() == 0
