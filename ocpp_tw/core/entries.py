@@ -90,6 +90,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     effects: tuple[Effect, ...] = ()
 
 
+AFTER_RESTART = "-"
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What is stored about a charger across connections and restarts. All fields are text; an empty one is unknown.
 
@@ -97,7 +100,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
     least security profile to admit, its password (see `ocpp_tw.core.passwords`) and those that it has been sent since (see
     `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are
-    those that it was sent to use (see `ocpp_tw.core.issued`). ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
+    those that it was sent to use (see `ocpp_tw.core.issued`), ``wanted_profile`` is the security profile that it has been told to come in with, with
+    `AFTER_RESTART` behind it if it has to restart first. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
     last four are from the charger's latest BootNotification.
     """
 
@@ -112,6 +116,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     certificate: str = ""
     reached_profile: str = ""
     issued: str = ""
+    wanted_profile: str = ""
     vendor: str = ""
     model: str = ""
     firmware: str = ""
@@ -143,7 +148,7 @@ DECIDED = (
 )  # fmt: skip
 """The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
 
-CREDENTIALS = (*DECIDED[3:], "reached_profile", "issued")
+CREDENTIALS = (*DECIDED[3:], "reached_profile", "issued", "wanted_profile")
 """Those that decide whether it may come in."""
 
 

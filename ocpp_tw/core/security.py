@@ -20,6 +20,8 @@ KINDS = {
     "decision": "an operator decides about a charger (PUT); `detail` names the members that are set, and none of their values",
     "command": "an operator sends a command by HTTP; `detail` is the OCPP action or the neutral command",
     "password_changed": "the charger has come in with a password that it was sent; its former one is not good any more",
+    "profile_upgraded": "the charger has come in with the security profile that it was told to (`set_security_profile`), and never does with less",
+    "profile_upgrade_failed": "it has come back with a lower one, or not within an hour; `detail` says which",
     "certificate_issued": "the charger has accepted a certificate that was signed with `--ca` or by your backend; `detail` has its SHA-256",
     "certificate_rejected": "the charger has not accepted such a certificate; `detail` is the status or the error code",
     "certificate_refused": "the gateway has not signed what the charger asked for (`--ca`); `detail` says why",

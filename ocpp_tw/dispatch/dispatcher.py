@@ -33,6 +33,7 @@ from .followup import FollowUps
 from .handing_over import HandingOver
 from .router import Router
 from .translate import action_of
+from .upgrades import Upgrades
 
 log = Logger()
 
@@ -55,6 +56,7 @@ class Dispatcher:
         verdicts: Verdicts,
         store: Store,
         handing_over: HandingOver,
+        upgrades: Upgrades,
         security: SecurityEvents,
     ) -> None:
         self._settings = settings
@@ -65,7 +67,16 @@ class Dispatcher:
         self._events = store.events
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
         self._router = Router(
-            clock, stamps.unix, gateway, store.commands, store.roster, incoming.publisher, self._followups, handing_over, self._report
+            clock,
+            stamps.unix,
+            gateway,
+            store.commands,
+            store.roster,
+            incoming.publisher,
+            self._followups,
+            handing_over,
+            upgrades,
+            self._report,
         )
         self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security)
         self._loop: Deferred[None] | None = None

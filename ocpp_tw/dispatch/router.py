@@ -30,6 +30,8 @@ from .handing_over import HandingOver
 from .patience import LEFT_OVER_TTL, begun, handed_on, left, within_reach
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
+from .upgrades import COMMAND as UPGRADE
+from .upgrades import Upgrades
 
 log = Logger()
 
@@ -58,6 +60,7 @@ class Router:
         publisher: Publisher,
         followups: FollowUps,
         handing_over: HandingOver,
+        upgrades: Upgrades,
         report: Report,
     ) -> None:
         self._name = publisher.gateway
@@ -69,6 +72,7 @@ class Router:
         self._publisher = publisher
         self._followups = followups
         self._handing_over = handing_over
+        self._upgrades = upgrades
         self._report = report
         self._turns = KeyedLock()
         self._arrivals = ArrivalWaiters(clock)
@@ -88,6 +92,7 @@ class Router:
     def stop(self) -> None:
         """Send no more: what has not been sent stays in flight, and is taken again after the restart."""
         self._stopped = True
+        self._upgrades.stop()
         self._turns.cancel()
         self._arrivals.cancel()
 
@@ -169,6 +174,8 @@ class Router:
 
     async def _claim_and_send(self, command: Command, charger: Charger, action: str, payload: Payload, raw: bytes) -> Ended | Claim:
         await charger.outgoing.idle()
+        if why := await self._upgrades.hindrance(command, charger):
+            return invalid(why)
         call_timeout = await item_limits.prepare(charger, action, payload, command.timeout)
         if self._connected(command) is not charger or self._gateway.arrivals.probing(charger.id) or self._stopped:
             return RETRY
@@ -196,6 +203,10 @@ class Router:
         self._sent.add((command.charger, command.id))
         try:
             self._followups.begin(command, charger, action, payload)
+            if command.neutral == UPGRADE:
+                return await self._upgrades.run(
+                    command, charger, lambda action, payload: charger.call(action, payload, call_timeout, id=command.id)
+                )
             outcome = await self._handing_over.send(
                 charger, action, payload, lambda: item_limits.call(charger, action, payload, call_timeout, raw, command.id)
             )

@@ -11,6 +11,7 @@ from ..core.commands import Command, Invalid
 from ..ocpp.frames import Payload
 from ..ocpp.neutral.shapes import Shape
 from ..ocpp.passwords import generate, setting
+from ..ocpp.security_profiles import raising, read
 from ..ocpp.version import Version
 
 NOTHING = Shape()
@@ -21,7 +22,10 @@ def _rotate_password(ocpp: str, data: Payload) -> tuple[str, Payload]:
     return setting(ocpp, generate())
 
 
-OWN: Mapping[str, Callable[[str, Payload], tuple[str, Payload]]] = {"rotate_password": _rotate_password}
+OWN: Mapping[str, Callable[[str, Payload], tuple[str, Payload]]] = {
+    "rotate_password": _rotate_password,
+    "set_security_profile": lambda ocpp, data: raising(ocpp, read(ocpp, data)),
+}
 """Commands whose request is in part of the gateway's making, from the version and the data; the others are the versions' own."""
 
 

@@ -84,7 +84,7 @@ class Decisions:
 
     async def unregister(self, id: str) -> dict[str, Any]:
         """Take back all that was decided about a charger; what is known of it from itself stays."""
-        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "issued", "boot")))
+        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "issued", "wanted_profile", "boot")))
 
     def apply(self, id: str, changes: Mapping[str, Any]) -> None:
         """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core import issued
-from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
+from ..core.entries import AFTER_RESTART, FLEET, GUARDED, SECURITY, Put, Record
 from ..core.new_passwords import shown
 from ..core.passwords import Passwords
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, Maybe, StoreUnavailable
@@ -74,6 +74,8 @@ class Gate:
             verdict = judge(request, record, self.policy, self._passwords)
         except NotAdmitted as why:
             raise self._refusal(request, why) from None
+        if record.wanted_profile:
+            self._upgraded(request, record.wanted_profile, verdict.profile)
         if verdict.profile:
             self._attempts.succeeded(request.id)
             self._learn(request, record, verdict)
@@ -99,6 +101,17 @@ class Gate:
             told.append(("certificate_confirmed", f"SHA-256 {verdict.new_certificate}"))
         for kind, detail in told:
             self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)
+
+    def _upgraded(self, request: HandshakeRequest, wanted: str, profile: int) -> None:
+        """The charger was told to come in with another security profile, and has, or has gone back to its former one (A05.FR.08)."""
+        kind, how = "profile_upgraded", ""
+        if str(profile) < wanted[0]:
+            if wanted.endswith(AFTER_RESTART):
+                return
+            kind, how = "profile_upgrade_failed", f", not {wanted}"
+        self._publisher.carry_out(request.id, (Put("record", "wanted_profile", None),))
+        detail = f"it has come in with security profile {profile}{how}"
+        self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)
 
     def _refusal(self, request: HandshakeRequest, why: NotAdmitted) -> HandshakeRefused:
         status, headers, wait = why.status, [], 0.0

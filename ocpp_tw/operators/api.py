@@ -177,6 +177,19 @@ class OperatorsApi:
         """Send a charger a new password, which nobody is told: 200 with the status of its answer, else 400 with `detail`."""
         return self._run(request, self._order(request, id, "rotate_password", {}))
 
+    @app.route("/api/chargers/<path:id>/security-profile", methods=["POST"])
+    def set_security_profile(self, request: IRequest, id: str) -> HttpAnswer:
+        """Raise a charger's security profile: 200 with the status of its answer, else 400 with `detail`."""
+
+        async def answer() -> bytes:
+            try:
+                data = msgspec.json.decode(_body(request), type=dict[str, Any])
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                raise Refused(400, "The body must be a JSON object with security_profile: 1, 2 or 3") from None
+            return await self._order(request, id, "set_security_profile", data)
+
+        return self._run(request, answer())
+
     @app.route("/api/violations", methods=["GET"])
     def violations(self, request: IRequest) -> HttpAnswer:
         """The schema violations in chargers' messages."""
@@ -222,7 +235,10 @@ class OperatorsApi:
 
     async def _order(self, request: IRequest, id: str, command: str, data: dict[str, Any]) -> bytes:
         """Send one charger a command of the gateway's own making."""
-        result = await self._ask(request, msgspec.json.encode({"cp_id": id, "command": command, "data": data}))
+        try:
+            result = await self._ask(request, msgspec.json.encode({"cp_id": id, "command": command, "data": data}))
+        except Invalid as why:
+            raise Refused(400, str(why)) from None
         if result["outcome"] != "result":
             return self._without_result(request, result)
         return _json(request, 200, {"id": id, "status": result["status"], "command": result["id"]})

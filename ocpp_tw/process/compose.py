@@ -15,6 +15,7 @@ from ..core.passwords import Passwords
 from ..core.stamps import Stamps
 from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.handing_over import HandingOver
+from ..dispatch.upgrades import Upgrades
 from ..gateway.additions import Additions
 from ..gateway.authentication import Policy
 from ..gateway.breaker import Breaker
@@ -110,7 +111,8 @@ def compose(
     gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, security)
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
     handing_over = HandingOver(passwords, credentials, issuing, security)
-    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, security)
+    upgrades = Upgrades(settings, clock, credentials, security)
+    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     renewals = Renewals(gateway.chargers, clock, security, authority)
     return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler)

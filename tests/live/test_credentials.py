@@ -91,3 +91,22 @@ def test_a_charger_gets_a_certificate_of_the_operators_authority_and_comes_in_wi
     gateway.until(lambda: "certificate_confirmed" in kinds(events))
     gateway.until(lambda: connections(events) == [2, 3])
     assert "Traceback" not in gateway.log.read_text() and gateway.stop() == 0
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.1"])
+def test_a_charger_goes_from_a_password_without_tls_to_one_over_tls(start, events, simulate, tmp_path, ocpp):
+    """From profile 1 to 2, at one port."""
+    own = Made("gateway")
+    gateway = start("--tls", own.write(tmp_path / "tls.pem"), "--tls-only", "no")
+    (trusted := tmp_path / "trusted.pem").write_bytes(own.certificate)
+    assert gateway.put("/api/chargers/cp1", {"password": PASSWORD})[0] == 200
+    simulate("--url", f"ws://127.0.0.1:{gateway.port}/", "--password", PASSWORD, "--ca", str(trusted), "--ocpp", ocpp)
+    gateway.until(lambda: "boot_notification" in [each["event"] for each in events()])
+    status, answer = gateway.post("/api/chargers/cp1/security-profile", {"security_profile": 2})
+    assert (status, answer.get("status")) == (200, "Accepted"), answer
+    gateway.until(lambda: "profile_upgraded" in kinds(events))
+    gateway.until(lambda: connections(events) == [1, 2])
+    gateway.until(lambda: gateway.get("/api/chargers/cp1")[1]["security_profile"] == 2)
+    status, answer = gateway.post("/api/chargers/cp1/security-profile", {"security_profile": 1})
+    assert status == 400 and "only ever raised" in answer["detail"]
+    assert "Traceback" not in gateway.log.read_text()

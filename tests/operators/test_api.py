@@ -229,6 +229,21 @@ async def test_a_password_is_rotated_by_a_command_and_the_answer_has_its_status(
     assert (await site.request("GET", path))[0] in (404, 405)
 
 
+async def test_a_security_profile_is_raised_by_a_command(site):
+    base = {"id": "u1", "sent": True, "error": None, "payload": None, "status": None}
+    site.services.result = base | {"outcome": "result", "status": "Accepted"}
+    path = "/api/chargers/cp1/security-profile"
+    assert await site.request("POST", path, {"security_profile": 2}) == (200, {"id": "cp1", "status": "Accepted", "command": "u1"})
+    assert site.services.asked == [b'{"cp_id":"cp1","command":"set_security_profile","data":{"security_profile":2}}']
+    site.services.result = base | {"outcome": "invalid", "sent": False, "error": {"code": "invalid", "description": "no TLS"}}
+    status, answer = await site.request("POST", path, {"security_profile": 2})
+    assert (status, answer["detail"]) == (400, "no TLS")
+    for body in (b"", b"2", b"[]", b"\xff"):
+        assert (await site.request("POST", path, body))[0] == 400
+    site.services.result = Invalid("no charger")
+    assert await site.request("POST", path, {"security_profile": 2}) == (400, {"detail": "no charger"})
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", "/command/"), ("PUT", "/api/chargers/cp1")])
 async def test_a_body_that_is_too_long_is_refused(site, method, path):
     status, answer = await site.request(method, path, b" " * (MAX_BODY + 1))
