@@ -17,12 +17,12 @@ from ..core.passwords import Passwords
 from ..gateway.charger import Charger
 from ..gateway.credentials import Credentials
 from ..gateway.issuing import Issuing
-from ..gateway.outgoing import UNREADABLE
+from ..gateway.outgoing import says_no
 from ..gateway.security import SecurityEvents
 from ..interfaces import StoreUnavailable
 from ..log import Logger
 from ..ocpp.frames import Payload
-from ..ocpp.passwords import UNSAID, hidden, is_refused, passwords_in
+from ..ocpp.passwords import hidden, is_refused, passwords_in
 from .ended import UNAVAILABLE
 
 log = Logger()
@@ -90,13 +90,9 @@ class HandingOver:
 
 def _refused(action: str, outcome: Outcome) -> str:
     """The status or code with which the charger says that it has not taken the password; "" if it may have it."""
-    if outcome.payload and is_refused(action, outcome.payload):
-        return outcome.status or "Rejected"
-    error = outcome.error
-    # an answer that nobody can read may have been any
-    if outcome.kind != "error" or not outcome.sent or error is None or error.code in UNSAID or error.description == UNREADABLE:
-        return ""
-    return "" if outcome.payload else error.code[:50]
+    if outcome.payload:  # of SetVariables in parts, all that has been answered
+        return (outcome.status or "Rejected") if is_refused(action, outcome.payload) else ""
+    return says_no(outcome)
 
 
 def _without(outcome: Outcome, passwords: list[str]) -> Outcome:

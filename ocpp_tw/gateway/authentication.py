@@ -98,8 +98,8 @@ def _foreign(certificate: ClientCertificate, id: str, record: Record, policy: Po
     if any(compare_digest(each, certificate.fingerprint) for each in (record.certificate, *fingerprints(record.issued)) if each):
         return ""
     owners = [each for each in certificate.names if each.startswith(OWNER)]
-    names, named = (owners, owner(id)) if owners else ([certificate.common_name, *certificate.names], id)
-    if named.lower() not in {each.lower() for each in names}:
+    names = {each.lower() for each in (certificate.common_name, *certificate.names)}
+    if owner(id) not in owners if owners else id.lower() not in names:
         return "it is another charger's"
     if policy.organization and certificate.organization != policy.organization:
         return "it names another organization"

@@ -17,6 +17,7 @@ from ..log import Logger
 from ..ocpp.frames import Payload
 from .charger import Charger
 from .credentials import Credentials
+from .outgoing import says_no
 from .security import SecurityEvents
 
 log = Logger()
@@ -52,8 +53,9 @@ class Issuing:
         outcome = await send()
         if outcome.status == "Accepted":
             self._tell(charger, "certificate_issued", f"SHA-256 {found}")
-        elif outcome.kind == "offline" or outcome.status == "Rejected" or (outcome.kind == "error" and outcome.sent):
-            self._tell(charger, "certificate_rejected", outcome.status or (outcome.error.code[:50] if outcome.error else outcome.kind))
+        elif why := says_no(outcome):
+            self._tell(charger, "certificate_rejected", why)
+        if outcome.kind == "offline" or says_no(outcome):
             await self._forget(charger, found)
         return outcome
 

@@ -35,6 +35,21 @@ STATUS_DUE = 3
 
 UNREADABLE = "the charger's answer cannot be read"
 
+UNSAID = frozenset(["InternalError", "GenericError"])
+"""Codes of a CALLERROR that do not say that nothing was done."""
+
+REFUSED = frozenset(["Rejected", "NotSupported", "Failed"])
+
+
+def says_no(outcome: Outcome) -> str:
+    """The status or code with which the charger says that it has not done what it was sent; "" if it may have."""
+    if outcome.status in REFUSED:
+        return outcome.status or ""
+    error = outcome.error
+    if outcome.kind != "error" or not outcome.sent or error is None or error.code in UNSAID or error.description == UNREADABLE:
+        return ""  # an answer that nobody can read may have been any
+    return error.code[:50]
+
 
 class Charger(Protocol):
     """What has to be known of the charger."""

@@ -17,9 +17,6 @@ KEY, COMPONENT, VARIABLE = "AuthorizationKey", "SecurityCtrlr", "BasicAuthPasswo
 REFUSED = frozenset(["Rejected", "NotSupported", "Failed", "UnknownComponent", "UnknownVariable", "NotSupportedAttributeType"])
 """Statuses with which the charger says that it has not taken a value."""
 
-UNSAID = frozenset(["InternalError", "GenericError"])
-"""Codes of a CALLERROR that do not say that nothing was done."""
-
 _GENERATED = 20
 """Bytes of a generated password, whose text has twice as many digits: all versions take it."""
 

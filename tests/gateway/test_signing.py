@@ -301,6 +301,44 @@ def test_one_that_does_not_answer_may_have_it():
     signed.finish()
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (lambda call: [4, call[1], "NotImplemented", "", {}], 0),
+        (lambda call: [4, call[1], "InternalError", "", {}], 1),
+        (lambda call: [3, call[1], "Accepted"], 1),
+        (lambda call: [3, call[1], {}], 1),
+    ],
+)
+def test_one_whose_answer_does_not_say_may_have_it(answer, kept):
+    signed = Signed()
+    simulated = signed.charger.simulated
+
+    def received(text: bytes) -> None:
+        call = json.loads(text)
+        if call[0] == 2 and call[2] == "CertificateSigned":
+            signed.charger.client.send_text(json.dumps(answer(call)))
+        else:
+            simulated.received(text)
+
+    signed.charger.receive = received
+    signed.trigger()
+    assert len(signed.issued) == kept and len(signed.told("certificate_rejected")) == 1 - kept
+    signed.finish()
+
+
+@pytest.mark.parametrize("id", ["CP1", "cp2", "cp1/", "cp%31"])
+def test_it_is_of_no_use_to_another_charger_however_alike_its_name_is(id):
+    signed = Signed()
+    signed.trigger()
+    certificate = seen(signed.charger.simulated.security.own.all()[0].chain)
+    request_ = HandshakeRequest(id, "csms", "10.0.0.1", ("ocpp1.6",), tls=True, certificate=certificate)
+    with pytest.raises(HandshakeRefused) as why:
+        signed.here.gateway.admit(request_, MemoryWire())
+    assert why.value.status == 403
+    signed.finish()
+
+
 def test_what_the_backend_has_signed_is_known_too():
     """By its fingerprint: its common name is a serial number, and it does not name the identity."""
     signed = Signed(signs=False)
