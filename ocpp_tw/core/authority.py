@@ -25,6 +25,9 @@ OWNER = "urn:ocpp-tw:charger:"
 MAX_OWNER = 255
 """Longest such name, in characters: a longer one would not be looked at."""
 
+MAX_CHAIN = 10_000
+"""Most characters of a certificate with those above it (CertificateSigned, certificateChain)."""
+
 EARLIER = timedelta(hours=1)
 """By how much certificates begin before now: chargers' clocks are wrong, too."""
 
@@ -74,7 +77,10 @@ class Authority:
         built = built.add_extension(x509.SubjectKeyIdentifier.from_public_key(request.key), critical=False)
         built = built.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         made = built.sign(self._key, hashes.SHA256())
-        return Issued(_pem([made, *self._above]), made.fingerprint(hashes.SHA256()).hex(), expires.timestamp())
+        chain = _pem([made, *self._above])
+        if len(chain) > MAX_CHAIN:
+            raise NotSigned(f"with the certificates above it, it has more than {MAX_CHAIN} characters")
+        return Issued(chain, made.fingerprint(hashes.SHA256()).hex(), expires.timestamp())
 
 
 def fingerprint(chain: str) -> str:

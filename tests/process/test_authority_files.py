@@ -111,3 +111,11 @@ def test_an_identity_that_does_not_fit_into_a_certificate_gets_none():
     with pytest.raises(NotSigned, match="too long"):
         Authority(made.private, [made.made], 365, time.time).issue(read(request()), "é" * 48)
     assert owner("a/b") == "urn:ocpp-tw:charger:a%2Fb"
+
+
+def test_a_chain_that_no_message_can_have_is_not_sent():
+    above = [Made(f"authority {number}") for number in range(20)]
+    made = Made("a", issuer=above[0])
+    chain = [made.made, *(Made(f"between {number}", issuer=each).made for number, each in enumerate(above))]
+    with pytest.raises(NotSigned, match="more than 10000 characters"):
+        Authority(made.private, chain, 365, time.time).issue(read(request()), "cp1")
