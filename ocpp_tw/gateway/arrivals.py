@@ -5,15 +5,19 @@ Knows neither WebSocket nor Redis. For each identity there is at most one curren
 | state | event | what happens |
 | --- | --- | --- |
 | no connection | a connection arrives | it becomes current |
-| current | another arrives | that one waits; the current one is pinged |
-| current, one waiting | a third arrives | the one that waits is closed (4000), the third waits in its place |
-| current, one waiting | the current one answers the ping | the other waits on, until it sends a frame |
-| current, one waiting | the other sends a frame, or `PROBE_TIMEOUT` passes without a sign of life | it takes over: the current one is closed (4000) |
+| current | another arrives | that one waits; the current one is pinged, unless it has just shown that it is alive |
+| current, one waiting | a third arrives | it waits in the place of the one that waits, which is closed (4000), or it is refused (1008): see `Newcomer.displaces` |
+| current, one waiting that may unseat it | the current one answers the ping | the other waits on, until it sends a frame |
+| current, one waiting that may unseat it | the other sends a frame | it takes over: the current one is closed (4000) |
+| current, one waiting that may not | the current one answers the ping | the other is refused (1008) |
+| current, one waiting | `PROBE_TIMEOUT` passes without a sign of life | the other takes over: the current one is closed (4000) |
 | current, one waiting | the current one ends | the other becomes current |
 | current, one waiting | the other ends | nothing else changes |
 | current | it ends | the roster is asked whether it was still the fleet's; if so `disconnect_charger` is published |
 | departing | a connection arrives before the roster has answered | `disconnect_charger` is published, and it becomes current |
 | current | another gateway reports the charger (`evict`) | it is closed (4000), and nothing is published; one that waits becomes current |
+
+Who may unseat whom is said in `unseating`.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from ..core import gateway_events
@@ -34,21 +38,20 @@ from ..waiting import Deadlines, deferred
 from .charger import Charger
 from .decisions import STORE_TIMEOUT, Decisions
 from .liveness import Liveness
+from .probes import Probes
 from .publisher import Publisher
+from .security import SecurityEvents
 from .takeovers import Takeovers
+from .unseating import DEAD, Newcomer, may_unseat
 
 log = Logger()
 
 LINES = Rate(200, 2.0)
 """Lines about ends of connections from one address; the next one counts those that were left out. The events have them all."""
 
-PROBE_TIMEOUT = 2.0
-"""Seconds that the current connection has to show that it is alive, while a newer one of the same identity sends nothing."""
-
 REPLACED = "replaced by a newer connection"
 
-ALIVE = 86_400.0
-"""Seconds that a newcomer waits once the current connection has shown that it is alive: as good as until it sends a frame."""
+REFUSED = "another connection of this identity is alive"
 
 
 class Arrivals:
@@ -63,6 +66,7 @@ class Arrivals:
         roster: IRoster,
         decisions: Decisions,
         liveness: Liveness,
+        security: SecurityEvents,
     ) -> None:
         self.current = current
         self.on_serving: Callable[[str], None] = lambda id: None
@@ -74,10 +78,10 @@ class Arrivals:
         self._decisions = decisions
         self._liveness = liveness
         self._repairs: dict[Charger, tuple[str, ...]] = {}
-        self._waiting: dict[str, tuple[Charger, IDelayedCall]] = {}
-        self._probes: dict[str, list[Deferred[None]]] = {}
+        self._waiting: dict[str, Newcomer] = {}
+        self._probes = Probes(clock)
         self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
-        self._takeovers = Takeovers(clock, publisher)
+        self._takeovers = Takeovers(clock, publisher, security)
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
         roster.on_forgotten = self._connected_all_along
 
@@ -93,56 +97,60 @@ class Arrivals:
 
     def arrived(self, charger: Charger) -> None:
         """Its handshake is complete."""
-        waiting = self._waiting.pop(charger.id, None)
-        if waiting is not None:
-            waiting[1].cancel()
-            waiting[0].on_first_frame = None
-            waiting[0].connection_lost()
-            waiting[0].close(4000, "replaced")
         current = self.current.get(charger.id)
         if current is None:
             self._install(charger)
             return
-        timer = self._clock.callLater(PROBE_TIMEOUT, self._take_over, charger)
-        self._waiting[charger.id] = (charger, timer)
-        self._probes.setdefault(charger.id, [])
-        charger.on_first_frame = lambda: self._take_over(charger)
-        current.wire.ping(lambda: self._is_alive(charger))
+        newcomer = Newcomer(charger, may_unseat(charger, current), self._probe_ended)
+        waiting = self._waiting.get(charger.id)
+        if waiting is not None:
+            if not newcomer.displaces(waiting):
+                self._refuse(charger, waiting.charger)
+                return
+            waiting.charger.on_first_frame = None
+            _drop(waiting.charger, 4000, "replaced")
+        self._waiting[charger.id] = newcomer
+        if newcomer.may:
+            charger.on_first_frame = lambda: self._take_over(newcomer, newcomer.why)
+        self._probes.ask(current, newcomer.told)
+        if waiting is not None:  # no sooner, or there would be a moment in which nobody asks and commands go on
+            self._probes.withdraw(current, waiting.told)
 
-    def _is_alive(self, newcomer: Charger) -> None:
-        """The current connection has given a sign of life: the newcomer has to send a frame first."""
-        waiting = self._waiting.get(newcomer.id)
-        if waiting is not None and waiting[0] is newcomer and waiting[1].active():
-            waiting[1].reset(ALIVE)
-            self._probe_ended(newcomer.id)
+    def _probe_ended(self, newcomer: Newcomer, alive: bool) -> None:
+        """The current connection has given a sign of life, or none: if it has, a newcomer that may unseat it has to send a frame first."""
+        id = newcomer.charger.id
+        if self._waiting.get(id) is not newcomer:
+            return
+        if not alive:
+            self._take_over(newcomer, DEAD)
+        elif not newcomer.may:
+            del self._waiting[id]
+            self._refuse(newcomer.charger, self.current[id])
+
+    def _refuse(self, charger: Charger, other: Charger) -> None:
+        """The newcomer may not take the other's place, which is alive."""
+        _drop(charger, 1008, REFUSED)
+        self._takeovers.refused(charger, other.address)
 
     def probing(self, id: str) -> bool:
         """Whether a newer connection waits, and the current one has neither shown that it is alive nor failed to."""
-        return id in self._probes
+        current = self.current.get(id)
+        return current is not None and current in self._probes
 
     def probed(self, id: str) -> Deferred[None]:
         """Fires once that is known, for all who wait in their order; only while `probing`."""
-        waiters = self._probes[id]
-        waiting: Deferred[None] = Deferred(waiters.remove)
-        waiters.append(waiting)
-        return waiting
+        return self._probes.wait(self.current[id])
 
-    def _probe_ended(self, id: str) -> None:
-        for waiting in self._probes.pop(id, ()):
-            waiting.callback(None)
+    def _take_over(self, newcomer: Newcomer, why: str | None = None) -> None:
+        """The newcomer has sent a frame, or the current connection gives no sign of life; or has ended (then there is no why)."""
+        charger = newcomer.charger
+        if self._waiting.get(charger.id) is newcomer:
+            del self._waiting[charger.id]
+            charger.on_first_frame = None
+            self._install(charger, why)
 
-    def _take_over(self, newcomer: Charger) -> None:
-        """The newcomer has sent a frame, or the current connection has ended or gives no sign of life."""
-        waiting = self._waiting.pop(newcomer.id, None)
-        if waiting is None or waiting[0] is not newcomer:
-            return
-        if waiting[1].active():
-            waiting[1].cancel()
-        newcomer.on_first_frame = None
-        self._install(newcomer)
-
-    def _install(self, charger: Charger) -> None:
-        """This connection is the charger from now on."""
+    def _install(self, charger: Charger, takeover: str | None = None) -> None:
+        """This connection is the charger from now on; ``takeover`` is why it takes another's place."""
         departing = self._departing.pop(charger.id, None)
         if departing is not None:  # it is back before the roster has said whether it had moved to another gateway: it had not
             self._publisher.publish(departing[0], "disconnect_charger", departing[1])
@@ -150,9 +158,10 @@ class Arrivals:
         self.current[charger.id] = charger
         self.on_current(charger)
         repairs = list(self._repairs.pop(charger, ()))
-        self._publish_arrival(charger, previous.connection if previous else None, repairs)
+        self._publish_arrival(charger, previous.connection if previous else None, takeover, repairs)
         self._liveness.arrived(charger)
-        self._probe_ended(charger.id)
+        if previous is not None:
+            self._probes.ended(previous)
         if previous is not None and not previous.gone:
             previous.connection_lost()
             previous.wire.ping(lambda: self._takeovers.was_alive(charger, previous))  # a peer that is alive answers this, or the close
@@ -162,15 +171,17 @@ class Arrivals:
         arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection, charger.domain, charger.ocpp))
         arriving.addCallbacks(self._serve_listed, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
 
-    def _publish_arrival(self, charger: Charger, previous: str | None, repairs: list[str]) -> None:
-        data = gateway_events.ConnectCharger(charger.id, charger.ocpp, charger.address, charger.security_profile, previous, repairs)
+    def _publish_arrival(self, charger: Charger, previous: str | None, takeover: str | None, repairs: list[str]) -> None:
+        data = gateway_events.ConnectCharger(
+            charger.id, charger.ocpp, charger.address, charger.security_profile, previous, takeover, repairs
+        )
         self._publisher.publish(charger, "connect_charger", data)
 
     def _connected_all_along(self, id: str) -> None:
         """Another gateway had not heard of us, and published that the charger had disconnected."""
         charger = self.current.get(id)
         if charger is not None and not charger.gone:
-            self._publish_arrival(charger, None, [])
+            self._publish_arrival(charger, None, None, [])
 
     def _serve_listed(self, record: Record, charger: Charger) -> None:
         why = "" if charger.gone else self._decisions.may_not_stay(charger, record)
@@ -198,10 +209,9 @@ class Arrivals:
         """Its connection has ended; that is published only if it was the current one."""
         self._repairs.pop(charger, None)
         waiting = self._waiting.get(charger.id)
-        if waiting is not None and waiting[0] is charger:
+        if waiting is not None and waiting.charger is charger:
             del self._waiting[charger.id]
-            waiting[1].cancel()
-            self._probe_ended(charger.id)
+            self._probes.withdraw(self.current[charger.id], waiting.told)
         charger.connection_lost()
         if self.current.get(charger.id) is not charger:
             return
@@ -212,8 +222,9 @@ class Arrivals:
         self._departing[charger.id] = charger, data
         leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
         leaving.addErrback(lambda _: None).addCallback(self._publish_departure, charger, data)
-        if waiting is not None and waiting[0] is not charger:
-            self._take_over(waiting[0])
+        if waiting is not None:
+            self._take_over(waiting)
+        self._probes.ended(charger)
 
     def _log_end(self, charger: Charger, code: int, reason: str) -> float:
         """Log that the connection is the charger's no more; seconds for which it was connected."""
@@ -253,4 +264,11 @@ class Arrivals:
             deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)
             waiting = self._waiting.get(id)
             if waiting is not None:  # it came here after the charger had gone to the other gateway: it is the newest
-                self._take_over(waiting[0])
+                self._take_over(waiting)
+            self._probes.ended(charger)
+
+
+def _drop(charger: Charger, code: int, reason: str) -> None:
+    """Close a connection that never was the charger's."""
+    charger.connection_lost()
+    charger.close(code, reason)

@@ -29,6 +29,7 @@ from .liveness import Liveness
 from .orphans import Orphans
 from .ports import Incoming
 from .publisher import Publisher
+from .security import SecurityEvents
 
 
 class Gateway:
@@ -45,6 +46,7 @@ class Gateway:
         unix: Callable[[], float],
         store: Store,
         versions: dict[str, Version],
+        security: SecurityEvents,
     ) -> None:
         self.settings = settings
         self.chargers: dict[str, Charger] = {}
@@ -52,7 +54,7 @@ class Gateway:
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
         self.policy, self.passwords = Policy.of(settings), passwords
         self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store)
-        self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness)
+        self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.arrivals.on_current = self.budgets.arrived
         self.orphans = Orphans(clock, publisher, store.roster)

@@ -1,4 +1,4 @@
-"""Tells of take-overs: each of a connection that was alive, and two peers that fight over one identity.
+"""Tells of take-overs: each of a connection that was alive, those that were refused, and two peers that fight over one identity.
 
 Knows neither why one connection takes over from another nor what becomes of the former.
 """
@@ -10,10 +10,11 @@ from collections import deque
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
-from ..core.rate_limit import Rate, RateLimit
+from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..log import Logger
 from .charger import Charger
 from .publisher import Publisher
+from .security import SecurityEvents
 
 log = Logger()
 
@@ -35,6 +36,9 @@ MAX_CHARGERS = 1000
 RATE = Rate(100, 1.0)
 """Log lines on take-overs of live connections; the next one counts those that were left out."""
 
+REFUSALS = Rate(1, 1 / 60)
+"""What is told of take-overs of one identity that are refused; the next event counts those that were left out."""
+
 History = deque[tuple[float, str]]
 """When each was, and the address of the connection that took over."""
 
@@ -42,10 +46,12 @@ History = deque[tuple[float, str]]
 class Takeovers:
     """One for a gateway."""
 
-    def __init__(self, clock: IReactorTime, publisher: Publisher) -> None:
+    def __init__(self, clock: IReactorTime, publisher: Publisher, security: SecurityEvents) -> None:
         self._clock = clock
         self._publisher = publisher
+        self._security = security
         self._limit = RateLimit(RATE, clock.seconds())
+        self._refusals = RateLimits(REFUSALS)
         self._recent: dict[str, History] = {}
         self._alive: dict[str, History] = {}
 
@@ -67,12 +73,31 @@ class Takeovers:
                 previous=previous.address,
                 left_out=left_out,
             )
+        detail = f"from {previous.address}, where a connection was alive"
+        self._security.tell("take_over", detail, charger=charger.id, address=charger.address, domain=charger.domain)
         if len(self._alive) >= MAX_CHARGERS and charger.id not in self._alive:
             self._alive.clear()
         history = self._alive.setdefault(charger.id, deque(maxlen=ALIVE_AFTER))
         addresses = self._add(history, ALIVE_WINDOW, charger, previous)
         if len(history) == ALIVE_AFTER:
             self._report(charger, history, addresses)
+
+    def refused(self, charger: Charger, address: str) -> None:
+        """``charger`` was turned away, since the connection of that identity from ``address`` is alive."""
+        before = self._refusals.next(charger.id, self._clock.seconds())
+        if before is None:
+            return
+        detail = f"from {address}, where a connection is alive"
+        if self._security.tell(
+            "take_over_refused", detail, charger=charger.id, address=charger.address, domain=charger.domain, count=before + 1
+        ):
+            log.warn(
+                "take-over of {charger} by {address} refused: the connection from {current} is alive",
+                charger=charger.id,
+                address=charger.address,
+                current=address,
+                count=before + 1,
+            )
 
     def departed(self, id: str) -> None:
         """No connection of that identity is left here."""

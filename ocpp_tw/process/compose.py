@@ -109,7 +109,7 @@ def compose(
     additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
     gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, security)
-    gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
+    gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings), security)
     handing_over = HandingOver(passwords, credentials, issuing, security)
     upgrades = Upgrades(settings, clock, credentials, security)
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)

@@ -6,10 +6,11 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from zope.interface import implementer
 
 from in_memory import START_1, in_memory
 from ocpp_tw.gateway.arrivals import LINES
-from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
+from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, IGate, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
@@ -29,6 +30,18 @@ def logged():
     globalLogPublisher.removeObserver(observe)
 
 
+@implementer(IGate)
+class EverybodyAuthenticated:
+    """As where each charger has its password."""
+
+    def admit(self, request: HandshakeRequest) -> int:
+        return 2
+
+
+def authenticated() -> InMemoryGateway:
+    return InMemoryGateway(Settings(name="gw"), gate=EverybodyAuthenticated())
+
+
 def test_coming_and_going_is_told():
     here = in_memory()
     cp = here.connect()
@@ -37,7 +50,8 @@ def test_coming_and_going_is_told():
     cp.disconnect(1001, "bye")
     connected, _, left = here.published()
     assert connected["data"] == {
-        "charger": "cp1", "ocpp": "1.6", "remote_address": "10.0.0.1", "security_profile": 0, "previous": None, "repairs": [],
+        "charger": "cp1", "ocpp": "1.6", "remote_address": "10.0.0.1", "security_profile": 0, "previous": None, "takeover": None,
+        "repairs": [],
     }  # fmt: skip
     assert left["event"] == "disconnect_charger"
     assert left["data"] == {
@@ -133,7 +147,7 @@ def test_commands_on_the_old_connection_end_at_once_when_it_is_replaced():
 
 def test_two_peers_that_fight_over_one_identity_are_told_of():
     """FIELD 1, A3: a cloned charger."""
-    here = in_memory()
+    here = authenticated()
     here.connect(address="10.0.0.1")
     for n in range(6):
         here.connect(address=f"10.0.0.{1 + n % 2}").send_call("Heartbeat")
@@ -158,7 +172,7 @@ def take_over(here, old, address):
 
 def test_a_take_over_of_a_connection_that_is_alive_is_logged_with_both_addresses(logged):
     """F14: an intruder, or two chargers set up alike."""
-    here = in_memory()
+    here = authenticated()
     new = take_over(here, here.connect(address="10.0.0.1"), "10.0.0.2")
     assert logged == ["take-over of cp1 by 10.0.0.2: the connection from 10.0.0.1 was alive"]
     new.wire.receive(b"")
@@ -376,7 +390,7 @@ def test_a_connection_that_is_replaced_or_evicted_has_its_last_line_too(said):
     second = InMemoryGateway(Settings(name="gw2"), store=first.store)
     first.dispatcher.start()
     first.connect()
-    newer = first.connect(address="10.0.0.2")
+    newer = first.connect()
     newer.send_call("Heartbeat")
     second.connect()
     assert len([line for line in said if line.startswith("cp1 disconnected after") and "4000 replaced" in line]) == 2
@@ -388,7 +402,7 @@ def test_a_newcomer_that_waits_is_let_in_when_the_connection_before_it_is_evicte
     second = InMemoryGateway(Settings(name="gw2"), store=first.store)
     first.dispatcher.start()
     old = first.connect()
-    newcomer = first.connect(address="10.0.0.2")
+    newcomer = first.connect()
     old.wire.pings[0]()  # the old connection is alive, so the newcomer has to wait
     second.connect()
     assert first.gateway.chargers["cp1"] is newcomer.charger

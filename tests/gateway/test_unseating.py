@@ -1,0 +1,222 @@
+"""Who takes a connection's place: whoever is authenticated, or comes from the same address, or finds the connection dead; nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from zope.interface import implementer
+
+from in_memory import START_1, in_memory
+from ocpp_tw.gateway.probes import ALIVE_FOR, PROBE_TIMEOUT
+from ocpp_tw.interfaces import HandshakeRequest, IGate
+from ocpp_tw.settings import Settings
+from ocpp_tw.testing import ChargerClient, InMemoryGateway
+
+HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
+
+REFUSED = (1008, "another connection of this identity is alive")
+REPLACED = (4000, "replaced by a newer connection")
+
+
+@implementer(IGate)
+class ByOffer:
+    """A handshake has the security profile that its charger offers as a subprotocol."""
+
+    def admit(self, request: HandshakeRequest) -> int:
+        return int(request.offered[1])
+
+
+@pytest.fixture
+def here() -> InMemoryGateway:
+    return InMemoryGateway(Settings(name="gw"), gate=ByOffer())
+
+
+def connect(here: InMemoryGateway, address: str = HERE, profile: int = 0) -> ChargerClient:
+    client = here.handshake("cp1", address, ("ocpp1.6", str(profile)))
+    here.gateway.arrived(client.charger)
+    return client
+
+
+def current(here: InMemoryGateway) -> Any:
+    return here.gateway.chargers.get("cp1")
+
+
+def answer(client: ChargerClient) -> None:
+    """Answer the pings that have come, as a peer does that is alive."""
+    pings, client.wire.pings = client.wire.pings, []
+    for each in pings:
+        each()
+
+
+def told(here: InMemoryGateway, kind: str) -> list[dict[str, Any]]:
+    return [each["data"] for each in here.published() if each["event"] == "security_event" and each["data"]["kind"] == kind]
+
+
+def test_a_strangers_message_does_not_take_a_live_connections_place(here):
+    old, new = connect(here), connect(here, ELSEWHERE)
+    new.send_call("StartTransaction", START_1)
+    assert current(here) is old.charger and new.frames() == [] and not new.wire.closed
+    answer(old)
+    assert new.wire.closed == REFUSED and new.charger.gone
+    assert current(here) is old.charger and not old.wire.closed
+    new.disconnect(1008)
+    old.call("Heartbeat")
+    assert [each for each in here.published_names() if each != "security_event"] == ["connect_charger", "health"]
+
+
+def test_whoever_is_turned_away_is_told_of_with_both_addresses(here, said):
+    old, _ = connect(here), connect(here, ELSEWHERE)
+    answer(old)
+    assert told(here, "take_over_refused") == [
+        {
+            "charger": "cp1", "kind": "take_over_refused", "by": None, "remote_address": ELSEWHERE, "count": 1, "left_out": 0,
+            "detail": f"from {HERE}, where a connection is alive",
+        }
+    ]  # fmt: skip
+    assert f"take-over of cp1 by {ELSEWHERE} refused: the connection from {HERE} is alive" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ((HERE, 0), (ELSEWHERE, 1), "authenticated"),
+        ((HERE, 3), (ELSEWHERE, 2), "authenticated"),
+        ((HERE, 0), (HERE, 2), "authenticated"),
+        ((HERE, 0), (HERE, 0), "same_address"),
+        (("2001:db8::1", 0), ("2001:db8::2", 0), "same_address"),
+        (("::ffff:192.0.2.1", 0), (HERE, 0), "same_address"),
+    ],
+)
+def test_who_is_authenticated_or_comes_from_the_same_address_takes_over_with_the_first_message(here, before, after, why):
+    old, new = connect(here, *before), connect(here, *after)
+    new.call("Heartbeat")
+    assert current(here) is new.charger and old.wire.closed == REPLACED
+    data = [each["data"] for each in here.published() if each["event"] == "connect_charger"]
+    assert [(each["previous"], each["takeover"]) for each in data] == [(None, None), (old.charger.connection, why)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((HERE, 0), (ELSEWHERE, 0)), ((HERE, 1), (HERE, 0)), ((HERE, 2), (ELSEWHERE, 0)), (("::1", 0), ("::1:0:0:0:1", 0))],
+)
+def test_who_is_not_takes_over_from_a_dead_connection_alone(here, before, after):
+    """The charger that has changed its network comes back after two seconds."""
+    old, new = connect(here, *before), connect(here, *after)
+    new.send_call("Heartbeat")
+    here.clock.advance(PROBE_TIMEOUT - 0.1)
+    assert current(here) is old.charger and new.frames() == []
+    here.clock.advance(0.2)
+    assert current(here) is new.charger and len(new.frames()) == 1 and old.wire.closed == REPLACED
+    data = [each["data"] for each in here.published() if each["event"] == "connect_charger"]
+    assert (data[1]["previous"], data[1]["takeover"]) == (old.charger.connection, "dead")
+
+
+def test_who_comes_when_the_connection_ends_has_taken_over_from_nobody(here):
+    old, new = connect(here), connect(here, ELSEWHERE)
+    new.send_call("Heartbeat")
+    old.disconnect()
+    assert current(here) is new.charger and len(new.frames()) == 1
+    data = [each["data"] for each in here.published() if each["event"] == "connect_charger"]
+    assert (data[1]["previous"], data[1]["takeover"]) == (None, None)
+
+
+def test_the_take_over_of_a_live_connection_is_told_with_both_addresses(here):
+    old, new = connect(here), connect(here, ELSEWHERE, 1)
+    new.call("Heartbeat")
+    answer(old)
+    assert told(here, "take_over") == [
+        {
+            "charger": "cp1", "kind": "take_over", "by": None, "remote_address": ELSEWHERE, "count": 1, "left_out": 0,
+            "detail": f"from {HERE}, where a connection was alive",
+        }
+    ]  # fmt: skip
+
+
+def test_a_sign_of_life_that_was_not_read_in_time_counts(here):
+    """This process was busy for longer than the probe lasts: the answer is read in the turn that follows."""
+    old, new = connect(here), connect(here, ELSEWHERE)
+    order: list[str] = []
+    here.clock.callLater(PROBE_TIMEOUT, lambda: (order.append("read"), answer(old)))
+    here.clock.advance(PROBE_TIMEOUT + 5)
+    assert order and current(here) is old.charger and new.wire.closed == REFUSED
+
+
+def test_a_stranger_does_not_displace_the_charger_that_waits(here):
+    """The charger is back with a new connection, and waits for the probe of its old one."""
+    old, back = connect(here), connect(here)
+    strangers = [connect(here, ELSEWHERE) for _ in range(5)]
+    assert [each.wire.closed for each in strangers] == [REFUSED] * 5 and not back.wire.closed
+    back.call("Heartbeat")
+    assert current(here) is back.charger and old.wire.closed == REPLACED
+
+
+def test_the_charger_displaces_strangers_that_wait(here):
+    connect(here)
+    stranger, back = connect(here, ELSEWHERE), connect(here)
+    assert stranger.wire.closed == (4000, "replaced")
+    back.call("Heartbeat")
+    assert current(here) is back.charger
+
+
+def test_who_is_not_authenticated_does_not_displace_who_is(here):
+    connect(here)
+    waiting, other = connect(here, ELSEWHERE, 1), connect(here)
+    assert other.wire.closed == REFUSED and not waiting.wire.closed
+    newer = connect(here, "203.0.113.1", 1)
+    assert waiting.wire.closed == (4000, "replaced")
+    newer.call("Heartbeat")
+    assert current(here) is newer.charger
+
+
+def test_of_those_that_may_not_the_first_address_waits(here):
+    """A dead connection's place is its, in the newest connection from there."""
+    connect(here)
+    first, other, again = connect(here, ELSEWHERE), connect(here, "203.0.113.1"), connect(here, ELSEWHERE)
+    assert first.wire.closed == (4000, "replaced") and other.wire.closed == REFUSED
+    again.send_call("Heartbeat")
+    here.clock.advance(PROBE_TIMEOUT)
+    assert current(here) is again.charger
+
+
+def test_a_flood_of_strangers_costs_the_charger_one_ping_at_a_time_and_none_keeps_it_out(here):
+    """A charger that answers many pings at once is closed for a flood of its own."""
+    old, pings = connect(here), 0
+    for n in range(1000):
+        stranger = connect(here, f"198.51.100.{n % 200}")
+        stranger.send_call("Heartbeat")
+        assert len(old.wire.pings) <= 1 and current(here) is old.charger
+        if n % 7 == 3:
+            pings += len(old.wire.pings)
+            answer(old)
+        here.clock.advance(0.01)
+    assert pings <= 10 / ALIVE_FOR + 1
+    (event,) = told(here, "take_over_refused")
+    assert event["count"] == 1
+    back = connect(here)
+    back.call("Heartbeat")
+    assert current(here) is back.charger
+    here.clock.advance(60)
+    connect(here, ELSEWHERE)
+    answer(back)
+    (event,) = told(here, "take_over_refused")
+    assert event["count"] > 900
+
+
+def test_a_flood_of_strangers_that_come_and_go_costs_one_ping_and_holds_up_no_command(here):
+    here.dispatcher.start()
+    old = connect(here)
+    old.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    for _ in range(100):
+        connect(here, ELSEWHERE).disconnect()
+    assert len(old.wire.pings) == 1
+    here.push_command(cp_id="cp1", command="clear_cache", data={}, id="u1")
+    assert [frame[1] for frame in old.frames()] == ["u1"]
+    here.dispatcher.stop()
+
+
+def test_behind_a_proxy_all_chargers_have_one_address_and_the_last_one_that_speaks_is_the_charger():
+    here = in_memory()
+    old, new = here.connect(), here.connect()
+    new.call("Heartbeat")
+    assert current(here) is new.charger and old.wire.closed == REPLACED
