@@ -15,7 +15,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from . import facts
     from .core.commands import Claim, Command, Outcome, Taken
-    from .core.entries import Entry, Orphan, Record
+    from .core.entries import Entry, Held, Orphan, Record, Seated
     from .ocpp.frames import Payload
     from .settings import Settings
 
@@ -209,7 +209,7 @@ class IEvents(Interface):
 
 
 class IRoster(Interface):
-    """Which gateway of the fleet has which charger. The last one to arrive has it.
+    """Which gateway of the fleet has which charger. The last one to arrive has it, unless it is held.
 
     `arrive` and `leave` fail with `StoreUnavailable` while the store is known to be unavailable; they are repeated later.
     """
@@ -218,9 +218,14 @@ class IRoster(Interface):
         """Called with a charger of ours that the roster had no more, and has again: it was taken for an orphan while we were not heard of."""
     )
 
-    def arrive(charger: str, connection: str, domain: str = "", ocpp: str = "") -> Awaitable[Record]:
-        """This gateway has the charger now, on that connection (its Host header and OCPP version are for those who find it orphaned);
-        returns what is stored about the charger."""
+    def arrive(
+        charger: str, connection: str, domain: str = "", ocpp: str = "", network: str = "", security_profile: int = 0, dead: str = ""
+    ) -> Awaitable[Seated | Held]:
+        """This gateway has the charger now, on that connection (its Host header and OCPP version are for those who find it orphaned).
+
+        But for one without a security profile that comes from another ``network`` than the connection that another living gateway has, or
+        where that has one: it is held, and nothing is changed. ``dead`` is a connection that holds it no more. No network is no reason.
+        """
 
     def leave(charger: str, connection: str) -> Awaitable[bool]:
         """The connection ended, or is given up; returns whether it still was the one that had the charger."""

@@ -19,7 +19,7 @@ MAX_TIMEOUT = 3600.0
 """The longest ``timeout`` that a command may ask for, in seconds."""
 MAX_TTL = 86_400.0
 """The longest ``ttl``, in seconds: a day, as long as ids are remembered."""
-PEER_MESSAGES = (b'{"evict"', b'{"event"', b'{"decided"')
+PEER_MESSAGES = (b'{"evict"', b'{"event"', b'{"decided"', b'{"probe"', b'{"probed"')
 """How an element begins that is no command but a message from another gateway."""
 
 

@@ -167,6 +167,21 @@ class Orphan(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
+class Seated(msgspec.Struct, frozen=True, gc=False):
+    """A charger has arrived. ``record`` is what is stored about it; ``unseated`` is the connection to another living gateway that it had until
+    then, "" if it had none."""
+
+    record: Record
+    unseated: str = ""
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """A charger has not arrived: another living gateway has it, on a connection that the newcomer may not unseat while it is alive."""
+
+    gateway: str
+    connection: str
+
+
 def numbered(event: bytes, seq: int) -> bytes:
     """The event with its number in the charger's sequence as the last member."""
     return b'%b,"seq":%d}' % (event[:-1], seq)

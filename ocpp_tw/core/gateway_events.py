@@ -20,10 +20,10 @@ class ConnectCharger(Data):
     security_profile: int
     """OCPP's security profile of the connection: 0 is none"""
     previous: str | None
-    """the connection it took over from, if that had not ended yet"""
+    """the connection it took over from, to this gateway or another, if that had not ended yet"""
     takeover: str | None
     """why it took over: authenticated, it has a security profile of 1 or more; same_address, both have none and come from one address; dead,
-    the connection before gave no sign of life; null if it did not take over"""
+    the connection before gave no sign of life, or its gateway did not say; null if it did not take over"""
     repairs: list[str]
     """what was wrong with its handshake and put right"""
 

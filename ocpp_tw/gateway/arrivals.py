@@ -15,39 +15,40 @@ Knows neither WebSocket nor Redis. For each identity there is at most one curren
 | current, one waiting | the other ends | nothing else changes |
 | current | it ends | the roster is asked whether it was still the fleet's; if so `disconnect_charger` is published |
 | departing | a connection arrives before the roster has answered | `disconnect_charger` is published, and it becomes current |
+| current, not announced | the roster says that another gateway has the charger, which this one may not unseat (`Held`) | it is current no more, and waits for that gateway's answer (`elsewhere`): refused (1008) if the connection there is alive, current again if not |
 | current | another gateway reports the charger (`evict`) | it is closed (4000), and nothing is published; one that waits becomes current |
 
-Who may unseat whom is said in `unseating`.
+Who may unseat whom is said in `unseating`. A connection is announced (`connect_charger`) once the roster has answered, or has not in time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from ..core import gateway_events
-from ..core.entries import Departed, Record
-from ..core.rate_limit import Rate, RateLimits
+from ..core.entries import Departed, Held, Record, Seated
 from ..interfaces import IRoster, StoreUnavailable
-from ..log import Logger, literal
+from ..log import Logger
 from ..networks import network
 from ..waiting import Deadlines, deferred
+from .announcements import Announcements
 from .charger import Charger
 from .decisions import STORE_TIMEOUT, Decisions
+from .elsewhere import Elsewhere
+from .ends import Ends
 from .liveness import Liveness
 from .probes import Probes
 from .publisher import Publisher
 from .security import SecurityEvents
 from .takeovers import Takeovers
-from .unseating import DEAD, Newcomer, may_unseat
+from .unseating import DEAD, Newcomer, may_unseat, why
 
 log = Logger()
-
-LINES = Rate(200, 2.0)
-"""Lines about ends of connections from one address; the next one counts those that were left out. The events have them all."""
 
 REPLACED = "replaced by a newer connection"
 
@@ -72,16 +73,16 @@ class Arrivals:
         self.on_serving: Callable[[str], None] = lambda id: None
         self.on_current: Callable[[Charger], None] = lambda charger: None
         self._clock = clock
-        self._lines = RateLimits(LINES)
+        self._ends = Ends(clock)
         self._publisher = publisher
         self._roster = roster
         self._decisions = decisions
-        self._liveness = liveness
-        self._repairs: dict[Charger, tuple[str, ...]] = {}
+        self._announcements = Announcements(publisher, liveness)
         self._waiting: dict[str, Newcomer] = {}
         self._probes = Probes(clock)
         self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
         self._takeovers = Takeovers(clock, publisher, security)
+        self.elsewhere = Elsewhere(clock, publisher, self._dead_elsewhere, self._refuse, _displace)
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
         roster.on_forgotten = self._connected_all_along
 
@@ -92,8 +93,7 @@ class Arrivals:
 
     def admitted(self, charger: Charger, repairs: tuple[str, ...]) -> None:
         """Its handshake is about to be completed; ``repairs`` is what had to be put right in it."""
-        if repairs:
-            self._repairs[charger] = repairs
+        self._announcements.admitted(charger, repairs)
 
     def arrived(self, charger: Charger) -> None:
         """Its handshake is complete."""
@@ -105,13 +105,12 @@ class Arrivals:
         waiting = self._waiting.get(charger.id)
         if waiting is not None:
             if not newcomer.displaces(waiting):
-                self._refuse(charger, waiting.charger)
+                self._refuse(charger, waiting.charger.address)
                 return
-            waiting.charger.on_first_frame = None
-            _drop(waiting.charger, 4000, "replaced")
+            _displace(waiting.charger)
         self._waiting[charger.id] = newcomer
         if newcomer.may:
-            charger.on_first_frame = lambda: self._take_over(newcomer, newcomer.why)
+            charger.on_first_frame = lambda: self._take_over(newcomer, why(charger))
         self._probes.ask(current, newcomer.told)
         if waiting is not None:  # no sooner, or there would be a moment in which nobody asks and commands go on
             self._probes.withdraw(current, waiting.told)
@@ -125,12 +124,29 @@ class Arrivals:
             self._take_over(newcomer, DEAD)
         elif not newcomer.may:
             del self._waiting[id]
-            self._refuse(newcomer.charger, self.current[id])
+            self._refuse(newcomer.charger, self.current[id].address)
 
-    def _refuse(self, charger: Charger, other: Charger) -> None:
-        """The newcomer may not take the other's place, which is alive."""
+    def _refuse(self, charger: Charger, address: str) -> None:
+        """The newcomer may not take the place of the connection from ``address``, which is alive."""
         _drop(charger, 1008, REFUSED)
-        self._takeovers.refused(charger, other.address)
+        self._takeovers.refused(charger, address)
+
+    def _dead_elsewhere(self, charger: Charger, connection: str) -> None:
+        """The newcomer may take the place of that connection to another gateway."""
+        current = self.current.get(charger.id)
+        if current is None:
+            self._install(charger, dead=connection)
+        else:  # which is newer, and about to hear from the roster
+            self._refuse(charger, current.address)
+
+    def probe(self, message: dict[str, Any]) -> None:
+        """Another gateway asks whether a connection is alive."""
+        current = self.current.get(message["probe"])
+        if current is None or current.connection != message["connection"]:
+            self.elsewhere.answer(message, None)
+        else:
+            address = current.address
+            self._probes.ask(current, lambda alive: self.elsewhere.answer(message, address if alive else None))
 
     def probing(self, id: str) -> bool:
         """Whether a newer connection waits, and the current one has neither shown that it is alive nor failed to."""
@@ -149,46 +165,74 @@ class Arrivals:
             charger.on_first_frame = None
             self._install(charger, why)
 
-    def _install(self, charger: Charger, takeover: str | None = None) -> None:
-        """This connection is the charger from now on; ``takeover`` is why it takes another's place."""
+    def _install(self, charger: Charger, takeover: str | None = None, dead: str = "") -> None:
+        """This connection is the charger from now on, unless the roster says that another gateway has it. ``takeover`` is why it takes
+        another's place here, ``dead`` a connection elsewhere that has not shown that it is alive."""
         departing = self._departing.pop(charger.id, None)
-        if departing is not None:  # it is back before the roster has said whether it had moved to another gateway: it had not
+        # it is back before the roster has said whether it had moved to another gateway: it had not
+        if departing is not None and not self._announcements.cancel(departing[0]):
             self._publisher.publish(departing[0], "disconnect_charger", departing[1])
         previous = self.current.get(charger.id)
         self.current[charger.id] = charger
         self.on_current(charger)
-        repairs = list(self._repairs.pop(charger, ()))
-        self._publish_arrival(charger, previous.connection if previous else None, takeover, repairs)
-        self._liveness.arrived(charger)
+        self._announcements.prepare(charger, previous, takeover)
         if previous is not None:
             self._probes.ended(previous)
-        if previous is not None and not previous.gone:
-            previous.connection_lost()
-            previous.wire.ping(lambda: self._takeovers.was_alive(charger, previous))  # a peer that is alive answers this, or the close
-            previous.close(4000, REPLACED)
-            self._log_end(previous, 4000, REPLACED)
+            self._replaced(previous, charger.address)
             self._takeovers.happened(charger, previous)
-        arriving = self._deadlines.hold(self._roster.arrive(charger.id, charger.connection, charger.domain, charger.ocpp))
-        arriving.addCallbacks(self._serve_listed, self._serve_unlisted, callbackArgs=(charger,), errbackArgs=(charger,))
-
-    def _publish_arrival(self, charger: Charger, previous: str | None, takeover: str | None, repairs: list[str]) -> None:
-        data = gateway_events.ConnectCharger(
-            charger.id, charger.ocpp, charger.address, charger.security_profile, previous, takeover, repairs
+        arriving = self._roster.arrive(
+            charger.id, charger.connection, charger.domain, charger.ocpp, network(charger.address), charger.security_profile, dead
         )
-        self._publisher.publish(charger, "connect_charger", data)
+        self._deadlines.hold(arriving).addCallbacks(
+            self._answered, self._serve_unlisted, callbackArgs=(charger, dead), errbackArgs=(charger,)
+        )
+
+    def _replaced(self, previous: Charger, by: str | None) -> None:
+        """A newer connection from the address ``by``, if that is known, is the charger."""
+        previous.connection_lost()
+        if by is not None:  # a peer that is alive answers this, or the close
+            previous.wire.ping(lambda: self._takeovers.was_alive(previous, by, previous.address))
+        previous.close(4000, REPLACED)
+        self._ends.tell(previous, 4000, REPLACED)
+
+    def _answered(self, answer: Seated | Held, charger: Charger, dead: str) -> None:
+        """The roster has."""
+        if isinstance(answer, Held):
+            self._held(charger, answer)
+            return
+        if answer.unseated:
+            self._announcements.unseated(charger, answer.unseated, DEAD if dead == answer.unseated else why(charger))
+        self._announce(charger)
+        may_not = "" if charger.gone else self._decisions.may_not_stay(charger, answer.record)
+        if may_not:  # decided since it was admitted
+            charger.close(1008, may_not)
+        else:
+            self._serve(answer.record, charger)
+
+    def _held(self, charger: Charger, held: Held) -> None:
+        """Another gateway has the charger, on a connection that this one may not unseat."""
+        if charger.gone:
+            self._announcements.cancel(charger)
+            return
+        del self.current[charger.id]
+        waiting = self._waiting.get(charger.id)
+        if waiting is not None and waiting.may:
+            _displace(charger)
+        else:
+            self.elsewhere.held(charger, held)
+        if waiting is not None:  # it may come from where the other gateway's connection does
+            self._take_over(waiting)
+        self._probes.ended(charger)
+
+    def _announce(self, charger: Charger) -> None:
+        if self._announcements.announce(charger):
+            self.elsewhere.arrived(charger)
 
     def _connected_all_along(self, id: str) -> None:
         """Another gateway had not heard of us, and published that the charger had disconnected."""
         charger = self.current.get(id)
         if charger is not None and not charger.gone:
-            self._publish_arrival(charger, None, None, [])
-
-    def _serve_listed(self, record: Record, charger: Charger) -> None:
-        why = "" if charger.gone else self._decisions.may_not_stay(charger, record)
-        if why:  # decided since it was admitted
-            charger.close(1008, why)
-        else:
-            self._serve(record, charger)
+            self._announcements.repeat(charger)
 
     def _serve(self, record: Record, charger: Charger) -> None:
         if charger.gone:
@@ -199,25 +243,27 @@ class Arrivals:
         charger.serve(record)
         self.on_serving(charger.id)
 
-    def _serve_unlisted(self, why: Failure, charger: Charger) -> Deferred[None]:
+    def _serve_unlisted(self, failure: Failure, charger: Charger) -> Deferred[None]:
         """The roster does not answer; it will be told later."""
-        if not isinstance(why.value, StoreUnavailable):  # an outage is logged once, not for each charger
-            log.info("roster not told of {charger}: {why}", charger=charger.id, why=repr(why.value))
+        if not isinstance(failure.value, StoreUnavailable):  # an outage is logged once, not for each charger
+            log.info("roster not told of {charger}: {why}", charger=charger.id, why=repr(failure.value))
+        self._announce(charger)
         return Deferred.fromCoroutine(self._decisions.record(charger.id)).addCallback(self._serve, charger)
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended; that is published only if it was the current one."""
-        self._repairs.pop(charger, None)
+        self.elsewhere.departed(charger)
         waiting = self._waiting.get(charger.id)
         if waiting is not None and waiting.charger is charger:
             del self._waiting[charger.id]
             self._probes.withdraw(self.current[charger.id], waiting.told)
         charger.connection_lost()
         if self.current.get(charger.id) is not charger:
+            self._announcements.cancel(charger)
             return
         del self.current[charger.id]
         self._takeovers.departed(charger.id)
-        connected = self._log_end(charger, code, reason)
+        connected = self._ends.tell(charger, code, reason)
         data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data
         leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
@@ -225,20 +271,6 @@ class Arrivals:
         if waiting is not None:
             self._take_over(waiting)
         self._probes.ended(charger)
-
-    def _log_end(self, charger: Charger, code: int, reason: str) -> float:
-        """Log that the connection is the charger's no more; seconds for which it was connected."""
-        now = self._clock.seconds()
-        connected = round(now - charger.connected_at, 1)
-        left_out = self._lines.next(network(charger.address), now)
-        if left_out is not None:
-            text = literal(f"{charger.id} disconnected after {connected} s: {code} {reason}")
-            log.info(
-                f"{text} (and {left_out} more from its address)" if left_out else text, charger=charger.id, seconds=connected, code=code,
-                reason=reason, received=charger.received, sent=charger.sent, violations=charger.violations, ocpp=charger.ocpp,
-                peer=charger.address, left_out=left_out,
-            )  # fmt: skip
-        return connected
 
     def _publish_departure(self, ours: bool | None, charger: Charger, data: gateway_events.DisconnectCharger) -> None:
         """Unless the charger is at another gateway meanwhile, publish that it disconnected; once. ``ours``: None where the roster does not
@@ -248,24 +280,31 @@ class Arrivals:
         if departing is not None and departing[0] is charger:
             del self._departing[charger.id]
             if ours is not False:
+                self._announce(charger)
                 effects = () if ours else (Departed(charger.connection),)
                 self._publisher.publish(charger, "disconnect_charger", data, effects)
+        self._announcements.cancel(charger)
 
-    def evict(self, id: str, connection: str) -> None:
-        """Another gateway has this charger now: close our stale connection, and publish nothing."""
+    def evict(self, id: str, connection: str, by: str | None) -> None:
+        """Another gateway has this charger now, from the address ``by``, if that is known: close our stale connection, and publish nothing."""
         charger = self.current.get(id)
         if charger is not None and charger.connection == connection:
             del self.current[id]
+            self._announcements.cancel(charger)
             self._takeovers.departed(id)
-            charger.connection_lost()
-            charger.close(4000, REPLACED)
-            self._log_end(charger, 4000, REPLACED)
+            self._replaced(charger, by)
             # or it would be announced again after an outage
             deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)
             waiting = self._waiting.get(id)
             if waiting is not None:  # it came here after the charger had gone to the other gateway: it is the newest
                 self._take_over(waiting)
             self._probes.ended(charger)
+
+
+def _displace(charger: Charger) -> None:
+    """A newer one waits in its place."""
+    charger.on_first_frame = None
+    _drop(charger, 4000, "replaced")
 
 
 def _drop(charger: Charger, code: int, reason: str) -> None:

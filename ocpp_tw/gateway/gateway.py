@@ -125,9 +125,14 @@ class Gateway:
     # for other gateways
 
     def peer_message(self, message: dict[str, Any]) -> bool:
-        """Another gateway has one of our chargers now (`evict`), or an operator decided there about one; whether it was any of these."""
+        """Another gateway has one of our chargers now (`evict`), asks whether its connection is alive or has answered that, or an operator decided
+        there about one; whether it was any of these."""
         if "evict" in message:
-            self.arrivals.evict(message["evict"], message["connection"])
+            self.arrivals.evict(message["evict"], message["connection"], message.get("by"))
+        elif "probe" in message:
+            self.arrivals.probe(message)
+        elif "probed" in message:
+            self.arrivals.elsewhere.answered(message)
         elif "decided" in message:
             self.decisions.apply(message["decided"], message["changes"])
         else:

@@ -58,27 +58,28 @@ class Takeovers:
     def happened(self, charger: Charger, previous: Charger) -> None:
         """``charger`` has taken over from ``previous``, which a charger that reconnects does as well: and several times, from its one address."""
         history = self._recent.setdefault(charger.id, deque(maxlen=DUPLICATE_AFTER))
-        addresses = self._add(history, DUPLICATE_WINDOW, charger, previous)
+        addresses = self._add(history, DUPLICATE_WINDOW, charger.address, previous.address)
         if len(history) == DUPLICATE_AFTER and len(addresses) > 1:
             self._report(charger, history, addresses)
 
-    def was_alive(self, charger: Charger, previous: Charger) -> None:
-        """The connection that was taken over answers: there are two peers, for a charger that reconnects has left the former one."""
+    def was_alive(self, charger: Charger, address: str, previous: str) -> None:
+        """The connection from ``previous`` that was taken over, from ``address``, answers: there are two peers, for a charger that reconnects
+        has left the former one. ``charger`` is either of them."""
         left_out = self._limit.next(self._clock.seconds())
         if left_out is not None:
             log.warn(
                 "take-over of {charger} by {address}: the connection from {previous} was alive",
                 charger=charger.id,
-                address=charger.address,
-                previous=previous.address,
+                address=address,
+                previous=previous,
                 left_out=left_out,
             )
-        detail = f"from {previous.address}, where a connection was alive"
-        self._security.tell("take_over", detail, charger=charger.id, address=charger.address, domain=charger.domain)
+        detail = f"from {previous}, where a connection was alive"
+        self._security.tell("take_over", detail, charger=charger.id, address=address, domain=charger.domain)
         if len(self._alive) >= MAX_CHARGERS and charger.id not in self._alive:
             self._alive.clear()
         history = self._alive.setdefault(charger.id, deque(maxlen=ALIVE_AFTER))
-        addresses = self._add(history, ALIVE_WINDOW, charger, previous)
+        addresses = self._add(history, ALIVE_WINDOW, address, previous)
         if len(history) == ALIVE_AFTER:
             self._report(charger, history, addresses)
 
@@ -103,13 +104,13 @@ class Takeovers:
         """No connection of that identity is left here."""
         self._recent.pop(id, None)
 
-    def _add(self, history: History, window: float, charger: Charger, previous: Charger) -> list[str]:
+    def _add(self, history: History, window: float, address: str, previous: str) -> list[str]:
         """Remember one more; all addresses in the window."""
         now = self._clock.seconds()
         while history and history[0][0] < now - window:
             history.popleft()
-        history.append((now, charger.address))
-        return sorted({address for _, address in history} | {previous.address})
+        history.append((now, address))
+        return sorted({each for _, each in history} | {previous})
 
     def _report(self, charger: Charger, history: History, addresses: list[str]) -> None:
         self._publisher.publish(charger, "duplicate_identity", gateway_events.DuplicateIdentity(charger.id, addresses, len(history)))

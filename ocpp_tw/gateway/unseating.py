@@ -21,6 +21,11 @@ def may_unseat(newcomer: Charger, other: Charger) -> bool:
     return not other.security_profile and network(newcomer.address) == network(other.address)
 
 
+def why(newcomer: Charger) -> str:
+    """Why one does that may unseat the other."""
+    return AUTHENTICATED if newcomer.security_profile else SAME_ADDRESS
+
+
 class Newcomer:
     """A connection that waits. ``may``: whether it may unseat the current one; ``told`` is called with whether that is alive."""
 
@@ -29,11 +34,6 @@ class Newcomer:
     def __init__(self, charger: Charger, may: bool, told: Callable[[Newcomer, bool], None]) -> None:
         self.charger, self.may = charger, may
         self.told = lambda alive: told(self, alive)
-
-    @property
-    def why(self) -> str:
-        """Why it may."""
-        return AUTHENTICATED if self.charger.security_profile else SAME_ADDRESS
 
     def displaces(self, other: Newcomer) -> bool:
         """Whether it waits in the other's place: it may unseat the current one and the other may not; or both are alike, and it is newer."""

@@ -11,7 +11,7 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import FLEET, GUARDED, SECURITY, Orphan, Record
+from ..core.entries import FLEET, GUARDED, SECURITY, Held, Orphan, Record, Seated
 from ..interfaces import IRecords, IRegister, IRoster, StoreUnavailable
 from .store import MemoryStore
 
@@ -26,19 +26,40 @@ class MemoryRoster:
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
         self.on_forgotten: Callable[[str], None] = lambda charger: None
         self._store, self._gateway = store, gateway
-        self._ours: dict[str, tuple[str, str, str]] = {}
+        self._ours: dict[str, tuple[str, tuple[str, str, str, int]]] = {}
         store.living.add(gateway)
 
-    def arrive(self, charger: str, connection: str, domain: str = "", ocpp: str = "") -> Deferred[Record]:
+    def arrive(
+        self,
+        charger: str,
+        connection: str,
+        domain: str = "",
+        ocpp: str = "",
+        network: str = "",
+        security_profile: int = 0,
+        dead: str = "",
+    ) -> Deferred[Seated | Held]:
         store = self._store
-        self._ours[charger] = (connection, domain, ocpp)
-        store.connections[charger] = (domain, ocpp)
         gateway, old = store.owners.get(charger, (self._gateway, ""))
-        store.owners[charger] = (self._gateway, connection)
-        if gateway != self._gateway and gateway in store.living:
-            store.push(msgspec.json.encode({"evict": charger, "connection": old}), gateway)
+        elsewhere = gateway != self._gateway and gateway in store.living
+        if elsewhere and old != dead and network and not security_profile:
+            *_, where, profile = store.connections[charger]
+            if where and (where != network or profile):
+                self._ours.pop(charger, None)
+                return succeed(Held(gateway, old))
+        self._seat(charger, connection, (domain, ocpp, network, security_profile))
         kept = store.tables["record", charger]
-        return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
+        record = Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__])
+        return succeed(Seated(record, old if elsewhere else ""))
+
+    def _seat(self, charger: str, connection: str, described: tuple[str, str, str, int]) -> None:
+        store = self._store
+        self._ours[charger] = connection, described
+        gateway, old = store.owners.get(charger, (self._gateway, ""))
+        store.owners[charger], store.connections[charger] = (self._gateway, connection), described
+        if gateway != self._gateway and gateway in store.living:
+            told = {"evict": charger, "connection": old}
+            store.push(msgspec.json.encode(told | {"by": described[2]} if described[2] else told), gateway)
 
     def leave(self, charger: str, connection: str) -> Deferred[bool]:
         if self._ours.get(charger, ("",))[0] == connection:
@@ -57,16 +78,16 @@ class MemoryRoster:
         for charger, (gateway, connection) in self._store.owners.items():
             ours = gateway == self._gateway
             if (connection != self._ours.get(charger, ("",))[0]) if ours else gateway not in self._store.living:
-                domain, ocpp = self._store.connections[charger]
+                domain, ocpp, *_ = self._store.connections[charger]
                 found.append(Orphan(charger, gateway, connection, domain, ocpp, 0.0))
         return succeed(found)
 
     def renew(self) -> None:
         """What a gateway does that was not heard of for a while: it has a lease again, and announces its chargers."""
         self._store.living.add(self._gateway)
-        for charger, (connection, domain, ocpp) in list(self._ours.items()):
+        for charger, (connection, described) in list(self._ours.items()):
             forgotten = charger not in self._store.owners
-            self.arrive(charger, connection, domain, ocpp)
+            self._seat(charger, connection, described)
             if forgotten:
                 self.on_forgotten(charger)
 

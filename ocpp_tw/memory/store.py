@@ -21,8 +21,8 @@ class MemoryStore:
     tables: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
     replies: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
-    connections: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """charger -> the Host header and the OCPP version of its connection"""
+    connections: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
+    """charger -> the Host header, the OCPP version, the network and the security profile of its connection"""
     living: set[str] = field(default_factory=set)
     commands: deque[bytes] = field(default_factory=deque)
     own: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(deque))

@@ -66,7 +66,7 @@ class Keys:
 
     @property
     def connections(self) -> str:
-        """A hash: charger -> "<connection> <JSON list of its Host header and OCPP version>", of the chargers in `owners`."""
+        """A hash: charger -> "<connection> <JSON list of its Host header, OCPP version, network and security profile>", of the chargers in `owners`."""
         return f"{self.prefix}:connections"
 
     def lease(self, gateway: str = "") -> str:

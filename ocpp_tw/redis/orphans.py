@@ -117,7 +117,7 @@ def _orphan(charger: str, owner: re.Match[str], described: bytes | None, renewed
     domain, ocpp = "", None
     start = encode(connection) + b" "
     if described is not None and described.startswith(start):  # an older release writes owners alone
-        domain, ocpp = msgspec.json.decode(described[len(start) :], type=tuple[str, str])
+        domain, ocpp = map(str, msgspec.json.decode(described[len(start) :], type=list[str | int])[:2])
     heard = renewed.get(gateway)
     seconds = 0.0 if heard is None else max(0.0, round(heard - int(arrived) / 1000, 1))
     return Orphan(charger, gateway, owner[0], domain, ocpp, seconds)

@@ -8,38 +8,41 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.defer import Deferred
 
-from ..core.entries import Record
+from ..core.entries import Held, Record, Seated
 
 
 class Presence:
     """A charger that is connected here: its connection, its arrival by our clock (s) and by Redis's (ms; 0: Redis does not know it yet)."""
 
-    __slots__ = ("connection", "domain", "ocpp", "since", "stamp")
+    __slots__ = ("connection", "domain", "network", "ocpp", "security_profile", "since", "stamp")
 
-    def __init__(self, connection: str, since: float, domain: str, ocpp: str) -> None:
+    def __init__(self, connection: str, since: float, domain: str, ocpp: str, network: str, security_profile: int) -> None:
         self.connection, self.since, self.stamp = connection, since, 0
         self.domain, self.ocpp = domain, ocpp
+        self.network, self.security_profile = network, security_profile
 
     @property
     def described(self) -> bytes:
         """What the roster says of the connection beside its name."""
-        return msgspec.json.encode((self.domain, self.ocpp))
+        return msgspec.json.encode((self.domain, self.ocpp, self.network, self.security_profile))
 
 
 class Arrival:
-    """A charger has connected; ``waiting`` fires with its record."""
+    """A charger has connected; ``dead`` is a connection that does not hold it. ``waiting`` fires with what comes of it."""
 
-    __slots__ = ("charger", "presence", "waiting")
+    __slots__ = ("charger", "dead", "presence", "waiting")
 
-    def __init__(self, charger: str, presence: Presence) -> None:
-        self.charger, self.presence = charger, presence
-        self.waiting: Deferred[Record] = Deferred()
+    def __init__(self, charger: str, presence: Presence, dead: str) -> None:
+        self.charger, self.presence, self.dead = charger, presence, dead
+        self.waiting: Deferred[Seated | Held] = Deferred()
 
     def resolve(self, reply: list[bytes | None]) -> None:
-        stamp, *fields = reply
-        self.presence.stamp = self.presence.stamp or int(stamp or 0)
+        stamp, *texts = reply
+        old, *fields = [each.decode(errors="replace") if each else "" for each in texts]
+        if stamp:
+            self.presence.stamp = self.presence.stamp or int(stamp)
         if not self.waiting.called:
-            self.waiting.callback(Record(*[field.decode(errors="replace") if field else "" for field in fields]))
+            self.waiting.callback(Seated(Record(*fields), old) if stamp else Held(fields[0], old))
 
 
 class Departure:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import Orphan, Record
+from ..core.entries import Held, Orphan, Record, Seated
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger
 from .batch import Batch, unresolved
@@ -36,7 +36,8 @@ class RedisRoster:
     """The roster over an ordinary connection; the gateway lease calls `announce` whenever that is opened again.
 
     `locate` waits while Redis is unavailable, and ends in a CancelledError when the connection is stopped.
-    A gateway whose charger went to another one finds ``{"evict": "<charger>", "connection": "<its connection>"}`` among its commands.
+    A gateway whose charger went to another one finds ``{"evict": "<charger>", "connection": "<its connection>", "by": "<network>"}`` among its
+    commands.
     """
 
     _log = Logger()
@@ -56,13 +57,28 @@ class RedisRoster:
         fields = Record.__struct_fields__
         self._packed_start = Packed(len(self._prefixes) + 1 + len(fields), pack(*self._prefixes, str(len(fields)), *fields))
 
-    def arrive(self, charger: str, connection: str, domain: str = "", ocpp: str = "") -> Deferred[Record]:
+    def arrive(
+        self,
+        charger: str,
+        connection: str,
+        domain: str = "",
+        ocpp: str = "",
+        network: str = "",
+        security_profile: int = 0,
+        dead: str = "",
+    ) -> Deferred[Seated | Held]:
         """See `IRoster`."""
-        presence = self._present[charger] = Presence(connection, self._connection.reactor.seconds(), domain, ocpp)
+        presence = Presence(connection, self._connection.reactor.seconds(), domain, ocpp, network, security_profile)
+        self._present[charger] = presence
         self._departed.discard(charger)
-        arrival = Arrival(charger, presence)
+        arrival = Arrival(charger, presence, dead)
         self._batch.add(arrival)
-        return arrival.waiting
+        return arrival.waiting.addCallback(self._arrived, charger, presence)
+
+    def _arrived(self, answer: Seated | Held, charger: str, presence: Presence) -> Seated | Held:
+        if isinstance(answer, Held) and self._present.get(charger) is presence:
+            del self._present[charger]  # or it would be announced, and unseat the other one all the same
+        return answer
 
     def leave(self, charger: str, connection: str) -> Deferred[bool]:
         """See `IRoster`."""
@@ -94,6 +110,9 @@ class RedisRoster:
                     msgspec.json.encode(each.charger),
                     each.presence.connection,
                     each.presence.described,
+                    each.presence.network,
+                    each.presence.security_profile,
+                    each.dead,
                 )
             else:
                 args += self._leaving(each, again=False)
@@ -104,7 +123,8 @@ class RedisRoster:
         return ("leave", encode(each.charger), each.connection, int(again), int(current))
 
     async def _run_script_again(self, batch: list[Arrival | Departure], client: RedisClient) -> list[Any]:
-        """The script may have been run, and chargers may have gone elsewhere since: arrivals are announced with their time instead."""
+        """The script may have been run, and chargers may have gone elsewhere since: arrivals are announced with their time instead, even those
+        that may be held."""
         arrivals = [each for each in batch if isinstance(each, Arrival)]
         present = [(each.charger, each.presence) for each in arrivals if self._present.get(each.charger) is each.presence]
         leaving = [arg for each in batch if isinstance(each, Departure) for arg in self._leaving(each, again=True)]
@@ -115,7 +135,7 @@ class RedisRoster:
             _, left, *records = await gatherResults(replies, consumeErrors=True)
         except FirstError as why:
             why.subFailure.raiseException()
-        return [[b"0", *records.pop(0)] if isinstance(each, Arrival) else left.pop(0) for each in batch]
+        return [[b"0", b"", *records.pop(0)] if isinstance(each, Arrival) else left.pop(0) for each in batch]
 
     async def locate(self, charger: str) -> str | None:
         """See `IRoster`."""

@@ -103,7 +103,7 @@ async def test_a_record_is_kept(fleet):
     gateway = await fleet.gateway("a")
     gateway.events.publish(entry(0, "c1", Put("record", "boot", b"Pending")))
     await soon(gateway.events.flushed())
-    assert (await soon(gateway.roster.arrive("c1", "x"))).boot == "Pending"
+    assert (await soon(gateway.roster.arrive("c1", "x"))).record.boot == "Pending"
 
 
 async def test_a_settled_element_is_no_longer_in_hand(fleet):

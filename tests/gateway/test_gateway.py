@@ -9,7 +9,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from in_memory import START_1, in_memory
-from ocpp_tw.gateway.arrivals import LINES
+from ocpp_tw.gateway.ends import LINES
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, IGate, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings

@@ -1,13 +1,18 @@
-"""Who takes a connection's place: whoever is authenticated, or comes from the same address, or finds the connection dead; nobody else."""
+"""Who takes a connection's place: whoever is authenticated, or comes from the same address, or finds the connection dead; nobody else.
+
+Of another gateway's connection it is the same.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from in_memory import START_1, in_memory
+from ocpp_tw.gateway.elsewhere import ANSWER_TIMEOUT
 from ocpp_tw.gateway.probes import ALIVE_FOR, PROBE_TIMEOUT
 from ocpp_tw.interfaces import HandshakeRequest, IGate
 from ocpp_tw.settings import Settings
@@ -220,3 +225,180 @@ def test_behind_a_proxy_all_chargers_have_one_address_and_the_last_one_that_spea
     old, new = here.connect(), here.connect()
     new.call("Heartbeat")
     assert current(here) is new.charger and old.wire.closed == REPLACED
+
+
+# the connection is another gateway's
+
+
+@pytest.fixture
+def there(here):
+    """Another gateway of the fleet."""
+    other = InMemoryGateway(Settings(name="gw2"), here.store, here.clock, gate=ByOffer())
+    for each in (here, other):
+        each.dispatcher.start()
+    yield other
+    for each in (here, other):
+        each.dispatcher.stop()
+
+
+def connects(here: InMemoryGateway) -> list[tuple[str, str, Any, Any]]:
+    """Of each `connect_charger`: by which gateway, from where, and what it took over from and why."""
+    data = [(each["gateway"], each["data"]) for each in here.published() if each["event"] == "connect_charger"]
+    return [(gateway, each["remote_address"], each["previous"], each["takeover"]) for gateway, each in data]
+
+
+def test_a_strangers_message_to_another_gateway_does_not_take_a_live_connections_place(here, there):
+    old, new = connect(here), connect(there, ELSEWHERE)
+    new.send_call("StartTransaction", START_1)
+    assert current(here) is old.charger and current(there) is None and not new.wire.closed
+    answer(old)
+    assert new.wire.closed == REFUSED and new.charger.gone and new.frames() == []
+    new.disconnect(1008)
+    assert current(here) is old.charger and not old.wire.closed and here.store.owners["cp1"][0] == "gw"
+    events = here.published()
+    assert [each["data"]["charger"] for each in events] == ["cp1"] * 2
+    assert [each["event"] for each in events] == ["connect_charger", "security_event"]
+    assert events[1]["gateway"] == "gw2" and events[1]["data"]["kind"] == "take_over_refused"
+    assert events[1]["data"]["remote_address"] == ELSEWHERE and HERE in events[1]["data"]["detail"]
+    assert here.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ((HERE, 0), (ELSEWHERE, 1), "authenticated"),
+        ((HERE, 3), (HERE, 1), "authenticated"),
+        ((HERE, 0), (HERE, 0), "same_address"),
+        (("2001:db8::1", 0), ("2001:db8::2", 0), "same_address"),
+    ],
+)
+def test_who_may_takes_over_at_another_gateway_at_once(here, there, before, after, why):
+    old, new = connect(here, *before), connect(there, *after)
+    new.call("Heartbeat")
+    assert current(here) is None and old.wire.closed == REPLACED and old.wire.pings
+    answer(old)
+    events = here.published()
+    assert [each["data"]["takeover"] for each in events if each["event"] == "connect_charger"] == [None, why]
+    assert [each["data"]["previous"] for each in events if each["event"] == "connect_charger"] == [None, old.charger.connection]
+    (told_of,) = [each for each in events if each["event"] == "security_event"]
+    assert (told_of["gateway"], told_of["data"]["kind"]) == ("gw", "take_over")
+    assert told_of["data"]["detail"] == f"from {before[0]}, where a connection was alive"
+
+
+def test_the_charger_that_has_changed_its_network_comes_to_another_gateway_after_the_probe(here, there):
+    old, new = connect(here), connect(there, ELSEWHERE)
+    new.send_call("Heartbeat")
+    here.clock.advance(PROBE_TIMEOUT - 0.1)
+    assert current(here) is old.charger and new.frames() == []
+    here.clock.advance(0.2)
+    assert current(there) is new.charger and len(new.frames()) == 1 and current(here) is None
+    assert connects(here) == [("gw", HERE, None, None), ("gw2", ELSEWHERE, old.charger.connection, "dead")]
+
+
+def test_it_comes_at_once_when_the_connection_there_ends(here, there):
+    old, new = connect(here), connect(there, ELSEWHERE)
+    new.send_call("Heartbeat")
+    old.disconnect()
+    assert current(there) is new.charger and len(new.frames()) == 1
+    assert connects(here) == [("gw", HERE, None, None), ("gw2", ELSEWHERE, None, None)]
+    assert here.store.owners["cp1"][0] == "gw2"
+
+
+def test_a_gateway_that_does_not_answer_keeps_no_charger_out(here, there):
+    """It hangs, or its list of commands is long."""
+    connect(here)
+    here.dispatcher.stop()
+    new = connect(there, ELSEWHERE)
+    new.send_call("Heartbeat")
+    here.clock.advance(ANSWER_TIMEOUT - 0.1)
+    assert current(there) is None
+    here.clock.advance(0.2)
+    assert current(there) is new.charger and len(new.frames()) == 1
+
+
+def test_a_flood_of_strangers_at_another_gateway_costs_one_ping_at_a_time_and_none_keeps_the_charger_out(here, there):
+    old, pings = connect(here), 0
+    for n in range(500):
+        connect(there, f"198.51.100.{n % 200}").send_call("Heartbeat")
+        assert len(old.wire.pings) <= 1 and current(here) is old.charger
+        if n % 7 == 3:
+            pings += len(old.wire.pings)
+            answer(old)
+        here.clock.advance(0.01)
+    assert pings <= 5 / ALIVE_FOR + 1
+    back = connect(there)
+    back.call("Heartbeat")
+    assert current(there) is back.charger and old.wire.closed == REPLACED
+    assert [each[:2] for each in connects(here)] == [("gw", HERE), ("gw2", HERE)]
+
+
+def test_the_charger_comes_in_while_a_stranger_waits_for_the_answer(here, there):
+    connect(here)
+    stranger = connect(there, ELSEWHERE)
+    back = connect(there)
+    assert stranger.wire.closed == REFUSED and current(there) is back.charger
+    back.call("Heartbeat")
+
+
+def test_of_strangers_that_wait_for_the_answer_the_first_address_waits(here, there):
+    old = connect(here)
+    first, other, again = connect(there, ELSEWHERE), connect(there, "203.0.113.1"), connect(there, ELSEWHERE)
+    assert first.wire.closed == (4000, "replaced") and other.wire.closed == REFUSED and len(old.wire.pings) == 1
+    here.clock.advance(PROBE_TIMEOUT)
+    assert current(there) is again.charger
+
+
+def test_a_stranger_that_hangs_up_before_the_answer_leaves_nothing_behind(here, there):
+    old, new = connect(here), connect(there, ELSEWHERE)
+    new.disconnect()
+    answer(old)
+    here.clock.advance(10)
+    assert [each[0] for each in connects(here)] == ["gw"] and current(here) is old.charger
+    assert here.clock.getDelayedCalls() == []
+
+
+def after(act, waiting: list[Any]):
+    """The roster's method, which does nothing before what is in ``waiting`` is called."""
+
+    def asked(*args: Any) -> Deferred[Any]:
+        answered: Deferred[Any] = Deferred()
+        waiting.append(lambda: act(*args).chainDeferred(answered))
+        return answered
+
+    return asked
+
+
+@pytest.mark.parametrize(("address", "expected"), [(ELSEWHERE, []), (HERE, ["connect_charger", "disconnect_charger"])])
+def test_who_is_gone_before_the_roster_answers_is_published_only_if_it_had_the_charger(here, there, address, expected):
+    """A stranger that hangs up at once is in no event."""
+    old, waiting = connect(here), []
+    there.roster.arrive, there.roster.leave = after(there.roster.arrive, waiting), after(there.roster.leave, waiting)
+    new = connect(there, address)
+    here.published()
+    new.disconnect()
+    for each in waiting:
+        each()
+    assert [each["event"] for each in here.published() if each["gateway"] == "gw2"] == expected
+    assert (current(here) is old.charger) == (address == ELSEWHERE)
+
+
+def test_who_comes_while_the_roster_is_asked_about_another_is_asked_about_too(here, there):
+    """The charger may be the second of them."""
+    old, waiting = connect(here), []
+    arrive, there.roster.arrive = there.roster.arrive, after(there.roster.arrive, waiting)
+    stranger, back = connect(there, ELSEWHERE), connect(there)
+    there.roster.arrive = arrive
+    waiting[0]()
+    assert current(there) is back.charger and old.wire.closed == REPLACED and stranger.wire.closed == REFUSED
+    back.call("Heartbeat")
+
+
+def test_of_a_connection_that_was_replaced_before_the_roster_answered_nothing_is_published(here):
+    waiting: list[Any] = []
+    arrive, here.roster.arrive = here.roster.arrive, after(here.roster.arrive, waiting)
+    connect(here)
+    here.roster.arrive = arrive
+    newer = connect(here)
+    newer.call("Heartbeat")
+    waiting[0]()
+    assert connects(here) == [("gw", HERE, None, None)] and current(here) is newer.charger

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from fleets import RedisFleet, Valkey, pause, soon, until
-from ocpp_tw.core.entries import Record
+from ocpp_tw.core.entries import Record, Seated
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.redis import RedisStore, batch, connection, lease, roster
 from ocpp_tw.redis.protocol import LostError
@@ -93,7 +93,7 @@ async def test_an_arrival_before_there_was_any_connection_waits_for_it(server, f
     arriving = deferred(store.roster.arrive("c1", "1"))
     fleet.stores.append(store)
     store.startService()
-    assert await soon(arriving) == Record()
+    assert await soon(arriving) == Seated(Record())
 
 
 async def test_a_later_arrival_elsewhere_keeps_the_charger(server, fleet):
@@ -137,8 +137,8 @@ async def test_arrivals_and_departures_of_one_turn_are_sent_at_once_in_their_ord
         here.arrive("c1", "1"), here.arrive("c2", "1"), here.leave("c1", "1"), here.leave("c2", "0"), here.arrive("c1", "2"),
         here.arrive("c3", "1"), here.leave("c3", "1"), here.leave("c3", "1"),
     ]  # fmt: skip
-    answers = [await soon(each) for each in waiting]
-    assert answers == [Record(), Record(boot="Accepted"), True, False, Record(), Record(), True, False]
+    answers, new = [await soon(each) for each in waiting], Seated(Record())
+    assert answers == [new, Seated(Record(boot="Accepted")), True, False, new, new, True, False]
     assert have(server) == {"c1": ["a", "2"], "c2": ["a", "1"]}
     assert runs.count(presence.UPDATE) == 1
 
@@ -204,6 +204,15 @@ async def test_what_an_earlier_version_wrote_is_understood(server, fleet):
     await soon(second.roster.arrive("c1", "2"))
     assert (await soon(first.commands.take())).element == b'{"evict":"c1","connection":"1"}'
     assert have(server) == {"c1": ["b", "2"]}
+
+
+@pytest.mark.parametrize("described", ['1 ["h","1.6"]', '0 ["h","1.6","192.0.2.1",2]', "1 []", "1 nothing", ""])
+async def test_a_connection_of_which_too_little_is_known_holds_no_charger(server, fleet, described):
+    """An older release writes less, or nothing for its own connection."""
+    _, second = await fleet.gateway("a"), await fleet.gateway("b")
+    server("HSET", "ocpp:owners", "c1", "a 1 1700000000000")
+    server("HSET", "ocpp:connections", "c1", described)
+    assert await soon(second.roster.arrive("c1", "2", "h", "1.6", "198.51.100.7")) == Seated(Record(), "1")
 
 
 async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(server, fleet):

@@ -27,7 +27,7 @@ end
 PEER_MESSAGE = """
 local function note(element)
   local start = string.sub(element, 1, 8)
-  return start == '{"evict"' or start == '{"event"' or start == '{"decide'
+  return start == '{"evict"' or start == '{"event"' or start == '{"decide' or start == '{"probe"' or start == '{"probed'
 end
 """
 """Whether an element is no command but a peer message, and so for one gateway alone (`ocpp_tw.core.commands.PEER_MESSAGES`)."""

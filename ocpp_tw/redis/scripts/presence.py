@@ -9,22 +9,26 @@ from .common import CLOCK, OWNER
 from .script import Script
 
 # Of two connections the one that arrived later has the charger, in whichever order they are written, and whether or not its gateway has a
-# lease: after an outage none has.
+# lease: after an outage none has. The gateway that loses it is told by whom, as far as that is known.
 _PLACE = (
     CLOCK
     + OWNER
     + """
 local owners, connections, gateway, living, own = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
 local now = math.floor(seconds() * 1000)
-local function evict(from, written, connection)
-  redis.call('RPUSH', own .. from, '{"evict":' .. written .. ',"connection":' .. cjson.encode(connection) .. '}')
+local function evict(from, written, connection, by)
+  by = (by or '') ~= '' and ',"by":' .. cjson.encode(by) or ''
+  redis.call('RPUSH', own .. from, '{"evict":' .. written .. ',"connection":' .. cjson.encode(connection) .. by .. '}')
 end
 local function remove(charger)
   redis.call('HDEL', owners, charger)
   redis.call('HDEL', connections, charger)
 end
-local function place(charger, written, connection, described, stamp)
-  local other, old, since = parsed(redis.call('HGET', owners, charger))
+local function place(charger, written, connection, described, stamp, by, held)
+  if held == nil then
+    held = redis.call('HGET', owners, charger)
+  end
+  local other, old, since = parsed(held)
   local theirs = other and other ~= gateway
   if stamp == nil then
     stamp = math.max(now, since + 1)
@@ -34,15 +38,17 @@ local function place(charger, written, connection, described, stamp)
   end
   redis.call('HSET', owners, charger, gateway .. ' ' .. connection .. ' ' .. string.format('%.0f', stamp))
   redis.call('HSET', connections, charger, connection .. ' ' .. described)
-  if theirs and redis.call('EXISTS', living .. other) == 1 then
-    evict(other, written, old)
+  local unseated = theirs and redis.call('EXISTS', living .. other) == 1
+  if unseated then
+    evict(other, written, old, by)
   end
-  return string.format('%.0f', stamp)
+  return string.format('%.0f', stamp), unseated and old or ''
 end
 """
 )
 # Arrivals and departures in their order. A departure that is sent again after the connection was lost may find its own work done: no gateway
-# has the charger, so no other one took it from us. Of a stranger (`ocpp_tw.redis.strangers`) it is noted when it came or went.
+# has the charger, so no other one took it from us. Who has no security profile may not unseat a connection of another living gateway that
+# has one, or is from another network, and is told who has the charger instead of a time; an older release writes neither. Of a stranger (`ocpp_tw.redis.strangers`) it is noted when it came or went.
 UPDATE = Script(
     _PLACE
     + """
@@ -54,6 +60,29 @@ local function leave(charger, connection, again, current)
     return 1
   end
   return (not held and again == '1') and 1 or 0
+end
+local function holder(charger, held, network, profile, dead)
+  local other, old = parsed(held)
+  if profile ~= '0' or network == '' or not other or other == gateway or old == dead or redis.call('EXISTS', living .. other) == 0 then
+    return nil
+  end
+  local described = redis.call('HGET', connections, charger) or ''
+  if string.sub(described, 1, #old + 1) ~= old .. ' ' then
+    return nil
+  end
+  local read, seen = pcall(cjson.decode, string.sub(described, #old + 2))
+  if not read or not seen[4] or seen[3] == '' or (seen[3] == network and seen[4] == 0) then
+    return nil
+  end
+  return other, old
+end
+local function arrive(charger, written, connection, described, network, profile, dead)
+  local held = redis.call('HGET', owners, charger)
+  local other, old = holder(charger, held, network, profile, dead)
+  if other then
+    return '', old, other
+  end
+  return place(charger, written, connection, described, nil, network, held)
 end
 local function seen(charger)
   redis.pcall('ZADD', KEYS[3], 'XX', now / 1000, charger)
@@ -70,8 +99,9 @@ while ARGV[at] do
     at = at + 5
   else
     key = key + 1
-    told[#told + 1] = {place(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]), unpack(redis.call('HMGET', KEYS[key], unpack(fields)))}
-    at = at + 5
+    local stamp, old, other = arrive(unpack(ARGV, at + 1, at + 7))
+    told[#told + 1] = {stamp, old, other or unpack(redis.call('HMGET', KEYS[key], unpack(fields)))}
+    at = at + 8
   end
 end
 return told
