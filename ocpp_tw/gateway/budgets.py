@@ -81,14 +81,17 @@ class Budgets:
             charger.flow.hold(charger, BUDGET, True)
 
     def departed(self, charger: Charger) -> None:
-        """The connection has ended, or another has replaced it: what it has sent counts, however little, as there may be many like it."""
-        if (charger.recent_bytes or charger.recent_messages) and (self._messages or self._bytes):
+        """The connection has ended, or another has replaced it: what it has sent counts, however little, as there may be many like it.
+
+        Not of one that never was served: whoever claims to be the charger and is turned away must not use up its budget.
+        """
+        if charger.serving and (charger.recent_bytes or charger.recent_messages) and (self._messages or self._bytes):
             self._accounts.setdefault(charger.id, Account(self._clock.seconds()))
             self._count(charger)
 
     def _check_all(self) -> None:
         for charger in self._chargers.values():
-            if charger.recent_bytes or charger.recent_messages:
+            if charger.serving and (charger.recent_bytes or charger.recent_messages):
                 self._count(charger)
         for id, account in list(self._accounts.items()):
             try:

@@ -220,6 +220,23 @@ def test_a_flood_of_strangers_that_come_and_go_costs_one_ping_and_holds_up_no_co
     here.dispatcher.stop()
 
 
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_stranger_does_not_use_up_the_chargers_budget(here, hangs_up):
+    here.application.start()
+    old = connect(here)
+    for _ in range(20):
+        stranger = connect(here, ELSEWHERE)
+        for _ in range(1000):
+            stranger.send_call("Heartbeat")
+        if not hangs_up:
+            answer(old)
+        stranger.disconnect()
+        here.clock.advance(1)
+    assert "flooding" not in here.published_names() and not old.wire.held
+    old.call("Heartbeat")
+    here.application.stop()
+
+
 def test_behind_a_proxy_all_chargers_have_one_address_and_the_last_one_that_speaks_is_the_charger():
     here = in_memory()
     old, new = here.connect(), here.connect()
