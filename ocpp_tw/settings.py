@@ -272,6 +272,13 @@ class Settings:
     )
     drain: float = setting("DRAIN_TIMEOUT", 8.0, parse.seconds, "seconds that a stopping gateway gives to what is in flight")
 
+    @property
+    def open_doors(self) -> list[str]:
+        """What anybody can do who reaches the gateway, in words; what was asked for by name is not among it, nor what only this machine can do."""
+        if self.security_profile or self.port.loopback:
+            return []
+        return ["chargers are not authenticated (--security-profile)"]
+
 
 class Setting(NamedTuple):
     """One row of the table."""
@@ -347,6 +354,7 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting(
             "--tls-client-ca: needs --tls (TLS_CERTIFICATE), or --trusted-proxies: chargers show certificates over TLS only"
         )
+    _check_security(settings)
     if settings.proxy_protocol and not settings.trusted_proxies:
         raise InvalidSetting("--proxy-protocol: needs --trusted-proxies (TRUSTED_PROXIES) to say from where it is believed")
     if settings.proxy_certificate_header and not (settings.trusted_proxies and settings.tls_client_ca):
@@ -370,6 +378,25 @@ def _check_combinations(settings: Settings) -> None:
     if len(settings.name) > max_name_length(settings.workers):
         raise InvalidSetting(
             f"--name: with --workers {settings.workers} it may have {max_name_length(settings.workers)} characters, since each adds its number"
+        )
+
+
+def _check_security(settings: Settings) -> None:
+    """Raise `InvalidSetting` for what would keep all chargers out, or would not be looked at."""
+    profile = settings.security_profile
+    if profile in ("2", "3") and not settings.tls and not settings.trusted_proxies:
+        raise InvalidSetting(f"--security-profile: {profile} needs --tls (TLS_CERTIFICATE), or --trusted-proxies where the TLS ends")
+    if profile == "3" and not settings.tls_client_ca:
+        raise InvalidSetting(
+            "--security-profile: 3 needs --tls-client-ca (TLS_CLIENT_CA), the authorities that have issued chargers' certificates"
+        )
+    if profile == "3" and not (settings.tls or settings.proxy_protocol or settings.proxy_certificate_header):
+        raise InvalidSetting(
+            "--security-profile: 3 behind proxies needs --proxy-certificate-header or --proxy-protocol to see certificates"
+        )
+    if settings.client_organization and not settings.tls_client_ca:
+        raise InvalidSetting(
+            "--client-organization: needs --tls-client-ca (TLS_CLIENT_CA), or chargers show no certificate that could name it"
         )
 
 
