@@ -82,6 +82,12 @@ class Settings:
         parse.choice("accept", "pending", "refuse"),
         "what becomes of chargers that nobody has registered: accept, pending (their BootNotification is answered so) or refuse",
     )
+    register: str = setting(
+        "CHARGER_REGISTER",
+        "gateway",
+        parse.choice("gateway", "backend"),
+        "who says which chargers there are: gateway (PUT /api/chargers/ID), or the backend as well, which is asked in each handshake (GET /api/charger/ID/)",
+    )
     client_organization: str = setting(
         "CLIENT_ORGANIZATION", "", parse.text, "the organization (O) that chargers' certificates must name; by default any"
     )
@@ -373,6 +379,12 @@ def _check_combinations(settings: Settings) -> None:
         )
     if settings.authorize == "backend" and not settings.base_url:
         raise InvalidSetting("--authorize: backend needs --base-url (BASE_URL) to say where it is")
+    if settings.register == "backend" and not settings.base_url:
+        raise InvalidSetting("--register: backend needs --base-url (BASE_URL) to say where it is")
+    if settings.register == "backend" and settings.unknown_chargers != "accept":
+        raise InvalidSetting(
+            "--unknown-chargers: with --register backend it is the backend that says what becomes of each charger; leave it out"
+        )
     if settings.backend_actions and not settings.base_url:
         raise InvalidSetting("--backend-actions: needs --base-url (BASE_URL) to say where the backend is")
     if len(settings.name) > max_name_length(settings.workers):

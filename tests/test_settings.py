@@ -90,6 +90,7 @@ def test_an_empty_option_is_the_default_whatever_the_variable_says() -> None:
 WRONG = {
     "security_profile": ["-1", "4", "1.0", "TLS"],
     "unknown_chargers": ["no", "reject"],
+    "register": ["redis", "operator", "yes"],
     "port": [
         "x",
         "-1",
@@ -297,6 +298,12 @@ def test_authorizing_by_the_backend_needs_a_backend() -> None:
     """CONTRACT 3."""
     assert wrong({"authorize": "backend"}).startswith("--authorize: ")
     assert read({"authorize": "backend", "base_url": "http://b"}, {}).authorize == "backend"
+
+
+def test_the_backend_as_the_register_needs_a_backend_and_decides_about_all() -> None:
+    assert "--base-url" in wrong({"register": "backend"})
+    assert read({"register": "backend", "base_url": "http://b"}, {}).register == "backend"
+    assert wrong({"register": "backend", "base_url": "http://b", "unknown_chargers": "refuse"}).startswith("--unknown-chargers: ")
 
 
 # how values are written

@@ -96,7 +96,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     ``boot`` is the registration status given last: Accepted, Pending or Rejected. Those of `DECIDED` are an operator's decisions: the status
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
     least security profile to admit, its password and the one that is to replace it (see `ocpp_tw.core.passwords`), and the SHA-256 of the
-    only certificate to accept. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
+    only certificate to accept. ``reached_profile`` is the highest security profile that it has come in with since the operator said.
+    ``backend_verdict`` (accept, pending, refuse) and ``backend_profile`` are what the backend has said last, where it is the register. The
     last three are from the charger's latest BootNotification.
     """
 
@@ -110,6 +111,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     new_password: str = ""
     certificate: str = ""
     reached_profile: str = ""
+    backend_verdict: str = ""
+    backend_profile: str = ""
     vendor: str = ""
     model: str = ""
     firmware: str = ""
@@ -140,7 +143,10 @@ DECIDED = (
 )  # fmt: skip
 """The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
 
-CREDENTIALS = (*DECIDED[3:], "reached_profile")
+SAID_BY_BACKEND = ("backend_verdict", "backend_profile")
+"""Those that the backend decides, where it is the register."""
+
+CREDENTIALS = (*DECIDED[3:], "reached_profile", *SAID_BY_BACKEND)
 """Those that decide whether it may come in."""
 
 

@@ -13,7 +13,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import DECIDED, FLEET, GUARDED, SECURITY, Effect, PeerMessage, Put, Record
+from ..core.entries import DECIDED, FLEET, GUARDED, SAID_BY_BACKEND, SECURITY, Effect, PeerMessage, Put, Record
 from ..interfaces import Store
 from ..log import Logger
 from ..ocpp.version import Version
@@ -82,7 +82,7 @@ class Decisions:
 
     async def unregister(self, id: str) -> dict[str, Any]:
         """Take back all that was decided about a charger; what is known of it from itself stays."""
-        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "boot")))
+        return await self.decide(id, dict.fromkeys((*DECIDED, *SAID_BY_BACKEND, "reached_profile", "boot")))
 
     def apply(self, id: str, changes: Mapping[str, Any]) -> None:
         """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""
@@ -107,9 +107,7 @@ class Decisions:
         least = self._policy.least_for(record)
         if charger.security_profile < least:
             return f"security profile {least} is required"
-        if self._policy.unknown == "refuse" and not record.is_registered:
-            return "it is not registered any more"
-        return ""
+        return "it is not registered any more" if self._policy.excludes(record) else ""
 
     def _has_to_come_again(self, charger: Charger, changes: Mapping[str, str]) -> str:
         """Why a charger has to authenticate again after these changes, if not more; "" if it has not."""
@@ -156,6 +154,7 @@ def summary(record: Record) -> dict[str, Any]:
         "least_security_profile": record.least_profile,
         "password": bool(record.password),
         "certificate": record.certificate or None,
+        "backend_verdict": record.backend_verdict or None,
         "vendor": record.vendor or None,
         "model": record.model or None,
         "firmware": record.firmware or None,

@@ -9,6 +9,7 @@ import math
 from functools import partial
 from typing import NoReturn
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,6 +20,7 @@ from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, M
 from ..waiting import deferred
 from .attempts import Attempts
 from .authentication import NotAdmitted, Policy, Verdict, judge
+from .backend_register import BackendRegister
 from .failed_authentications import FailedAuthentications
 from .publisher import Publisher
 
@@ -32,8 +34,17 @@ SAID = {401: "Unauthorized", 403: "Forbidden", 404: "unknown charger", 503: "can
 class Gate:
     """One for a gateway."""
 
-    def __init__(self, policy: Policy, clock: IReactorTime, register: IRegister, passwords: Passwords, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        clock: IReactorTime,
+        register: IRegister,
+        passwords: Passwords,
+        publisher: Publisher,
+        backend: BackendRegister | None = None,
+    ) -> None:
         self.policy = policy
+        self._backend = backend
         self._clock = clock
         self._register = register
         self._passwords = passwords
@@ -50,8 +61,24 @@ class Gate:
         except StoreUnavailable as why:
             raise self._unavailable(request, why) from None
         if isinstance(found, Record):
+            return self._found(request, found)
+        return deferred(found).addCallbacks(partial(self._found, request), partial(self._failed_to_find, request))
+
+    def _found(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
+        if self._backend is None:
+            return self._judge(request, record)
+        alone = self.policy._replace(backend=False)
+        try:
+            judge(request, record, alone, self._passwords)  # nobody has the backend asked who does not come in anyway
+        except NotAdmitted as why:
+            raise self._refusal(request, why) from None
+        try:
+            found = self._backend.look_up(request.id, record)
+        except StoreUnavailable as why:
+            raise self._unavailable(request, why) from None
+        if isinstance(found, Record):
             return self._judge(request, found)
-        return deferred(found).addCallbacks(partial(self._judge, request), partial(self._failed_to_find, request))
+        return found.addCallbacks(partial(self._judge, request), partial(self._failed_to_find, request))
 
     def _failed_to_find(self, request: HandshakeRequest, why: Failure) -> NoReturn:
         why.trap(StoreUnavailable)  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from ..core.stamps import Stamps
 from ..dispatch.dispatcher import Dispatcher
 from ..gateway.additions import Additions
 from ..gateway.authentication import Policy
+from ..gateway.backend_register import BackendRegister
 from ..gateway.breaker import Breaker
 from ..gateway.gate import Gate
 from ..gateway.gateway import Gateway
@@ -81,7 +82,7 @@ def compose(
 ) -> Application:
     """The gateway on these drivers; nothing is started.
 
-    ``backend`` is what provisional starts are reconciled with, ``reserve`` where transaction ids are kept for a start without the store,
+    ``backend`` is what provisional starts are reconciled with, and asked about chargers where it is the register, ``reserve`` where transaction ids are kept for a start without the store,
     ``stamps`` the time of day and the ids of events. Left out: nothing is reconciled, the register and the settings say who is admitted,
     violations are tolerated as the settings say, no ids are kept, the system's time.
     """
@@ -94,8 +95,13 @@ def compose(
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
     additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
-    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher)
+    register = None
+    if backend is not None and settings.register == "backend":
+        register = BackendRegister(backend, clock, publisher, max(1, settings.backend_limit // 2))
+    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, register)
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
+    if register is not None:
+        register.on_changed = gateway.decisions.apply
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, reconciler)
