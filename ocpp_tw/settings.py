@@ -247,6 +247,12 @@ class Settings:
         "MiB of messages over 64 KiB that are received, or wait to be processed, at a time; a quarter of that from one address",
     )
     max_identity: int = setting("MAX_IDENTITY", 48, parse.whole_number(1, 255), "the longest charger identity, in characters")
+    path: str = setting(
+        "CHARGER_PATH",
+        "",
+        parse.path,
+        "the only path below which chargers are served, such as /ocpp: a URL must have it, a slash, the identity and nothing else; by default any path is",
+    )
     subprotocol_mismatch: str = setting(
         "SUBPROTOCOL_MISMATCH",
         "refuse",

@@ -90,6 +90,7 @@ def test_an_empty_option_is_the_default_whatever_the_variable_says() -> None:
 WRONG = {
     "security_profile": ["-1", "4", "1.0", "TLS"],
     "unknown_chargers": ["no", "reject"],
+    "path": ["ocpp", "/a b", "//", "/a/../b", "/a?b", "/%41"],
     "register": ["redis", "operator", "yes"],
     "port": [
         "x",

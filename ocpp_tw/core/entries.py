@@ -11,6 +11,9 @@ FLEET, SECURITY, GUARDED = "fleet", "security", "guarded"
 """A table of the fleet, its owner, and the field in it that is set once a charger has credentials or a least security profile: without the
 store nobody unknown is admitted from then on."""
 
+SPELLINGS = "spellings"
+"""A table of each registered identity in lower case: the spellings that are registered, which in OCPP 2.x are one charger."""
+
 REFUSED_HANDSHAKES = "?"
 """The name that events about refused handshakes are numbered under, all together, and those about security that are no operator's: the name
 in them is merely claimed."""

@@ -13,7 +13,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import DECIDED, FLEET, GUARDED, SAID_BY_BACKEND, SECURITY, Effect, PeerMessage, Put, Record
+from ..core.entries import DECIDED, FLEET, GUARDED, SAID_BY_BACKEND, SECURITY, SPELLINGS, Effect, PeerMessage, Put, Record
 from ..interfaces import Store
 from ..log import Logger
 from ..ocpp.version import Version
@@ -64,6 +64,8 @@ class Decisions:
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
             effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
+        if "registered" in changes:
+            effects.append(Put(SPELLINGS, id, b"yes" if changes["registered"] else None, id.lower()))
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))

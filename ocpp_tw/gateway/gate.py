@@ -14,10 +14,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import FLEET, GUARDED, SECURITY, Put, Record
+from ..core.entries import FLEET, GUARDED, SECURITY, SPELLINGS, Put, Record
 from ..core.passwords import Passwords
-from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, Maybe, StoreUnavailable
-from ..waiting import deferred
+from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRegister, Maybe, StoreUnavailable
+from ..waiting import deferred, in_time
+from ..words import shown
 from .attempts import Attempts
 from .authentication import NotAdmitted, Policy, Verdict, judge
 from .backend_register import BackendRegister
@@ -28,6 +29,10 @@ CHALLENGE = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
 
 SAID = {401: "Unauthorized", 403: "Forbidden", 404: "unknown charger", 503: "cannot be authenticated now"}
 """What whoever is refused is told, by status: no more than that."""
+
+
+STORE_TIMEOUT = 2.0
+"""Seconds that the store has to say how an identity is spelled; then whoever asks is told to come again."""
 
 
 @implementer(IGate)
@@ -41,9 +46,11 @@ class Gate:
         register: IRegister,
         passwords: Passwords,
         publisher: Publisher,
+        records: IRecords,
         backend: BackendRegister | None = None,
     ) -> None:
         self.policy = policy
+        self._records = records
         self._backend = backend
         self._clock = clock
         self._register = register
@@ -65,6 +72,22 @@ class Gate:
         return deferred(found).addCallbacks(partial(self._found, request), partial(self._failed_to_find, request))
 
     def _found(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
+        if record.is_registered or self._register.guarded is False or not any(each.startswith("ocpp2") for each in request.offered):
+            return self._known(request, record)
+        spellings = in_time(self._records.table(SPELLINGS, request.id.lower()), STORE_TIMEOUT, self._clock)
+        return spellings.addCallbacks(partial(self._spelled, request, record), partial(self._unread, request))
+
+    def _spelled(self, request: HandshakeRequest, record: Record, spellings: dict[str, bytes]) -> int | Deferred[int]:
+        """An identifierString is the same in any case (2.x part 2, primitive datatypes): who is registered as CP1 does not come in as cp1,
+        of which nothing is known, and so nothing asked."""
+        if spellings:
+            raise self._refusal(request, NotAdmitted("authentication_failed", 404, f"it is registered as {shown(min(spellings))}"))
+        return self._known(request, record)
+
+    def _unread(self, request: HandshakeRequest, why: Failure) -> NoReturn:
+        raise self._unavailable(request, why.value)
+
+    def _known(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
         if self._backend is None:
             return self._judge(request, record)
         alone = self.policy._replace(backend=False)

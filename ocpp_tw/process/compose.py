@@ -98,7 +98,7 @@ def compose(
     register = None
     if backend is not None and settings.register == "backend":
         register = BackendRegister(backend, clock, publisher, max(1, settings.backend_limit // 2))
-    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, register)
+    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, store.records, register)
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings))
     if register is not None:
         register.on_changed = gateway.decisions.apply

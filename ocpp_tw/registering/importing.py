@@ -34,7 +34,7 @@ class Passwords:
 
     def __init__(self, name: str) -> None:
         self._file: TextIO = os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file)
+        self._writer = csv.writer(self._file, lineterminator="\n")
         self._lock = threading.Lock()
         self._write(("id", "password"))
 

@@ -63,7 +63,9 @@ class DeferredGate:
 def own_gate() -> Gate:
     """The product's own, without anybody registered and with the default settings."""
     here = InMemoryGateway()
-    return Gate(Policy(0, "accept"), here.clock, here.register, here.gateway.passwords, Publisher("gw", Stamps(), here.events))
+    return Gate(
+        Policy(0, "accept"), here.clock, here.register, here.gateway.passwords, Publisher("gw", Stamps(), here.events), here.records
+    )
 
 
 GATES = [own_gate, PasswordGate, CoroutineGate, DeferredGate]
