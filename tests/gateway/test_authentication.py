@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import fail
 
+from in_memory import START_1, stop
 from ocpp_tw.core.passwords import generate
 from ocpp_tw.gateway.attempts import FREE, MAX_WAIT
 from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest, StoreUnavailable
@@ -347,6 +348,42 @@ def test_both_passwords_are_good_until_the_new_one_has_been_seen():
     assert fleet.profile(authorization=basic(password=KEY)) == 1
     assert fleet.refused(authorization=basic()) == 401
     assert fleet.profile(authorization=basic(password=KEY)) == 1
+
+
+# what others can do
+
+
+def test_a_second_connection_takes_nothing_over_without_the_password():
+    """Advisories: take-over by a second connection (CWE-613)."""
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    client = fleet.knock(authorization=basic())
+    for authorization in (None, basic(password="wrong"), basic("cp2")):
+        assert fleet.refused(authorization=authorization) in (401, 429)
+    assert client.wire.closed is None and client.call("Heartbeat")
+    assert fleet.here.gateway.chargers["cp1"] is client.charger
+
+
+def test_neither_stops_nor_meter_values_concern_another_chargers_transaction():
+    """Advisories: foreign stop and foreign meter values (CWE-284)."""
+    fleet = Fleet()
+    mine, other = fleet.knock("cp1"), fleet.knock("cp2")
+    id = mine.call("StartTransaction", START_1)["transactionId"]
+    fleet.here.published()
+    other.call(
+        "MeterValues",
+        {
+            "connectorId": 1,
+            "transactionId": id,
+            "meterValue": [{"timestamp": START_1["timestamp"], "sampledValue": [{"value": "9000000"}]}],
+        },
+    )
+    other.call("StopTransaction", stop(id, 9_000_000))
+    told = [event["data"] for event in fleet.here.published()]
+    assert [(each["charger"], each.get("match")) for each in told] == [("cp2", None), ("cp2", "none")]
+    mine.call("StopTransaction", stop(id, 4000))
+    (ended,) = fleet.told("stop_transaction")
+    assert (ended["charger"], ended["match"], ended["energy_wh"]) == ("cp1", "exact", 3000)
 
 
 # an identity of 2.x is the same in any letter case

@@ -1,4 +1,4 @@
-"""No secret of a live session is in anything that the gateway writes: events, log, spool, results, HTTP answers, Redis beside the commands."""
+"""Advisories, secret in a log: none of a live session is in anything that the gateway writes, events, log, spool, results, HTTP answers, Redis."""
 
 from __future__ import annotations
 
