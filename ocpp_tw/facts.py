@@ -177,6 +177,14 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
     parent_tag: str | None = None
 
 
+class Admission(msgspec.Struct, frozen=True, gc=False):
+    """The backend's verdict on a charger that wants to connect: accept, pending (its BootNotification is answered so) or refuse; and the least
+    security profile that it must have, None for none of its own."""
+
+    verdict: str
+    security_profile: int | None = None
+
+
 class Start(msgspec.Struct, frozen=True, gc=False):
     """The verdict on `Started`.
 

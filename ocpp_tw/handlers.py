@@ -62,12 +62,27 @@ class Handlers:
 
     def boot_notification(self, charger: ICharger, fact: BootNotification) -> Maybe[Registration]:
         """An operator's decision first; a charger accepted before is accepted again, and a new one gets the settings' status."""
+        if self.settings.register == "backend" and charger.record.backend_verdict == "pending" and not charger.record.boot_status:
+            return self._ask_registration(charger)
         if self.settings.unknown_chargers == "pending" and not charger.record.is_registered:
             usual = "Pending"
         else:
             usual = "Accepted" if charger.registration == "Accepted" else self.settings.boot_status
         status, retry = charger.record.boot_status or usual, charger.record.retry_interval
         return Registration(status, int(retry) if retry and status != "Accepted" else self.settings.heartbeat_interval)
+
+    async def _ask_registration(self, charger: ICharger) -> Registration:
+        """The backend has said Pending in the handshake: it may have changed its mind since."""
+        verdict = "pending"
+        try:
+            if self.backend is not None:
+                verdict = (await self.backend.admission(charger.id)).verdict
+        except BackendFailed:
+            pass
+        retry = charger.record.retry_interval
+        if verdict == "accept":
+            return Registration(self.settings.boot_status, self.settings.heartbeat_interval)
+        return Registration("Pending" if verdict == "pending" else "Rejected", int(retry) if retry else self.settings.heartbeat_interval)
 
     def heartbeat(self, charger: ICharger, fact: Heartbeat) -> Maybe[None]:
         """Nothing to decide."""

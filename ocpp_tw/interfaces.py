@@ -189,6 +189,9 @@ class IBackend(Interface):
     def answer(charger: str, ocpp: str, action: str, payload: bytes) -> Awaitable[dict[str, Any] | None]:
         """Members to set in the answer to a message whose ``payload`` is JSON; None: the backend sets none."""
 
+    def admission(charger: str) -> Awaitable[facts.Admission]:
+        """Whether the charger may connect."""
+
 
 class IEvents(Interface):
     """Where events go: one ordered stream. Nothing is lost once it is durable, and nothing is in it twice."""

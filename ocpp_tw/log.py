@@ -15,6 +15,7 @@ from twisted.logger import FileLogObserver, InvalidLogLevelError, LogEvent, LogL
 from twisted.logger import Logger as TwistedLogger
 from twisted.python.failure import Failure
 
+from .concealed import piece_concealed, text_concealed
 from .words import shown
 
 LEGACY = frozenset({"message", "time", "system", "format", "isError", "log_text", "why", "failure", "printed", "text"})
@@ -26,23 +27,24 @@ MAX_FIELD = 500
 
 
 class Logger(TwistedLogger):
-    """Twisted's, but that every field is cut and printable: what a charger or a backend says can neither fill the log nor steer the
-    terminal on which it is read. An exception's text may have their words too.
+    """Twisted's, but that every field is cut and printable, and has no secret: what a charger or a backend says can neither fill the log nor
+    steer the terminal on which it is read. An exception's text may have their words too.
     """
 
     def emit(self, level: Any, format: str | None = None, **fields: object) -> None:
         for name, value in fields.items():
             if isinstance(value, str):
-                fields[name] = shown(value, MAX_FIELD)
+                fields[name] = shown(text_concealed(value[: 4 * MAX_FIELD]), MAX_FIELD)
             elif isinstance(value, Failure):
                 fields[name] = _bounded(value)
         super().emit(level, format, **fields)
 
 
 def _bounded(failure: Failure) -> Failure:
-    """The failure, its text cut and printable, with the same traceback."""
-    text = failure.getErrorMessage()
-    if len(text) <= MAX_FIELD and all(each.isprintable() for each in text.splitlines()):
+    """The failure, its text cut and printable and hidden if it names a secret, with the same traceback."""
+    said = failure.getErrorMessage()
+    text = piece_concealed(said[: 4 * MAX_FIELD])
+    if text == said and len(text) <= MAX_FIELD and all(each.isprintable() for each in text.splitlines()):
         return failure
     name = getattr(failure.type, "__name__", "")
     shortened = RuntimeError(f"{name}: {shown(text, MAX_FIELD)}")

@@ -178,6 +178,14 @@ def networks(value: str) -> tuple[str, ...]:
         raise InvalidSetting("expected addresses or networks such as 10.1.0.0/24, with commas between them") from None
 
 
+def path(value: str) -> str:
+    """The path of a URL, without the slash at its end but for the root."""
+    value = value.strip()
+    if not re.fullmatch(r"/|(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?", value):
+        raise InvalidSetting("expected a path such as /ocpp, of letters, digits and any of . _ ~ -")
+    return value.rstrip("/") or "/"
+
+
 def header(value: str) -> str:
     """The name of an HTTP header."""
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value.strip()):

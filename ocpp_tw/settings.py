@@ -82,6 +82,12 @@ class Settings:
         parse.choice("accept", "pending", "refuse"),
         "what becomes of chargers that nobody has registered: accept, pending (their BootNotification is answered so) or refuse",
     )
+    register: str = setting(
+        "CHARGER_REGISTER",
+        "gateway",
+        parse.choice("gateway", "backend"),
+        "who says which chargers there are: gateway (PUT /api/chargers/ID), or the backend as well, which is asked in each handshake (GET /api/charger/ID/)",
+    )
     client_organization: str = setting(
         "CLIENT_ORGANIZATION", "", parse.text, "the organization (O) that chargers' certificates must name; by default any"
     )
@@ -248,6 +254,12 @@ class Settings:
         "MiB of messages over 64 KiB that are received, or wait to be processed, at a time; a quarter of that from one address",
     )
     max_identity: int = setting("MAX_IDENTITY", 48, parse.whole_number(1, 255), "the longest charger identity, in characters")
+    path: str = setting(
+        "CHARGER_PATH",
+        "",
+        parse.path,
+        "the only path below which chargers are served, such as /ocpp: a URL must have it, a slash, the identity and nothing else; by default any path is",
+    )
     subprotocol_mismatch: str = setting(
         "SUBPROTOCOL_MISMATCH",
         "refuse",
@@ -278,6 +290,13 @@ class Settings:
         "OCPP_WORKERS", 1, parse.whole_number(1, 64), "how many processes share the chargers' port; one for each core that is to be used"
     )
     drain: float = setting("DRAIN_TIMEOUT", 8.0, parse.seconds, "seconds that a stopping gateway gives to what is in flight")
+
+    @property
+    def open_doors(self) -> list[str]:
+        """What anybody can do who reaches the gateway, in words; what was asked for by name is not among it, nor what only this machine can do."""
+        if self.security_profile or self.port.loopback:
+            return []
+        return ["chargers are not authenticated (--security-profile)"]
 
 
 class Setting(NamedTuple):
@@ -354,6 +373,7 @@ def _check_combinations(settings: Settings) -> None:
         raise InvalidSetting(
             "--tls-client-ca: needs --tls (TLS_CERTIFICATE), or --trusted-proxies: chargers show certificates over TLS only"
         )
+    _check_security(settings)
     if settings.proxy_protocol and not settings.trusted_proxies:
         raise InvalidSetting("--proxy-protocol: needs --trusted-proxies (TRUSTED_PROXIES) to say from where it is believed")
     if settings.proxy_certificate_header and not (settings.trusted_proxies and settings.tls_client_ca):
@@ -374,11 +394,36 @@ def _check_combinations(settings: Settings) -> None:
         )
     if settings.authorize == "backend" and not settings.base_url:
         raise InvalidSetting("--authorize: backend needs --base-url (BASE_URL) to say where it is")
+    if settings.register == "backend" and not settings.base_url:
+        raise InvalidSetting("--register: backend needs --base-url (BASE_URL) to say where it is")
+    if settings.register == "backend" and settings.unknown_chargers != "accept":
+        raise InvalidSetting(
+            "--unknown-chargers: with --register backend it is the backend that says what becomes of each charger; leave it out"
+        )
     if settings.backend_actions and not settings.base_url:
         raise InvalidSetting("--backend-actions: needs --base-url (BASE_URL) to say where the backend is")
     if len(settings.name) > max_name_length(settings.workers):
         raise InvalidSetting(
             f"--name: with --workers {settings.workers} it may have {max_name_length(settings.workers)} characters, since each adds its number"
+        )
+
+
+def _check_security(settings: Settings) -> None:
+    """Raise `InvalidSetting` for what would keep all chargers out, or would not be looked at."""
+    profile = settings.security_profile
+    if profile in ("2", "3") and not settings.tls and not settings.trusted_proxies:
+        raise InvalidSetting(f"--security-profile: {profile} needs --tls (TLS_CERTIFICATE), or --trusted-proxies where the TLS ends")
+    if profile == "3" and not settings.tls_client_ca:
+        raise InvalidSetting(
+            "--security-profile: 3 needs --tls-client-ca (TLS_CLIENT_CA), the authorities that have issued chargers' certificates"
+        )
+    if profile == "3" and not (settings.tls or settings.proxy_protocol or settings.proxy_certificate_header):
+        raise InvalidSetting(
+            "--security-profile: 3 behind proxies needs --proxy-certificate-header or --proxy-protocol to see certificates"
+        )
+    if settings.client_organization and not settings.tls_client_ca:
+        raise InvalidSetting(
+            "--client-organization: needs --tls-client-ca (TLS_CLIENT_CA), or chargers show no certificate that could name it"
         )
 
 

@@ -90,6 +90,8 @@ def test_an_empty_option_is_the_default_whatever_the_variable_says() -> None:
 WRONG = {
     "security_profile": ["-1", "4", "1.0", "TLS"],
     "unknown_chargers": ["no", "reject"],
+    "path": ["ocpp", "/a b", "//", "/a/../b", "/a?b", "/%41"],
+    "register": ["redis", "operator", "yes"],
     "port": [
         "x",
         "-1",
@@ -238,6 +240,56 @@ def test_a_key_of_https_needs_its_certificate() -> None:
     assert read({"http_tls_key": "key.pem", "http_tls": "tls.pem"}, {}).http_tls_key == ("key.pem",)
 
 
+PROFILE = {"tls": "tls.pem", "tls_client_ca": "ca.pem"}
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({"security_profile": "2"}, "--tls "),
+        ({"security_profile": "3", "tls": "tls.pem"}, "--tls-client-ca "),
+        ({"security_profile": "3", "tls_client_ca": "ca.pem", "trusted_proxies": "10.0.0.1"}, "--proxy-certificate-header "),
+        ({"client_organization": "Operator"}, "--tls-client-ca "),
+        ({"client_organization": "Operator", "tls": "tls.pem"}, "--tls-client-ca "),
+    ],
+)
+def test_a_security_profile_that_nobody_could_have_is_refused(given: dict[str, str], needed: str) -> None:
+    said = wrong(given)
+    assert said.startswith(("--security-profile: ", "--client-organization: ")) and needed in said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"security_profile": "0"},
+        {"security_profile": "1"},
+        {"security_profile": "2", "tls": "tls.pem"},
+        {"security_profile": "2", "trusted_proxies": "10.0.0.1"},
+        {"security_profile": "3", **PROFILE},
+        {"security_profile": "3", "client_organization": "Operator", **PROFILE},
+        {"security_profile": "3", "tls_client_ca": "ca.pem", "trusted_proxies": "10.0.0.1", "proxy_protocol": "yes"},
+        {"security_profile": "3", "tls_client_ca": "ca.pem", "trusted_proxies": "10.0.0.1", "proxy_certificate_header": "X-Cert"},
+    ],
+)
+def test_a_security_profile_that_chargers_can_have_is_taken(given: dict[str, str]) -> None:
+    assert read(given, {}).security_profile == given["security_profile"]
+
+
+@pytest.mark.parametrize(
+    ("given", "open"),
+    [
+        ({}, True),
+        ({"port": "0.0.0.0:1"}, True),
+        ({"port": "127.0.0.1:1"}, False),
+        ({"port": "[::1]:1"}, False),
+        ({"security_profile": "0"}, False),
+        ({"security_profile": "1"}, False),
+    ],
+)
+def test_a_door_is_open_unless_it_was_asked_for_or_leads_nowhere(given: dict[str, str], open: bool) -> None:
+    assert bool(read(given, {}).open_doors) is open
+
+
 @pytest.mark.parametrize("http", ["127.0.0.1:1", "127.0.0.2:1", "localhost:1", "[::1]:1"])
 def test_http_on_loopback_needs_none(http: str) -> None:
     """CONTRACT 4."""
@@ -248,6 +300,12 @@ def test_authorizing_by_the_backend_needs_a_backend() -> None:
     """CONTRACT 3."""
     assert wrong({"authorize": "backend"}).startswith("--authorize: ")
     assert read({"authorize": "backend", "base_url": "http://b"}, {}).authorize == "backend"
+
+
+def test_the_backend_as_the_register_needs_a_backend_and_decides_about_all() -> None:
+    assert "--base-url" in wrong({"register": "backend"})
+    assert read({"register": "backend", "base_url": "http://b"}, {}).register == "backend"
+    assert wrong({"register": "backend", "base_url": "http://b", "unknown_chargers": "refuse"}).startswith("--unknown-chargers: ")
 
 
 # how values are written

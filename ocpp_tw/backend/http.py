@@ -12,7 +12,7 @@ import re
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -26,7 +26,7 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from ..bounded_http import MAX_REQUEST_BODY, BodyRejected, ConnectionPool, RequestBody, UncompressedAgent, collect, drop
-from ..facts import Authorization
+from ..facts import Admission, Authorization
 from ..interfaces import BackendFailed, IBackend
 
 T = TypeVar("T")
@@ -66,6 +66,13 @@ class AuthorizationData(RefusalData):
     parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PARENT_TAG)] | None = None
 
 
+class AdmissionReply(msgspec.Struct):
+    """The reply on a charger."""
+
+    verdict: Literal["accept", "pending", "refuse"]
+    security_profile: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
+
+
 class AnswerReply(msgspec.Struct):
     """The reply with an answer of the operator's own to a message."""
 
@@ -101,6 +108,10 @@ class HttpBackend:
         """Members to set in the answer to a message whose ``payload`` is JSON; None for no answer of the backend's own."""
         return self._in_time(self._answer(charger, ocpp, action, payload))
 
+    def admission(self, charger: str) -> Deferred[Admission]:
+        """Whether the charger may connect; one that the backend does not know is refused."""
+        return self._in_time(self._admission(charger))
+
     def close(self) -> Deferred[None]:
         """Close the connections kept for later requests; fires when they are closed."""
         return self._pool.close()
@@ -132,6 +143,16 @@ class HttpBackend:
         until = data.expiry_date
         expiry = None if until is None else until.isoformat().replace("+00:00", "Z")
         return Authorization(data.status, expiry, data.parent_tag)
+
+    async def _admission(self, charger: str) -> Admission:
+        segment = quoted(charger)
+        if segment is None:
+            return Admission("refuse")
+        reply = await self._limited(self._exchange("GET", f"{self._base}/api/charger/{segment}/", (404,)))
+        if reply is None:
+            return Admission("refuse")
+        said = decode(reply, AdmissionReply)
+        return Admission(said.verdict, said.security_profile)
 
     async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> dict[str, Any] | None:
         body = msgspec.json.encode({"charger": charger, "ocpp": ocpp, "action": action, "payload": msgspec.Raw(payload)})

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from ..facts import Authorization
+from ..facts import Admission, Authorization
 from ..interfaces import BackendFailed, IBackend
 
 T = TypeVar("T")
@@ -18,9 +18,10 @@ T = TypeVar("T")
 
 @implementer(IBackend)
 class StaticBackend:
-    """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorization) and ``answers`` (action -> members).
+    """Answers from ``transactions`` (tag -> id), ``tags`` (tag -> Authorization), ``answers`` (action -> members) and ``chargers``
+    (identity -> Admission).
 
-    A tag in neither of the first two has no transaction and is Invalid. ``asked`` records every call: the method's name and its
+    A tag in neither of the first two has no transaction and is Invalid; a charger that is not in the last is refused. ``asked`` records every call: the method's name and its
     arguments, a tag type or a key only when there is one.
     """
 
@@ -29,10 +30,12 @@ class StaticBackend:
         transactions: dict[str, int] | None = None,
         tags: dict[str, Authorization] | None = None,
         answers: dict[str, dict[str, Any]] | None = None,
+        chargers: dict[str, Admission] | None = None,
     ) -> None:
         self.transactions = {} if transactions is None else transactions
         self.tags = {} if tags is None else tags
         self.answers = {} if answers is None else answers
+        self.chargers = {} if chargers is None else chargers
         self.asked: list[tuple[Any, ...]] = []
         self._reason = ""
         self._held: list[Deferred[None]] | None = None
@@ -51,6 +54,11 @@ class StaticBackend:
         """Members to set in the answer to a message whose ``payload`` is JSON; None for no answer of the backend's own."""
         self.asked.append(("answer", charger, ocpp, action, payload))
         return self._answer(self.answers.get(action))
+
+    def admission(self, charger: str) -> Deferred[Admission]:
+        """Whether the charger may connect."""
+        self.asked.append(("admission", charger))
+        return self._answer(self.chargers.get(charger, Admission("refuse")))
 
     def fail(self, reason: str = "the backend is made to fail") -> None:
         """Fail every call from now on, and those that hang."""

@@ -11,6 +11,9 @@ FLEET, SECURITY, GUARDED = "fleet", "security", "guarded"
 """A table of the fleet, its owner, and the field in it that is set once a charger has credentials or a least security profile: without the
 store nobody unknown is admitted from then on."""
 
+SPELLINGS = "spellings"
+"""A table of each registered identity in lower case: the spellings that are registered, which in OCPP 2.x are one charger."""
+
 REFUSED_HANDSHAKES = "?"
 """The name that events about refused handshakes are numbered under, all together, and those about security that are no operator's: the name
 in them is merely claimed."""
@@ -99,9 +102,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     ``boot`` is the registration status given last: Accepted, Pending or Rejected. Those of `DECIDED` are an operator's decisions: the status
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
     least security profile to admit, its password (see `ocpp_tw.core.passwords`) and those that it has been sent since (see
-    `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are
-    those that it was sent to use (see `ocpp_tw.core.issued`), ``wanted_profile`` is the security profile that it has been told to come in with, with
-    `AFTER_RESTART` behind it if it has to restart first. ``reached_profile`` is the highest security profile that it has come in with since the operator said. The
+    `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are those that it was sent to use (see
+    `ocpp_tw.core.issued`), ``wanted_profile`` is the security profile that it has been told to come in with, with `AFTER_RESTART` behind it
+    if it has to restart first. ``reached_profile`` is the highest security profile that it has come in with since the operator said.
+    ``backend_verdict`` (accept, pending, refuse) and ``backend_profile`` are what the backend has said last, where it is the register. The
     last four are from the charger's latest BootNotification.
     """
 
@@ -117,6 +121,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     reached_profile: str = ""
     issued: str = ""
     wanted_profile: str = ""
+    backend_verdict: str = ""
+    backend_profile: str = ""
     vendor: str = ""
     model: str = ""
     firmware: str = ""
@@ -148,7 +154,10 @@ DECIDED = (
 )  # fmt: skip
 """The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
 
-CREDENTIALS = (*DECIDED[3:], "reached_profile", "issued", "wanted_profile")
+SAID_BY_BACKEND = ("backend_verdict", "backend_profile")
+"""Those that the backend decides, where it is the register."""
+
+CREDENTIALS = (*DECIDED[3:], "reached_profile", "issued", "wanted_profile", *SAID_BY_BACKEND)
 """Those that decide whether it may come in."""
 
 

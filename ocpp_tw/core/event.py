@@ -37,7 +37,7 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     message_id: str | None = None
     """only when a message of the charger's led to it: the id of its CALL"""
     payload: msgspec.Raw | None = None
-    """only when a message of the charger's led to it: its request exactly as it was sent (`--event-payload no` leaves it out)"""
+    """only when a message of the charger's led to it: its request exactly as it was sent, but for secrets, which are `***` (`--event-payload no` leaves it out)"""
     violations: list[dict[str, Any]] | None = None
     """only when the message broke its schema and was let in all the same: path, rule and value of each breach, at most twenty"""
     duplicate: bool = False

@@ -158,7 +158,7 @@ class AuthenticationFailed(Data):
     """what was wrong: no credentials, the user name is not the identity, wrong password, no password has been set, …; a certificate that is
     not the charger's, or a security profile that is too low for it"""
     status: int
-    """the HTTP status it was answered: 401, 403, or 429 when it is to wait"""
+    """the HTTP status it was answered: 401, 403, 404 (another spelling of it is registered), 429 when it is to wait, 503 when that cannot be told now"""
     remote_address: str
     """where it tried from last"""
     count: int

@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from ..concealed import CARRIERS, concealed
 from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
@@ -199,6 +200,8 @@ class Dispatcher:
     def _result(self, command: Command, ended: Ended) -> gateway_events.CommandResult:
         outcome = ended.outcome
         error = None if outcome.error is None else msgspec.to_builtins(outcome.error)
+        if outcome.sent:  # then it is the charger's, which may repeat what it was sent
+            error = concealed(error)
         charger = self._gateway.chargers.get(command.charger)
         action = command.action or ended.action or (charger and action_of(command, charger.version)) or command.neutral
         return gateway_events.CommandResult(
@@ -207,7 +210,7 @@ class Dispatcher:
             action,
             outcome.kind,
             outcome.status,
-            outcome.payload,
+            concealed(outcome.payload) if action in CARRIERS else outcome.payload,
             error,
             outcome.sent,
             outcome.latency_ms,

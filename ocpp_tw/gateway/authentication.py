@@ -19,30 +19,40 @@ from ..interfaces import ClientCertificate, HandshakeRequest
 from ..settings import Settings
 
 NO_CREDENTIALS, WRONG_USER, WRONG_PASSWORD = "no credentials", "the user name is not the identity", "wrong password"
-NO_PASSWORD_SET, UNKNOWN, UNREADABLE = "no password has been set", "nobody has registered it", "the credentials cannot be read"
+NO_PASSWORD_SET, UNREADABLE = "no password has been set", "the credentials cannot be read"
+UNKNOWN, REFUSED = "nobody has registered it", "the backend refuses it"
 
 
 class Policy(NamedTuple):
-    """What holds for all chargers: the least security profile, what becomes of those nobody has registered (accept, pending, refuse), and
-    the organization that certificates must name ("": any)."""
+    """What holds for all chargers: the least security profile, what becomes of those nobody has registered (accept, pending, refuse), the
+    organization that certificates must name ("": any), and whether the backend decides about each as well."""
 
     least: int
     unknown: str
     organization: str = ""
+    backend: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
         """As the settings say."""
-        return cls(int(settings.security_profile or 0), settings.unknown_chargers, settings.client_organization)
+        return cls(
+            int(settings.security_profile or 0), settings.unknown_chargers, settings.client_organization, settings.register == "backend"
+        )
 
     @property
     def open(self) -> bool:
         """Whether a charger of which nothing is stored may come in with nothing."""
-        return self.least == 0 and self.unknown == "accept"
+        return self.least == 0 and self.unknown == "accept" and not self.backend
 
     def least_for(self, record: Record) -> int:
         """The least security profile of one charger."""
-        return max(self.least, record.least_profile)
+        return max(self.least, record.least_profile, int(record.backend_profile or 0) if self.backend else 0)
+
+    def excludes(self, record: Record) -> str:
+        """Why a charger may not be connected, whatever its credentials are; "" if it may."""
+        if self.unknown == "refuse" and not record.is_registered:
+            return UNKNOWN
+        return REFUSED if self.backend and record.backend_verdict == "refuse" else ""
 
 
 class NotAdmitted(Exception):
@@ -71,8 +81,8 @@ def judge(request: HandshakeRequest, record: Record, policy: Policy, passwords: 
     """
     least = policy.least_for(record)
     verdict = _by_certificate(request, record, policy, least) or _by_password(request, record, passwords, least)
-    if policy.unknown == "refuse" and not record.is_registered:
-        raise NotAdmitted("unknown", 404, UNKNOWN)
+    if excluded := policy.excludes(record):
+        raise NotAdmitted("unknown", 404, excluded)
     if verdict.profile < least:
         raise NotAdmitted("downgrade", 403, f"security profile {verdict.profile}, and {least} is the least for it")
     return verdict

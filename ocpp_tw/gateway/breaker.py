@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..complaints import Complaints
-from ..facts import Authorization
+from ..facts import Admission, Authorization
 from ..interfaces import BackendFailed, IBackend
 from ..log import Logger
 from ..waiting import deferred
@@ -65,6 +65,10 @@ class Breaker:
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
         """See `IBackend`."""
         return self._guarded(charger, lambda: self._backend.answer(charger, ocpp, action, payload))
+
+    def admission(self, charger: str) -> Deferred[Admission]:
+        """See `IBackend`."""
+        return self._guarded(charger, lambda: self._backend.admission(charger))
 
     def _guarded(self, charger: str, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
         if not self.allows_requests:

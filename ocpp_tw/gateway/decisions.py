@@ -13,7 +13,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import DECIDED, FLEET, GUARDED, SECURITY, Effect, PeerMessage, Put, Record
+from ..core.entries import DECIDED, FLEET, GUARDED, SAID_BY_BACKEND, SECURITY, SPELLINGS, Effect, PeerMessage, Put, Record
 from ..interfaces import Store
 from ..log import Logger
 from ..ocpp.version import Version
@@ -66,6 +66,8 @@ class Decisions:
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
             effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
+        if "registered" in changes:
+            effects.append(Put(SPELLINGS, id, b"yes" if changes["registered"] else None, id.lower()))
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
@@ -84,7 +86,8 @@ class Decisions:
 
     async def unregister(self, id: str) -> dict[str, Any]:
         """Take back all that was decided about a charger; what is known of it from itself stays."""
-        return await self.decide(id, dict.fromkeys((*DECIDED, "reached_profile", "issued", "wanted_profile", "boot")))
+        taken_back = (*DECIDED, *SAID_BY_BACKEND, "reached_profile", "issued", "wanted_profile", "boot")
+        return await self.decide(id, dict.fromkeys(taken_back))
 
     def apply(self, id: str, changes: Mapping[str, Any]) -> None:
         """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""
@@ -109,9 +112,7 @@ class Decisions:
         least = self._policy.least_for(record)
         if charger.security_profile < least:
             return f"security profile {least} is required"
-        if self._policy.unknown == "refuse" and not record.is_registered:
-            return "it is not registered any more"
-        return ""
+        return "it is not registered any more" if self._policy.excludes(record) else ""
 
     def _has_to_come_again(self, charger: Charger, changes: Mapping[str, str]) -> str:
         """Why a charger has to authenticate again after these changes, if not more; "" if it has not."""
@@ -158,6 +159,7 @@ def summary(record: Record) -> dict[str, Any]:
         "least_security_profile": record.least_profile,
         "password": bool(record.password),
         "certificate": record.certificate or None,
+        "backend_verdict": record.backend_verdict or None,
         "vendor": record.vendor or None,
         "model": record.model or None,
         "firmware": record.firmware or None,

@@ -9,18 +9,20 @@ import math
 from functools import partial
 from typing import NoReturn
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core import issued
-from ..core.entries import AFTER_RESTART, FLEET, GUARDED, SECURITY, Put, Record
-from ..core.new_passwords import shown
+from ..core import issued, new_passwords
+from ..core.entries import AFTER_RESTART, FLEET, GUARDED, SECURITY, SPELLINGS, Put, Record
 from ..core.passwords import Passwords
-from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRegister, Maybe, StoreUnavailable
-from ..waiting import deferred
+from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRegister, Maybe, StoreUnavailable
+from ..waiting import deferred, in_time
+from ..words import shown
 from .attempts import Attempts
 from .authentication import NotAdmitted, Policy, Verdict, judge
+from .backend_register import BackendRegister
 from .failed_authentications import FailedAuthentications
 from .publisher import Publisher
 from .security import SecurityEvents
@@ -29,6 +31,10 @@ CHALLENGE = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
 
 SAID = {401: "Unauthorized", 403: "Forbidden", 404: "unknown charger", 503: "cannot be authenticated now"}
 """What whoever is refused is told, by status: no more than that."""
+
+
+STORE_TIMEOUT = 2.0
+"""Seconds that the store has to say how an identity is spelled; then whoever asks is told to come again."""
 
 
 @implementer(IGate)
@@ -43,8 +49,12 @@ class Gate:
         passwords: Passwords,
         publisher: Publisher,
         security: SecurityEvents,
+        records: IRecords,
+        backend: BackendRegister | None = None,
     ) -> None:
         self.policy = policy
+        self._records = records
+        self._backend = backend
         self._clock = clock
         self._register = register
         self._passwords = passwords
@@ -62,8 +72,40 @@ class Gate:
         except StoreUnavailable as why:
             raise self._unavailable(request, why) from None
         if isinstance(found, Record):
+            return self._found(request, found)
+        return deferred(found).addCallbacks(partial(self._found, request), partial(self._failed_to_find, request))
+
+    def _found(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
+        if record.is_registered or self._register.guarded is False or not any(each.startswith("ocpp2") for each in request.offered):
+            return self._known(request, record)
+        spellings = in_time(self._records.table(SPELLINGS, request.id.lower()), STORE_TIMEOUT, self._clock)
+        return spellings.addCallbacks(partial(self._spelled, request, record), partial(self._unread, request))
+
+    def _spelled(self, request: HandshakeRequest, record: Record, spellings: dict[str, bytes]) -> int | Deferred[int]:
+        """An identifierString is the same in any case (2.x part 2, primitive datatypes): who is registered as CP1 does not come in as cp1,
+        of which nothing is known, and so nothing asked."""
+        if spellings:
+            raise self._refusal(request, NotAdmitted("authentication_failed", 404, f"it is registered as {shown(min(spellings))}"))
+        return self._known(request, record)
+
+    def _unread(self, request: HandshakeRequest, why: Failure) -> NoReturn:
+        raise self._unavailable(request, why.value)
+
+    def _known(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
+        if self._backend is None:
+            return self._judge(request, record)
+        alone = self.policy._replace(backend=False)
+        try:
+            judge(request, record, alone, self._passwords)  # nobody has the backend asked who does not come in anyway
+        except NotAdmitted as why:
+            raise self._refusal(request, why) from None
+        try:
+            found = self._backend.look_up(request.id, record)
+        except StoreUnavailable as why:
+            raise self._unavailable(request, why) from None
+        if isinstance(found, Record):
             return self._judge(request, found)
-        return deferred(found).addCallbacks(partial(self._judge, request), partial(self._failed_to_find, request))
+        return found.addCallbacks(partial(self._judge, request), partial(self._failed_to_find, request))
 
     def _failed_to_find(self, request: HandshakeRequest, why: Failure) -> NoReturn:
         why.trap(StoreUnavailable)  # type: ignore[no-untyped-call]
@@ -88,7 +130,7 @@ class Gate:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
             effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
         if verdict.new_password:
-            waiting = shown(record.new_password, verdict.new_password)
+            waiting = new_passwords.shown(record.new_password, verdict.new_password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
         if verdict.new_certificate:
             effects.append(Put("record", "issued", issued.shown(record.issued, verdict.new_certificate).encode()))

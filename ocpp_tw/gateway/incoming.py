@@ -12,7 +12,8 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core import gateway_events
+from ..concealed import CARRIERS, concealed, mentioned, payload_concealed
+from ..core import charger_events, gateway_events
 from ..core.conclude import Conclusions
 from ..core.conclusion import Conclusion
 from ..core.entries import Entry
@@ -198,6 +199,11 @@ class IncomingCalls:
         violations: list[Violation] | None,
         conclusion: Conclusion = NO_CONCLUSION,
     ) -> Entry:
+        raw = call.raw
+        if call.action in CARRIERS and mentioned(raw):
+            raw = payload_concealed(call.payload, raw)  # of a signed message the payload is what was signed
+            if isinstance(data, charger_events.DataTransfer):
+                data.data = concealed(data.data)
         event = Event(
             name,
             charger.domain,
@@ -208,7 +214,7 @@ class IncomingCalls:
             charger.ocpp,
             call.action,
             str(call.id),
-            msgspec.Raw(call.raw) if self.settings.event_payload else None,
+            msgspec.Raw(raw) if self.settings.event_payload else None,
             None if violations is None else told(violations),
             conclusion.duplicate,
             conclusion.offline,
@@ -239,10 +245,10 @@ class IncomingCalls:
 
     def late_response(self, charger: Charger, call: Call, frame: Result | Error) -> None:
         """An answer arrived after its CALL had timed out (R8)."""
-        failure = None if isinstance(frame, Result) else {"code": frame.code, "description": frame.description}
-        payload = frame.payload if isinstance(frame, Result) else None
+        failure = None if isinstance(frame, Result) else concealed({"code": frame.code, "description": frame.description})
+        payload = concealed(frame.payload) if isinstance(frame, Result) else None
         passwords = passwords_in(call.action, call.payload)
-        if passwords:
+        if passwords:  # in a text that has no structure, too
             payload, failure = hidden(payload, passwords), hidden(failure, passwords)
         data = gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
         self.publisher.publish(charger, "late_response", data)

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
+from ..concealed import mentioned, payload_concealed, text_concealed
 from ..core import gateway_events
 from ..core.entries import Entry
 from ..core.event import Event, encode
@@ -19,6 +20,7 @@ from ..interfaces import IEvents
 from ..log import Logger
 from ..ocpp.frames import MAX_HEARD, Call, Error, ResultError, Send, render
 from ..ocpp.malformed import Malformed, TooMuch, UnknownType
+from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation, told
 from ..ocpp.version import Version
 from ..settings import Settings
@@ -89,7 +91,7 @@ class MessageRefusals:
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
         data = gateway_events.MessageRefused(
-            charger.id, frame.code, f"our answer to {shown(str(frame.id))}: {shown(frame.description, MAX_HEARD)}"
+            charger.id, frame.code, f"our answer to {shown(str(frame.id))}: {shown(text_concealed(frame.description), MAX_HEARD)}"
         )
         self._tell(charger, data, None, "it could not process our answer")  # its own words may quote a value
 
@@ -127,7 +129,7 @@ class MessageRefusals:
             charger.ocpp,
             action,
             None if id is None else str(id),
-            msgspec.Raw(raw) if raw and self._settings.event_payload else None,
+            msgspec.Raw(_told(raw)) if raw and self._settings.event_payload else None,
             None if violations is None else told(violations),
         )
         return self._publish(charger, Entry(charger.id, encode(event)), answer)
@@ -138,3 +140,8 @@ class MessageRefusals:
             self._events.publish(entry)
         else:
             self._events.publish(entry, charger.send_answer, answer)
+
+
+def _told(raw: bytes) -> bytes:
+    """The payload without its secrets, whatever action it is of: one that nobody knows may have any."""
+    return payload_concealed(decode(raw), raw) if mentioned(raw) else raw

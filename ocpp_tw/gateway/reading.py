@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ..concealed import CARRIERS, HIDDEN, mentioned
 from ..core.stamps import Stamps
 from ..facts import Fact
 from ..ocpp import checks
@@ -78,12 +79,16 @@ class CallReader:
         ]
         charger.violations += 1
         refused = True
+        told = _concealed(call, violations)
         try:
             fact = self._fact(charger, call, payload, violations, translation)
             refused = False
+        except Unreadable as why:
+            why.violations = told
+            raise
         finally:
-            self.evidence.record(charger.model, call.action, violations, self._stamps.now(), refused=refused)
-        return fact, violations
+            self.evidence.record(charger.model, call.action, told, self._stamps.now(), refused=refused)
+        return fact, told
 
     def _fact(self, charger: Charger, call: Call | Send, payload: Payload, violations: list[Violation], translation: Translation) -> Fact:
         decision = self.tolerance.decide(charger.id, *charger.model[:2], call.action)
@@ -116,6 +121,13 @@ class CallReader:
         except Malformed:
             return None
         return msgspec.structs.replace(frame, fault="json") if isinstance(frame, Call | Send) else frame
+
+
+def _concealed(call: Call | Send, violations: list[Violation]) -> list[Violation]:
+    """The violations as they are told: without their values where one may be a secret, or have one in it."""
+    if call.action not in CARRIERS or not mentioned(msgspec.json.encode(call.payload)):
+        return violations
+    return [each if each.value is None else msgspec.structs.replace(each, value=HIDDEN) for each in violations]
 
 
 def _unreadable(member: str, violations: list[Violation]) -> Unreadable:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ..concealed import piece_concealed
 from ..words import MAX_KEPT, shown
 from .numbers import decimal_number
 
@@ -81,8 +82,9 @@ class TooMuch(Malformed):
 
 
 def excerpt(text: bytes) -> str:
-    """The beginning of a text, at most `MAX_EXCERPT` characters, with all that is not printable escaped."""
-    return shown(text[: 4 * MAX_EXCERPT].decode("utf-8", "backslashreplace")[:MAX_EXCERPT], MAX_EXCERPT)[:MAX_EXCERPT]
+    """The beginning of a text, at most `MAX_EXCERPT` characters, with all that is not printable escaped; `HIDDEN` if a secret may be in it."""
+    beginning = piece_concealed(text[: 4 * MAX_EXCERPT].decode("utf-8", "backslashreplace"))
+    return shown(beginning[:MAX_EXCERPT], MAX_EXCERPT)[:MAX_EXCERPT]
 
 
 def read_beginning(text: bytes) -> tuple[int | None, str | int | None, str | None]:

@@ -213,7 +213,8 @@ class OperatorsApi:
             durable = redis or (bool(spool) and not spool["trouble"])
             ready = durable and not self._gateway.stopping
             unread, stopping = self._health.unread(), self._gateway.stopping
-            body = {"ready": ready, "redis": redis, "unread": unread, "spool": spool or None, "stopping": stopping}
+            body: dict[str, Any] = {"ready": ready, "redis": redis, "unread": unread, "spool": spool or None, "stopping": stopping}
+            body["open"] = self._gateway.settings.open_doors
             return _json(request, 200 if ready else 503, body)
 
         return self._run(request, answer())

@@ -51,6 +51,10 @@ class DecisionReader:
         Raises:
             BadDecision: the body is not valid.
         """
+        return self._changes(self.check(body))
+
+    def check(self, body: bytes) -> dict[str, Any]:
+        """The members of the body. Raises `BadDecision` if it is not valid."""
         try:
             given = msgspec.json.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -63,7 +67,7 @@ class DecisionReader:
             valid, expected = self._members[name]
             if value is not None and not valid(value):
                 raise BadDecision(f"{name} must be {expected}, or null to take it back")
-        return self._changes(given)
+        return given
 
     def _changes(self, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         changes: dict[str, Any] = {**given, "registered": "yes"}

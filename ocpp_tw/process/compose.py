@@ -18,6 +18,7 @@ from ..dispatch.handing_over import HandingOver
 from ..dispatch.upgrades import Upgrades
 from ..gateway.additions import Additions
 from ..gateway.authentication import Policy
+from ..gateway.backend_register import BackendRegister
 from ..gateway.breaker import Breaker
 from ..gateway.credentials import Credentials
 from ..gateway.gate import Gate
@@ -92,8 +93,9 @@ def compose(
 ) -> Application:
     """The gateway on these drivers; nothing is started.
 
-    ``authority`` signs what chargers ask to have signed, ``backend`` is what provisional starts are reconciled with, ``reserve`` where transaction ids are kept for a start without the store,
-    ``stamps`` the time of day and the ids of events. Left out: the handlers decide about signing, nothing is reconciled, the register and the settings say who is admitted,
+    ``authority`` signs what chargers ask to have signed, ``backend`` is what provisional starts are reconciled with, and asked about chargers
+    where it is the register, ``reserve`` where transaction ids are kept for a start without the store, ``stamps`` the time of day and the ids
+    of events. Left out: the handlers decide about signing, nothing is reconciled, the register and the settings say who is admitted,
     violations are tolerated as the settings say, no ids are kept, the system's time.
     """
     stamps = stamps or Stamps()
@@ -108,8 +110,13 @@ def compose(
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
     additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
-    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, security)
+    register = None
+    if backend is not None and settings.register == "backend":
+        register = BackendRegister(backend, clock, publisher, max(1, settings.backend_limit // 2))
+    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, security, store.records, register)
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings), security)
+    if register is not None:
+        register.on_changed = gateway.decisions.apply
     handing_over = HandingOver(passwords, credentials, issuing, security)
     upgrades = Upgrades(settings, clock, credentials, security)
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)

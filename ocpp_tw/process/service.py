@@ -38,6 +38,7 @@ from .compose import Application, compose
 from .credentials_key import KeyFile
 from .find_redis import find_redis
 from .listening import Endpoints, chargers_of, listen
+from .openness import tell_open_doors
 from .operators_door import OperatorsDoor
 
 log = Logger()
@@ -142,9 +143,8 @@ class GatewayService(MultiService):
         tcp.use_charger_connections(port)
         for each in self._files:
             each.start()
-        if not settings.port.loopback:
-            so = "security profile 0" if certificate is None else "TLS authenticates the gateway to chargers, not chargers to the gateway"
-            log.warn("chargers are not authenticated ({so}): let only your own network reach their port", so=so)
+        if not self._front:
+            tell_open_doors(settings)
 
     def reload(self) -> None:
         """Read again what may have changed while the gateway runs: certificates, those that vouch for chargers' own, operators' tokens."""

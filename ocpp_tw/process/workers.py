@@ -24,6 +24,7 @@ from ..operators.fan_out import FanOut
 from ..operators.merge import WorkerEndpoint
 from ..settings import Settings, worker_settings
 from .listening import SharedPort, chargers_of, endpoint_at, listen, socket_directory
+from .openness import tell_open_doors
 from .operators_door import OperatorsDoor
 from .worker_process import MAX_RESTART_DELAY, Worker
 
@@ -93,6 +94,7 @@ class Workers(MultiService):
         for worker in others:
             await worker.served
         self.complete = True
+        tell_open_doors(settings)
         log.info("workers serve: {count}", count=len(self._workers))
 
     def reload(self) -> None:

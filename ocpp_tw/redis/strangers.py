@@ -1,6 +1,6 @@
 """Forgets the chargers that nobody has vouched for and that stay away: else whoever makes up names fills Redis for ever.
 
-An operator's decision vouches for a charger, and so does a transaction. Knows neither who connects nor what is stored about them; the hash
+An operator's decision vouches for a charger, and so do the backend's and a transaction. Knows neither who connects nor what is stored about them; the hash
 of numbers tells who is new, and the roster's script who comes and goes.
 """
 

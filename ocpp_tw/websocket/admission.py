@@ -90,7 +90,7 @@ class Admission(Origin):
         host, tls, certificate = self._whence(head.headers)
         details = (head.headers.get("host", ""), host, tuple(offers(head.headers)), head.headers, head.repairs, tls, certificate)
         try:
-            made = HandshakeRequest(identity(head.target, self.factory.settings.max_identity), *details)
+            made = HandshakeRequest(identity(head.target, self.factory.settings.max_identity, self.factory.settings.path), *details)
         except BadHandshake:
             self._request = HandshakeRequest("", *details)
             raise

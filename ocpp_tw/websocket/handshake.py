@@ -143,20 +143,23 @@ def switching_protocols(key: str, subprotocol: str | None, server: str) -> bytes
     return start + chosen + b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
 
 
-def identity(target: bytes, max_length: int = 48) -> str:
-    """The charger's identity: the last segment of the raw request target, percent-decoded once.
+def identity(target: bytes, max_length: int = 48, below: str = "") -> str:
+    """The charger's identity: the last segment of the raw request target, percent-decoded once; ``below`` is the only path that may come
+    before it, "" if any may.
 
     Taken from the target itself since URL parsers truncate it (``/CP;001``, ``//CP1``); a query, a trailing slash and doubled
     slashes are not part of it. `ENDPOINT` is none.
 
     Raises:
-        BadHandshake: there is none, or it is not printable UTF-8 of at most ``max_length`` characters.
+        BadHandshake: there is none, or it is not printable UTF-8 of at most ``max_length`` characters; or another path comes before it.
     """
     path = target.partition(b"?")[0].partition(b"#")[0]
     if not path.startswith(b"/"):
         _, found, after = path.partition(b"://")  # the absolute form, which proxies send
         path = b"/" + after.partition(b"/")[2] if found else path
     segment = next((each for each in reversed(path.split(b"/")) if each), b"")
+    if below and path != f"{below.rstrip('/')}/".encode() + segment:  # byte for byte, as a proxy in front has seen it
+        raise BadHandshake(404, "chargers are served below another path")
     for escape in segment.split(b"%")[1:]:
         if len(escape) < 2 or not all(byte in b"0123456789abcdefABCDEF" for byte in escape[:2]):
             raise BadHandshake(400, "the URL has a bad percent-escape")

@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 
 from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
-from ocpp_tw.facts import Authorization
+from ocpp_tw.facts import Admission, Authorization
 from ocpp_tw.interfaces import BackendFailed, IBackend
 
 ODD = ["a/b", "a?x=1", "a#f", "50%", "%2F", "a b+c", "été", "🚗", "a&b=c;d", '"', "...", "a..b", "http://x@y:1"]  # fmt: skip
@@ -34,6 +34,7 @@ class World:
     tags: dict[str, Authorization] = field(default_factory=dict)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     known: dict[str, int | None] = field(default_factory=dict)
+    chargers: dict[str, Admission] = field(default_factory=dict)
     failing: bool = False
     backend: Any = None
     fail: Callable[[], None] = lambda: None
@@ -53,6 +54,13 @@ class Operator(Resource):
         if self.world.failing:
             request.setResponseCode(500)
             return b"Traceback (most recent call last)"
+        if request.uri.startswith(b"/api/charger/"):
+            _, api, kind, id, end = request.uri.decode().split("/")
+            found = self.world.chargers.get(unquote(id))
+            if found is None or end:
+                request.setResponseCode(404)
+                return b"<h1>Not Found</h1>"
+            return json.dumps({"verdict": found.verdict, "security_profile": found.security_profile, "more": 1}).encode()
         _, api, kind, word, tag, end = request.uri.partition(b"?")[0].decode().split("/")
         assert (api, word, end) == ("api", "tag", "")
         assert request.args[b"charger"] == [b"charger 1"]
@@ -88,7 +96,7 @@ class Operator(Resource):
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     world = World()
     if request.param == "static":
-        world.backend = StaticBackend(world.transactions, world.tags, world.answers)
+        world.backend = StaticBackend(world.transactions, world.tags, world.answers, world.chargers)
         world.fail = world.backend.fail
         yield world
         return
@@ -196,3 +204,22 @@ async def test_a_backend_of_no_use_fails_and_says_why_without_the_tag(world):
         await world.backend.authorize("RFID-12345", "charger 1", None)
     with pytest.raises(BackendFailed):
         await world.backend.answer("charger 1", "2.0.1", "SignCertificate", QUESTION)
+
+
+@pytest.mark.parametrize("id", ["CP 1", "a/b", "é|1", "x..y", "50%", "a?b#c"])
+@pytest.mark.parametrize("admission", [Admission("accept"), Admission("pending", 0), Admission("refuse", 3)])
+async def test_a_charger_that_it_knows_gets_what_is_said_of_it(world, id, admission):
+    world.chargers[id] = admission
+    assert await world.backend.admission(id) == admission
+
+
+@pytest.mark.parametrize("id", ["CP2", *CLIMBING])
+async def test_a_charger_that_it_does_not_know_is_refused(world, id):
+    world.chargers["CP1"] = Admission("accept")
+    assert (await world.backend.admission(id)).verdict == "refuse"
+
+
+async def test_a_failing_backend_says_nothing_of_a_charger(world):
+    world.fail()
+    with pytest.raises(BackendFailed):
+        await world.backend.admission("CP1")

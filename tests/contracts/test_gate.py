@@ -66,7 +66,7 @@ def own_gate() -> Gate:
     here = InMemoryGateway()
     publisher = Publisher("gw", Stamps(), here.events)
     security = SecurityEvents(here.clock, publisher)
-    return Gate(Policy(0, "accept"), here.clock, here.register, here.gateway.passwords, publisher, security)
+    return Gate(Policy(0, "accept"), here.clock, here.register, here.gateway.passwords, publisher, security, here.records)
 
 
 GATES = [own_gate, PasswordGate, CoroutineGate, DeferredGate]

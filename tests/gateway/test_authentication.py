@@ -7,13 +7,16 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from twisted.internet.defer import fail
 
+from in_memory import START_1, stop
 from ocpp_tw.core.passwords import generate
 from ocpp_tw.gateway.attempts import FREE, MAX_WAIT
-from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest
+from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
+from ocpp_tw.waiting import deferred
 
 PASSWORD = "correct horse battery"
 KEY = "00112233445566778899aabbccddeeff01234567"
@@ -345,3 +348,86 @@ def test_both_passwords_are_good_until_the_new_one_has_been_seen():
     assert fleet.profile(authorization=basic(password=KEY)) == 1
     assert fleet.refused(authorization=basic()) == 401
     assert fleet.profile(authorization=basic(password=KEY)) == 1
+
+
+# what others can do
+
+
+def test_a_second_connection_takes_nothing_over_without_the_password():
+    """Advisories: take-over by a second connection (CWE-613)."""
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    client = fleet.knock(authorization=basic())
+    for authorization in (None, basic(password="wrong"), basic("cp2")):
+        assert fleet.refused(authorization=authorization) in (401, 429)
+    assert client.wire.closed is None and client.call("Heartbeat")
+    assert fleet.here.gateway.chargers["cp1"] is client.charger
+
+
+def test_neither_stops_nor_meter_values_concern_another_chargers_transaction():
+    """Advisories: foreign stop and foreign meter values (CWE-284)."""
+    fleet = Fleet()
+    mine, other = fleet.knock("cp1"), fleet.knock("cp2")
+    id = mine.call("StartTransaction", START_1)["transactionId"]
+    fleet.here.published()
+    other.call(
+        "MeterValues",
+        {
+            "connectorId": 1,
+            "transactionId": id,
+            "meterValue": [{"timestamp": START_1["timestamp"], "sampledValue": [{"value": "9000000"}]}],
+        },
+    )
+    other.call("StopTransaction", stop(id, 9_000_000))
+    told = [event["data"] for event in fleet.here.published()]
+    assert [(each["charger"], each.get("match")) for each in told] == [("cp2", None), ("cp2", "none")]
+    mine.call("StopTransaction", stop(id, 4000))
+    (ended,) = fleet.told("stop_transaction")
+    assert (ended["charger"], ended["match"], ended["energy_wh"]) == ("cp1", "exact", 3000)
+
+
+# an identity of 2.x is the same in any letter case
+
+
+def came(fleet: Fleet, id: str, offered: tuple[str, ...] = ("ocpp2.0.1",), headers: dict[str, str] | None = None) -> int:
+    """The security profile, or the status that it is refused with."""
+    said: list[Any] = []
+    try:
+        admitted = fleet.here.gateway.admit(HandshakeRequest(id, "h", "10.0.0.1", offered, headers or {}), MemoryWire())
+    except HandshakeRefused as why:
+        return why.status
+    if isinstance(admitted, tuple):
+        return admitted[0].security_profile
+    deferred(admitted).addCallbacks(lambda one: one[0].security_profile, lambda failure: failure.value.status).addCallback(said.append)
+    return said[0]
+
+
+@pytest.mark.parametrize("id", ["cp1", "Cp1", "cP1"])
+def test_who_is_registered_does_not_come_in_as_another_spelling_of_which_nothing_is_known(id):
+    fleet = Fleet()
+    fleet.decide("CP1", password=PASSWORD)
+    assert came(fleet, id) == came(fleet, id, ("ocpp1.6", "ocpp2.1")) == 404 and came(fleet, "CP2") == 0
+    assert came(fleet, id, headers={"authorization": basic(id)}) == 404
+    assert came(fleet, "CP1", headers={"authorization": basic("CP1")}) == 1
+    (told, *_) = fleet.told("authentication_failed")
+    assert told["reason"] == "it is registered as CP1" and told["charger"] == id
+    assert came(fleet, id, ("ocpp1.6",)) == 0  # in 1.6 these are two chargers
+
+
+def test_two_spellings_that_are_both_registered_come_in_each_with_its_own_password():
+    fleet = Fleet()
+    fleet.decide("CP1", password=PASSWORD)
+    fleet.decide("cp1", password=KEY)
+    assert came(fleet, "cp1", headers={"authorization": basic("cp1", KEY)}) == 1
+    assert came(fleet, "cp1", headers={"authorization": basic("cp1")}) == 401
+    fleet.unregister("cp1")
+    assert came(fleet, "cp1") == 404
+    fleet.unregister("CP1")
+    assert came(fleet, "cp1") == 0
+
+
+def test_a_spelling_that_cannot_be_looked_up_does_not_come_in():
+    fleet = Fleet()
+    fleet.decide("CP1", password=PASSWORD)
+    fleet.here.records.table = lambda *_: fail(StoreUnavailable("away"))  # type: ignore[method-assign]
+    assert came(fleet, "cp1") == 503

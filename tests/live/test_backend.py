@@ -26,6 +26,7 @@ class Backend(BaseHTTPRequestHandler):
 
     requests: list[str] = []  # noqa: RUF012
     keys: list[tuple[str, str]] = []  # noqa: RUF012
+    chargers: dict[str, Any] = {}  # noqa: RUF012
     hangs = False
     fault: Callable[[Backend], None] | None = None
 
@@ -39,6 +40,13 @@ class Backend(BaseHTTPRequestHandler):
             with suppress(OSError):  # the gateway closed the connection
                 Backend.fault(self)
             self.close_connection = True
+            return
+        if self.path.startswith("/api/charger/"):
+            said = Backend.chargers.get(self.path.split("/")[3])
+            if said is None:
+                self.send_error(404)
+            else:
+                self._respond(said)
             return
         tag = self.path.split("/tag/")[1].split("/")[0]
         if "/authorize/" in self.path:
@@ -68,7 +76,7 @@ def backend() -> Iterator[str]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    Backend.requests, Backend.keys, Backend.hangs, Backend.fault = [], [], False, None
+    Backend.requests, Backend.keys, Backend.hangs, Backend.fault, Backend.chargers = [], [], False, None, {}
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -228,3 +236,34 @@ def test_a_provisional_start_is_reconciled_after_a_crash(start, backend, events)
     assert Backend.keys[0] == Backend.keys[-1] and len(Backend.keys) == 2
     ((again, _),) = conversation(gateway, start_transaction("T"))
     assert again == answer and len(Backend.keys) == 2
+
+
+def test_the_backend_is_the_register_and_is_remembered_over_a_restart(start, backend, events):
+    """Without its Redis too: from the mirror."""
+
+    async def come(gateway: Any, *ids: str) -> list[Any]:
+        """The status of the answer to a BootNotification, or that of HTTP."""
+
+        async def one(id: str) -> Any:
+            try:
+                async with websockets.connect(f"ws://127.0.0.1:{gateway.port}/{id}", subprotocols=["ocpp1.6"]) as line:
+                    await line.send(json.dumps([2, "1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}]))
+                    return json.loads(await asyncio.wait_for(line.recv(), PATIENCE))[2]["status"]
+            except websockets.InvalidStatus as why:
+                return why.response.status_code, why.response.headers.get("Retry-After")
+
+        return list(await asyncio.gather(*map(one, ids)))
+
+    Backend.chargers = {f"cp{n}": {"verdict": "accept"} for n in range(200)} | {"new": {"verdict": "pending"}, "bad": {"verdict": "refuse"}}
+    Backend.chargers |= {"odd": {"verdict": "perhaps"}}
+    gateway = start("--base-url", backend, "--register", "backend", "--backend-limit", "8")
+    crowd = [f"cp{n}" for n in range(200)]
+    assert asyncio.run(come(gateway, *crowd)) == ["Accepted"] * 200
+    assert asyncio.run(come(gateway, "new", "bad", "nobody", "odd")) == ["Pending", (404, None), (404, None), (503, "10")]
+    Backend.fault = lambda request: request.send_error(500)
+    assert asyncio.run(come(gateway, "cp1", "new", "stranger")) == ["Accepted", "Pending", (503, "10")]
+    assert gateway.stop() == 0
+    gateway.start()
+    assert asyncio.run(come(gateway, *crowd, "new", "bad")) == ["Accepted"] * 200 + ["Pending", (503, "10")]
+    assert gateway.get("/api/chargers/new")[1]["backend_verdict"] == "pending"
+    assert "Traceback" not in gateway.log.read_text()

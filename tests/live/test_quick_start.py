@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from fleets import PATIENCE, Valkey
+from fleets import PATIENCE, Valkey, free_port
 
 pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+OPEN, NEED_NONE = "chargers are not authenticated: whoever reaches their port", "chargers need no password, as --security-profile 0 says"
 
 
 def twistd(*options: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -148,3 +149,20 @@ def test_readiness_reports_whether_redis_takes_events(start, valkey, tmp_path):
         gateway.until(lambda: gateway.get("/readyz")[1]["redis"])
     finally:
         server.close()
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["alone", "workers"])
+def test_an_open_door_is_told_once_with_how_to_close_it(start, workers):
+    for profile in ("", "0"):
+        port = ("--port", f"0.0.0.0:{free_port()}")  # the last one counts
+        other = start(*port, *workers, *(("--security-profile", profile) if profile else ()), wait=False)
+        other.until(lambda other=other: other.get("/readyz")[0] == 200)
+        other.until(lambda other=other, profile=profile: (NEED_NONE if profile else OPEN) in other.log.read_text())
+        assert bool(other.get("/readyz")[1]["open"]) is (profile == "")
+        assert other.stop() == 0 and other.log.read_text().count(OPEN) == (0 if profile else 1)
+        assert other.log.read_text().count(NEED_NONE) == (1 if profile else 0)
+
+
+def test_on_loopback_nothing_is_open(gateway):
+    assert gateway.get("/readyz")[1]["open"] == [] and gateway.stop() == 0
+    assert "not authenticated" not in gateway.log.read_text()

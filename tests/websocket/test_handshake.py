@@ -316,3 +316,28 @@ def test_the_first_of_the_chargers_own_list_that_is_known_wins(offered: str, cho
 def test_who_offers_nothing_gets_nothing() -> None:
     """C9."""
     assert offers({}) == [] and choose([], ["ocpp1.6"]) is None
+
+
+# the path, if there is only one
+
+
+@pytest.mark.parametrize("target", ["/ocpp/CP1", "/ocpp/CP1?x=/a", "/ocpp/CP1#/a", "ws://host/ocpp/CP1", "/ocpp/%43P1"])
+def test_below_the_path_that_is_set_a_charger_has_its_identity(target: str) -> None:
+    assert identity(target.encode(), below="/ocpp") == "CP1"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/CP1", "/ocpp/CP2/CP1", "/CP2/ocpp/CP1", "//ocpp/CP1", "/ocpp//CP1", "/ocpp/CP1/", "/OCPP/CP1", "/ocpp2/CP1", "/ocpp/../ocpp/CP1", "/%6fcpp/CP1", "/ocppCP1", "/ocpp/x;/CP1"],
+)  # fmt: skip
+def test_any_other_path_is_not_found(target: str) -> None:
+    """H 3.1: a proxy that admits /ocpp/CP2 and what is below it does not admit CP1."""
+    with pytest.raises(BadHandshake) as why:
+        identity(target.encode(), below="/ocpp")
+    assert why.value.status == 404
+
+
+def test_the_root_may_be_the_only_path() -> None:
+    assert identity(b"/CP1", below="/") == "CP1"
+    with pytest.raises(BadHandshake):
+        identity(b"/ocpp/CP1", below="/")

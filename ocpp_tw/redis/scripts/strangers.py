@@ -5,7 +5,7 @@ Knows no connection, and not when it is run.
 
 from __future__ import annotations
 
-from ...core.entries import DECIDED
+from ...core.entries import DECIDED, SAID_BY_BACKEND
 from .common import CLOCK
 from .script import Script
 
@@ -47,5 +47,5 @@ for _, charger in ipairs(forgotten) do
   redis.call('DEL', record .. charger)
 end
 return {#due, #forgotten}
-""".replace("DECIDED", ", ".join(f"'{name}'" for name in DECIDED))
+""".replace("DECIDED", ", ".join(f"'{name}'" for name in (*DECIDED, *SAID_BY_BACKEND)))
 )

@@ -1,0 +1,156 @@
+"""Takes secrets out of what is told: passwords and keys of chargers, private keys, credentials in texts. What is told keeps its shape.
+
+Knows OCPP's shapes for naming a value (a configuration key, a variable, a member), not its messages; what the charger or the backend is sent is never touched.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+HIDDEN = "***"
+"""What is told in place of a secret."""
+
+CARRIERS = frozenset({
+    "ChangeConfiguration", "DataTransfer", "GetConfiguration", "GetVariables", "NotifyEvent", "NotifyMonitoringReport", "NotifyReport",
+    "SetNetworkProfile", "SetVariables",
+})  # fmt: skip
+"""The actions whose requests or answers can have a secret in them. All others are told unseen, so that their messages cost nothing."""
+
+_NAMES = (
+    "authorizationkey", "password", "passwd", "passphrase", "privatekey", "secret", "simpin", "vpnkey", "accesstoken", "apitoken", "bearertoken",
+)  # fmt: skip
+"""A name with one of these in it is a secret's, without its separators and in any letter case: a vendor's own are often longer."""
+
+_HINTS = ("authorization", "passw", "passphrase", "private", "secret", "simpin", "vpn", "token", "@", "signature")
+"""Texts without any of these have no secret in them, nor a signed message, in which one could not be seen."""
+
+_BYTE_HINTS = tuple(each.encode() for each in _HINTS)
+
+_VALUES = frozenset({"value", "attributevalue", "actualvalue", "data", "additionalinfo", "techinfo"})
+"""Members with the value of what an object names, in lower case."""
+
+_SEPARATORS = str.maketrans("", "", "_-. ")
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL)
+_NAMED = re.compile(
+    r"""((?:authorization|passw(?:or)?d|passphrase|private_?key|secret|(?:access|api|bearer)_?token)(?:_?key)?["']{0,2}\s{0,4}[:=]\s{0,4})"""
+    r"""(?:(?:basic|bearer)\s{1,4}[^\s"',;]++|"[^"]*+"|'[^']*+'|[^\s"',;&}]++)""",
+    re.IGNORECASE,
+)
+_IN_URL = re.compile(r"(?<=//)[^\s/@:]{0,200}:[^\s/@]{0,200}(?=@)")
+_decode, _encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
+
+
+def mentioned(text: bytes | str) -> bool:
+    """Whether the text may have a secret in it: a look that is quick and sure, not exact."""
+    if isinstance(text, bytes):
+        lowered = text.lower()
+        return any(each in lowered for each in _BYTE_HINTS)
+    text = text.lower()
+    return any(each in text for each in _HINTS)
+
+
+def names_secret(name: object) -> bool:
+    """Whether a configuration key, a variable or a member of that name has a secret for its value."""
+    if not isinstance(name, str):
+        return False
+    name = name[:255].lower().translate(_SEPARATORS)
+    return name == "authorization" or any(each in name for each in _NAMES)
+
+
+def concealed(value: Any) -> Any:
+    """The JSON value without its secrets; the value itself if it has none."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, list):
+        return _kept(value, [concealed(each) for each in value])
+    if not isinstance(value, dict):
+        return value
+    if _is_secrets(value):
+        return _kept(value, {name: _of_secret(name, each) for name, each in value.items()})
+    return _kept(value, {name: _member(name, each) for name, each in value.items()})
+
+
+def text_concealed(text: str) -> str:
+    """The text without its secrets: ``password=…``, an Authorization header, credentials in a URL, private keys."""
+    if not mentioned(text):
+        return text
+    text = _PEM.sub(HIDDEN, text)
+    text = _NAMED.sub(lambda found: found[1] + HIDDEN, text)
+    return _IN_URL.sub(HIDDEN, text)
+
+
+def piece_concealed(text: str) -> str:
+    """A piece of something that has lost its structure: `HIDDEN` as a whole if it names a secret, whose value may be anywhere in it."""
+    squashed = text.lower().translate(_SEPARATORS)
+    return HIDDEN if any(each in squashed for each in _NAMES if each != "secret") else text_concealed(text)
+
+
+def payload_concealed(payload: Any, raw: bytes) -> bytes:
+    """The JSON to tell of a message: ``raw`` as it is, unless ``payload`` has a secret in it."""
+    told = concealed(payload)
+    return raw if told is payload else _encode(told)
+
+
+def _text(text: str) -> str:
+    """A text that is JSON, as a DataTransfer of 1.6 has it, is taken for what it says."""
+    if len(text) < 8 or not mentioned(text):
+        return text
+    if text[:1] in ("{", "["):
+        try:
+            inside = _decode(text)
+            told = concealed(inside)
+            return text if told is inside else _encode(told).decode()
+        except (ValueError, RecursionError):
+            pass
+    return text_concealed(text)
+
+
+def _is_secrets(value: dict[str, Any]) -> bool:
+    """Whether the object is about a secret: a configuration key of that name, or a variable."""
+    for name, each in value.items():
+        low = name.lower()
+        if low == "key" and names_secret(each):
+            return True
+        if low == "variable" and names_secret(each.get("name") if isinstance(each, dict) else each):
+            return True
+    return False
+
+
+def _of_secret(name: str, value: Any) -> Any:
+    """A member of an object that is about a secret; the values may be deeper, as in ``variableAttribute``."""
+    low = name.lower()
+    if low in _VALUES:
+        return _blank(value)
+    if low in ("component", "variable"):
+        return value
+    if isinstance(value, dict):
+        return _kept(value, {inner: _of_secret(inner, each) for inner, each in value.items()})
+    if isinstance(value, list):
+        return _kept(value, [_of_secret(name, each) for each in value])
+    return _member(name, value)
+
+
+def _member(name: str, value: Any) -> Any:
+    if names_secret(name):
+        return _blank(value)
+    if isinstance(value, dict) and name.lower() == "vpn":  # its shared secret is called key
+        return concealed({inner: _blank(each) if inner.lower() == "key" else each for inner, each in value.items()})
+    return concealed(value)
+
+
+def _blank(value: Any) -> Any:
+    """The value with everything in it hidden; what is empty is no secret, and says that nothing is set."""
+    if isinstance(value, dict):
+        return {name: _blank(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_blank(each) for each in value]
+    return value if value is None or value == "" or isinstance(value, bool) else HIDDEN
+
+
+def _kept(before: Any, after: Any) -> Any:
+    """The value as it was if nothing in it has changed: whoever compares by identity need not compare by content."""
+    pairs = zip(before.values(), after.values(), strict=True) if isinstance(before, dict) else zip(before, after, strict=True)
+    return before if all(one is other for one, other in pairs) else after
