@@ -1,20 +1,19 @@
 """Every setting of the gateway in one table: its option, its environment variable, its default and its meaning.
 
-Knows neither argv nor the environment (`ocpp_tw.tap` reads those), nor how a value is written (`ocpp_tw.setting_types`).
+Knows neither how they are read (`ocpp_tw.read_settings`) nor how a value is written (`ocpp_tw.setting_types`).
 The table in docs/operations.md is made from this one (`make docs`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from . import setting_types as parse
 from .setting_types import MAX_NAME, Address, InvalidSetting, setting
 
-__all__ = ["TABLE", "Address", "InvalidSetting", "Setting", "Settings", "max_name_length", "read", "worker_settings"]
+__all__ = ["TABLE", "Address", "InvalidSetting", "Setting", "Settings", "max_name_length", "worker_settings"]
 
 PER_WORKER_DIRECTORIES = ("spool",)
 """Settings that name a directory which two gateways cannot share."""
@@ -324,107 +323,6 @@ class Setting(NamedTuple):
 
 
 TABLE: tuple[Setting, ...] = tuple(Setting(field.name, default=field.default, **field.metadata) for field in fields(Settings))
-
-
-def read(options: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
-    """The settings from options and environment; an option wins over its variable, an empty variable counts as unset.
-
-    Raises:
-        InvalidSetting: a value is invalid, or two contradict each other; the text begins with the option's or variable's name.
-    """
-    values: dict[str, Any] = {}
-    for row in TABLE:
-        given, source = _given(row, options, environment)
-        # an empty option turns off what the variable says: "" where that is the default, else the default
-        if given is not None and (given or row.default == ""):
-            values[row.name] = _parsed(row, given, source) if given else ""
-    settings = Settings(**values)
-    _check_combinations(settings)
-    return settings
-
-
-def _given(row: Setting, options: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str | None, str]:
-    """The text given for a setting, None if there is none; and the option or variable it was given by."""
-    option = options.get(row.name)
-    if option is None and environment.get(row.variable):
-        return environment[row.variable], row.variable
-    return option, row.option
-
-
-def _parsed(row: Setting, given: str, source: str) -> Any:
-    try:
-        return row.parse(given)
-    except InvalidSetting as why:
-        shown = re.sub(r"(?<=//).*@", "***@", given)  # a URL may contain a password
-        raise InvalidSetting(f"{source}: {why}, not {shown!r}") from None
-
-
-def _check_combinations(settings: Settings) -> None:
-    """Raise `InvalidSetting` for valid values that do not go together."""
-    if not settings.http.loopback and not settings.http_token and not settings.http_tokens:
-        raise InvalidSetting(
-            f"--http: {settings.http} can be reached from other machines, so --http-tokens or --http-token (HTTP_TOKENS, HTTP_TOKEN) must be set"
-        )
-    if settings.http_tls_key and not settings.http_tls:
-        raise InvalidSetting("--http-tls-key: needs --http-tls (HTTP_TLS_CERTIFICATE), the certificate that the key belongs to")
-    if settings.tls_key and not settings.tls:
-        raise InvalidSetting("--tls-key: needs --tls (TLS_CERTIFICATE), the certificate that the key belongs to")
-    if settings.tls_client_ca and not settings.tls and not settings.trusted_proxies:
-        raise InvalidSetting(
-            "--tls-client-ca: needs --tls (TLS_CERTIFICATE), or --trusted-proxies: chargers show certificates over TLS only"
-        )
-    _check_security(settings)
-    if settings.proxy_protocol and not settings.trusted_proxies:
-        raise InvalidSetting("--proxy-protocol: needs --trusted-proxies (TRUSTED_PROXIES) to say from where it is believed")
-    if settings.proxy_certificate_header and not (settings.trusted_proxies and settings.tls_client_ca):
-        raise InvalidSetting("--proxy-certificate-header: needs --trusted-proxies, and --tls-client-ca to verify the certificates by")
-    if settings.proxy_certificate_header and settings.proxy_protocol:
-        raise InvalidSetting("--proxy-certificate-header: is not looked at with --proxy-protocol, which has the certificate itself")
-    if settings.ca and not settings.tls_client_ca:
-        raise InvalidSetting("--ca: needs --tls-client-ca (TLS_CLIENT_CA) with its certificate, or nobody who has one from it gets in")
-    if settings.tls_client_crl and not settings.tls_client_ca:
-        raise InvalidSetting("--tls-client-crl: needs --tls-client-ca (TLS_CLIENT_CA), the authorities that the lists are of")
-    if settings.tls_key and len(settings.tls_key) != len(settings.tls):
-        raise InvalidSetting(
-            f"--tls-key: names {len(settings.tls_key)} files for the {len(settings.tls)} of --tls; one key belongs to each"
-        )
-    if settings.durability == "fsync" and not settings.spool:
-        raise InvalidSetting(
-            "--durability: fsync needs a spool, for a Redis that does not sync what it is told; leave --spool at its default"
-        )
-    if settings.authorize == "backend" and not settings.base_url:
-        raise InvalidSetting("--authorize: backend needs --base-url (BASE_URL) to say where it is")
-    if settings.register == "backend" and not settings.base_url:
-        raise InvalidSetting("--register: backend needs --base-url (BASE_URL) to say where it is")
-    if settings.register == "backend" and settings.unknown_chargers != "accept":
-        raise InvalidSetting(
-            "--unknown-chargers: with --register backend it is the backend that says what becomes of each charger; leave it out"
-        )
-    if settings.backend_actions and not settings.base_url:
-        raise InvalidSetting("--backend-actions: needs --base-url (BASE_URL) to say where the backend is")
-    if len(settings.name) > max_name_length(settings.workers):
-        raise InvalidSetting(
-            f"--name: with --workers {settings.workers} it may have {max_name_length(settings.workers)} characters, since each adds its number"
-        )
-
-
-def _check_security(settings: Settings) -> None:
-    """Raise `InvalidSetting` for what would keep all chargers out, or would not be looked at."""
-    profile = settings.security_profile
-    if profile in ("2", "3") and not settings.tls and not settings.trusted_proxies:
-        raise InvalidSetting(f"--security-profile: {profile} needs --tls (TLS_CERTIFICATE), or --trusted-proxies where the TLS ends")
-    if profile == "3" and not settings.tls_client_ca:
-        raise InvalidSetting(
-            "--security-profile: 3 needs --tls-client-ca (TLS_CLIENT_CA), the authorities that have issued chargers' certificates"
-        )
-    if profile == "3" and not (settings.tls or settings.proxy_protocol or settings.proxy_certificate_header):
-        raise InvalidSetting(
-            "--security-profile: 3 behind proxies needs --proxy-certificate-header or --proxy-protocol to see certificates"
-        )
-    if settings.client_organization and not settings.tls_client_ca:
-        raise InvalidSetting(
-            "--client-organization: needs --tls-client-ca (TLS_CLIENT_CA), or chargers show no certificate that could name it"
-        )
 
 
 def max_name_length(workers: int) -> int:

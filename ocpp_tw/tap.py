@@ -15,7 +15,8 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
 from .process.runtime import give_up, on_hangup, prepare
-from .settings import TABLE, InvalidSetting, Settings, max_name_length, read
+from .read_settings import read
+from .settings import TABLE, InvalidSetting, Settings, max_name_length
 
 
 class Options(TwistedOptions):

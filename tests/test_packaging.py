@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ocpp_tw.settings import TABLE, read
+from ocpp_tw.read_settings import read
+from ocpp_tw.settings import TABLE
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
+from ocpp_tw.read_settings import read
 from ocpp_tw.setting_types import address, name, redis_url
-from ocpp_tw.settings import TABLE, Address, InvalidSetting, Setting, Settings, read, worker_settings
+from ocpp_tw.settings import TABLE, Address, InvalidSetting, Setting, Settings, worker_settings
 from ocpp_tw.tap import Options
 
 TOKEN = {"http_token": "secret"}

@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from ..settings import Address, read
+from ..read_settings import read
+from ..settings import Address
 
 TIMEOUT = 2.0
 """Seconds that the gateway has to answer."""
@@ -41,7 +42,7 @@ def arguments_of(process: int) -> list[str]:
 
 
 def operators_address(arguments: Sequence[str], environment: Mapping[str, str]) -> Where:
-    """Where operators' HTTP is, by the gateway's own rule (`ocpp_tw.settings.read`). Raises `InvalidSetting`."""
+    """Where operators' HTTP is, by the gateway's own rule (`ocpp_tw.read_settings.read`). Raises `InvalidSetting`."""
     given: dict[str, str | None] = {"http_token": "-"}  # some token, for the real one is not looked for
     for name in OPTIONS:
         option = "--" + name.replace("_", "-")

@@ -13,7 +13,8 @@ from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.facts import Authorization
 from ocpp_tw.handlers import find
 from ocpp_tw.interfaces import BackendFailed
-from ocpp_tw.settings import InvalidSetting, Settings, read
+from ocpp_tw.read_settings import read
+from ocpp_tw.settings import InvalidSetting, Settings
 from ocpp_tw.testing import InMemoryGateway
 
 ACTIONS = ("Authorize", "StartTransaction", "StopTransaction", "TransactionEvent")

@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
-from ocpp_tw.settings import InvalidSetting, Settings, read
+from ocpp_tw.read_settings import read
+from ocpp_tw.settings import InvalidSetting, Settings
 from ocpp_tw.watched import CHECK_INTERVAL
 from ocpp_tw.websocket import certificate
 from ocpp_tw.websocket.certificate import Certificate

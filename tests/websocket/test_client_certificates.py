@@ -22,7 +22,8 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made, revocation_list
 from ocpp_tw.interfaces import ClientCertificate
-from ocpp_tw.settings import InvalidSetting, read
+from ocpp_tw.read_settings import read
+from ocpp_tw.settings import InvalidSetting
 from ocpp_tw.watched import CHECK_INTERVAL
 from ocpp_tw.websocket import client_certificates
 from ocpp_tw.websocket.client_certificates import Authorities

@@ -15,7 +15,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from certificates import Made
-from ocpp_tw.settings import InvalidSetting, Settings, read
+from ocpp_tw.read_settings import read
+from ocpp_tw.settings import InvalidSetting, Settings
 from ocpp_tw.websocket.client_certificates import Authorities
 from ocpp_tw.websocket.proxies import Proxies
 from proxy_headers import version_2
