@@ -76,10 +76,10 @@ class Gate:
         return deferred(found).addCallbacks(partial(self._found, request), partial(self._failed_to_find, request))
 
     def _found(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
-        if record.is_registered or self._register.guarded is False or not any(each.startswith("ocpp2") for each in request.offered):
+        if record.is_registered or not self._register.guarded or not any(each.startswith("ocpp2") for each in request.offered):
             return self._known(request, record)
         spellings = in_time(self._records.table(SPELLINGS, request.id.lower()), STORE_TIMEOUT, self._clock)
-        return spellings.addCallbacks(partial(self._spelled, request, record), partial(self._unread, request))
+        return spellings.addCallbacks(partial(self._spelled, request, record), partial(self._unread, request, record))
 
     def _spelled(self, request: HandshakeRequest, record: Record, spellings: dict[str, bytes]) -> int | Deferred[int]:
         """An identifierString is the same in any case (2.x part 2, primitive datatypes): who is registered as CP1 does not come in as cp1,
@@ -88,8 +88,11 @@ class Gate:
             raise self._refusal(request, NotAdmitted("authentication_failed", 404, f"it is registered as {shown(min(spellings))}"))
         return self._known(request, record)
 
-    def _unread(self, request: HandshakeRequest, why: Failure) -> NoReturn:
-        raise self._unavailable(request, why.value)
+    def _unread(self, request: HandshakeRequest, record: Record, _: Failure) -> int | Deferred[int]:
+        """Whoever was here before under this spelling comes in, as nobody had another one of it then."""
+        if record != Record():
+            return self._known(request, record)
+        raise self._unavailable(request, StoreUnavailable("the store does not answer"))
 
     def _known(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
         if self._backend is None:

@@ -97,7 +97,7 @@ class Checker:
     def _event(self, index: int, event: dict[str, Any]) -> None:
         data, name = event["data"], event["event"]
         charger = data["charger"]
-        apart = name == "handshake_rejected" or (name == "security_event" and data["by"] is None)
+        apart = name in ("handshake_rejected", "authentication_failed") or (name == "security_event" and data["by"] is None)
         numbered = "?" if apart else charger  # those are numbered together
         due = self._seq[numbered] = self._seq[numbered] + 1
         if event["seq"] != due:

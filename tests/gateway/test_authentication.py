@@ -426,8 +426,19 @@ def test_two_spellings_that_are_both_registered_come_in_each_with_its_own_passwo
     assert came(fleet, "cp1") == 0
 
 
-def test_a_spelling_that_cannot_be_looked_up_does_not_come_in():
+def test_a_spelling_that_cannot_be_looked_up_does_not_come_in_unless_it_was_here_before():
     fleet = Fleet()
     fleet.decide("CP1", password=PASSWORD)
+    fleet.here.store.tables["record", "cp2"] = {"vendor": b"V"}
     fleet.here.records.table = lambda *_: fail(StoreUnavailable("away"))  # type: ignore[method-assign]
-    assert came(fleet, "cp1") == 503
+    assert came(fleet, "cp1") == 503 and came(fleet, "cp2") == 0
+    (told,) = fleet.told("authentication_failed")
+    assert told["reason"] == "the store does not answer"
+
+
+def test_no_spelling_is_looked_up_as_long_as_nobody_is_known_to_have_credentials(monkeypatch):
+    """A gateway that was started while Redis is away does not know yet, and must keep nobody out who was never asked for anything."""
+    fleet = Fleet()
+    monkeypatch.setattr(type(fleet.here.register), "guarded", None)
+    fleet.here.records.table = lambda *_: fail(StoreUnavailable("away"))  # type: ignore[method-assign]
+    assert came(fleet, "cp1") == 0
