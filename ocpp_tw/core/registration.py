@@ -32,12 +32,13 @@ class RegistrationState:
         self._overridden = False  # by an operator, since it was told
         self._undelivered: Mapping[str, str] = {}  # decisions made before the record was found, which may not have them
 
-    def recorded(self, record: Record) -> None:
-        """The charger's record was found: an operator's restriction applies at once, else the status given before."""
+    def recorded(self, record: Record, waits: bool = False) -> None:
+        """The charger's record was found: an operator's restriction applies at once, else the status given before. ``waits``: it is Pending,
+        whether or not it boots, until an operator or the backend says more."""
         self.record, self.serving = replace(record, **self._undelivered), True
         if not self._given:
             self._given = self.record.boot
-            self._override(self.record.boot_status)
+            self._override(self.record.boot_status or ("Pending" if waits else ""))
 
     def decided(self, changes: Mapping[str, str]) -> bool:
         """An operator has changed fields of the record; whether the charger should be asked to boot again, to be told at once.

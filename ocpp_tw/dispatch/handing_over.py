@@ -64,7 +64,7 @@ class HandingOver:
         try:
             if refused or outcome.kind == "offline":
                 await self._forget(charger.id, stored)
-            else:
+            elif (await self._credentials.record(charger.id)).new_password:  # else an operator has decided meanwhile that none is good
                 await self._keep(charger.id, stored)  # should another gateway have written meanwhile
         except (TimeoutError, StoreUnavailable, TooMany) as why:
             log.warn("password that {charger} was sent: what waits is not up to date: {why}", charger=charger.id, why=repr(why))

@@ -240,7 +240,7 @@ class Arrivals:
         if self._decisions.speaks_wrong_version(charger, record):
             charger.close(1012, f"OCPP {record.version} only")
             return
-        charger.serve(record)
+        charger.serve(record, self._decisions.policy.waits(record))
         self.on_serving(charger.id)
 
     def _serve_unlisted(self, failure: Failure, charger: Charger) -> Deferred[None]:
@@ -248,7 +248,15 @@ class Arrivals:
         if not isinstance(failure.value, StoreUnavailable):  # an outage is logged once, not for each charger
             log.info("roster not told of {charger}: {why}", charger=charger.id, why=repr(failure.value))
         self._announce(charger)
+        if self._decisions.anybody_is_judged:
+            Deferred.fromCoroutine(self._judge_later(charger))
         return Deferred.fromCoroutine(self._decisions.record(charger.id)).addCallback(self._serve, charger)
+
+    async def _judge_later(self, charger: Charger) -> None:
+        """It was admitted by what this gateway knew of it without the store: once the store is back, by what that has."""
+        record = await self._decisions.stored(charger.id)
+        if record is not None and not charger.gone and (why := self._decisions.may_not_stay(charger, record)):
+            charger.close(1008, why)
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended; that is published only if it was the current one."""

@@ -44,6 +44,11 @@ class Policy(NamedTuple):
         """Whether a charger of which nothing is stored may come in with nothing."""
         return self.least == 0 and self.unknown == "accept" and not self.backend
 
+    def waits(self, record: Record) -> bool:
+        """Whether a charger is Pending until an operator or the backend says more."""
+        unknown = self.backend and record.backend_verdict == "pending" and not record.boot_status
+        return unknown or (self.unknown == "pending" and not record.is_registered)
+
     def least_for(self, record: Record) -> int:
         """The least security profile of one charger."""
         return max(self.least, record.least_profile, int(record.backend_profile or 0) if self.backend else 0)
@@ -121,7 +126,8 @@ def _by_password(request: HandshakeRequest, record: Record, passwords: Passwords
     if least == 0 and not record.password:  # nothing is asked for: some chargers send what they were set to long ago
         return _by_first_password(request, record, passwords, shown)
     if shown is None:
-        raise NotAdmitted("authentication_failed", 401, NO_CREDENTIALS)
+        trouble = request.certificate.trouble if request.certificate is not None else ""
+        raise NotAdmitted("authentication_failed", 401, f"{NO_CREDENTIALS} but a certificate: {trouble}" if trouble else NO_CREDENTIALS)
     return _compared(request, record, passwords, shown)
 
 
@@ -139,12 +145,15 @@ def _by_first_password(request: HandshakeRequest, record: Record, passwords: Pas
 
 def _compared(request: HandshakeRequest, record: Record, passwords: Passwords, shown: str) -> Verdict:
     user, password = _basic(shown, request.id.encode())
+    current = False
     try:
         # one is compared, whoever it is: how long it takes does not tell who is known
         current = passwords.match(record.password, password)
         new = [each for each in forms(record.new_password) if passwords.match(each, password)]
     except UnknownKey as why:
-        raise NotAdmitted("misconfigured", 503, str(why)) from None
+        if not current:
+            raise NotAdmitted("misconfigured", 503, str(why)) from None
+        new = []
     if user != request.id.encode():
         raise NotAdmitted("authentication_failed", 401, WRONG_USER)
     if not current and not new:

@@ -76,10 +76,10 @@ class Charger(Inbox):
     def __repr__(self) -> str:
         return f"<Charger {self.id} {self.connection}>"
 
-    def serve(self, record: Record) -> None:
-        """Begin to serve it, first of all the CALLs that arrived before; ``record`` is what is stored about it."""
+    def serve(self, record: Record, waits: bool = False) -> None:
+        """Begin to serve it, first of all the CALLs that arrived before; ``record`` is what is stored about it. ``waits``: it is Pending."""
         self.model, self.serial = record.model_known, record.serial
-        self.registration_state.recorded(record)
+        self.registration_state.recorded(record, waits)
         self.open()
 
     @property

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.entries import DECIDED, FLEET, GUARDED, SAID_BY_BACKEND, SECURITY, SPELLINGS, Effect, PeerMessage, Put, Record
-from ..interfaces import Store
+from ..interfaces import Store, StoreUnavailable
 from ..log import Logger
 from ..ocpp.version import Version
 from ..waiting import in_time
@@ -45,7 +45,7 @@ class Decisions:
     ) -> None:
         self._chargers = chargers
         self._versions = versions
-        self._policy = policy
+        self.policy = policy
         self._clock = clock
         self._publisher = publisher
         self._roster = store.roster
@@ -102,17 +102,17 @@ class Decisions:
         if why:
             charger.close(1008, why)
             return
-        if boots_again or (charger.registration == "Pending" and self._policy.unknown == "pending" and not was_registered):
+        if boots_again or (charger.registration == "Pending" and self.policy.unknown == "pending" and not was_registered):
             charger.call("TriggerMessage", {"requestedMessage": "BootNotification"})  # it is told at once, not at its next attempt
         if texts.get("version") and self.speaks_wrong_version(charger, charger.record):
             charger.close(1012, f"OCPP {texts['version']} only")
 
     def may_not_stay(self, charger: Charger, record: Record) -> str:
         """Why a charger that has been admitted does not satisfy what is stored about it by now; "" if it does."""
-        least = self._policy.least_for(record)
+        least = self.policy.least_for(record)
         if charger.security_profile < least:
             return f"security profile {least} is required"
-        return "it is not registered any more" if self._policy.excludes(record) else ""
+        return "it is not registered any more" if self.policy.excludes(record) else ""
 
     def _has_to_come_again(self, charger: Charger, changes: Mapping[str, str]) -> str:
         """Why a charger has to authenticate again after these changes, if not more; "" if it has not."""
@@ -120,9 +120,22 @@ class Decisions:
             return "its password has been changed"
         if changes.get("certificate") and charger.security_profile == 3:
             return "its certificate has been changed"
-        if self._policy.unknown == "pending" and not charger.record.is_registered:
+        if self.policy.unknown == "pending" and not charger.record.is_registered:
             return "it is not registered any more"
         return self.may_not_stay(charger, charger.record)
+
+    @property
+    def anybody_is_judged(self) -> bool:
+        """Whether it is known, or may be, that somebody is not admitted with nothing."""
+        return not self.policy.open or self._register.guarded is not False
+
+    async def stored(self, id: str) -> Record | None:
+        """What the store has about a charger, as soon as it answers; None if it does not as long as this gateway runs."""
+        try:
+            fields = await self._records.table("record", id)
+        except (CancelledError, StoreUnavailable):
+            return None
+        return Record(**{name: value.decode(errors="replace") for name, value in fields.items() if name in Record.__struct_fields__})
 
     async def record(self, id: str) -> Record:
         """What is stored about a charger that has connected, as far as it can be found in time."""

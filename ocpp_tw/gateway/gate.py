@@ -76,7 +76,7 @@ class Gate:
         return deferred(found).addCallbacks(partial(self._found, request), partial(self._failed_to_find, request))
 
     def _found(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
-        if record.is_registered or not self._register.guarded or not any(each.startswith("ocpp2") for each in request.offered):
+        if record.is_registered or not self._register.guarded or not any(each.lower().startswith("ocpp2") for each in request.offered):
             return self._known(request, record)
         spellings = in_time(self._records.table(SPELLINGS, request.id.lower()), STORE_TIMEOUT, self._clock)
         return spellings.addCallbacks(partial(self._spelled, request, record), partial(self._unread, request, record))
@@ -85,7 +85,7 @@ class Gate:
         """An identifierString is the same in any case (2.x part 2, primitive datatypes): who is registered as CP1 does not come in as cp1,
         of which nothing is known, and so nothing asked."""
         if spellings:
-            raise self._refusal(request, NotAdmitted("authentication_failed", 404, f"it is registered as {shown(min(spellings))}"))
+            raise self._refusal(request, NotAdmitted("authentication_failed", 401, f"it is registered as {shown(min(spellings))}"))
         return self._known(request, record)
 
     def _unread(self, request: HandshakeRequest, record: Record, _: Failure) -> int | Deferred[int]:

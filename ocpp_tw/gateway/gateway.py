@@ -92,7 +92,9 @@ class Gateway:
         other = self._spellings.get(request.id.lower(), request.id)
         if version.name.startswith("2") and other != request.id and other in self.chargers:
             # an identifierString is the same in any case (2.x part 2, primitive datatypes), and events and commands have the spelling that is connected
-            raise HandshakeRefused(409, "connected already under another spelling of its identity")
+            if not security_profile or self.chargers[other].security_profile:
+                raise HandshakeRefused(409, "connected already under another spelling of its identity")
+            self.chargers[other].close(1008, "another spelling of its identity has authenticated")
         charger = Charger(
             request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections), security_profile
         )

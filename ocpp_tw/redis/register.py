@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -34,6 +34,9 @@ INTERVAL = 1.0
 
 MAX_MIRRORED = 100_000
 """Most chargers whose credentials this process knows to be in the mirror; at that many all are forgotten, and mirrored again."""
+
+LOOKED_UP = b"looked up"
+"""The field of a mirrored record that says that its credentials are in the mirror, too: of most else, only what this gateway has written is."""
 
 CREDENTIAL_NAMES = [name.encode() for name in CREDENTIALS]
 
@@ -98,13 +101,13 @@ class RedisRegister(Service):
     def _send(self, batch: list[LookUp]) -> Deferred[list[Any]]:
         client = self._connection.client
         if client is None:
-            raise StoreUnavailable("Redis is not connected")
+            return fail(StoreUnavailable("Redis is not connected"))
         return LOOK_UP.run(client, [self._fleet, *[each.key for each in batch]]).addCallback(self._answered)
 
     def _answered(self, reply: list[Any]) -> list[Any]:
         guarded = bool(reply[0])
         if guarded != self.guarded and self._spool is not None:
-            self._spool.copy([(self._fleet, GUARDED.encode(), b"yes" if guarded else None)])
+            self._spool.copy([(self._fleet, GUARDED.encode(), b"yes" if guarded else b"no")])
         self.guarded = guarded
         return reply[1:]
 
@@ -121,27 +124,29 @@ class RedisRegister(Service):
         pending = await self._records.pending(key)
         known = {} if self._spool is None else await self._spool.mirrored(key)
         record = _changed(Record(), {name.decode(errors="replace"): value for name, value in known.items()} | pending)
-        if record == Record() and await self._is_guarded():
-            raise StoreUnavailable("Redis does not answer, and this gateway has not seen the charger")
+        if LOOKED_UP not in known and not pending and await self._is_guarded():
+            raise StoreUnavailable("Redis does not answer, and this gateway has not looked the charger up since anybody has credentials")
         return record
 
     def _mirror(self, spool: Spool, charger: str, key: bytes, record: Record) -> None:
         credentials = [getattr(record, name) for name in CREDENTIALS]
         known = self._mirrored.get(charger)
-        if known is None and not any(credentials):
+        if known is None and not self.guarded and not any(credentials):
             return  # as nearly all are where nobody authenticates
         found = hash(tuple(credentials))
         if found != known:
             if len(self._mirrored) >= MAX_MIRRORED:
                 self._mirrored.clear()
             self._mirrored[charger] = found
-            spool.copy([(key, name, value.encode() or None) for name, value in zip(CREDENTIAL_NAMES, credentials, strict=True)])
+            values = zip(CREDENTIAL_NAMES, credentials, strict=True)
+            spool.copy([(key, LOOKED_UP, b"yes"), *((key, name, value.encode() or None) for name, value in values)])
 
     async def _is_guarded(self) -> bool:
-        """As far as this gateway knows: as Redis said last, or else as the mirror has it."""
+        """As far as this gateway knows: as Redis said last, or else as the mirror has it. One that never knew has to wait for Redis."""
         if self.guarded is None and self._spool is not None:
-            self.guarded = GUARDED.encode() in await self._spool.mirrored(self._fleet)
-        return bool(self.guarded)
+            said = (await self._spool.mirrored(self._fleet)).get(GUARDED.encode())
+            self.guarded = None if said is None else said == b"yes"
+        return self.guarded is not False
 
     def _look(self) -> None:
         """Nobody may have come for long: ask for nobody."""

@@ -37,3 +37,12 @@ async def test_what_one_gateway_stores_every_other_finds_at_once(fleet):
     assert await found(second) == Record(registered="yes", password="stored", security_profile="2", model="M")
     await put(second, password=None)
     assert await found(first) == Record(registered="yes", security_profile="2", model="M")
+
+
+async def test_who_arrives_is_served_by_all_that_is_stored(fleet):
+    """Every field: what is decided about a charger, and what it has reported of itself."""
+    gateway = await fleet.gateway("a")
+    fields = {name: f"value of {name}" for name in Record.__struct_fields__}
+    await put(gateway, **fields)
+    assert (await soon(gateway.roster.arrive("c1", "1"))).record == Record(**fields) == await found(gateway)
+    assert (await soon(gateway.roster.arrive("c2", "1"))).record == Record()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from ocpp_tw.core.entries import DECIDED
 from ocpp_tw.core.new_passwords import MOST, forms
 from ocpp_tw.core.passwords import generate
 from ocpp_tw.settings import Settings
@@ -282,6 +283,18 @@ def test_an_operator_who_sets_the_password_ends_all_that_wait():
     operated.charger.run(1)
     assert operated.charger.refusals == []
     operated.finish()
+
+
+def test_a_charger_that_is_removed_while_its_password_is_unanswered_stays_removed():
+    """Nor does what was sent before outlive a password that the operator has set meanwhile."""
+    for decided in (dict.fromkeys(DECIDED), {"password": "stored", "new_password": None}):
+        operated = Operated()
+        operated.charger.quirks["AuthorizationKey"] = Quirk(NO_ANSWER)
+        operated.here.push_command(cp_id="cp1", command="rotate_password", data={}, id="u1")
+        asyncio.run(operated._decide(decided))
+        operated.charger.run(40)
+        assert operated.waiting == 0 and operated.here.register.find("cp1").password == (decided["password"] or "")
+        operated.finish()
 
 
 # the backend's own

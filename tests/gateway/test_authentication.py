@@ -52,7 +52,7 @@ class Fleet:
     def knock(self, id: str = "cp1", authorization: str | None = None, address: str = "10.0.0.1", **more: Any) -> ChargerClient:
         headers = {} if authorization is None else {"authorization": authorization}
         wire = MemoryWire()
-        request = HandshakeRequest(id, "csms.example.com", address, ("ocpp1.6",), headers, **more)
+        request = HandshakeRequest(id, "csms.example.com", address, more.pop("offered", ("ocpp1.6",)), headers, **more)
         charger, _ = self.here.gateway.admit(request, wire)  # type: ignore[misc]
         self.here.gateway.arrived(charger)
         return ChargerClient(self.here, charger, wire)
@@ -197,6 +197,22 @@ def test_a_makers_certificate_does_not_keep_out_a_charger_with_a_password():
     assert fleet.profile(authorization=basic(), tls=True, certificate=makers) == 2
 
 
+def test_a_certificate_that_is_wrong_is_named_where_nothing_else_was_shown():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    assert fleet.refused(tls=True, certificate=CERTIFICATE.__class__("cp1", "", (), "ab" * 32, 2e9, "it has expired")) == 401
+    (data,) = fleet.told("authentication_failed")
+    assert data["reason"] == "no credentials but a certificate: it has expired"
+
+
+def test_a_password_that_waits_under_an_unknown_key_keeps_out_nobody_with_the_right_one():
+    fleet, other = Fleet(), Fleet()
+    fleet.decide(password=PASSWORD)
+    fleet.decide(new_password=other.here.gateway.passwords.stored(KEY.encode()))
+    assert fleet.profile(authorization=basic()) == 1
+    assert fleet.refused(authorization=basic(password=KEY)) == 503
+
+
 def test_an_organization_that_is_right_comes_in():
     fleet = Fleet(security_profile="3", client_organization="Operator")
     assert fleet.profile(tls=True, certificate=CERTIFICATE) == 3
@@ -249,6 +265,24 @@ def test_who_is_not_registered_may_have_to_wait():
     assert client.call("BootNotification", boot)["status"] == "Accepted"
     fleet.unregister()
     assert client.wire.closed[0] == 1008
+
+
+def test_who_has_to_wait_is_served_nothing_else_whether_or_not_it_boots():
+    fleet = Fleet(unknown_chargers="pending")
+    client = fleet.knock()
+    start = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "2026-11-23T08:00:00Z"}
+    assert client.call_error("StartTransaction", start) == "SecurityError"
+    assert client.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Pending"
+    fleet.decide("cp2")
+    assert fleet.knock("cp2").call("StartTransaction", start)["idTagInfo"]["status"] == "Accepted"
+
+
+def test_a_charger_that_authenticates_is_not_kept_out_by_another_spelling_that_has_not():
+    fleet = Fleet()
+    stranger = fleet.knock("cp1", offered=("ocpp2.0.1",))
+    fleet.decide("CP1", password=PASSWORD)
+    client = fleet.knock("CP1", basic("CP1"), offered=("ocpp2.0.1",))
+    assert client.charger.security_profile == 1 and stranger.wire.closed[0] == 1008 and client.wire.closed is None
 
 
 # connections that no longer satisfy what is decided
@@ -406,8 +440,8 @@ def came(fleet: Fleet, id: str, offered: tuple[str, ...] = ("ocpp2.0.1",), heade
 def test_who_is_registered_does_not_come_in_as_another_spelling_of_which_nothing_is_known(id):
     fleet = Fleet()
     fleet.decide("CP1", password=PASSWORD)
-    assert came(fleet, id) == came(fleet, id, ("ocpp1.6", "ocpp2.1")) == 404 and came(fleet, "CP2") == 0
-    assert came(fleet, id, headers={"authorization": basic(id)}) == 404
+    assert came(fleet, id) == came(fleet, id, ("ocpp1.6", "ocpp2.1")) == came(fleet, id, ("OCPP2.1",)) == 401 and came(fleet, "CP2") == 0
+    assert came(fleet, id, headers={"authorization": basic(id)}) == 401
     assert came(fleet, "CP1", headers={"authorization": basic("CP1")}) == 1
     (told, *_) = fleet.told("authentication_failed")
     assert told["reason"] == "it is registered as CP1" and told["charger"] == id
@@ -421,7 +455,7 @@ def test_two_spellings_that_are_both_registered_come_in_each_with_its_own_passwo
     assert came(fleet, "cp1", headers={"authorization": basic("cp1", KEY)}) == 1
     assert came(fleet, "cp1", headers={"authorization": basic("cp1")}) == 401
     fleet.unregister("cp1")
-    assert came(fleet, "cp1") == 404
+    assert came(fleet, "cp1") == 401
     fleet.unregister("CP1")
     assert came(fleet, "cp1") == 0
 

@@ -80,3 +80,26 @@ async def test_a_gateway_that_is_started_without_redis_knows_what_its_earlier_ru
     assert (await found(again)).password == "stored"
     with pytest.raises(StoreUnavailable):
         await found(again, "c2")
+
+
+async def test_without_redis_a_charger_whose_credentials_were_never_looked_up_here_is_not_admitted(fleet, server):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    second.events.publish(Entry("c1", effects=(Put("record", "boot", b"Accepted"),)))  # it was here before, as everybody could be
+    await soon(second.events.flushed())
+    await put(first, registered="yes", password="stored")
+    await until(lambda: second.register.guarded)
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        await found(second)
+
+
+async def test_a_gateway_that_has_never_heard_of_redis_admits_nobody_until_it_has(fleet, server):
+    server.kill()
+    gateway = await fleet.gateway("new")
+    with pytest.raises(StoreUnavailable):
+        await found(gateway)
+    server.start()
+    await until(lambda: gateway.register.guarded is False)
+    assert await found(gateway) == Record()
+    server.kill()
+    assert await found(gateway) == Record()

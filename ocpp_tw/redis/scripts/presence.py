@@ -100,7 +100,13 @@ while ARGV[at] do
   else
     key = key + 1
     local stamp, old, other = arrive(unpack(ARGV, at + 1, at + 7))
-    told[#told + 1] = {stamp, old, other or unpack(redis.call('HMGET', KEYS[key], unpack(fields)))}
+    local answer = {stamp, old, other}
+    if not other then
+      for i, value in ipairs(redis.call('HMGET', KEYS[key], unpack(fields))) do
+        answer[2 + i] = value
+      end
+    end
+    told[#told + 1] = answer
     at = at + 8
   end
 end
