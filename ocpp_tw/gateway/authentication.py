@@ -113,8 +113,8 @@ def _foreign(certificate: ClientCertificate, id: str, record: Record, policy: Po
     if any(compare_digest(each, certificate.fingerprint) for each in (record.certificate, *fingerprints(record.issued)) if each):
         return ""
     owners = [each for each in certificate.names if each.startswith(OWNER)]
-    names = {each.lower() for each in (certificate.common_name, *certificate.names)}
-    if owner(id) not in owners if owners else id.lower() not in names:
+    # in exactly this spelling: in 1.6 CP1 and cp1 are two chargers, and one's certificate must not do for the other
+    if owner(id) not in owners if owners else id not in (certificate.common_name, *certificate.names):
         return "it is another charger's"
     if policy.organization and certificate.organization != policy.organization:
         return "it names another organization"

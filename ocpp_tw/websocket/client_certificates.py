@@ -199,6 +199,10 @@ def _unfit(certificate: x509.Certificate, authority: bool) -> str:
         return f"it is signed with {algorithm.name}"
     extensions = certificate.extensions
     with suppress(x509.ExtensionNotFound):
+        # whoever has an authority's key could issue certificates for any charger: it does not belong into one
+        if not authority and extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            return "it is an authority's certificate (CA:TRUE)"
+    with suppress(x509.ExtensionNotFound):
         purposes = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
         if not purposes & {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
             return "it is not for clients of TLS (extended key usage)"

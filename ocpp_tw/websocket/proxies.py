@@ -25,8 +25,13 @@ ENCRYPTED = {"https", "wss"}
 NO_CERTIFICATE = {"", "-", "(null)", "null"}
 """What proxies send in place of a certificate when there is none."""
 
-_ELEMENT = re.compile(r'(?:^|;)\s*(Cert|Chain)="?([^";,]+)', re.IGNORECASE)
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+UNQUOTED = {"uri", "dns"}
+"""Keys whose values Envoy takes from the charger's certificate as they are: what follows them may be more of such a value."""
+
+_PEM = r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
+_PEMS = re.compile(rf"\s*(?:{_PEM}\s*)+")
+_ENVOY = re.compile(r"[A-Za-z]{1,20}=")  # a certificate in base64 has no padding so early
+_ENVOY_PAIR = re.compile(r'\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"\s*|([^";,\\]*))(;|\Z)')
 _PAIR = re.compile(r'\s*([A-Za-z]+)=(?:"([^"]*)"|([^;,"]*))\s*(;|,|$)')
 
 
@@ -162,16 +167,36 @@ def _ders(value: str) -> list[bytes]:
     Raises:
         ValueError: there is none that can be read; or there are several values, so that the first may be the charger's own.
     """
-    parts = value.split('"')
-    if len(parts) % 2 == 0 or any("," in part for part in parts[::2]):
-        raise ValueError("several values")
-    elements = {name.lower(): text for name, text in _ELEMENT.findall(value)}
-    if not elements:
-        return _plain_ders(value)
-    return [der for name in ("cert", "chain") if name in elements for der in _plain_ders(elements[name])]
+    if any(mark in value for mark in '",;') or _ENVOY.match(value):
+        pairs = _envoy_pairs(value)
+        return [der for name in ("cert", "chain") if name in pairs for der in _plain_ders(pairs[name])]
+    return _plain_ders(value)
+
+
+def _envoy_pairs(value: str) -> dict[str, str]:
+    """The only element of an X-Forwarded-Client-Cert, all of it: the charger chooses its names, so a part that looks like a certificate may be
+    in the middle of one. Values stay escaped: in a certificate there is nothing to escape.
+
+    Raises:
+        ValueError: it cannot be read in one way only, or has no certificate.
+    """
+    pairs: dict[str, str] = {}
+    at, more = 0, True
+    while more:
+        pair = _ENVOY_PAIR.match(value, at)
+        if pair is None:
+            raise ValueError("it cannot be read, or has several elements")
+        name = pair[1].lower()
+        if name in pairs or (name in ("cert", "chain") and not UNQUOTED.isdisjoint(pairs)):
+            raise ValueError(f"{name} may be the charger's own words")
+        pairs[name] = pair[2] if pair[2] is not None else pair[3].strip()
+        at, more = pair.end(), pair[4] == ";"
+    if pairs.keys().isdisjoint(("cert", "chain")):
+        raise ValueError("no certificate")
+    return pairs
 
 
 def _plain_ders(value: str) -> list[bytes]:
     text = unquote(value)
-    found = _PEM.findall(text) or [text.removeprefix(":").removesuffix(":")]
+    found = re.findall(_PEM, text) if _PEMS.fullmatch(text) else [text.removeprefix(":").removesuffix(":")]
     return [b64decode("".join(each.split()), validate=True) for each in found]

@@ -34,7 +34,8 @@ MIDDLE = Made("middle", issuer=ROOT)
 
 
 def charger(issuer: Made = ROOT, **more: Any) -> Made:
-    return Made("cp1", authority=False, **{"issuer": issuer, "names": {NameOID.ORGANIZATION_NAME: "Operator"}} | more)
+    usual = {"issuer": issuer, "authority": False, "names": {NameOID.ORGANIZATION_NAME: "Operator"}}
+    return Made("cp1", **usual | more)
 
 
 def for_what(*purposes: Any) -> tuple[Any, bool]:
@@ -162,6 +163,9 @@ def test_authorities_are_named_to_chargers_that_choose_by_them(server: TlsServer
         (Made("cp2", issuer=CHARGER), (CHARGER,), "its authority O=Operator,CN=cp1: invalid CA certificate"),
         (charger(old := Made("old", begin=-5, days=2, issuer=ROOT)), (old,), "its authority CN=old has expired at "),
         (ROOT, (), "it is an authority's own certificate"),
+        (MIDDLE, (), "it is an authority's certificate (CA:TRUE)"),
+        (charger(authority=True), (), "it is an authority's certificate (CA:TRUE)"),
+        (charger(authority=True, extensions=[usage(digital_signature=True)]), (), "it is an authority's certificate (CA:TRUE)"),
         (CHARGER, (ELSEWHERE,) * 11, "more than 10 certificates were sent with it"),
         (charger(kind="1024"), (), "its RSA key has 1024 bits, not 2048"),
         (charger(weak := Made("weak", kind="1024", issuer=ROOT)), (weak,), "of its authority CN=weak: its RSA key has 1024 bits"),

@@ -147,6 +147,8 @@ DER = b64encode(OWN.made.public_bytes(Encoding.DER)).decode()
         (f":{DER}:", ""),
         (DER, ""),
         (f'By=spiffe://x;Hash=ab;Cert="{quote(PEM)}";Subject="CN=cp1,O=x"', ""),
+        (f'Hash=ab; Cert="{quote(PEM)}" ; Subject="CN=x\\"\\,\\;\\C3\\A9, O=\\\\";URI=urn:x?a=b;DNS=cp1.example', ""),
+        (f'Subject="CN=cp1";cert={quote(PEM, safe="/+=")}', ""),
         (f'Hash=ab;Chain="{quote(DEEP.certificate + MIDDLE.certificate)}";URI=', ""),
         (quote(DEEP.certificate), "no trusted authority has issued it: CN=middle is unknown"),
         (quote(ALIEN.certificate), "no trusted authority has issued it: CN=alien is unknown"),
@@ -167,6 +169,58 @@ def test_the_proxys_certificate_is_verified_by_us(serve: Any, value: str, troubl
     told = server.admissions.requests[0].certificate
     assert told is not None and told.trouble == trouble
     assert told.common_name == ("cp1" if not trouble or "authority" in trouble else "")
+
+
+SHOWN, VICTIM = quote(ALIEN.certificate, safe=""), quote(PEM, safe="")
+UNREADABLE = "the proxy's header has no certificate that can be read, or more than one"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f'Hash=ab;Cert="{SHOWN}";Subject="description=x\\;Cert={VICTIM}"',
+        f'Hash=ab;Cert="{SHOWN}";Subject="CN=x;Cert={VICTIM}";URI=',
+        f'Hash=ab;Cert="{SHOWN}";Subject="CN=x\\";Cert={VICTIM};b=\\""',
+        f'Hash=ab;Cert="{SHOWN}";Subject="CN=x\\\\, Cert={VICTIM}"',
+    ],
+)
+def test_a_certificate_that_a_charger_has_written_into_its_own_names_is_not_taken_for_its_own(serve: Any, value: str) -> None:
+    """Envoy quotes the subject, and escapes what is in it; whose certificate it is says Cert alone."""
+    server = serve(proxy_certificate_header=HEADER)
+    ask(server, f"X-Forwarded-For: {CHARGER}", "X-Forwarded-Proto: https", f"{HEADER}: {value}")
+    told = server.admissions.requests[0].certificate
+    assert told is not None and told.trouble == "no trusted authority has issued it: CN=alien is unknown"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f'Hash=ab;Cert="{SHOWN}";URI=urn:x;Cert={VICTIM}',
+        f'Hash=ab;Cert="{SHOWN}";DNS=a;cert="{VICTIM}"',
+        f'Hash=ab;Chain="{SHOWN}";URI=urn:x;Cert={VICTIM}',
+        f"Hash=ab;DNS=a;Chain={VICTIM}",
+        f'Hash=ab;Hash=cd;Cert="{VICTIM}"',
+        f'Cert="{VICTIM}";Subject="CN=x',
+        f'Cert="{VICTIM}";Subject="CN=x"y',
+        f'Cert="{VICTIM}";Subject=CN\\;a=b',
+        f'Cert="{VICTIM}";',
+        f'Cert="{VICTIM}";nonsense',
+        f';Cert="{VICTIM}"',
+        f'"x";Cert="{VICTIM}"',
+        f"x-y=a;Cert={VICTIM}",
+        f"x{VICTIM}",
+        f'Cert="x;{VICTIM}"',
+        f'Hash=ab;Cert="{VICTIM}",Hash=cd',
+        f'Hash=ab,Cert="{VICTIM}"',
+        'Hash=ab;Subject="CN=cp1"',
+    ],
+)
+def test_a_header_that_can_be_read_in_two_ways_or_not_to_its_end_has_no_certificate(serve: Any, value: str) -> None:
+    """Envoy does not quote URI and DNS, which the charger has chosen."""
+    server = serve(proxy_certificate_header=HEADER)
+    ask(server, f"X-Forwarded-For: {CHARGER}", "X-Forwarded-Proto: https", f"{HEADER}: {value}")
+    told = server.admissions.requests[0].certificate
+    assert told is not None and (told.trouble, told.common_name) == (UNREADABLE, "")
 
 
 @pytest.mark.parametrize("value", ["", "-", "(null)"])
