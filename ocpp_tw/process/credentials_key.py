@@ -28,6 +28,11 @@ class KeyFile:
         self._state: tuple[int, int] | None = None
         self.read()
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a key: then there are passwords."""
+        return bool(self._found)
+
     def current(self) -> bytes:
         """See `Keys`. Raises `OSError` if the file cannot be written."""
         if not self._found:

@@ -98,6 +98,8 @@ class GatewayService(MultiService):
             await store.open()
         except SpoolUnusable as why:
             raise InvalidSetting(f"--spool: {why}") from None
+        # with no key there has been no password, and with no authority no certificate: then a gateway may begin without Redis
+        store.register.presumed = self._keys.exists or bool(settings.tls_client_ca)
         store.setServiceParent(self)
         Deferred.fromCoroutine(self._log_durability(store)).addErrback(lambda failure: None)
         application = compose(

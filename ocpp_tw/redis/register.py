@@ -66,6 +66,8 @@ class RedisRegister(Service):
 
     def __init__(self, connection: Connection, keys: Keys, records: RedisRecords, spool: Spool | None) -> None:
         self.guarded: bool | None = None  # until Redis has been asked, or the mirror
+        self.presumed = True
+        """The same as long as nothing is known of it, neither by Redis nor by the mirror."""
         self._connection = connection
         self._keys = keys
         self._fleet = encode(keys.table(FLEET, SECURITY))
@@ -146,7 +148,7 @@ class RedisRegister(Service):
         if self.guarded is None and self._spool is not None:
             said = (await self._spool.mirrored(self._fleet)).get(GUARDED.encode())
             self.guarded = None if said is None else said == b"yes"
-        return self.guarded is not False
+        return self.presumed if self.guarded is None else self.guarded
 
     def _look(self) -> None:
         """Nobody may have come for long: ask for nobody."""

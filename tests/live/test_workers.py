@@ -222,7 +222,9 @@ def test_a_worker_that_is_killed_comes_back_and_its_chargers_are_served_again(st
     published = events()
     for id in IDS:
         mine = [each["seq"] for each in published if each["data"]["charger"] == id]
-        assert mine == list(range(1, len(mine) + 1))
+        assert mine == list(range(1, len(mine) + 1)), [
+            (each["seq"], each["event"], each["data"].get("kind")) for each in published if each["data"]["charger"] == id
+        ]
 
 
 def test_while_a_worker_keeps_ending_the_others_accept_new_connections(start):
