@@ -21,9 +21,13 @@ class Numbers:
                 self._of[message.numbered].append(message.payload["seqNo"])
 
     def incomplete(self, transaction: tuple[str, str] | None) -> bool:
-        """Whether the charger left numbers out."""
-        numbers = sorted(set(self._of.get(transaction, ()))) if transaction else []
-        return numbers != list(range(len(numbers)))
+        """Whether the charger left numbers out, be it that it used them later: it may have begun again."""
+        highest = -1
+        for number in self._of.get(transaction, ()) if transaction else ():
+            if number > highest + 1:
+                return True
+            highest = max(highest, number)
+        return False
 
     def shared(self, message: Message) -> bool:
         """Whether another message of its transaction has the same number."""
