@@ -5,6 +5,8 @@ Knows no database: the drivers (`ocpp_tw.redis`, `ocpp_tw.memory`) carry entries
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 FLEET, SECURITY, GUARDED = "fleet", "security", "guarded"
@@ -31,6 +33,10 @@ class Put(msgspec.Struct, frozen=True, gc=False):
     name: str
     value: bytes | None
     owner: str | None = None
+
+
+GUARD = Put(FLEET, GUARDED, b"yes", SECURITY)
+"""Belongs to whatever gives a charger credentials or a least security profile."""
 
 
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
@@ -127,6 +133,16 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     model: str = ""
     firmware: str = ""
     serial: str = ""
+
+    @classmethod
+    def of(cls, values: Iterable[bytes | None]) -> Record:
+        """The record whose fields have these values in a store, in their order."""
+        return cls(*[value.decode(errors="replace") if value else "" for value in values])
+
+    @classmethod
+    def read(cls, fields: Mapping[str, bytes | None]) -> Record:
+        """The record in a table; what else is there does not belong to it."""
+        return cls.of(map(fields.get, cls.__struct_fields__))
 
     def __repr__(self) -> str:
         return f"<Record of a {self.vendor} {self.model}>"  # neither a password's stored form nor anything else that a log should not have

@@ -13,7 +13,7 @@ import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import DECIDED, FLEET, GUARDED, SAID_BY_BACKEND, SECURITY, SPELLINGS, Effect, PeerMessage, Put, Record
+from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, PeerMessage, Put, Record
 from ..interfaces import Store, StoreUnavailable
 from ..log import Logger
 from ..ocpp.version import Version
@@ -65,7 +65,7 @@ class Decisions:
             changes = {**changes, "issued": None}
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
-            effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
+            effects.append(GUARD)
         if "registered" in changes:
             effects.append(Put(SPELLINGS, id, b"yes" if changes["registered"] else None, id.lower()))
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
@@ -135,7 +135,7 @@ class Decisions:
             fields = await self._records.table("record", id)
         except (CancelledError, StoreUnavailable):
             return None
-        return Record(**{name: value.decode(errors="replace") for name, value in fields.items() if name in Record.__struct_fields__})
+        return Record.read(fields)
 
     async def record(self, id: str) -> Record:
         """What is stored about a charger that has connected, as far as it can be found in time."""

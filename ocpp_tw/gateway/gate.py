@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core import issued, new_passwords
-from ..core.entries import AFTER_RESTART, FLEET, GUARDED, SECURITY, SPELLINGS, Put, Record
+from ..core.entries import AFTER_RESTART, GUARD, SPELLINGS, Put, Record
 from ..core.passwords import Passwords
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRegister, Maybe, StoreUnavailable
 from ..waiting import deferred, in_time
@@ -131,7 +131,7 @@ class Gate:
         effects: list[Put] = []
         if str(verdict.profile) > record.reached_profile:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
-            effects.append(Put(FLEET, GUARDED, b"yes", SECURITY))
+            effects.append(GUARD)
         if verdict.new_password:
             waiting = new_passwords.shown(record.new_password, verdict.new_password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]

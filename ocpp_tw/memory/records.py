@@ -49,7 +49,7 @@ class MemoryRoster:
                 return succeed(Held(gateway, old))
         self._seat(charger, connection, (domain, ocpp, network, security_profile))
         kept = store.tables["record", charger]
-        record = Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__])
+        record = Record.read(kept)
         return succeed(Seated(record, old if elsewhere else ""))
 
     def _seat(self, charger: str, connection: str, described: tuple[str, str, str, int]) -> None:
@@ -114,7 +114,7 @@ class MemoryRegister:
                 raise StoreUnavailable("the store does not answer")
             return Record()
         kept = self._store.tables["record", charger]
-        return Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__])
+        return Record.read(kept)
 
 
 @implementer(IRecords)
@@ -129,7 +129,7 @@ class MemoryRecords:
 
     def record(self, charger: str) -> Deferred[Record]:
         kept = self._store.tables["record", charger]
-        return succeed(Record(*[kept.get(name, b"").decode() for name in Record.__struct_fields__]))
+        return succeed(Record.read(kept))
 
     def table(self, name: str, owner: str) -> Deferred[dict[str, bytes]]:
         return succeed(dict(self._store.tables[name, owner]))

@@ -52,7 +52,7 @@ class RedisRecords:
     async def record(self, charger: str) -> Record:
         """See `IRecords`."""
         fields = await self._read("record", charger, self._from_redis_or_mirror)
-        return Record(*[fields.get(name, b"").decode(errors="replace") for name in Record.__struct_fields__])
+        return Record.read(fields)
 
     async def table(self, name: str, owner: str) -> dict[str, bytes]:
         """See `IRecords`."""

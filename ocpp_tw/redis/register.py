@@ -57,7 +57,7 @@ class LookUp:
         if isinstance(reply, ResponseError):
             self.waiting.errback(reply)
         else:
-            self.waiting.callback(Record(*[field.decode(errors="replace") if field else "" for field in reply]))
+            self.waiting.callback(Record.of(reply))
 
 
 @implementer(IRegister)
@@ -125,7 +125,7 @@ class RedisRegister(Service):
     async def _without_redis(self, key: bytes) -> Record:
         pending = await self._records.pending(key)
         known = {} if self._spool is None else await self._spool.mirrored(key)
-        record = _changed(Record(), {name.decode(errors="replace"): value for name, value in known.items()} | pending)
+        record = Record.read({name.decode(errors="replace"): value for name, value in known.items()} | pending)
         if LOOKED_UP not in known and not pending and await self._is_guarded():
             raise StoreUnavailable("Redis does not answer, and this gateway has not looked the charger up since anybody has credentials")
         return record
