@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from .core.authority import Authority
-from .core.passwords import Passwords
+from .core.passwords import Keys, Passwords
 from .core.stamps import Stamps
 from .gateway.breaker import Breaker
 from .gateway.charger import Charger
@@ -30,7 +30,7 @@ class InMemoryGateway:
     """A gateway on in-memory drivers, with its ``clock`` and what it publishes.
 
     ``store`` may be shared by several: then they are the gateways of one fleet. ``handlers`` are those under test; without them the
-    gateway's own decide, by the settings and the ``backend``. ``application`` is started by the test, if it needs that.
+    gateway's own decide, by the settings and the ``backend``. ``keys`` are those that passwords are stored under: its own, if left out. ``application`` is started by the test, if it needs that.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class InMemoryGateway:
         authority: Authority | None = None,
         gate: IGate | None = None,
         tolerance: Tolerance | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self.settings = settings or Settings(name="gw")
         self.store = store if store is not None else MemoryStore()
@@ -62,7 +63,7 @@ class InMemoryGateway:
             self,
             handlers=handlers or Handlers(self.settings, breaker),
             backend=breaker,
-            passwords=Passwords(MemoryKeys()),
+            passwords=Passwords(keys or MemoryKeys()),
             authority=authority,
             gate=gate,
             tolerance=tolerance,

@@ -13,6 +13,10 @@ FLEET, SECURITY, GUARDED = "fleet", "security", "guarded"
 """A table of the fleet, its owner, and the field in it that is set once a charger has credentials or a least security profile: without the
 store nobody unknown is admitted from then on."""
 
+CREDENTIALS_KEY = "credentials_key"
+"""The field in the same table with the id of the key that chargers' passwords are stored under (`ocpp_tw.core.passwords.key_id`): who does not
+have that key lets none of them in."""
+
 SPELLINGS = "spellings"
 """A table of each registered identity in lower case: the spellings that are registered, which in OCPP 2.x are one charger."""
 
@@ -37,6 +41,11 @@ class Put(msgspec.Struct, frozen=True, gc=False):
 
 GUARD = Put(FLEET, GUARDED, b"yes", SECURITY)
 """Belongs to whatever gives a charger credentials or a least security profile."""
+
+
+def under_key(id: str) -> Put:
+    """Belongs to whatever gives a charger a password: it is stored under the key with that id."""
+    return Put(FLEET, CREDENTIALS_KEY, id.encode(), SECURITY)
 
 
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ..ocpp.passwords import generate
 
-__all__ = ["MAX_LENGTH", "MIN_LENGTH", "Keys", "Passwords", "UnknownKey", "canonical", "generate", "key_id"]
+__all__ = ["MAX_LENGTH", "MIN_LENGTH", "Keys", "Passwords", "UnknownKey", "canonical", "generate", "key_id", "key_of"]
 
 MIN_LENGTH, MAX_LENGTH = 16, 64
 """Of a password, in bytes: OCPP's least for a key (1.6: 16 to 20 bytes; 2.0.1: 16 to 40, 2.1: to 64 characters). No guess finds 16 random ones."""
@@ -30,6 +30,10 @@ class UnknownKey(Exception):
 class Keys(Protocol):
     """Where the keys are kept. A key's id says which it is, and nothing of it."""
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a key."""
+
     def current(self) -> bytes:
         """The key to store passwords under; it is made if there is none."""
 
@@ -40,6 +44,11 @@ class Keys(Protocol):
 def key_id(key: bytes) -> str:
     """A name for a key."""
     return hashlib.sha256(b"ocpp_tw key id" + key).hexdigest()[:8]
+
+
+def key_of(stored: str) -> str:
+    """The id of the key that a password is stored under."""
+    return stored.partition(":")[0]
 
 
 def canonical(password: bytes) -> bytes:
@@ -60,6 +69,17 @@ class Passwords:
         """The form to store. Two of the same password differ."""
         key, salt = self._keys.current(), secrets.token_bytes(12)
         return f"{key_id(key)}:{salt.hex()}:{_digest(key, salt, password)}"
+
+    def current_id(self) -> str:
+        """The id of the key that passwords are stored under now; it is made if there is none."""
+        return key_id(self._keys.current())
+
+    def trouble(self, id: str) -> str | None:
+        """What is wrong with the keys here where passwords are stored under the one with that id: there is none ("missing"), or not that one
+        ("wrong"). None if nothing is, as if ``id`` is ""."""
+        if not id or self._keys.find(id) is not None:
+            return None
+        return "wrong" if self._keys.exists else "missing"
 
     def match(self, stored: str, shown: bytes) -> bool:
         """Whether that is the password; "" has none, and takes as long. Raises `UnknownKey`."""

@@ -17,7 +17,8 @@ class Operator(NamedTuple):
 
 KINDS = {
     "login_failed": 'a wrong token was shown on operators\' HTTP, `count` times since the event before from that address; `charger` is ""',
-    "decision": "an operator decides about a charger (PUT); `detail` names the members that are set, and none of their values",
+    "decision": "an operator decides about a charger (PUT); `detail` names the members that are set, and none of their values; of "
+    '`credentials_key` (POST), `charger` is ""',
     "command": "an operator sends a command by HTTP; `detail` is the OCPP action or the neutral command",
     "password_changed": "the charger has come in with a password that it was sent; its former one is not good any more",
     "profile_upgraded": "the charger has come in with the security profile that it was told to (`set_security_profile`), and never does with less",

@@ -12,10 +12,12 @@ from twisted.internet.defer import TimeoutError
 
 from ..core import new_passwords
 from ..core.commands import Failed, Outcome
+from ..core.entries import under_key
 from ..core.new_passwords import TooMany
-from ..core.passwords import Passwords
+from ..core.passwords import Passwords, key_of
 from ..gateway.charger import Charger
 from ..gateway.credentials import Credentials
+from ..gateway.fleet_key import FleetKey, ForeignKey
 from ..gateway.issuing import Issuing
 from ..gateway.outgoing import says_no
 from ..gateway.security import SecurityEvents
@@ -38,8 +40,11 @@ NOT_STORED = Failed(UNAVAILABLE, "the new password cannot be stored at the momen
 class HandingOver:
     """One for a gateway. For each charger one command is sent at a time, and nobody else adds passwords that wait."""
 
-    def __init__(self, passwords: Passwords, credentials: Credentials, issuing: Issuing, security: SecurityEvents) -> None:
+    def __init__(
+        self, passwords: Passwords, fleet_key: FleetKey, credentials: Credentials, issuing: Issuing, security: SecurityEvents
+    ) -> None:
         self._passwords = passwords
+        self._fleet_key = fleet_key
         self._credentials = credentials
         self._issuing = issuing
         self._security = security
@@ -52,9 +57,12 @@ class HandingOver:
         passwords = passwords_in(action, payload)
         if not passwords:
             return await send()
-        stored = [self._passwords.stored(each.encode()) for each in passwords]
         try:
+            await self._fleet_key.require()
+            stored = [self._passwords.stored(each.encode()) for each in passwords]
             await self._keep(charger.id, stored)
+        except ForeignKey as why:
+            return Outcome("error", error=Failed("credentials_key", f"nothing was sent: {why}"))
         except TooMany:
             return Outcome("error", error=TOO_MANY)
         except (TimeoutError, StoreUnavailable):
@@ -78,7 +86,8 @@ class HandingOver:
         if record.password in stored or set(stored) <= set(new_passwords.forms(record.new_password)):
             return
         try:
-            await self._credentials.put(id, "new_password", new_passwords.with_new(record.new_password, stored), guarding=True)
+            waiting = new_passwords.with_new(record.new_password, stored)
+            await self._credentials.put(id, "new_password", waiting, True, tuple({under_key(key_of(each)) for each in stored}))
         except TimeoutError:
             self._credentials.put_back(id, "new_password", record.new_password)
             raise

@@ -28,10 +28,11 @@ class Credentials:
         found = self._register.find(id)
         return found if isinstance(found, Record) else await in_time(found, STORE_TIMEOUT, self._clock)
 
-    async def put(self, id: str, name: str, value: str, guarding: bool = False) -> None:
-        """Set a field, and return once that is durable. ``guarding``: from now on somebody has to look at what chargers show."""
+    async def put(self, id: str, name: str, value: str, guarding: bool = False, beside: tuple[Effect, ...] = ()) -> None:
+        """Set a field, with the effects ``beside``, and return once that is durable. ``guarding``: from now on somebody has to look at what
+        chargers show."""
         durable: Deferred[None] = Deferred()
-        effects: list[Effect] = [_put(name, value)]
+        effects: list[Effect] = [_put(name, value), *beside]
         if guarding:
             effects.append(GUARD)
         self._publisher.carry_out(id, tuple(effects), lambda _: None if durable.called else durable.callback(None))

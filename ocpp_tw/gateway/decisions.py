@@ -13,7 +13,8 @@ import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, PeerMessage, Put, Record
+from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, PeerMessage, Put, Record, under_key
+from ..core.passwords import key_of
 from ..interfaces import Store, StoreUnavailable
 from ..log import Logger
 from ..ocpp.version import Version
@@ -66,6 +67,8 @@ class Decisions:
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
             effects.append(GUARD)
+        if changes.get("password"):
+            effects.append(under_key(key_of(changes["password"])))
         if "registered" in changes:
             effects.append(Put(SPELLINGS, id, b"yes" if changes["registered"] else None, id.lower()))
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)

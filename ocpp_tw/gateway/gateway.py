@@ -24,6 +24,7 @@ from .authentication import Policy
 from .budgets import Budgets
 from .charger import Charger
 from .decisions import Decisions
+from .fleet_key import FleetKey
 from .handshake_refusals import HandshakeRefusals
 from .liveness import Liveness
 from .orphans import Orphans
@@ -53,6 +54,7 @@ class Gateway:
         self.stopping = False
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
         self.policy, self.passwords = Policy.of(settings), passwords
+        self.fleet_key = FleetKey(passwords, store.records, clock, publisher)
         self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)

@@ -48,7 +48,7 @@ class SecurityEvents:
         before = self._limits[kind].next(self._clock.seconds())
         if before is None:
             return False
-        numbered = REFUSED_HANDSHAKES if by is None else charger
+        numbered = REFUSED_HANDSHAKES if by is None or not charger else charger
         data = gateway_events.SecurityEvent(charger, kind, by, address, detail, count, before + left_out)
         self._publisher.publish_about(numbered, domain, "security_event", data)
         return True

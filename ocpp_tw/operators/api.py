@@ -25,6 +25,7 @@ from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.ended import UNAVAILABLE
 from ..gateway.charger import Charger
 from ..gateway.decisions import summary
+from ..gateway.fleet_key import ForeignKey
 from ..gateway.gateway import Gateway
 from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
@@ -151,10 +152,14 @@ class OperatorsApi:
         async def answer() -> bytes:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
                 raise Refused(400, "No charger can have this identity")
+            reader = DecisionReader(self._gateway.settings.versions, self._gateway.passwords)
             try:
-                changes, shown = DecisionReader(self._gateway.settings.versions, self._gateway.passwords).read(_body(request))
+                given = reader.check(_body(request))
             except BadDecision as why:
                 raise Refused(400, str(why)) from None
+            if given.get("password"):
+                await self._require_key()
+            changes, shown = reader.changes(given)
             self._decides(request, id, [name for name in changes if name != "new_password"])
             return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes)), **shown})
 
@@ -190,6 +195,16 @@ class OperatorsApi:
 
         return self._run(request, answer())
 
+    @app.route("/api/credentials-key", methods=["POST"])
+    def adopt_key(self, request: IRequest) -> HttpAnswer:
+        """Have the fleet's passwords stored under this gateway's key from now on, whichever it was: 200 with its id."""
+
+        async def answer() -> bytes:
+            self._decides(request, "", ("credentials_key",))
+            return _json(request, 200, {"id": await _stored(self._gateway.fleet_key.adopt())})
+
+        return self._run(request, answer())
+
     @app.route("/api/violations", methods=["GET"])
     def violations(self, request: IRequest) -> HttpAnswer:
         """The schema violations in chargers' messages."""
@@ -214,10 +229,17 @@ class OperatorsApi:
             ready = durable and not self._gateway.stopping
             unread, stopping = self._health.unread(), self._gateway.stopping
             body: dict[str, Any] = {"ready": ready, "redis": redis, "unread": unread, "spool": spool or None, "stopping": stopping}
+            body["credentials_key"] = self._gateway.fleet_key.trouble
             body["open"] = self._gateway.settings.open_doors
             return _json(request, 200 if ready else 503, body)
 
         return self._run(request, answer())
+
+    async def _require_key(self) -> None:
+        try:
+            await _stored(self._gateway.fleet_key.require())
+        except ForeignKey as why:
+            raise Refused(409, f"Nothing was changed: {why}") from None
 
     async def _redis(self) -> bool:
         if time.monotonic() < self._redis_until:

@@ -44,15 +44,6 @@ class DecisionReader:
             "certificate": (_is_fingerprint, "the SHA-256 fingerprint of a certificate: 64 hexadecimal digits, with colons or without"),
         }
 
-    def read(self, body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
-        """The changes to a charger's record, and what is shown in this answer and never again; a member that is null revokes an earlier
-        decision. Whoever is decided about is registered.
-
-        Raises:
-            BadDecision: the body is not valid.
-        """
-        return self._changes(self.check(body))
-
     def check(self, body: bytes) -> dict[str, Any]:
         """The members of the body. Raises `BadDecision` if it is not valid."""
         try:
@@ -69,7 +60,9 @@ class DecisionReader:
                 raise BadDecision(f"{name} must be {expected}, or null to take it back")
         return given
 
-    def _changes(self, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    def changes(self, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The changes to a charger's record that these members ask for, and what is shown in this answer and never again; a member that is
+        null revokes an earlier decision. Whoever is decided about is registered."""
         changes: dict[str, Any] = {**given, "registered": "yes"}
         shown = {}
         if "password" in given:

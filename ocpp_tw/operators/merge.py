@@ -89,6 +89,7 @@ def readiness(answers: WorkerAnswers, workers: WorkerPool) -> WorkerAnswer:
         "unread": max((answer.json["unread"] or 0 for _, answer in answers), default=None),  # of one list
         "spool": total if spools else None,
         "stopping": workers.stopping,
+        "credentials_key": next((key for _, answer in answers if (key := answer.json["credentials_key"])), None),
         "open": answers[0][1].json["open"] if answers else [],  # the same settings
         "workers": ready_workers,
     }

@@ -55,8 +55,9 @@ class Application:
     reconciler: Reconciler | None
 
     def start(self) -> None:
-        """Lease transaction ids, take commands, check liveness and budgets, look for orphans and for certificates that expire, reconcile provisional starts."""
+        """Lease transaction ids, take commands, check liveness and budgets, look for orphans, for the key of passwords and for certificates that expire, reconcile provisional starts."""
         self.ids.lease()
+        self.gateway.fleet_key.start()
         self.dispatcher.start()
         self.gateway.liveness.start()
         self.gateway.budgets.start()
@@ -69,6 +70,7 @@ class Application:
         """Admit nobody and take no commands any more; those who are connected are served until `Gateway.dismiss`."""
         self.gateway.stopping = True
         self.dispatcher.stop()
+        self.gateway.fleet_key.stop()
         self.gateway.liveness.stop()
         self.gateway.budgets.stop()
         self.gateway.orphans.stop()
@@ -117,7 +119,7 @@ def compose(
     gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings), security)
     if register is not None:
         register.on_changed = gateway.decisions.apply
-    handing_over = HandingOver(passwords, credentials, issuing, security)
+    handing_over = HandingOver(passwords, gateway.fleet_key, credentials, issuing, security)
     upgrades = Upgrades(settings, clock, credentials, security)
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)

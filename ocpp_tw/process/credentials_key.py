@@ -26,6 +26,7 @@ class KeyFile:
         self._path = Path(path).absolute()  # twistd may change its directory
         self._found: dict[str, bytes] = {}
         self._state: tuple[int, int] | None = None
+        self._complaint = ""
         self.read()
 
     @property
@@ -40,9 +41,14 @@ class KeyFile:
         return next(iter(self._found.values()))
 
     def find(self, id: str) -> bytes | None:
-        """See `Keys`."""
+        """See `Keys`. A file that cannot be read any more is logged, and changes nothing."""
         if id not in self._found:
-            self.read()
+            try:
+                self.read()
+            except InvalidSetting as why:
+                if str(why) != self._complaint:
+                    self._complaint = str(why)
+                    log.error("credentials key cannot be read again: {why}", why=str(why))
         return self._found.get(id)
 
     def read(self) -> None:

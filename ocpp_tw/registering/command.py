@@ -43,7 +43,14 @@ def add_chargers(commands: Any) -> None:
     removed.set_defaults(run=_remove)
     shown.add_argument("id", metavar="ID")
     removed.add_argument("id", metavar="ID", nargs="+")
-    for each in (load, listed, shown, removed):
+    adopted = actions.add_parser(
+        "adopt-key",
+        help="have passwords stored under this gateway's --credentials-key from now on",
+        description="Have the fleet's passwords stored under this gateway's --credentials-key from now on, when the key of before is lost."
+        " Chargers with a password do not come in until theirs is imported again.",
+    )
+    adopted.set_defaults(run=_adopt)
+    for each in (load, listed, shown, removed, adopted):
         each.add_argument("--url", type=_url, default="http://127.0.0.1:10801", help="operators' HTTP of the gateway (%(default)s)")
         each.add_argument("--token", help="the token for it; better in the environment or in .env, as HTTP_TOKEN")
         each.add_argument(
@@ -152,6 +159,16 @@ def _remove(options: argparse.Namespace) -> int:
 
     failed = [id for id in options.id if _ask(options, "DELETE", path_of(id), f"{id}: ") is None]
     return 1 if failed else 0
+
+
+def _adopt(options: argparse.Namespace) -> int:
+    answer = _ask(options, "POST", "/api/credentials-key")
+    if answer is None:
+        return 1
+    print(
+        f"passwords are stored under the key {answer['id']} from now on: every gateway of the fleet needs it, and every charger its password again"
+    )
+    return 0
 
 
 def _ask(options: argparse.Namespace, method: str, path: str, about: str = "") -> Any:

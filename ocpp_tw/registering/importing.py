@@ -15,8 +15,8 @@ from typing import NamedTuple, TextIO
 from .client import Client, Unreachable, path_of
 from .table import Row
 
-USELESS = (401, 403)
-"""Statuses that every further request would get as well."""
+USELESS = (401, 403, 409)
+"""Statuses that every further request would get as well: no token for it, or a gateway without the key of passwords."""
 
 
 NOT_TRIED = "not tried"

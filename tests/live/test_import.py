@@ -150,3 +150,19 @@ def test_a_wrong_file_is_told_line_by_line_and_nothing_is_sent(tmp_path, text, f
 def test_generated_passwords_need_a_place(tmp_path):
     done = chargers(tmp_path, "import", written(tmp_path, "id,password\na,generate\n"), "--url", "http://127.0.0.1:9")
     assert done.returncode == 2 and "--out" in done.stderr
+
+
+def test_a_gateway_without_the_fleets_key_takes_no_passwords_until_it_is_told_to_go_on_with_its_own(start, tmp_path):
+    assert start().put("/api/chargers/cp1", {"password": PASSWORD})[0] == 200
+    other = start("--name", "other")
+    url = ("--url", f"http://127.0.0.1:{other.http}")
+    other.until(lambda: other.get("/readyz")[1]["credentials_key"] == "missing")
+    assert other.log.read_text().count("credentials key missing: ") == 1
+    file = written(tmp_path, f"id,password\ncp1,{PASSWORD}\n" + "\n".join(f"cp{n},generate" for n in range(2, 50)))
+    done = chargers(tmp_path, "import", file, *url, "--out", "out")
+    assert done.returncode == 1 and "line 2: cp1: 409 " in done.stderr and "adopt-key" in done.stderr, done.stderr
+    assert "48 of them not tried" in done.stderr and (tmp_path / "out").read_text() == "id,password\n"
+    done = chargers(tmp_path, "adopt-key", *url)
+    assert done.returncode == 0 and "every charger its password again" in done.stdout, done.stderr
+    assert other.get("/readyz")[1]["credentials_key"] is None
+    assert chargers(tmp_path, "import", file, *url, "--out", "out2").returncode == 0 and comes_in(other, "cp1", PASSWORD) == 0

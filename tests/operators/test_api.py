@@ -377,6 +377,7 @@ async def test_unknown_paths(site, path):
 
 async def test_readiness(site):
     told = {"ready": True, "redis": True, "unread": 12, "spool": None, "stopping": False}
+    told["credentials_key"] = None
     told["open"] = ["chargers are not authenticated (--security-profile)"]
     assert await site.request("GET", "/readyz") == (200, told)
     site.services.up = False

@@ -255,8 +255,11 @@ async def test_the_front_serves_no_web_page_without_a_token(fleet):
 
 
 SPOOL = {"groups": 1, "events": 2, "trouble": ""}
-READY = (200, {"ready": True, "redis": True, "unread": 12, "spool": SPOOL, "open": ["a door"]})
-NOT_READY = (503, {"ready": False, "redis": False, "unread": None, "spool": SPOOL | {"trouble": "full"}, "open": ["a door"]})
+READY = (200, {"ready": True, "redis": True, "unread": 12, "spool": SPOOL, "credentials_key": None, "open": ["a door"]})
+NOT_READY = (
+    503,
+    {"ready": False, "redis": False, "unread": None, "spool": SPOOL | {"trouble": "full"}, "credentials_key": "wrong", "open": ["a door"]},
+)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +286,7 @@ async def test_it_is_ready_while_one_worker_is_but_not_before_all_have_been(
     told = {"ready": status == 200, "redis": redis, "unread": unread, "spool": spool, "stopping": stopping}
     told["workers"] = dict(zip(("gw-1", "gw-2"), workers, strict=True))
     told["open"] = ["a door"] if up else []
+    told["credentials_key"] = "wrong" if NOT_READY in up else None
     assert await fleet.request("GET", "/readyz") == (status, told)
 
 

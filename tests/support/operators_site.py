@@ -23,6 +23,7 @@ from ocpp_tw.operators.failed_logins import FailedLogin
 from ocpp_tw.operators.guard import Admission, Guard
 from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
 
 IN_FORCE = {"registration": None, "boot_status": "Pending", "retry_interval": 60, "version": None}
 
@@ -56,6 +57,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.settings = Settings()
         self.passwords = Passwords(MemoryKeys())
+        self.fleet_key = InMemoryGateway().gateway.fleet_key
         self.stopping = False
         self.chargers: dict[str, Any] = {}
         self.decisions = FakeDecisions()
