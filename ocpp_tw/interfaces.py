@@ -59,11 +59,14 @@ class HandshakeRequest:
 
 
 class HandshakeRefused(Exception):
-    """The charger is refused with this HTTP status, reason (our own text, sent to the charger) and further headers."""
+    """The charger is refused with this HTTP status, reason (our own text, sent to the charger) and further headers.
 
-    def __init__(self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    ``detail`` says more than the reason, and no secret: operators are shown it, and the charger is not sent it.
+    """
+
+    def __init__(self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = (), detail: str = "") -> None:
         super().__init__(reason)
-        self.status, self.reason, self.headers = status, reason, headers
+        self.status, self.reason, self.headers, self.detail = status, reason, headers, detail
 
 
 class BackendFailed(Exception):

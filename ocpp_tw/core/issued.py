@@ -17,6 +17,11 @@ def fingerprints(issued: str) -> list[str]:
     return [each.removeprefix(_SHOWN) for each in issued.split()]
 
 
+def awaited(issued: str) -> bool:
+    """Whether the charger has not shown the one that it was sent last."""
+    return bool(issued) and not issued.split()[-1].startswith(_SHOWN)
+
+
 def with_new(issued: str, fingerprint: str) -> str:
     """What is good once that is sent, too."""
     kept = [each for each in issued.split() if each.removeprefix(_SHOWN) != fingerprint]

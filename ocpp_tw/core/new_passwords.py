@@ -24,6 +24,11 @@ def forms(waiting: str) -> list[str]:
     return [each.removeprefix(_SUPERSEDED) for each in waiting.split()]
 
 
+def awaited(waiting: str) -> bool:
+    """Whether the charger has been sent a password since the one in use, and has not shown it yet."""
+    return any(not each.startswith(_SUPERSEDED) for each in waiting.split())
+
+
 def with_new(waiting: str, stored: Sequence[str]) -> str:
     """What waits once these are sent, too. Raises `TooMany`."""
     kept = waiting.split()

@@ -13,6 +13,7 @@ import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ..core import issued, new_passwords
 from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, PeerMessage, Put, Record, under_key
 from ..core.passwords import key_of
 from ..interfaces import Store, StoreUnavailable
@@ -30,6 +31,10 @@ GUARDING = ("security_profile", "password", "certificate")
 
 STORE_TIMEOUT = 3.0
 """Seconds that the roster and the records have to answer. A charger is served without them after that; an operator gets an error."""
+
+
+AWAITED = ("password_rotation", "certificate_renewal", "wanted_security_profile")
+"""What `awaited` says."""
 
 
 class Decisions:
@@ -163,6 +168,15 @@ class Decisions:
         return bool(subprotocol) and before != subprotocol and charger.version.name != record.version
 
 
+def awaited(record: Record) -> dict[str, Any]:
+    """What the charger was sent and has not come in with yet, as operators are shown it: a password, a certificate, a security profile."""
+    return {
+        "password_rotation": "waiting" if new_passwords.awaited(record.new_password) else None,
+        "certificate_renewal": "waiting" if issued.awaited(record.issued) else None,
+        "wanted_security_profile": int(record.wanted_profile[0]) if record.wanted_profile else None,
+    }
+
+
 def summary(record: Record) -> dict[str, Any]:
     """A record as operators are shown it."""
     interval = record.retry_interval
@@ -175,6 +189,7 @@ def summary(record: Record) -> dict[str, Any]:
         "least_security_profile": record.least_profile,
         "password": bool(record.password),
         "certificate": record.certificate or None,
+        **awaited(record),
         "backend_verdict": record.backend_verdict or None,
         "vendor": record.vendor or None,
         "model": record.model or None,

@@ -169,8 +169,8 @@ class Gate:
             headers.append(CHALLENGE)
         if why.kind != "unknown":
             self._failed.tell(request, status, str(why))
-        return HandshakeRefused(status, SAID.get(status, "Too Many Requests"), tuple(headers))
+        return HandshakeRefused(status, SAID.get(status, "Too Many Requests"), tuple(headers), str(why))
 
     def _unavailable(self, request: HandshakeRequest, why: BaseException | None) -> HandshakeRefused:
         self._failed.tell(request, 503, str(why))
-        return HandshakeRefused(503, SAID[503], (("Retry-After", "10"),))
+        return HandshakeRefused(503, SAID[503], (("Retry-After", "10"),), str(why))

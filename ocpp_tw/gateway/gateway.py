@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from ..core.passwords import Passwords
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IWire, Maybe, Store
@@ -26,6 +27,7 @@ from .charger import Charger
 from .decisions import Decisions
 from .fleet_key import FleetKey
 from .handshake_refusals import HandshakeRefusals
+from .last_refusals import LastRefusals
 from .liveness import Liveness
 from .orphans import Orphans
 from .ports import Incoming
@@ -59,9 +61,10 @@ class Gateway:
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.arrivals.on_current = self.budgets.arrived
+        self.refusals = LastRefusals(unix)
         self.orphans = Orphans(clock, publisher, store.roster)
         self._gate = gate
-        self._refusals = HandshakeRefusals(clock, publisher)
+        self._told_refusals = HandshakeRefusals(clock, publisher)
         self._incoming = incoming
         self._publisher = publisher
         self._versions = versions
@@ -72,6 +75,19 @@ class Gateway:
 
     def admit(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[Charger, str | None]]:
         """The charger's connection, and the subprotocol as the charger spelled it. Raises `HandshakeRefused`."""
+        try:
+            admitted = self._asked(request, wire)
+        except HandshakeRefused as why:
+            self.refusals.note(request, why)
+            raise
+        return admitted if isinstance(admitted, tuple) else deferred(admitted).addErrback(self._refused, request)
+
+    def _refused(self, why: Failure, request: HandshakeRequest) -> Failure:
+        if isinstance(why.value, HandshakeRefused):
+            self.refusals.note(request, why.value)
+        return why
+
+    def _asked(self, request: HandshakeRequest, wire: IWire) -> Maybe[tuple[Charger, str | None]]:
         if self.stopping:
             raise HandshakeRefused(503, "restarting", (("Retry-After", "5"),))
         if self._publisher.overloaded:
@@ -111,7 +127,7 @@ class Gateway:
 
     def handshake_refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """A handshake was refused."""
-        self._refusals.refused(request, status, reason)
+        self._told_refusals.refused(request, status, reason)
 
     def arrived(self, charger: Charger) -> None:
         """Its handshake is complete."""

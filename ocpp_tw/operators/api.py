@@ -24,7 +24,7 @@ from ..dispatch.by_http import Busy, Unanswered
 from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.ended import UNAVAILABLE
 from ..gateway.charger import Charger
-from ..gateway.decisions import summary
+from ..gateway.decisions import AWAITED, summary
 from ..gateway.fleet_key import ForeignKey
 from ..gateway.gateway import Gateway
 from ..gateway.security import SecurityEvents
@@ -130,18 +130,25 @@ class OperatorsApi:
         """One charger: if connected here, with its liveness and open transactions, else its record."""
 
         async def answer() -> bytes:
-            charger = self._gateway.chargers.get(id)
+            charger, last = self._gateway.chargers.get(id), self._gateway.refusals.of(id)
+            refused = {"last_refusal": last}
             if charger is not None:
                 ledger = await _stored(self._verdicts.ledger(charger))
                 transactions = [msgspec.to_builtins(transaction) for transaction in ledger.running]
                 observed = self._gateway.liveness.summary(charger)
                 observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
-                body = {"connected": True, **summary(charger.record), **_summary(charger), **observed, "transactions": transactions}
+                stored = await _stored(self._gateway.decisions.recorded(id)) or {}
+                known = summary(charger.record) | {name: stored.get(name) for name in AWAITED}  # which are not told to the connection
+                body = {"connected": True, **known, **_summary(charger), **observed, "transactions": transactions, **refused}
                 return _json(request, 200, body)
             record = await _stored(self._gateway.decisions.recorded(id))
             if record is None:
-                return _json(request, 404, {"detail": "Charger not connected to this gateway, and nothing is remembered of it"})
-            return _json(request, 200, {"connected": False, "id": id, **record})
+                detail = "Charger not connected to this gateway, and nothing is remembered of it"
+                if last is None:
+                    return _json(request, 404, {"detail": detail})
+                detail += f" but that it was refused: {last['status']}, {last['reason']}, at {last['time']} from {last['remote_address']}"
+                return _json(request, 404, {"detail": detail, **refused})
+            return _json(request, 200, {"connected": False, "id": id, **record, **refused})
 
         return self._run(request, answer())
 

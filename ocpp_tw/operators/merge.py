@@ -112,15 +112,25 @@ def violations(answers: WorkerAnswers, workers: WorkerPool) -> WorkerAnswer:
 
 
 def one_charger(answers: WorkerAnswers, workers: WorkerPool) -> WorkerAnswer:
-    """The answer of the worker that has the charger; else that of a failed one, which might have it; else the record, which all share."""
+    """The answer of the worker that has the charger; else that of a failed one, which might have it; else the record, which all share. With
+    the last refusal by any of them."""
 
     def rank(answer: WorkerAnswer) -> int:
         if answer.status == 200:
             return 0 if answer.json["connected"] else 2
         return 3 if answer.status == 404 else 1
 
-    ranked = sorted((answer for _, answer in answers), key=rank)
-    return ranked[0] if ranked else no_worker()
+    def refused(answer: WorkerAnswer) -> str:
+        last = answer.json.get("last_refusal") if answer.status in (200, 404) else None
+        return last["time"] if last else ""
+
+    latest = sorted((answer for _, answer in answers), key=refused, reverse=True)
+    if not latest:
+        return no_worker()
+    best = min(latest, key=rank)
+    if best.status != 200 or refused(best) == refused(latest[0]):
+        return best
+    return best._replace(body=WorkerAnswer.of(200, {**best.json, "last_refusal": latest[0].json["last_refusal"]}).body)
 
 
 MERGES: dict[bytes, Merge] = {

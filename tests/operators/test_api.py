@@ -139,7 +139,7 @@ async def test_an_identity_is_decoded_once(site, path, id):
     assert (await site.request("PUT", path, {"version": "1.6"}))[0] == 200
     assert site.gateway.decisions.made == [(id, {"version": "1.6", "registered": "yes"})]
     site.gateway.decisions.memory[id] = IN_FORCE
-    assert await site.request("GET", path) == (200, {"connected": False, "id": id, **IN_FORCE})
+    assert await site.request("GET", path) == (200, {"connected": False, "id": id, **IN_FORCE, "last_refusal": None})
 
 
 @pytest.mark.parametrize("path", ["/api/chargers/" + "x" * 49, "/api/chargers/a%00b", "/api/chargers/%7F"])

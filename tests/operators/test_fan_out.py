@@ -129,6 +129,25 @@ async def test_one_charger_is_answered_by_the_worker_that_has_it(fleet, one, oth
     assert [each.asked[-1][1] for each in fleet.workers] == ["/api/chargers/a%2Fb?x=1"] * 2
 
 
+EARLY, LATE = ({"time": f"2026-11-23T08:00:0{second}.000Z", "status": 401} for second in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        ((200, HERE[1] | {"last_refusal": EARLY}), (200, REMEMBERED[1] | {"last_refusal": LATE}), (200, HERE[1] | {"last_refusal": LATE})),
+        ((200, HERE[1] | {"last_refusal": LATE}), (200, REMEMBERED[1] | {"last_refusal": EARLY}), (200, HERE[1] | {"last_refusal": LATE})),
+        ((200, HERE[1] | {"last_refusal": None}), (200, REMEMBERED[1] | {"last_refusal": None}), (200, HERE[1] | {"last_refusal": None})),
+        (UNKNOWN, (404, {"detail": "refused", "last_refusal": LATE}), (404, {"detail": "refused", "last_refusal": LATE})),
+    ],
+)
+async def test_one_charger_is_shown_with_its_last_refusal_by_any_worker(fleet, one, other, answer):
+    fleet.both("/api/chargers/a", one, other)
+    assert await fleet.request("GET", "/api/chargers/a") == answer
+    fleet.both("/api/chargers/a", other, one)
+    assert await fleet.request("GET", "/api/chargers/a") == answer
+
+
 async def test_a_command_goes_to_one_worker_in_turn(fleet):
     fleet.both("/command/", (200, {"status": "Accepted"}), (400, {"detail": "Charger not connected"}))
     answers = [await fleet.request("POST", "/command/", {"cp_id": "a"}, authorization="Bearer x") for _ in range(4)]

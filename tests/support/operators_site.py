@@ -57,7 +57,8 @@ class FakeGateway:
     def __init__(self) -> None:
         self.settings = Settings()
         self.passwords = Passwords(MemoryKeys())
-        self.fleet_key = InMemoryGateway().gateway.fleet_key
+        gateway = InMemoryGateway().gateway
+        self.fleet_key, self.refusals = gateway.fleet_key, gateway.refusals
         self.stopping = False
         self.chargers: dict[str, Any] = {}
         self.decisions = FakeDecisions()

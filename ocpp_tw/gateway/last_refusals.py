@@ -1,0 +1,44 @@
+"""Remembers of each identity the last handshake that was refused: when, from where, with which status and why, for whoever looks into it.
+
+Kept in memory, here only. Knows neither why a handshake is refused nor who asks; what was shown in it is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..core.stamps import Stamps
+from ..interfaces import HandshakeRefused, HandshakeRequest
+
+MAX_NAMES = 10_000
+"""Most identities of which one is remembered, each some 300 bytes; then the one that was refused longest ago is forgotten."""
+
+
+class Refusal(NamedTuple):
+    """As operators are shown it."""
+
+    time: str
+    remote_address: str
+    status: int
+    reason: str
+
+
+class LastRefusals:
+    """One for a gateway. ``unix`` tells the time."""
+
+    def __init__(self, unix: Callable[[], float]) -> None:
+        self._now = Stamps(unix).now
+        self._refusals: dict[str, Refusal] = {}
+
+    def note(self, request: HandshakeRequest, why: HandshakeRefused) -> None:
+        """A handshake is refused."""
+        self._refusals.pop(request.id, None)
+        if len(self._refusals) >= MAX_NAMES:
+            del self._refusals[next(iter(self._refusals))]
+        self._refusals[request.id] = Refusal(self._now(), request.address, why.status, why.detail or why.reason)
+
+    def of(self, id: str) -> dict[str, Any] | None:
+        """The last one of that identity; None if none is remembered."""
+        found = self._refusals.get(id)
+        return None if found is None else found._asdict()
