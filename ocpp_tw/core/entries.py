@@ -108,9 +108,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     effects: tuple[Effect, ...] = ()
 
 
-AFTER_RESTART = "-"
-
-
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What is stored about a charger across connections and restarts. All fields are text; an empty one is unknown.
 
@@ -118,8 +115,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
     least security profile to admit, its password (see `ocpp_tw.core.passwords`) and those that it has been sent since (see
     `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are those that it was sent to use (see
-    `ocpp_tw.core.issued`), ``wanted_profile`` is the security profile that it has been told to come in with, with `AFTER_RESTART` behind it
-    if it has to restart first. ``reached_profile`` is the highest security profile that it has come in with since the operator said.
+    `ocpp_tw.core.issued`), ``wanted_profile`` is the security profile that it has been told to come in with (see `ocpp_tw.core.wanted`). ``reached_profile`` is the highest security profile that it has come in with since the operator said.
     ``backend_verdict`` (accept, pending, refuse) and ``backend_profile`` are what the backend has said last, where it is the register. The
     last four are from the charger's latest BootNotification.
     """

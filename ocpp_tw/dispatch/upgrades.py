@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..core.commands import Command, Failed, Outcome
-from ..core.entries import AFTER_RESTART
+from ..core.wanted import WITHIN, Wanted
 from ..gateway.charger import Charger
 from ..gateway.credentials import Credentials
 from ..gateway.security import SecurityEvents
@@ -28,8 +28,8 @@ log = Logger()
 
 COMMAND = "set_security_profile"
 
-WITHIN = 3600.0
-"""Seconds for a charger to come in with its new security profile; then it is told that it has not."""
+LATER = 60.0
+"""Seconds that a gateway waits longer at which the charger has come in since: the one that has told it to, if that still runs, tells first."""
 
 NO_SLOTS = Failed(
     "no_network_priority", "the charger does not tell its NetworkConfigurationPriority: what works now must not be overwritten"
@@ -42,12 +42,15 @@ Send = Callable[[str, Payload], Awaitable[Outcome]]
 class Upgrades:
     """One for a gateway."""
 
-    def __init__(self, settings: Settings, clock: IReactorTime, credentials: Credentials, security: SecurityEvents) -> None:
+    def __init__(
+        self, settings: Settings, clock: IReactorTime, credentials: Credentials, security: SecurityEvents, unix: Callable[[], float]
+    ) -> None:
         self._tls = bool(settings.tls or settings.trusted_proxies)
         self._authorities = bool(settings.tls_client_ca)
         self._clock = clock
         self._credentials = credentials
         self._security = security
+        self._unix = unix
         self._waiting: dict[str, IDelayedCall] = {}
 
     def stop(self) -> None:
@@ -77,17 +80,18 @@ class Upgrades:
         """The outcome of all requests: the answer's `status` is that of the last one that decides, `steps` has all. ``send`` sends one under
         the command's id."""
         data = read(charger.ocpp, command.payload)
+        wanted = Wanted(data["security_profile"], since=int(self._unix()))
         try:
-            await self._want(charger.id, str(data["security_profile"]))
+            await self._want(charger.id, wanted)
         except (TimeoutError, StoreUnavailable):
             return Outcome("error", error=NOT_STORED)
         outcome, may_come = await (self._in_one if charger.ocpp == "1.6" else self._by_network_profile)(charger, data, send)
         if may_come:
-            self._wait(charger.id, charger.domain)
+            self._wait(charger.id, charger.domain, WITHIN)
             if outcome.status == "RebootRequired":
-                await self._change(charger.id, f"{data['security_profile']}{AFTER_RESTART}")
+                await self._change(charger.id, wanted._replace(after_restart=True))
         else:
-            await self._change(charger.id, "")
+            await self._change(charger.id, None)
         return outcome
 
     async def _in_one(self, charger: Charger, data: Payload, send: Send) -> tuple[Outcome, bool]:
@@ -122,20 +126,25 @@ class Upgrades:
 
     # what is wanted
 
-    async def _want(self, id: str, profile: str) -> None:
-        await self._credentials.put(id, "wanted_profile", profile, guarding=True)
+    async def _want(self, id: str, wanted: Wanted | None) -> None:
+        await self._credentials.put(id, "wanted_profile", str(wanted or ""), guarding=True)
 
-    async def _change(self, id: str, wanted: str) -> None:
+    async def _change(self, id: str, wanted: Wanted | None) -> None:
         try:
             await self._want(id, wanted)
         except (TimeoutError, StoreUnavailable) as why:
             log.warn("security profile that is wanted of {charger} cannot be stored: {why}", charger=id, why=repr(why))
 
-    def _wait(self, id: str, domain: str) -> None:
+    def wait(self, id: str, domain: str, seconds: float) -> None:
+        """A charger has come in that has so many seconds left: this gateway or another, maybe in an earlier run, has told it to."""
+        if id not in self._waiting:
+            self._wait(id, domain, seconds + LATER)
+
+    def _wait(self, id: str, domain: str, seconds: float) -> None:
         before = self._waiting.pop(id, None)
         if before is not None:
             before.cancel()
-        self._waiting[id] = self._clock.callLater(WITHIN, self._over, id, domain)
+        self._waiting[id] = self._clock.callLater(seconds, self._over, id, domain)
 
     def _over(self, id: str, domain: str) -> None:
         del self._waiting[id]
@@ -144,13 +153,13 @@ class Upgrades:
 
     async def _judge(self, id: str, domain: str) -> None:
         try:
-            wanted = (await self._credentials.record(id)).wanted_profile
+            wanted = Wanted.read((await self._credentials.record(id)).wanted_profile)
         except (TimeoutError, StoreUnavailable):
             return  # the next handshake tells
         if wanted:
-            detail = f"it has not come in with security profile {wanted[0]} within an hour"
+            detail = f"it has not come in with security profile {wanted.profile} within an hour"
             self._security.tell("profile_upgrade_failed", detail, charger=id, domain=domain)
-            await self._change(id, "")
+            await self._change(id, None)
 
 
 def _told(outcome: Outcome, steps: list[Any], status: str | None) -> Outcome:

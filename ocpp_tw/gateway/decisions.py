@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core import issued, new_passwords
 from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, PeerMessage, Put, Record, under_key
 from ..core.passwords import key_of
+from ..core.wanted import Wanted
 from ..interfaces import Store, StoreUnavailable
 from ..log import Logger
 from ..ocpp.version import Version
@@ -170,10 +171,11 @@ class Decisions:
 
 def awaited(record: Record) -> dict[str, Any]:
     """What the charger was sent and has not come in with yet, as operators are shown it: a password, a certificate, a security profile."""
+    wanted = Wanted.read(record.wanted_profile)
     return {
         "password_rotation": "waiting" if new_passwords.awaited(record.new_password) else None,
         "certificate_renewal": "waiting" if issued.awaited(record.issued) else None,
-        "wanted_security_profile": int(record.wanted_profile[0]) if record.wanted_profile else None,
+        "wanted_security_profile": wanted.profile if wanted else None,
     }
 
 

@@ -6,6 +6,8 @@ Knows neither how credentials are compared (`authentication`) nor where they are
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
@@ -15,8 +17,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core import issued, new_passwords
-from ..core.entries import AFTER_RESTART, GUARD, SPELLINGS, Put, Record
+from ..core.entries import GUARD, SPELLINGS, Put, Record
 from ..core.passwords import Passwords
+from ..core.wanted import Wanted
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRegister, Maybe, StoreUnavailable
 from ..waiting import deferred, in_time
 from ..words import shown
@@ -51,7 +54,11 @@ class Gate:
         security: SecurityEvents,
         records: IRecords,
         backend: BackendRegister | None = None,
+        unix: Callable[[], float] = time.time,
     ) -> None:
+        self.on_awaited: Callable[[str, str, float], None] = lambda id, domain, seconds: None
+        """Called with a charger that is in, its Host header, and the seconds that it still has to come in with the profile that is wanted."""
+        self._unix = unix
         self.policy = policy
         self._records = records
         self._backend = backend
@@ -119,8 +126,8 @@ class Gate:
             verdict = judge(request, record, self.policy, self._passwords)
         except NotAdmitted as why:
             raise self._refusal(request, why) from None
-        if record.wanted_profile:
-            self._upgraded(request, record.wanted_profile, verdict.profile)
+        if wanted := Wanted.read(record.wanted_profile):
+            self._upgraded(request, wanted, verdict.profile)
         if verdict.profile:
             self._attempts.succeeded(request.id)
             self._learn(request, record, verdict)
@@ -147,13 +154,17 @@ class Gate:
         for kind, detail in told:
             self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)
 
-    def _upgraded(self, request: HandshakeRequest, wanted: str, profile: int) -> None:
+    def _upgraded(self, request: HandshakeRequest, wanted: Wanted, profile: int) -> None:
         """The charger was told to come in with another security profile, and has, or has gone back to its former one (A05.FR.08)."""
         kind, how = "profile_upgraded", ""
-        if str(profile) < wanted[0]:
-            if wanted.endswith(AFTER_RESTART):
+        if profile < wanted.profile:
+            left = wanted.left(self._unix())
+            if wanted.after_restart and left:
+                self.on_awaited(request.id, request.domain, left)
                 return
-            kind, how = "profile_upgrade_failed", f", not {wanted}"
+            kind, how = "profile_upgrade_failed", f", not {wanted.profile}"
+            if not left:
+                how += " within an hour"
         self._publisher.carry_out(request.id, (Put("record", "wanted_profile", None),))
         detail = f"it has come in with security profile {profile}{how}"
         self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)

@@ -115,12 +115,15 @@ def compose(
     register = None
     if backend is not None and settings.register == "backend":
         register = BackendRegister(backend, clock, publisher, max(1, settings.backend_limit // 2))
-    gate = gate or Gate(Policy.of(settings), clock, store.register, passwords, publisher, security, store.records, register)
-    gateway = Gateway(settings, clock, gate, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings), security)
+    own = Gate(Policy.of(settings), clock, store.register, passwords, publisher, security, store.records, register, stamps.unix)
+    gateway = Gateway(
+        settings, clock, gate or own, passwords, incoming, publisher, stamps.unix, store, enabled_versions(settings), security
+    )
     if register is not None:
         register.on_changed = gateway.decisions.apply
     handing_over = HandingOver(passwords, gateway.fleet_key, credentials, issuing, security)
-    upgrades = Upgrades(settings, clock, credentials, security)
+    upgrades = Upgrades(settings, clock, credentials, security, stamps.unix)
+    own.on_awaited = upgrades.wait
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     renewals = Renewals(gateway.chargers, clock, security, authority)

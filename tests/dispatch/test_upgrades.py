@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from certificates import Made
 from ocpp_tw.core.authority import make
 from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY
 from ocpp_tw.core.passwords import generate
-from ocpp_tw.dispatch.upgrades import WITHIN
+from ocpp_tw.core.wanted import WITHIN
+from ocpp_tw.dispatch.upgrades import LATER
+from ocpp_tw.memory import MemoryKeys
 from ocpp_tw.settings import Settings
 from ocpp_tw.simulator.own_certificates import load_own
 from ocpp_tw.simulator.quirks import NO_ANSWER, Effect, Quirk
@@ -29,7 +32,8 @@ class Raised:
 
     def __init__(self, ocpp: str = "1.6", profile: int = 1, password: bool = True, own: bool = False, **settings: Any) -> None:
         served = {"tls": ("tls.pem",), "tls_client_ca": ("ca.pem",)} | settings
-        self.here = InMemoryGateway(Settings(name="gw", **served))
+        self.keys = MemoryKeys()
+        self.here = InMemoryGateway(Settings(name="gw", **served), keys=self.keys)
         self.here.dispatcher.start()
         if password:
             self.here.store.tables[FLEET, SECURITY][GUARDED] = b"yes"
@@ -49,6 +53,15 @@ class Raised:
         self.charger.run(within)
         (result,) = [each["data"] for each in self.told("command_result") if each["data"]["id"] == f"u{self.ids}"]
         return result
+
+    def restart(self) -> None:
+        """The gateway ends, and its next run has what the store has."""
+        self.told("")
+        self.here.dispatcher.stop()
+        self.here.store.living.clear()
+        self.here = self.charger.here = InMemoryGateway(self.here.settings, self.here.store, self.here.clock, keys=self.keys)
+        self.here.dispatcher.start()
+        self.charger.reconnect()
 
     def told(self, name: str) -> list[dict[str, Any]]:
         self.events += self.here.published()
@@ -231,6 +244,46 @@ def test_one_that_does_not_come_within_an_hour_is_told_of():
     raised.here.clock.advance(WITHIN)
     assert raised.kinds() == ["profile_upgrade_failed"] and not raised.record.wanted_profile
     assert "within an hour" in raised.told("security_event")[0]["data"]["detail"]
+    raised.finish()
+
+
+def test_one_that_does_not_come_within_an_hour_is_told_of_though_the_gateway_has_restarted():
+    raised = Raised()
+    raised.charger.quirks["SecurityProfile"] = Quirk("RebootRequired")
+    raised.command(2)
+    raised.here.clock.advance(600)
+    raised.restart()
+    raised.here.clock.advance(WITHIN - 700)
+    raised.charger.reconnect()
+    assert raised.kinds() == []
+    raised.here.clock.advance(100 + LATER)
+    assert raised.kinds() == ["profile_upgrade_failed"] and not raised.record.wanted_profile
+    raised.finish()
+
+
+def test_one_that_comes_as_before_when_the_hour_is_over_is_told_of_at_once():
+    raised = Raised()
+    raised.charger.quirks["SecurityProfile"] = Quirk("RebootRequired")
+    raised.command(2)
+    raised.here.dispatcher.stop()
+    raised.here.clock.advance(WITHIN + 1)
+    assert raised.kinds() == []
+    raised.restart()
+    assert raised.kinds() == ["profile_upgrade_failed"] and not raised.record.wanted_profile
+    assert "profile 1, not 2 within an hour" in raised.told("security_event")[0]["data"]["detail"]
+    raised.finish()
+
+
+def test_two_gateways_that_wait_tell_once():
+    raised = Raised()
+    raised.charger.quirks["SecurityProfile"] = Quirk("RebootRequired")
+    raised.command(2)
+    other = InMemoryGateway(replace(raised.here.settings, name="other"), raised.here.store, raised.here.clock, keys=raised.keys)
+    raised.charger.here = other
+    raised.charger.reconnect()
+    raised.here.clock.advance(WITHIN)
+    raised.here.clock.advance(LATER)
+    assert raised.kinds() == ["profile_upgrade_failed"]
     raised.finish()
 
 

@@ -115,7 +115,7 @@ NOTHING = {"password_rotation": None, "certificate_renewal": None, "wanted_secur
         ({"issued": "ab +cd"}, {}),
         ({"issued": "+ab cd"}, {"certificate_renewal": "waiting"}),
         ({"wanted_profile": "2"}, {"wanted_security_profile": 2}),
-        ({"wanted_profile": "3-"}, {"wanted_security_profile": 3}),
+        ({"wanted_profile": "3-@1790000000"}, {"wanted_security_profile": 3}),
     ],
 )
 async def test_what_a_charger_was_sent_and_has_not_come_in_with_yet(shown, stored, waits, connected):
