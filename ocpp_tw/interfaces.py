@@ -274,6 +274,10 @@ class IRegister(Interface):
         Fails with `StoreUnavailable` if that cannot be told at the moment and might keep somebody out: nobody is let in by a failure.
         """
 
+    def once(name: str, seconds: int) -> Maybe[bool]:
+        """Whether nobody in the fleet has asked this of that name for so many seconds. Fails with `StoreUnavailable` if the store does not
+        answer in time; then it may count as asked or not."""
+
 
 class ICommands(Interface):
     """Where commands come from. An element that was taken is in flight until an `Acknowledged` effect, or until it is forwarded."""

@@ -53,7 +53,7 @@ class InMemoryGateway:
         name = self.settings.name
         self.events = MemoryEvents(self.store, name)
         self.records = MemoryRecords(self.store)
-        self.register = MemoryRegister(self.store)
+        self.register = MemoryRegister(self.store, self.clock.seconds)
         self.roster = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)
         breaker = Breaker(backend, self.clock) if backend else None

@@ -152,7 +152,7 @@ class HandshakeRejected(Data):
 
 
 class AuthenticationFailed(Data):
-    """Somebody has not shown that it is the charger whose name it gave: at most one a minute and identity; numbered as `handshake_rejected`."""
+    """Somebody has not shown that it is the charger whose name it gave: at most one a minute and identity, by whichever gateway of the fleet is first; numbered as `handshake_rejected`."""
 
     reason: str
     """what was wrong: no credentials, the user name is not the identity, wrong password, no password has been set, …; a certificate that is
@@ -162,7 +162,7 @@ class AuthenticationFailed(Data):
     remote_address: str
     """where it tried from last"""
     count: int
-    """how often it was tried since the last such event of this identity"""
+    """how often it was tried at this gateway since it told of this identity last; what was tried at others is counted by their next event"""
     left_out: int = 0
     """how many such events of other identities were left out before this one, since there were too many"""
 

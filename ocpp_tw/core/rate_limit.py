@@ -39,6 +39,10 @@ class RateLimit:
         left_out, self._left_out = self._left_out, 0
         return left_out
 
+    def give_back(self, count: int) -> None:
+        """So many were not told after all: they are counted with those that were left out."""
+        self._left_out += count
+
     def recovered(self, now: float) -> bool:
         """Whether nothing is remembered by it: a new one would be the same."""
         self._recover(now)
@@ -64,6 +68,11 @@ class RateLimits:
                 self._forget(now)
             limit = self._limits[name] = RateLimit(self._rate, now)
         return limit.next(now)
+
+    def give_back(self, name: str, count: int) -> None:
+        """As `RateLimit.give_back`, of that name."""
+        if limit := self._limits.get(name):
+            limit.give_back(count)
 
     def _forget(self, now: float) -> None:
         self._limits = {name: limit for name, limit in self._limits.items() if not limit.recovered(now)}

@@ -1,6 +1,7 @@
 """How long somebody who has failed to authenticate is told to wait: longer with each failure, for each identity and for each address.
 
-Whoever has the right password is let in all the same, so that nobody can lock a charger out by failing in its name. Knows no password.
+Whoever has the right password is let in all the same, so that nobody can lock a charger out by failing in its name. Each process counts for
+itself. Knows no password.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Gate:
         self._publisher = publisher
         self._security = security
         self._attempts = Attempts()
-        self._failed = FailedAuthentications(clock, publisher)
+        self._failed = FailedAuthentications(clock, publisher, register)
 
     def admit(self, request: HandshakeRequest) -> Maybe[int]:
         """See `IGate`."""

@@ -5,6 +5,7 @@ Knows no network; nothing outlives the process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -96,9 +97,10 @@ class MemoryRoster:
 class MemoryRegister:
     """The register; a test sets ``available`` to False for a store that does not answer, of which nothing is mirrored."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, seconds: Callable[[], float] = time.monotonic) -> None:
         self.available = True
         self._store = store
+        self._seconds = seconds
 
     @property
     def guarded(self) -> bool:
@@ -115,6 +117,15 @@ class MemoryRegister:
             return Record()
         kept = self._store.tables["record", charger]
         return Record.read(kept)
+
+    def once(self, name: str, seconds: int) -> bool:
+        if not self.available:
+            raise StoreUnavailable("the store does not answer")
+        now = self._seconds()
+        first = self._store.once.get(name, now) <= now
+        if first:
+            self._store.once[name] = now + seconds
+        return first
 
 
 @implementer(IRecords)

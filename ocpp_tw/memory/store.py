@@ -32,6 +32,8 @@ class MemoryStore:
     left: dict[str, deque[Taken]] = field(default_factory=lambda: defaultdict(deque))
     reclaimed: set[str] = field(default_factory=set)
     leased: int = 0
+    once: dict[str, float] = field(default_factory=dict)
+    """what is not to be told again -> until when"""
     takers: list[Callable[[], bool]] = field(default_factory=list)
 
     def push(self, element: bytes, gateway: str = "") -> None:

@@ -88,6 +88,10 @@ class Keys:
         charger = charger.replace("%", "%25").replace(":", "%3A")  # or "a:b" with "c" would be "a" with "b:c"
         return f"{self.prefix}:done:{charger}:{id}"
 
+    def once(self, name: str) -> str:
+        """Exists for as long as what it names is not to be told again by any gateway."""
+        return f"{self.prefix}:once:{name}"
+
     @property
     def processing(self) -> str:
         """A list: the elements that this gateway has in flight."""

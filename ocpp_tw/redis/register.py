@@ -6,7 +6,7 @@ Knows neither passwords nor who is let in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 from twisted.application.service import Service
@@ -100,6 +100,14 @@ class RedisRegister(Service):
         found.addCallbacks(self._found, self._not_found, callbackArgs=(charger, look_up.key), errbackArgs=(look_up.key,))
         return found if pending is None else found.addCallback(lambda record: pending.addCallback(lambda fields: _changed(record, fields)))
 
+    def once(self, name: str, seconds: int) -> Deferred[bool]:
+        """See `IRegister`."""
+        client = self._connection.client
+        if client is None:
+            return fail(StoreUnavailable("Redis is not connected"))
+        asked = self._deadlines.hold(client.send("SET", self._keys.once(name), "", "NX", "EX", seconds))
+        return asked.addCallbacks(lambda reply: reply is not None, _unanswered)
+
     def _send(self, batch: list[LookUp]) -> Deferred[list[Any]]:
         client = self._connection.client
         if client is None:
@@ -155,6 +163,11 @@ class RedisRegister(Service):
         client = self._connection.client
         if client is not None:
             LOOK_UP.run(client, [self._fleet]).addCallback(self._answered).addErrback(lambda _: None)
+
+
+def _unanswered(why: Failure) -> NoReturn:
+    why.trap(TimeoutError, CancelledError, RedisError)
+    raise StoreUnavailable(f"Redis does not answer: {why.value!r}") from None
 
 
 def _changed(record: Record, fields: Mapping[str, bytes | None]) -> Record:

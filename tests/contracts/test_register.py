@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import time
 
 from zope.interface.verify import verifyObject
 
-from fleets import soon
+from fleets import PATIENCE, pause, soon
 from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Put, Record
 from ocpp_tw.interfaces import IRegister
 
@@ -37,6 +38,27 @@ async def test_what_one_gateway_stores_every_other_finds_at_once(fleet):
     assert await found(second) == Record(registered="yes", password="stored", security_profile="2", model="M")
     await put(second, password=None)
     assert await found(first) == Record(registered="yes", security_profile="2", model="M")
+
+
+async def asked_once(gateway, name: str = "x", seconds: int = 30) -> bool:
+    answer = gateway.register.once(name, seconds)
+    return await soon(answer) if inspect.isawaitable(answer) else answer
+
+
+async def test_of_all_gateways_one_is_the_first(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    assert [await asked_once(each) for each in (first, second, first)] == [True, False, False]
+    assert await asked_once(second, "y") and await asked_once(first, "y: é*")
+
+
+async def test_after_that_time_another_may_be_the_first(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    assert await asked_once(first, "x", 1)
+    deadline = time.monotonic() + PATIENCE
+    while not await asked_once(second, "x", 30):
+        assert time.monotonic() < deadline
+        await pause(0.1)
+    assert not await asked_once(first, "x", 30)
 
 
 async def test_who_arrives_is_served_by_all_that_is_stored(fleet):

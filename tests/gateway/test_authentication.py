@@ -31,8 +31,12 @@ def basic(user: str | bytes = "cp1", password: str | bytes = PASSWORD) -> str:
 class Fleet:
     """A gateway, and what its operator does."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.here = InMemoryGateway(Settings(name="gw", **settings))
+    def __init__(self, beside: Fleet | None = None, **settings: Any) -> None:
+        """``beside``: of the same fleet."""
+        if beside is None:
+            self.here = InMemoryGateway(Settings(name="gw", **settings))
+        else:
+            self.here = InMemoryGateway(Settings(name="other", **settings), beside.here.store, beside.here.clock)
 
     def decide(self, id: str = "cp1", **changes: Any) -> None:
         if changes.get("password"):
@@ -370,6 +374,46 @@ def test_failures_are_told_once_a_minute_with_their_number():
     fleet.refused(authorization=basic(password="wrong"))
     (data,) = fleet.told("authentication_failed")
     assert data["count"] == 50 and data["reason"] == "wrong password" and PASSWORD not in str(data)
+
+
+def test_of_all_gateways_one_tells_of_an_identity_in_a_minute():
+    """And what was tried at the others their own next event counts."""
+    fleet = Fleet(security_profile="1")
+    other = Fleet(beside=fleet, security_profile="1")
+    fleet.here.published()
+    for _ in range(3):
+        for each in (fleet, other):
+            each.refused(authorization=basic(password="wrong"))
+    other.refused("cp2")
+    assert [(each["charger"], each["count"]) for each in fleet.told("authentication_failed")] == [("cp1", 1), ("cp2", 1)]
+    fleet.here.clock.advance(61)
+    other.refused(authorization=basic(password="wrong"))
+    fleet.refused(authorization=basic(password="wrong"))
+    (data,) = fleet.told("authentication_failed")
+    assert (data["count"], data["left_out"]) == (4, 0)
+    fleet.here.clock.advance(61)
+    fleet.refused(authorization=basic(password="wrong"))
+    assert [each["count"] for each in fleet.told("authentication_failed")] == [4]
+
+
+def test_who_fails_without_end_is_told_of_every_minute():
+    fleet = Fleet(security_profile="1")
+    told = 0
+    for _ in range(1200):
+        fleet.refused(authorization=basic(password="wrong"))
+        told += len(fleet.told("authentication_failed"))
+        fleet.here.clock.advance(0.5)
+    assert told == 10
+
+
+def test_without_the_store_each_gateway_tells_for_itself():
+    fleet = Fleet(security_profile="1")
+    other = Fleet(beside=fleet, security_profile="1")
+    for each in (fleet, other):
+        each.here.register.available = False
+        each.refused(authorization=basic(password="wrong"))
+        each.refused(authorization=basic(password="wrong"))
+    assert [each["count"] for each in fleet.told("authentication_failed")] == [1, 1]
 
 
 # rotation: both are good until the new one has been seen

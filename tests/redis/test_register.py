@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 import pytest_twisted
 
@@ -60,6 +62,15 @@ async def test_without_redis_nobody_is_admitted_of_whom_nothing_is_known_once_an
     server.kill()
     with pytest.raises(StoreUnavailable):
         await found(second, "c2")
+
+
+async def test_without_redis_nobody_knows_who_is_the_first(fleet, server):
+    gateway = await fleet.gateway("a")
+    assert await soon(gateway.register.once("x", 30))
+    for end in (lambda: server.signal(signal.SIGSTOP), server.kill):
+        end()
+        with pytest.raises(StoreUnavailable):
+            await soon(gateway.register.once("y", 30))
 
 
 async def test_without_redis_everybody_is_admitted_as_long_as_nobody_has_credentials(fleet, server):
