@@ -15,7 +15,7 @@ from zope.interface import Attribute, Interface
 if TYPE_CHECKING:
     from . import facts
     from .core.commands import Claim, Command, Outcome, Taken
-    from .core.entries import Entry, Held, Orphan, Record, Seated
+    from .core.entries import Entry, Held, Orphan, Page, Record, Seated
     from .ocpp.frames import Payload
     from .settings import Settings
 
@@ -272,6 +272,13 @@ class IRegister(Interface):
         """What is stored about the charger, now, by any gateway.
 
         Fails with `StoreUnavailable` if that cannot be told at the moment and might keep somebody out: nobody is let in by a failure.
+        """
+
+    def registered(cursor: str, limit: int) -> Awaitable[Page]:
+        """The chargers that operators have decided about, by identity in the order of its bytes: at most so many, those behind the
+        ``cursor`` ("": from the beginning). Whoever is registered all the while is in one page, whoever comes or goes meanwhile.
+
+        Fails with `StoreUnavailable` if the store does not answer in time.
         """
 
     def once(name: str, seconds: int) -> Maybe[bool]:

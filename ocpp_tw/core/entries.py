@@ -94,7 +94,14 @@ class Departed(msgspec.Struct, frozen=True, gc=False):
     connection: str
 
 
-Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Orphaned | Departed
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """The entry's charger is in the list of those that operators have decided about, or not any more: belongs to whatever sets one of the
+    fields `DECIDED` of its record first, or takes back the last."""
+
+    on: bool = True
+
+
+Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Orphaned | Departed | Listed
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -195,6 +202,13 @@ class Orphan(msgspec.Struct, frozen=True, gc=False):
     domain: str
     ocpp: str | None
     seconds: float
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """Some of the registered chargers with their records, by identity; ``cursor`` is where the next page begins, "" after the last."""
+
+    chargers: list[tuple[str, Record]]
+    cursor: str
 
 
 class Seated(msgspec.Struct, frozen=True, gc=False):

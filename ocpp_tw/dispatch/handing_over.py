@@ -12,7 +12,7 @@ from twisted.internet.defer import TimeoutError
 
 from ..core import new_passwords
 from ..core.commands import Failed, Outcome
-from ..core.entries import under_key
+from ..core.entries import Listed, under_key
 from ..core.new_passwords import TooMany
 from ..core.passwords import Passwords, key_of
 from ..gateway.charger import Charger
@@ -87,7 +87,7 @@ class HandingOver:
             return
         try:
             waiting = new_passwords.with_new(record.new_password, stored)
-            await self._credentials.put(id, "new_password", waiting, True, tuple({under_key(key_of(each)) for each in stored}))
+            await self._credentials.put(id, "new_password", waiting, True, (under_key(key_of(stored[0])), Listed()))
         except TimeoutError:
             self._credentials.put_back(id, "new_password", record.new_password)
             raise

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import issued, new_passwords
-from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, PeerMessage, Put, Record, under_key
+from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, Listed, PeerMessage, Put, Record, under_key
 from ..core.passwords import key_of
 from ..core.wanted import Wanted
 from ..interfaces import Store, StoreUnavailable
@@ -76,6 +76,7 @@ class Decisions:
         if changes.get("password"):
             effects.append(under_key(key_of(changes["password"])))
         if "registered" in changes:
+            effects.append(Listed(bool(changes["registered"])))
             effects.append(Put(SPELLINGS, id, b"yes" if changes["registered"] else None, id.lower()))
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
@@ -92,6 +93,11 @@ class Decisions:
         """What is stored about a charger that may not be connected; None when nothing is."""
         record = await in_time(self._records.record(id), STORE_TIMEOUT, self._clock)
         return None if record == Record() else summary(record)
+
+    async def registered(self, cursor: str, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the chargers that operators have decided about, as they are shown, and the cursor of the next one, None after the last."""
+        page = await self._register.registered(cursor, limit)
+        return [{"id": id, **summary(record)} for id, record in page.chargers if record.is_registered], page.cursor or None
 
     async def unregister(self, id: str) -> dict[str, Any]:
         """Take back all that was decided about a charger; what is known of it from itself stays."""

@@ -41,4 +41,4 @@ class LastRefusals:
     def of(self, id: str) -> dict[str, Any] | None:
         """The last one of that identity; None if none is remembered."""
         found = self._refusals.get(id)
-        return None if found is None else found._asdict()
+        return None if found is None else dict(zip(Refusal._fields, found, strict=True))

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Acknowledged, Departed, Entry, IdReleased, Orphaned, PeerMessage, Put, Reply, numbered
+from ..core.entries import Acknowledged, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Reply, numbered
 from ..interfaces import IEvents
 from ..log import Logger
 from .store import MemoryStore
@@ -105,6 +105,8 @@ class MemoryEvents:
                     store.push(element, gateway)
                 case Reply(list, value):
                     store.replies[list].append(value)
+                case Listed(on):
+                    (store.registered.add if on else store.registered.discard)(entry.charger)
                 case Orphaned():
                     del store.owners[entry.charger], store.connections[entry.charger]
 

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 
 import msgspec
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from ..core.entries import FLEET, GUARDED, SECURITY, Held, Orphan, Record, Seated
+from ..core.entries import FLEET, GUARDED, SECURITY, Held, Orphan, Page, Record, Seated
 from ..interfaces import IRecords, IRegister, IRoster, StoreUnavailable
 from .store import MemoryStore
 
@@ -117,6 +117,15 @@ class MemoryRegister:
             return Record()
         kept = self._store.tables["record", charger]
         return Record.read(kept)
+
+    def registered(self, cursor: str, limit: int) -> Deferred[Page]:
+        if limit < 1:
+            raise ValueError("a page has at least one charger")
+        if not self.available:
+            return fail(StoreUnavailable("the store does not answer"))
+        ids = sorted((id for id in self._store.registered if id.encode() > cursor.encode()), key=str.encode)[:limit]
+        page = [(id, Record.read(self._store.tables["record", id])) for id in ids]
+        return succeed(Page(page, ids[-1] if len(ids) == limit else ""))
 
     def once(self, name: str, seconds: int) -> bool:
         if not self.available:

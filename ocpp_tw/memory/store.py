@@ -31,6 +31,7 @@ class MemoryStore:
     dead: list[bytes] = field(default_factory=list)
     left: dict[str, deque[Taken]] = field(default_factory=lambda: defaultdict(deque))
     reclaimed: set[str] = field(default_factory=set)
+    registered: set[str] = field(default_factory=set)
     leased: int = 0
     once: dict[str, float] = field(default_factory=dict)
     """what is not to be told again -> until when"""

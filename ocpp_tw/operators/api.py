@@ -41,6 +41,9 @@ log = Logger()
 PING_HOLDS = 1.0
 """Seconds for which Redis that has answered is taken to answer: whoever may ask for readiness may do so often."""
 
+PAGE, MAX_PAGE = 100, 1000
+"""Chargers in a page of the list of registered ones: by default, and at most, since Redis does nothing else meanwhile."""
+
 T = TypeVar("T")
 HttpAnswer = bytes | Deferred[bytes]
 
@@ -122,6 +125,19 @@ class OperatorsApi:
 
         async def answer() -> bytes:
             return _json(request, 200, [_summary(charger) for charger in self._gateway.chargers.values()])
+
+        return self._run(request, answer())
+
+    @app.route("/api/registered", methods=["GET"])
+    def registered(self, request: IRequest) -> HttpAnswer:
+        """A page of the registered chargers of the fleet, connected or not: those behind `after`, at most `limit`."""
+
+        async def answer() -> bytes:
+            after, limit = _parameter(request, b"after"), _parameter(request, b"limit") or str(PAGE)
+            if not limit.isdecimal() or not 1 <= int(limit[:9]) <= MAX_PAGE:
+                raise Refused(400, f"limit must be a whole number from 1 to {MAX_PAGE}")
+            chargers, cursor = await _stored(self._gateway.decisions.registered(after, int(limit)))
+            return _json(request, 200, {"chargers": chargers, "next": cursor})
 
         return self._run(request, answer())
 
@@ -322,6 +338,16 @@ def _operator(request: IRequest) -> Operator:
 def _body(request: IRequest) -> bytes:
     body: bytes = request.content.read()
     return body
+
+
+def _parameter(request: IRequest, name: bytes) -> str:
+    """A parameter of the query, once; "" if it is not there."""
+    values: list[bytes] = request.args.get(name, [b""])
+    try:
+        (value,) = values
+        return value.decode()
+    except ValueError:  # also a UnicodeDecodeError
+        raise Refused(400, f"{name.decode()} must be given once, in UTF-8") from None
 
 
 async def _stored(awaitable: Awaitable[T]) -> T:

@@ -11,7 +11,7 @@ from typing import Any
 import hiredis
 import msgspec
 
-from ..core.entries import Acknowledged, Departed, Effect, Entry, IdReleased, Orphaned, PeerMessage, Put
+from ..core.entries import Acknowledged, Departed, Effect, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put
 from ..log import Logger
 from ..spool import TableUpdate
 from .keys import Keys
@@ -143,6 +143,8 @@ def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
         return Packed(2, pack(b"released", keys.claimed_id(effect.charger, effect.id)))
     if isinstance(effect, PeerMessage):
         return Packed(3, pack(b"note", keys.own_commands(effect.gateway), effect.element))
+    if isinstance(effect, Listed):
+        return Packed(3, pack(b"listed" if effect.on else b"unlisted", keys.registered, charger))
     assert not isinstance(effect, Acknowledged | Orphaned | Departed)
     if keys.reserved(effect.list):
         _log.error("reply dropped: {list} is no list for replies", list=effect.list)

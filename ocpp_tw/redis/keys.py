@@ -47,6 +47,11 @@ class Keys:
         """A sorted set: when each charger that nobody has vouched for was last seen to come or go, in Unix time."""
         return f"{self.prefix}:strangers"
 
+    @property
+    def registered(self) -> str:
+        """A sorted set, in alphabetical order since all scores are 0: the chargers that operators have decided about."""
+        return f"{self.prefix}:registered"
+
     def batch(self, incarnation: str = "") -> str:
         """The number of the last group that this (or another) incarnation of a gateway has written."""
         return f"{self.prefix}:batch:{incarnation or self.incarnation}"

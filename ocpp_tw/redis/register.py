@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import CREDENTIALS, FLEET, GUARDED, SECURITY, Record
+from ..core.entries import CREDENTIALS, FLEET, GUARDED, SECURITY, Page, Record
 from ..interfaces import IRegister, StoreUnavailable
 from ..spool import Spool
 from ..waiting import Deadlines
@@ -24,7 +24,7 @@ from .connection import Connection
 from .keys import Keys
 from .protocol import RedisError, ResponseError, encode
 from .records import RedisRecords
-from .scripts.register import FIELDS, LOOK_UP
+from .scripts.register import FIELDS, LOOK_UP, PAGE
 
 REDIS_TIMEOUT = 2.0
 """Seconds that Redis has to answer; then the mirror is asked."""
@@ -108,6 +108,16 @@ class RedisRegister(Service):
         asked = self._deadlines.hold(client.send("SET", self._keys.once(name), "", "NX", "EX", seconds))
         return asked.addCallbacks(lambda reply: reply is not None, _unanswered)
 
+    def registered(self, cursor: str, limit: int) -> Deferred[Page]:
+        """See `IRegister`."""
+        if limit < 1:
+            raise ValueError("a page has at least one charger")
+        client = self._connection.client
+        if client is None:
+            return fail(StoreUnavailable("Redis is not connected"))
+        asked = self._deadlines.hold(PAGE.run(client, [self._keys.registered], self._keys.table("record", ""), cursor, limit))
+        return asked.addCallbacks(_page, _unanswered, callbackArgs=(limit,))
+
     def _send(self, batch: list[LookUp]) -> Deferred[list[Any]]:
         client = self._connection.client
         if client is None:
@@ -163,6 +173,12 @@ class RedisRegister(Service):
         client = self._connection.client
         if client is not None:
             LOOK_UP.run(client, [self._fleet]).addCallback(self._answered).addErrback(lambda _: None)
+
+
+def _page(reply: list[Any], limit: int) -> Page:
+    ids = [id.decode(errors="replace") for id, _ in reply]
+    records = [Record() if isinstance(values, ResponseError) else Record.of(values) for _, values in reply]
+    return Page(list(zip(ids, records, strict=True)), ids[-1] if len(ids) == limit else "")
 
 
 def _unanswered(why: Failure) -> NoReturn:

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 
 def add_chargers(commands: Any) -> None:
@@ -37,6 +37,7 @@ def add_chargers(commands: Any) -> None:
     )
     listed = actions.add_parser("list", help="list the chargers that are connected")
     listed.set_defaults(run=_list)
+    listed.add_argument("--registered", action="store_true", help="those that are registered instead, connected or not")
     shown = actions.add_parser("show", help="show one charger as JSON")
     shown.set_defaults(run=_show)
     removed = actions.add_parser("remove", help="take back all that was decided about chargers, their passwords among it")
@@ -136,11 +137,26 @@ def _bar(total: int) -> Any:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.registered:
+        return _list_registered(options)
     answer = _ask(options, "GET", "/api/chargers")
     if answer is None:
         return 1
     for each in sorted(answer, key=lambda each: each["id"]):
         print(f"{each['id']}\t{each['ocpp']}\tprofile {each['security_profile']}\t{each['registration'] or '-'}\t{each['remote_address']}")
+    return 0
+
+
+def _list_registered(options: argparse.Namespace) -> int:
+    after: str | None = ""
+    while after is not None:
+        page = _ask(options, "GET", f"/api/registered?{urlencode({'limit': 1000, 'after': after})}")
+        if page is None:
+            return 1
+        for each in page["chargers"]:
+            has = "certificate" if each["certificate"] else "password" if each["password"] else "-"
+            print(f"{each['id']}\tleast profile {each['least_security_profile']}\t{has}\t{each['boot_status'] or '-'}")
+        after = page["next"]
     return 0
 
 

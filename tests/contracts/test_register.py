@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import time
 
+import pytest
 from zope.interface.verify import verifyObject
 
 from fleets import PATIENCE, pause, soon
-from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Put, Record
+from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Listed, Put, Record
 from ocpp_tw.interfaces import IRegister
 
 
@@ -38,6 +39,65 @@ async def test_what_one_gateway_stores_every_other_finds_at_once(fleet):
     assert await found(second) == Record(registered="yes", password="stored", security_profile="2", model="M")
     await put(second, password=None)
     assert await found(first) == Record(registered="yes", security_profile="2", model="M")
+
+
+async def pages(gateway, limit: int) -> list[list[str]]:
+    """The identities in each page."""
+    cursor, found = "", []
+    while True:
+        page = await soon(gateway.register.registered(cursor, limit))
+        found.append([id for id, _ in page.chargers])
+        cursor = page.cursor
+        if not cursor:
+            return found
+
+
+async def list_(gateway, *ids: str, on: bool = True, **fields: str) -> None:
+    puts = [Put("record", name, value.encode()) for name, value in fields.items()]
+    for id in ids:
+        gateway.events.publish(Entry(id, effects=(*puts, Listed(on))))
+    await soon(gateway.events.flushed())
+
+
+async def test_of_a_fleet_without_registered_chargers_there_is_one_empty_page(fleet):
+    assert await pages(await fleet.gateway("a"), 10) == [[]]
+
+
+async def test_the_registered_chargers_are_read_page_by_page_in_the_order_of_their_bytes(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await list_(first, "cp10", "é", "cp2", "CP1", "a:b", "\U0001f50c", "\uffff")
+    ids = ["CP1", "a:b", "cp10", "cp2", "é", "\uffff", "\U0001f50c"]
+    for limit in (1, 2, 3, 7, 8):
+        found = await pages(second, limit)
+        assert [id for page in found for id in page] == ids and all(len(each) <= limit for each in found)
+    await list_(second, "cp2", on=False)
+    assert await pages(first, 100) == [[each for each in ids if each != "cp2"]]
+
+
+async def test_each_registered_charger_has_its_record(fleet):
+    gateway = await fleet.gateway("a")
+    await list_(gateway, "c1", "c3", registered="yes", password="stored", model="M")
+    await put(gateway, "c2", registered="", model="not listed")
+    await list_(gateway, "c4")
+    page = await soon(gateway.register.registered("", 10))
+    record = Record(registered="yes", password="stored", model="M")
+    assert page.chargers == [("c1", record), ("c3", record), ("c4", Record())]
+
+
+async def test_whoever_stays_is_in_one_page_while_others_come_and_go(fleet):
+    gateway = await fleet.gateway("a")
+    await list_(gateway, "b", "d", "f", "h")
+    page = await soon(gateway.register.registered("", 2))
+    await list_(gateway, "a", "c", "g")
+    await list_(gateway, "d", on=False)
+    rest = await soon(gateway.register.registered(page.cursor, 10))
+    assert [id for id, _ in page.chargers + rest.chargers] == ["b", "d", "f", "g", "h"]
+
+
+async def test_a_page_of_nobody_is_refused(fleet):
+    gateway = await fleet.gateway("a")
+    with pytest.raises(ValueError, match="at least one"):
+        gateway.register.registered("", 0)
 
 
 async def asked_once(gateway, name: str = "x", seconds: int = 30) -> bool:

@@ -72,6 +72,9 @@ def test_a_thousand_chargers_are_registered_in_seconds_and_come_in(start, tmp_pa
     assert comes_in(gateway, "CP 7", made["CP 7"]) == 0
     again = chargers(tmp_path, "import", file, "--url", url, "--out", out)
     assert again.returncode == 2 and "--out" in again.stderr and "File exists" in again.stderr  # no password is overwritten
+    listed = chargers(tmp_path, "list", "--registered", "--url", url)
+    assert listed.returncode == 0 and listed.stdout.count("\n") == 1000, listed.stderr
+    assert listed.stdout.splitlines()[-1] == "fixed\tleast profile 1\tpassword\tAccepted"
     assert chargers(tmp_path, "show", "fixed", "--url", url).stdout.count('"password": true') == 1
     assert chargers(tmp_path, "remove", "fixed", "CP 7", "--url", url).returncode == 0
     assert comes_in(gateway, "fixed", PASSWORD) == 401

@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 
 from fleets import RedisFleet, Valkey, soon, until
-from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Put, Record
+from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Listed, Put, Record
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.redis import register
 
@@ -64,13 +64,25 @@ async def test_without_redis_nobody_is_admitted_of_whom_nothing_is_known_once_an
         await found(second, "c2")
 
 
-async def test_without_redis_nobody_knows_who_is_the_first(fleet, server):
+async def test_a_record_that_is_something_else_does_not_keep_the_others_from_being_listed(fleet, server):
+    gateway = await fleet.gateway("a")
+    for id in ("c1", "c2"):
+        gateway.events.publish(Entry(id, effects=(Put("record", "registered", b"yes"), Listed())))
+    await soon(gateway.events.flushed())
+    server("DEL", "ocpp:record:c1")
+    server("SET", "ocpp:record:c1", "x")
+    assert (await soon(gateway.register.registered("", 10))).chargers == [("c1", Record()), ("c2", Record(registered="yes"))]
+
+
+async def test_without_redis_nobody_knows_who_is_first_or_registered(fleet, server):
     gateway = await fleet.gateway("a")
     assert await soon(gateway.register.once("x", 30))
     for end in (lambda: server.signal(signal.SIGSTOP), server.kill):
         end()
         with pytest.raises(StoreUnavailable):
             await soon(gateway.register.once("y", 30))
+        with pytest.raises(StoreUnavailable):
+            await soon(gateway.register.registered("", 10))
 
 
 async def test_without_redis_everybody_is_admitted_as_long_as_nobody_has_credentials(fleet, server):

@@ -1,4 +1,4 @@
-"""The script that looks chargers up in their handshakes.
+"""The scripts that look chargers up in their handshakes, and that read the list of the registered ones.
 
 Knows no connection, and not who is admitted.
 """
@@ -20,4 +20,16 @@ for i = 2, #KEYS do
 end
 return found
 """.replace("FIELDS", ", ".join(f"'{name}'" for name in FIELDS)).replace("GUARDED", GUARDED)
+)
+
+# In the order of the bytes of their identities, behind the last of the page before.
+PAGE = Script(
+    """
+local record, after, most, found = ARGV[1], ARGV[2], ARGV[3], {}
+for i, charger in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, most)) do
+  local kept = redis.pcall('HMGET', record .. charger, FIELDS)
+  found[i] = {charger, kept}
+end
+return found
+""".replace("FIELDS", ", ".join(f"'{name}'" for name in FIELDS))
 )

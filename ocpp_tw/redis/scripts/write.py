@@ -8,7 +8,18 @@ from __future__ import annotations
 from .common import OWNER
 from .script import Script
 
-EFFECT_SIZES = {b"keep": 4, b"forget": 3, b"note": 3, b"released": 2, b"reply": 3, b"owned": 4, b"orphan": 8, b"departed": 7}
+EFFECT_SIZES = {
+    b"keep": 4,
+    b"forget": 3,
+    b"note": 3,
+    b"released": 2,
+    b"reply": 3,
+    b"owned": 4,
+    b"orphan": 8,
+    b"departed": 7,
+    b"listed": 3,
+    b"unlisted": 3,
+}
 """How many arguments an effect has, its kind included."""
 
 # A script is not rolled back: what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
@@ -122,6 +133,10 @@ for _, j in ipairs(tails) do
     try(a, 'HDEL', a, b)
   elseif kind == 'note' then
     try(a, 'RPUSH', a, b)
+  elseif kind == 'listed' then
+    try(a, 'ZADD', a, 0, b)
+  elseif kind == 'unlisted' then
+    try(a, 'ZREM', a, b)
   elseif kind == 'released' then
     try(a, 'DEL', a)
   elseif kind == 'owned' then
