@@ -20,6 +20,7 @@ PATHS = (
         "/api/chargers",
         "/api/chargers/fuzz-1.6",
         "/api/chargers?limit=1&x",
+        "/api/registered?limit=1&after=%ff",
         "/api/violations",
         "/healthz",
         "/readyz",

@@ -125,7 +125,7 @@ def test_no_secret_of_a_session_is_written_down(start, clean, tmp_path, events, 
     assert ask("GET", "/api/chargers", shown=KEY) == 401
     assert ask("GET", "/api/chargers", shown=TOKEN) == 200
     asyncio.run(session())
-    for path in ("/api/chargers", "/api/chargers/cp1", "/api/violations", "/readyz"):
+    for path in ("/api/chargers", "/api/chargers/cp1", "/api/registered", "/api/violations", "/readyz"):
         ask("GET", path)
     assert gateway.stop() == 0
     told = [json.dumps(events()), gateway.log.read_text(), *heard, *map(str, stored(clean))]

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from base64 import b64encode
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 import websockets
+import websockets.sync.client
 
 from clients import eventually
 from fleets import PATIENCE
@@ -371,3 +373,26 @@ def test_a_probe_without_a_host_is_answered(start):
             line.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
             assert line.makefile("rb").readline().split()[1] == b"200"
     assert "Traceback" not in gateway.log.read_text()
+
+
+def test_who_fails_to_authenticate_is_told_of_once_and_shown_whichever_workers_were_tried(start, events):
+    gateway = start("--workers", "2", "--security-profile", "1")
+    assert gateway.put("/api/chargers/cp1", {"password": "correct horse battery"})[0] == 200
+
+    def refused(id: str) -> int:
+        shown = {"Authorization": "Basic " + b64encode(f"{id}:a wrong password".encode()).decode()}
+        with pytest.raises(websockets.InvalidStatus) as why:
+            websockets.sync.client.connect(f"ws://127.0.0.1:{gateway.port}/{id}", subprotocols=["ocpp1.6"], additional_headers=shown)
+        return why.value.response.status_code
+
+    def told(id: str) -> int:
+        return sum(each["event"] == "authentication_failed" and each["data"]["charger"] == id for each in events())
+
+    # one worker alone gets all of them once in millions of times
+    assert {refused("cp1") for _ in range(COUNT)} == {401, 429}
+    assert {refused(f"other-{n}") for n in range(COUNT)} <= {401, 429}
+    gateway.until(lambda: all(told(f"other-{n}") for n in range(COUNT)))  # by then both have told what they had to
+    assert told("cp1") == 1
+    last = gateway.get("/api/chargers/cp1")[1]["last_refusal"]
+    assert last["reason"] == "wrong password" and last["remote_address"] == "127.0.0.1"
+    assert [each["id"] for each in gateway.get("/api/registered")[1]["chargers"]] == ["cp1"]

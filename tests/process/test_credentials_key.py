@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from twisted.logger import formatEvent, globalLogPublisher
 
 from ocpp_tw.core.passwords import Passwords
 from ocpp_tw.process.credentials_key import KeyFile
@@ -55,3 +56,21 @@ def test_a_line_that_is_no_key_is_told_and_not_shown(tmp_path):
     with pytest.raises(InvalidSetting, match="line 2") as why:
         KeyFile(str(tmp_path / "key"))
     assert "hunter2" not in str(why.value)
+
+
+def test_a_file_that_becomes_unreadable_while_the_gateway_runs_changes_nothing_and_is_logged_once(tmp_path):
+    path, lines = tmp_path / "key", []
+    passwords = Passwords(KeyFile(str(path)))
+    stored = passwords.stored(b"secret")
+
+    def observe(event):
+        if (event.get("log_format") or "").startswith("credentials key cannot be read"):
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    path.write_text("hunter2")
+    assert [passwords.trouble("00000000") for _ in range(3)] == ["wrong"] * 3
+    globalLogPublisher.removeObserver(observe)
+    assert passwords.match(stored, b"secret") and passwords.trouble(stored[:8]) is None
+    (line,) = lines
+    assert "line 1" in line and "hunter2" not in line
