@@ -5,17 +5,15 @@ Knows neither passwords nor who is let in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from msgspec.structs import replace
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import CREDENTIALS, FLEET, GUARDED, SECURITY, Page, Record
+from ..core.entries import FLEET, GUARDED, SECURITY, Page, Record
 from ..interfaces import IRegister, StoreUnavailable
 from ..spool import Spool
 from ..waiting import Deadlines
@@ -32,23 +30,20 @@ REDIS_TIMEOUT = 2.0
 INTERVAL = 1.0
 """Seconds between looks whether any charger of the fleet has credentials: until then none is looked up."""
 
-MAX_MIRRORED = 100_000
-"""Most chargers whose credentials this process knows to be in the mirror; at that many all are forgotten, and mirrored again."""
-
 LOOKED_UP = b"looked up"
 """The field of a mirrored record that says that its credentials are in the mirror, too: of most else, only what this gateway has written is."""
 
-CREDENTIAL_NAMES = [name.encode() for name in CREDENTIALS]
+NAMES = [name.encode() for name in FIELDS]
 
 
 class LookUp:
-    """A charger is looked up; ``waiting`` fires with its record."""
+    """A charger is looked up; ``waiting`` fires with the values of its record's fields."""
 
     __slots__ = ("key", "waiting")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        self.waiting: Deferred[Record] = Deferred()
+        self.waiting: Deferred[Any] = Deferred()
 
     def resolve(self, reply: list[bytes | None] | ResponseError) -> None:
         """See `ocpp_tw.redis.batch`."""
@@ -57,7 +52,7 @@ class LookUp:
         if isinstance(reply, ResponseError):
             self.waiting.errback(reply)
         else:
-            self.waiting.callback(Record.of(reply))
+            self.waiting.callback(reply)
 
 
 @implementer(IRegister)
@@ -73,7 +68,6 @@ class RedisRegister(Service):
         self._fleet = encode(keys.table(FLEET, SECURITY))
         self._records = records
         self._spool = spool
-        self._mirrored: dict[str, int] = {}
         self._batch: Batch[LookUp] = Batch(connection.reactor, self._send)
         self._deadlines = Deadlines(REDIS_TIMEOUT, connection.reactor)
         self._looking = LoopingCall(self._look)
@@ -97,8 +91,7 @@ class RedisRegister(Service):
         pending = Deferred.fromCoroutine(self._records.pending(look_up.key)) if self._records.is_pending(look_up.key) else None
         self._batch.add(look_up)
         found = self._deadlines.hold(look_up.waiting)
-        found.addCallbacks(self._found, self._not_found, callbackArgs=(charger, look_up.key), errbackArgs=(look_up.key,))
-        return found if pending is None else found.addCallback(lambda record: pending.addCallback(lambda fields: _changed(record, fields)))
+        return found.addCallbacks(self._found, self._not_found, callbackArgs=(look_up.key, pending), errbackArgs=(look_up.key,))
 
     def once(self, name: str, seconds: int) -> Deferred[bool]:
         """See `IRegister`."""
@@ -131,10 +124,21 @@ class RedisRegister(Service):
         self.guarded = guarded
         return reply[1:]
 
-    def _found(self, record: Record, charger: str, key: bytes) -> Record:
+    def _found(
+        self, values: list[bytes | None], key: bytes, pending: Deferred[dict[str, bytes | None]] | None
+    ) -> Record | Deferred[Record]:
+        if pending is not None:
+            return pending.addCallback(lambda changed: self._seen([changed.get(*each) for each in zip(FIELDS, values, strict=True)], key))
+        return self._seen(values, key)
+
+    def _seen(self, values: list[bytes | None], key: bytes) -> Record:
+        """Where nobody has credentials, a name of which nothing is stored takes no room in the mirror."""
         if self._spool is not None:
-            self._mirror(self._spool, charger, key, record)
-        return record
+            content = {name: value for name, value in zip(NAMES, values, strict=True) if value}
+            if content or self.guarded:
+                content[LOOKED_UP] = b"yes"
+            self._spool.copy_table(key, content)
+        return Record.of(values)
 
     def _not_found(self, why: Failure, key: bytes) -> Deferred[Record]:
         why.trap(TimeoutError, CancelledError, RedisError, StoreUnavailable)
@@ -147,19 +151,6 @@ class RedisRegister(Service):
         if LOOKED_UP not in known and not pending and await self._is_guarded():
             raise StoreUnavailable("Redis does not answer, and this gateway has not looked the charger up since anybody has credentials")
         return record
-
-    def _mirror(self, spool: Spool, charger: str, key: bytes, record: Record) -> None:
-        credentials = [getattr(record, name) for name in CREDENTIALS]
-        known = self._mirrored.get(charger)
-        if known is None and not self.guarded and not any(credentials):
-            return  # as nearly all are where nobody authenticates
-        found = hash(tuple(credentials))
-        if found != known:
-            if len(self._mirrored) >= MAX_MIRRORED:
-                self._mirrored.clear()
-            self._mirrored[charger] = found
-            values = zip(CREDENTIAL_NAMES, credentials, strict=True)
-            spool.copy([(key, LOOKED_UP, b"yes"), *((key, name, value.encode() or None) for name, value in values)])
 
     async def _is_guarded(self) -> bool:
         """As far as this gateway knows: as Redis said last, or else as the mirror has it. One that never knew has to wait for Redis."""
@@ -184,8 +175,3 @@ def _page(reply: list[Any], limit: int) -> Page:
 def _unanswered(why: Failure) -> NoReturn:
     why.trap(TimeoutError, CancelledError, RedisError)
     raise StoreUnavailable(f"Redis does not answer: {why.value!r}") from None
-
-
-def _changed(record: Record, fields: Mapping[str, bytes | None]) -> Record:
-    """The record with what is on its way to Redis."""
-    return replace(record, **{name: (value or b"").decode(errors="replace") for name, value in fields.items() if name in FIELDS})

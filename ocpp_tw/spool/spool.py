@@ -6,7 +6,7 @@ Only this package uses sqlite3. Knows nothing of Redis but that groups are argum
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .changes import Changes
 from .database import Connect, cannot_be_trusted, connect
 from .file import SpoolFile
 from .journal import Journal
@@ -42,7 +43,7 @@ class Spool:
         self._file = SpoolFile(directory, updates_of, limit, connect)
         self._mirror = Mirror(directory, connect)
         self._journal = Journal(directory)
-        self._unmirrored: dict[tuple[bytes, bytes], bytes | None] = {}
+        self._unmirrored = Changes()
 
     async def open(self) -> None:
         """Open it. A damaged file is put aside, and a new one begun with all that can be read of it. Raises `SpoolUnusable`."""
@@ -50,7 +51,9 @@ class Spool:
         def work() -> tuple[int, int, Damage | None]:
             found = self._file.open()
             for updates in self._journal.records():
-                self._mirror.apply(updates)
+                changes = Changes()
+                changes.update(updates)
+                self._mirror.apply(changes)
             if not self._mirror.is_behind:
                 self._journal.clear()
             return found
@@ -106,19 +109,22 @@ class Spool:
 
     def copy(self, updates: list[TableUpdate]) -> None:
         """This was read from Redis: the mirror has it after the next `mirror`, and no harm is done if the process ends before."""
-        for table, name, value in updates:
-            self._unmirrored[table, name] = value
+        self._unmirrored.update(updates)
+
+    def copy_table(self, table: bytes, content: Mapping[bytes, bytes]) -> None:
+        """The same, and it is all that is in the table: one row of the mirror, whatever its number of fields."""
+        self._unmirrored.replace(table, content)
 
     def mirror(self) -> None:
         """Write the latest updates to the mirror. To be called now and then: with each group another piece of work for the thread would
         cost more than all that is done for a message."""
         if not self._unmirrored:
             return
-        unmirrored, self._unmirrored = self._unmirrored, {}
+        changes, self._unmirrored = self._unmirrored, Changes()
         rotations = self._journal.rotate()
 
         def work() -> None:
-            self._mirror.apply((table, name, value) for (table, name), value in unmirrored.items())
+            self._mirror.apply(changes)
             if not self._mirror.is_behind:
                 self._journal.discard(rotations)
 

@@ -183,6 +183,19 @@ async def test_a_spool_and_its_journal_are_read(tmp_path):
     await soon(spool.close())
 
 
+async def test_a_mirror_with_a_row_for_each_field_is_read(tmp_path):
+    db = sqlite3.connect(tmp_path / "mirror.db")
+    db.execute("CREATE TABLE kept (shelf BLOB, name BLOB, value BLOB, PRIMARY KEY (shelf, name)) WITHOUT ROWID")
+    rows = [(b"looked up", b"yes"), (b"registered", b"yes"), (b"password", b"stored")]
+    db.executemany("INSERT INTO kept VALUES (?, ?, ?)", [(b"ocpp:record:CP1", *each) for each in rows])
+    db.commit()
+    db.close()
+    spool = Spool(tmp_path, reactor, updates_of, 1 << 30)
+    await spool.open()
+    assert await soon(spool.mirrored(b"ocpp:record:CP1")) == dict(rows)
+    await soon(spool.close())
+
+
 async def test_a_spool_is_drained_to_redis(clean, tmp_path):
     stored_spool(tmp_path / "spool" / "gw")
     clean("RPUSH", "commands:processing:gw", b'{"id":"1"}')

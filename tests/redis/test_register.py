@@ -54,6 +54,27 @@ async def test_without_redis_a_charger_has_the_credentials_that_this_gateway_saw
     assert (await found(second)).password == "changed" and (await found(second)).least_profile == 2
 
 
+async def test_what_this_gateway_stores_after_it_has_looked_a_charger_up_is_newer(fleet, server):
+    gateway = await fleet.gateway("a")
+    await put(gateway, registered="yes", password="stored", certificate="of its maker")
+    await found(gateway)
+    await put(gateway, password="changed", certificate=None)
+    server.kill()
+    assert await found(gateway) == Record(registered="yes", password="changed")
+
+
+async def test_what_is_looked_up_is_newer_than_what_this_gateway_stored_before(fleet, server):
+    """Also if it is again what it was."""
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await put(first, registered="yes", password="stored")
+    await found(second)
+    await put(second, password="changed", new_password="sent")
+    await put(first, password="stored", new_password=None)
+    await found(second)
+    server.kill()
+    assert await found(second) == Record(registered="yes", password="stored")
+
+
 async def test_without_redis_nobody_is_admitted_of_whom_nothing_is_known_once_anybody_has_credentials(fleet, server):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     await put(first, registered="yes", password="stored")

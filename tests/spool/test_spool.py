@@ -179,6 +179,65 @@ async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_pa
     await soon(spool.close())
 
 
+async def reopened(spool: Spool, directory) -> Spool:
+    await soon(spool.close())
+    spool = Spool(directory, reactor, nothing, 1 << 30)
+    await spool.open()
+    return spool
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one write", "in several"])
+async def test_a_table_that_was_read_as_a_whole_is_what_it_was_then_with_what_has_changed_since(tmp_path, at_once):
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30)
+    await spool.open()
+
+    async def written() -> None:
+        if not at_once:
+            await soon(spool.mirrored(b"a"))
+
+    spool.remember([(b"a", b"1", b"earlier"), (b"a", b"2", b"earlier"), (b"b", b"1", b"other")])
+    await written()
+    spool.copy_table(b"a", {b"1": b"one", b"3": b"three", b"4": b"four"})
+    await written()
+    spool.remember([(b"a", b"3", None), (b"a", b"4", b"later"), (b"a", b"5", b"five")])
+    await written()
+    spool = await reopened(spool, tmp_path)
+    assert await soon(spool.mirrored(b"a")) == {b"1": b"one", b"4": b"later", b"5": b"five"}
+    spool.remember([(b"a", b"3", b"again")])
+    await written()
+    assert (await soon(spool.mirrored(b"a")))[b"3"] == b"again"
+    spool.copy_table(b"a", {b"3": b"read"})
+    await written()
+    spool = await reopened(spool, tmp_path)
+    assert await soon(spool.mirrored(b"a")) == {b"3": b"read"}
+    spool.copy_table(b"a", {})
+    await written()
+    spool = await reopened(spool, tmp_path)
+    assert await soon(spool.mirrored(b"a")) == {}
+    assert await soon(spool.mirrored(b"b")) == {b"1": b"other"}
+    await soon(spool.close())
+
+
+async def test_a_table_that_was_read_while_the_disk_was_full_is_mirrored_once_it_is_not(tmp_path):
+    disk = FaultyDisk()
+    spool = Spool(tmp_path, reactor, nothing, 1 << 30, disk.connect)
+    await spool.open()
+    spool.copy_table(b"a", {b"1": b"one", b"2": b"two"})
+    await soon(spool.mirrored(b"a"))
+    disk.full = True
+    spool.copy_table(b"a", {b"2": b"read", b"4": b"four"})
+    assert await soon(spool.mirrored(b"a")) == {b"2": b"read", b"4": b"four"}
+    spool.copy_table(b"a", {b"2": b"read"})
+    assert await soon(spool.mirrored(b"a")) == {b"2": b"read"}
+    spool.remember([(b"a", b"2", None), (b"a", b"3", b"three")])
+    assert await soon(spool.mirrored(b"a")) == {b"3": b"three"}
+    disk.full = False
+    spool.remember([(b"b", b"1", b"other")])
+    spool = await reopened(spool, tmp_path)
+    assert await soon(spool.mirrored(b"a")) == {b"3": b"three"}
+    await soon(spool.close())
+
+
 async def test_what_is_in_the_journal_outlives_a_kill_before_it_is_mirrored(tmp_path):
     """The next run finds it in the journal, the end of which may be missing."""
     spool = Spool(tmp_path / "live", reactor, nothing, 1 << 30)
