@@ -6,6 +6,7 @@ Knows no database: the drivers (`ocpp_tw.redis`, `ocpp_tw.memory`) carry entries
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 import msgspec
 
@@ -167,20 +168,28 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_registered(self) -> bool:
         """Whether an operator has decided anything about it."""
-        return any(getattr(self, name) for name in DECIDED)
+        return any(_decided(self))
 
     @property
     def least_profile(self) -> int:
         """The least security profile of OCPP to admit it with, as far as this was decided about it alone: never one lower than before
         (2.x A05.FR.02)."""
-        said = [int(each) for each in (self.security_profile, self.reached_profile) if each in ("0", "1", "2", "3")]
-        return max(0, *said, 3 if self.certificate else 1 if self.password else 0)
+        least = 3 if self.certificate else 1 if self.password else 0
+        for said in (self.security_profile, self.reached_profile):
+            if said in PROFILES and int(said) > least:
+                least = int(said)
+        return least
 
 
 DECIDED = (
     "boot_status", "retry_interval", "version", "registered", "security_profile", "password", "new_password", "certificate",
 )  # fmt: skip
 """The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
+
+_decided = attrgetter(*DECIDED)
+
+PROFILES = ("0", "1", "2", "3")
+"""The security profiles, as a record has them; 0 is none."""
 
 SAID_BY_BACKEND = ("backend_verdict", "backend_profile")
 """Those that the backend decides, where it is the register."""
