@@ -155,7 +155,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def read(cls, fields: Mapping[str, bytes | None]) -> Record:
         """The record in a table; what else is there does not belong to it."""
-        return cls.of(map(fields.get, cls.__struct_fields__))
+        known = cls.__struct_fields__
+        return cls(**{name: value.decode(errors="replace") for name, value in fields.items() if value and name in known})
 
     def __repr__(self) -> str:
         return f"<Record of a {self.vendor} {self.model}>"  # neither a password's stored form nor anything else that a log should not have

@@ -5,6 +5,7 @@ Knows neither passwords nor who is let in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from twisted.application.service import Service
@@ -22,7 +23,7 @@ from .connection import Connection
 from .keys import Keys
 from .protocol import RedisError, ResponseError, encode
 from .records import RedisRecords
-from .scripts.register import FIELDS, LOOK_UP, PAGE
+from .scripts.register import LOOK_UP, PAGE
 
 REDIS_TIMEOUT = 2.0
 """Seconds that Redis has to answer; then the mirror is asked."""
@@ -33,26 +34,24 @@ INTERVAL = 1.0
 LOOKED_UP = b"looked up"
 """The field of a mirrored record that says that its credentials are in the mirror, too: of most else, only what this gateway has written is."""
 
-NAMES = [name.encode() for name in FIELDS]
-
 
 class LookUp:
-    """A charger is looked up; ``waiting`` fires with the values of its record's fields."""
+    """A charger is looked up; ``waiting`` fires with its record's fields."""
 
     __slots__ = ("key", "waiting")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        self.waiting: Deferred[Any] = Deferred()
+        self.waiting: Deferred[dict[bytes, bytes]] = Deferred()
 
-    def resolve(self, reply: list[bytes | None] | ResponseError) -> None:
+    def resolve(self, reply: list[bytes] | ResponseError) -> None:
         """See `ocpp_tw.redis.batch`."""
         if self.waiting.called:
             return
         if isinstance(reply, ResponseError):
             self.waiting.errback(reply)
         else:
-            self.waiting.callback(reply)
+            self.waiting.callback(dict(zip(reply[::2], reply[1::2], strict=True)))
 
 
 @implementer(IRegister)
@@ -125,20 +124,19 @@ class RedisRegister(Service):
         return reply[1:]
 
     def _found(
-        self, values: list[bytes | None], key: bytes, pending: Deferred[dict[str, bytes | None]] | None
+        self, stored: dict[bytes, bytes], key: bytes, pending: Deferred[dict[str, bytes | None]] | None
     ) -> Record | Deferred[Record]:
         if pending is not None:
-            return pending.addCallback(lambda changed: self._seen([changed.get(*each) for each in zip(FIELDS, values, strict=True)], key))
-        return self._seen(values, key)
+            return pending.addCallback(lambda changed: self._seen(key, _changed(stored, changed)))
+        return self._seen(key, stored)
 
-    def _seen(self, values: list[bytes | None], key: bytes) -> Record:
-        """Where nobody has credentials, a name of which nothing is stored takes no room in the mirror."""
+    def _seen(self, key: bytes, stored: dict[bytes, bytes]) -> Record:
+        record = _record(stored)
         if self._spool is not None:
-            content = {name: value for name, value in zip(NAMES, values, strict=True) if value}
-            if content or self.guarded:
-                content[LOOKED_UP] = b"yes"
-            self._spool.copy_table(key, content)
-        return Record.of(values)
+            if stored or self.guarded:  # where nobody has credentials, a name of which nothing is stored takes no room in the mirror
+                stored[LOOKED_UP] = b"yes"
+            self._spool.copy_table(key, stored)
+        return record
 
     def _not_found(self, why: Failure, key: bytes) -> Deferred[Record]:
         why.trap(TimeoutError, CancelledError, RedisError, StoreUnavailable)
@@ -147,7 +145,7 @@ class RedisRegister(Service):
     async def _without_redis(self, key: bytes) -> Record:
         pending = await self._records.pending(key)
         known = {} if self._spool is None else await self._spool.mirrored(key)
-        record = Record.read({name.decode(errors="replace"): value for name, value in known.items()} | pending)
+        record = _record(_changed(known, pending))
         if LOOKED_UP not in known and not pending and await self._is_guarded():
             raise StoreUnavailable("Redis does not answer, and this gateway has not looked the charger up since anybody has credentials")
         return record
@@ -175,3 +173,13 @@ def _page(reply: list[Any], limit: int) -> Page:
 def _unanswered(why: Failure) -> NoReturn:
     why.trap(TimeoutError, CancelledError, RedisError)
     raise StoreUnavailable(f"Redis does not answer: {why.value!r}") from None
+
+
+def _record(stored: Mapping[bytes, bytes]) -> Record:
+    return Record.read({name.decode(errors="replace"): value for name, value in stored.items()})
+
+
+def _changed(stored: Mapping[bytes, bytes], changes: Mapping[str, bytes | None]) -> dict[bytes, bytes]:
+    """With what is on its way to Redis."""
+    fields = {**stored, **{encode(name): value for name, value in changes.items()}}
+    return {name: value for name, value in fields.items() if value is not None}

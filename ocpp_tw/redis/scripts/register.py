@@ -10,16 +10,16 @@ from .script import Script
 
 FIELDS = Record.__struct_fields__
 
-# The first of the reply is whether any charger of the fleet has credentials.
+# The first of the reply is whether any charger of the fleet has credentials. Of a record there is what is stored: that is a part of what may be.
 LOOK_UP = Script(
     """
 local found = {redis.call('HEXISTS', KEYS[1], 'GUARDED')}
 for i = 2, #KEYS do
-  local kept = redis.pcall('HMGET', KEYS[i], FIELDS)
-  found[i] = kept
+  local stored = redis.pcall('HGETALL', KEYS[i])
+  found[i] = stored
 end
 return found
-""".replace("FIELDS", ", ".join(f"'{name}'" for name in FIELDS)).replace("GUARDED", GUARDED)
+""".replace("GUARDED", GUARDED)
 )
 
 # In the order of the bytes of their identities, behind the last of the page before.
