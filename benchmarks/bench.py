@@ -45,6 +45,7 @@ class Suite:
         command = [sys.executable, str(HERE / "load.py"), server.kind, str(server.port), *map(str, options), *pids]
         command += ["--tls"] if server.tls else []
         command += ["--password", server.password] if server.password else []
+        command += ["--certificate", server.certificate] if server.certificate else []
         others = cores or self.bench.others
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=lambda: os.sched_setaffinity(0, others)
@@ -105,6 +106,7 @@ class Suite:
                 bench.gateway,
                 passwords,
                 partial(bench.gateway, tls=True),
+                partial(bench.gateway_with_certificates, self.arriving),
                 bench.peer,
             ):
                 server = begin()

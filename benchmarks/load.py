@@ -154,7 +154,7 @@ class Load:
         self.options = options
         self.poll = select.epoll()
         calls = [meter(1, options.samples)] if options.samples else [b""] * 20
-        tls = unverified() if options.tls else None
+        tls = unverified(options.certificate) if options.tls else None
         self.chargers = [Charger(number, options.kind, calls, tls, options.password) for number in range(options.chargers)]
         self.pids = {name: [int(pid) for pid in pids.split(",")] for name, pids in (each.split("=") for each in options.pid)}
         self.by_fd: dict[int, Charger] = {}
@@ -229,10 +229,12 @@ class Load:
         return report
 
 
-def unverified() -> ssl.SSLContext:
-    """TLS that accepts any certificate."""
+def unverified(certificate: str) -> ssl.SSLContext:
+    """TLS that accepts any certificate, and shows that one if there is one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate)
     return context
 
 
@@ -249,6 +251,7 @@ def main() -> None:
     options.add_argument("--samples", type=int, default=0, help="send only MeterValues with this many samples, instead of the cycle")
     options.add_argument("--tls", action="store_true", help="over TLS, one handshake at a time")
     options.add_argument("--password", type=str.encode, default=b"", help="that of all chargers")
+    options.add_argument("--certificate", default="", metavar="FILE", help="that of all chargers and its key, for --tls")
     options.add_argument(
         "--pid", action="append", default=[], help="NAME=PID,PID: processes whose CPU time is reported; memory is that of `server`"
     )

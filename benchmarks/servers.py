@@ -35,12 +35,25 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+Issued = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def issued(name: str, by: Issued | None = None, is_authority: bool = False) -> Issued:
+    """An EC key, and its certificate: self-signed, or issued by another."""
+    key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    issuer, signing = (by[0].subject, by[1]) if by else (subject, key)
+    built = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    built = built.serial_number(x509.random_serial_number()).add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+    built = built.not_valid_before(datetime.now(UTC) - timedelta(1)).not_valid_after(datetime.now(UTC) + timedelta(1))
+    return built.sign(signing, SHA256()), key
+
+
 class Server:
     """A listening process with a log; if it does not start, the benchmark ends with the end of that log."""
 
     def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int], tls: bool = False) -> None:
         self.name, self.kind, self.port, self.tls = name, kind, port, tls
-        self.password = ""
+        self.password = self.certificate = ""
         self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -141,6 +154,15 @@ class Bench:
             self.valkey_command("HSET", f"ocpp:record:bench-{server.port}-{number:05}", "password", stored, "reached_profile", "1")
         return server
 
+    def gateway_with_certificates(self, chargers: int) -> Server:
+        """One at which that many chargers are registered with a certificate. It is one for all of them: each is verified on its own."""
+        authority, file, fingerprint = self.client_certificate()
+        server = self.gateway("--security-profile", "3", "--unknown-chargers", "refuse", "--tls-client-ca", authority, tls=True)
+        server.name, server.certificate = "ocpp_tw over TLS, certificates", file
+        for number in range(chargers):
+            self.valkey_command("HSET", f"ocpp:record:bench-{server.port}-{number:05}", "certificate", fingerprint, "reached_profile", "3")
+        return server
+
     def raw(self) -> Server:
         port = free_port()
         return self.server("raw Twisted echo", "raw", [sys.executable, str(HERE / "echo_servers.py"), "raw", str(port)], port)
@@ -160,12 +182,19 @@ class Bench:
 
     def certificate(self) -> str:
         """The name of a file with an EC key and its self-signed certificate."""
-        key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
-        built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        built = built.not_valid_before(datetime.now(UTC) - timedelta(1)).not_valid_after(datetime.now(UTC) + timedelta(1))
-        file = Path(self.directory.name) / "tls.pem"
+        return self._written("tls.pem", *issued("bench"))
+
+    def client_certificate(self) -> tuple[str, str, str]:
+        """The names of a file with an authority, and of one with a key and the certificate that it has issued; and that one's SHA-256."""
+        authority, key = issued("bench authority", is_authority=True)
+        certificate, own_key = issued("bench charger", (authority, key))
+        file = self._written("charger.pem", certificate, own_key)
+        return self._written("authority.pem", authority, key), file, certificate.fingerprint(SHA256()).hex()
+
+    def _written(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> str:
+        file = Path(self.directory.name) / name
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        file.write_bytes(built.sign(key, SHA256()).public_bytes(Encoding.PEM) + secret)
+        file.write_bytes(certificate.public_bytes(Encoding.PEM) + secret)
         return str(file)
 
     def end(self, server: Server) -> None:
