@@ -40,19 +40,27 @@ class Deadlines:
         """The awaitable's result, or a `twisted.internet.defer.TimeoutError`; then it is cancelled."""
         waiting = deferred(awaitable)
         if not waiting.called or waiting.paused:  # paused: called, but with another Deferred that it waits for
-            self._waiting[waiting] = self._clock.seconds() + self._seconds
+            self.begin(waiting)
             waiting.addBoth(self._ended, waiting)
-            if self._timer is None:
-                self._timer = self._clock.callLater(self._seconds, self._due)
         return waiting
 
-    def _ended(self, result: Any, waiting: Deferred[Any]) -> Any:
-        late = self._waiting.pop(waiting, None) is None
-        if late and isinstance(result, Failure) and isinstance(result.value, CancelledError):
-            raise TimeoutError(self._seconds, "Deferred")
+    def begin(self, waiting: Deferred[Any]) -> None:
+        """For whoever says with `end` that it has fired, and so needs no callback for that alone: it is cancelled when it is late."""
+        self._waiting[waiting] = self._clock.seconds() + self._seconds
+        if self._timer is None:
+            self._timer = self._clock.callLater(self._seconds, self._due)
+
+    def end(self, waiting: Deferred[Any]) -> bool:
+        """It has fired; whether that was in time."""
+        in_time = self._waiting.pop(waiting, None) is not None
         if not self._waiting and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        return in_time
+
+    def _ended(self, result: Any, waiting: Deferred[Any]) -> Any:
+        if not self.end(waiting) and isinstance(result, Failure) and isinstance(result.value, CancelledError):
+            raise TimeoutError(self._seconds, "Deferred")
         return result
 
     def _due(self) -> None:

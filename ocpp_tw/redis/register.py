@@ -89,8 +89,8 @@ class RedisRegister(Service):
         # what is on its way is looked at first: once Redis has it, the look-up will find it
         pending = Deferred.fromCoroutine(self._records.pending(look_up.key)) if self._records.is_pending(look_up.key) else None
         self._batch.add(look_up)
-        found = self._deadlines.hold(look_up.waiting)
-        return found.addCallbacks(self._found, self._not_found, callbackArgs=(look_up.key, pending), errbackArgs=(look_up.key,))
+        self._deadlines.begin(look_up.waiting)
+        return look_up.waiting.addCallbacks(self._found, self._not_found, callbackArgs=(look_up, pending), errbackArgs=(look_up,))
 
     def once(self, name: str, seconds: int) -> Deferred[bool]:
         """See `IRegister`."""
@@ -124,11 +124,12 @@ class RedisRegister(Service):
         return reply[1:]
 
     def _found(
-        self, stored: dict[bytes, bytes], key: bytes, pending: Deferred[dict[str, bytes | None]] | None
+        self, stored: dict[bytes, bytes], look_up: LookUp, pending: Deferred[dict[str, bytes | None]] | None
     ) -> Record | Deferred[Record]:
+        self._deadlines.end(look_up.waiting)
         if pending is not None:
-            return pending.addCallback(lambda changed: self._seen(key, _changed(stored, changed)))
-        return self._seen(key, stored)
+            return pending.addCallback(lambda changed: self._seen(look_up.key, _changed(stored, changed)))
+        return self._seen(look_up.key, stored)
 
     def _seen(self, key: bytes, stored: dict[bytes, bytes]) -> Record:
         record = _record(stored)
@@ -138,9 +139,10 @@ class RedisRegister(Service):
             self._spool.copy_table(key, stored)
         return record
 
-    def _not_found(self, why: Failure, key: bytes) -> Deferred[Record]:
-        why.trap(TimeoutError, CancelledError, RedisError, StoreUnavailable)
-        return Deferred.fromCoroutine(self._without_redis(key))
+    def _not_found(self, why: Failure, look_up: LookUp) -> Deferred[Record]:
+        self._deadlines.end(look_up.waiting)
+        why.trap(CancelledError, RedisError, StoreUnavailable)
+        return Deferred.fromCoroutine(self._without_redis(look_up.key))
 
     async def _without_redis(self, key: bytes) -> Record:
         pending = await self._records.pending(key)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 import pytest_twisted
 
-from fleets import RedisFleet, Valkey, soon, until
+from fleets import PATIENCE, RedisFleet, Valkey, soon, until
 from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Listed, Put, Record
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.redis import register
@@ -73,6 +74,23 @@ async def test_what_is_looked_up_is_newer_than_what_this_gateway_stored_before(f
     await found(second)
     server.kill()
     assert await found(second) == Record(registered="yes", password="stored")
+
+
+async def test_a_redis_that_does_not_answer_is_waited_for_no_longer_than_a_handshake_may(fleet, server, monkeypatch):
+    fleet.reply_timeout = 2 * PATIENCE
+    monkeypatch.setattr(register, "REDIS_TIMEOUT", 0.2)
+    gateway = await fleet.gateway("a")
+    await put(gateway, registered="yes", password="stored")
+    await found(gateway)
+    server.signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    try:
+        assert [await found(gateway), await found(gateway)] == [Record(registered="yes", password="stored")] * 2
+    finally:
+        server.signal(signal.SIGCONT)
+    assert time.monotonic() - begin < PATIENCE / 2
+    await put(gateway, password="changed")
+    assert (await found(gateway)).password == "changed"
 
 
 async def test_without_redis_nobody_is_admitted_of_whom_nothing_is_known_once_anybody_has_credentials(fleet, server):
