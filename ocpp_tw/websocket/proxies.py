@@ -28,6 +28,9 @@ NO_CERTIFICATE = {"", "-", "(null)", "null"}
 UNQUOTED = {"uri", "dns"}
 """Keys whose values Envoy takes from the charger's certificate as they are: what follows them may be more of such a value."""
 
+REPEATED = UNQUOTED | {"by"}
+"""Keys that Envoy writes once for each name in a certificate: of the charger's, and for By of its own."""
+
 _PEM = r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 _PEMS = re.compile(rf"\s*(?:{_PEM}\s*)+")
 _ENVOY = re.compile(r"[A-Za-z]{1,20}=")  # a certificate in base64 has no padding so early
@@ -187,7 +190,7 @@ def _envoy_pairs(value: str) -> dict[str, str]:
         if pair is None:
             raise ValueError("it cannot be read, or has several elements")
         name = pair[1].lower()
-        if name in pairs or (name in ("cert", "chain") and not UNQUOTED.isdisjoint(pairs)):
+        if (name in pairs and name not in REPEATED) or (name in ("cert", "chain") and not UNQUOTED.isdisjoint(pairs)):
             raise ValueError(f"{name} may be the charger's own words")
         pairs[name] = pair[2] if pair[2] is not None else pair[3].strip()
         at, more = pair.end(), pair[4] == ";"
