@@ -124,6 +124,9 @@ class OperatorsChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         self.paused = True
+        request: OperatorsRequest = self.requests[-1]
+        if request.refusal is None and request.head is not None:
+            request.refusal = self.site.admit_body(request.head, request.body)
         super().allContentReceived()
 
     def resetTimeout(self) -> None:
@@ -179,7 +182,7 @@ class OperatorsChannel(HTTPChannel):
         if isinstance(admitted, Refusal):
             self._refuse(request, admitted)
         else:
-            request.operator = admitted
+            request.operator, request.head = admitted, head
         super().allHeadersReceived()
 
     def _refuse(self, request: OperatorsRequest, refusal: Refusal) -> None:
@@ -248,6 +251,10 @@ class OperatorsSite(Site):
         if not isinstance(admitted, Refusal) and head.path not in HEALTH and self.connections.too_busy(head.address):
             return TOO_BUSY
         return admitted
+
+    def admit_body(self, head: Head, body: bytes) -> Refusal | None:
+        """Why a request that was admitted is not served all the same, now that its body has come."""
+        return self._guard.admit_body(head, body)
 
     def stopFactory(self) -> None:
         self.turns.stop()

@@ -1,4 +1,4 @@
-"""Who may ask operators' HTTP, and how much they may send: by the head of a request alone, before its body is read.
+"""Who may ask operators' HTTP, and how much they may send: by the head of a request, before its body is read; by that only which commands.
 
 Knows no route; the one gateway (`ocpp_tw.operators.api`) and the front of several workers (`ocpp_tw.operators.fan_out`) have it in common.
 """
@@ -21,7 +21,7 @@ from ..log import Logger
 from ..tally import Tally
 from .failed_logins import FailedLogin, FailedLogins
 from .guesses import Guesses
-from .roles import HEALTH, Role, needed
+from .roles import HEALTH, Role, needed, needed_for
 from .tokens import Token, Tokens
 
 log = Logger()
@@ -93,6 +93,9 @@ class Admission(Protocol):
     def admit(self, head: Head) -> Operator | Refusal:
         """Who asks, or why the request is not served."""
 
+    def admit_body(self, head: Head, body: bytes) -> Refusal | None:
+        """Why a request that was admitted by its head is not served all the same, now that its body has come."""
+
     def stop(self) -> None:
         """Tell what is due."""
 
@@ -124,6 +127,22 @@ class Guard:
             return TOO_MANY
         return refusal or Operator(token.name if token else "", head.host)
 
+    def admit_body(self, head: Head, body: bytes) -> Refusal | None:
+        """See `Admission`."""
+        if not self._tokens.required or head.path in HEALTH:
+            return None
+        token = self._shown(head)
+        if token is None:  # it was taken out while the body came
+            return NO_TOKEN
+        if token.role == Role.admin:
+            return None
+        if token.role < (needs := needed(head.method, head.path)):
+            return self._role_missing(head, token, needs)
+        if head.method != b"POST":
+            return None
+        needs, command = needed_for(head.path, body)
+        return None if token.role >= needs else self._role_missing(head, token, needs, command)
+
     def _refusal(self, head: Head, token: Token | None) -> Refusal | None:
         if len(head.headers.getRawHeaders(b"host") or ()) > 1 or not HOST.fullmatch(head.header(b"host")):
             return BAD_HOST
@@ -149,8 +168,11 @@ class Guard:
         role = needed(head.method, head.path)
         if token.role >= role:
             return None
+        return self._role_missing(head, token, role)
+
+    def _role_missing(self, head: Head, token: Token, role: Role, what: str = "This") -> Refusal:
         self._role_tally.note(f"{token.name} from {head.host}")
-        return _role_missing(token, role)
+        return Refusal(403, f"{what} needs a token with the role {role.name}, and the role of {token.name} is {token.role.name}")
 
     def _shown(self, head: Head) -> Token | None:
         shown = head.header(b"authorization")
@@ -179,12 +201,12 @@ class BehindFront:
             return NO_TOKEN
         return Operator(head.header(OPERATOR).decode("ascii", "replace"), head.header(ADDRESS).decode("ascii", "replace"))
 
+    def admit_body(self, head: Head, body: bytes) -> Refusal | None:
+        """See `Admission`: the front has read it, too."""
+        return None
+
     def stop(self) -> None:
         """See `Admission`."""
-
-
-def _role_missing(token: Token, role: Role) -> Refusal:
-    return Refusal(403, f"This needs a token with the role {role.name}, and the role of {token.name} is {token.role.name}")
 
 
 def _from_elsewhere(head: Head, scheme: bytes) -> Refusal | None:

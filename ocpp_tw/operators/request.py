@@ -11,7 +11,7 @@ import msgspec
 from twisted.web.server import Request
 
 from ..core.security import Operator
-from .guard import MAX_BODY, Refusal
+from .guard import MAX_BODY, Head, Refusal
 
 
 class BodyTooLong(Exception):
@@ -25,6 +25,8 @@ class OperatorsRequest(Request):
     refusal: Refusal | None = None
     operator = Operator()
     """Who asks."""
+    head: Head | None = None
+    """What was admitted."""
 
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()  # Twisted's would be a file, on a disk that may be full and with a descriptor that may be missing
@@ -34,6 +36,11 @@ class OperatorsRequest(Request):
         if self.content.tell() + len(data) > MAX_BODY:
             raise BodyTooLong
         super().handleContentChunk(data)
+
+    @property
+    def body(self) -> bytes:
+        """What has come of it."""
+        return b"" if self.content is None else self.content.getvalue()
 
     def getRequestHostname(self) -> bytes:
         """A name that klein can make nothing wrong of: all names are the same to it, and `Guard` has looked at the real one."""

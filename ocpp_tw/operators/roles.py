@@ -1,16 +1,21 @@
 """What a token may be used for: the roles, and which one each route of operators' HTTP needs.
 
-Knows neither tokens nor what the routes do.
+Knows neither tokens nor what the routes do; of a command no more than its name.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
+from ..core.commands import Invalid, parse
+
 HEALTH = (b"/healthz", b"/readyz")
 """Paths that are served to everybody."""
 
 COMMANDS = (b"/command", b"/command/")
+
+CREDENTIAL_COMMANDS = frozenset({"rotate_password", "set_security_profile"})
+"""Commands that change what a charger comes in with: as much as an operator's decision, by whichever path they are sent."""
 
 
 class Role(IntEnum):
@@ -26,3 +31,14 @@ def needed(method: bytes, path: bytes) -> Role:
     if method in (b"GET", b"HEAD"):
         return Role.read
     return Role.command if method == b"POST" and path in COMMANDS else Role.admin
+
+
+def needed_for(path: bytes, body: bytes) -> tuple[Role, str]:
+    """The role that a request needs that `needed` has let pass with `Role.command`, now that its body is there, and the command it is about."""
+    if path not in COMMANDS:
+        return Role.command, ""
+    try:
+        name = parse(body, made_id="-").neutral
+    except Invalid:  # which it is told by whoever is to run it
+        return Role.command, ""
+    return Role.admin if name in CREDENTIAL_COMMANDS else Role.command, name

@@ -244,6 +244,20 @@ async def test_the_front_asks_for_the_role_before_a_worker_is_asked(tmp_path):
     await fleet.close()
 
 
+async def test_the_front_asks_for_the_role_that_a_command_needs_before_a_worker_is_asked(tmp_path):
+    file = tmp_path / "tokens"
+    token, line = new_token("alice", Role.command)
+    file.write_text(line)
+    fleet = Fleet(tmp_path, tokens=str(file))
+    fleet.both("/command/", (200, {}), (200, {}))
+    rotating = {"cp_id": "cp1", "command": "rotate_password"}
+    status, answer = await fleet.request("POST", "/command/", rotating, authorization=f"Bearer {token}")
+    assert (status, answer) == (403, {"detail": "rotate_password needs a token with the role admin, and the role of alice is command"})
+    assert [each.asked for each in fleet.workers] == [[], []]
+    assert (await fleet.request("POST", "/command/", {**rotating, "command": "reset"}, authorization=f"Bearer {token}"))[0] == 200
+    await fleet.close()
+
+
 async def test_the_front_asks_for_the_token_and_the_length_before_a_worker_is_asked(tmp_path):
     fleet = Fleet(tmp_path, "s3cret")
     fleet.both("/healthz", (200, {"chargers": 0}), (200, {"chargers": 0}))

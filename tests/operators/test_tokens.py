@@ -70,6 +70,46 @@ async def test_a_token_is_good_for_what_its_role_may_do(door, token, method, pat
         assert (door.site.services.asked, door.site.gateway.decisions.made) == ([], [])
 
 
+CREDENTIALS = [("rotate_password", {}), ("set_security_profile", {"security_profile": 2})]
+
+
+@pytest.mark.parametrize(("command", "data"), CREDENTIALS)
+@pytest.mark.parametrize("path", ["/command", "/command/", "/command/?x=1"])
+@pytest.mark.parametrize("token", ["read", "command", "admin", "unnamed"])
+async def test_a_command_that_changes_credentials_needs_an_admin_wherever_it_is_sent(door, token, path, command, data):
+    status, answer = await door.request(token, "POST", path, {"cp_id": "cp1", "command": command, "data": data})
+    if token in ("admin", "unnamed"):
+        assert status == 200 and len(door.site.services.asked) == 1
+    else:
+        what, role = (command, "admin") if token == "command" else ("This", "command")
+        why = f"{what} needs a token with the role {role}, and the role of {token}-er is {token}"
+        assert (status, answer, door.site.services.asked) == (403, {"detail": why}, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"command":"x","cp_id":"cp1","command":"rotate_password"}',
+        b'{"cp_id":"cp1","command":"rotate\\u005fpassword"}',
+        b' {"CpID":"cp1","data":{},"command":"rotate_password","id":7}',
+    ],
+)
+async def test_it_does_however_it_is_spelled(door, body):
+    assert (await door.request("command", "POST", "/command/", body))[0] == 403 and door.site.services.asked == []
+
+
+@pytest.mark.parametrize(
+    "body", [{"cp_id": "cp1", "command": "reset"}, {"cp_id": "rotate_password", "command": "x"}, b"rotate_password", b"", b"[]"]
+)
+async def test_what_only_mentions_such_a_command_does_not(door, body):
+    assert (await door.request("command", "POST", "/command/", body))[0] == 200 and len(door.site.services.asked) == 1
+
+
+async def test_such_a_try_is_a_line_in_the_log(door, said):
+    await door.request("command", "POST", "/command/", {"cp_id": "cp1", "command": "rotate_password"})
+    assert [each for each in said if "beyond the role" in each and "command-er" in each]
+
+
 async def test_who_tries_what_the_role_does_not_allow_is_a_line_in_the_log(tmp_path, said):
     door = Door(tmp_path)
     for _ in range(3):
