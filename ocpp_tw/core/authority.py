@@ -48,6 +48,19 @@ def owner(id: str) -> str:
     return OWNER + quote(id, safe="")
 
 
+class Signer(NamedTuple):
+    """What certificates are signed with: a key, its own certificate, and those above that, without the root, which the chargers have or do not trust."""
+
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    own: x509.Certificate
+    above: list[x509.Certificate]
+
+    @classmethod
+    def of(cls, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, chain: Sequence[x509.Certificate]) -> Signer:
+        """``chain`` has its own certificate first."""
+        return cls(key, chain[0], [each for each in chain if each.issuer != each.subject])
+
+
 class Authority:
     """``chain`` has its own certificate first; ``days`` is for how long certificates are valid, ``now`` the real time: TLS goes by that."""
 
@@ -55,14 +68,16 @@ class Authority:
         self, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, chain: Sequence[x509.Certificate], days: int, now: Callable[[], float]
     ) -> None:
         self.days = days
-        self._key = key
-        self._own = chain[0]
-        self._above = [each for each in chain if each.issuer != each.subject]  # the root the chargers have, or do not trust
         self._now = now
+        self._signer = Signer.of(key, chain)
+
+    def replace(self, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, chain: Sequence[x509.Certificate]) -> None:
+        """Sign with this from now on."""
+        self._signer = Signer.of(key, chain)
 
     def issue(self, request: SigningRequest, id: str) -> Issued:
         """A certificate for the charger with that identity. Raises `NotSigned`."""
-        now, named, own = datetime.fromtimestamp(self._now(), UTC), owner(id), self._own
+        now, named, (key, own, above) = datetime.fromtimestamp(self._now(), UTC), owner(id), self._signer
         if len(named) > MAX_OWNER:
             raise NotSigned("the identity is too long for a certificate")
         if not own.not_valid_before_utc <= now < own.not_valid_after_utc:
@@ -75,9 +90,9 @@ class Authority:
         built = built.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         built = built.add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(named)]), critical=False)
         built = built.add_extension(x509.SubjectKeyIdentifier.from_public_key(request.key), critical=False)
-        built = built.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-        made = built.sign(self._key, hashes.SHA256())
-        chain = _pem([made, *self._above])
+        built = built.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        made = built.sign(key, hashes.SHA256())
+        chain = _pem([made, *above])
         if len(chain) > MAX_CHAIN:
             raise NotSigned(f"with the certificates above it, it has more than {MAX_CHAIN} characters")
         return Issued(chain, made.fingerprint(hashes.SHA256()).hex(), expires.timestamp())

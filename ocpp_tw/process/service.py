@@ -33,7 +33,7 @@ from ..websocket.charger_tls import ChargerTlsFactory
 from ..websocket.client_certificates import Authorities
 from ..websocket.factory import ChargerFactory
 from . import descriptors
-from .authority_files import authority_of
+from .authority_files import AuthorityFile
 from .compose import Application, compose
 from .credentials_key import KeyFile
 from .find_redis import find_redis
@@ -78,11 +78,11 @@ class GatewayService(MultiService):
         self._tolerance = Tolerance.from_settings(settings)
         self._keys = KeyFile(settings.credentials_key)
         self._authorities = Authorities.of(settings, reactor)
-        self._authority = authority_of(settings)
+        self._authority = AuthorityFile.of(settings, reactor)
         self._certificate = Certificate.of(settings, reactor, self._authorities)
         self._front = front
         self._door = OperatorsDoor(settings, reactor)
-        self._files = [each for each in (self._certificate, self._authorities, self._door) if each is not None]
+        self._files = [each for each in (self._certificate, self._authorities, self._authority, self._door) if each is not None]
 
     def startService(self) -> None:
         super().startService()
@@ -108,7 +108,7 @@ class GatewayService(MultiService):
             store,
             handlers=self._handlers,
             passwords=Passwords(self._keys),
-            authority=self._authority,
+            authority=self._authority.authority if self._authority else None,
             backend=self._breaker,
             tolerance=self._tolerance,
             reserve=store.spool,
@@ -149,7 +149,8 @@ class GatewayService(MultiService):
             tell_open_doors(settings)
 
     def reload(self) -> None:
-        """Read again what may have changed while the gateway runs: certificates, those that vouch for chargers' own, operators' tokens."""
+        """Read again what may have changed while the gateway runs: certificates, those that vouch for chargers' own,
+        the authority that issues them, operators' tokens."""
         for each in self._files:
             each.reload()
 
