@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from ..core.commands import Invalid, parse
+import msgspec
 
 HEALTH = (b"/healthz", b"/readyz")
 """Paths that are served to everybody."""
@@ -16,6 +16,11 @@ COMMANDS = (b"/command", b"/command/")
 
 CREDENTIAL_COMMANDS = frozenset({"rotate_password", "set_security_profile"})
 """Commands that change what a charger comes in with: as much as an operator's decision, by whichever path they are sent."""
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""As `ocpp_tw.core.commands` reads them: of two with one name the last counts, to both."""
+
+_decode = msgspec.json.Decoder().decode
 
 
 class Role(IntEnum):
@@ -38,7 +43,7 @@ def needed_for(path: bytes, body: bytes) -> tuple[Role, str]:
     if path not in COMMANDS:
         return Role.command, ""
     try:
-        name = parse(body, made_id="-").neutral
-    except Invalid:  # which it is told by whoever is to run it
+        name = _decode(_members(body).get("command", b"null"))
+    except (ValueError, RecursionError):  # it is no command, which whoever is to run it says
         return Role.command, ""
-    return Role.admin if name in CREDENTIAL_COMMANDS else Role.command, name
+    return (Role.admin, name) if isinstance(name, str) and name in CREDENTIAL_COMMANDS else (Role.command, "")
