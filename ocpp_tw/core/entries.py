@@ -122,7 +122,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     ``boot`` is the registration status given last: Accepted, Pending or Rejected. Those of `DECIDED` are an operator's decisions: the status
     to give, the interval that goes with it in seconds, and the only version of OCPP to speak; that he has registered the charger (yes), the
     least security profile to admit, its password (see `ocpp_tw.core.passwords`) and those that it has been sent since (see
-    `ocpp_tw.core.new_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are those that it was sent to use (see
+    `ocpp_tw.core.new_passwords`), those of its network profiles (see `ocpp_tw.core.network_passwords`), and the SHA-256 of the only certificate to accept. ``issued`` are those that it was sent to use (see
     `ocpp_tw.core.issued`), ``wanted_profile`` is the security profile that it has been told to come in with (see `ocpp_tw.core.wanted`). ``reached_profile`` is the highest security profile that it has come in with since the operator said.
     ``backend_verdict`` (accept, pending, refuse) and ``backend_profile`` are what the backend has said last, where it is the register. The
     last four are from the charger's latest BootNotification.
@@ -136,6 +136,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     security_profile: str = ""
     password: str = ""
     new_password: str = ""
+    network_passwords: str = ""
     certificate: str = ""
     reached_profile: str = ""
     issued: str = ""
@@ -183,7 +184,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 DECIDED = (
-    "boot_status", "retry_interval", "version", "registered", "security_profile", "password", "new_password", "certificate",
+    "boot_status", "retry_interval", "version", "registered", "security_profile", "password", "new_password", "network_passwords",
+    "certificate",
 )  # fmt: skip
 """The fields of a `Record` that are operators' decisions: with any of them the charger is registered."""
 

@@ -1,7 +1,8 @@
 """The passwords that a charger has been sent and has not shown yet, as its record has them (`new_password`): any of them may be in use.
 
 A charger that was sent a password may have it at once, after its next restart, or never, and its answer may be lost. So none is forgotten
-before it is known: whoever comes with one of them comes in. Knows neither how passwords are compared nor who sends them.
+before it is known: whoever comes with one of them comes in. A charger that says no may have it all the same: what it has refused is good
+until it next authenticates, which tells. Knows neither how passwords are compared nor who sends them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MOST = 4
-"""Most passwords that wait; a further one is not sent, unless one of them was sent before the password in use and can be forgotten."""
+"""Most passwords that wait; a further one is not sent, unless one of them was refused, or sent before the password in use, and can be forgotten."""
 
 _SUPERSEDED = "~"
 """Before a stored form: the charger has shown a password since that was sent to it later. It may turn up all the same, after a restart."""
+
+_REFUSED = "!"
+"""After a stored form: the charger has said that it does not take it. With this it is no password to a gateway that does not know the mark."""
 
 
 class TooMany(Exception):
@@ -21,19 +25,19 @@ class TooMany(Exception):
 
 def forms(waiting: str) -> list[str]:
     """The stored forms of all that wait, the latest last."""
-    return [each.removeprefix(_SUPERSEDED) for each in waiting.split()]
+    return [_form(each) for each in waiting.split()]
 
 
 def awaited(waiting: str) -> bool:
-    """Whether the charger has been sent a password since the one in use, and has not shown it yet."""
-    return any(not each.startswith(_SUPERSEDED) for each in waiting.split())
+    """Whether the charger has been sent a password since the one in use, and has neither refused nor shown it yet."""
+    return any(not (each.startswith(_SUPERSEDED) or each.endswith(_REFUSED)) for each in waiting.split())
 
 
 def with_new(waiting: str, stored: Sequence[str]) -> str:
     """What waits once these are sent, too. Raises `TooMany`."""
     kept = waiting.split()
     while len(kept) + len(stored) > MOST:
-        oldest = next((each for each in kept if each.startswith(_SUPERSEDED)), None)
+        oldest = next((each for each in kept if each.startswith(_SUPERSEDED) or each.endswith(_REFUSED)), None)
         if oldest is None:
             raise TooMany
         kept.remove(oldest)
@@ -42,11 +46,25 @@ def with_new(waiting: str, stored: Sequence[str]) -> str:
 
 def without(waiting: str, stored: Sequence[str]) -> str:
     """What waits once it is known that the charger does not have these."""
-    return " ".join(each for each in waiting.split() if each.removeprefix(_SUPERSEDED) not in stored)
+    return " ".join(each for each in waiting.split() if _form(each) not in stored)
+
+
+def refused(waiting: str, stored: Sequence[str]) -> str:
+    """What waits once the charger has said that it does not take these."""
+    return " ".join(each + _REFUSED if each in stored else each for each in waiting.split())
+
+
+def kept(waiting: str) -> str:
+    """What waits once the charger has shown the password that it had before: it has not taken what it has refused."""
+    return " ".join(each for each in waiting.split() if not each.endswith(_REFUSED))
 
 
 def shown(waiting: str, form: str) -> str:
     """What still waits once the charger has shown one of them."""
-    found = forms(waiting)
-    place = found.index(form)
-    return " ".join([*(_SUPERSEDED + each for each in found[:place]), *waiting.split()[place + 1 :]])
+    found, place = waiting.split(), forms(waiting).index(form)
+    before, after = kept(" ".join(found[:place])), kept(" ".join(found[place + 1 :]))
+    return " ".join([*(_SUPERSEDED + each for each in forms(before)), *after.split()])
+
+
+def _form(each: str) -> str:
+    return each.removeprefix(_SUPERSEDED).removesuffix(_REFUSED)

@@ -28,7 +28,7 @@ KINDS = {
     "certificate_refused": "the gateway has not signed what the charger asked for (`--ca`); `detail` says why",
     "certificate_confirmed": "the charger has come in with such a certificate for the first time",
     "certificate_expiring": "the certificate of a charger that is connected is about to expire, within 30 days; told once a day",
-    "password_refused": "the charger has refused a password that it was sent, which is not good; `detail` is the status or the error code",
+    "password_refused": "the charger has refused a password that it was sent, which is good only until it next authenticates and shows which one it has; `detail` is the status or the error code",
     "take_over": "a connection of the charger's was taken over that was alive: `remote_address` is the newer one's, `detail` names the older one's",
     "take_over_refused": "somebody claimed to be a charger that is connected, not authenticated and from another address, and was turned away, "
     "`count` times since the event before of that charger; `detail` names the address of the connection that is alive",

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from ..core import new_passwords
 from ..core.commands import Command, Failed, Outcome
 from ..core.wanted import WITHIN, Wanted
 from ..gateway.charger import Charger
@@ -70,7 +71,8 @@ class Upgrades:
             return ""  # it fails when it is sent
         if wanted <= max(charger.security_profile, record.least_profile):
             return f"the charger's security profile is {max(charger.security_profile, record.least_profile)}, and is only ever raised"
-        if wanted in (1, 2) and not record.password and not record.new_password:
+        has_password = record.password or record.network_passwords or new_passwords.awaited(record.new_password)
+        if wanted in (1, 2) and not has_password:
             return "the charger has no password yet: rotate_password gives it one"
         if wanted in (2, 3) and not self._tls:
             return "the gateway has no TLS: see --tls and --trusted-proxies"

@@ -10,10 +10,10 @@ from base64 import b64decode
 from hmac import compare_digest
 from typing import NamedTuple
 
+from ..core import network_passwords, new_passwords
 from ..core.authority import OWNER, owner
 from ..core.entries import Record
 from ..core.issued import fingerprints, is_new
-from ..core.new_passwords import forms
 from ..core.passwords import Passwords, UnknownKey
 from ..interfaces import ClientCertificate, HandshakeRequest
 from ..settings import Settings
@@ -71,10 +71,12 @@ class NotAdmitted(Exception):
 
 class Verdict(NamedTuple):
     """The security profile; and the stored form of the password, or the fingerprint of the certificate, that the charger has shown, if it is
-    one that it was sent since its former one ("": it is not)."""
+    one that it was sent since its former one ("": it is not). ``network_password`` is that of its network profiles' password, None if it has
+    shown no password at all."""
 
     profile: int
     new_password: str = ""
+    network_password: str | None = None
     new_certificate: str = ""
 
 
@@ -133,7 +135,7 @@ def _by_password(request: HandshakeRequest, record: Record, passwords: Passwords
 
 def _by_first_password(request: HandshakeRequest, record: Record, passwords: Passwords, shown: str | None) -> Verdict:
     """The charger has been sent a password and was let in without one so far: once it shows that, it is never again."""
-    if shown is None or not record.new_password:
+    if shown is None or not (record.new_password or record.network_passwords):
         return Verdict(0)
     try:
         return _compared(request, record, passwords, shown)
@@ -149,16 +151,17 @@ def _compared(request: HandshakeRequest, record: Record, passwords: Passwords, s
     try:
         # one is compared, whoever it is: how long it takes does not tell who is known
         current = passwords.match(record.password, password)
-        new = [each for each in forms(record.new_password) if passwords.match(each, password)]
+        new = [each for each in new_passwords.forms(record.new_password) if passwords.match(each, password)]
+        network = [each for each in network_passwords.forms(record.network_passwords) if passwords.match(each, password)]
     except UnknownKey as why:
         if not current:
             raise NotAdmitted("misconfigured", 503, str(why)) from None
-        new = []
+        new, network = [], []
     if user != request.id.encode():
         raise NotAdmitted("authentication_failed", 401, WRONG_USER)
-    if not current and not new:
+    if not current and not new and not network:
         raise NotAdmitted("authentication_failed", 401, WRONG_PASSWORD if record.password else NO_PASSWORD_SET)
-    return Verdict(2 if request.tls else 1, new[-1] if new else "")
+    return Verdict(2 if request.tls else 1, new[-1] if new else "", network[-1] if network else "")
 
 
 def _basic(header: str, id: bytes) -> tuple[bytes, bytes]:

@@ -68,6 +68,8 @@ class Decisions:
         """
         if "security_profile" in changes:
             changes = {**changes, "reached_profile": None}
+        if "password" in changes:  # which is then the only one
+            changes = {**changes, "network_passwords": None}
         if "certificate" in changes:  # which is then the only one
             changes = {**changes, "issued": None}
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]

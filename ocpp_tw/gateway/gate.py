@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core import issued, new_passwords
+from ..core import issued, network_passwords, new_passwords
 from ..core.entries import GUARD, SPELLINGS, Put, Record
 from ..core.passwords import Passwords
 from ..core.wanted import Wanted
@@ -134,7 +134,8 @@ class Gate:
         return verdict.profile
 
     def _learn(self, request: HandshakeRequest, record: Record, verdict: Verdict) -> None:
-        """The charger is never admitted with less than this again; with the new password that it has shown, its former one is gone."""
+        """The charger is never admitted with less than this again; with the new password that it has shown, its former one is gone. One of its
+        network profiles ends no other."""
         effects: list[Put] = []
         if str(verdict.profile) > record.reached_profile:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
@@ -142,6 +143,14 @@ class Gate:
         if verdict.new_password:
             waiting = new_passwords.shown(record.new_password, verdict.new_password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
+        elif verdict.network_password == "":
+            waiting = new_passwords.kept(record.new_password)
+            if waiting != record.new_password:
+                effects.append(Put("record", "new_password", waiting.encode() or None))
+        if record.network_passwords and verdict.network_password is not None:
+            kept = network_passwords.shown(record.network_passwords, verdict.network_password)
+            if kept != record.network_passwords:
+                effects.append(Put("record", "network_passwords", kept.encode()))
         if verdict.new_certificate:
             effects.append(Put("record", "issued", issued.shown(record.issued, verdict.new_certificate).encode()))
             if record.certificate:  # the only one to accept is the one in use

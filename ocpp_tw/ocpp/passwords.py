@@ -6,13 +6,17 @@ Knows neither how passwords are stored nor which charger it is.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .frames import Payload
 
 KEY, COMPONENT, VARIABLE = "AuthorizationKey", "SecurityCtrlr", "BasicAuthPassword"
+
+OF_NETWORK = "NetworkConfiguration"
+"""The component whose instances are a 2.1 charger's network profiles, by their configuration slots."""
 
 REFUSED = frozenset(["Rejected", "NotSupported", "Failed", "UnknownComponent", "UnknownVariable", "NotSupportedAttributeType"])
 """Statuses with which the charger says that it has not taken a value."""
@@ -20,7 +24,16 @@ REFUSED = frozenset(["Rejected", "NotSupported", "Failed", "UnknownComponent", "
 _GENERATED = 20
 """Bytes of a generated password, whose text has twice as many digits: all versions take it."""
 
+_SLOT = re.compile(r"[0-9]{1,9}")
+
 HIDDEN = "***"
+
+
+class Sent(NamedTuple):
+    """A password in a request. ``slot`` is the configuration slot of the network profile that it is for, "" if it is the charger's own."""
+
+    password: str
+    slot: str = ""
 
 
 def generate() -> str:
@@ -36,25 +49,40 @@ def setting(ocpp: str, password: str) -> tuple[str, Payload]:
     return "SetVariables", {"setVariableData": [{"attributeValue": password, **named}]}
 
 
-def passwords_in(action: str, payload: Payload) -> list[str]:
+def sent_in(action: str, payload: Payload) -> list[Sent]:
     """The passwords for the charger in a request to it; an empty one is none."""
-    if action == "ChangeConfiguration":
-        found = [payload.get("value")] if _same(payload.get("key"), KEY) else []
+    found: list[tuple[object, str | None]] = []
+    if action == "ChangeConfiguration" and _same(payload.get("key"), KEY):
+        found = [(payload.get("value"), "")]
     elif action == "SetVariables":
-        found = [each.get("attributeValue") for each in _objects(payload.get("setVariableData")) if _is_password(each)]
+        found = [(each.get("attributeValue"), _slot(each)) for each in _objects(payload.get("setVariableData"))]
     elif action == "SetNetworkProfile":
-        found = [each.get("basicAuthPassword") for each in _objects([payload.get("connectionData")])]
-    else:
-        return []
-    return list(dict.fromkeys(each for each in found if isinstance(each, str) and each))
+        slot = str(payload.get("configurationSlot"))
+        found = [(each.get("basicAuthPassword"), slot) for each in _objects([payload.get("connectionData")])]
+    return list(dict.fromkeys(Sent(each, slot) for each, slot in found if isinstance(each, str) and each and slot is not None))
 
 
-def is_refused(action: str, answer: Payload) -> bool:
+def passwords_in(action: str, payload: Payload) -> list[str]:
+    """The passwords for the charger in a request to it, whatever they are for."""
+    return list(dict.fromkeys(each.password for each in sent_in(action, payload)))
+
+
+def is_refused(action: str, answer: Payload, slot: str = "") -> bool:
     """Whether the answer says that the charger does not have the password; what it does not say, or in other words, it may have."""
     if action == "SetVariables":
-        told = [each.get("attributeStatus") for each in _objects(answer.get("setVariableResult")) if _is_password(each)]
+        told = _statuses(answer, slot)
         return bool(told) and all(each in REFUSED for each in told)
     return answer.get("status") in REFUSED
+
+
+def is_stored(action: str, answer: Payload, slot: str) -> bool:
+    """Whether the answer says that the charger has stored the password of this network profile."""
+    told = _statuses(answer, slot) if action == "SetVariables" else [answer.get("status")]
+    return bool(told) and all(each in ("Accepted", "RebootRequired") for each in told)
+
+
+def _statuses(answer: Payload, slot: str) -> list[Any]:
+    return [each.get("attributeStatus") for each in _objects(answer.get("setVariableResult")) if _slot(each) == slot]
 
 
 def hidden(value: Any, passwords: Sequence[str]) -> Any:
@@ -68,14 +96,15 @@ def hidden(value: Any, passwords: Sequence[str]) -> Any:
     return [hidden(each, passwords) for each in value] if isinstance(value, list) else value
 
 
-def _is_password(named: Payload) -> bool:
+def _slot(named: Payload) -> str | None:
+    """The slot of the network profile whose password the variable is, "" for the charger's own; None if it is none."""
     component, variable = named.get("component"), named.get("variable")
-    return (
-        isinstance(component, dict)
-        and isinstance(variable, dict)
-        and _same(component.get("name"), COMPONENT)
-        and _same(variable.get("name"), VARIABLE)
-    )
+    if not isinstance(component, dict) or not isinstance(variable, dict) or not _same(variable.get("name"), VARIABLE):
+        return None
+    if _same(component.get("name"), COMPONENT):
+        return ""
+    instance = component.get("instance")
+    return instance if _same(component.get("name"), OF_NETWORK) and isinstance(instance, str) and _SLOT.fullmatch(instance) else None
 
 
 def _same(name: object, known: str) -> bool:

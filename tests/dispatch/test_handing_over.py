@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from ocpp_tw.core import network_passwords
 from ocpp_tw.core.entries import DECIDED
 from ocpp_tw.core.new_passwords import MOST, forms
 from ocpp_tw.core.passwords import generate
@@ -84,7 +85,8 @@ class Operated:
     def knows(self, password: str) -> bool:
         record = self.here.register.find("cp1")
         match = self.here.gateway.passwords.match
-        return any(match(each, password.encode("latin-1")) for each in [record.password, *forms(record.new_password)])
+        stored = [record.password, *forms(record.new_password), *network_passwords.forms(record.network_passwords)]
+        return any(match(each, password.encode("latin-1")) for each in stored)
 
     def finish(self) -> None:
         self.charger.simulated.shut_down()
@@ -182,21 +184,62 @@ def test_one_that_has_to_restart_first_comes_in_with_either(operated, quirk):
 
 
 @pytest.mark.parametrize("answer", ["Rejected", "NotSupported"])
-def test_one_that_refuses_keeps_its_password_and_no_other_is_good(answer):
+def test_one_that_refuses_keeps_its_password_and_no_other_is_good_once_it_has_shown_that(answer):
     operated = Operated()
     operated.charger.quirks["AuthorizationKey"] = Quirk(answer)
     assert operated.command()["status"] == answer
-    assert operated.waiting == 0 and operated.kinds() == ["password_refused"] and operated.is_let_in()
+    assert operated.kinds() == ["password_refused"] and operated.is_let_in() and operated.waiting == 0
     assert operated.told("security_event")[0]["data"]["detail"] == answer
     operated.finish()
 
 
 @pytest.mark.parametrize("code", ["NotSupported", "NotImplemented", "FormationViolation", "SecurityError"])
-def test_a_callerror_that_says_that_nothing_was_done_leaves_nothing_waiting(code):
+def test_a_callerror_that_says_that_nothing_was_done_leaves_nothing_waiting_once_the_charger_has_come_again(code):
     operated = Operated()
     answer_with(operated, lambda call: [4, call[1], code, "no", {}])
-    assert operated.command()["error"]["code"] == code
-    assert operated.waiting == 0 and operated.kinds() == ["password_refused"]
+    assert operated.command()["error"]["code"] == code and operated.kinds() == ["password_refused"]
+    assert operated.is_let_in() and operated.waiting == 0
+    operated.finish()
+
+
+@pytest.mark.parametrize("effect", [Effect.AT_ONCE, Effect.NEXT_CONNECTION])
+def test_one_that_refuses_and_takes_it_all_the_same_is_let_in_and_its_former_one_is_gone(operated, effect):
+    operated.charger.quirks[NAMES[operated.charger.ocpp]] = Quirk("Rejected", effect)
+    assert operated.command(within=5)["status"] == "Rejected"
+    assert operated.is_let_in() and operated.charger.refusals == []
+    assert operated.password != OLD and operated.waiting == 0 and not operated.knows(OLD)
+    assert sorted(operated.kinds()) == ["password_changed", "password_refused"]
+
+
+def test_what_it_refuses_again_and_again_is_bounded_and_hinders_nothing():
+    operated = Operated()
+    operated.charger.quirks["AuthorizationKey"] = Quirk("Rejected")
+    for _ in range(MOST + 2):
+        assert operated.command(within=1)["status"] == "Rejected" and operated.waiting <= MOST
+    operated.charger.quirks["AuthorizationKey"] = Quirk("Rejected", Effect.NEXT_CONNECTION)
+    assert operated.command(within=1)["status"] == "Rejected"
+    assert operated.is_let_in() and operated.charger.refusals == [] and operated.waiting == 0 and operated.password != OLD
+    operated.finish()
+
+
+def test_one_that_was_refused_is_not_good_to_a_gateway_that_does_not_know_of_that():
+    """As all gateways did before: it is stored so that it is not compared."""
+    operated = Operated()
+    operated.charger.quirks["AuthorizationKey"] = Quirk("Rejected", Effect.NEXT_CONNECTION)
+    operated.command(within=1)
+    (stored,) = operated.here.register.find("cp1").new_password.split()
+    match = operated.here.gateway.passwords.match
+    password = operated.password.encode("latin-1")
+    assert not match(stored, password) and match(forms(stored)[0], password)
+    operated.finish()
+
+
+def test_a_charger_without_a_password_that_refuses_its_first_has_none_to_raise_its_security_profile_with():
+    operated = Operated(profile=0, registered=False, trusted_proxies=("10.0.0.1",))
+    operated.charger.quirks["AuthorizationKey"] = Quirk("Rejected")
+    assert operated.command(within=1)["status"] == "Rejected"
+    result = operated.command("set_security_profile", within=1, security_profile=1)
+    assert (result["outcome"], result["sent"]) == ("invalid", False) and "no password yet" in result["error"]["description"]
     operated.finish()
 
 
@@ -245,14 +288,16 @@ EFFECTS = [*Effect, None]
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_charger_is_never_locked_out_whatever_it_does_with_each_of_many_passwords(seed):
-    """All but a charger that refuses a password and takes it all the same."""
     from random import Random
 
     random = Random(seed)
     operated = Operated(random.choice(VERSIONS))
-    answers = ["Accepted", "RebootRequired", NO_ANSWER]
+    answers = ["Accepted", "RebootRequired", NO_ANSWER, "Rejected"]
     for _ in range(12):
-        operated.charger.quirks[NAMES[operated.charger.ocpp]] = Quirk(random.choice(answers), random.choice(EFFECTS))
+        answer, effect = random.choice(answers), random.choice(EFFECTS)
+        if answer == "Rejected" and effect is Effect.AFTER_REBOOT:
+            effect = Effect.NEXT_CONNECTION  # one that shows its former password after it has refused another has to mean that
+        operated.charger.quirks[NAMES[operated.charger.ocpp]] = Quirk(answer, effect)
         operated.command(within=random.choice([1, 3]))
         if random.random() < 0.4:
             operated.charger.boots_again()
@@ -330,19 +375,142 @@ def test_one_among_other_variables_is_adopted_too(ocpp):
     operated.finish()
 
 
-def test_one_in_a_network_profile_is_adopted():
-    """2.1 B09.FR.27: it is used once the profile is."""
+# network profiles, each of which may have its own
+
+
+def profiled(slot: int, password: str | None) -> Operated:
     operated = Operated("2.1")
-    new = generate()
-    profile = {
-        "ocppInterface": "Wired0", "ocppTransport": "JSON", "messageTimeout": 30, "securityProfile": 1, "ocppCsmsUrl": "ws://csms/", "basicAuthPassword": new,
-    }  # fmt: skip
-    assert operated.raw("SetNetworkProfile", {"configurationSlot": 1, "connectionData": profile})["status"] == "Accepted"
-    assert operated.knows(new) and operated.waiting == 1 and operated.is_let_in()
-    operated.command("change_configuration", key="OCPPCommCtrlr.NetworkConfigurationPriority", value="1,0")
-    operated.charger.boots_again()
-    assert operated.charger.refusals == [] and operated.waiting == 0 and not operated.knows(OLD)
-    assert new not in json.dumps(operated.events)
+    assert set_profile(operated, slot, password)["status"] == "Accepted"
+    return operated
+
+
+def set_profile(operated: Operated, slot: int, password: str | None) -> dict[str, Any]:
+    profile = {"ocppInterface": "Wired0", "ocppTransport": "JSON", "messageTimeout": 30, "securityProfile": 1, "ocppCsmsUrl": "ws://csms/"}
+    if password:
+        profile["basicAuthPassword"] = password
+    return operated.raw("SetNetworkProfile", {"configurationSlot": slot, "connectionData": profile}, within=1)
+
+
+def shows(operated: Operated, password: str) -> bool:
+    """Whether a charger is let in that shows this, whichever network profile it is on."""
+    operated.charger.simulated.security.password = password.encode()
+    return operated.is_let_in()
+
+
+def test_a_charger_goes_to_a_network_profile_with_its_own_password_and_back_as_often_as_it_likes():
+    """2.1 B09, B10."""
+    own = generate()
+    operated = profiled(1, own)
+    assert operated.waiting == 0 and operated.knows(own)
+    for _ in range(2):
+        for password in (own, OLD):
+            assert shows(operated, password) and operated.charger.profiles[-1] == 1 and operated.charger.refusals == []
+            assert operated.knows(own) and operated.knows(OLD)
+    assert "password_changed" not in operated.kinds() and own not in json.dumps(operated.events)
+    operated.finish()
+
+
+def test_a_simulated_charger_does_so_too():
+    own = generate()
+    operated = profiled(1, own)
+    for priority, password in (("1,0", own), ("0,1", OLD), ("1,0", own)):
+        operated.command("change_configuration", key="OCPPCommCtrlr.NetworkConfigurationPriority", value=priority)
+        operated.charger.boots_again()
+        assert operated.charger.refusals == [] and operated.charger.simulated.online and operated.knows(OLD), password
+    operated.finish()
+
+
+def test_a_later_password_for_the_same_slot_ends_the_former_one_of_that_and_of_no_other():
+    first, second, other = generate(), generate(), generate()
+    operated = profiled(1, first)
+    set_profile(operated, 2, other)
+    assert set_profile(operated, 1, second)["status"] == "Accepted"
+    assert not operated.knows(first) and operated.knows(second) and operated.knows(other) and operated.knows(OLD)
+    assert shows(operated, second) and shows(operated, other) and not shows(operated, first)
+    operated.finish()
+
+
+def test_one_that_is_in_use_is_good_until_the_charger_has_shown_the_later_one():
+    first, second = generate(), generate()
+    operated = profiled(1, first)
+    assert shows(operated, first) and set_profile(operated, 1, second)["status"] == "Accepted"
+    assert shows(operated, first) and shows(operated, second) and not operated.knows(first) and operated.knows(OLD)
+    operated.finish()
+
+
+@pytest.mark.parametrize("answer", [None, "Rejected"])
+def test_whether_the_charger_has_it_decides_whether_the_former_one_of_its_slot_stays(answer):
+    first, second = generate(), generate()
+    operated = profiled(1, first)
+    answer_with(operated, lambda call: answer and [3, call[1], {"status": answer}])
+    operated.ids += 1
+    profile = {"ocppInterface": "Wired0", "ocppTransport": "JSON", "messageTimeout": 30, "securityProfile": 1, "ocppCsmsUrl": "ws://csms/"}
+    operated._result(
+        40,
+        CpID="cp1",
+        data=[
+            2,
+            f"u{operated.ids}",
+            "SetNetworkProfile",
+            {"configurationSlot": 1, "connectionData": {**profile, "basicAuthPassword": second}},
+        ],
+    )
+    assert operated.knows(first) and operated.knows(second) == (answer is None) and operated.waiting == 0
+    operated.finish()
+
+
+def test_a_rotation_on_a_network_profile_of_its_own_password_leaves_that_good():
+    own = generate()
+    operated = profiled(1, own)
+    assert shows(operated, own)
+    assert operated.command()["status"] == "Accepted" and operated.is_let_in()
+    rotated = operated.password
+    assert rotated not in (own, OLD) and not operated.knows(OLD)
+    for password in (own, rotated, own):
+        assert shows(operated, password) and operated.charger.refusals == []
+    assert not shows(operated, OLD)
+    operated.finish()
+
+
+def test_one_that_is_set_as_a_variable_of_its_slot_belongs_to_that():
+    """2.1 part 2, NetworkConfiguration: it sets the password of its instance alone."""
+    own = generate()
+    operated = profiled(2, generate())
+    named = {"component": {"name": "networkconfiguration", "instance": "2"}, "variable": {"name": "BasicAuthPassword"}}
+    answer_with(operated, lambda call: [3, call[1], {"setVariableResult": [{"attributeStatus": "Accepted", **named}]}])
+    operated.raw("SetVariables", {"setVariableData": [{"attributeValue": own, **named}]})
+    assert operated.knows(own) and operated.knows(OLD) and operated.waiting == 0
+    assert len(network_passwords.forms(operated.here.register.find("cp1").network_passwords)) == 1
+    assert own not in json.dumps(operated.events)
+    operated.finish()
+
+
+def test_an_operator_who_sets_the_password_ends_those_of_network_profiles_too():
+    own = generate()
+    operated = profiled(1, own)
+    asyncio.run(operated._decide({"password": operated.here.gateway.passwords.stored(OLD.encode())}))
+    assert not operated.knows(own)
+    operated.charger.run(1)
+    assert operated.charger.refusals == []
+    operated.finish()
+
+
+def test_a_charger_without_a_password_that_has_shown_one_of_a_network_profile_has_to_show_one_from_then_on():
+    operated = Operated("2.1", profile=0, registered=False)
+    own = generate()
+    assert set_profile(operated, 1, own)["status"] == "Accepted" and operated.is_let_in()
+    security = operated.charger.simulated.security
+    security._established = security._established._replace(profile=1)
+    assert shows(operated, own) and operated.charger.profiles[-1] == 1
+    assert not shows(operated, OLD) and operated.charger.refusals == [401]
+    operated.finish()
+
+
+def test_one_that_a_former_version_has_stored_among_those_that_wait_is_good():
+    operated = Operated("2.1")
+    own = generate()
+    asyncio.run(operated._decide({"new_password": operated.here.gateway.passwords.stored(own.encode())}))
+    assert shows(operated, own) and not operated.knows(OLD) and operated.waiting == 0
     operated.finish()
 
 
