@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from ..concealed import CARRIERS, concealed
+from ..concealed import answer_concealed, concealed
 from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
@@ -210,7 +210,7 @@ class Dispatcher:
             action,
             outcome.kind,
             outcome.status,
-            concealed(outcome.payload) if action in CARRIERS else outcome.payload,
+            answer_concealed(outcome.payload),
             error,
             outcome.sent,
             outcome.latency_ms,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from ..concealed import id_concealed
 from ..core.commands import Outcome
 from ..core.entries import Record
 from ..core.ledger import Ledger
@@ -191,7 +192,8 @@ class Charger(Inbox):
     def _answered(self, frame: Result | Error) -> None:
         if self._outgoing is None or not self._outgoing.answered(frame):
             self.violations += 1
-            self._complain(f"no CALL has the message id {str(frame.id)[:50]!r}")
+            own = f"{self.connection}-"
+            self._complain(f"no CALL has the message id {id_concealed(frame.id, own)!r}")
 
     def _complain(self, problem: str) -> None:
         """Log what is wrong with an answer of the charger's."""

@@ -12,8 +12,8 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..concealed import CARRIERS, concealed, mentioned, payload_concealed
-from ..core import charger_events, gateway_events
+from ..concealed import UNSEEN, carries, concealed, payload_concealed
+from ..core import gateway_events
 from ..core.conclude import Conclusions
 from ..core.conclusion import Conclusion
 from ..core.entries import Entry
@@ -200,10 +200,9 @@ class IncomingCalls:
         conclusion: Conclusion = NO_CONCLUSION,
     ) -> Entry:
         raw = call.raw
-        if call.action in CARRIERS and mentioned(raw):
+        if call.action not in UNSEEN and carries(call.action, raw):
             raw = payload_concealed(call.payload, raw)  # of a signed message the payload is what was signed
-            if isinstance(data, charger_events.DataTransfer):
-                data.data = concealed(data.data)
+            data = _concealed(data)
         event = Event(
             name,
             charger.domain,
@@ -253,6 +252,12 @@ class IncomingCalls:
         data = gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
         self.publisher.publish(charger, "late_response", data)
         self.on_late_response(charger, call, frame)
+
+
+def _concealed(data: Data) -> Data:
+    """The event's own fields without secrets in their texts."""
+    told = {name: concealed(getattr(data, name)) for name in data.__struct_fields__ if name != "charger"}
+    return msgspec.structs.replace(data, **told)
 
 
 def _will_be_resent(charger: Charger, call: Message, fact: Fact, *, at_once: bool = False) -> bool:

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
-from ..concealed import mentioned, payload_concealed, text_concealed
+from ..concealed import id_concealed, mentioned, payload_concealed, text_concealed
 from ..core import gateway_events
 from ..core.entries import Entry
 from ..core.event import Event, encode
@@ -91,7 +91,7 @@ class MessageRefusals:
     def result_error(self, charger: Charger, frame: ResultError) -> None:
         """2.1: the charger could not process a CALLRESULT of ours."""
         data = gateway_events.MessageRefused(
-            charger.id, frame.code, f"our answer to {shown(str(frame.id))}: {shown(text_concealed(frame.description), MAX_HEARD)}"
+            charger.id, frame.code, f"our answer to {shown(id_concealed(frame.id))}: {shown(text_concealed(frame.description), MAX_HEARD)}"
         )
         self._tell(charger, data, None, "it could not process our answer")  # its own words may quote a value
 

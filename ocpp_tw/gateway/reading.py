@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..concealed import CARRIERS, HIDDEN, mentioned
+from ..concealed import HIDDEN, carries
 from ..core.stamps import Stamps
 from ..facts import Fact
 from ..ocpp import checks
@@ -125,7 +125,7 @@ class CallReader:
 
 def _concealed(call: Call | Send, violations: list[Violation]) -> list[Violation]:
     """The violations as they are told: without their values where one may be a secret, or have one in it."""
-    if call.action not in CARRIERS or not mentioned(msgspec.json.encode(call.payload)):
+    if not carries(call.action, msgspec.json.encode(call.payload)):
         return violations
     return [each if each.value is None else msgspec.structs.replace(each, value=HIDDEN) for each in violations]
 

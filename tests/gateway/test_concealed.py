@@ -52,6 +52,92 @@ def test_neither_violations_nor_their_counts_tell_a_secret(validation):
     assert SECRET not in everything(here)
 
 
+PEM = f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n-----END EC PRIVATE KEY-----"
+NOW = "2026-11-22T10:00:00Z"
+FREE = [
+    ("1.6", "StatusNotification", {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "info": f"password={SECRET}"}),
+    (
+        "1.6",
+        "StatusNotification",
+        {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "vendorErrorCode": f"passwd: {SECRET}"},
+    ),
+    ("1.6", "StatusNotification", {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "vendorId": f"//u:{SECRET}@x"}),
+    ("1.6", "SecurityEventNotification", {"type": "SettingSystemTime", "timestamp": NOW, "techInfo": f"Authorization: Basic {SECRET}"}),
+    ("1.6", "SignCertificate", {"csr": PEM}),
+    ("1.6", "BootNotification", {"chargePointVendor": "v", "chargePointModel": "m", "firmwareVersion": f"secret={SECRET}"}),
+    (
+        "2.0.1",
+        "SecurityEventNotification",
+        {"type": "ReconfigurationOfSecurityParameters", "timestamp": NOW, "techInfo": json.dumps({"password": SECRET})},
+    ),
+    ("2.0.1", "SecurityEventNotification", {"type": f"apiToken={SECRET}", "timestamp": NOW}),
+    ("2.0.1", "SignCertificate", {"csr": PEM}),
+    ("2.0.1", "LogStatusNotification", {"status": "Uploaded", "statusInfo": {"reasonCode": "x", "additionalInfo": f"ftp://a:{SECRET}@b"}}),
+    (
+        "2.0.1",
+        "NotifyMonitoringReport",
+        {"requestId": 1, "seqNo": 0, "generatedAt": NOW, "customData": {"vendorId": "v", "privateKey": SECRET}},
+    ),
+    ("2.0.1", "FirmwareStatusNotification", {"status": "Installed", "customData": {"vendorId": "v", "password": SECRET}}),
+    ("2.0.1", "NotifyCustomerInformation", {"data": f"passphrase: {SECRET}", "seqNo": 0, "generatedAt": NOW, "requestId": 1}),
+]
+
+
+@pytest.mark.parametrize(("ocpp", "action", "payload"), FREE)
+def test_a_secret_in_a_free_text_of_any_message_is_not_told(ocpp, action, payload):
+    """Nor one that is written with escapes."""
+    for escape in (False, True):
+        here, client = connected(ocpp)
+        text = json.dumps([2, "m1", action, payload])
+        if escape:
+            for word in ("passw", "passphrase", "PRIVATE", "secret", "Authorization", "apiToken", "privateKey"):
+                text = text.replace(word, f"\\u{ord(word[0]):04x}{word[1:]}")
+        client.send_text(text)
+        told = everything(here)
+        assert action in told and "***" in told and SECRET not in told
+
+
+def test_what_a_status_notification_says_of_no_secret_is_told_as_it_came():
+    here, client = connected("1.6")
+    payload = {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "info": "door open, private use", "vendorErrorCode": "E@7"}
+    client.call("StatusNotification", payload)
+    (event,) = [each for each in here.published() if each.get("action") == "StatusNotification"]
+    assert event["payload"] == payload
+
+
+@pytest.mark.parametrize("validation", ["tolerant", "strict"])
+def test_a_violation_in_a_free_text_tells_no_secret(validation):
+    here, client = connected("1.6", validation=validation)
+    client.send_call(
+        "StatusNotification", {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "info": f"password={SECRET}" * 9}
+    )
+    client.send_call("SignCertificate", {"csr": PEM * 99})
+    assert SECRET not in everything(here) and here.application.reader.evidence.report()
+
+
+@pytest.mark.parametrize(
+    ("ocpp", "action", "payload"),
+    [("1.6", "Reset", {"type": "Soft"}), ("2.0.1", "InstallCertificate", {"certificateType": "V2GRootCertificate", "certificate": "x"})],
+)
+def test_a_result_of_any_command_is_told_without_a_secret_in_its_texts(ocpp, action, payload):
+    here, client = connected(ocpp)
+    here.push_command(CpID="cp1", data=[2, "c1", action, payload], reply_to="mine")
+    client.answer({"status": "Rejected", "statusInfo": {"reasonCode": "x", "additionalInfo": f"password={SECRET}"}})
+    assert here.command_result()["outcome"] == "result" and SECRET not in everything(here) + str(here.store.replies)
+
+
+@pytest.mark.parametrize("id", [SECRET, "a word that was set as password", "gw-1", "6b1b0c9e-7f4f-4a43-9d9a-0d8f4f4cb6f1"])
+def test_an_id_that_may_be_a_password_is_in_no_line_of_the_log(said, id):
+    here, client = connected("2.1")
+    client.send_text(json.dumps([3, id, {}]))
+    client.send_text(json.dumps([4, id, "InternalError", "", {}]))
+    client.send_text(json.dumps([5, id, "InternalError", "", {}]))
+    lines = [each for each in said if "no CALL has the message id" in each]
+    assert lines and (id in lines[0]) == (len(id) < 16)
+    assert len(id) < 16 or (f"{id[:4]}…" in lines[0] and f"{len(id)} characters" in lines[0])
+    assert not any(SECRET in each or "set as password" in each for each in said) and SECRET not in everything(here)
+
+
 def test_a_message_that_is_not_served_tells_no_secret():
     here, client = connected("1.6")
     client.send_call("AcmeKeys", {"key": "AuthorizationKey", "value": SECRET})
