@@ -131,6 +131,8 @@ class Gate:
         if verdict.profile:
             self._attempts.succeeded(request.id)
             self._learn(request, record, verdict)
+        elif record.new_password and (effects := _without_refused(record)):
+            self._publisher.carry_out(request.id, tuple(effects))  # nothing is asked of it: what it has does not matter
         return verdict.profile
 
     def _learn(self, request: HandshakeRequest, record: Record, verdict: Verdict) -> None:
@@ -144,9 +146,7 @@ class Gate:
             waiting = new_passwords.shown(record.new_password, verdict.new_password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
         elif verdict.network_password == "":
-            waiting = new_passwords.kept(record.new_password)
-            if waiting != record.new_password:
-                effects.append(Put("record", "new_password", waiting.encode() or None))
+            effects += _without_refused(record)
         if record.network_passwords and verdict.network_password is not None:
             kept = network_passwords.shown(record.network_passwords, verdict.network_password)
             if kept != record.network_passwords:
@@ -194,3 +194,9 @@ class Gate:
     def _unavailable(self, request: HandshakeRequest, why: BaseException | None) -> HandshakeRefused:
         self._failed.tell(request, 503, str(why))
         return HandshakeRefused(503, SAID[503], (("Retry-After", "10"),), str(why))
+
+
+def _without_refused(record: Record) -> list[Put]:
+    """The charger has come in without what it has refused."""
+    waiting = new_passwords.kept(record.new_password)
+    return [] if waiting == record.new_password else [Put("record", "new_password", waiting.encode() or None)]

@@ -234,6 +234,15 @@ def test_one_that_was_refused_is_not_good_to_a_gateway_that_does_not_know_of_tha
     operated.finish()
 
 
+def test_one_that_comes_in_with_nothing_and_has_refused_its_first_is_as_unknown_as_before():
+    """Nor is it locked out should it have taken that: nothing is asked of it."""
+    operated = Operated(profile=0, registered=False)
+    operated.charger.quirks["AuthorizationKey"] = Quirk("Rejected")
+    assert operated.command(within=1)["status"] == "Rejected" and operated.waiting == 1
+    assert operated.is_let_in() and operated.waiting == 0 and not operated.here.register.find("cp1").is_registered
+    operated.finish()
+
+
 def test_a_charger_without_a_password_that_refuses_its_first_has_none_to_raise_its_security_profile_with():
     operated = Operated(profile=0, registered=False, trusted_proxies=("10.0.0.1",))
     operated.charger.quirks["AuthorizationKey"] = Quirk("Rejected")

@@ -50,8 +50,21 @@ REPORT = {
     "reportData": [{**BASIC, "variableAttribute": [{"value": KEY, "mutability": "ReadWrite"}]}],
 }
 CALLS: dict[str, list[tuple[str, Any]]] = {
-    "1.6": [("DataTransfer", {"vendorId": "a", "data": PEM}), ("Keys", {"AuthorizationKey": KEY})],
-    "2.0.1": [("NotifyReport", REPORT), ("DataTransfer", {"vendorId": "a", "data": {"privateKey": PEM, "password": DATA}})],
+    "1.6": [
+        ("DataTransfer", {"vendorId": "a", "data": PEM}),
+        ("Keys", {"AuthorizationKey": KEY}),
+        ("StatusNotification", {"connectorId": 1, "errorCode": "OtherError", "status": "Faulted", "info": f"password={DATA}"}),
+        ("SignCertificate", {"csr": PEM}),
+    ],
+    "2.0.1": [
+        (
+            "SecurityEventNotification",
+            {"type": "a", "timestamp": "2026-11-22T10:00:00Z", "techInfo": f"secret: {DATA}, Authorization: Basic {KEY}"},
+        ),
+        ("SignCertificate", {"csr": PEM}),
+        ("NotifyReport", REPORT),
+        ("DataTransfer", {"vendorId": "a", "data": {"privateKey": PEM, "password": DATA}}),
+    ],
 }
 
 
@@ -115,6 +128,8 @@ def test_no_secret_of_a_session_is_written_down(start, clean, tmp_path, events, 
             for action, payload in CALLS[version]:
                 await wire.send(json.dumps([2, action, action, payload]))
                 await asyncio.wait_for(answered.get(), 60)
+            for kind in ([3, KEY, {}], [4, KEY, "InternalError", "", {}]):
+                await wire.send(json.dumps(kind))
             await wire.send(f'[2,"x","DataTransfer",{{"AuthorizationKey":"{KEY}"')
             await asyncio.wait_for(answered.get(), 60)
             assert tasks[0].cancel()
