@@ -253,8 +253,9 @@ class IRecords(Interface):
     def record(charger: str) -> Awaitable[Record]:
         """What is stored about the charger."""
 
-    def table(name: str, owner: str) -> Awaitable[dict[str, bytes]]:
-        """The fields that `Put` effects have set in a table of that owner's."""
+    def table(name: str, owner: str, remembered: bool = False) -> Awaitable[dict[str, bytes]]:
+        """The fields that `Put` effects have set in a table of that owner's. ``remembered``: as this gateway wrote or read them last, without
+        asking the store; of what it has read it remembers nothing but `SPELLINGS`."""
 
     def lease(count: int) -> Awaitable[int]:
         """Lease ``count`` transaction ids to this gateway; returns the first. No two leases ever overlap."""

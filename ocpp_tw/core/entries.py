@@ -19,7 +19,7 @@ CREDENTIALS_KEY = "credentials_key"
 have that key lets none of them in."""
 
 SPELLINGS = "spellings"
-"""A table of each registered identity in lower case: the spellings that are registered, which in OCPP 2.x are one charger."""
+"""A table of each identity in lower case: the spellings of it that are registered, or have authenticated, which in OCPP 2.x are one charger."""
 
 REFUSED_HANDSHAKES = "?"
 """The name that events about refused handshakes are numbered under, all together, and those about security that are no operator's: the name
@@ -76,6 +76,12 @@ class PeerMessage(msgspec.Struct, frozen=True, gc=False):
     element: bytes
 
 
+class Broadcast(msgspec.Struct, frozen=True, gc=False):
+    """The same message to every other gateway of the fleet that is heard of."""
+
+    element: bytes
+
+
 class Orphaned(msgspec.Struct, frozen=True, gc=False):
     """The charger's entry in the roster was left behind by a gateway that is gone (see `Orphan`), and is removed.
 
@@ -102,7 +108,12 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
     on: bool = True
 
 
-Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Orphaned | Departed | Listed
+Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Broadcast | Orphaned | Departed | Listed
+
+
+def spelled(id: str) -> tuple[Effect, ...]:
+    """Belongs to whatever registers or authenticates a charger: every gateway learns how its identity is spelled."""
+    return Put(SPELLINGS, id, b"yes", id.lower()), Broadcast(msgspec.json.encode({"decided": id}))
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

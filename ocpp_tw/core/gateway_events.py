@@ -155,10 +155,10 @@ class AuthenticationFailed(Data):
     """Somebody has not shown that it is the charger whose name it gave: at most one a minute and identity, by whichever gateway of the fleet is first; numbered as `handshake_rejected`."""
 
     reason: str
-    """what was wrong: no credentials, the user name is not the identity, wrong password, no password has been set, …; a certificate that is
-    not the charger's, or a security profile that is too low for it"""
+    """what was wrong: no credentials, the user name is not the identity, wrong password, no password has been set, it is registered as (another
+    spelling), …; a certificate that is not the charger's, or a security profile that is too low for it"""
     status: int
-    """the HTTP status it was answered: 401, 403, 404 (another spelling of it is registered), 429 when it is to wait, 503 when that cannot be told now"""
+    """the HTTP status it was answered: 401 (also if another spelling of it is registered), 403, 429 when it is to wait, 503 when that cannot be told now"""
     remote_address: str
     """where it tried from last"""
     count: int

@@ -208,6 +208,8 @@ class Arrivals:
             charger.close(1008, may_not)
         else:
             self._serve(answer.record, charger)
+            if self._decisions.anybody_is_judged and not charger.gone:
+                self._decisions.look_at_spelling(charger)
 
     def _held(self, charger: Charger, held: Held) -> None:
         """Another gateway has the charger, on a connection that this one may not unseat."""
@@ -257,6 +259,8 @@ class Arrivals:
         record = await self._decisions.stored(charger.id)
         if record is not None and not charger.gone and (why := self._decisions.may_not_stay(charger, record)):
             charger.close(1008, why)
+        elif not charger.gone:
+            await self._decisions.look_at_spelling(charger)
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended; that is published only if it was the current one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import GUARD, Effect, Put, Record
+from ..core.entries import GUARD, Effect, Put, Record, spelled
 from ..interfaces import IRegister
 from ..waiting import in_time
 from .decisions import STORE_TIMEOUT
@@ -34,7 +34,7 @@ class Credentials:
         durable: Deferred[None] = Deferred()
         effects: list[Effect] = [_put(name, value), *beside]
         if guarding:
-            effects.append(GUARD)
+            effects += [GUARD, *spelled(id)]
         self._publisher.carry_out(id, tuple(effects), lambda _: None if durable.called else durable.callback(None))
         await in_time(durable, STORE_TIMEOUT, self._clock)
         if guarding:

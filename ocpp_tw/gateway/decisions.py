@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import issued, new_passwords
-from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, Listed, PeerMessage, Put, Record, under_key
+from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, Listed, PeerMessage, Put, Record, spelled, under_key
 from ..core.passwords import key_of
 from ..core.wanted import Wanted
 from ..interfaces import Store, StoreUnavailable
@@ -24,6 +24,7 @@ from ..waiting import in_time
 from .authentication import Policy
 from .charger import Charger
 from .publisher import Publisher
+from .spellings import Spellings
 
 log = Logger()
 
@@ -49,6 +50,7 @@ class Decisions:
         clock: IReactorTime,
         publisher: Publisher,
         store: Store,
+        spellings: Spellings,
     ) -> None:
         self._chargers = chargers
         self._versions = versions
@@ -58,6 +60,7 @@ class Decisions:
         self._roster = store.roster
         self._records = store.records
         self._register = store.register
+        self._spellings = spellings
         self._pinned: dict[str, str] = {}
 
     async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class Decisions:
             effects.append(under_key(key_of(changes["password"])))
         if "registered" in changes:
             effects.append(Listed(bool(changes["registered"])))
-            effects.append(Put(SPELLINGS, id, b"yes" if changes["registered"] else None, id.lower()))
+            effects += spelled(id) if changes["registered"] else (Put(SPELLINGS, id, None, id.lower()),)
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
@@ -88,7 +91,7 @@ class Decisions:
         await durable
         if any(changes.get(name) for name in GUARDING):
             self._register.guarded = True
-        self.apply(id, changes)
+        self.told(id, changes)
         return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
 
     async def recorded(self, id: str) -> dict[str, Any] | None:
@@ -106,8 +109,17 @@ class Decisions:
         taken_back = (*DECIDED, *SAID_BY_BACKEND, "reached_profile", "issued", "wanted_profile", "boot")
         return await self.decide(id, dict.fromkeys(taken_back))
 
+    def told(self, id: str, changes: Mapping[str, Any] | None) -> None:
+        """A decision has been stored, by this gateway or another: about a charger that may be here, or (None) one that is registered by now."""
+        if changes is not None:
+            self.apply(id, changes)
+        if changes is None or changes.get("registered"):
+            self._spellings.registered(id)
+        elif (charger := self._chargers.get(id)) is not None and not charger.gone:
+            self._spellings.look(charger)
+
     def apply(self, id: str, changes: Mapping[str, Any]) -> None:
-        """A decision has been stored, by this gateway or another: it takes effect on the charger, if it is connected here."""
+        """A decision takes effect on the charger, if it is connected here."""
         charger = self._chargers.get(id)
         if charger is None:
             self._pinned.pop(id, None)
@@ -145,6 +157,10 @@ class Decisions:
     def anybody_is_judged(self) -> bool:
         """Whether it is known, or may be, that somebody is not admitted with nothing."""
         return not self.policy.open or self._register.guarded is not False
+
+    def look_at_spelling(self, charger: Charger) -> Deferred[None]:
+        """It has been admitted: it is closed if it turns out that another spelling of its identity is registered, and not this one."""
+        return self._spellings.look(charger)
 
     async def stored(self, id: str) -> Record | None:
         """What the store has about a charger, as soon as it answers; None if it does not as long as this gateway runs."""

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core import issued, network_passwords, new_passwords
-from ..core.entries import GUARD, SPELLINGS, Put, Record
+from ..core.entries import GUARD, SPELLINGS, Effect, Put, Record, spelled
 from ..core.passwords import Passwords
 from ..core.wanted import Wanted
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRegister, Maybe, StoreUnavailable
@@ -29,6 +29,7 @@ from .backend_register import BackendRegister
 from .failed_authentications import FailedAuthentications
 from .publisher import Publisher
 from .security import SecurityEvents
+from .spellings import another
 
 CHALLENGE = ("WWW-Authenticate", 'Basic realm="ocpp", charset="UTF-8"')
 
@@ -91,15 +92,20 @@ class Gate:
     def _spelled(self, request: HandshakeRequest, record: Record, spellings: dict[str, bytes]) -> int | Deferred[int]:
         """An identifierString is the same in any case (2.x part 2, primitive datatypes): who is registered as CP1 does not come in as cp1,
         of which nothing is known, and so nothing asked."""
-        if spellings:
-            raise self._refusal(request, NotAdmitted("authentication_failed", 401, f"it is registered as {shown(min(spellings))}"))
+        if other := another(request.id, spellings):
+            raise self._refusal(request, NotAdmitted("authentication_failed", 401, f"it is registered as {shown(other)}"))
         return self._known(request, record)
 
-    def _unread(self, request: HandshakeRequest, record: Record, _: Failure) -> int | Deferred[int]:
-        """Whoever was here before under this spelling comes in, as nobody had another one of it then."""
-        if record != Record():
-            return self._known(request, record)
-        raise self._unavailable(request, StoreUnavailable("the store does not answer"))
+    def _unread(self, request: HandshakeRequest, record: Record, _: Failure) -> Deferred[int]:
+        """Whoever was here before under this spelling comes in, unless another one was registered when this gateway looked last."""
+        return deferred(self._records.table(SPELLINGS, request.id.lower(), remembered=True)).addCallback(
+            partial(self._remembered, request, record)
+        )
+
+    def _remembered(self, request: HandshakeRequest, record: Record, spellings: dict[str, bytes]) -> int | Deferred[int]:
+        if record == Record() and not spellings:
+            raise self._unavailable(request, StoreUnavailable("the store does not answer"))
+        return self._spelled(request, record, spellings)
 
     def _known(self, request: HandshakeRequest, record: Record) -> int | Deferred[int]:
         if self._backend is None:
@@ -138,10 +144,10 @@ class Gate:
     def _learn(self, request: HandshakeRequest, record: Record, verdict: Verdict) -> None:
         """The charger is never admitted with less than this again; with the new password that it has shown, its former one is gone. One of its
         network profiles ends no other."""
-        effects: list[Put] = []
+        effects: list[Effect] = []
         if str(verdict.profile) > record.reached_profile:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
-            effects.append(GUARD)
+            effects += [GUARD, *spelled(request.id)]
         if verdict.new_password:
             waiting = new_passwords.shown(record.new_password, verdict.new_password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]

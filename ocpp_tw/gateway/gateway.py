@@ -33,6 +33,7 @@ from .orphans import Orphans
 from .ports import Incoming
 from .publisher import Publisher
 from .security import SecurityEvents
+from .spellings import Spellings
 
 
 class Gateway:
@@ -57,7 +58,8 @@ class Gateway:
         self.liveness = Liveness(self.chargers, clock, unix, publisher, settings.heartbeat_interval)
         self.policy, self.passwords = Policy.of(settings), passwords
         self.fleet_key = FleetKey(passwords, store.records, clock, publisher)
-        self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store)
+        self._spellings = Spellings(self.chargers, store.records)
+        self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store, self._spellings)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.arrivals.on_current = self.budgets.arrived
@@ -68,7 +70,6 @@ class Gateway:
         self._incoming = incoming
         self._publisher = publisher
         self._versions = versions
-        self._spellings: dict[str, str] = {}  # of chargers of OCPP 2.x that are connected: in lower case -> as they spell it
         self._connections = map(f"{secrets.token_hex(5)}{{:06x}}".format, count())
 
     # called by the WebSocket driver
@@ -107,12 +108,11 @@ class Gateway:
         if not name and self.settings.subprotocol_mismatch == "refuse":
             raise HandshakeRefused(400, "no common subprotocol")
         version = self._versions.get(name) or next(iter(self._versions.values()))
-        other = self._spellings.get(request.id.lower(), request.id)
-        if version.name.startswith("2") and other != request.id and other in self.chargers:
-            # an identifierString is the same in any case (2.x part 2, primitive datatypes), and events and commands have the spelling that is connected
-            if not security_profile or self.chargers[other].security_profile:
+        other = self._spellings.connected(request.id) if version.name.startswith("2") else None
+        if other is not None:  # events and commands have the spelling that is connected
+            if not security_profile or other.security_profile:
                 raise HandshakeRefused(409, "connected already under another spelling of its identity")
-            self.chargers[other].close(1008, "another spelling of its identity has authenticated")
+            other.close(1008, "another spelling of its identity has authenticated")
         charger = Charger(
             request.id, request.domain, request.address, version, wire, self._incoming, next(self._connections), security_profile
         )
@@ -131,22 +131,20 @@ class Gateway:
 
     def arrived(self, charger: Charger) -> None:
         """Its handshake is complete."""
-        if charger.ocpp.startswith("2"):
-            self._spellings[charger.id.lower()] = charger.id
+        self._spellings.arrived(charger)
         self.arrivals.arrived(charger)
 
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended."""
         self.budgets.departed(charger)
         self.arrivals.departed(charger, code, reason)
-        if charger.id not in self.chargers and self._spellings.get(charger.id.lower()) == charger.id:
-            del self._spellings[charger.id.lower()]
+        self._spellings.departed(charger)
 
     # for other gateways
 
     def peer_message(self, message: dict[str, Any]) -> bool:
-        """Another gateway has one of our chargers now (`evict`), asks whether its connection is alive or has answered that, or an operator decided
-        there about one; whether it was any of these."""
+        """Another gateway has one of our chargers now (`evict`), asks whether its connection is alive or has answered that, or somebody decided
+        there about one, or about another spelling of one; whether it was any of these."""
         if "evict" in message:
             self.arrivals.evict(message["evict"], message["connection"], message.get("by"))
         elif "probe" in message:
@@ -154,7 +152,7 @@ class Gateway:
         elif "probed" in message:
             self.arrivals.elsewhere.answered(message)
         elif "decided" in message:
-            self.decisions.apply(message["decided"], message["changes"])
+            self.decisions.told(message["decided"], message.get("changes"))
         else:
             return False
         return True

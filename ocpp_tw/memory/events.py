@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Acknowledged, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Reply, numbered
+from ..core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Reply, numbered
 from ..interfaces import IEvents
 from ..log import Logger
 from .store import MemoryStore
@@ -103,6 +103,9 @@ class MemoryEvents:
                     store.done.discard((charger, id))
                 case PeerMessage(gateway, element):
                     store.push(element, gateway)
+                case Broadcast(element):
+                    for gateway in sorted(store.living - {self._gateway}):
+                        store.push(element, gateway)
                 case Reply(list, value):
                     store.replies[list].append(value)
                 case Listed(on):

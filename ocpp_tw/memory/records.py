@@ -151,7 +151,7 @@ class MemoryRecords:
         kept = self._store.tables["record", charger]
         return succeed(Record.read(kept))
 
-    def table(self, name: str, owner: str) -> Deferred[dict[str, bytes]]:
+    def table(self, name: str, owner: str, remembered: bool = False) -> Deferred[dict[str, bytes]]:
         return succeed(dict(self._store.tables[name, owner]))
 
     def lease(self, count: int) -> Deferred[int]:

@@ -11,7 +11,7 @@ from typing import Any
 import hiredis
 import msgspec
 
-from ..core.entries import Acknowledged, Departed, Effect, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put
+from ..core.entries import Acknowledged, Broadcast, Departed, Effect, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put
 from ..log import Logger
 from ..spool import TableUpdate
 from .keys import Keys
@@ -145,6 +145,9 @@ def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
         return Packed(3, pack(b"note", keys.own_commands(effect.gateway), effect.element))
     if isinstance(effect, Listed):
         return Packed(3, pack(b"listed" if effect.on else b"unlisted", keys.registered, charger))
+    if isinstance(effect, Broadcast):
+        prefixes = (keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
+        return Packed(6, pack(b"broadcast", keys.gateways, effect.element, keys.gateway, *prefixes))
     assert not isinstance(effect, Acknowledged | Orphaned | Departed)
     if keys.reserved(effect.list):
         _log.error("reply dropped: {list} is no list for replies", list=effect.list)

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, TimeoutError
 from zope.interface import implementer
 
-from ..core.entries import Record
+from ..core.entries import SPELLINGS, Record
 from ..interfaces import IRecords
 from ..spool import Spool
 from ..waiting import in_time
@@ -31,6 +31,10 @@ FIRST_TRANSACTION_ID = 1_000_000_001
 """The first transaction id of the gateways' own range: a backend's own ids are far below."""
 
 
+MAX_MIRRORED = 100_000
+"""Most identities of whose spellings this process knows what the mirror has; at that many all are forgotten, and read from it again."""
+
+
 @implementer(IRecords)
 class RedisRecords:
     """Records over an ordinary connection. With a ``spool`` they can be read without Redis too, as far as this gateway has written them.
@@ -43,6 +47,7 @@ class RedisRecords:
         self._keys = keys
         self._events = events
         self._spool = spool
+        self._mirrored: dict[bytes, frozenset[str]] = {}
         self._wait_until = connection.reactor.seconds() + WAIT_AFTER_START
 
     async def transactions(self, charger: str) -> list[bytes]:
@@ -54,9 +59,28 @@ class RedisRecords:
         fields = await self._read("record", charger, self._from_redis_or_mirror)
         return Record.read(fields)
 
-    async def table(self, name: str, owner: str) -> dict[str, bytes]:
+    async def table(self, name: str, owner: str, remembered: bool = False) -> dict[str, bytes]:
         """See `IRecords`."""
-        return await self._read(name, owner, self._from_redis)
+        if remembered:
+            return await self._read(name, owner, self._from_mirror)
+        found = await self._read(name, owner, self._from_redis)
+        if name == SPELLINGS and self._spool is not None:
+            await self._mirror(self._spool, encode(self._keys.table(name, owner)), found)
+        return found
+
+    async def _mirror(self, spool: Spool, key: bytes, found: dict[str, bytes]) -> None:
+        """Have the mirror say the same of a table."""
+        known = self._mirrored.get(key)
+        if known is None:
+            known = frozenset(name.decode(errors="replace") for name in await spool.mirrored(key))
+        if known != found.keys():
+            spool.copy([(key, encode(name), found.get(name)) for name in known | found.keys()])
+        if len(self._mirrored) >= MAX_MIRRORED:
+            self._mirrored.clear()
+        self._mirrored[key] = frozenset(found)
+
+    async def _from_mirror(self, key: bytes) -> dict[bytes, Any]:
+        return {} if self._spool is None else await self._spool.mirrored(key)
 
     async def _read(self, table: str, owner: str, read: Callable[[bytes], Awaitable[dict[bytes, Any]]]) -> dict[str, bytes]:
         key = encode(self._keys.table(table, owner))
@@ -86,7 +110,7 @@ class RedisRecords:
                 return await in_time(self._from_redis(key), timeout, clock)
             except (TimeoutError, CancelledError):
                 pass
-        return await self._spool.mirrored(key)
+        return await self._from_mirror(key)
 
     async def _from_redis(self, key: bytes) -> dict[bytes, Any]:
         reply: list[bytes] = await self._connection.send("HGETALL", key)

@@ -6,7 +6,7 @@ from zope.interface.verify import verifyObject
 
 from fleets import soon
 from ocpp_tw.core.commands import Command
-from ocpp_tw.core.entries import Acknowledged, Entry, IdReleased, PeerMessage, Put, Reply
+from ocpp_tw.core.entries import Acknowledged, Broadcast, Entry, IdReleased, PeerMessage, Put, Reply
 from ocpp_tw.interfaces import IEvents
 
 
@@ -151,6 +151,15 @@ async def test_any_charger_name_and_any_event_will_do(fleet):
         gateway.events.publish(Entry(charger, b'{"n":%d,\r\n"text":"$3 \xc3\xa4 }"}' % n))
     await soon(gateway.events.flushed())
     assert [(each["n"], each["seq"], each["text"]) for each in fleet.events()] == [(n, 1, "$3 ä }") for n in range(4)]
+
+
+async def test_what_all_others_are_told_is_found_by_every_other_gateway(fleet):
+    gateway, *others = [await fleet.gateway(name) for name in "abc"]
+    gateway.events.publish(Entry("", effects=(Broadcast(b'{"decided":"x"}'),)))
+    await soon(gateway.events.flushed())
+    assert [(await soon(other.commands.take())).element for other in others] == [b'{"decided":"x"}'] * 2
+    fleet.push(b"a command")
+    assert (await soon(gateway.commands.take())).element == b"a command"
 
 
 async def test_a_note_is_found_by_the_gateway_it_is_for(fleet):

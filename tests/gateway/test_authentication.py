@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from typing import Any
 
 import pytest
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 
 from in_memory import START_1, stop
+from ocpp_tw.core.commands import PEER_MESSAGES
 from ocpp_tw.core.passwords import generate
 from ocpp_tw.gateway.attempts import FREE, MAX_WAIT
+from ocpp_tw.gateway.charger import Charger
 from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
@@ -57,9 +61,29 @@ class Fleet:
         headers = {} if authorization is None else {"authorization": authorization}
         wire = MemoryWire()
         request = HandshakeRequest(id, "csms.example.com", address, more.pop("offered", ("ocpp1.6",)), headers, **more)
-        charger, _ = self.here.gateway.admit(request, wire)  # type: ignore[misc]
+        charger = self.admitted(request, wire)
         self.here.gateway.arrived(charger)
         return ChargerClient(self.here, charger, wire)
+
+    def admitted(self, request: HandshakeRequest, wire: MemoryWire) -> Charger:
+        """A charger whose handshake has just been answered."""
+        done: list[Any] = []
+
+        async def admit() -> Any:
+            found = self.here.gateway.admit(request, wire)
+            return found if isinstance(found, tuple) else await found
+
+        Deferred.fromCoroutine(admit()).addBoth(done.append)
+        if isinstance(done[0], Failure):
+            done[0].raiseException()
+        charger: Charger = done[0][0]
+        return charger
+
+    def read_peer_messages(self) -> None:
+        """What the other gateways of the fleet have told this one."""
+        own = self.here.store.own.pop(self.here.settings.name, ())
+        for element in own:
+            assert element.startswith(PEER_MESSAGES) and self.here.gateway.peer_message(json.loads(element))
 
     def refused(self, *args: Any, **more: Any) -> int:
         with pytest.raises(HandshakeRefused) as why:
@@ -509,10 +533,92 @@ def test_a_spelling_that_cannot_be_looked_up_does_not_come_in_unless_it_was_here
     fleet = Fleet()
     fleet.decide("CP1", password=PASSWORD)
     fleet.here.store.tables["record", "cp2"] = {"vendor": b"V"}
-    fleet.here.records.table = lambda *_: fail(StoreUnavailable("away"))  # type: ignore[method-assign]
+    fleet.here.records.table = lambda *_, remembered=False: succeed({}) if remembered else fail(StoreUnavailable("away"))  # type: ignore[method-assign]
     assert came(fleet, "cp1") == 503 and came(fleet, "cp2") == 0
     (told,) = fleet.told("authentication_failed")
     assert told["reason"] == "the store does not answer"
+
+
+def test_who_is_connected_under_another_spelling_is_closed_once_one_is_registered():
+    fleet = Fleet()
+    stranger, other, old = fleet.knock("cp1", offered=("ocpp2.0.1",)), fleet.knock("cp2", offered=("ocpp2.0.1",)), fleet.knock("Cp1")
+    fleet.decide("CP1", password=PASSWORD)
+    assert stranger.wire.closed == (1008, "its identity is registered in another spelling")
+    assert other.wire.closed is None and old.wire.closed is None  # in 1.6 these are two chargers
+
+
+def test_who_is_connected_under_another_spelling_is_closed_at_every_gateway():
+    fleet = Fleet()
+    elsewhere = Fleet(fleet)
+    stranger = elsewhere.knock("cp1", offered=("ocpp2.1",))
+    fleet.decide("CP1", password=PASSWORD)
+    assert stranger.wire.closed is None
+    elsewhere.read_peer_messages()
+    assert stranger.wire.closed[0] == 1008
+    assert came(elsewhere, "cp1") == 401
+
+
+def test_a_spelling_that_is_registered_itself_stays_when_another_is_and_goes_when_it_is_none_any_more():
+    fleet = Fleet()
+    fleet.decide("cp1")
+    client = fleet.knock("cp1", offered=("ocpp2.0.1",))
+    fleet.decide("CP1", password=PASSWORD)
+    assert client.wire.closed is None
+    fleet.unregister("cp1")
+    assert client.wire.closed[0] == 1008
+
+
+def test_one_who_has_shown_a_certificate_is_known_in_that_spelling_only():
+    fleet = Fleet()
+    assert fleet.profile("cp1", tls=True, certificate=CERTIFICATE, offered=("ocpp2.0.1",)) == 3
+    assert came(fleet, "CP1") == 401
+    assert fleet.profile("cp1", tls=True, certificate=CERTIFICATE, offered=("ocpp2.0.1",)) == 3
+
+
+def test_who_comes_in_while_another_spelling_is_registered_does_not_stay():
+    """Decided after the gate has looked."""
+    fleet = Fleet()
+    fleet.decide("cp2", password=PASSWORD)
+    wire = MemoryWire()
+    charger = fleet.admitted(HandshakeRequest("cp1", "h", "10.0.0.1", ("ocpp2.0.1",)), wire)
+    fleet.decide("CP1", password=PASSWORD)
+    fleet.here.gateway.arrived(charger)
+    assert wire.closed[0] == 1008
+
+
+def test_who_was_refused_for_its_spelling_is_without_the_store_too():
+    fleet = Fleet()
+    fleet.here.store.tables["record", "cp1"] = {"vendor": b"V"}
+    fleet.decide("CP1", password=PASSWORD)
+    table = fleet.here.records.table
+
+    def away(name: str, owner: str, remembered: bool = False) -> Any:
+        return table(name, owner) if remembered else fail(StoreUnavailable("away"))
+
+    fleet.here.records.table = away  # type: ignore[method-assign]
+    assert came(fleet, "cp1") == 401
+
+
+def test_who_came_in_without_the_store_is_closed_once_it_says_that_another_spelling_is_registered():
+    fleet = Fleet()
+    fleet.decide("cp2", password=PASSWORD)
+    back: Deferred[None] = Deferred()
+    roster, table = fleet.here.roster, fleet.here.records.table
+    roster.arrive = lambda *_: fail(StoreUnavailable("away"))  # type: ignore[method-assign]
+    wire = MemoryWire()
+    charger = fleet.admitted(HandshakeRequest("cp1", "h", "10.0.0.1", ("ocpp2.0.1",)), wire)
+
+    def late(name: str, owner: str) -> Deferred[Any]:
+        answer: Deferred[Any] = Deferred()
+        back.addCallback(lambda _: table(name, owner).chainDeferred(answer))
+        return answer
+
+    fleet.here.records.table = late  # type: ignore[method-assign]
+    fleet.here.gateway.arrived(charger)
+    assert charger.serving and wire.closed is None
+    fleet.here.store.tables["spellings", "cp1"] = {"CP1": b"yes"}
+    back.callback(None)
+    assert wire.closed[0] == 1008
 
 
 def test_no_spelling_is_looked_up_as_long_as_nobody_is_known_to_have_credentials(monkeypatch):

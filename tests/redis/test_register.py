@@ -9,7 +9,7 @@ import pytest
 import pytest_twisted
 
 from fleets import PATIENCE, RedisFleet, Valkey, soon, until
-from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, Entry, Listed, Put, Record
+from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, SPELLINGS, Entry, Listed, Put, Record
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.redis import register
 
@@ -165,3 +165,21 @@ async def test_a_gateway_that_has_never_heard_of_redis_admits_nobody_until_it_ha
     assert await found(gateway) == Record()
     server.kill()
     assert await found(gateway) == Record()
+
+
+async def test_without_redis_the_spellings_of_an_identity_are_those_that_were_read_here_last(fleet, server):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+
+    async def write(spelling: str, value: bytes | None) -> dict[str, bytes]:
+        first.events.publish(Entry("", effects=(Put(SPELLINGS, spelling, value, "c1"),)))
+        await soon(first.events.flushed())
+        return await soon(second.records.table(SPELLINGS, "c1"))
+
+    assert await soon(second.records.table(SPELLINGS, "c1", remembered=True)) == {}
+    assert await write("C1", b"yes") == {"C1": b"yes"}
+    assert await write("c1", b"yes") == {"C1": b"yes", "c1": b"yes"}
+    assert await write("C1", None) == {"c1": b"yes"}
+    server.kill()
+    for gateway in (first, second):
+        assert await soon(gateway.records.table(SPELLINGS, "c1", remembered=True)) == {"c1": b"yes"}
+    assert await soon(second.records.table(SPELLINGS, "c2", remembered=True)) == {}

@@ -19,6 +19,7 @@ EFFECT_SIZES = {
     b"departed": 7,
     b"listed": 3,
     b"unlisted": 3,
+    b"broadcast": 6,
 }
 """How many arguments an effect has, its kind included."""
 
@@ -125,6 +126,14 @@ local function expires_as_ours(list)
   local left = redis.pcall('TTL', list)
   return type(left) == 'number' and left ~= -1 and left <= 3600
 end
+local function broadcast(gateways, element, ours, living, own)
+  local names = redis.pcall('HKEYS', gateways)
+  for _, name in ipairs(names['err'] and {} or names) do
+    if name ~= ours and redis.call('EXISTS', living .. name) == 1 then
+      try(own .. name, 'RPUSH', own .. name, element)
+    end
+  end
+end
 for _, j in ipairs(tails) do
   local kind, a, b, c = ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3]
   if kind == 'keep' then
@@ -137,6 +146,8 @@ for _, j in ipairs(tails) do
     try(a, 'ZADD', a, 0, b)
   elseif kind == 'unlisted' then
     try(a, 'ZREM', a, b)
+  elseif kind == 'broadcast' then
+    broadcast(a, b, c, ARGV[j + 4], ARGV[j + 5])
   elseif kind == 'released' then
     try(a, 'DEL', a)
   elseif kind == 'owned' then
