@@ -63,15 +63,16 @@ class Decisions:
         self._spellings = spellings
         self._pinned: dict[str, str] = {}
 
-    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+    async def decide(self, id: str, changes: dict[str, Any], again: bool = False) -> dict[str, Any]:
         """Store a decision about a charger, connected or not: the fields `ocpp_tw.core.entries.DECIDED` of its record, a password in the
         form in which it is stored.
 
-        None takes an earlier decision back. Returns all that stands now.
+        None takes an earlier decision back. ``again``: the password is the one that it has, and those of its network profiles are as good as
+        before. Returns all that stands now.
         """
         if "security_profile" in changes:
             changes = {**changes, "reached_profile": None}
-        if "password" in changes:  # which is then the only one
+        if "password" in changes and not again:  # which is then the only one
             changes = {**changes, "network_passwords": None}
         if "certificate" in changes:  # which is then the only one
             changes = {**changes, "issued": None}
@@ -83,13 +84,15 @@ class Decisions:
         if "registered" in changes:
             effects.append(Listed(bool(changes["registered"])))
             effects += spelled(id) if changes["registered"] else (Put(SPELLINGS, id, None, id.lower()),)
+        if again:  # stored anew, perhaps under another key; the charger has shown it, and need not come again
+            changes = {name: value for name, value in changes.items() if name != "password"}
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
         durable: Deferred[None] = Deferred()
         self._publisher.carry_out(id, tuple(effects), durable.callback)
         await durable
-        if any(changes.get(name) for name in GUARDING):
+        if GUARD in effects:
             self._register.guarded = True
         self.told(id, changes)
         return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
@@ -103,6 +106,11 @@ class Decisions:
         """A page of the chargers that operators have decided about, as they are shown, and the cursor of the next one, None after the last."""
         page = await self._register.registered(cursor, limit)
         return [{"id": id, **summary(record)} for id, record in page.chargers if record.is_registered], page.cursor or None
+
+    async def password_of(self, id: str) -> str:
+        """The charger's password in the form in which it is stored; "" if it has none."""
+        fields = await in_time(self._records.table("record", id), STORE_TIMEOUT, self._clock)  # as it is now, or not at all
+        return Record.read(fields).password
 
     async def unregister(self, id: str) -> dict[str, Any]:
         """Take back all that was decided about a charger; what is known of it from itself stays."""
@@ -147,7 +155,8 @@ class Decisions:
         """Why a charger has to authenticate again after these changes, if not more; "" if it has not."""
         if "password" in changes and charger.security_profile in (1, 2):
             return "its password has been changed"
-        if changes.get("certificate") and charger.security_profile == 3:
+        shown = charger.certificate.fingerprint if charger.certificate is not None else ""
+        if charger.security_profile == 3 and changes.get("certificate", "") not in ("", shown):
             return "its certificate has been changed"
         if self.policy.unknown == "pending" and not charger.record.is_registered:
             return "it is not registered any more"

@@ -175,16 +175,18 @@ class OperatorsApi:
         async def answer() -> bytes:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
                 raise Refused(400, "No charger can have this identity")
-            reader = DecisionReader(self._gateway.settings.versions, self._gateway.passwords)
+            reader, decisions = DecisionReader(self._gateway.settings.versions, self._gateway.passwords), self._gateway.decisions
             try:
                 given = reader.check(_body(request))
             except BadDecision as why:
                 raise Refused(400, str(why)) from None
+            again = False
             if given.get("password"):
                 await self._require_key()
+                again = reader.repeats(given, await _stored(decisions.password_of(id)))
             changes, shown = reader.changes(given)
             self._decides(request, id, [name for name in changes if name != "new_password"])
-            return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.decide(id, changes)), **shown})
+            return _json(request, 200, {"id": id, **await _stored(decisions.decide(id, changes, again)), **shown})
 
         return self._run(request, answer())
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..core import passwords
-from ..core.passwords import Passwords
+from ..core.passwords import Passwords, UnknownKey
 
 MAX_RETRY_INTERVAL = 86_400
 """Longest retry interval that an operator may set, in seconds; a longer one is answered 400."""
@@ -74,6 +74,13 @@ class DecisionReader:
         if given.get("certificate"):
             changes["certificate"] = given["certificate"].replace(":", "").lower()
         return changes, shown
+
+    def repeats(self, given: dict[str, Any], stored: str) -> bool:
+        """Whether the password among these members is the one in this stored form, and so no reason to have the charger come again."""
+        try:
+            return bool(stored) and self._passwords.match(stored, given["password"].encode())
+        except UnknownKey:
+            return False
 
 
 def _is_password(value: Any) -> bool:

@@ -335,6 +335,29 @@ def test_a_connection_with_a_former_password_is_closed():
     assert client.wire.closed[0] == 1008
 
 
+def test_a_connection_with_the_password_that_is_set_stays_and_no_other_is_good_beside_it():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    client = fleet.knock(authorization=basic())
+    before = fleet.here.register.find("cp1").password
+    stored = fleet.here.gateway.passwords.stored(PASSWORD.encode())
+    decided = fleet.here.gateway.decisions.decide("cp1", {"password": stored, "new_password": None, "registered": "yes"}, again=True)
+    asyncio.run(fleet._finish(decided))
+    assert client.wire.closed is None and before != stored == fleet.here.register.find("cp1").password
+    client.disconnect()
+    assert fleet.profile(authorization=basic()) == 1
+
+
+def test_a_connection_with_the_certificate_that_is_set_stays():
+    fleet = Fleet()
+    client = fleet.knock(tls=True, certificate=CERTIFICATE)
+    fleet.decide(certificate=CERTIFICATE.fingerprint)
+    fleet.decide(certificate=CERTIFICATE.fingerprint, security_profile=3)
+    assert client.wire.closed is None
+    fleet.decide(certificate="cd" * 32)
+    assert client.wire.closed == (1008, "its certificate has been changed")
+
+
 def test_a_decision_between_handshake_and_arrival_is_not_missed():
     fleet = Fleet()
     wire = MemoryWire()

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import websockets.sync.client
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from certificates import Made
+from fleets import PATIENCE
 from ocpp_tw.operators.roles import Role
 from ocpp_tw.operators.tokens import new_token
 
@@ -44,12 +46,16 @@ def written(directory: Path, text: str) -> Path:
     return file
 
 
+def connection(gateway: Any, id: str, password: str) -> websockets.sync.client.ClientConnection:
+    header = {"Authorization": "Basic " + b64encode(f"{id}:{password}".encode()).decode()}
+    url = f"ws://127.0.0.1:{gateway.port}/{quote(id)}"
+    return websockets.sync.client.connect(url, subprotocols=["ocpp1.6"], additional_headers=header)
+
+
 def comes_in(gateway: Any, id: str, password: str) -> int:
     """0, or the status that it is refused with."""
-    header = {"Authorization": "Basic " + b64encode(f"{id}:{password}".encode()).decode()}
     try:
-        url = f"ws://127.0.0.1:{gateway.port}/{quote(id)}"
-        with websockets.sync.client.connect(url, subprotocols=["ocpp1.6"], additional_headers=header):
+        with connection(gateway, id, password):
             return 0
     except InvalidStatus as why:
         return why.response.status_code
@@ -169,3 +175,21 @@ def test_a_gateway_without_the_fleets_key_takes_no_passwords_until_it_is_told_to
     assert done.returncode == 0 and "every charger its password again" in done.stdout, done.stderr
     assert other.get("/readyz")[1]["credentials_key"] is None
     assert chargers(tmp_path, "import", file, *url, "--out", "out2").returncode == 0 and comes_in(other, "cp1", PASSWORD) == 0
+
+
+def test_a_file_that_is_imported_again_closes_nobody_whose_line_is_the_same(start, tmp_path):
+    gateway = start()
+    url = f"http://127.0.0.1:{gateway.http}"
+    lines = [f"cp{n},{PASSWORD} {n},1,Accepted,1.6" for n in range(3)]
+    head = "id,password,security_profile,boot_status,version\n"
+    assert chargers(tmp_path, "import", written(tmp_path, head + "\n".join(lines)), "--url", url).returncode == 0
+    with ExitStack() as connected:
+        lines_to = [connected.enter_context(connection(gateway, f"cp{n}", f"{PASSWORD} {n}")) for n in range(3)]
+        lines[2:] = [lines[2].replace(" 2,", " changed,"), f"cp3,{PASSWORD},1,Accepted,1.6"]
+        assert chargers(tmp_path, "import", written(tmp_path, head + "\n".join(lines)), "--url", url).returncode == 0
+        with pytest.raises(ConnectionClosed) as why:
+            lines_to[2].recv(timeout=PATIENCE)
+        assert (why.value.rcvd.code, why.value.rcvd.reason) == (1008, "its password has been changed")
+        for line in lines_to[:2]:
+            line.ping().wait(PATIENCE)
+        assert [each["id"] for each in gateway.get("/api/chargers")[1]] == ["cp0", "cp1"]

@@ -70,4 +70,5 @@ def test_each_profile_is_set_up_as_the_document_says(clean: Any, tmp_path: Path,
 def test_a_charger_in_the_field_is_upgraded_as_the_document_says(clean: Any, tmp_path: Path, events: Any) -> None:
     said = run(tmp_path, clean.url, "A fleet in the field")
     assert "charger-007\t1.6\tprofile 1\t" in said
-    assert [each["data"]["security_profile"] for each in events() if each["event"] == "connect_charger"][-1] == 1
+    assert [each["data"]["security_profile"] for each in events() if each["event"] == "connect_charger"] == [0, 1]
+    assert "has been changed" not in str([each["data"] for each in events() if each["event"] == "disconnect_charger"])

@@ -84,6 +84,16 @@ async def test_a_password_is_stored_as_nobody_can_read_it_and_never_shown(site):
     assert site.gateway.passwords.match(changes["password"], b"correct horse battery")
 
 
+async def test_a_password_that_is_set_already_is_told_to_be_the_same(site):
+    stored = site.gateway.decisions.password["cp1"] = site.gateway.passwords.stored(b"correct horse battery")
+    for password in ("correct horse battery", "correct horse batterz", "generate", None):
+        assert (await site.request("PUT", "/api/chargers/cp1", {"password": password}))[0] == 200
+    site.gateway.decisions.password["cp1"] = "abcdef01" + stored[8:]  # under a key that is not here
+    assert (await site.request("PUT", "/api/chargers/cp1", {"password": "correct horse battery"}))[0] == 200
+    assert site.gateway.decisions.repeated == [True, False, False, False, False]
+    assert site.gateway.passwords.match(site.gateway.decisions.made[0][1]["password"], b"correct horse battery")
+
+
 async def test_a_generated_password_is_shown_once(site):
     _, answer = await site.request("PUT", "/api/chargers/cp1", {"password": "generate"})
     _, another = await site.request("PUT", "/api/chargers/cp1", {"password": "generate"})

@@ -34,13 +34,21 @@ class FakeDecisions:
     def __init__(self) -> None:
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.memory: dict[str, dict[str, Any]] = {}
+        self.password: dict[str, str] = {}
+        self.repeated: list[bool] = []
         self.failing: Exception | None = None
 
-    async def decide(self, id: str, changes: dict[str, Any]) -> dict[str, Any]:
+    async def decide(self, id: str, changes: dict[str, Any], again: bool = False) -> dict[str, Any]:
         if self.failing:
             raise self.failing
+        self.repeated.append(again)
         self.made.append((id, changes))
         return IN_FORCE
+
+    async def password_of(self, id: str) -> str:
+        if self.failing:
+            raise self.failing
+        return self.password.get(id, "")
 
     async def unregister(self, id: str) -> dict[str, Any]:
         return await self.decide(id, {})
