@@ -16,12 +16,20 @@ from typing import Protocol
 
 from ..ocpp.passwords import generate
 
-__all__ = ["MAX_LENGTH", "MIN_LENGTH", "Keys", "Passwords", "UnknownKey", "canonical", "generate", "key_id", "key_of"]
+__all__ = ["MAX_LENGTH", "MIN_LENGTH", "USABLE", "Keys", "Passwords", "UnknownKey", "canonical", "generate", "key_id", "key_of", "usable"]
 
 MIN_LENGTH, MAX_LENGTH = 16, 64
 """Of a password, in bytes: OCPP's least for a key (1.6: 16 to 20 bytes; 2.0.1: 16 to 40, 2.1: to 64 characters). No guess finds 16 random ones."""
 
+USABLE = f"{MIN_LENGTH} to {MAX_LENGTH} printable characters"
+"""What `usable` asks for, in words."""
+
 _HEX = re.compile(rb"[0-9A-Fa-f]{32,40}")
+
+
+def usable(password: str) -> bool:
+    """Whether any version of OCPP allows it as a charger's password: `MIN_LENGTH` to `MAX_LENGTH` bytes of printable characters."""
+    return password.isprintable() and MIN_LENGTH <= len(password.encode(errors="replace")) <= MAX_LENGTH
 
 
 class UnknownKey(Exception):

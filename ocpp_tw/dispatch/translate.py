@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..core.commands import Command, Invalid
+from ..core.passwords import USABLE, usable
 from ..ocpp.frames import Payload
 from ..ocpp.neutral.shapes import Shape
-from ..ocpp.passwords import generate, setting
+from ..ocpp.passwords import generate, passwords_in, setting
 from ..ocpp.security_profiles import raising, read
 from ..ocpp.version import Version
 
@@ -46,6 +47,8 @@ def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:
     violations = version.schemas.request(action, payload)
     if violations:
         raise Invalid("; ".join(f"{'/'.join(map(str, each.path)) or action}: {each.message}" for each in violations[:5]))
+    if not all(map(usable, passwords_in(action, payload))):  # the charger might take it, and could be impersonated, or come in no more
+        raise Invalid(f"{action}: a charger's password must be {USABLE}; OCPP allows no other")
     return action, payload, raw
 
 

@@ -20,7 +20,7 @@ MAX_RETRY_INTERVAL = 86_400
 GENERATE = "generate"
 """In place of a password: make one, and show it in this answer only."""
 
-_PASSWORD = f"{passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} printable characters, or {GENERATE!r}"
+_PASSWORD = f"{passwords.USABLE}, or {GENERATE!r}"
 
 
 class BadDecision(Exception):
@@ -84,9 +84,7 @@ class DecisionReader:
 
 
 def _is_password(value: Any) -> bool:
-    if value == GENERATE:
-        return True
-    return isinstance(value, str) and value.isprintable() and passwords.MIN_LENGTH <= len(value.encode()) <= passwords.MAX_LENGTH
+    return value == GENERATE or (isinstance(value, str) and passwords.usable(value))
 
 
 def _is_fingerprint(value: Any) -> bool:

@@ -523,6 +523,33 @@ def test_one_that_a_former_version_has_stored_among_those_that_wait_is_good():
     operated.finish()
 
 
+@pytest.mark.parametrize("wrong", ["5", "x" * 15, "x" * 65, "é" * 33, "a password with a \n in it"])
+def test_one_that_no_version_allows_is_not_sent(operated, wrong):
+    """1.6 security whitepaper A00.FR.205: 16 bytes at least; 2.x the same, and 64 characters at most."""
+    named = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+    if operated.charger.ocpp == "1.6":
+        raw = operated.raw("ChangeConfiguration", {"key": "AuthorizationKey", "value": wrong})
+        neutral = operated.command("change_configuration", key="AuthorizationKey", value=wrong)
+    else:
+        raw = operated.raw("SetVariables", {"setVariableData": [{"attributeValue": wrong, **named}]})
+        neutral = operated.command("change_configuration", key="SecurityCtrlr.BasicAuthPassword", value=wrong)
+    for result in (raw, neutral):
+        assert (result["outcome"], result["sent"]) == ("invalid", False)
+        assert "password" in result["error"]["description"] and "16 to 64 printable characters" in result["error"]["description"]
+        assert wrong not in result["error"]["description"] or wrong == "5"
+    assert operated.password == OLD and operated.waiting == 0 and operated.is_let_in()
+
+
+def test_the_shortest_and_the_longest_are_sent(operated):
+    for length in (16, 64):
+        if operated.charger.ocpp == "1.6":
+            result = operated.raw("ChangeConfiguration", {"key": "AuthorizationKey", "value": "x" * length})
+        else:
+            named = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+            result = operated.raw("SetVariables", {"setVariableData": [{"attributeValue": "x" * length, **named}]})
+        assert result["outcome"] == "result"
+
+
 @pytest.mark.parametrize("payload", [{"key": "HeartbeatInterval", "value": "300"}, {"key": "AuthorizationKey", "value": ""}])
 def test_what_is_no_password_is_not_stored(payload):
     operated = Operated()
