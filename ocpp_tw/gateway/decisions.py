@@ -121,6 +121,8 @@ class Decisions:
         """A decision has been stored, by this gateway or another: about a charger that may be here, or (None) one that is registered by now."""
         if changes is not None:
             self.apply(id, changes)
+        else:
+            self._register.guarded = True  # perhaps: the register finds out within a second
         if changes is None or changes.get("registered"):
             self._spellings.registered(id)
         elif (charger := self._chargers.get(id)) is not None and not charger.gone:
