@@ -98,10 +98,10 @@ class Workers(MultiService):
         log.info("workers serve: {count}", count=len(self._workers))
 
     def reload(self) -> None:
-        """Reload what is for operators, and make each worker reload its certificate; one that does not serve yet loads it when it starts."""
+        """Reload what is for operators, and make each worker reload its certificate and authorities; one that does not serve yet loads it when it starts."""
         self._door.reload()
         for worker in self._workers:
-            if worker.serving and self._settings.tls:  # without it SIGHUP would end it
+            if worker.serving and (self._settings.tls or self._settings.tls_client_ca):  # without either SIGHUP would end it
                 worker.signal("HUP")
 
     def _login_failed(self, failed: FailedLogin) -> None:

@@ -114,6 +114,16 @@ def test_workers_serve_tls_and_all_use_the_new_certificate(start, tmp_path):
     assert "Traceback" not in gateway.log.read_text()
 
 
+def test_workers_behind_a_proxy_that_ends_tls_read_the_authorities_again_too(start, tmp_path):
+    (tmp_path / "ca.pem").write_bytes(OLD.certificate)
+    behind = "--trusted-proxies", "127.0.0.1", "--proxy-certificate-header", "X-SSL-Client-Cert"
+    gateway = start("--workers", "2", "--tls-client-ca", str(tmp_path / "ca.pem"), *behind)
+    before = len(log(gateway, "1 authorities"))
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.until(lambda: len(log(gateway, "1 authorities")) == before + 2)
+    assert gateway.stop() == 0
+
+
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")])
 def test_unusable_files_end_the_start_with_one_line(start, tmp_path, workers):
     made = tmp_path / "tls.pem"
