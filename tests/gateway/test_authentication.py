@@ -583,8 +583,8 @@ def test_who_is_connected_under_another_spelling_is_closed_at_every_gateway():
 
 def test_a_gateway_that_is_told_of_a_decision_knows_at_once_that_somebody_is_judged(monkeypatch):
     """It asks the store for that once a second."""
-    store = MemoryStore()
-    fleet, elsewhere = Fleet(store=store), Fleet(store=store, name="other")
+    fleet = Fleet()
+    elsewhere = Fleet(fleet)
     monkeypatch.setattr(type(fleet.here.register), "guarded", False)
     fleet.decide("CP1", password=PASSWORD)
     assert came(elsewhere, "cp1") == came(elsewhere, "CP1") == 0

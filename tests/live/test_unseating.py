@@ -122,3 +122,23 @@ def test_strangers_at_all_workers_are_refused(start, clean, events):
     assert {address for address, _ in arrivals(events)} == {CHARGER}
     assert len(arrivals(events)) == 7 and len(told(events, "take_over_refused")) in (1, 2)
     assert gateway.stop() == 0
+
+
+def test_another_spelling_that_is_connected_at_another_gateway_is_closed_when_one_is_registered(start, clean, events):
+    """In 2.x they are one charger."""
+    first, second = start("--name", "one"), start("--name", "two")
+
+    async def come(gateway: Any) -> Any:
+        return await websockets.connect(f"ws://127.0.0.1:{gateway.port}/cp1", subprotocols=["ocpp2.0.1"], ping_interval=None)
+
+    async def run() -> None:
+        stranger = await come(second)
+        assert await served(stranger)
+        assert (await asyncio.to_thread(first.put, "/api/chargers/CP1", {"password": "a password from the factory"}))[0] == 200
+        await asyncio.wait_for(stranger.wait_closed(), PATIENCE)
+        assert (stranger.close_code, stranger.close_reason) == (1008, "its identity is registered in another spelling")
+        for gateway in (first, second):
+            with pytest.raises(websockets.InvalidStatus, match="401"):
+                await come(gateway)
+
+    asyncio.run(run())

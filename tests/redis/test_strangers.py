@@ -10,7 +10,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from fleets import Gateway, RedisFleet, Valkey, soon
-from ocpp_tw.core.entries import REFUSED_HANDSHAKES, Entry, Put
+from ocpp_tw.core.entries import REFUSED_HANDSHAKES, SPELLINGS, Entry, Put
 
 LONG = 40 * 86_400
 
@@ -59,6 +59,14 @@ async def test_a_stranger_that_stays_away_leaves_nothing_behind(clean: Valkey, g
     assert await soon(gateway.store.strangers.forget()) == 1
     assert kept(clean, "made-up") == (None, 0, False)
     assert b"made-up" not in b" ".join(clean("KEYS", "*"))
+
+
+async def test_its_spelling_of_the_identity_is_forgotten_and_no_other(clean: Valkey, gateway: Gateway) -> None:
+    """It has come in with a certificate, and nobody has decided about it."""
+    await visit(gateway, "Made-Up", Put(SPELLINGS, "Made-Up", b"yes", "made-up"), Put(SPELLINGS, "MADE-UP", b"yes", "made-up"))
+    pass_time(clean, LONG, "Made-Up")
+    assert await soon(gateway.store.strangers.forget()) == 1
+    assert clean("HGETALL", "ocpp:spellings:made-up") == [b"MADE-UP", b"yes"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ FORGET = Script(
     CLOCK
     + """
 local strangers, owners, seq, floor = unpack(KEYS)
-local after, most, record, transactions, spared = unpack(ARGV)
+local after, most, record, transactions, spellings, spared = unpack(ARGV)
 local now, reached, forgotten = seconds(), tonumber(redis.call('GET', floor) or '0'), {}
 local function vouched(charger)
   if charger == spared or redis.call('EXISTS', transactions .. charger) == 1 then
@@ -45,6 +45,7 @@ end
 for _, charger in ipairs(forgotten) do
   redis.call('HDEL', seq, charger)
   redis.call('DEL', record .. charger)
+  redis.pcall('HDEL', spellings .. string.lower(charger), charger)
 end
 return {#due, #forgotten}
 """.replace("DECIDED", ", ".join(f"'{name}'" for name in (*DECIDED, *SAID_BY_BACKEND)))
