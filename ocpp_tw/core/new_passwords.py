@@ -59,11 +59,17 @@ def kept(waiting: str) -> str:
     return " ".join(each for each in waiting.split() if not each.endswith(_REFUSED))
 
 
-def shown(waiting: str, form: str) -> str:
-    """What still waits once the charger has shown one of them."""
+def shown(waiting: str, form: str, in_use: str) -> str:
+    """What still waits once the charger has shown one of them, with the password ``in_use`` until then.
+
+    That one is not good any more, unless the charger was sent it later than what it shows now: somebody else may know an earlier one, and
+    must not end the charger's own with it.
+    """
     found, place = waiting.split(), forms(waiting).index(form)
-    before, after = kept(" ".join(found[:place])), kept(" ".join(found[place + 1 :]))
-    return " ".join([*(_SUPERSEDED + each for each in forms(before)), *after.split()])
+    earlier = forms(kept(" ".join(found[:place])))
+    if found[place].startswith(_SUPERSEDED) and in_use:
+        earlier.append(in_use)
+    return " ".join([*(_SUPERSEDED + each for each in earlier), *kept(" ".join(found[place + 1 :])).split()])
 
 
 def _form(each: str) -> str:

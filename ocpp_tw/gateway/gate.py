@@ -149,7 +149,7 @@ class Gate:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
             effects += [GUARD, *spelled(request.id)]
         if verdict.new_password:
-            waiting = new_passwords.shown(record.new_password, verdict.new_password)
+            waiting = new_passwords.shown(record.new_password, verdict.new_password, record.password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
         elif verdict.network_password == "":
             effects += _without_refused(record)
