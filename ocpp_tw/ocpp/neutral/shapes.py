@@ -68,7 +68,7 @@ def _is(value: object, types: Types) -> bool:
     expected = types if isinstance(types, tuple) else (types,)
     if Natural in expected and type(value) is int and value >= 0:
         return True
-    return isinstance(value, types) and (bool in expected or not isinstance(value, bool))  # to Python, True is an int
+    return isinstance(value, types) and (not isinstance(value, bool) or bool in expected or object in expected)  # to Python, True is an int
 
 
 def _words(types: Types) -> str:

@@ -414,6 +414,7 @@ TABLE: list[tuple[str, Any, tuple[str, Any], tuple[str, Any]]] = [
         ("DataTransfer", {"vendorId": "v", "messageId": "m", "data": "d"}),
     ),
     ("data_transfer", {"vendor_id": "v", "data": {"a": 1}}, NOTHING, ("DataTransfer", {"vendorId": "v", "data": {"a": 1}})),
+    ("data_transfer", {"vendor_id": "v", "data": True}, NOTHING, ("DataTransfer", {"vendorId": "v", "data": True})),
     *(
         (
             "install_certificate",
