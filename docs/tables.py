@@ -5,18 +5,17 @@ A table is placed between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the docu
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 import sys
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from ocpp_tw import facts
+from ocpp_tw.contract.meanings import said
+from ocpp_tw.contract.schemas import of_types
 from ocpp_tw.core import event_names
 from ocpp_tw.core.commands import OUTCOMES
-from ocpp_tw.core.event import Data, Event
+from ocpp_tw.core.event import Event
 from ocpp_tw.core.security import KINDS
 from ocpp_tw.settings import TABLE
 
@@ -24,41 +23,22 @@ DOCS = Path(__file__).parent
 
 
 def fields(of: type) -> list[tuple[str, str, str]]:
-    """Name, type and meaning of each field of a class and of its bases, as their source has them."""
-    bases = [each for base in of.__bases__ if base not in (Data, msgspec.Struct) for each in fields(base)]
-    tree = ast.parse(Path(inspect.getfile(of)).read_text())
-    node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == of.__name__)
-    found = []
-    for field, after in zip(node.body, node.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
-            assert isinstance(after.value, ast.Constant) and isinstance(field.target, ast.Name)
-            kind, meaning = json_type(field), str(after.value.value)
-            if meaning.startswith("only "):  # then it is left out, and never null
-                kind = kind.removesuffix(" or null")
-            found.append((field.target.id, kind, meaning))
-    return found + bases
+    """Name, type and meaning of each field of a class, as its JSON Schema has them."""
+    _, definitions = of_types([of])
+    members = definitions[of.__name__]["properties"]
+    return [(name, types(schema), schema.get("description", "")) for name, schema in members.items()]
 
 
-JSON = {
-    "str": "string",
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "None": "null",
-    "Data": "object",
-    "Any": "any",
-    "Readings": "array",
-}
-"""Python's type names and JSON's."""
-
-
-def json_type(field: ast.AnnAssign) -> str:
-    """``str | None`` -> "string or null"; a bool that is false by default is left out unless it is true."""
-    annotation = ast.unparse(field.annotation)
-    if annotation == "bool" and field.value is not None:
+def types(schema: Any) -> str:
+    """``{"type": ["string", "null"]}`` -> "string or null"; what is left out unless it is true is "true"."""
+    if schema.get("const") is True:
         return "true"
-    words = [JSON.get(each, "array" if each.startswith("list") else "object") for each in annotation.split(" | ") if each != "UnsetType"]
-    return " or ".join(words)
+    if "$ref" in schema:
+        return "object"
+    if "anyOf" in schema:
+        return " or ".join(types(each) for each in schema["anyOf"])
+    kind = schema.get("type", "any")
+    return kind if isinstance(kind, str) else " or ".join(kind)
 
 
 def rows(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
@@ -79,8 +59,8 @@ def envelope() -> str:
 def vocabulary() -> str:
     parts = []
     for name, data in event_names.NAMES.items():
-        parts.append(f"### `{name}`\n\n{inspect.cleandoc(data.__doc__ or '')}\n")
-        own = [(f"`{field}`", kind, meaning) for field, kind, meaning in (*fields(Data), *fields(data))]
+        parts.append(f"### `{name}`\n\n{said(data)}\n")
+        own = [(f"`{field}`", kind, meaning) for field, kind, meaning in fields(data)]
         parts.append(rows(("field of `data`", "type", "meaning"), own) + "\n")
     parts.append("### A value of `values`\n\n" + rows(("field", "type", "meaning"), [(f"`{n}`", k, m) for n, k, m in fields(facts.Value)]))
     return "\n".join(parts)

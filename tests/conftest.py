@@ -12,6 +12,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
+from event_schemas import schema_faults
 from event_tables import EventTables
 from fleets import MemoryFleet, RedisFleet, Valkey, pause
 from ocpp_tw.core.entries import Entry
@@ -35,13 +36,13 @@ def _frozen() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _as_documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fails a test that publishes an event which is not as docs/contract.md has it."""
+    """Fails a test that publishes an event which is not as docs/contract.md and its JSON Schema have it."""
     faults: list[str] = []
 
     def compared(publish: Callable[..., Any]) -> Callable[..., Any]:
         def publish_compared(self: Any, entry: Entry, *more: Any) -> Any:
             if entry.event and len(faults) < 5:
-                faults.extend(_tables.faults(entry.event))
+                faults.extend(_tables.faults(entry.event) + schema_faults(entry.event))
             return publish(self, entry, *more)
 
         return publish_compared

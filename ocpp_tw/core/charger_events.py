@@ -6,12 +6,16 @@ what is `UNSET` in events of OCPP 1.6 is left out there.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import UNSET, UnsetType
 
-from ..facts import Readings, Value
-from .event import Data
+from ..facts import Value
+from .event import Data, one_of
+from .registration import REGISTRATIONS
+
+MATCHES = ("exact", "by_connector", "none")
+"""How a stop is matched with a start."""
 
 
 class BootNotification(Data):
@@ -25,7 +29,7 @@ class BootNotification(Data):
     """its serial number"""
     firmware: str | None
     """its firmware version"""
-    status: str
+    status: Annotated[str, one_of(REGISTRATIONS)]
     """the registration status it was given: Accepted, Pending or Rejected"""
 
 
@@ -135,7 +139,7 @@ class StopTransaction(OfTransaction):
     """energy delivered, in Wh; null when the start is not known, or the meter has run backwards"""
     duration_s: int | None
     """seconds from start to stop by the charger's clock; null when either is not known"""
-    match: str
+    match: Annotated[str, one_of(MATCHES)]
     """how it was matched with a start: exact, by_connector (the charger's only open transaction, which it ends), none"""
     matched_id: int | str | None
     """the id of the transaction that it ends, as in `start_transaction`; null when none was found"""
@@ -150,7 +154,7 @@ class MeterValue(Data):
     """the connector, in 2.x the EVSE; 0 is the charger as a whole, or not known"""
     transaction_id: int | str
     """the transaction; 0 outside of one"""
-    meter_value: Readings
+    meter_value: list[Any]
     """OCPP's meterValue array, as it came"""
     values: list[Value]
     """the same, flat and in canonical units"""

@@ -5,10 +5,11 @@ Knows neither where commands come from nor how they reach a charger.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -52,6 +53,65 @@ class Command(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """The action or neutral command, as the backend named it."""
         return self.action or self.neutral
+
+
+class CommandOptions(msgspec.Struct):
+    """What both forms of a command may have beside it; what is null is as if it were left out."""
+
+    timeout: Annotated[float, msgspec.Meta(ge=0, le=MAX_TIMEOUT)] | None = None
+    """seconds that the charger has to answer, counted from sending; 0 or left out: as the gateway is set (`--call-timeout`)"""
+    ttl: Annotated[float, msgspec.Meta(ge=0, le=MAX_TTL)] | None = None
+    """seconds to wait for the charger to come online, at any gateway, counted from when the first gateway took the command"""
+    expires: str | float | None = None
+    """a time (ISO 8601, or Unix seconds) after which the command is no longer sent, whatever it was waiting for"""
+    reply_to: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
+    """a list that the result is appended to as well; the list expires an hour after its last element"""
+
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=36)] | int
+"""A command's id, of 36 characters or digits at most: of equal ones for a charger one is carried out in 24 hours."""
+
+
+class RawCommand(CommandOptions, kw_only=True):
+    """A command as an OCPP CALL, which is sent as it is written once it was validated."""
+
+    CpID: Annotated[str, msgspec.Meta(min_length=1)]
+    """the charger's identity"""
+    data: tuple[Literal[2], Id, str, Payload]
+    """the CALL: 2, the command's id, the OCPP action, its payload"""
+
+
+class NeutralCommand(CommandOptions, kw_only=True):
+    """A command in the form that is the same for every version of OCPP."""
+
+    cp_id: Annotated[str, msgspec.Meta(min_length=1)]
+    """the charger's identity"""
+    command: str
+    """the command"""
+    data: Payload = {}
+    """the command's own members, or OCPP's own payload for it"""
+    id: Id
+    """the command's id; by HTTP it may be left out, and is made up then"""
+
+
+class DeadLetter(msgspec.Struct, omit_defaults=True):
+    """An element of the list of commands of which not even the charger and the id can be read."""
+
+    element: str
+    """the element"""
+    reason: str
+    """what is wrong with it"""
+    time: Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+    """when it was taken (UTC)"""
+    base64: str | None = None
+    """only when the element is not UTF-8, and `element` has it in part: all of it, in Base64"""
+
+    @classmethod
+    def of(cls, element: bytes, reason: str, unix: float) -> DeadLetter:
+        """That of an element which was taken at this Unix time."""
+        text = element.decode(errors="replace")
+        time = datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return cls(text, reason, time, None if text.encode() == element else base64.b64encode(element).decode())
 
 
 class Taken(NamedTuple):

@@ -5,11 +5,19 @@ Knows neither where events go nor what is in them beside their charger.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
+from ..ocpp.violations import ToldViolation
+
 encode = msgspec.json.Encoder().encode
+
+
+def one_of(values: Iterable[str]) -> msgspec.Meta:
+    """Of a field that is a closed set: its schema lists the values."""
+    return msgspec.Meta(extra_json_schema={"enum": [*values]})
 
 
 class Event(msgspec.Struct, omit_defaults=True, gc=False):
@@ -26,7 +34,7 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     """the event's own fields, see below"""
     id: str
     """unique, and the same over every re-delivery"""
-    time: str
+    time: Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
     """when the gateway received it (UTC)"""
     gateway: str
     """the name of the gateway that did"""
@@ -36,9 +44,9 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     """only when a message of the charger's led to it: the OCPP action"""
     message_id: str | None = None
     """only when a message of the charger's led to it: the id of its CALL"""
-    payload: msgspec.Raw | None = None
+    payload: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})] | None = None
     """only when a message of the charger's led to it: its request exactly as it was sent, but for secrets, which are `***` (`--event-payload no` leaves it out)"""
-    violations: list[dict[str, Any]] | None = None
+    violations: list[ToldViolation] | None = None
     """only when the message broke its schema and was let in all the same: path, rule and value of each breach, at most twenty"""
     duplicate: bool = False
     """only when true: a second, differing stop of a transaction that had ended"""

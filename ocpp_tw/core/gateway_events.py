@@ -5,9 +5,20 @@ Knows neither where events go nor what leads to them. Field names are part of th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from .event import Data
+import msgspec
+
+from .commands import OUTCOMES
+from .event import Data, one_of
+from .security import KINDS
+
+AUTHENTICATED, SAME_ADDRESS, DEAD = TAKEOVERS = ("authenticated", "same_address", "dead")
+"""Why one connection takes over from another: it has been authenticated; it has not, as little as the other, and comes from the same
+address; the other is dead."""
+
+VERDICTS = ("confirmed", "refuted", "unknown")
+"""What became of a remote start or stop."""
 
 
 class ConnectCharger(Data):
@@ -17,11 +28,11 @@ class ConnectCharger(Data):
     """the OCPP version spoken"""
     remote_address: str
     """where it connects from"""
-    security_profile: int
+    security_profile: Annotated[int, msgspec.Meta(ge=0, le=3)]
     """OCPP's security profile of the connection: 0 is none"""
     previous: str | None
     """the connection it took over from, to this gateway or another, if that had not ended yet"""
-    takeover: str | None
+    takeover: Annotated[str, one_of(TAKEOVERS)] | None
     """why it took over: authenticated, it has a security profile of 1 or more; same_address, both have none and come from one address; dead,
     the connection before gave no sign of life, or its gateway did not say; null if it did not take over"""
     repairs: list[str]
@@ -63,13 +74,13 @@ class CommandResult(Data):
     """the command's id"""
     action: str
     """the OCPP action, or the neutral command when it could not be translated"""
-    outcome: str
+    outcome: Annotated[str, one_of(OUTCOMES)]
     """one of the outcomes below"""
     status: str | None
     """the status of the charger's answer, where it has one"""
     payload: dict[str, Any] | None
     """the charger's answer"""
-    error: Any
+    error: dict[str, Any] | None
     """why there is none: code, description, details"""
     sent: bool
     """whether the charger was sent it"""
@@ -86,9 +97,9 @@ class CommandFollowup(Data):
     """the command's id"""
     action: str
     """the OCPP action, or the neutral command when it could not be translated"""
-    outcome: str
+    outcome: Annotated[str, one_of(OUTCOMES)]
     """the outcome that the result had"""
-    verdict: str
+    verdict: Annotated[str, one_of(VERDICTS)]
     """confirmed: the transaction began, or ended; refuted: the charger refused, or was connected two minutes later and nothing had
     happened; unknown: it was not connected then"""
     transaction_id: int | str | None
@@ -172,7 +183,7 @@ class SecurityEvent(Data):
     apart from the charger's events.
     """
 
-    kind: str
+    kind: Annotated[str, one_of(KINDS)]
     """one of the kinds below"""
     by: str | None
     """the operator: the name of the token, "" for `--http-token` and without any; null when it was none"""
@@ -258,7 +269,7 @@ class LateResponse(Data):
     """the OCPP action"""
     payload: dict[str, Any] | None
     """the charger's answer"""
-    error: Any
+    error: dict[str, Any] | None
     """its refusal"""
 
 

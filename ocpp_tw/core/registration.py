@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from .entries import Record
 
 RESTRICTED = ("Pending", "Rejected")
+REGISTRATIONS = ("Accepted", *RESTRICTED)
 """Registration statuses with which most messages are not allowed, in either direction (OCPP 1.6 §4.2)."""
 
 

@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 
 from ..core import gateway_events
 from ..core.entries import Departed, Held, Record, Seated
+from ..core.gateway_events import DEAD
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger
 from ..networks import network
@@ -46,7 +47,7 @@ from .probes import Probes
 from .publisher import Publisher
 from .security import SecurityEvents
 from .takeovers import Takeovers
-from .unseating import DEAD, Newcomer, may_unseat, why
+from .unseating import Newcomer, may_unseat, why
 
 log = Logger()
 

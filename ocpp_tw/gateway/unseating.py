@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..core.gateway_events import AUTHENTICATED, SAME_ADDRESS
 from ..networks import network
 from .charger import Charger
-
-AUTHENTICATED, SAME_ADDRESS, DEAD = "authenticated", "same_address", "dead"
-"""Why one takes over: it has been authenticated; it has not, as little as the other, and comes from the same address; the other is dead."""
 
 
 def may_unseat(newcomer: Charger, other: Charger) -> bool:

@@ -5,14 +5,14 @@ Knows no network; nothing outlives the process.
 
 from __future__ import annotations
 
-import base64
+import time
 from collections import deque
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.commands import Claim, Command, Taken, digest
+from ..core.commands import Claim, Command, DeadLetter, Taken, digest
 from ..interfaces import ICommands
 from .store import MemoryStore
 
@@ -72,9 +72,6 @@ class MemoryCommands:
         return succeed(None)
 
     def dead_letter(self, element: bytes, reason: str) -> Deferred[None]:
-        grave = {"element": element.decode(errors="replace"), "reason": reason}
-        if grave["element"].encode() != element:
-            grave["base64"] = base64.b64encode(element).decode()
         if self._store.settle(self._gateway, element):
-            self._store.dead.append(msgspec.json.encode(grave))
+            self._store.dead.append(msgspec.json.encode(DeadLetter.of(element, reason, time.time())))
         return succeed(None)

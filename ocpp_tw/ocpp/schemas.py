@@ -18,6 +18,7 @@ from ..words import shown
 from .bounds import LARGE, Beginning
 from .frames import Payload
 from .payload_json import MAX_INTEGER, MIN_INTEGER
+from .violations import ToldViolation
 
 MAX_NAME, MAX_NAMES = 50, 10
 """Longest member name that a violation has, in characters, and how many."""
@@ -44,7 +45,7 @@ class Violation(msgspec.Struct, frozen=True):
     message: str
     names: tuple[str, ...] = ()
 
-    def as_event(self) -> dict[str, Any]:
+    def as_event(self) -> ToldViolation:
         """Its form in an event; of a long value only the beginning, as text."""
         value = self.value
         if isinstance(value, int) and value.bit_length() > LARGE:
@@ -59,7 +60,7 @@ MORE = Violation((), "more", None, "more than are listed")
 """The last of the violations of a message in which there are more, or which was not looked through to its end."""
 
 
-def told(violations: list[Violation]) -> list[dict[str, Any]]:
+def told(violations: list[Violation]) -> list[ToldViolation]:
     """The violations as an event lists them."""
     found = [each for each in violations if each is not MORE]
     complete = len(violations) == len(found) <= MAX_TOLD

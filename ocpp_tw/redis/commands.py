@@ -5,12 +5,10 @@ Knows neither what an element says, except that a peer message is for this gatew
 
 from __future__ import annotations
 
-import base64
 import secrets
 import time
 from collections import Counter
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
-from ..core.commands import Claim, Command, Taken, digest
+from ..core.commands import Claim, Command, DeadLetter, Taken, digest
 from ..interfaces import ICommands
 from ..log import Logger
 from .connection import Connection
@@ -106,12 +104,9 @@ class RedisCommands(Service):
         await self._move(element, self._keys.own_commands(gateway), handed_on)
 
     async def dead_letter(self, element: bytes, reason: str) -> None:
-        """See `ICommands`. A dead letter is ``{"element", "reason", "time"}``, and ``base64`` of an element that is not UTF-8."""
-        letter = {"element": element.decode(errors="replace"), "reason": reason}
-        letter["time"] = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if letter["element"].encode() != element:
-            letter["base64"] = base64.b64encode(element).decode()
-        await self._move(element, self._keys.dead_letters, msgspec.json.encode(letter))
+        """See `ICommands`."""
+        letter = msgspec.json.encode(DeadLetter.of(element, reason, time.time()))
+        await self._move(element, self._keys.dead_letters, letter)
 
     async def _move(self, element: bytes, target: str, value: bytes) -> None:
         script_keys = (self._keys.processing, target)

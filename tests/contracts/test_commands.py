@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 
 from twisted.internet.defer import CancelledError
 from zope.interface.verify import verifyObject
@@ -153,6 +154,7 @@ async def test_what_nobody_can_answer_is_buried(fleet):
         await soon(gateway.commands.take())
         await soon(gateway.commands.dead_letter(element, "no id"))
     text, raw = fleet.dead()
+    assert datetime.fromisoformat(text["time"]).tzinfo == UTC
     assert (text["element"], text["reason"], "base64" in text) == ('{"n":1}', "no id", False)
     assert base64.b64decode(raw["base64"]) == b"\xff\x00broken"
     assert fleet.processing("a") == []

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from event_schemas import schema_faults
 from event_tables import EventTables
 from fleets import PATIENCE, Valkey, free_port
 
@@ -112,7 +113,7 @@ class Process:
 
 @pytest.fixture
 def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts gateways; they end with the test, whose events must be as docs/contract.md has them."""
+    """Starts gateways; they end with the test, whose events must be as docs/contract.md and their JSON Schemas have them."""
     started: list[Process] = []
 
     def begin(*options: str, redis: str = clean.url, **more: Any) -> Process:
@@ -126,7 +127,7 @@ def start(clean: Valkey, tmp_path: Path) -> Iterator[Callable[..., Process]]:
         each.close()
     with suppress(OSError):  # the test has ended the server
         contract = EventTables()
-        faults = {fault for event in clean("LRANGE", "events", 0, -1) for fault in contract.faults(event)}
+        faults = {fault for event in clean("LRANGE", "events", 0, -1) for fault in contract.faults(event) + schema_faults(event)}
         assert not faults, faults
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypedDict
 
 from ..schemas import Violation
 
@@ -52,6 +52,44 @@ class ModelRecord:
     """Violations that are of none of these kinds."""
 
 
+class Breach(TypedDict):
+    """Violations of one kind."""
+
+    action: str
+    """the OCPP action"""
+    path: str
+    """the member that is wrong, without indexes"""
+    rule: str
+    """the schema's keyword"""
+    count: int
+    """how many there were"""
+    refused: int
+    """how many of the messages were refused"""
+    first: str
+    """when the first came (UTC)"""
+    last: str
+    """when the latest came (UTC)"""
+    example: Any
+    """the value that was wrong the first time"""
+
+
+class ModelReport(TypedDict):
+    """The violations of one model since the gateway's start."""
+
+    vendor: str | None
+    """the vendor; null until it is known"""
+    model: str | None
+    """the model, likewise"""
+    firmware: str | None
+    """the firmware version, likewise"""
+    messages: int
+    """messages with violations"""
+    breaches: list[Breach]
+    """the kinds of violation, the most frequent first"""
+    more: int
+    """violations of further kinds"""
+
+
 class Evidence:
     """The violations seen by one gateway."""
 
@@ -84,7 +122,7 @@ class Evidence:
             counted.count += 1
             counted.refused += refused
 
-    def report(self) -> list[dict[str, Any]]:
+    def report(self) -> list[ModelReport]:
         """Everything that was counted, as JSON values: models in the order of their names, the most frequent violations first."""
         models = sorted(self._models.items(), key=lambda item: _without_none(item[0]))
         return [
