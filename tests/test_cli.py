@@ -91,6 +91,26 @@ async def test_a_charger_of_a_later_version(ocpp: str, more: str) -> None:
     await station.stop()
 
 
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [("openapi", "paths"), ("asyncapi", "channels"), ("backend", "paths"), ("start_transaction", "allOf"), ("reset_command", "required")],
+)
+async def test_the_contract_for_machines_is_printed(name: str, member: str) -> None:
+    run = Run("schema", name)
+    assert await run.ended == 0, run.err
+    assert member in json.loads(run.out) and run.err == b""
+
+
+async def test_what_of_the_contract_can_be_printed_is_listed() -> None:
+    run = Run("schema")
+    assert await run.ended == 0, run.err
+    names = run.out.decode().split()
+    assert {"openapi", "asyncapi", "backend", "events", "commands", "start_transaction", "notify_report", "reset_command"} <= set(names)
+    run = Run("schema", "dance")
+    assert await run.ended == 2
+    assert run.err.count(b"\n") == 1 and b"there is no dance" in run.err and run.out == b""
+
+
 async def test_errors_make_the_status_1(station: Station) -> None:
     station.answers["Heartbeat"] = "InternalError"
     run = Run("simulate", "--url", station.url, "--speed-up", "3000", "--quiet")

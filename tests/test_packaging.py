@@ -152,6 +152,15 @@ def test_an_installed_gateway_brings_its_command(installed):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_an_installed_gateway_tells_its_contract(installed):
+    """With the meanings, which are read from the sources."""
+    done = run(installed / "venv/bin/ocpp-tw", "schema", "start_transaction", cwd=installed)
+    assert done.returncode == 0, done.stderr
+    schema = json.loads(done.stdout)
+    assert schema["description"] == "A transaction began."
+    assert schema["$defs"]["StartTransaction"]["properties"]["meter_start"]["description"].startswith("the meter's reading")
+
+
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
 @pytest.mark.parametrize("said_by", ["option", "variable"])
 def test_the_image_knows_whether_it_is_healthy(installed, tmp_path, status, healthy, said_by):

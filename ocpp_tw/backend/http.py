@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -28,55 +27,25 @@ from zope.interface import implementer
 from ..bounded_http import MAX_REQUEST_BODY, BodyRejected, ConnectionPool, RequestBody, UncompressedAgent, collect, drop
 from ..facts import Admission, Authorization
 from ..interfaces import BackendFailed, IBackend
-
-T = TypeVar("T")
-
-REFUSALS = (
-    *("Blocked", "ConcurrentTx", "Expired", "Invalid"),
-    *("NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation", "NotAtThisTime", "Unknown"),  # of 2.x; a version without them answers Invalid
+from .asked import (
+    ADMISSION,
+    ANSWER,
+    AUTHORIZE,
+    MAX_PARENT_TAG_16,
+    REFUSALS,
+    TRANSACTION,
+    AdmissionReply,
+    AnswerReply,
+    AuthorizationData,
+    AuthorizeQuery,
+    Question,
+    RefusalData,
+    Reply,
+    StartQuery,
+    TransactionData,
 )
 
-MAX_PARENT_TAG_16, MAX_PARENT_TAG = 20, 36
-"""Longest parent tag, in characters: an IdToken of OCPP 1.6 (§7.28), an idToken of 2.0.1. A reply with a longer one is invalid."""
-
-
-class Reply(msgspec.Struct):
-    """The envelope of a reply on a tag."""
-
-    status: bool
-    data: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class TransactionData(msgspec.Struct):
-    """``data`` of a reply on a transaction; some backends send the id as text."""
-
-    id: int | str
-
-
-class RefusalData(msgspec.Struct):
-    """``data`` of a refusal."""
-
-    status: str
-
-
-class AuthorizationData(RefusalData):
-    """``data`` of an authorization, accepted or not."""
-
-    expiry_date: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    parent_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PARENT_TAG)] | None = None
-
-
-class AdmissionReply(msgspec.Struct):
-    """The reply on a charger."""
-
-    verdict: Literal["accept", "pending", "refuse"]
-    security_profile: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
-
-
-class AnswerReply(msgspec.Struct):
-    """The reply with an answer of the operator's own to a message."""
-
-    payload: dict[str, Any]
+T = TypeVar("T")
 
 
 @implementer(IBackend)
@@ -117,7 +86,8 @@ class HttpBackend:
         return self._pool.close()
 
     async def _transaction(self, tag: str, charger: str, connector: int, key: str) -> int | None:
-        reply = await self._ask("transaction", tag, {"charger": charger, "connector": connector}, key)
+        query: StartQuery = {"charger": charger, "connector": connector}
+        reply = await self._ask(TRANSACTION, tag, query, key)
         if reply is None or not reply.status:
             return None
         id = str(decode(reply.data, TransactionData).id)
@@ -126,8 +96,12 @@ class HttpBackend:
         return int(id)
 
     async def _authorize(self, tag: str, charger: str, connector: int | None, tag_type: str) -> Authorization:
-        query = {"charger": charger} | ({} if connector is None else {"connector": connector}) | ({"type": tag_type} if tag_type else {})
-        reply = await self._ask("authorize", tag, query)
+        query: AuthorizeQuery = {"charger": charger}
+        if connector is not None:
+            query["connector"] = connector
+        if tag_type:
+            query["type"] = tag_type
+        reply = await self._ask(AUTHORIZE, tag, query)
         if reply is None:
             return Authorization("Invalid")
         if not reply.status:
@@ -148,17 +122,17 @@ class HttpBackend:
         segment = quoted(charger)
         if segment is None:
             return Admission("refuse")
-        reply = await self._limited(self._exchange("GET", f"{self._base}/api/charger/{segment}/", (404,)))
+        reply = await self._limited(self._exchange("GET", self._base + ADMISSION.format(charger=segment), (404,)))
         if reply is None:
             return Admission("refuse")
         said = decode(reply, AdmissionReply)
         return Admission(said.verdict, said.security_profile)
 
     async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> dict[str, Any] | None:
-        body = msgspec.json.encode({"charger": charger, "ocpp": ocpp, "action": action, "payload": msgspec.Raw(payload)})
+        body = msgspec.json.encode(Question(charger, ocpp, action, msgspec.Raw(payload)))
         if len(body) > MAX_REQUEST_BODY:
             raise BackendFailed(f"the request is longer than {MAX_REQUEST_BODY} bytes")
-        url = f"{self._base}/api/ocpp/{quote(action, safe='')}/"
+        url = self._base + ANSWER.format(action=quote(action, safe=""))
         reply = await self._limited(self._exchange("POST", url, (204, 404), request_body=RequestBody(body)))
         return None if reply is None else decode(reply, AnswerReply).payload
 
@@ -170,12 +144,12 @@ class HttpBackend:
 
         return Deferred.fromCoroutine(request).addTimeout(self._timeout, self._reactor, late)
 
-    async def _ask(self, kind: str, tag: str, query: dict[str, Any], key: str = "") -> Reply | None:
+    async def _ask(self, path: str, tag: str, query: StartQuery | AuthorizeQuery, key: str = "") -> Reply | None:
         """The backend's reply; None for a 404 and for a tag that no URL can contain."""
         segment = quoted(tag)
         if segment is None:
             return None
-        url = f"{self._base}/api/{kind}/tag/{segment}/?{urlencode(query, quote_via=quote, errors='replace')}"
+        url = f"{self._base}{path.format(tag=segment)}?{urlencode(query, quote_via=quote, errors='replace')}"
         body = await self._limited(self._exchange("GET", url, (404,), key))
         return None if body is None else decode(body, Reply)
 

@@ -12,14 +12,12 @@ from ..core.passwords import USABLE, usable
 from ..ocpp.frames import Payload
 from ..ocpp.neutral.shapes import Shape
 from ..ocpp.passwords import generate, passwords_in, setting
-from ..ocpp.security_profiles import raising, read
+from ..ocpp.security_profiles import SHAPE, raising, read
 from ..ocpp.version import Version
-
-NOTHING = Shape()
 
 
 def _rotate_password(ocpp: str, data: Payload) -> tuple[str, Payload]:
-    NOTHING.read(data)
+    OWN_SHAPES["rotate_password"].read(data)
     return setting(ocpp, generate())
 
 
@@ -28,6 +26,9 @@ OWN: Mapping[str, Callable[[str, Payload], tuple[str, Payload]]] = {
     "set_security_profile": lambda ocpp, data: raising(ocpp, read(ocpp, data)),
 }
 """Commands whose request is in part of the gateway's making, from the version and the data; the others are the versions' own."""
+
+OWN_SHAPES: Mapping[str, Shape] = {"rotate_password": Shape(), "set_security_profile": SHAPE}
+"""What the data of each of them has."""
 
 
 def translate(command: Command, version: Version) -> tuple[str, Payload, bytes]:

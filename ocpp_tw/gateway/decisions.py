@@ -7,7 +7,7 @@ Knows the chargers that are connected here, and that a decision about any other 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +15,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..core import issued, new_passwords
 from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, Listed, PeerMessage, Put, Record, spelled, under_key
+from ..core.event import one_of
 from ..core.passwords import key_of
+from ..core.registration import REGISTRATIONS
 from ..core.wanted import Wanted
 from ..interfaces import Store, StoreUnavailable
 from ..log import Logger
@@ -33,10 +35,6 @@ GUARDING = ("security_profile", "password", "certificate")
 
 STORE_TIMEOUT = 3.0
 """Seconds that the roster and the records have to answer. A charger is served without them after that; an operator gets an error."""
-
-
-AWAITED = ("password_rotation", "certificate_renewal", "wanted_security_profile")
-"""What `awaited` says."""
 
 
 class Decisions:
@@ -63,7 +61,7 @@ class Decisions:
         self._spellings = spellings
         self._pinned: dict[str, str] = {}
 
-    async def decide(self, id: str, changes: dict[str, Any], again: bool = False) -> dict[str, Any]:
+    async def decide(self, id: str, changes: dict[str, Any], again: bool = False) -> RecordSummary:
         """Store a decision about a charger, connected or not: the fields `ocpp_tw.core.entries.DECIDED` of its record, a password in the
         form in which it is stored.
 
@@ -97,12 +95,12 @@ class Decisions:
         self.told(id, changes)
         return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
 
-    async def recorded(self, id: str) -> dict[str, Any] | None:
+    async def recorded(self, id: str) -> RecordSummary | None:
         """What is stored about a charger that may not be connected; None when nothing is."""
         record = await in_time(self._records.record(id), STORE_TIMEOUT, self._clock)
         return None if record == Record() else summary(record)
 
-    async def registered(self, cursor: str, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+    async def registered(self, cursor: str, limit: int) -> tuple[list[RegisteredCharger], str | None]:
         """A page of the chargers that operators have decided about, as they are shown, and the cursor of the next one, None after the last."""
         page = await self._register.registered(cursor, limit)
         return [{"id": id, **summary(record)} for id, record in page.chargers if record.is_registered], page.cursor or None
@@ -112,7 +110,7 @@ class Decisions:
         fields = await in_time(self._records.table("record", id), STORE_TIMEOUT, self._clock)  # as it is now, or not at all
         return Record.read(fields).password
 
-    async def unregister(self, id: str) -> dict[str, Any]:
+    async def unregister(self, id: str) -> RecordSummary:
         """Take back all that was decided about a charger; what is known of it from itself stays."""
         taken_back = (*DECIDED, *SAID_BY_BACKEND, "reached_profile", "issued", "wanted_profile", "boot")
         return await self.decide(id, dict.fromkeys(taken_back))
@@ -204,7 +202,54 @@ class Decisions:
         return bool(subprotocol) and before != subprotocol and charger.version.name != record.version
 
 
-def awaited(record: Record) -> dict[str, Any]:
+class Awaited(TypedDict):
+    """What a charger was sent and has not come in with yet."""
+
+    password_rotation: Literal["waiting"] | None
+    """waiting: for it to come in with a password that it was sent"""
+    certificate_renewal: Literal["waiting"] | None
+    """waiting: for it to come in with a certificate that it was sent"""
+    wanted_security_profile: int | None
+    """the security profile that it was told to come in with"""
+
+
+class RecordSummary(Awaited):
+    """What is stored about a charger, as operators are shown it; null is not known, or not decided."""
+
+    registration: Annotated[str, one_of(REGISTRATIONS)] | None
+    """the registration status given last"""
+    boot_status: Annotated[str, one_of(REGISTRATIONS)] | None
+    """the registration status that an operator has decided to give"""
+    retry_interval: int | None
+    """the interval that goes with it, in seconds"""
+    version: str | None
+    """the only version of OCPP to speak with it"""
+    registered: bool
+    """whether anything has been decided about it"""
+    least_security_profile: int
+    """the least security profile that it must have"""
+    password: bool | str
+    """whether it has a password; the password itself only in the answer that has made it (`generate`)"""
+    certificate: str | None
+    """the SHA-256 of the only certificate to accept, in hexadecimal"""
+    backend_verdict: str | None
+    """what the backend has said last: accept, pending, refuse"""
+    vendor: str | None
+    """its vendor, as last reported"""
+    model: str | None
+    """its model, as last reported"""
+    firmware: str | None
+    """its firmware version, as last reported"""
+
+
+class RegisteredCharger(RecordSummary):
+    """A charger that operators have decided about."""
+
+    id: str
+    """its identity"""
+
+
+def awaited(record: Record) -> Awaited:
     """What the charger was sent and has not come in with yet, as operators are shown it: a password, a certificate, a security profile."""
     wanted = Wanted.read(record.wanted_profile)
     return {
@@ -214,7 +259,7 @@ def awaited(record: Record) -> dict[str, Any]:
     }
 
 
-def summary(record: Record) -> dict[str, Any]:
+def summary(record: Record) -> RecordSummary:
     """A record as operators are shown it."""
     interval = record.retry_interval
     return {

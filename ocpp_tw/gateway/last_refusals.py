@@ -6,7 +6,7 @@ Kept in memory, here only. Knows neither why a handshake is refused nor who asks
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TypedDict
 
 from ..core.stamps import Stamps
 from ..interfaces import HandshakeRefused, HandshakeRequest
@@ -15,13 +15,17 @@ MAX_NAMES = 10_000
 """Most identities of which one is remembered, each some 300 bytes; then the one that was refused longest ago is forgotten."""
 
 
-class Refusal(NamedTuple):
-    """As operators are shown it."""
+class LastRefusal(TypedDict):
+    """A refused handshake, as operators are shown it."""
 
     time: str
+    """when (UTC)"""
     remote_address: str
+    """from where"""
     status: int
+    """the HTTP status it was answered"""
     reason: str
+    """why"""
 
 
 class LastRefusals:
@@ -29,16 +33,20 @@ class LastRefusals:
 
     def __init__(self, unix: Callable[[], float]) -> None:
         self._now = Stamps(unix).now
-        self._refusals: dict[str, Refusal] = {}
+        self._refusals: dict[str, LastRefusal] = {}
 
     def note(self, request: HandshakeRequest, why: HandshakeRefused) -> None:
         """A handshake is refused."""
         self._refusals.pop(request.id, None)
         if len(self._refusals) >= MAX_NAMES:
             del self._refusals[next(iter(self._refusals))]
-        self._refusals[request.id] = Refusal(self._now(), request.address, why.status, why.detail or why.reason)
+        self._refusals[request.id] = {
+            "time": self._now(),
+            "remote_address": request.address,
+            "status": why.status,
+            "reason": why.detail or why.reason,
+        }
 
-    def of(self, id: str) -> dict[str, Any] | None:
+    def of(self, id: str) -> LastRefusal | None:
         """The last one of that identity; None if none is remembered."""
-        found = self._refusals.get(id)
-        return None if found is None else dict(zip(Refusal._fields, found, strict=True))
+        return self._refusals.get(id)

@@ -15,8 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import RequestRedirect
+from werkzeug.exceptions import HTTPException
 
 from ..core.commands import Invalid
 from ..core.security import Operator
@@ -24,25 +23,46 @@ from ..dispatch.by_http import Busy, Unanswered
 from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.ended import UNAVAILABLE
 from ..gateway.charger import Charger
-from ..gateway.decisions import AWAITED, summary
+from ..gateway.decisions import Awaited, RecordSummary, summary
 from ..gateway.fleet_key import ForeignKey
 from ..gateway.gateway import Gateway
 from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
 from ..interfaces import StoreUnavailable
 from ..log import Logger
+from ..ocpp.tolerance.evidence import ModelReport
 from ..waiting import deferred
+from .answering import answer_json as _json
+from .answering import no_such_route
+from .answers import (
+    MAX_PAGE,
+    PAGE,
+    Assessment,
+    CommandRefusal,
+    Connected,
+    Connection,
+    Health,
+    KeyId,
+    LastRefused,
+    NotConnected,
+    OfCharger,
+    Ordered,
+    PageQuery,
+    Readiness,
+    RegisteredPage,
+    Shown,
+    UnknownCharger,
+)
 from .channel import OperatorsSite
-from .decision_reader import BadDecision, DecisionReader
+from .decision_reader import BadDecision, Decision, DecisionReader
+from .described import Refusal, described
 from .guard import Admission
+from .together import Application, Together
 
 log = Logger()
 
 PING_HOLDS = 1.0
 """Seconds for which Redis that has answered is taken to answer: whoever may ask for readiness may do so often."""
-
-PAGE, MAX_PAGE = 100, 1000
-"""Chargers in a page of the list of registered ones: by default, and at most, since Redis does nothing else meanwhile."""
 
 T = TypeVar("T")
 HttpAnswer = bytes | Deferred[bytes]
@@ -72,7 +92,7 @@ class StoreHealth(Protocol):
 class ViolationReport(Protocol):
     """The schema violations seen so far."""
 
-    def report(self) -> list[Any]:
+    def report(self) -> list[ModelReport]:
         """All of them, as JSON for an operator."""
 
 
@@ -100,26 +120,26 @@ class OperatorsApi:
         self._redis_until = 0.0
         """Until when Redis is taken to answer."""
 
-    def site(self, guard: Admission, limit: int = 0, clock: IReactorTime | None = None) -> OperatorsSite:
-        """The site for a port to serve; see there."""
-        return OperatorsSite(self.app.resource(), guard, limit, clock)
+    def site(
+        self, guard: Admission, limit: int = 0, clock: IReactorTime | None = None, others: Iterable[Application] = ()
+    ) -> OperatorsSite:
+        """The site for a port to serve, see there, with the routes of ``others`` as well."""
+        return OperatorsSite(Together(self.app, others), guard, limit, clock)
 
     @app.handle_errors(HTTPException)
     def unknown(self, request: IRequest, failure: Failure) -> bytes:
-        """A route or a method that there is not; by default the answer would be a page of HTML."""
-        why: Any = NotFound() if failure.check(RequestRedirect) else failure.value
-        for name, value in why.get_headers():
-            if name == "Allow":
-                request.setHeader(name, value)
-        return _json(request, why.code or 500, {"detail": why.name})
+        """A route or a method that there is not."""
+        return no_such_route(request, failure)
 
     @app.route("/command", methods=["POST"])
     @app.route("/command/", methods=["POST"])
+    @described({200: dict[str, Any], 400: CommandRefusal, 503: CommandRefusal}, body="http_command")
     def command(self, request: IRequest) -> HttpAnswer:
         """Send a command; 200 with the charger's answer, else 400 with `detail`."""
         return self._run(request, self._command(request))
 
     @app.route("/api/chargers", methods=["GET"])
+    @described({200: list[Connection]})
     def chargers(self, request: IRequest) -> HttpAnswer:
         """List the chargers connected to this gateway."""
 
@@ -129,6 +149,7 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/registered", methods=["GET"])
+    @described({200: RegisteredPage}, query=PageQuery)
     def registered(self, request: IRequest) -> HttpAnswer:
         """A page of the registered chargers of the fleet, connected or not: those behind `after`, at most `limit`."""
 
@@ -142,6 +163,12 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["GET"])
+    @described(
+        {
+            200: [(Connection, RecordSummary, Assessment, Connected, LastRefused), (OfCharger, RecordSummary, NotConnected, LastRefused)],
+            404: UnknownCharger,
+        }
+    )
     def charger(self, request: IRequest, id: str) -> HttpAnswer:
         """One charger: if connected here, with its liveness and open transactions, else its record."""
 
@@ -153,8 +180,10 @@ class OperatorsApi:
                 transactions = [msgspec.to_builtins(transaction) for transaction in ledger.running]
                 observed = self._gateway.liveness.summary(charger)
                 observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
-                stored = await _stored(self._gateway.decisions.recorded(id)) or {}
-                known = summary(charger.record) | {name: stored.get(name) for name in AWAITED}  # which are not told to the connection
+                recorded = await _stored(self._gateway.decisions.recorded(id))
+                stored: dict[str, Any] = dict(recorded or {})
+                awaited = {name: stored.get(name) for name in Awaited.__annotations__}  # the connection is not told of these
+                known = {**summary(charger.record), **awaited}
                 body = {"connected": True, **known, **_summary(charger), **observed, "transactions": transactions, **refused}
                 return _json(request, 200, body)
             record = await _stored(self._gateway.decisions.recorded(id))
@@ -169,6 +198,7 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["PUT"])
+    @described({200: (OfCharger, RecordSummary, Shown), 400: Refusal, 409: Refusal}, body=Decision)
     def decide(self, request: IRequest, id: str) -> HttpAnswer:
         """Set decisions on a charger, whether or not it is connected or known: 200 with the decisions now in force."""
 
@@ -191,6 +221,7 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["DELETE"])
+    @described({200: (OfCharger, RecordSummary), 404: Refusal})
     def unregister(self, request: IRequest, id: str) -> HttpAnswer:
         """Take back all that was decided about a charger, its credentials among it: 200 with what is still known of it."""
 
@@ -203,11 +234,13 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/chargers/<path:id>/rotate-password", methods=["POST"])
+    @described({200: Ordered, 400: CommandRefusal, 503: CommandRefusal})
     def rotate_password(self, request: IRequest, id: str) -> HttpAnswer:
         """Send a charger a new password, which nobody is told: 200 with the status of its answer, else 400 with `detail`."""
         return self._run(request, self._order(request, id, "rotate_password", {}))
 
     @app.route("/api/chargers/<path:id>/security-profile", methods=["POST"])
+    @described({200: Ordered, 400: CommandRefusal, 503: CommandRefusal}, body="set_security_profile_data")
     def set_security_profile(self, request: IRequest, id: str) -> HttpAnswer:
         """Raise a charger's security profile: 200 with the status of its answer, else 400 with `detail`."""
 
@@ -221,6 +254,7 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/credentials-key", methods=["POST"])
+    @described({200: KeyId})
     def adopt_key(self, request: IRequest) -> HttpAnswer:
         """Have the fleet's passwords stored under this gateway's key from now on, whichever it was: 200 with its id."""
 
@@ -231,6 +265,7 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/api/violations", methods=["GET"])
+    @described({200: list[ModelReport]})
     def violations(self, request: IRequest) -> HttpAnswer:
         """The schema violations in chargers' messages."""
 
@@ -240,11 +275,13 @@ class OperatorsApi:
         return self._run(request, answer())
 
     @app.route("/healthz", methods=["GET"])
+    @described({200: Health})
     def healthz(self, request: IRequest) -> HttpAnswer:
         """Liveness: the process answers."""
         return _json(request, 200, {"status": "ok", "chargers": len(self._gateway.chargers)})
 
     @app.route("/readyz", methods=["GET"])
+    @described({200: Readiness, 503: Readiness})
     def readyz(self, request: IRequest) -> HttpAnswer:
         """Readiness: events can be made durable, by Redis or the spool, and the gateway is not stopping."""
 
@@ -360,7 +397,7 @@ async def _stored(awaitable: Awaitable[T]) -> T:
         raise Refused(503, "Redis does not answer at the moment: try again") from None
 
 
-def _summary(charger: Charger) -> dict[str, Any]:
+def _summary(charger: Charger) -> Connection:
     return {
         "id": charger.id,
         "ocpp": charger.ocpp,
@@ -373,9 +410,3 @@ def _summary(charger: Charger) -> dict[str, Any]:
         "sent": charger.sent,
         "violations": charger.violations,
     }
-
-
-def _json(request: IRequest, status: int, body: Any) -> bytes:
-    request.setResponseCode(status)
-    request.setHeader("content-type", "application/json")
-    return msgspec.json.encode(body) + b"\n"

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ..core import passwords
+from ..core.event import one_of
 from ..core.passwords import Passwords, UnknownKey
+from ..core.registration import REGISTRATIONS
 
 MAX_RETRY_INTERVAL = 86_400
 """Longest retry interval that an operator may set, in seconds; a longer one is answered 400."""
@@ -21,6 +24,25 @@ GENERATE = "generate"
 """In place of a password: make one, and show it in this answer only."""
 
 _PASSWORD = f"{passwords.USABLE}, or {GENERATE!r}"
+
+
+class Decision(msgspec.Struct, forbid_unknown_fields=True):
+    """What an operator decides about a charger; a member that is null takes an earlier decision back."""
+
+    boot_status: Annotated[str, one_of(REGISTRATIONS)] | UnsetType | None = UNSET
+    """the registration status to give"""
+    retry_interval: Annotated[int, msgspec.Meta(ge=1, le=MAX_RETRY_INTERVAL)] | UnsetType | None = UNSET
+    """the interval that goes with it, in seconds"""
+    version: str | UnsetType | None = UNSET
+    """the only version of OCPP to speak with it, of those that the gateway speaks"""
+    security_profile: Annotated[int, msgspec.Meta(ge=0, le=3)] | UnsetType | None = UNSET
+    """the least security profile that it must have"""
+    password: (
+        Annotated[str, msgspec.Meta(pattern=f"^({GENERATE}|.{{{passwords.MIN_LENGTH},{passwords.MAX_LENGTH}}})$")] | UnsetType | None
+    ) = UNSET
+    """its password, of 16 to 64 printable characters, 64 bytes at most; or `generate`: make one, and show it in this answer only"""
+    certificate: Annotated[str, msgspec.Meta(pattern="^:*([0-9A-Fa-f]:*){64}$")] | UnsetType | None = UNSET
+    """the SHA-256 fingerprint of the only certificate to accept, in hexadecimal, with colons or without"""
 
 
 class BadDecision(Exception):
@@ -32,8 +54,8 @@ class DecisionReader:
 
     def __init__(self, versions: tuple[str, ...], passwords: Passwords) -> None:
         self._passwords = passwords
-        self._members: dict[str, tuple[Callable[[Any], bool], str]] = {
-            "boot_status": (lambda value: value in ("Accepted", "Pending", "Rejected"), "Accepted, Pending or Rejected"),
+        self.members: dict[str, tuple[Callable[[Any], bool], str]] = {
+            "boot_status": (lambda value: value in REGISTRATIONS, "Accepted, Pending or Rejected"),
             "retry_interval": (
                 lambda value: type(value) is int and 1 <= value <= MAX_RETRY_INTERVAL,
                 f"a whole number of seconds from 1 to {MAX_RETRY_INTERVAL}",
@@ -51,11 +73,11 @@ class DecisionReader:
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise BadDecision("The body is not JSON") from None
         if not isinstance(given, dict):
-            raise BadDecision(f"The body must be a JSON object with any of {', '.join(self._members)}")
+            raise BadDecision(f"The body must be a JSON object with any of {', '.join(self.members)}")
         for name, value in given.items():
-            if name not in self._members:
-                raise BadDecision(f"Unknown member {name[:50]!r}; there are {', '.join(self._members)}")
-            valid, expected = self._members[name]
+            if name not in self.members:
+                raise BadDecision(f"Unknown member {name[:50]!r}; there are {', '.join(self.members)}")
+            valid, expected = self.members[name]
             if value is not None and not valid(value):
                 raise BadDecision(f"{name} must be {expected}, or null to take it back")
         return given

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
 from ..backend.http import HttpBackend
@@ -21,6 +22,7 @@ from ..gateway.breaker import Breaker
 from ..handlers import find
 from ..ocpp.tolerance.rules import Tolerance
 from ..operators.api import OperatorsApi
+from ..operators.contract_api import ContractApi
 from ..operators.failed_logins import FailedLogin
 from ..operators.guard import BehindFront
 from ..redis import RedisStore
@@ -126,7 +128,7 @@ class GatewayService(MultiService):
             application.gateway, application.dispatcher, application.verdicts, self._store, evidence, application.security
         )
         guard = BehindFront(self._front) if self._front else door.guard(self.login_failed)
-        site = door.served(operators.site(guard, self.settings.http_connections))
+        site = door.served(operators.site(guard, self.settings.http_connections, others=[ContractApi(_contract)]))
         self._ports.append(await listen(self._endpoints.operators, site, self.settings.http, door.clients))
 
     def login_failed(self, failed: FailedLogin) -> None:
@@ -207,3 +209,14 @@ class GatewayService(MultiService):
 async def _maybe(value: Any) -> None:
     if isinstance(value, Deferred):
         await value
+
+
+def _contract(name: str) -> Deferred[bytes]:
+    """A document of the contract for machines; what makes it is loaded when the first is asked for, and takes half a second, in which chargers are served."""
+
+    def made() -> bytes:
+        from ..contract.documents import as_json
+
+        return as_json(name)
+
+    return deferToThread(made)

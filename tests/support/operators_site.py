@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from ocpp_tw.memory import MemoryKeys
 from ocpp_tw.operators.api import OperatorsApi
 from ocpp_tw.operators.failed_logins import FailedLogin
 from ocpp_tw.operators.guard import Admission, Guard
+from ocpp_tw.operators.together import Application
 from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
@@ -123,6 +125,7 @@ class Site:
         limit: int = 0,
         tokens: str = "",
         guard: Admission | None = None,
+        others: Iterable[Application] = (),
     ) -> None:
         self.gateway = gateway or FakeGateway()
         self.services = FakeServices()
@@ -130,7 +133,7 @@ class Site:
             self.gateway, self.services, verdicts, self.services, self.services if evidence else None, self.services  # type: ignore[arg-type]
         )  # fmt: skip
         guard = guard or Guard(Tokens(token, tokens, reactor), reactor, failed=self.services.failed.append)
-        self.factory = WrappingFactory(operators.site(guard, limit))
+        self.factory = WrappingFactory(operators.site(guard, limit, others=others))
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
 
