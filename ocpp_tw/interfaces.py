@@ -6,7 +6,7 @@ once returns the value itself, since awaiting doubles the cost of a message.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union
 
@@ -75,6 +75,28 @@ class BackendFailed(Exception):
 
 class StoreUnavailable(Exception):
     """The store is known to be unavailable at the moment, so nobody needs to wait for it."""
+
+
+class TooManyFollowers(Exception):
+    """As many follow feeds on this gateway as may; somebody has to stop first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of a fleet's gateways to a question: gateway -> JSON value. ``missing`` are those that have a lease and have not answered;
+    ``trouble`` says why others could not be asked, "" if they could.
+    """
+
+    answers: dict[str, Any]
+    missing: list[str]
+    trouble: str = ""
+
+
+class IFollowing(Interface):
+    """One who follows a feed."""
+
+    def stop() -> None:
+        """Follow no more; nothing is received after that."""
 
 
 class IWire(Interface):
@@ -307,6 +329,35 @@ class ICommands(Interface):
         """Move an element that cannot be answered to the dead letters (``commands:dead``)."""
 
 
+class IFleet(Interface):
+    """What gateways of a fleet ask each other, and tell each other as it happens. Nothing of it is durable, and all of it is bounded: in
+    size, in number and in rate.
+    """
+
+    trouble: str = Attribute("why other gateways cannot be asked at the moment, empty if they can")
+
+    def answer(topic: str, handler: Callable[[dict[str, Any]], Maybe[Any]]) -> None:
+        """``handler(query)`` answers questions of that topic on this gateway, with a JSON value. One that fails counts as no answer."""
+
+    def ask(topic: str, query: dict[str, Any], timeout: float = 2.0) -> Awaitable[Answers]:
+        """The answers of all gateways, as soon as all that have a lease have answered, and after ``timeout`` seconds at the latest.
+
+        This gateway's own needs no store, and is there whatever happens to the others. Never fails.
+        """
+
+    def feed(topic: str, feeder: Callable[[dict[str, Any], Callable[[Sequence[Any]], None]], Callable[[], None]]) -> None:
+        """``feeder(query, send)`` is called for each follower, here or on another gateway, and returns what ends it.
+
+        Meanwhile ``send(items)`` sends it JSON values; one that is callable is called for its value if it is not left out.
+        """
+
+    def follow(topic: str, query: dict[str, Any], received: Callable[[str, list[Any], int], None]) -> IFollowing:
+        """``received(gateway, items, left_out)`` is called with what any gateway feeds, until the follower stops or this gateway ends.
+
+        ``left_out`` counts items that were too many for a follower, or too many for all. Raises `TooManyFollowers`.
+        """
+
+
 class Store(Protocol):
     """The drivers of one gateway's store, as they are handed to its parts."""
 
@@ -324,3 +375,6 @@ class Store(Protocol):
 
     @property
     def commands(self) -> ICommands: ...
+
+    @property
+    def fleet(self) -> IFleet: ...

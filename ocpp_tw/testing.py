@@ -17,7 +17,17 @@ from .gateway.breaker import Breaker
 from .gateway.charger import Charger
 from .handlers import Handlers
 from .interfaces import HandshakeRequest, IBackend, IGate, IHandlers
-from .memory import MemoryCommands, MemoryEvents, MemoryKeys, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore, MemoryWire
+from .memory import (
+    MemoryCommands,
+    MemoryEvents,
+    MemoryKeys,
+    MemoryPubSub,
+    MemoryRecords,
+    MemoryRegister,
+    MemoryRoster,
+    MemoryStore,
+    MemoryWire,
+)
 from .ocpp.tolerance.rules import Tolerance
 from .process.compose import compose
 from .settings import Settings
@@ -56,6 +66,7 @@ class InMemoryGateway:
         self.register = MemoryRegister(self.store, self.clock.seconds)
         self.roster = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)
+        self.fleet = MemoryPubSub(self.store, name, self.clock)
         breaker = Breaker(backend, self.clock) if backend else None
         self.application = compose(
             self.settings,

@@ -5,9 +5,20 @@ They pass the same contract suites as the real drivers. Several gateways are a f
 
 from .commands import MemoryCommands
 from .events import MemoryEvents
+from .fleet import MemoryPubSub
 from .keys import MemoryKeys
 from .records import MemoryRecords, MemoryRegister, MemoryRoster
 from .store import MemoryStore
 from .wire import MemoryWire
 
-__all__ = ["MemoryCommands", "MemoryEvents", "MemoryKeys", "MemoryRecords", "MemoryRegister", "MemoryRoster", "MemoryStore", "MemoryWire"]
+__all__ = [
+    "MemoryCommands",
+    "MemoryEvents",
+    "MemoryKeys",
+    "MemoryPubSub",
+    "MemoryRecords",
+    "MemoryRegister",
+    "MemoryRoster",
+    "MemoryStore",
+    "MemoryWire",
+]

@@ -8,8 +8,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..core.commands import PEER_MESSAGES, Taken, digest
+
+
+class Member(Protocol):
+    """A gateway that hears what others say."""
+
+    address: str
+
+    def hear(self, message: bytes) -> None:
+        """A message came."""
 
 
 @dataclass(slots=True)
@@ -35,6 +45,7 @@ class MemoryStore:
     leased: int = 0
     once: dict[str, float] = field(default_factory=dict)
     """what is not to be told again -> until when"""
+    members: list[Member] = field(default_factory=list)
     takers: list[Callable[[], bool]] = field(default_factory=list)
 
     def push(self, element: bytes, gateway: str = "") -> None:

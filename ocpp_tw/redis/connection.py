@@ -28,18 +28,21 @@ def backoff(attempt: int) -> float:
 
 
 class Connection(Service):
-    """Keeps a `RedisClient` connected as long as it runs.
+    """Keeps a `RedisClient`, of that ``kind``, connected as long as it runs.
 
     ``client`` is the usable one, None while there is none, and ``trouble`` then says why; ``attempted`` once there has been an attempt.
     """
 
-    def __init__(self, reactor: Any, address: RedisAddress, reply_timeout: float = REPLY_TIMEOUT) -> None:
+    def __init__(
+        self, reactor: Any, address: RedisAddress, reply_timeout: float = REPLY_TIMEOUT, kind: type[RedisClient] = RedisClient
+    ) -> None:
         self.reactor = reactor
         self.address = address
         self.client: RedisClient | None = None
         self.trouble = "there was no connection yet"
         self.attempted = False
         self._reply_timeout = reply_timeout
+        self._kind = kind
         self._latest: RedisClient | None = None
         self._ready: list[Deferred[RedisClient]] = []
         self._pauses: set[Deferred[None]] = set()
@@ -143,7 +146,7 @@ class Connection(Service):
                 await deferLater(self.reactor, min(1.0, 0.1 * 1.6 ** min(failures, 10)))
 
     async def _open(self) -> RedisClient:
-        factory = Factory.forProtocol(lambda: RedisClient(self.reactor, self._reply_timeout))
+        factory = Factory.forProtocol(lambda: self._kind(self.reactor, self._reply_timeout))
         factory.noisy = False
         address = await master(self.reactor, self.address) if self.address.service else self.address
         self._latest = client = cast(RedisClient, await address.endpoint(self.reactor).connect(factory))

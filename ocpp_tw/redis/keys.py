@@ -52,6 +52,10 @@ class Keys:
         """A sorted set, in alphabetical order since all scores are 0: the chargers that operators have decided about."""
         return f"{self.prefix}:registered"
 
+    def channel(self, db: int, address: str = "") -> str:
+        """The channel on which a gateway of that address listens, or all of the fleet. Channels are of a server, not of a database."""
+        return f"{self.prefix}:fleet:{db}:{address}" if address else f"{self.prefix}:fleet:{db}"
+
     def batch(self, incarnation: str = "") -> str:
         """The number of the last group that this (or another) incarnation of a gateway has written."""
         return f"{self.prefix}:batch:{incarnation or self.incarnation}"

@@ -1,4 +1,4 @@
-"""The drivers of one gateway over one Redis, with as few connections as possible: four.
+"""The drivers of one gateway over one Redis, with as few connections as possible: five.
 
 Knows nothing of what they are used for.
 """
@@ -20,10 +20,11 @@ from .backlog import Backlog
 from .commands import RedisCommands
 from .connection import REPLY_TIMEOUT, Connection
 from .events import RedisEvents
+from .fleet import PubSub, Subscriber
 from .groups import updates_of
 from .keys import Keys
 from .lease import GatewayLease
-from .protocol import RedisError
+from .protocol import RedisClient, RedisError
 from .records import RedisRecords
 from .register import RedisRegister
 from .roster import RedisRoster
@@ -31,16 +32,19 @@ from .strangers import Strangers
 
 
 class Connections(NamedTuple):
-    """``events`` are written in order on one connection of their own; ``shared`` and ``own`` block in BLMOVE; the rest uses ``ordinary``."""
+    """``events`` are written in order on one connection of their own; ``shared`` and ``own`` block in BLMOVE; ``listening`` hears what other
+    gateways say; the rest uses ``ordinary``.
+    """
 
     events: Connection
     ordinary: Connection
     shared: Connection
     own: Connection
+    listening: Connection
 
 
 class RedisStore(MultiService):
-    """``events``, ``roster``, ``records``, ``register`` and ``commands`` of one gateway; ``settings.redis`` and ``settings.name`` must be filled in.
+    """``events``, ``roster``, ``records``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and ``settings.name`` must be filled in.
 
     Raises:
         ValueError: the name is empty, or the URL is not valid.
@@ -50,7 +54,9 @@ class RedisStore(MultiService):
         super().__init__()
         self.keys = keys = Keys.of(settings)
         self.address = RedisAddress.of(settings.redis, settings.redis_db)
-        self.connections = Connections(*[Connection(reactor, self.address, reply_timeout) for _ in Connections._fields])
+        kinds = {"listening": Subscriber}
+        made = [Connection(reactor, self.address, reply_timeout, kinds.get(name, RedisClient)) for name in Connections._fields]
+        self.connections = Connections(*made)
         ordinary = self.connections.ordinary
         self.spool = Spool(Path(settings.spool), reactor, updates_of, settings.spool_limit << 20) if settings.spool else None
         self.commands = RedisCommands(ordinary, self.connections.shared, self.connections.own, keys)
@@ -61,7 +67,8 @@ class RedisStore(MultiService):
         self.register = RedisRegister(ordinary, keys, self.records, self.spool)
         self.backlog = Backlog(ordinary, keys)
         self.strangers = Strangers(ordinary, keys)
-        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog, self.strangers, self.register):
+        self.fleet = PubSub(self.connections.listening, ordinary, keys, self.address.db)
+        for each in (*self.connections, self.events, self.commands, self.lease, self.backlog, self.strangers, self.register, self.fleet):
             each.setServiceParent(self)
         self._beginning: Deferred[None] | None = None
 
@@ -109,7 +116,9 @@ class RedisStore(MultiService):
     async def _stop(self) -> None:
         if self._beginning is not None:
             self._beginning.cancel()
-        stopping = [each.stopService() for each in (self.register, self.strangers, self.backlog, self.lease, self.commands, self.events)]
+        stopping = [
+            each.stopService() for each in (self.fleet, self.register, self.strangers, self.backlog, self.lease, self.commands, self.events)
+        ]
         for each in stopping:
             if each is not None:
                 await each

