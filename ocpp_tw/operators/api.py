@@ -6,19 +6,14 @@ Knows nothing of chargers' connections beyond what the gateway reports; never se
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Iterable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import msgspec
-from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from werkzeug.exceptions import HTTPException
 
 from ..core.commands import Invalid
-from ..core.security import Operator
 from ..dispatch.by_http import Busy, Unanswered
 from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.ended import UNAVAILABLE
@@ -28,12 +23,9 @@ from ..gateway.fleet_key import ForeignKey
 from ..gateway.gateway import Gateway
 from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
-from ..interfaces import StoreUnavailable
 from ..log import Logger
 from ..ocpp.tolerance.evidence import ModelReport
-from ..waiting import deferred
 from .answering import answer_json as _json
-from .answering import no_such_route
 from .answers import (
     MAX_PAGE,
     PAGE,
@@ -57,23 +49,13 @@ from .channel import OperatorsSite
 from .decision_reader import BadDecision, Decision, DecisionReader
 from .described import Refusal, described
 from .guard import Admission
+from .serving import HttpAnswer, Refused, body_of, from_store, klein_app, operator_of, run
 from .together import Application, Together
 
 log = Logger()
 
 PING_HOLDS = 1.0
 """Seconds for which Redis that has answered is taken to answer: whoever may ask for readiness may do so often."""
-
-T = TypeVar("T")
-HttpAnswer = bytes | Deferred[bytes]
-
-
-class Refused(Exception):
-    """A request that is invalid or cannot be served now; the HTTP status and the text are sent in the answer."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 class StoreHealth(Protocol):
@@ -99,8 +81,7 @@ class ViolationReport(Protocol):
 class OperatorsApi:
     """The routes. Who may ask, and how much, `OperatorsSite` has decided before one is taken."""
 
-    app = Klein()
-    app.url_map.merge_slashes = False  # or klein redirects, as it does for a missing slash at the end
+    app = klein_app()
 
     def __init__(
         self,
@@ -126,17 +107,12 @@ class OperatorsApi:
         """The site for a port to serve, see there, with the routes of ``others`` as well."""
         return OperatorsSite(Together(self.app, others), guard, limit, clock)
 
-    @app.handle_errors(HTTPException)
-    def unknown(self, request: IRequest, failure: Failure) -> bytes:
-        """A route or a method that there is not."""
-        return no_such_route(request, failure)
-
     @app.route("/command", methods=["POST"])
     @app.route("/command/", methods=["POST"])
     @described({200: dict[str, Any], 400: CommandRefusal, 503: CommandRefusal}, body="http_command")
     def command(self, request: IRequest) -> HttpAnswer:
         """Send a command; 200 with the charger's answer, else 400 with `detail`."""
-        return self._run(request, self._command(request))
+        return run(request, self._command(request))
 
     @app.route("/api/chargers", methods=["GET"])
     @described({200: list[Connection]})
@@ -146,7 +122,7 @@ class OperatorsApi:
         async def answer() -> bytes:
             return _json(request, 200, [_summary(charger) for charger in self._gateway.chargers.values()])
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/registered", methods=["GET"])
     @described({200: RegisteredPage}, query=PageQuery)
@@ -157,10 +133,10 @@ class OperatorsApi:
             after, limit = _parameter(request, b"after"), _parameter(request, b"limit") or str(PAGE)
             if not limit.isdecimal() or not 1 <= int(limit[:9]) <= MAX_PAGE:
                 raise Refused(400, f"limit must be a whole number from 1 to {MAX_PAGE}")
-            chargers, cursor = await _stored(self._gateway.decisions.registered(after, int(limit)))
+            chargers, cursor = await from_store(self._gateway.decisions.registered(after, int(limit)))
             return _json(request, 200, {"chargers": chargers, "next": cursor})
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["GET"])
     @described(
@@ -176,17 +152,17 @@ class OperatorsApi:
             charger, last = self._gateway.chargers.get(id), self._gateway.refusals.of(id)
             refused = {"last_refusal": last}
             if charger is not None:
-                ledger = await _stored(self._verdicts.ledger(charger))
+                ledger = await from_store(self._verdicts.ledger(charger))
                 transactions = [msgspec.to_builtins(transaction) for transaction in ledger.running]
                 observed = self._gateway.liveness.summary(charger)
                 observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
-                recorded = await _stored(self._gateway.decisions.recorded(id))
+                recorded = await from_store(self._gateway.decisions.recorded(id))
                 stored: dict[str, Any] = dict(recorded or {})
                 awaited = {name: stored.get(name) for name in Awaited.__annotations__}  # the connection is not told of these
                 known = {**summary(charger.record), **awaited}
                 body = {"connected": True, **known, **_summary(charger), **observed, "transactions": transactions, **refused}
                 return _json(request, 200, body)
-            record = await _stored(self._gateway.decisions.recorded(id))
+            record = await from_store(self._gateway.decisions.recorded(id))
             if record is None:
                 detail = "Charger not connected to this gateway, and nothing is remembered of it"
                 if last is None:
@@ -195,7 +171,7 @@ class OperatorsApi:
                 return _json(request, 404, {"detail": detail, **refused})
             return _json(request, 200, {"connected": False, "id": id, **record, **refused})
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["PUT"])
     @described({200: (OfCharger, RecordSummary, Shown), 400: Refusal, 409: Refusal}, body=Decision)
@@ -207,18 +183,18 @@ class OperatorsApi:
                 raise Refused(400, "No charger can have this identity")
             reader, decisions = DecisionReader(self._gateway.settings.versions, self._gateway.passwords), self._gateway.decisions
             try:
-                given = reader.check(_body(request))
+                given = reader.check(body_of(request))
             except BadDecision as why:
                 raise Refused(400, str(why)) from None
             again = False
             if given.get("password"):
                 await self._require_key()
-                again = reader.repeats(given, await _stored(decisions.password_of(id)))
+                again = reader.repeats(given, await from_store(decisions.password_of(id)))
             changes, shown = reader.changes(given)
             self._decides(request, id, [name for name in changes if name != "new_password"])
-            return _json(request, 200, {"id": id, **await _stored(decisions.decide(id, changes, again)), **shown})
+            return _json(request, 200, {"id": id, **await from_store(decisions.decide(id, changes, again)), **shown})
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["DELETE"])
     @described({200: (OfCharger, RecordSummary), 404: Refusal})
@@ -226,18 +202,18 @@ class OperatorsApi:
         """Take back all that was decided about a charger, its credentials among it: 200 with what is still known of it."""
 
         async def answer() -> bytes:
-            if await _stored(self._gateway.decisions.recorded(id)) is None:
+            if await from_store(self._gateway.decisions.recorded(id)) is None:
                 raise Refused(404, "Nothing is remembered of this charger")
             self._decides(request, id, ("unregistered",))
-            return _json(request, 200, {"id": id, **await _stored(self._gateway.decisions.unregister(id))})
+            return _json(request, 200, {"id": id, **await from_store(self._gateway.decisions.unregister(id))})
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/chargers/<path:id>/rotate-password", methods=["POST"])
     @described({200: Ordered, 400: CommandRefusal, 503: CommandRefusal})
     def rotate_password(self, request: IRequest, id: str) -> HttpAnswer:
         """Send a charger a new password, which nobody is told: 200 with the status of its answer, else 400 with `detail`."""
-        return self._run(request, self._order(request, id, "rotate_password", {}))
+        return run(request, self._order(request, id, "rotate_password", {}))
 
     @app.route("/api/chargers/<path:id>/security-profile", methods=["POST"])
     @described({200: Ordered, 400: CommandRefusal, 503: CommandRefusal}, body="set_security_profile_data")
@@ -246,12 +222,12 @@ class OperatorsApi:
 
         async def answer() -> bytes:
             try:
-                data = msgspec.json.decode(_body(request), type=dict[str, Any])
+                data = msgspec.json.decode(body_of(request), type=dict[str, Any])
             except (msgspec.MsgspecError, UnicodeError, RecursionError):
                 raise Refused(400, "The body must be a JSON object with security_profile: 1, 2 or 3") from None
             return await self._order(request, id, "set_security_profile", data)
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/credentials-key", methods=["POST"])
     @described({200: KeyId})
@@ -260,9 +236,9 @@ class OperatorsApi:
 
         async def answer() -> bytes:
             self._decides(request, "", ("credentials_key",))
-            return _json(request, 200, {"id": await _stored(self._gateway.fleet_key.adopt())})
+            return _json(request, 200, {"id": await from_store(self._gateway.fleet_key.adopt())})
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/api/violations", methods=["GET"])
     @described({200: list[ModelReport]})
@@ -272,7 +248,7 @@ class OperatorsApi:
         async def answer() -> bytes:
             return _json(request, 200, self._evidence.report() if self._evidence else [])
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     @app.route("/healthz", methods=["GET"])
     @described({200: Health})
@@ -295,11 +271,11 @@ class OperatorsApi:
             body["open"] = self._gateway.settings.open_doors
             return _json(request, 200 if ready else 503, body)
 
-        return self._run(request, answer())
+        return run(request, answer())
 
     async def _require_key(self) -> None:
         try:
-            await _stored(self._gateway.fleet_key.require())
+            await from_store(self._gateway.fleet_key.require())
         except ForeignKey as why:
             raise Refused(409, f"Nothing was changed: {why}") from None
 
@@ -313,7 +289,7 @@ class OperatorsApi:
 
     async def _command(self, request: IRequest) -> bytes:
         try:
-            result = await self._ask(request, _body(request))
+            result = await self._ask(request, body_of(request))
         except Invalid as why:
             return _json(request, 400, {"detail": str(why), "outcome": "invalid"})
         return _json(request, 200, result["payload"]) if result["outcome"] == "result" else self._without_result(request, result)
@@ -330,7 +306,7 @@ class OperatorsApi:
 
     async def _ask(self, request: IRequest, body: bytes) -> dict[str, Any]:
         try:
-            return await self._dispatcher.ask(body, _operator(request))
+            return await self._dispatcher.ask(body, operator_of(request))
         except Busy:
             request.setHeader("retry-after", "5")
             raise Refused(503, "Too many commands wait for their results: try again later") from None
@@ -353,30 +329,7 @@ class OperatorsApi:
     def _decides(self, request: IRequest, id: str, names: Iterable[str]) -> None:
         """Tell who decides what; ``names`` are those of the members that are set, whose values may be secret."""
         if self._security is not None:
-            self._security.operator("decision", _operator(request), id, ", ".join(names))
-
-    def _run(self, request: IRequest, answer: Awaitable[bytes]) -> Deferred[bytes]:
-        pending = deferred(answer)
-        request.notifyFinish().addErrback(lambda _: pending.cancel())  # type: ignore[attr-defined]
-
-        def failed(failure: Any) -> bytes:
-            if failure.check(Refused):
-                return _json(request, failure.value.status, {"detail": str(failure.value)})
-            if failure.check(CancelledError) is None:
-                log.failure("operator request failed", failure)
-            return _json(request, 500, {"detail": "Internal error, see the log"})
-
-        return pending.addErrback(failed)
-
-
-def _operator(request: IRequest) -> Operator:
-    operator: Operator = request.operator  # type: ignore[attr-defined]
-    return operator
-
-
-def _body(request: IRequest) -> bytes:
-    body: bytes = request.content.read()
-    return body
+            self._security.operator("decision", operator_of(request), id, ", ".join(names))
 
 
 def _parameter(request: IRequest, name: bytes) -> str:
@@ -387,14 +340,6 @@ def _parameter(request: IRequest, name: bytes) -> str:
         return value.decode()
     except ValueError:  # also a UnicodeDecodeError
         raise Refused(400, f"{name.decode()} must be given once, in UTF-8") from None
-
-
-async def _stored(awaitable: Awaitable[T]) -> T:
-    """What depends on the store, which may be away at the moment."""
-    try:
-        return await awaitable
-    except (TimeoutError, StoreUnavailable):
-        raise Refused(503, "Redis does not answer at the moment: try again") from None
 
 
 def _summary(charger: Charger) -> Connection:

@@ -26,6 +26,7 @@ from .connections import Connections
 from .guard import TOO_LONG, Admission, Head, Refusal
 from .request import BodyTooLong, OperatorsRequest
 from .roles import HEALTH
+from .streams import Streams
 
 log = Logger()
 
@@ -231,6 +232,7 @@ class OperatorsSite(Site):
         self._guard = guard
         self.turns = Turns[OperatorsChannel](self.reactor, SHARE)
         self._turned_away = Tally(self.reactor, _tell_turned_away)
+        self.streams = Streams(limit)
         self.connections = Connections(limit, getrlimit(RLIMIT_NOFILE)[0], self._turned_away.note)
 
     def log(self, request: Any) -> None:

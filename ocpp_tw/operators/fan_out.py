@@ -18,17 +18,19 @@ from twisted.internet.error import ConnectError
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseFailed
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory, IResponse
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect
+from ..bounded_http import BodyRejected, ConnectionPool, RequestBody, collect, drop
 from ..log import Logger
 from .channel import OperatorsSite
 from .guard import ADDRESS, OPERATOR, Admission
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
+from .passing import Passing, is_stream
 from .request import OperatorsRequest
+from .streams import TooManyStreams
 
 log = Logger()
 
@@ -38,8 +40,11 @@ WORKER_TIMEOUT = 5.0
 MAX_ASKING_ALL = 16
 """Most requests that go to all workers at once, each over a connection of its own to every worker; further ones wait."""
 
-REQUEST_HEADERS = (b"content-type", b"host")
-RESPONSE_HEADERS = (b"content-type", b"www-authenticate", b"allow")
+REQUEST_HEADERS = (b"content-type", b"host", b"accept", b"if-none-match")
+RESPONSE_HEADERS = (
+    *(b"content-type", b"www-authenticate", b"allow", b"retry-after", b"content-disposition", b"cache-control", b"etag", b"location"),
+    *(b"content-security-policy", b"x-content-type-options", b"referrer-policy"),
+)
 """Headers that are forwarded, of requests and of responses."""
 
 
@@ -96,20 +101,41 @@ class FanOut(Resource):
         log.failure("operator request failed", why)
         return WorkerAnswer.of(502, {"detail": "No answer from the worker, see the log"})
 
-    async def _answer(self, request: OperatorsRequest) -> WorkerAnswer:
+    async def _answer(self, request: OperatorsRequest) -> WorkerAnswer | None:
+        """None: it has been answered already."""
         merge = merge_for(request.method, request.path)
         return merge(await self._ask_all(request), self._workers) if merge else await self._ask_any(request)
 
-    async def _ask_any(self, request: OperatorsRequest) -> WorkerAnswer:
-        """The answer of the first worker that can be connected to. It may have acted on the request, so no other is asked then."""
+    async def _ask_any(self, request: OperatorsRequest) -> WorkerAnswer | None:
+        """The answer of the first worker that can be connected to. It may have acted on the request, so no other is asked then.
+
+        One that is a stream is passed on, until it has ended.
+        """
         endpoints = self._serving()
         first = next(self._next)
         for offset in range(len(endpoints)):
             try:
-                return await self._ask(endpoints[(first + offset) % len(endpoints)], request)
+                response = await self._respond(endpoints[(first + offset) % len(endpoints)], request)
             except ConnectError:
                 continue
+            return await (self._pass_on(response, request) if is_stream(response) else _read(response))
         return no_worker()
+
+    async def _pass_on(self, response: IResponse, request: OperatorsRequest) -> WorkerAnswer | None:
+        if request.method == b"HEAD":  # the worker was asked for all of it
+            drop(response, self._reactor)
+            return WorkerAnswer(response.code, _passed_on(response), b"")
+        try:
+            passing = Passing(response, request, self._reactor)
+        except TooManyStreams as why:
+            drop(response, self._reactor)
+            return WorkerAnswer.of(503, {"detail": str(why)}, {b"retry-after": [b"5"]})
+        request.setResponseCode(response.code)
+        for name, values in _passed_on(response).getAllRawHeaders():
+            request.responseHeaders.setRawHeaders(name, values)
+        response.deliverBody(passing)
+        await passing.ended
+        return None
 
     async def _ask_all(self, request: OperatorsRequest) -> WorkerAnswers:
         """The answers of all that serve, without one that ends meanwhile: it has no chargers any more."""
@@ -140,6 +166,9 @@ class FanOut(Resource):
         return pending.addCallbacks(answered, failed)
 
     async def _ask(self, endpoint: WorkerEndpoint, request: OperatorsRequest) -> WorkerAnswer:
+        return await _read(await self._respond(endpoint, request))
+
+    async def _respond(self, endpoint: WorkerEndpoint, request: OperatorsRequest) -> IResponse:
         headers = Headers({name: request.requestHeaders.getRawHeaders(name, []) for name in REQUEST_HEADERS})
         if not headers.getRawHeaders(b"host"):  # HTTP/1.0; the agent would make a header of the socket's name
             headers.setRawHeaders(b"host", [b"localhost"])
@@ -151,9 +180,16 @@ class FanOut(Resource):
         request.content.seek(0)
         body = request.content.read()
         url = b"http://" + endpoint.path.encode().hex().encode() + request.uri
-        response = await self._agent.request(method, url, headers, RequestBody(body) if body else None)
-        response_headers = Headers({name: response.headers.getRawHeaders(name, []) for name in RESPONSE_HEADERS})
-        return WorkerAnswer(response.code, response_headers, await collect(response, inf))
+        response: IResponse = await self._agent.request(method, url, headers, RequestBody(body) if body else None)
+        return response
+
+
+async def _read(response: IResponse) -> WorkerAnswer:
+    return WorkerAnswer(response.code, _passed_on(response), await collect(response, inf))
+
+
+def _passed_on(response: IResponse) -> Headers:
+    return Headers({name: response.headers.getRawHeaders(name, []) for name in RESPONSE_HEADERS})
 
 
 def _send(answer: WorkerAnswer | None, request: OperatorsRequest) -> None:

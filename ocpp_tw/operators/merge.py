@@ -29,8 +29,8 @@ class WorkerAnswer(NamedTuple):
     body: bytes
 
     @classmethod
-    def of(cls, status: int, body: Any) -> WorkerAnswer:
-        return cls(status, Headers({b"content-type": [b"application/json"]}), msgspec.json.encode(body) + b"\n")
+    def of(cls, status: int, body: Any, headers: dict[bytes, list[bytes]] | None = None) -> WorkerAnswer:
+        return cls(status, Headers({b"content-type": [b"application/json"], **(headers or {})}), msgspec.json.encode(body) + b"\n")
 
     @property
     def json(self) -> Any:

@@ -1,4 +1,4 @@
-"""Several applications behind one port: which of them serves a request, by how its path begins.
+"""Several applications behind one port: which of them serves a request, by how its path begins, or begins and ends.
 
 Knows no route; the longest prefix decides, and what has none belongs to the first application.
 """
@@ -17,7 +17,7 @@ class Application(Protocol):
 
     app: Klein
     prefixes: tuple[bytes, ...]
-    """How the paths of all of its routes begin."""
+    """How the paths of all of its routes begin; one with a star in it, how they begin and end, with something between."""
 
 
 class Together(Resource):
@@ -27,10 +27,15 @@ class Together(Resource):
 
     def __init__(self, rest: Klein, others: Iterable[Application]) -> None:
         super().__init__()
-        by_prefix = [(prefix, other.app.resource()) for other in others for prefix in other.prefixes]
+        by_prefix = [(prefix.partition(b"*"), other.app.resource()) for other in others for prefix in other.prefixes]
         self._rest = rest.resource()
-        self._by_prefix = sorted(by_prefix, key=lambda item: -len(item[0]))
+        self._by_prefix = sorted(by_prefix, key=lambda item: -len(b"".join(item[0])))
 
     def render(self, request: Any) -> Any:
         """Let whose it is serve it."""
-        return next((served for prefix, served in self._by_prefix if request.path.startswith(prefix)), self._rest).render(request)
+        path: bytes = request.path
+        return next((served for (prefix, _, suffix), served in self._by_prefix if _has(path, prefix, suffix)), self._rest).render(request)
+
+
+def _has(path: bytes, prefix: bytes, suffix: bytes) -> bool:
+    return path.startswith(prefix) and (not suffix or (path.endswith(suffix) and len(path) > len(prefix) + len(suffix)))
