@@ -6,7 +6,7 @@ once returns the value itself, since awaiting doubles the cost of a message.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union
 
@@ -218,6 +218,21 @@ class IBackend(Interface):
         """Whether the charger may connect."""
 
 
+Send: TypeAlias = Callable[..., None]
+"""``send(items, left_out=0)``, of a feed (see `IFleet`)."""
+
+Received: TypeAlias = Callable[[str, list[Any], int], None]
+"""``received(gateway, items, left_out)``, of a follower."""
+
+IN, OUT = 0, 1
+"""Directions of a frame: from a charger, and to it."""
+
+Published: TypeAlias = Callable[[Any, int, list[int]], None]
+"""Is told of entries that are durable, in the order in which they were published: as the driver has them (see `IEvents.events_in`), in bytes,
+and the numbers of their events: 0 of one that was left out, and no numbers at all where the store has not told them.
+"""
+
+
 class IEvents(Interface):
     """Where events go: one ordered stream. Nothing is lost once it is durable, and nothing is in it twice."""
 
@@ -226,11 +241,16 @@ class IEvents(Interface):
     strained: bool = Attribute("whether so many entries wait that chargers with several of them should wait first")
     overloaded: bool = Attribute("whether no more work should be accepted, since entries can be made durable nowhere")
 
+    tap: Published | None = Attribute("who is told of entries that are durable; None for nobody")
+
     def publish(entry: Entry, then: Callable[[Any], None] | None = None, value: Any = None) -> None:
         """Append the entry's event and carry out its effects, both or neither.
 
         ``then(value)`` is called once the entry is durable, in the order of the calls; never, if it never is.
         """
+
+    def events_in(entries: Any) -> list[tuple[str, bytes]]:
+        """Charger and JSON, without a number, of each event among the entries that ``tap`` was told of."""
 
     def flushed() -> Awaitable[None]:
         """Fires once all entries published so far are durable."""
@@ -345,13 +365,14 @@ class IFleet(Interface):
         This gateway's own needs no store, and is there whatever happens to the others. Never fails.
         """
 
-    def feed(topic: str, feeder: Callable[[dict[str, Any], Callable[[Sequence[Any]], None]], Callable[[], None]]) -> None:
+    def feed(topic: str, feeder: Callable[[dict[str, Any], Send], Callable[[], None]]) -> None:
         """``feeder(query, send)`` is called for each follower, here or on another gateway, and returns what ends it.
 
-        Meanwhile ``send(items)`` sends it JSON values; one that is callable is called for its value if it is not left out.
+        Meanwhile ``send(items, left_out=0)`` sends it JSON values; one that is callable is called for its value if it is not left out.
+        ``left_out`` is how many more there would have been.
         """
 
-    def follow(topic: str, query: dict[str, Any], received: Callable[[str, list[Any], int], None]) -> IFollowing:
+    def follow(topic: str, query: dict[str, Any], received: Received) -> IFollowing:
         """``received(gateway, items, left_out)`` is called with what any gateway feeds, until the follower stops or this gateway ends.
 
         ``left_out`` counts items that were too many for a follower, or too many for all. Raises `TooManyFollowers`.

@@ -285,6 +285,12 @@ class Settings:
     )
     event_payload: bool = setting("EVENT_PAYLOAD", True, parse.switch, "whether events carry the charger's own payload")
     handlers: str = setting("OCPP_HANDLERS", "", parse.text, "the name of the handlers plugin to use instead of the gateway's own")
+    tap: int = setting(
+        "OCPP_TAP",
+        64,
+        parse.whole_number(0, 1 << 20),
+        "MiB of the last frames and events that each process keeps in memory for operators to look at; 0: none",
+    )
     workers: int = setting(
         "OCPP_WORKERS", 1, parse.whole_number(1, 64), "how many processes share the chargers' port; one for each core that is to be used"
     )

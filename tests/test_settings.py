@@ -183,6 +183,7 @@ WRONG = {
     "backend_actions": ["a b", "/", ","],
     "workers": ["0", "65", "-1", "1.5", "many"],
     "drain": ["0"],
+    "tap": ["-1", "1048577", "64M", "1.5"],
     "spool_limit": ["0", "-1", "4G", "16777217"],
     "durability": ["aof", "yes"],
 }

@@ -17,11 +17,12 @@ from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
 from ..operators.described import JSON, Description, Documented, Refusal, documented
 from ..operators.roles import HEALTH, needed
+from ..operators.tap_routes import TapRoutes
 from . import commands
 from .schemas import Schema, moved, of_types
 from .schemas import needed as references
 
-APPLICATIONS: tuple[Any, ...] = (OperatorsApi, ContractApi)
+APPLICATIONS: tuple[Any, ...] = (OperatorsApi, ContractApi, TapRoutes)
 """Every class whose ``app`` has routes."""
 
 SCHEMAS = "#/components/schemas/"

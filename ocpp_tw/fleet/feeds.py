@@ -13,7 +13,7 @@ import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import IFollowing, TooManyFollowers
+from ..interfaces import IFollowing, Received, Send, TooManyFollowers
 from ..log import Logger
 from .messages import Disinterest, Interest, Items, decode, encode
 from .questions import Bus
@@ -44,9 +44,7 @@ ITEMS_PER_SECOND, BYTES_PER_SECOND = 500, 256 << 10
 ALL_ITEMS_PER_SECOND, ALL_BYTES_PER_SECOND = 2000, 1 << 20
 """What it sends to all of them together."""
 
-Feeder = Callable[[dict[str, Any], "Send"], Callable[[], None]]
-Send = Callable[[Sequence[Any]], None]
-Received = Callable[[str, list[Any], int], None]
+Feeder = Callable[[dict[str, Any], Send], Callable[[], None]]
 
 
 class _Budget:
@@ -80,10 +78,11 @@ class _Feed:
         self._flushing: IDelayedCall | None = None
         self._ended = False
 
-    def send(self, items: Sequence[Any]) -> None:
-        if self._ended or not items:
+    def send(self, items: Sequence[Any], left_out: int = 0) -> None:
+        if self._ended or not (items or left_out):
             return
         now, message = self._clock.seconds(), self._message
+        message.left_out += left_out
         for item in items:
             if all(budget.room(now) for budget in self._budgets):
                 raw = encode(item() if callable(item) else item)

@@ -13,8 +13,8 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from ..interfaces import Answers, IFleet
-from .feeds import Feeder, Feeds, Following, Received
+from ..interfaces import Answers, IFleet, Received
+from .feeds import Feeder, Feeds, Following
 from .messages import Answer, Disinterest, Interest, Items, Question, decode
 from .questions import Handler, Questions
 

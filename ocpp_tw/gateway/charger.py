@@ -14,7 +14,7 @@ from ..core.entries import Record
 from ..core.ledger import Ledger
 from ..core.rate_limit import Rate, RateLimit
 from ..core.registration import RegistrationState
-from ..interfaces import ClientCertificate, ICharger, IWire
+from ..interfaces import IN, OUT, ClientCertificate, ICharger, IWire
 from ..ocpp.conversation import NEW, Conversation
 from ..ocpp.frames import Call, Error, Payload, Result, ResultError, Send, parse
 from ..ocpp.malformed import Malformed, UnknownType
@@ -130,6 +130,10 @@ class Charger(Inbox):
         self.received += 1
         self.recent_messages += 1
         self.recent_bytes += len(text)
+        incoming = self.incoming
+        if incoming.record is not None:
+            incoming.moment = moment = incoming.unix()
+            incoming.record((moment, self.id, IN, text))
         try:
             frame = parse(text, self.version.quick_readers)
         except Malformed as malformed:
@@ -160,6 +164,9 @@ class Charger(Inbox):
         if text:  # a SEND has no answer
             self.conversation.answered(id, text)
             self.sent += 1
+            incoming = self.incoming
+            if incoming.record is not None:
+                incoming.record((incoming.moment, self.id, OUT, text))
             self.wire.send(text)
 
     def _malformed(self, malformed: Malformed, text: bytes) -> None:
@@ -206,6 +213,9 @@ class Charger(Inbox):
     def send(self, text: bytes) -> None:
         """Send a frame."""
         self.sent += 1
+        incoming = self.incoming
+        if incoming.record is not None:
+            incoming.record((incoming.unix(), self.id, OUT, text))
         self.wire.send(text)
 
     def close(self, code: int, reason: str) -> None:

@@ -52,7 +52,9 @@ Message = Call | Send
 
 class IncomingCalls:
     """One for all chargers of a gateway. ``on_transaction`` is called with each fact about a transaction and its conclusion, while somebody
-    is interested; ``on_late_response`` with each answer that came after its CALL had timed out.
+    is interested; ``on_late_response`` with each answer that came after its CALL had timed out. ``record`` is
+    told of each frame: Unix time, charger, direction (`ocpp_tw.interfaces.IN`, `OUT`) and text; None for nobody. ``moment`` is the
+    time of the latest, or that at which entries have become durable after it, and so of the answers that are sent then.
     """
 
     def __init__(
@@ -72,6 +74,9 @@ class IncomingCalls:
         self.clock = clock
         self.publisher = publisher
         self.load = Load(store)
+        self.unix = stamps.unix
+        self.moment = 0.0
+        self.record: Callable[[tuple[float, str, int, bytes]], None] | None = None
         self.on_transaction: Callable[[Charger, Any, Conclusion], None] | None = None
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
         self._stamps = stamps

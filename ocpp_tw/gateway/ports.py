@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -24,6 +25,9 @@ class Incoming(Protocol):
     clock: IReactorTime
     publisher: Publisher
     load: Load
+    unix: Callable[[], float]
+    moment: float
+    record: Callable[[tuple[float, str, int, bytes]], None] | None
 
     def serve(self, charger: Any, call: Call | Send) -> Deferred[None] | None:
         """Serve a CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from ..core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Reply, numbered
-from ..interfaces import IEvents
+from ..interfaces import IEvents, Published
 from ..log import Logger
 from .store import MemoryStore
 
@@ -29,6 +29,7 @@ class MemoryEvents:
 
     def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
         self.paused = self.overloaded = self.strained = False
+        self.tap: Published | None = None
         self._store, self._gateway = store, gateway
         self._writing = False
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
@@ -53,6 +54,10 @@ class MemoryEvents:
         """The outage is over: all that waits becomes durable."""
         self.paused = False
         self._write()
+
+    def events_in(self, entries: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """See `IEvents`."""
+        return entries
 
     def flushed(self) -> Deferred[None]:
         """Fires once all entries published so far are durable."""
@@ -91,6 +96,8 @@ class MemoryEvents:
         if entry.event:
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
+            if self.tap is not None:
+                self.tap([(entry.charger, entry.event)], len(entry.event), [store.seq[entry.charger]])
         for effect in entry.effects:
             match effect:
                 case Put(table, name, None, owner):

@@ -20,11 +20,11 @@ def unwrapped(version: Version, call: Call | Send) -> Call | Send:
     """The message inside a signed one, with the signed text as its ``raw``; the message itself if it is not signed, or unreadable."""
     if not version.signed_messages or not call.action.endswith(SUFFIX):
         return call
-    payload = _signed_payload(call.payload.get("payload"))
+    payload = signed_payload(call.payload.get("payload"))
     return call if payload is None else msgspec.structs.replace(call, action=call.action.removesuffix(SUFFIX), payload=payload)
 
 
-def _signed_payload(encoded: object) -> Payload | None:
+def signed_payload(encoded: object) -> Payload | None:
     """The JSON object in a JWS payload, which is base64url without padding (RFC 7515 §2)."""
     if not isinstance(encoded, str):
         return None

@@ -42,7 +42,17 @@ MAX_ASKING_ALL = 16
 
 REQUEST_HEADERS = (b"content-type", b"host", b"accept", b"if-none-match")
 RESPONSE_HEADERS = (
-    *(b"content-type", b"www-authenticate", b"allow", b"retry-after", b"content-disposition", b"cache-control", b"etag", b"location"),
+    *(
+        b"content-type",
+        b"www-authenticate",
+        b"allow",
+        b"retry-after",
+        b"content-disposition",
+        b"cache-control",
+        b"etag",
+        b"location",
+        b"x-missing",
+    ),
     *(b"content-security-policy", b"x-content-type-options", b"referrer-policy"),
 )
 """Headers that are forwarded, of requests and of responses."""

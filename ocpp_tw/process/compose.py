@@ -6,6 +6,7 @@ Knows every part of the application by name and does no part's work; which drive
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -35,6 +36,8 @@ from ..gateway.signing import Signing
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..interfaces import IGate, IHandlers, Store
+from ..monitoring.tap import Tap
+from ..monitoring.tap_answers import TapAnswers
 from ..ocpp.negotiation import enabled_versions
 from ..ocpp.tolerance.rules import Tolerance
 from ..settings import Settings
@@ -42,7 +45,7 @@ from ..settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A gateway without its endpoints. ``reconciler`` is None where there is no backend to ask."""
+    """A gateway without its endpoints. ``reconciler`` is None where there is no backend to ask, ``tap`` where no frames are kept."""
 
     gateway: Gateway
     dispatcher: Dispatcher
@@ -53,6 +56,7 @@ class Application:
     security: SecurityEvents
     renewals: Renewals
     reconciler: Reconciler | None
+    tap: Tap | None
 
     def start(self) -> None:
         """Lease transaction ids, take commands, check liveness and budgets, look for orphans, for the key of passwords and for certificates that expire, reconcile provisional starts."""
@@ -63,6 +67,8 @@ class Application:
         self.gateway.budgets.start()
         self.gateway.orphans.start()
         self.renewals.start()
+        if self.tap is not None:
+            self.tap.start()
         if self.reconciler is not None:
             self.reconciler.start()
 
@@ -75,6 +81,8 @@ class Application:
         self.gateway.budgets.stop()
         self.gateway.orphans.stop()
         self.renewals.stop()
+        if self.tap is not None:
+            self.tap.stop()
         if self.reconciler is not None:
             self.reconciler.stop()
 
@@ -127,4 +135,10 @@ def compose(
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     renewals = Renewals(gateway.chargers, clock, security, authority)
-    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler)
+    tap = None
+    if settings.tap:
+        told = [partial(setattr, incoming, name) for name in ("record", "moment")]
+        tap = Tap(settings.tap << 20, clock, stamps.unix, store.events.events_in, *told)
+        store.events.tap = tap.published
+        TapAnswers(tap, store.fleet, settings.name, clock)
+    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler, tap)

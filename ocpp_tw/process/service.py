@@ -20,11 +20,13 @@ from ..backend.http import HttpBackend
 from ..core.passwords import Passwords
 from ..gateway.breaker import Breaker
 from ..handlers import find
+from ..monitoring.fleet_tap import FleetTap
 from ..ocpp.tolerance.rules import Tolerance
 from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
 from ..operators.failed_logins import FailedLogin
 from ..operators.guard import BehindFront
+from ..operators.tap_routes import TapRoutes
 from ..redis import RedisStore
 from ..settings import InvalidSetting, Settings
 from ..spool.file import SpoolUnusable
@@ -127,8 +129,9 @@ class GatewayService(MultiService):
         operators = OperatorsApi(
             application.gateway, application.dispatcher, application.verdicts, self._store, evidence, application.security
         )
+        tap = TapRoutes(FleetTap(self._store.fleet) if application.tap else None, self._reactor)
         guard = BehindFront(self._front) if self._front else door.guard(self.login_failed)
-        site = door.served(operators.site(guard, self.settings.http_connections, others=[ContractApi(_contract)]))
+        site = door.served(operators.site(guard, self.settings.http_connections, others=[ContractApi(_contract), tap]))
         self._ports.append(await listen(self._endpoints.operators, site, self.settings.http, door.clients))
 
     def login_failed(self, failed: FailedLogin) -> None:

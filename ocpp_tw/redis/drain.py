@@ -83,7 +83,7 @@ class Drain:
         if self._ahead and not self._writer.busy:
             rows, self._ahead = self._ahead, []
             batch = [Packed(each.arguments, each.data) for each in rows]
-            self._writer.write(batch, lambda dropped: self._written(rows), rows[0].incarnation)
+            self._writer.write(batch, lambda numbers: self._written(rows), rows[0].incarnation)
         if self._running and not self._reading and not self._ahead:
             assert self._spool is not None
             self._reading = True

@@ -15,14 +15,15 @@ from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
 from ..core.entries import Entry
-from ..interfaces import IEvents
+from ..interfaces import IEvents, Published
 from ..log import Logger
 from ..spool import Spool
 from .connection import Connection
 from .drain import Drain
 from .durable import DurableEntries
-from .groups import MAX_EVENTS, Group, QueuedEntry
+from .groups import MAX_EVENTS, Group, QueuedEntry, events_of
 from .keys import Keys
+from .protocol import Packed
 from .route import Route
 from .storing import State, Storing
 from .unwritten import Unwritten
@@ -64,6 +65,7 @@ class RedisEvents(Service):
         durability: str = "redis",
     ) -> None:
         self.overloaded = self.strained = False
+        self.tap: Published | None = None
         self.waiting_bytes = 0
         self.route = DIRECT
         self._clock = connection.reactor
@@ -107,6 +109,10 @@ class RedisEvents(Service):
             else:
                 self.strained = self.strained or len(self._queue) >= MANY_WAITING or self.waiting_bytes >= MUCH_WAITING
                 self.overloaded = self.overloaded or len(self._queue) >= MAX_WAITING
+
+    def events_in(self, entries: Packed) -> list[tuple[str, bytes]]:
+        """See `IEvents`."""
+        return events_of(entries)
 
     def flushed(self) -> Deferred[None]:
         """Fires once all that was published so far is durable."""
@@ -165,7 +171,7 @@ class RedisEvents(Service):
             self._flight = flight = self._load()
             self._writer.write([flight.packed], self._written)
 
-    def _written(self, dropped: list[bytes]) -> None:
+    def _written(self, numbers: list[int]) -> None:
         """Redis has the group that was in flight."""
         flight, self._flight = self._flight, None
         assert flight is not None
@@ -174,7 +180,7 @@ class RedisEvents(Service):
         if not flight.diverted:  # or it comes once more from the spool, and Redis recognises it
             for each in flight.acknowledged:
                 self._acknowledged(each)
-        self._conclude(flight)
+        self._conclude(flight, numbers)
         self._advance()
 
     def _store(self) -> None:
@@ -191,13 +197,15 @@ class RedisEvents(Service):
             self._drain.elements[row] = elements
         if self.route is not Route.HELD:
             self._store()
-        self._conclude(group)
+        self._conclude(group, [])
         self._advance()
 
-    def _conclude(self, group: Group) -> None:
-        """The group is durable."""
+    def _conclude(self, group: Group, numbers: list[int]) -> None:
+        """The group is durable; ``numbers`` are those of its events, if they are known."""
         if not group.durable:
             self.waiting_bytes -= group.bytes
+            if self.tap is not None:
+                self.tap(group.packed, len(group.packed.data), numbers)
         if self.strained and len(self._queue) < MANY_WAITING // 2 and self.waiting_bytes < MUCH_WAITING // 2:
             self.strained = False
         if self.overloaded and len(self._queue) < MAX_WAITING // 2:

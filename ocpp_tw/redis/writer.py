@@ -6,7 +6,7 @@ Knows neither what is in a batch nor where the next one comes from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -26,6 +26,9 @@ SYNCED: dict[str, tuple[tuple[str, ...], str]] = {
     "replica": (("WAIT", "1"), "no replica has it in time"),
 }
 """By durability: the command that waits until a batch is synced, and what is wrong when its reply begins with 0."""
+
+Written: TypeAlias = tuple[list[bytes], list[int]]
+"""The effects that were dropped, each with why, and the numbers of the events."""
 
 
 class Writer:
@@ -49,7 +52,7 @@ class Writer:
         self._own_keys = (keys.batch(), keys.seq, keys.events, keys.processing, keys.reclaimed(), *self._fleet_keys)
         self._batch: tuple[Any, ...] = ()
         self._batch_keys = self._own_keys
-        self._then: Callable[[list[bytes]], None] = lambda dropped: None
+        self._then: Callable[[list[int]], None] = lambda numbers: None
         self._objection = ""
         self._sent = False
         self._attempt = 0
@@ -67,8 +70,10 @@ class Writer:
         self._running = False
         self._unschedule()
 
-    def write(self, groups: list[Packed], then: Callable[[list[bytes]], None], incarnation: str = "") -> None:
-        """Write groups of this incarnation, or of an earlier one; ``then`` is given the effects that were dropped, and why."""
+    def write(self, groups: list[Packed], then: Callable[[list[int]], None], incarnation: str = "") -> None:
+        """Write groups of this incarnation, or of an earlier one; ``then`` is given the number of each event, 0 of one that
+        was left out, and no numbers if all of it was written before.
+        """
         keys = self._keys
         assert not self.busy
         self.busy = True
@@ -107,33 +112,34 @@ class Writer:
         reply.addCallbacks(self._written, self._refused)
         reply.addErrback(lambda why: self._log.failure("events: what follows upon a batch failed", why))
 
-    def _sync(self, dropped: list[bytes], client: RedisClient) -> Deferred[list[bytes]]:
+    def _sync(self, written: Written, client: RedisClient) -> Deferred[Written]:
         assert self._sync_command is not None
         command, wrong = self._sync_command
 
-        def synced(counts: list[int] | int) -> list[bytes]:
+        def synced(counts: list[int] | int) -> Written:
             if not (counts[0] if isinstance(counts, list) else counts):
                 raise ResponseError(f"NOREPLICAS {wrong}")
-            return dropped
+            return written
 
-        def refused(why: Failure) -> list[bytes]:
+        def refused(why: Failure) -> Written:
             if not why.check(ResponseError) or str(why.value).startswith("NOREPLICAS"):
                 why.raiseException()
             self._sync_command, self.cannot_sync = None, True
             self._log.warn("Redis cannot sync what it is told to ({why}): every event goes to the spool first", why=str(why.value))
             self._unsynced()
-            return dropped
+            return written
 
         return client.send(*command, SYNC_TIMEOUT, timeout=SYNC_TIMEOUT / 1000 + 1).addCallback(synced).addErrback(refused)
 
-    def _written(self, dropped: list[bytes]) -> None:
+    def _written(self, written: Written) -> None:
+        dropped, numbers = written
         self._sent = self.busy = False
         self._batch, self._attempt = (), 0
         for key, why in zip(dropped[::2], dropped[1::2], strict=True):
             text = why.decode(errors="replace")
             self._log.error("effect on {key} dropped: {why}", key=key.decode(errors="replace"), why=text)
         self._works()
-        self._then(dropped)
+        self._then(numbers)
 
     def _refused(self, why: Failure) -> None:
         """It may or may not have been written: it is sent again, under the same numbers, until an answer says that it was."""

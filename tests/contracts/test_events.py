@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zope.interface.verify import verifyObject
 
 from fleets import soon
 from ocpp_tw.core.commands import Command
-from ocpp_tw.core.entries import Acknowledged, Broadcast, Entry, IdReleased, PeerMessage, Put, Reply
+from ocpp_tw.core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, PeerMessage, Put, Reply
 from ocpp_tw.interfaces import IEvents
 
 
@@ -170,3 +172,33 @@ async def test_a_note_is_found_by_the_gateway_it_is_for(fleet):
     other.events.publish(Entry("", effects=(Acknowledged(b'{"event":"x"}'),)))
     await soon(other.events.flushed())
     assert fleet.processing("b") == []
+
+
+async def test_the_tap_is_told_of_events_once_they_are_durable_with_their_numbers(fleet):
+    gateway, told = await fleet.gateway("a"), []
+
+    def tap(entries, size, numbers) -> None:
+        events = gateway.events.events_in(entries)
+        assert len(fleet.events()) >= len(told) + len(events) and size >= sum(len(event) for _, event in events)
+        told.extend((*each, number) for each, number in zip(events, numbers, strict=True))
+
+    gateway.events.tap = tap
+    strange = "a b\r\n$3\r\nä"
+    for n in range(5):
+        gateway.events.publish(entry(n, strange if n % 2 else "c1", Put("transactions", "7", b"seven")))
+        gateway.events.publish(Entry("c1", effects=(Put("record", "boot", b"Pending"),)))
+    await soon(gateway.events.flushed())
+    assert told == [(strange if n % 2 else "c1", b'{"n":%d}' % n, n // 2 + 1) for n in range(5)]
+
+
+async def test_the_tap_is_not_told_of_an_event_that_is_left_out(fleet):
+    """Another gateway has the charger, and publishes what there is to publish."""
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    told: list[Any] = []
+    first.events.tap = lambda entries, size, numbers: told.extend(zip(first.events.events_in(entries), numbers, strict=True))
+    await soon(second.roster.arrive("c1", "2"))
+    first.events.publish(entry(1, "c1", Departed("1")))
+    first.events.publish(entry(2, "c2"))
+    await soon(first.events.flushed())
+    assert [each["n"] for each in fleet.events()] == [2]
+    assert [(event, number) for (_, event), number in told if number] == [(b'{"n":2}', 1)]

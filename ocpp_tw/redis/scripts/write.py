@@ -26,6 +26,7 @@ EFFECT_SIZES = {
 # A script is not rolled back: what can fail comes first, then the mark that the groups are written, then effects, none of which can end it.
 # Groups that were written before renew their mark: WAITAOF and WAIT are about what was written on the same connection.
 # Out of memory, read-only and the like are refused by Redis at the first write, and at no later one.
+# Returned are the effects that were dropped, each with why, and the number of each event, 0 of one that is left out.
 # A reply goes to a list that is not there yet, or that expires as its own do: any other is somebody's, who would lose it in an hour.
 # A charger of which nothing is known is a stranger (`ocpp_tw.redis.strangers`), and may be one that was forgotten.
 # Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it. So is
@@ -68,7 +69,7 @@ local function elsewhere(charger, gateway, connection, owners)
   return theirs and (theirs ~= gateway or on ~= connection)
 end
 
-local newest, numbered, tails = last, {}, {}
+local newest, numbered, numbers, tails = last, {}, {}, {}
 local i = 2
 while i <= #ARGV do
   local number, count, tail = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
@@ -92,12 +93,15 @@ while i <= #ARGV do
       j = after
     end
     for n = 1, count do
-      if not gone[n] then
+      if gone[n] then
+        numbers[#numbers + 1] = 0
+      else
         local charger = ARGV[first + 2 * n - 2]
         local seen = redis.call('HINCRBY', seq, charger, 1)
         if seen == 1 then
           seen = first_number(charger)
         end
+        numbers[#numbers + 1] = seen
         numbered[#numbered + 1] = string.sub(ARGV[first + 2 * n - 1], 1, -2) .. ',"seq":' .. seen .. '}'
       end
     end
@@ -105,7 +109,7 @@ while i <= #ARGV do
 end
 if newest == last then
   redis.call('EXPIRE', batch, ARGV[1])
-  return {}
+  return {{}, {}}
 end
 for j = 1, #numbered, 1000 do
   redis.call('RPUSH', events, unpack(numbered, j, math.min(j + 999, #numbered)))
@@ -164,6 +168,6 @@ for _, j in ipairs(tails) do
     redis.call('EXPIRE', a, 3600)
   end
 end
-return dropped
+return {dropped, numbers}
 """.replace("SIZES", ", ".join(f"{kind.decode()} = {size}" for kind, size in EFFECT_SIZES.items()))
 )

@@ -1,0 +1,1 @@
+"""What operators see of a gateway and of its fleet."""

@@ -1,0 +1,100 @@
+"""The tap: the last frames of this gateway's chargers, in both directions, and the last events, within a budget of memory.
+
+Knows neither who reads them nor how they are shown. They are kept as they were, secrets among them, which are taken out when they are read.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from .ring import Record, Ring
+
+Frame: TypeAlias = tuple[float, str, int, bytes]
+"""Unix time, charger, direction (`ocpp_tw.interfaces.IN` or `OUT`) and text."""
+
+Event: TypeAlias = tuple[str, int | None, bytes]
+"""Charger, number if it is known, and JSON without the number."""
+
+SWEEP_INTERVAL = 0.25
+"""Seconds between looks at what has come: as much as comes meanwhile may be beyond the budget."""
+
+SAMPLE = 7
+"""Of so many frames one is weighed, nobody knows which: an odd number, since a CALL and its answer follow each other."""
+
+RECORD_BYTES, BATCH_BYTES = 100, 300
+"""What a frame takes beside its text, and a batch of events."""
+
+FRAMES_SHARE = 0.75
+"""The part of the budget that frames have; events have the rest."""
+
+
+class Tap:
+    """``budget`` is in bytes; ``now`` tells Unix time, ``events_in`` what events there are in entries (see `IEvents`).
+    ``use`` is given the function that takes a `Frame` (see `Ring`), ``tell`` the time at which entries became durable.
+
+    ``frames`` has records as `Frame` says, ``events`` has batches of those that became durable together: the time, the
+    entries as the driver has them, their size, and their numbers.
+    """
+
+    def __init__(
+        self,
+        budget: int,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        events_in: Callable[[Any], list[tuple[str, bytes]]],
+        use: Callable[[Record], None] = lambda record: None,
+        tell: Callable[[float], None] = lambda moment: None,
+    ) -> None:
+        self._now = now
+        self._events_in = events_in
+        self._tell = tell
+        self.frames = Ring(int(budget * FRAMES_SHARE), 4, _weigh_frames, use)
+        self.events = Ring(int(budget * (1 - FRAMES_SHARE)), 4, _weigh_events)
+        self._sweeps = LoopingCall(self.sweep)
+        self._sweeps.clock = clock
+
+    def published(self, entries: Any, size: int, numbers: list[int]) -> None:
+        """See `ocpp_tw.interfaces.Published`."""
+        now = self._now()
+        self._tell(now)
+        self.events.record((now, entries, size, numbers))
+
+    def events_since(self, number: int) -> Iterator[Event]:
+        """The events of all batches from that one on, the oldest first, without those that were left out."""
+        for _, entries, _, numbers in self.events.since(number):
+            events = self._events_in(entries)
+            for (charger, event), seq in zip(events, numbers or [None] * len(events), strict=True):
+                if seq != 0:
+                    yield charger, seq, event
+
+    def start(self) -> None:
+        """Keep to the budget from now on."""
+        self._sweeps.start(SWEEP_INTERVAL, now=False)
+
+    def stop(self) -> None:
+        """Do so no more."""
+        if self._sweeps.running:
+            self._sweeps.stop()
+
+    def sweep(self) -> None:
+        """Drop what is too old for the budget."""
+        self.frames.sweep()
+        self.events.sweep()
+
+
+def _weigh_frames(values: list[Any], first: int) -> int:
+    """By every seventh frame: to look at all of them, which no cache has any more, would double what they cost."""
+    records = (len(values) - first) // 4
+    begin = random.randrange(min(SAMPLE, records))  # noqa: S311  # nobody who knows which ones are weighed could make the others long
+    sample = values[first + 3 + 4 * begin :: 4 * SAMPLE]
+    return records * (RECORD_BYTES + sum(map(len, sample)) // len(sample))
+
+
+def _weigh_events(values: list[Any], first: int) -> int:
+    sizes: list[int] = values[first + 2 :: 4]
+    return sum(sizes) + BATCH_BYTES * len(sizes)

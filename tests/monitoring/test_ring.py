@@ -1,0 +1,73 @@
+"""The ring keeps the latest records within its budget, and finds them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocpp_tw.monitoring.ring import RECORDS, Ring
+
+
+def made(budget: int) -> Ring:
+    """A ring of pairs of a name and a text."""
+    return Ring(budget, 2, lambda values, first: sum(map(len, values[first + 1 :: 2])))
+
+
+def all_of(ring: Ring) -> list[Any]:
+    return ring.since(0)
+
+
+def test_the_latest_are_kept_and_the_oldest_dropped() -> None:
+    ring = made(100_000)
+    for number in range(10 * RECORDS):
+        ring.record((number, b"x" * 50))
+        if not number % 100:
+            ring.sweep()
+    ring.sweep()
+    kept = [number for number, _ in all_of(ring)]
+    assert kept == list(range(kept[0], 10 * RECORDS)) and ring.end == 10 * RECORDS
+    assert 90_000 <= ring.bytes == 50 * len(kept) <= 100_000
+
+
+def test_a_few_large_ones_are_no_reason_to_drop_all() -> None:
+    ring = made(1_000_000)
+    for number in range(200):
+        ring.record((number, b"x" * 20_000))
+        ring.sweep()
+    assert 900_000 <= ring.bytes <= 1_000_000 and all_of(ring)[-1][0] == 199
+
+
+def test_one_that_is_larger_than_all_there_may_be_goes_with_the_next() -> None:
+    ring = made(1000)
+    ring.record((0, b"x" * 5000))
+    ring.sweep()
+    ring.record((1, b"x"))
+    ring.sweep()
+    assert all_of(ring) == [(1, b"x")]
+
+
+@given(st.lists(st.integers(0, 400), max_size=60), st.integers(0, 70))
+def test_what_has_come_since_is_found_whatever_was_dropped(sizes: list[int], since: int) -> None:
+    ring = made(1000)
+    for number, size in enumerate(sizes):
+        ring.record((number, b"x" * size))
+        ring.sweep()
+    assert ring.end == len(sizes)
+    kept = all_of(ring)
+    assert kept == [(number, b"x" * sizes[number]) for number in range(len(sizes) - len(kept), len(sizes))]
+    assert ring.since(since) == [record for record in kept if record[0] >= since]
+
+
+@pytest.mark.parametrize("value", [0, 3, 7])
+def test_those_with_a_value_are_found_chunk_by_chunk(value: int) -> None:
+    ring = made(1_000_000)
+    for number in range(3 * RECORDS):
+        ring.record((number % 7, b"%d" % number))
+        if not number % 50:
+            ring.sweep()
+    found = list(ring.chunks_with(0, value))
+    assert len(found) >= 3
+    assert [record for chunk in found for record in chunk] == [record for record in all_of(ring) if record[0] == value]
