@@ -1,6 +1,6 @@
 """``ocpp-tw``: the command line for developers and operators of the gateway; ``simulate`` plays chargers, ``health`` asks a gateway,
 ``token`` makes one for operators' HTTP, ``ca`` an authority for chargers' certificates, ``chargers`` registers chargers at a gateway,
-``schema`` prints the contract for machines.
+``schema`` prints the contract for machines, ``tap`` shows what chargers and a gateway say, ``replay`` plays it again.
 
 Reads argv and the environment and returns the exit status: 0 success, 1 errors, 2 wrong usage. Knows nothing of OCPP.
 """
@@ -19,6 +19,7 @@ from . import __version__
 from .contract.command import add_schema
 from .registering.command import add_chargers
 from .simulator.security_options import UnusableFile, add_security_options, security_mistake, security_of_plan
+from .tapping.command import add_tap
 
 if TYPE_CHECKING:
     from .simulator.fleet import Plan
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_ca(commands)
     add_chargers(commands)
     add_schema(commands)
+    add_tap(commands)
     arguments = parser.parse_args(argv)
     return int(arguments.run(arguments))
 

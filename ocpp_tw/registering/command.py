@@ -52,11 +52,15 @@ def add_chargers(commands: Any) -> None:
     )
     adopted.set_defaults(run=_adopt)
     for each in (load, listed, shown, removed, adopted):
-        each.add_argument("--url", type=_url, default="http://127.0.0.1:10801", help="operators' HTTP of the gateway (%(default)s)")
-        each.add_argument("--token", help="the token for it; better in the environment or in .env, as HTTP_TOKEN")
-        each.add_argument(
-            "--ca", metavar="FILE", type=_certificates, help="the authority of its certificate (PEM), if the system does not know it"
-        )
+        add_gateway(each)
+
+
+def add_gateway(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which gateway is asked, and how."""
+    add = parser.add_argument
+    add("--url", type=_url, default="http://127.0.0.1:10801", help="operators' HTTP of the gateway (%(default)s)")
+    add("--token", help="the token for it; better in the environment or in .env, as HTTP_TOKEN")
+    add("--ca", metavar="FILE", type=certificates, help="the authority of its certificate (PEM), if the system does not know it")
 
 
 def _url(text: str) -> str:
@@ -70,7 +74,8 @@ def _url(text: str) -> str:
     return text
 
 
-def _certificates(text: str) -> str:
+def certificates(text: str) -> str:
+    """The name of a file with certificates, for argparse."""
     import ssl
 
     try:
@@ -83,12 +88,15 @@ def _certificates(text: str) -> str:
 def _client(options: argparse.Namespace) -> Any:
     from .client import Client
 
-    return Client(options.url, options.token if options.token is not None else _token(), options.ca)
+    return Client(options.url, token_of(options), options.ca)
 
 
-def _token() -> str:
+def token_of(options: argparse.Namespace) -> str:
+    """The token that was given, or that of the environment or of .env."""
     from dotenv import dotenv_values
 
+    if options.token is not None:
+        return str(options.token)
     return os.environ.get("HTTP_TOKEN") or dotenv_values(".env").get("HTTP_TOKEN") or ""
 
 
