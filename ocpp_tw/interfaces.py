@@ -303,6 +303,17 @@ class IRecords(Interface):
         """Lease ``count`` transaction ids to this gateway; returns the first. No two leases ever overlap."""
 
 
+class IHistory(Interface):
+    """What the fleet has done lately: what the `Recorded` effects of entries have appended, as much as the settings say."""
+
+    def recent(history: str, count: int, before: str = "") -> Awaitable[list[tuple[str, bytes]]]:
+        """The latest of it, newest first, at most ``count``; each with its cursor. ``before``: only what is older than that cursor.
+
+        Raises:
+            ValueError: that is no cursor.
+        """
+
+
 class IRegister(Interface):
     """What decides in the handshake whether a charger may come in."""
 
@@ -390,6 +401,9 @@ class Store(Protocol):
 
     @property
     def records(self) -> IRecords: ...
+
+    @property
+    def history(self) -> IHistory: ...
 
     @property
     def register(self) -> IRegister: ...

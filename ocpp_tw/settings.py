@@ -283,6 +283,12 @@ class Settings:
         parse.text,
         "the file of exceptions to --validation, by charger, vendor, model or action (docs/tolerance.md)",
     )
+    history: int = setting(
+        "OCPP_HISTORY",
+        10_000,
+        parse.whole_number(0, 10_000_000),
+        "how many of each are kept for operators to look at: transactions that have ended, results of commands, troubles; some 300 bytes each in Redis; 0: none",
+    )
     event_payload: bool = setting("EVENT_PAYLOAD", True, parse.switch, "whether events carry the charger's own payload")
     handlers: str = setting("OCPP_HANDLERS", "", parse.text, "the name of the handlers plugin to use instead of the gateway's own")
     tap: int = setting(

@@ -20,6 +20,7 @@ from .interfaces import HandshakeRequest, IBackend, IGate, IHandlers
 from .memory import (
     MemoryCommands,
     MemoryEvents,
+    MemoryHistory,
     MemoryKeys,
     MemoryPubSub,
     MemoryRecords,
@@ -61,7 +62,8 @@ class InMemoryGateway:
         self.clock = clock or Clock()
         self.backend = backend
         name = self.settings.name
-        self.events = MemoryEvents(self.store, name)
+        self.events = MemoryEvents(self.store, name, self.settings.history)
+        self.history = MemoryHistory(self.store)
         self.records = MemoryRecords(self.store)
         self.register = MemoryRegister(self.store, self.clock.seconds)
         self.roster = MemoryRoster(self.store, name)

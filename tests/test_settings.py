@@ -173,6 +173,7 @@ WRONG = {
     "subprotocol_mismatch": ["ignore"],
     "default_subprotocol": ["ocpp1.5"],
     "validation": ["off"],
+    "history": ["-1", "many", "10000001"],
     "event_payload": ["maybe", "2"],
     "versions": ["1.5", "1.6,3", ","],
     "legacy": ["perhaps"],

@@ -6,6 +6,7 @@ Knows neither handlers nor frames. A fact of OCPP 1.6 and one of 2.x are the sam
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import gmtime, strftime
 from typing import Any, Protocol
 
 import msgspec
@@ -32,13 +33,14 @@ from ..facts import (
 from ..ocpp.actions import snake_case
 from ..ocpp.meter_values import energy, normalise
 from ..settings import Settings
-from . import charger_events, transaction_events
+from . import charger_events, history, transaction_events
 from .conclusion import Conclusion
 from .entries import Put
 from .event import Data
 from .ledger import Ledger
 from .provisional import keep_provisional
 from .registration import RegistrationState
+from .transaction import Transaction
 
 
 class Charger(Protocol):
@@ -131,7 +133,8 @@ class Conclusions:
         encode(verdict)
         ledger = charger.ledger = charger.ledger or Ledger()
         if fact.event_info is not None:
-            return transaction_events.stopped(charger, fact, verdict, self._unix())
+            conclusion = transaction_events.stopped(charger, fact, verdict, self._unix())
+            return self._recorded(charger, fact, conclusion, ledger.find(fact.transaction_id))
         closing = ledger.close(fact, self._unix())
         if closing.repeat:
             return Conclusion(verdict, ())
@@ -154,7 +157,16 @@ class Conclusions:
             values, conn = normalise(fact.readings), transaction.conn if transaction else 0
             readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
             published = (("meter_value", readings), *published)
-        return Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate)
+        return self._recorded(charger, fact, Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate), transaction)
+
+    def _recorded(self, charger: Charger, fact: Stopped, conclusion: Conclusion, transaction: Transaction | None) -> Conclusion:
+        """With what is kept of an end that is told for the first time."""
+        if not conclusion.events or conclusion.duplicate:
+            return conclusion
+        data = next(data for _, data in conclusion.events if isinstance(data, charger_events.StopTransaction))
+        time = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(self._unix()))
+        row = history.ended(data, transaction, fact, time, self._settings.name, charger.ocpp)
+        return msgspec.structs.replace(conclusion, effects=(*conclusion.effects, row))
 
 
 def _boot_notification(charger: Charger, fact: BootNotification, verdict: Registration) -> Conclusion:

@@ -18,6 +18,10 @@ CREDENTIALS_KEY = "credentials_key"
 """The field in the same table with the id of the key that chargers' passwords are stored under (`ocpp_tw.core.passwords.key_id`): who does not
 have that key lets none of them in."""
 
+AWAY = "away"
+"""The owner of a table of the fleet: each charger that has been connected and is not, with what is known of its last connection (see
+`ocpp_tw.core.history.away`)."""
+
 SPELLINGS = "spellings"
 """A table of each identity in lower case: the spellings of it that are registered, or have authenticated, which in OCPP 2.x are one charger."""
 
@@ -101,6 +105,13 @@ class Departed(msgspec.Struct, frozen=True, gc=False):
     connection: str
 
 
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """Append ``value``, a JSON object, to a history of the fleet's (see `ocpp_tw.core.history`), from which the oldest is dropped."""
+
+    history: str
+    value: bytes
+
+
 class Listed(msgspec.Struct, frozen=True, gc=False):
     """The entry's charger is in the list of those that operators have decided about, or not any more: belongs to whatever sets one of the
     fields `DECIDED` of its record first, or takes back the last."""
@@ -108,7 +119,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
     on: bool = True
 
 
-Effect = Put | Acknowledged | Reply | IdReleased | PeerMessage | Broadcast | Orphaned | Departed | Listed
+Effect = Recorded | Put | Acknowledged | Reply | IdReleased | PeerMessage | Broadcast | Orphaned | Departed | Listed
 
 
 def spelled(id: str) -> tuple[Effect, ...]:

@@ -18,6 +18,7 @@ from ..core import gateway_events
 from ..core.commands import PEER_MESSAGES, Command, Invalid, Outcome, Taken, digest, parse
 from ..core.entries import Acknowledged, Effect, Entry, IdReleased, PeerMessage, Put, Reply
 from ..core.event import Event, encode
+from ..core.history import commanded
 from ..core.security import Operator
 from ..core.stamps import Stamps
 from ..gateway.gateway import Gateway
@@ -183,7 +184,7 @@ class Dispatcher:
             charger.ocpp if charger else None,
         )
         text = encode(event)
-        effects: list[Effect] = []
+        effects: list[Effect] = [commanded(result, event.time, event.gateway)]
         if command.element:
             effects.append(Acknowledged(command.element))
             if ended.claimed:

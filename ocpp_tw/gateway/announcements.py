@@ -6,6 +6,7 @@ Knows neither the roster nor which connection is the charger.
 from __future__ import annotations
 
 from ..core import gateway_events
+from ..core.history import back
 from .charger import Charger
 from .liveness import Liveness
 from .publisher import Publisher
@@ -65,4 +66,4 @@ class Announcements:
         data = gateway_events.ConnectCharger(
             charger.id, charger.ocpp, charger.address, charger.security_profile, previous, takeover, repairs
         )
-        self._publisher.publish(charger, "connect_charger", data)
+        self._publisher.publish(charger, "connect_charger", data, (back(charger.id),))

@@ -172,7 +172,7 @@ class Arrivals:
         departing = self._departing.pop(charger.id, None)
         # it is back before the roster has said whether it had moved to another gateway: it had not
         if departing is not None and not self._announcements.cancel(departing[0]):
-            self._publisher.publish(departing[0], "disconnect_charger", departing[1])
+            self._publisher.departed(*departing)
         previous = self.current.get(charger.id)
         self.current[charger.id] = charger
         self.on_current(charger)
@@ -295,7 +295,7 @@ class Arrivals:
             if ours is not False:
                 self._announce(charger)
                 effects = () if ours else (Departed(charger.connection),)
-                self._publisher.publish(charger, "disconnect_charger", data, effects)
+                self._publisher.departed(charger, data, effects)
         self._announcements.cancel(charger)
 
     def evict(self, id: str, connection: str, by: str | None) -> None:

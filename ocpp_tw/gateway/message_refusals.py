@@ -14,6 +14,7 @@ from ..concealed import id_concealed, mentioned, payload_concealed, text_conceal
 from ..core import gateway_events
 from ..core.entries import Entry
 from ..core.event import Event, encode
+from ..core.history import troubles
 from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
@@ -119,12 +120,13 @@ class MessageRefusals:
         self.warn(
             "message of {charger} refused: {action}: {why}", left_out, charger=charger.id, action=shown(action or "?", MAX_ACTION), why=why
         )
+        now = self._stamps.now()
         event = Event(
             "message_refused",
             charger.domain,
             data,
             self._stamps.id(),
-            self._stamps.now(),
+            now,
             self._settings.name,
             charger.ocpp,
             action,
@@ -132,7 +134,8 @@ class MessageRefusals:
             msgspec.Raw(_told(raw)) if raw and self._settings.event_payload else None,
             None if violations is None else told(violations),
         )
-        return self._publish(charger, Entry(charger.id, encode(event)), answer)
+        effects = troubles("message_refused", data, now, self._settings.name)
+        return self._publish(charger, Entry(charger.id, encode(event), effects), answer)
 
     def _publish(self, charger: Charger, entry: Entry, answer: tuple[str | int, bytes] | None) -> None:
         """``answer``: None where the message was one itself."""

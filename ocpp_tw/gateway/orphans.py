@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
-from ..core.entries import Orphan, Orphaned
+from ..core.entries import Orphan
 from ..interfaces import IRoster
 from ..log import Logger
 from ..waiting import cancelled, pause
@@ -75,5 +75,4 @@ class Orphans:
     def _publish_one(self, orphan: Orphan, then: Callable[[Any], None] | None) -> None:
         reason = f"its gateway {orphan.gateway} is gone"
         data = gateway_events.DisconnectCharger(orphan.charger, None, reason, orphan.seconds, 0, 0, 0)
-        effects = (Orphaned(orphan.gateway, orphan.held),)
-        self._publisher.publish_about(orphan.charger, orphan.domain, "disconnect_charger", data, orphan.ocpp, effects, then)
+        self._publisher.orphaned(orphan, data, then)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..core.entries import Effect, Entry
+from ..core import history
+from ..core.entries import Effect, Entry, Orphan, Orphaned
 from ..core.event import Data, Event, encode
+from ..core.gateway_events import DisconnectCharger
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
 
@@ -20,6 +22,13 @@ class Subject(Protocol):
     id: str
     domain: str
     ocpp: str
+
+
+class Departing(Subject, Protocol):
+    """The connected charger that disconnects; ``model`` is its vendor, model and firmware."""
+
+    model: tuple[str | None, str | None, str | None]
+    serial: str
 
 
 class Publisher:
@@ -50,8 +59,22 @@ class Publisher:
         then: Callable[[Any], None] | None = None,
     ) -> None:
         """The same about a charger that may not be connected; ``then`` is called once the event is durable."""
-        event = Event(name, domain, data, self._stamps.id(), self._stamps.now(), self.gateway, ocpp)
+        now = self._stamps.now()
+        event = Event(name, domain, data, self._stamps.id(), now, self.gateway, ocpp)
+        effects = (*effects, *history.troubles(name, data, now, self.gateway))
         self._events.publish(Entry(charger, encode(event), effects), then)
+
+    def departed(self, charger: Departing, data: DisconnectCharger, effects: tuple[Effect, ...] = ()) -> None:
+        """Publish that a charger has disconnected: it is away."""
+        known = (*charger.model, charger.serial or None)
+        away = history.away(charger.id, self._stamps.now(), self.gateway, charger.ocpp, known, data)
+        self.publish(charger, "disconnect_charger", data, (*effects, away))
+
+    def orphaned(self, orphan: Orphan, data: DisconnectCharger, then: Callable[[Any], None] | None) -> None:
+        """The same of a charger whose gateway is gone, unless that has been published or the charger is back."""
+        away = history.away(orphan.charger, self._stamps.now(), orphan.gateway, orphan.ocpp, (None,) * 4, data)
+        effects = (Orphaned(orphan.gateway, orphan.held), away)
+        self.publish_about(orphan.charger, orphan.domain, "disconnect_charger", data, orphan.ocpp, effects, then)
 
     def carry_out(self, charger: str, effects: tuple[Effect, ...], then: Callable[[Any], None] | None = None) -> None:
         """Carry out effects that belong to no event; ``then`` is called once they are durable."""

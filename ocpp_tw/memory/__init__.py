@@ -6,6 +6,7 @@ They pass the same contract suites as the real drivers. Several gateways are a f
 from .commands import MemoryCommands
 from .events import MemoryEvents
 from .fleet import MemoryPubSub
+from .history import MemoryHistory
 from .keys import MemoryKeys
 from .records import MemoryRecords, MemoryRegister, MemoryRoster
 from .store import MemoryStore
@@ -14,6 +15,7 @@ from .wire import MemoryWire
 __all__ = [
     "MemoryCommands",
     "MemoryEvents",
+    "MemoryHistory",
     "MemoryKeys",
     "MemoryPubSub",
     "MemoryRecords",

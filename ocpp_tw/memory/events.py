@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Reply, numbered
+from ..core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Recorded, Reply, numbered
 from ..interfaces import IEvents, Published
 from ..log import Logger
 from .store import MemoryStore
@@ -22,15 +22,15 @@ from .store import MemoryStore
 class MemoryEvents:
     """Events that are durable at once, unless it is paused.
 
-    ``paused = True`` stands for an outage: nothing is appended and nobody is called until `resume`.
+    ``history`` is how many elements a history has at most. ``paused = True`` stands for an outage: nothing is appended and nobody is called until `resume`.
     """
 
     _log = Logger()
 
-    def __init__(self, store: MemoryStore, gateway: str = "gw") -> None:
+    def __init__(self, store: MemoryStore, gateway: str = "gw", history: int = 10_000) -> None:
         self.paused = self.overloaded = self.strained = False
         self.tap: Published | None = None
-        self._store, self._gateway = store, gateway
+        self._store, self._gateway, self._history = store, gateway, history
         self._writing = False
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
         self._settling: list[Deferred[None]] = []
@@ -104,6 +104,8 @@ class MemoryEvents:
                     store.tables[table, entry.charger if owner is None else owner].pop(name, None)
                 case Put(table, name, bytes() as value, owner):
                     store.tables[table, entry.charger if owner is None else owner][name] = value
+                case Recorded(history, value):
+                    store.record(history, value, self._history)
                 case Acknowledged(element):
                     store.settle(self._gateway, element)
                 case IdReleased(charger, id):

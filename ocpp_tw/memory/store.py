@@ -45,8 +45,20 @@ class MemoryStore:
     leased: int = 0
     once: dict[str, float] = field(default_factory=dict)
     """what is not to be told again -> until when"""
+    recent: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    """history -> what was recorded in it, the oldest first"""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """history -> how many of its elements have been dropped"""
     members: list[Member] = field(default_factory=list)
     takers: list[Callable[[], bool]] = field(default_factory=list)
+
+    def record(self, history: str, value: bytes, most: int) -> None:
+        """Append to a history that has at most so many elements."""
+        kept = self.recent[history]
+        kept.append(value)
+        excess = max(0, len(kept) - most)
+        del kept[:excess]
+        self.dropped[history] += excess
 
     def push(self, element: bytes, gateway: str = "") -> None:
         """What a backend does with a command; with a gateway's name, into the list that is its own."""

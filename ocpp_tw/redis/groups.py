@@ -11,7 +11,7 @@ from typing import Any
 import hiredis
 import msgspec
 
-from ..core.entries import Acknowledged, Broadcast, Departed, Effect, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put
+from ..core.entries import Acknowledged, Broadcast, Departed, Effect, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Recorded
 from ..log import Logger
 from ..spool import TableUpdate
 from .keys import Keys
@@ -148,6 +148,10 @@ def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
         if effect.value is None:
             return Packed(3, pack(b"forget", table, effect.name))
         return Packed(4, pack(b"keep", table, effect.name, effect.value))
+    if isinstance(effect, Recorded):
+        if not keys.history:
+            return Packed(0, b"")
+        return Packed(4, pack(b"recorded", keys.recent(effect.history), effect.value, str(keys.history)))
     if isinstance(effect, IdReleased):
         return Packed(2, pack(b"released", keys.claimed_id(effect.charger, effect.id)))
     if isinstance(effect, PeerMessage):

@@ -13,13 +13,15 @@ from ..settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one gateway: some are the fleet's, some its own. ``incarnation`` identifies this run of the gateway."""
+    """The keys of one gateway: some are the fleet's, some its own. ``incarnation`` identifies this run of the gateway, ``history`` is how many
+    elements the key of each history has at most, give or take a hundred."""
 
     gateway: str
     events: str = "events"
     commands: str = "commands"
     prefix: str = "ocpp"
     incarnation: str = field(default_factory=lambda: secrets.token_hex(8))
+    history: int = 10_000
 
     @classmethod
     def of(cls, settings: Settings) -> Keys:
@@ -30,7 +32,7 @@ class Keys:
         """
         if not settings.name:
             raise ValueError("a gateway needs a name of its own within the fleet: settings.name is empty")
-        return cls(settings.name, settings.events, settings.commands, settings.prefix)
+        return cls(settings.name, settings.events, settings.commands, settings.prefix, history=settings.history)
 
     @property
     def seq(self) -> str:
@@ -67,6 +69,10 @@ class Keys:
     def table(self, table: str, owner: str) -> str:
         """A hash: a table of fields that belongs to a charger or a gateway."""
         return f"{self.prefix}:{table}:{owner}"
+
+    def recent(self, history: str) -> str:
+        """A stream: what a history of the fleet's has."""
+        return f"{self.prefix}:recent:{history}"
 
     @property
     def owners(self) -> str:

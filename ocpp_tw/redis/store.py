@@ -22,6 +22,7 @@ from .connection import REPLY_TIMEOUT, Connection
 from .events import RedisEvents
 from .fleet import PubSub, Subscriber
 from .groups import updates_of
+from .history import RedisHistory
 from .keys import Keys
 from .lease import GatewayLease
 from .protocol import RedisClient, RedisError
@@ -44,7 +45,8 @@ class Connections(NamedTuple):
 
 
 class RedisStore(MultiService):
-    """``events``, ``roster``, ``records``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and ``settings.name`` must be filled in.
+    """``events``, ``roster``, ``records``, ``history``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and
+    ``settings.name`` must be filled in.
 
     Raises:
         ValueError: the name is empty, or the URL is not valid.
@@ -64,6 +66,7 @@ class RedisStore(MultiService):
         self.roster = RedisRoster(ordinary, keys)
         self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
+        self.history = RedisHistory(ordinary, keys)
         self.register = RedisRegister(ordinary, keys, self.records, self.spool)
         self.backlog = Backlog(ordinary, keys)
         self.strangers = Strangers(ordinary, keys)

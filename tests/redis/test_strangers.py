@@ -10,7 +10,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from fleets import Gateway, RedisFleet, Valkey, soon
-from ocpp_tw.core.entries import REFUSED_HANDSHAKES, SPELLINGS, Entry, Put
+from ocpp_tw.core.entries import AWAY, FLEET, REFUSED_HANDSHAKES, SPELLINGS, Entry, Put
 
 LONG = 40 * 86_400
 
@@ -132,3 +132,11 @@ async def test_what_an_earlier_release_has_stored_stays(clean: Valkey, gateway: 
     pass_time(clean, LONG, "cp1")
     assert await soon(gateway.store.strangers.forget()) == 0
     assert kept(clean, "cp1")[0] == 60
+
+
+async def test_a_stranger_that_is_forgotten_is_not_away_any_more(clean: Valkey, gateway: Gateway) -> None:
+    await visit(gateway, "made-up", Put(FLEET, "made-up", b"{}", AWAY))
+    await visit(gateway, "other", Put(FLEET, "other", b"{}", AWAY))
+    pass_time(clean, LONG, "made-up")
+    assert await soon(gateway.store.strangers.forget()) == 1
+    assert set(await soon(gateway.records.table(FLEET, AWAY))) == {"other"}

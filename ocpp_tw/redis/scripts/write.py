@@ -20,6 +20,7 @@ EFFECT_SIZES = {
     b"listed": 3,
     b"unlisted": 3,
     b"broadcast": 6,
+    b"recorded": 4,
 }
 """How many arguments an effect has, its kind included."""
 
@@ -152,6 +153,8 @@ for _, j in ipairs(tails) do
     try(a, 'ZREM', a, b)
   elseif kind == 'broadcast' then
     broadcast(a, b, c, ARGV[j + 4], ARGV[j + 5])
+  elseif kind == 'recorded' then
+    try(a, 'XADD', a, 'MAXLEN', '~', c, '*', 'value', b)
   elseif kind == 'released' then
     try(a, 'DEL', a)
   elseif kind == 'owned' then

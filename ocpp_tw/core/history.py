@@ -1,0 +1,89 @@
+"""The fleet's histories, for operators to look at: what is kept of an ended transaction, of a command, of a trouble, and of a charger that is away.
+
+Knows neither where it is kept nor for how long. Each is a JSON object; names that events have as well mean the same (docs/contract.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..facts import Stopped
+from .charger_events import StopTransaction
+from .entries import AWAY, FLEET, Effect, Put, Recorded
+from .gateway_events import CommandResult, DisconnectCharger
+from .transaction import Transaction
+
+TRANSACTIONS, COMMANDS, TROUBLES = HISTORIES = ("transactions", "commands", "troubles")
+
+TROUBLING = frozenset(
+    {
+        "authentication_failed", "clock_skew", "duplicate_identity", "flapping", "flooding", "handshake_rejected", "message_refused",
+        "security_event", "silent", "unresponsive",
+    }
+)  # fmt: skip
+"""Events that are troubles. Beside them is the end of a connection with one of `ABNORMAL`."""
+
+ABNORMAL = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1011})
+"""Close codes (RFC 6455 §7.4.1) with which somebody objects to what the other has sent. Cut connections (1006) are a mobile network's daily life."""
+
+MAX_PAYLOAD = 4096
+"""Longest answer of a charger, in bytes, that is kept with its command; of a longer one there is none."""
+
+encode = msgspec.json.Encoder().encode
+
+
+def away(charger: str, time: str, gateway: str, ocpp: str | None, known: tuple[str | None, ...], data: DisconnectCharger) -> Put:
+    """The charger is connected nowhere since ``time``; ``known`` is its vendor, model, firmware and serial number."""
+    row = {"time": time, "code": data.code, "reason": data.reason, "seconds": data.seconds, "gateway": gateway, "ocpp": ocpp}
+    row |= dict(zip(("vendor", "model", "firmware", "serial"), known, strict=True))
+    return Put(FLEET, charger, encode(row), AWAY)
+
+
+def back(charger: str) -> Put:
+    """The charger is connected."""
+    return Put(FLEET, charger, None, AWAY)
+
+
+def ended(data: StopTransaction, transaction: Transaction | None, fact: Stopped, time: str, gateway: str, ocpp: str) -> Effect:
+    """A transaction has ended; None where its start is not known."""
+    known = transaction if transaction is not None and transaction.has_begun else None
+    row = {
+        "time": time,
+        "state": "ended",
+        "charger": data.charger,
+        "id": data.transaction_id if transaction is None else transaction.id,
+        "backend_id": data.backend_id,
+        "conn": transaction.conn if transaction else None,
+        "tag": known.tag if known else data.tag,
+        "started": (known.started or None) if known else None,
+        "ended": fact.timestamp,
+        "duration_s": data.duration_s,
+        "energy_wh": data.energy_wh,
+        "meter_start": known.meter_start if known else None,
+        "meter_stop": data.meter_stop,
+        "reason": data.reason,
+        "provisional": bool(known and known.provisional),
+        "match": data.match,
+        "gateway": gateway,
+        "ocpp": ocpp,
+    }
+    return Recorded(TRANSACTIONS, encode(row))
+
+
+def commanded(result: CommandResult, time: str, gateway: str) -> Effect:
+    """A command has its result."""
+    row: dict[str, Any] = {"time": time, "gateway": gateway, **msgspec.structs.asdict(result)}
+    for name in ("payload", "error"):
+        if row[name] is not None and len(encode(row[name])) > MAX_PAYLOAD:
+            row[name] = None
+    return Recorded(COMMANDS, encode(row))
+
+
+def troubles(name: str, data: Any, time: str, gateway: str) -> tuple[Effect, ...]:
+    """What an event adds to the troubles: nothing if it is none."""
+    if name not in TROUBLING and not (name == "disconnect_charger" and data.code in ABNORMAL):
+        return ()
+    row = {"time": time, "event": name, "gateway": gateway, **msgspec.structs.asdict(data)}
+    return (Recorded(TROUBLES, encode(row)),)
