@@ -237,6 +237,7 @@ class IEvents(Interface):
     """Where events go: one ordered stream. Nothing is lost once it is durable, and nothing is in it twice."""
 
     waiting: int = Attribute("how many entries are not durable yet")
+    published: int = Attribute("how many events have been published since the start, counted when they are about to be written")
     waiting_bytes: int = Attribute("how many bytes the events have that are not durable yet")
     strained: bool = Attribute("whether so many entries wait that chargers with several of them should wait first")
     overloaded: bool = Attribute("whether no more work should be accepted, since entries can be made durable nowhere")
@@ -392,6 +393,16 @@ class IFleet(Interface):
 
 class Store(Protocol):
     """The drivers of one gateway's store, as they are handed to its parts."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it takes no events at the moment; "" if it does."""
+
+    def unread(self) -> int | None:
+        """How many events wait in it for the backend; None if that is not known."""
+
+    def spooled(self) -> dict[str, Any]:
+        """Counts of what is in the spool, and its trouble with the disk if any; {} without a spool."""
 
     @property
     def events(self) -> IEvents: ...

@@ -85,6 +85,19 @@ class InMemoryGateway:
         self.gateway, self.dispatcher = self.application.gateway, self.application.dispatcher
         self._published = len(self.store.events)
 
+    @property
+    def trouble(self) -> str:
+        """Why events are not durable; "" if they are (see `MemoryEvents`)."""
+        return "it is paused" if self.events.paused else ""
+
+    def unread(self) -> int | None:
+        """How many events there are, since nobody takes them."""
+        return len(self.store.events)
+
+    def spooled(self) -> dict[str, Any]:
+        """Nothing: there is no spool."""
+        return {}
+
     def handshake(self, id: str = "cp1", address: str = "10.0.0.1", offered: tuple[str, ...] = ("ocpp1.6",)) -> ChargerClient:
         """A charger whose handshake has just been answered; its connection is not open yet. Raises `HandshakeRefused`."""
         wire = MemoryWire()

@@ -43,6 +43,7 @@ class Breaker:
         self._backend = backend
         self._clock = clock
         self._failures = 0
+        self._why = ""
         self._open_until = 0.0
         self._probes_left = 0
         self._unanswered = 0
@@ -53,6 +54,11 @@ class Breaker:
     def allows_requests(self) -> bool:
         """Whether a request would be made now."""
         return self._failures < FAILURES or self._probes_left > 0 or self._clock.seconds() >= self._open_until
+
+    @property
+    def trouble(self) -> str:
+        """Why the backend is of no use at the moment; "" if it is, as far as is known."""
+        return f"{self._failures} questions in a row without a usable answer, the last: {self._why}" if self._failures >= FAILURES else ""
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
         """See `IBackend`."""
@@ -91,6 +97,7 @@ class Breaker:
     def _failed(self, failure: Failure, charger: str) -> Failure:
         if failure.check(BackendFailed):  # type: ignore[no-untyped-call]
             self._failures += 1
+            self._why = failure.getErrorMessage()
             self._probes_left = 0
             self._open_until = self._clock.seconds() + COOL_DOWN
             if self._failures > FAILURES:

@@ -5,11 +5,14 @@ Knows neither the WebSocket below nor what is done with a message: frames come i
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from ..concealed import id_concealed
 from ..core.commands import Outcome
+from ..core.conclusion import Conclusion
 from ..core.entries import Record
 from ..core.ledger import Ledger
 from ..core.rate_limit import Rate, RateLimit
@@ -38,7 +41,7 @@ class Charger(Inbox):
 
     __slots__ = (
         "_complaints", "_outgoing", "address", "certificate", "connected_at", "connection", "conversation", "domain", "id", "interval", "ledger",
-        "model", "ocpp", "received", "registration_state", "reported_time", "reports", "security_profile", "sent", "serial", "version", "violations",
+        "model", "noted", "ocpp", "received", "registration_state", "reported_time", "reports", "security_profile", "sent", "serial", "state", "version", "violations",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +72,8 @@ class Charger(Inbox):
         self.serial = ""
         self.certificate: ClientCertificate | None = None  # with which it has been admitted
         self.received = self.sent = self.violations = 0
+        self.state: Any = None  # what is shown of it, and what is to be looked at for that (`ocpp_tw.monitoring.observer`)
+        self.noted: dict[Any, Conclusion] | None = None
         self._complaints: RateLimit | None = None
         self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
         self.reported_time: tuple[str, float] | None = None  # the latest time the charger reported as now, and when by our clock

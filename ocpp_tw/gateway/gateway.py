@@ -37,7 +37,10 @@ from .spellings import Spellings
 
 
 class Gateway:
-    """``chargers`` has the current connection of each identity; ``decisions`` is what operators decide about them."""
+    """``chargers`` has the current connection of each identity; ``decisions`` is what operators decide about them.
+
+    ``on_current`` is called with a connection that becomes its charger's, ``on_departed`` with each that has ended.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,9 @@ class Gateway:
         self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store, self._spellings)
         self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
-        self.arrivals.on_current = self.budgets.arrived
+        self.arrivals.on_current = self._became_current
+        self.on_current: Callable[[Charger], None] = lambda charger: None
+        self.on_departed: Callable[[Charger], None] = lambda charger: None
         self.refusals = LastRefusals(unix)
         self.orphans = Orphans(clock, publisher, store.roster)
         self._gate = gate
@@ -121,6 +126,10 @@ class Gateway:
         self.arrivals.admitted(charger, request.repairs)
         return charger, chosen[0] if chosen else None
 
+    def _became_current(self, charger: Charger) -> None:
+        self.budgets.arrived(charger)
+        self.on_current(charger)
+
     def has_room(self, size: int, may_wait: bool) -> bool:
         """Whether a large message of so many bytes may be processed now."""
         return self._incoming.load.has_room(size, may_wait)
@@ -137,6 +146,7 @@ class Gateway:
     def departed(self, charger: Charger, code: int, reason: str) -> None:
         """Its connection has ended."""
         self.budgets.departed(charger)
+        self.on_departed(charger)
         self.arrivals.departed(charger, code, reason)
         self._spellings.departed(charger)
 

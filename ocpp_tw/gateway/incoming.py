@@ -52,7 +52,7 @@ Message = Call | Send
 
 class IncomingCalls:
     """One for all chargers of a gateway. ``on_transaction`` is called with each fact about a transaction and its conclusion, while somebody
-    is interested; ``on_late_response`` with each answer that came after its CALL had timed out. ``record`` is
+    is interested; ``observers`` with each fact of a type and its conclusion; ``on_late_response`` with each answer that came after its CALL had timed out. ``record`` is
     told of each frame: Unix time, charger, direction (`ocpp_tw.interfaces.IN`, `OUT`) and text; None for nobody. ``moment`` is the
     time of the latest, or that at which entries have become durable after it, and so of the answers that are sent then.
     """
@@ -79,6 +79,7 @@ class IncomingCalls:
         self.record: Callable[[tuple[float, str, int, bytes]], None] | None = None
         self.on_transaction: Callable[[Charger, Any, Conclusion], None] | None = None
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
+        self.observers: dict[type[Fact], Callable[[Charger, Any, Conclusion], None]] = {}
         self._stamps = stamps
         self._reader = reader
         self._zoned = reader.has_zones
@@ -178,6 +179,9 @@ class IncomingCalls:
             charger.outgoing.ask_transaction_status(conclusion.gap)
         if self.on_transaction is not None and type(fact) in OF_TRANSACTIONS:
             self.on_transaction(charger, fact, conclusion)
+        observe = self.observers.get(type(fact))
+        if observe is not None:
+            observe(charger, fact, conclusion)
         now = self._stamps.now()
         if type(call) is Send:
             then: tuple[str | int, bytes] = (call.id, b"")

@@ -41,7 +41,7 @@ SKEW_TOLERANCE = 30.0
 class Observed:
     """What is known of one charger across its connections, until it has been absent for a while.
 
-    ``silent_checks`` and ``absent_checks`` count checks in a row without a message, and without a connection. ``skew`` is by how many
+    ``heard`` is when a message had come, to the minute, in seconds of the reactor's clock. ``silent_checks`` and ``absent_checks`` count checks in a row without a message, and without a connection. ``skew`` is by how many
     seconds the charger's clock is ahead, ``published_skew`` what was published of it, ``behind`` an unconfirmed sample: when it was
     taken, and its skew.
     """
@@ -53,6 +53,7 @@ class Observed:
         "domain",
         "flapping",
         "flaps",
+        "heard",
         "ocpp",
         "published_skew",
         "received",
@@ -69,6 +70,7 @@ class Observed:
         self.skew: float | None = None
         self.behind: tuple[float, float] | None = None
         self.published_skew: float | None = None
+        self.heard: float | None = None
         self.domain = self.ocpp = ""
 
 
@@ -152,7 +154,7 @@ class Liveness:
                 observed.silent = False
                 data = gateway_events.Silent(charger.id, round(observed.silent_checks * INTERVAL), over=True)
                 self._publisher.publish(charger, "silent", data)
-            observed.received, observed.silent_checks = charger.received, 0
+            observed.received, observed.silent_checks, observed.heard = charger.received, 0, self._clock.seconds()
             return
         observed.silent_checks += 1
         interval = charger.interval or self._heartbeat_interval

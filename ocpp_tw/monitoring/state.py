@@ -1,0 +1,140 @@
+"""What is kept of a connected charger beside what the gateway needs to serve it: its connectors and its running transactions.
+
+Knows neither frames nor how often it is brought up to date. There may be tens of thousands of them: what they have in common is shared.
+"""
+
+from __future__ import annotations
+
+from sys import intern
+
+import msgspec
+
+from .curve import Curve
+
+MAX_CONNECTORS = 64
+"""Most connectors whose status is kept of a charger; those that it has told of first."""
+
+MAX_RUNNING = 32
+"""Most running transactions that are kept of a charger; those that began last."""
+
+MAX_TEXT = 50
+"""Longest status, error code or remark that is kept, in characters (OCPP's own are shorter)."""
+
+POWER_HOLDS = 1800.0
+"""Seconds for which a reading of power counts as the power now."""
+
+WAITING = frozenset({"SuspendedEV", "SuspendedEVSE", "Finishing", "Preparing", "Faulted", "Unavailable", "Available", "Reserved"})
+"""Statuses of a connector with which a transaction on it does not charge."""
+
+
+class Connector(msgspec.Struct, gc=False):
+    """The status of a connector; ``evse`` is None in 1.6. ``since`` is when it had another one, in Unix time."""
+
+    evse: int | None
+    connector: int | None
+    status: str
+    error_code: str | None
+    info: str | None
+    since: int
+
+
+class Running(msgspec.Struct, gc=False):
+    """A running transaction on ``conn`` (in 2.x the EVSE). ``register_wh`` is the latest reading of its energy register, at ``read_at`` (Unix
+    time); ``first_wh`` the first that is known of it, its start's if that is."""
+
+    id: int | str
+    conn: int
+    curve: Curve
+    charging_state: str | None = None
+    power_w: float | None = None
+    register_wh: int | None = None
+    first_wh: int | None = None
+    read_at: float = 0.0
+    soc: float | None = None
+
+    @property
+    def energy_wh(self) -> int | None:
+        """Delivered so far; None if not known."""
+        if self.register_wh is None or self.first_wh is None:
+            return None
+        return max(0, self.register_wh - self.first_wh)
+
+    def power_now(self, now: float) -> float | None:
+        """Its power, in W, if that is known."""
+        return self.power_w if now - self.read_at <= POWER_HOLDS else None
+
+
+class ChargerState(msgspec.Struct, gc=False):
+    """``faulted`` and ``charging`` are of what is in ``connectors`` and ``running``."""
+
+    connectors: tuple[Connector, ...] = ()
+    running: tuple[Running, ...] = ()
+    faulted: bool = False
+    charging: bool = False
+
+    def connector_is(self, evse: int | None, connector: int | None, status: str, error: str | None, info: str | None, now: int) -> None:
+        """The charger has told the status of a connector."""
+        status = intern(status[:MAX_TEXT])
+        error = None if error is None else intern(error[:MAX_TEXT])
+        info = info[:MAX_TEXT] if info else None
+        for known in self.connectors:
+            if known.evse == evse and known.connector == connector:
+                if known.status != status:
+                    known.since = now
+                known.status, known.error_code, known.info = status, error, info
+                return
+        if len(self.connectors) < MAX_CONNECTORS:
+            added = Connector(evse, connector, status, error, info, now)
+            self.connectors = tuple(sorted((*self.connectors, added), key=lambda each: (each.evse or 0, each.connector or 0)))
+
+    def find(self, id: int | str) -> Running | None:
+        """The running transaction of that id."""
+        return next((each for each in self.running if each.id == id), None)
+
+    def on(self, conn: int) -> Running | None:
+        """The running transaction on a connector, if there is only one."""
+        found = [each for each in self.running if each.conn == conn]
+        return found[0] if len(found) == 1 else None
+
+    def begin(self, id: int | str, conn: int, now: float) -> Running:
+        """A transaction runs; what ran on its connector before does not any more."""
+        known = self.find(id)
+        if known is not None:
+            known.conn = conn or known.conn
+            return known
+        others = [each for each in self.running if not conn or each.conn != conn]
+        added = Running(id, conn, Curve(now))
+        self.running = (*others[1 - MAX_RUNNING :], added)
+        return added
+
+    def end(self, id: int | str) -> None:
+        """A transaction has ended."""
+        self.running = tuple([each for each in self.running if each.id != id])
+
+    def joined(self, older: ChargerState) -> ChargerState:
+        """With what an earlier connection of the charger has told and this one has not."""
+        known = {(each.evse, each.connector) for each in self.connectors}
+        conns, ids = {each.conn for each in self.running}, {each.id for each in self.running}
+        self.connectors += tuple([each for each in older.connectors if (each.evse, each.connector) not in known])
+        self.running = (*[each for each in older.running if each.id not in ids and each.conn not in conns], *self.running)
+        self.judge()
+        return self
+
+    def judge(self) -> None:
+        """Bring ``faulted`` and ``charging`` up to date."""
+        self.faulted = any(each.status == "Faulted" for each in self.connectors)
+        self.charging = any(self._charges(each) for each in self.running) or any(each.status == "Charging" for each in self.connectors)
+
+    def _charges(self, transaction: Running) -> bool:
+        if transaction.charging_state is not None:
+            return transaction.charging_state == "Charging"
+        own = [each for each in self.connectors if transaction.conn in (each.evse, each.connector) and transaction.conn]
+        return not any(each.evse is None and each.status in WAITING for each in own)
+
+    def power(self, now: float) -> float:
+        """Of all running transactions, in W, as far as it is known."""
+        return sum([each.power_now(now) or 0.0 for each in self.running])
+
+    def energy(self) -> int:
+        """Delivered in running transactions, in Wh, as far as it is known."""
+        return sum([each.energy_wh or 0 for each in self.running])
