@@ -9,12 +9,15 @@ from array import array
 from math import isnan, nan
 
 MAX_SAMPLES = 240
-"""Most samples of a transaction. With more, every second one is left out, and further ones are taken half as often."""
+"""Most samples of a transaction. With more, every second one is left out, and further ones are taken as seldom."""
 
 MIN_GAP = 5.0
 """Seconds between samples at first."""
 
 WIDTH = 4
+
+JITTER = 0.9
+"""Part of the usual time between samples after which the next one is taken: chargers do not keep time exactly."""
 
 
 class Curve:
@@ -34,11 +37,11 @@ class Curve:
             return
         samples.extend(nan if each is None else each for each in (since, power_w, energy_wh, soc))
         if len(samples) > MAX_SAMPLES * WIDTH:
-            self._gap *= 2
             kept = array("f")
             for at in range(0, len(samples), 2 * WIDTH):
                 kept.extend(samples[at : at + WIDTH])
             self._samples = kept
+            self._gap = JITTER * kept[-WIDTH] / (len(kept) // WIDTH)
 
     def samples(self) -> list[list[float | None]]:
         """Unix time, W, Wh and percent of each."""

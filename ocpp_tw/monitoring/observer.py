@@ -87,8 +87,10 @@ class Observer:
 
     def _transaction(self, charger: Charger, fact: Started | Updated | Stopped, conclusion: Conclusion) -> None:
         if conclusion.events and not conclusion.duplicate:  # else it is a repeat
-            key = fact.transaction_id if type(fact) is not Started or fact.event_info else (fact.conn, fact.tag, fact.timestamp)
-            self._note(charger, (type(fact), key), conclusion)
+            info = fact.event_info
+            key = (fact.conn, fact.tag, fact.timestamp) if type(fact) is Started and info is None else fact.transaction_id
+            # a charging state is told once, when it changes
+            self._note(charger, (type(fact), key, info and info.charging_state), conclusion)
 
     def _note(self, charger: Charger, key: Any, conclusion: Conclusion) -> None:
         noted = charger.noted

@@ -30,7 +30,7 @@ def read(values: list[Any]) -> Reading:
     power = soc = None
     phases: dict[str, float] = {}
     for value in values:
-        if value.measurand == POWER and value.unit == "W" and value.location in (None, "Outlet") and not value.signed:
+        if value.measurand == POWER and value.unit == "W" and (not value.location or value.location == "Outlet") and not value.signed:
             watts = _number(value.value, MAX_POWER)
             if watts is not None and value.phase:
                 phases[value.phase] = watts

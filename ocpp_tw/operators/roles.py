@@ -12,7 +12,7 @@ import msgspec
 HEALTH = (b"/healthz", b"/readyz")
 """Paths that are served to everybody."""
 
-COMMANDS = (b"/command", b"/command/")
+COMMANDS = (b"/command", b"/command/", b"/api/commands", b"/api/batches")
 
 CREDENTIAL_COMMANDS = frozenset({"rotate_password", "set_security_profile"})
 """Commands that change what a charger comes in with: as much as an operator's decision, by whichever path they are sent."""

@@ -36,7 +36,7 @@ from ..gateway.signing import Signing
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..interfaces import IGate, IHandlers, Store
-from ..monitoring.local import Local
+from ..monitoring.monitoring import Monitoring
 from ..monitoring.tap import Tap
 from ..monitoring.tap_answers import TapAnswers
 from ..ocpp.negotiation import enabled_versions
@@ -58,7 +58,7 @@ class Application:
     renewals: Renewals
     reconciler: Reconciler | None
     tap: Tap | None
-    local: Local
+    monitoring: Monitoring
 
     def start(self) -> None:
         """Lease transaction ids, take commands, check liveness and budgets, look for orphans, for the key of passwords and for certificates that expire, reconcile provisional starts."""
@@ -71,7 +71,7 @@ class Application:
         self.renewals.start()
         if self.tap is not None:
             self.tap.start()
-        self.local.start()
+        self.monitoring.start()
         if self.reconciler is not None:
             self.reconciler.start()
 
@@ -86,7 +86,7 @@ class Application:
         self.renewals.stop()
         if self.tap is not None:
             self.tap.stop()
-        self.local.stop()
+        self.monitoring.stop()
         if self.reconciler is not None:
             self.reconciler.stop()
 
@@ -137,8 +137,8 @@ def compose(
     upgrades = Upgrades(settings, clock, credentials, security, stamps.unix)
     own.on_awaited = upgrades.wait
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
+    monitoring = Monitoring(settings, clock, stamps, gateway, incoming, verdicts, reader.evidence, dispatcher, store, backend)
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
-    local = Local(clock, stamps.unix, gateway, incoming, store.events, store, backend)
     renewals = Renewals(gateway.chargers, clock, security, authority)
     tap = None
     if settings.tap:
@@ -146,4 +146,4 @@ def compose(
         tap = Tap(settings.tap << 20, clock, stamps.unix, store.events.events_in, *told)
         store.events.tap = tap.published
         TapAnswers(tap, store.fleet, settings.name, clock)
-    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler, tap, local)
+    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler, tap, monitoring)

@@ -21,11 +21,13 @@ from ..core.passwords import Passwords
 from ..gateway.breaker import Breaker
 from ..handlers import find
 from ..monitoring.fleet_tap import FleetTap
+from ..ocpp.negotiation import enabled_versions
 from ..ocpp.tolerance.rules import Tolerance
 from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
 from ..operators.failed_logins import FailedLogin
 from ..operators.guard import BehindFront
+from ..operators.parts import fleet_parts
 from ..operators.tap_routes import TapRoutes
 from ..redis import RedisStore
 from ..settings import InvalidSetting, Settings
@@ -126,12 +128,13 @@ class GatewayService(MultiService):
 
     async def _listen_for_operators(self, application: Application) -> None:
         evidence, door = application.reader.evidence, self._door
+        parts = fleet_parts(application.monitoring, enabled_versions(self.settings), self._reactor)
         operators = OperatorsApi(
             application.gateway, application.dispatcher, application.verdicts, self._store, evidence, application.security
         )
         tap = TapRoutes(FleetTap(self._store.fleet) if application.tap else None, self._reactor)
         guard = BehindFront(self._front) if self._front else door.guard(self.login_failed)
-        site = door.served(operators.site(guard, self.settings.http_connections, others=[ContractApi(_contract), tap]))
+        site = door.served(operators.site(guard, self.settings.http_connections, others=[ContractApi(_contract), tap, *parts]))
         self._ports.append(await listen(self._endpoints.operators, site, self.settings.http, door.clients))
 
     def login_failed(self, failed: FailedLogin) -> None:

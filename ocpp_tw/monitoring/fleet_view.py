@@ -1,0 +1,194 @@
+"""What operators see of the whole fleet: each gateway is asked, and their answers become one.
+
+Knows neither HTTP nor how gateways are asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import TimeoutError
+from twisted.internet.interfaces import IReactorTime
+
+from ..core import history
+from ..gateway.decisions import Decisions
+from ..interfaces import Answers, IFleet, StoreUnavailable
+from .away import Away
+from .history_reader import HistoryReader
+from .listing import MAX_NAMES
+from .query import ChargersQuery, Placed, first
+from .rows import STATES, iso, sort_key
+from .slices import slices
+
+MINUTES = 60
+
+LATEST_TROUBLES = 20
+
+MANY_ROWS = 500
+"""Rows behind whose number gateways tell places only, and then the rows of the page."""
+
+
+class FleetView:
+    """One for a gateway, whose name is ``name``."""
+
+    def __init__(
+        self,
+        name: str,
+        fleet: IFleet,
+        away: Away,
+        histories: HistoryReader,
+        decisions: Decisions,
+        clock: IReactorTime,
+        unix: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._fleet = fleet
+        self._away = away
+        self._histories = histories
+        self._decisions = decisions
+        self._clock = clock
+        self._unix = unix
+
+    async def overview(self) -> dict[str, Any]:
+        """The fleet at a glance."""
+        answers = await self._fleet.ask("overview", {})
+        away = await self._away.rows()
+        parts = list(answers.answers.values())
+        states: Counter[str] = Counter()
+        for part in parts:
+            states.update(part["states"])
+        states["away"] += len(away)
+        own = answers.answers.get(self._name)
+        gateways = sorted([part["gateway"] for part in parts], key=lambda each: str(each["name"]))
+        return {
+            "time": iso(self._unix()),
+            "chargers": {"total": states.total(), **{state: states[state] for state in reversed(STATES)}},
+            "power_w": sum(part["power_w"] for part in parts),
+            "energy_today_wh": sum(part["energy_today_wh"] for part in parts),
+            "rates": {name: _added([part[name] for part in parts]) for name in ("messages", "events")},
+            "gateways": gateways,
+            "missing": answers.missing,
+            "trouble": answers.trouble or self._away.trouble,
+            "redis": own["gateway"]["redis"] if own else {"connected": False, "unread": None, "trouble": "this gateway does not answer"},
+            "backend": _worst([each["backend"] for each in gateways]),
+            "troubles": await self._latest_troubles(),
+        }
+
+    async def _latest_troubles(self) -> list[dict[str, Any]]:
+        try:
+            return (await self._histories.page(history.TROUBLES, LATEST_TROUBLES)).rows
+        except (TimeoutError, StoreUnavailable):
+            return []
+
+    async def chargers(self, query: ChargersQuery) -> dict[str, Any]:
+        """A page of the fleet's chargers."""
+        full = query.offset == 0 or query.want <= MANY_ROWS
+        answers = await self._ask_for_page(msgspec.structs.replace(query, full=full))
+        away = await self._away.rows()
+        states: Counter[str] = Counter()
+        models: set[str] = set()
+        firmwares: set[str] = set()
+        found: list[tuple[Placed, dict[str, Any]]] = []
+        total = 0
+        for part in answers.answers.values():
+            states.update(part["states"])
+            models.update(part["models"])
+            firmwares.update(part["firmwares"])
+            total += part["total"]
+            found += [(Placed(*sort_key(query.column, row[query.column]), row["id"]), row) for row in part.get("rows", ())]
+            found += [(Placed(*place), {}) for place in part.get("places", ())]
+        connected = {place.id for place, _ in found}
+        async for some in slices(list(away.values()), self._clock):
+            for row in some:
+                if row["model"]:
+                    models.add(row["model"])
+                if row["firmware"]:
+                    firmwares.add(row["firmware"])
+                if row["id"] in connected or (query.gateway and row["gateway"] not in query.gateway):
+                    continue
+                if not query.lets_through(row["id"], row["ocpp"], (row["vendor"], row["model"], row["firmware"]), (row["serial"],), 0):
+                    continue
+                states["away"] += 1
+                if not query.state or "away" in query.state:
+                    total += 1
+                    found.append((Placed(*sort_key(query.column, row[query.column]), row["id"]), row))
+        rows = first(found, query.want, query.sort)[query.offset :]
+        return {
+            "total": total,
+            "rows": [row for _, row in rows] if full else await self._rows([place.id for place, _ in rows], away),
+            "states": {state: states[state] for state in STATES},
+            "models": sorted(models)[:MAX_NAMES],
+            "firmwares": sorted(firmwares)[:MAX_NAMES],
+            "gateways": sorted(answers.answers),
+            "missing": answers.missing,
+            "trouble": answers.trouble or self._away.trouble,
+        }
+
+    async def _ask_for_page(self, query: ChargersQuery) -> Answers:
+        asked: dict[str, Any] = msgspec.to_builtins(query)
+        return await self._fleet.ask("chargers", asked)
+
+    async def _rows(self, ids: list[str], away: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of these chargers, wherever they are."""
+        answers = await self._fleet.ask("rows", {"ids": ids})
+        rows = {id: away[id] for id in ids if id in away}
+        for part in answers.answers.values():
+            rows |= {row["id"]: row for row in part}
+        return [rows[id] for id in ids if id in rows]
+
+    async def ids(self, query: ChargersQuery, most: int) -> list[str]:
+        """The identities of all that the query asks for, at most so many."""
+        page = await self._ask_for_page(msgspec.structs.replace(query, full=False, offset=0, limit=most))
+        ids = {place[2] for part in page.answers.values() for place in part["places"]}
+        if not query.state or "away" in query.state:
+            for id, row in (await self._away.rows()).items():
+                model = (row["vendor"], row["model"], row["firmware"])
+                at = not query.gateway or row["gateway"] in query.gateway
+                if at and query.lets_through(id, row["ocpp"], model, (row["serial"],), 0):
+                    ids.add(id)
+        return sorted(ids)[:most]
+
+    async def charger(self, id: str) -> dict[str, Any] | None:
+        """All that is known of one; None if nothing is. Fails with `TimeoutError` or `StoreUnavailable` if it is not connected and the store
+        does not answer."""
+        answers = await self._fleet.ask("charger", {"id": id})
+        here = next((part for part in answers.answers.values() if part is not None), None)
+        unknown = {"missing": answers.missing, "trouble": answers.trouble}
+        if here is not None:
+            return {**here, "connected": True, "away": None, **unknown}
+        away = (await self._away.rows()).get(id)
+        record = await self._decisions.recorded(id)
+        if away is None and record is None:
+            return None
+        return {
+            "row": away,
+            "connected": False,
+            "record": {"connected": False, "id": id, **(record or {})},
+            "liveness": None,
+            "transactions": [],
+            "breaks": [],
+            "clock": None,
+            "certificate": None,
+            "away": {"time": away["since"], **away["left"], "gateway": away["gateway"], "ocpp": away["ocpp"]} if away else None,
+            **unknown,
+        }
+
+    async def running(self, query: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+        """The running transactions, the latest first; and the gateways that have not told theirs."""
+        answers = await self._fleet.ask("running", query)
+        rows = [row for part in answers.answers.values() for row in part]
+        return sorted(rows, key=lambda row: row["since"], reverse=True), answers.missing
+
+
+def _added(rates: list[list[float]]) -> list[float]:
+    """Of all gateways, minute by minute."""
+    return [round(sum(each), 2) for each in zip(*rates, strict=True)] if rates else [0.0] * MINUTES
+
+
+def _worst(backends: list[dict[str, str]]) -> dict[str, str]:
+    """Failing, if it is for any gateway."""
+    ranked = sorted(backends, key=lambda each: ("failing", "ok", "none").index(each["state"]))
+    return ranked[0] if ranked else {"state": "none", "detail": ""}

@@ -1,0 +1,134 @@
+"""A charger as a row of a table: its columns, its state, and what sorts it.
+
+Knows neither pages nor other gateways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import gmtime, strftime
+from typing import Any
+
+import msgspec
+from twisted.internet.interfaces import IReactorTime
+
+from ..gateway.charger import Charger
+from ..gateway.gateway import Gateway
+
+STATES = ("away", "unresponsive", "silent", "faulted", "charging", "online")
+"""The first that applies is a charger's; in this order they are sorted."""
+
+_RANKS = {state: rank for rank, state in enumerate(STATES)}
+
+AWAY: dict[str, Any] = {
+    "remote_address": None,
+    "security_profile": None,
+    "registration": None,
+    "violations": 0,
+    "power_w": None,
+    "energy_wh": None,
+    "transactions": 0,
+    "last_message": None,
+    "connectors": [],
+    "flags": [],
+}
+"""The columns of which nothing is known of a charger that is away."""
+
+
+def iso(unix: float) -> str:
+    """A Unix time as ISO 8601, UTC, to the second."""
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(unix))
+
+
+def sort_key(column: str, value: Any) -> tuple[bool, Any]:
+    """What a value of a column is sorted by; one that is missing comes last."""
+    if value is None or value == "":
+        return True, 0
+    if column == "state":
+        return False, _RANKS.get(value, len(STATES))
+    return False, value.casefold() if isinstance(value, str) else value
+
+
+class Rows:
+    """Those of the chargers that are connected to a gateway of that ``name``."""
+
+    def __init__(self, name: str, gateway: Gateway, clock: IReactorTime, unix: Callable[[], float]) -> None:
+        self._name = name
+        self._chargers = gateway.chargers
+        self._observed = gateway.liveness.observed
+        self._flooding = gateway.budgets.flooding
+        self._clock = clock
+        self._unix = unix
+        self.columns: Mapping[str, Callable[[Charger], Any]] = {
+            "id": lambda charger: charger.id,
+            "state": self.state,
+            "since": lambda charger: self._time(charger.connected_at),
+            "gateway": lambda charger: name,
+            "ocpp": lambda charger: charger.ocpp,
+            "vendor": lambda charger: charger.model[0],
+            "model": lambda charger: charger.model[1],
+            "firmware": lambda charger: charger.model[2],
+            "serial": lambda charger: charger.serial or None,
+            "remote_address": lambda charger: charger.address,
+            "security_profile": lambda charger: charger.security_profile,
+            "registration": lambda charger: charger.registration or None,
+            "violations": lambda charger: charger.violations,
+            "power_w": self._power,
+            "energy_wh": self._energy,
+            "transactions": lambda charger: len(charger.state.running) if charger.state else 0,
+            "last_message": self._last_message,
+        }
+
+    def row(self, charger: Charger) -> dict[str, Any]:
+        """The row as it is told."""
+        row = {name: column(charger) for name, column in self.columns.items()}
+        connectors = charger.state.connectors if charger.state else ()
+        row["connectors"] = [{**msgspec.structs.asdict(each), "since": iso(each.since)} for each in connectors]
+        row["flags"] = self.flags(charger)
+        return row
+
+    def state(self, charger: Charger) -> str:
+        """Of a connected charger."""
+        if charger.unresponsive:
+            return "unresponsive"
+        observed = self._observed.get(charger.id)
+        if observed is not None and observed.silent:
+            return "silent"
+        state = charger.state
+        if state is None:
+            return "online"
+        return "faulted" if state.faulted else "charging" if state.charging else "online"
+
+    def flags(self, charger: Charger) -> list[str]:
+        """What else is to be known of it."""
+        observed = self._observed.get(charger.id)
+        flags = {
+            "flooding": self._flooding(charger.id),
+            "flapping": observed is not None and observed.flapping,
+            "pending": charger.restricted,
+        }
+        return [name for name, holds in flags.items() if holds]
+
+    def _time(self, seconds: float) -> str:
+        """A time of the reactor's clock."""
+        return iso(self._unix() - self._clock.seconds() + seconds)
+
+    def _power(self, charger: Charger) -> float:
+        return round(charger.state.power(self._unix()), 1) if charger.state else 0.0
+
+    def _energy(self, charger: Charger) -> int:
+        return charger.state.energy() if charger.state else 0
+
+    def _last_message(self, charger: Charger) -> str | None:
+        """To the minute: none is noted when it comes."""
+        observed = self._observed.get(charger.id)
+        if observed is None or observed.heard is None or observed.heard < charger.connected_at:
+            return self._time(charger.connected_at) if charger.received else None
+        return self._time(observed.heard)
+
+
+def away_row(id: str, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a charger that is connected nowhere, from what is kept of its last connection."""
+    known = {name: kept.get(name) for name in ("gateway", "ocpp", "vendor", "model", "firmware", "serial")}
+    left = {name: kept.get(name) for name in ("code", "reason", "seconds")}
+    return {"id": id, "state": "away", "since": str(kept.get("time", ""))[:19] + "Z", **known, **AWAY, "left": left}

@@ -1,0 +1,61 @@
+"""HTTP about what commands there are: the neutral ones, those of each version of OCPP, and their official JSON Schemas.
+
+Knows no charger.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collections.abc import Mapping
+
+from twisted.web.iweb import IRequest
+
+from ..dispatch.translate import OWN
+from ..ocpp.schemas import source
+from ..ocpp.version import Version
+from .answering import HttpAnswer, Query, Refused, json_answer, klein_app, run
+from .described import described
+
+
+class ActionsApi:
+    """``versions`` are those that chargers may speak, by subprotocol."""
+
+    app = klein_app()
+    prefixes: tuple[bytes, ...] = (b"/api/actions",)
+
+    def __init__(self, versions: Mapping[str, Version]) -> None:
+        self._versions = {version.name: version for version in versions.values()}
+
+    @app.route("/api/actions", methods=["GET"])
+    @described({200: dict[str, Any]})
+    def actions(self, request: IRequest) -> HttpAnswer:
+        """The commands of all versions, or of one."""
+
+        async def answer() -> bytes:
+            name = Query(request).one_of("ocpp", "", *self._versions)
+            versions = [version for version in self._versions.values() if name in ("", version.name)]
+            neutral = sorted({*OWN, *[command for version in versions for command in version.neutral]})
+            return json_answer(
+                request, 200, {"neutral": neutral, "raw": {version.name: sorted(version.csms_actions) for version in versions}}
+            )
+
+        return run(request, answer())
+
+    @app.route("/api/actions/<ocpp>/<action>", methods=["GET"])
+    @described({200: dict[str, Any]})
+    def schema(self, request: IRequest, ocpp: str, action: str) -> HttpAnswer:
+        """The official JSON Schema of an action's request."""
+
+        async def answer() -> bytes:
+            version = self._versions.get(ocpp)
+            if version is None or action not in version.csms_actions:
+                raise Refused(404, "There is no such action for a backend to send")
+            return json_answer(request, 200, _schema(ocpp, action))
+
+        return run(request, answer())
+
+
+def _schema(ocpp: str, action: str) -> object:
+    folder = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}[ocpp]
+    return source(folder, action if ocpp == "1.6" else f"{action}Request")

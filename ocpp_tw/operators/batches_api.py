@@ -1,0 +1,105 @@
+"""HTTP about commands for many chargers: begin one, and ask how far it is.
+
+Knows neither chargers nor how a command reaches one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from twisted.web.iweb import IRequest
+
+from ..core.commands import Invalid
+from ..interfaces import IFleet
+from ..monitoring.batches import MAX_CHARGERS, Batches, TooManyBatches
+from ..monitoring.fleet_view import FleetView
+from .answering import HttpAnswer, Refused, body_of, json_answer, klein_app, operator_of, run
+from .chargers_query import of_object
+from .described import described
+
+
+class BatchesApi:
+    """One for a gateway, or for a worker among several: each of them knows all."""
+
+    app = klein_app()
+    prefixes: tuple[bytes, ...] = (b"/api/batches",)
+
+    def __init__(self, batches: Batches, fleet: IFleet, view: FleetView) -> None:
+        self._batches = batches
+        self._fleet = fleet
+        self._view = view
+
+    @app.route("/api/batches", methods=["POST"])
+    @described({202: dict[str, Any]}, body=dict[str, Any])
+    def begin(self, request: IRequest) -> HttpAnswer:
+        """Begin one: 202 with its id and the number of its chargers."""
+
+        async def answer() -> bytes:
+            command, chargers = await self._read(body_of(request))
+            try:
+                report = self._batches.begin(command, chargers, operator_of(request))
+            except Invalid as why:
+                raise Refused(400, f"`command`: {why}") from None
+            except TooManyBatches as why:
+                request.setHeader("retry-after", "30")
+                raise Refused(503, f"{why}: try again later") from None
+            return json_answer(request, 202, {"id": report["id"], "total": report["total"]})
+
+        return run(request, answer())
+
+    @app.route("/api/batches", methods=["GET"])
+    @described({200: dict[str, Any]})
+    def all(self, request: IRequest) -> HttpAnswer:
+        """Those that gateways remember, the latest first."""
+
+        async def answer() -> bytes:
+            answers = await self._fleet.ask("batches", {})
+            rows = [row for part in answers.answers.values() for row in part]
+            rows.sort(key=lambda row: row["time"], reverse=True)
+            return json_answer(request, 200, {"rows": rows, "missing": answers.missing})
+
+        return run(request, answer())
+
+    @app.route("/api/batches/<id>", methods=["GET"])
+    @described({200: dict[str, Any]})
+    def batch(self, request: IRequest, id: str) -> HttpAnswer:
+        """How far one is, and what has failed."""
+
+        async def answer() -> bytes:
+            found = self._batches.find(id)
+            if found is None:
+                answers = await self._fleet.ask("batch", {"id": id})
+                found = next((each for each in answers.answers.values() if each is not None), None)
+            if found is None:
+                raise Refused(404, "No batch of this id is remembered: the gateway that ran it may have been started again")
+            return json_answer(request, 200, found)
+
+        return run(request, answer())
+
+    async def _read(self, body: bytes) -> tuple[dict[str, Any], list[str]]:
+        """The command, and the chargers that are to get it."""
+        try:
+            members = msgspec.json.decode(body, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            raise Refused(400, "The body must be a JSON object with `command`, and `filter` or `chargers`") from None
+        command = members.get("command")
+        if not isinstance(command, dict):
+            raise Refused(400, "`command` must be an object, as for POST /api/commands but for the charger")
+        if ("filter" in members) == ("chargers" in members):
+            raise Refused(400, "Either `filter` or `chargers` says which chargers are to get it")
+        if "filter" in members:
+            chargers = await self._view.ids(of_object(members["filter"]), MAX_CHARGERS + 1)
+        else:
+            chargers = _identities(members["chargers"])
+        if not chargers:
+            raise Refused(400, "There is no such charger")
+        if len(chargers) > MAX_CHARGERS:
+            raise Refused(400, f"A batch has at most {MAX_CHARGERS} chargers")
+        return command, chargers
+
+
+def _identities(chargers: Any) -> list[str]:
+    if not isinstance(chargers, list) or not all(isinstance(each, str) and each for each in chargers):
+        raise Refused(400, "`chargers` must be a list of identities")
+    return list(dict.fromkeys(chargers))

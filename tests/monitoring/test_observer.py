@@ -1,0 +1,258 @@
+"""The state that is kept of connected chargers: connectors, running transactions, power, energy, state of charge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocpp_tw.monitoring.monitoring import Monitoring
+from ocpp_tw.monitoring.state import MAX_CONNECTORS, MAX_RUNNING
+from ocpp_tw.testing import ChargerClient, InMemoryGateway
+
+TIME = "2026-09-21T14:00:00Z"
+ENERGY, POWER = "Energy.Active.Import.Register", "Power.Active.Import"
+
+
+def begin(charger: ChargerClient, conn: int = 1, meter: int = 1000) -> int:
+    start = {"connectorId": conn, "idTag": "T", "meterStart": meter, "timestamp": TIME}
+    return charger.call("StartTransaction", start)["transactionId"]
+
+
+def end(charger: ChargerClient, id: int, meter: int) -> None:
+    charger.call("StopTransaction", {"transactionId": id, "meterStop": meter, "timestamp": TIME})
+
+
+def meter(charger: ChargerClient, id: int | None, conn: int = 1, **values: Any) -> None:
+    names = {"energy": (ENERGY, "Wh"), "power": (POWER, "W"), "soc": ("SoC", "Percent")}
+    sampled = [{"value": str(value), "measurand": names[name][0], "unit": names[name][1]} for name, value in values.items()]
+    payload = {"connectorId": conn, "meterValue": [{"timestamp": TIME, "sampledValue": sampled}]}
+    charger.call("MeterValues", payload | ({} if id is None else {"transactionId": id}))
+
+
+def status(charger: ChargerClient, conn: int, name: str, error: str = "NoError", **more: Any) -> None:
+    charger.call("StatusNotification", {"connectorId": conn, "status": name, "errorCode": error, **more})
+
+
+def event(charger: ChargerClient, kind: str, number: int, state: str = "", energy: int | None = None, **more: Any) -> None:
+    payload: dict[str, Any] = {
+        "eventType": kind, "seqNo": number, "timestamp": TIME, "triggerReason": "Authorized", "evse": {"id": 1, "connectorId": 1},
+        "transactionInfo": {"transactionId": "t1"} | ({"chargingState": state} if state else {}),
+    }  # fmt: skip
+    if energy is not None:
+        payload["meterValue"] = [
+            {"timestamp": TIME, "sampledValue": [{"value": energy, "measurand": ENERGY}, {"value": 7000, "measurand": POWER}]}
+        ]
+    charger.send_call("TransactionEvent", payload | more)
+
+
+@pytest.fixture
+def gateway() -> InMemoryGateway:
+    return InMemoryGateway()
+
+
+@pytest.fixture
+def monitoring(gateway: InMemoryGateway) -> Monitoring:
+    return gateway.application.monitoring
+
+
+def swept(gateway: InMemoryGateway, charger: ChargerClient, seconds: float = 60) -> Any:
+    """The state of a charger after some time, with a look at it now."""
+    gateway.application.monitoring.observer.sweep()
+    gateway.clock.advance(seconds)
+    return charger.charger.state
+
+
+def test_the_status_of_each_connector_is_kept_with_since_when_it_is_so(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    status(charger, 2, "Available")
+    status(charger, 1, "Faulted", "GroundFailure", info="wet")
+    swept(gateway, charger)
+    status(charger, 2, "Available")
+    state = swept(gateway, charger)
+    assert [(each.evse, each.connector, each.status, each.error_code, each.info) for each in state.connectors] == [
+        (None, 1, "Faulted", "GroundFailure", "wet"), (None, 2, "Available", "NoError", None),
+    ]  # fmt: skip
+    assert state.connectors[0].since == state.connectors[1].since == 1_790_000_000
+    assert state.faulted and not state.charging
+    status(charger, 1, "Available")
+    state = swept(gateway, charger)
+    assert not state.faulted and state.connectors[0].since == 1_790_000_120
+
+
+def test_in_2_x_connectors_are_those_of_an_evse(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect(ocpp="2.0.1")
+    for evse, connector in ((1, 2), (1, 1), (2, 1)):
+        payload = {"timestamp": TIME, "connectorStatus": "Occupied", "evseId": evse, "connectorId": connector}
+        charger.call("StatusNotification", payload)
+    state = swept(gateway, charger)
+    assert [(each.evse, each.connector) for each in state.connectors] == [(1, 1), (1, 2), (2, 1)]
+
+
+def test_a_charger_charges_from_start_to_stop(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    id = begin(charger)
+    assert swept(gateway, charger).charging
+    meter(charger, id, energy=2000, power=11000, soc=40)
+    state = swept(gateway, charger)
+    (running,) = state.running
+    assert (running.id, running.conn, running.power_w, running.energy_wh, running.soc) == (id, 1, 11000, 1000, 40)
+    assert state.power(1_790_000_100) == 11000 and state.energy() == 1000
+    end(charger, id, 3000)
+    state = swept(gateway, charger)
+    assert not state.running and not state.charging and state.power(1_790_000_200) == 0
+
+
+def test_a_car_that_has_suspended_does_not_charge(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    begin(charger)
+    status(charger, 1, "SuspendedEV")
+    assert not swept(gateway, charger).charging
+    status(charger, 1, "Charging")
+    assert swept(gateway, charger).charging
+
+
+def test_a_transaction_of_2_x_charges_when_it_says_so(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect(ocpp="2.0.1")
+    event(charger, "Started", 0, "EVConnected")
+    assert not swept(gateway, charger).charging
+    event(charger, "Updated", 1, "Charging", energy=500)
+    event(charger, "Updated", 2, energy=800)
+    state = swept(gateway, charger)
+    assert state.charging and state.running[0].power_w == 7000 and state.running[0].register_wh == 800
+    event(charger, "Ended", 3)
+    state = swept(gateway, charger)
+    assert not state.charging and not state.running
+
+
+def test_a_message_that_comes_after_the_end_begins_nothing(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect(ocpp="2.0.1")
+    event(charger, "Started", 0, "Charging")
+    event(charger, "Ended", 2)
+    swept(gateway, charger)
+    event(charger, "Updated", 1, "Charging", energy=500)
+    assert not swept(gateway, charger).running
+
+
+def test_power_is_derived_from_energy_where_none_is_told(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    id = begin(charger)
+    swept(gateway, charger)
+    for energy in (1100, 1300):
+        meter(charger, id, energy=energy)
+        state = swept(gateway, charger)
+    assert state.running[0].power_w == 200 * 60
+
+
+def test_a_reading_of_power_counts_for_half_an_hour(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    meter(charger, begin(charger), power=5000)
+    state = swept(gateway, charger)
+    assert state.power(1_790_000_000 + 1700) == 5000
+    assert state.power(1_790_000_000 + 1900) == 0
+
+
+def test_a_transaction_that_began_before_the_gateway_did_is_known_by_its_readings(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    meter(charger, 77, energy=5000, power=100)
+    meter_again = swept(gateway, charger)
+    assert [(each.id, each.energy_wh) for each in meter_again.running] == [(77, 0)]
+
+
+def test_readings_outside_of_a_transaction_begin_none(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    meter(charger, None, energy=5000, power=100)
+    assert not swept(gateway, charger).running
+    begin(charger)
+    swept(gateway, charger)
+    meter(charger, None, energy=5500, power=100)  # but while one runs on the connector they are its own
+    assert swept(gateway, charger).running[0].power_w == 100
+
+
+def test_energy_of_today_adds_up_and_begins_anew_at_midnight(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    id = begin(charger)
+    for energy in (1500, 2600):
+        swept(gateway, charger)
+        meter(charger, id, energy=energy)
+    swept(gateway, charger)
+    assert monitoring.today.wh == 1600
+    end(charger, id, 3000)
+    swept(gateway, charger)
+    assert monitoring.today.wh == 2000
+    gateway.clock.advance(86_400)
+    assert monitoring.today.wh == 0
+
+
+def test_a_meter_that_was_exchanged_counts_nothing(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    id = begin(charger)
+    for energy in (1500, 20, 9_000_000):
+        swept(gateway, charger)
+        meter(charger, id, energy=energy)
+    swept(gateway, charger)
+    assert monitoring.today.wh == 500
+
+
+def test_a_transaction_between_two_sweeps_counts(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    end(charger, begin(charger), 1700)
+    assert not swept(gateway, charger).running
+    assert monitoring.today.wh == 700
+
+
+def test_a_stop_that_is_repeated_counts_once(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    id = begin(charger)
+    for stop in (1700, 1700, 1800):
+        end(charger, id, stop)
+        swept(gateway, charger)
+    assert monitoring.today.wh == 700
+
+
+def test_the_state_survives_a_reconnect_but_not_a_long_absence(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    status(charger, 1, "Faulted")
+    swept(gateway, charger)
+    charger.disconnect()
+    gateway.clock.advance(300)
+    charger = gateway.connect()
+    assert charger.charger.state.faulted
+    charger.disconnect()
+    gateway.clock.advance(700)
+    assert gateway.connect().charger.state is None
+
+
+def test_a_connection_that_takes_over_has_what_the_one_before_has_told(gateway: InMemoryGateway) -> None:
+    first = gateway.connect()
+    status(first, 1, "Faulted")
+    status(first, 2, "Available")
+    swept(gateway, first)
+    second = gateway.connect()
+    second.send_call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError"})
+    gateway.clock.advance(1)
+    swept(gateway, second)
+    first.disconnect(4000)
+    state = second.charger.state
+    assert {(each.connector, each.status) for each in state.connectors} == {(1, "Available"), (2, "Available")}
+    assert not state.faulted
+
+
+def test_what_a_charger_makes_up_is_bounded(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    for number in range(200):
+        status(charger, number, "Available", info="x" * 50)
+        meter(charger, number + 1, conn=number, power=1)
+        swept(gateway, charger, 1)
+    state = swept(gateway, charger)
+    assert len(state.connectors) == MAX_CONNECTORS and len(state.running) == MAX_RUNNING
+
+
+async def test_the_sweep_goes_on_by_itself(gateway: InMemoryGateway) -> None:
+    gateway.application.start()
+    charger = gateway.connect()
+    status(charger, 1, "Faulted")
+    assert charger.charger.state is None
+    gateway.clock.advance(3)
+    assert charger.charger.state.faulted
+    gateway.application.stop()
