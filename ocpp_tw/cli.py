@@ -1,5 +1,6 @@
 """``ocpp-tw``: the command line for developers and operators of the gateway; ``simulate`` plays chargers, ``health`` asks a gateway,
 ``token`` makes one for operators' HTTP, ``ca`` an authority for chargers' certificates, ``chargers`` registers chargers at a gateway,
+``status`` shows the overview of its fleet,
 ``schema`` prints the contract for machines, ``tap`` shows what chargers and a gateway say, ``replay`` plays it again.
 
 Reads argv and the environment and returns the exit status: 0 success, 1 errors, 2 wrong usage. Knows nothing of OCPP.
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from . import __version__
 from .contract.command import add_schema
 from .registering.command import add_chargers
+from .registering.status import add_status
 from .simulator.security_options import UnusableFile, add_security_options, security_mistake, security_of_plan
 from .tapping.command import add_tap
 
@@ -35,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_token(commands)
     _add_ca(commands)
     add_chargers(commands)
+    add_status(commands)
     add_schema(commands)
     add_tap(commands)
     arguments = parser.parse_args(argv)

@@ -19,8 +19,8 @@ from ..interfaces import Answers, IFleet, StoreUnavailable
 from .away import Away
 from .history_reader import HistoryReader
 from .listing import MAX_NAMES
-from .query import ChargersQuery, Placed, first
-from .rows import STATES, iso, sort_key
+from .query import STATES, ChargersQuery, First, Place, place
+from .rows import iso
 from .slices import slices
 
 MINUTES = 60
@@ -91,17 +91,24 @@ class FleetView:
         states: Counter[str] = Counter()
         models: set[str] = set()
         firmwares: set[str] = set()
-        found: list[tuple[Placed, dict[str, Any]]] = []
+        found = First[dict[str, Any]](query)
+        connected: set[str] = set()
         total = 0
+
+        def at(row: dict[str, Any]) -> tuple[Place, dict[str, Any]]:
+            return place(query.column, query.descending, row[query.column], row["id"]), row
+
         for part in answers.answers.values():
             states.update(part["states"])
             models.update(part["models"])
             firmwares.update(part["firmwares"])
             total += part["total"]
-            found += [(Placed(*sort_key(query.column, row[query.column]), row["id"]), row) for row in part.get("rows", ())]
-            found += [(Placed(*place), {}) for place in part.get("places", ())]
-        connected = {place.id for place, _ in found}
+            async for some in slices(part["rows"] if full else part["places"], self._clock):
+                told: list[tuple[Place, dict[str, Any]]] = [at(row) for row in some] if full else [(tuple(where), {}) for where in some]
+                connected.update([where[2] for where, _ in told])
+                found.add(told)
         async for some in slices(list(away.values()), self._clock):
+            matching = []
             for row in some:
                 if row["model"]:
                     models.add(row["model"])
@@ -114,11 +121,12 @@ class FleetView:
                 states["away"] += 1
                 if not query.state or "away" in query.state:
                     total += 1
-                    found.append((Placed(*sort_key(query.column, row[query.column]), row["id"]), row))
-        rows = first(found, query.want, query.sort)[query.offset :]
+                    matching.append(at(row))
+            found.add(matching)
+        rows = found.sort()[query.offset :]
         return {
             "total": total,
-            "rows": [row for _, row in rows] if full else await self._rows([place.id for place, _ in rows], away),
+            "rows": [row for _, row in rows] if full else await self._rows([where[2] for where, _ in rows], away),
             "states": {state: states[state] for state in STATES},
             "models": sorted(models)[:MAX_NAMES],
             "firmwares": sorted(firmwares)[:MAX_NAMES],
@@ -142,7 +150,7 @@ class FleetView:
     async def ids(self, query: ChargersQuery, most: int) -> list[str]:
         """The identities of all that the query asks for, at most so many."""
         page = await self._ask_for_page(msgspec.structs.replace(query, full=False, offset=0, limit=most))
-        ids = {place[2] for part in page.answers.values() for place in part["places"]}
+        ids = {where[2] for part in page.answers.values() for where in part["places"]}
         if not query.state or "away" in query.state:
             for id, row in (await self._away.rows()).items():
                 model = (row["vendor"], row["model"], row["firmware"])

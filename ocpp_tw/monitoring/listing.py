@@ -12,8 +12,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
-from .query import ChargersQuery, Placed, first
-from .rows import Rows, sort_key
+from ..ocpp.tolerance.evidence import Model
+from .query import ChargersQuery, First, Place, place
+from .rows import Rows
 from .slices import slices
 
 MAX_NAMES = 500
@@ -32,16 +33,16 @@ class Listing:
     async def page(self, query: ChargersQuery) -> dict[str, Any]:
         """The first of them that the query asks for, and what there is to ask for."""
         states: Counter[str] = Counter()
-        names: Counter[tuple[Any, Any]] = Counter()
-        found: list[tuple[Placed, Charger]] = []
+        models: set[Model] = set()
+        found = First[Charger](query)
+        total = 0
         here = not query.gateway or self._name in query.gateway
-        state_of, value_of, column = self._rows.state, self._rows.columns[query.column], query.column
+        state_of, value_of, column, descending = self._rows.state, self._rows.columns[query.column], query.column, query.descending
         filtered = bool(query.search or query.ocpp or query.model or query.firmware or query.violations)
         async for some in slices(list(self._gateway.chargers.values()), self._clock):
-            names.update([charger.model[1:] for charger in some])
-            if not here:
-                continue
-            for charger in some:
+            models.update([charger.model for charger in some])
+            matching: list[tuple[Place, Charger]] = []
+            for charger in some if here else ():
                 if filtered and not query.lets_through(
                     charger.id, charger.ocpp, charger.model, (charger.serial, charger.address), charger.violations
                 ):
@@ -49,24 +50,30 @@ class Listing:
                 state = state_of(charger)
                 states[state] += 1
                 if not query.state or state in query.state:
-                    found.append((Placed(*sort_key(column, value_of(charger)), charger.id), charger))
-        placed = first(found, query.want, query.sort)
+                    matching.append((place(column, descending, value_of(charger), charger.id), charger))
+            total += len(matching)
+            found.add(matching)
         answer: dict[str, Any] = {
-            "total": len(found),
+            "total": total,
             "states": dict(states),
-            "models": sorted({model for model, _ in names if model})[:MAX_NAMES],
-            "firmwares": sorted({firmware for _, firmware in names if firmware})[:MAX_NAMES],
+            "models": sorted({model for _, model, _ in models if model})[:MAX_NAMES],
+            "firmwares": sorted({firmware for _, _, firmware in models if firmware})[:MAX_NAMES],
         }
         if query.full:
-            answer["rows"] = [self._rows.row(charger) for _, charger in placed]
+            answer["rows"] = await self._told([charger for _, charger in found.sort()])
         else:
-            answer["places"] = [place for place, _ in placed]
+            answer["places"] = [at for at, _ in found.sort()]
         return answer
 
-    def rows(self, ids: list[str]) -> list[dict[str, Any]]:
+    async def rows(self, ids: list[str]) -> list[dict[str, Any]]:
         """The rows of those that are connected here."""
-        found = [self._gateway.chargers.get(id) for id in ids]
-        return [self._rows.row(charger) for charger in found if charger is not None]
+        return await self._told([charger for id in ids if (charger := self._gateway.chargers.get(id)) is not None])
+
+    async def _told(self, chargers: list[Charger]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        async for some in slices(chargers, self._clock):
+            rows += [self._rows.row(charger) for charger in some]
+        return rows
 
     async def counts(self, now: float) -> dict[str, Any]:
         """How many are in which state, and their power."""

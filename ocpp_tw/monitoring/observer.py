@@ -157,6 +157,7 @@ class Observer:
         if state is None:
             state = charger.state = ChargerState()
         now = self._unix()
+        second = int(now)  # one number for all connectors
         for conclusion in noted.values():
             for _, data in conclusion.events:
                 if isinstance(data, MeterValue):
@@ -164,7 +165,7 @@ class Observer:
                 elif isinstance(data, ChangeConnectorStatus):
                     evse = data.evse if isinstance(data.evse, int) else None
                     connector = data.conn if evse is None else data.connector if isinstance(data.connector, int) else None
-                    state.connector_is(evse, connector, data.status, data.error_code, data.info, int(now))
+                    state.connector_is(evse, connector, data.status, data.error_code, data.info, second)
                 elif isinstance(data, StartTransaction | TransactionUpdate):
                     self._goes_on(charger, state, data, now)
                 elif isinstance(data, StopTransaction):

@@ -5,8 +5,8 @@ Knows neither chargers nor how gateways are asked.
 
 from __future__ import annotations
 
-from heapq import nlargest, nsmallest
-from typing import Any, NamedTuple, TypeVar
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -21,6 +21,11 @@ COLUMNS = (
     "violations", "power_w", "energy_wh", "transactions", "last_message",
 )  # fmt: skip
 """What rows can be sorted by."""
+
+STATES = ("away", "unresponsive", "silent", "faulted", "charging", "online")
+"""The states of chargers: the first that applies is a charger's; in this order they are sorted."""
+
+RANKS = {state: rank for rank, state in enumerate(STATES)}
 
 R = TypeVar("R")
 
@@ -47,6 +52,11 @@ class ChargersQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.sort.removeprefix("-")
 
     @property
+    def descending(self) -> bool:
+        """Whether the greatest come first."""
+        return self.sort.startswith("-")
+
+    @property
     def want(self) -> int:
         """How many rows each gateway has to tell."""
         return self.offset + self.limit
@@ -66,16 +76,49 @@ class ChargersQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         return text in id.casefold() or any(text in each.casefold() for each in (*model, *others) if each)
 
 
-class Placed(NamedTuple):
-    """A charger's place among others: what sorts it (`ocpp_tw.monitoring.rows.sort_key`), and its id."""
-
-    missing: bool
-    key: Any
-    id: str
+Place = tuple[bool, Any, str]
+"""A charger's place among others: whether it comes first whatever its value, what sorts it, and its id."""
 
 
-def first(found: list[tuple[Placed, R]], count: int, sort: str) -> list[tuple[Placed, R]]:
-    """The first so many of them in their order; what is missing comes last in any."""
-    if not sort.startswith("-"):
-        return nsmallest(count, found, key=lambda item: item[0])
-    return nlargest(count, found, key=lambda item: (not item[0].missing, item[0].key, item[0].id))
+def place(column: str, descending: bool, value: Any, id: str) -> Place:
+    """The place of a charger with this value; one without a value comes last in either direction."""
+    if value is None or value == "":
+        return not descending, 0, id
+    if column == "state":
+        value = RANKS[value]
+    elif isinstance(value, str):
+        value = value.casefold()
+    return descending, value, id
+
+
+class First(Generic[R]):
+    """The first so many of what is added, in their order: a few are kept in order instead of all sorted at the end, which would take long."""
+
+    def __init__(self, query: ChargersQuery) -> None:
+        self._count = query.want
+        self._descending = query.descending
+        self._kept: list[tuple[Place, R]] = []
+
+    def add(self, some: list[tuple[Place, R]]) -> None:
+        """Some more."""
+        kept = self._kept
+        if len(kept) >= self._count:
+            last = kept[-1][0]
+            some = [each for each in some if (each[0] > last if self._descending else each[0] < last)]
+            if not some:
+                return
+        kept += some
+        if len(kept) >= self._count or len(kept) < MANY:
+            self.sort()
+
+    def sort(self) -> list[tuple[Place, R]]:
+        """Those that are the first by now."""
+        self._kept.sort(key=_place, reverse=self._descending)
+        del self._kept[self._count :]
+        return self._kept
+
+
+_place = itemgetter(0)
+
+MANY = 1000
+"""From so many on, those that are kept are sorted only when there are as many as are wanted, and at the end."""

@@ -1,4 +1,4 @@
-"""A charger as a row of a table: its columns, its state, and what sorts it.
+"""A charger as a row of a table: its columns, and its state.
 
 Knows neither pages nor other gateways.
 """
@@ -14,11 +14,6 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
-
-STATES = ("away", "unresponsive", "silent", "faulted", "charging", "online")
-"""The first that applies is a charger's; in this order they are sorted."""
-
-_RANKS = {state: rank for rank, state in enumerate(STATES)}
 
 AWAY: dict[str, Any] = {
     "remote_address": None,
@@ -40,15 +35,6 @@ def iso(unix: float) -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(unix))
 
 
-def sort_key(column: str, value: Any) -> tuple[bool, Any]:
-    """What a value of a column is sorted by; one that is missing comes last."""
-    if value is None or value == "":
-        return True, 0
-    if column == "state":
-        return False, _RANKS.get(value, len(STATES))
-    return False, value.casefold() if isinstance(value, str) else value
-
-
 class Rows:
     """Those of the chargers that are connected to a gateway of that ``name``."""
 
@@ -59,6 +45,7 @@ class Rows:
         self._flooding = gateway.budgets.flooding
         self._clock = clock
         self._unix = unix
+        self._offset = unix() - clock.seconds()
         self.columns: Mapping[str, Callable[[Charger], Any]] = {
             "id": lambda charger: charger.id,
             "state": self.state,
@@ -110,8 +97,11 @@ class Rows:
         return [name for name, holds in flags.items() if holds]
 
     def _time(self, seconds: float) -> str:
-        """A time of the reactor's clock."""
-        return iso(self._unix() - self._clock.seconds() + seconds)
+        """A time of the reactor's clock; the same every time, unless the time of day was set."""
+        offset = self._unix() - self._clock.seconds()
+        if abs(offset - self._offset) > 1.0:
+            self._offset = offset
+        return iso(self._offset + seconds)
 
     def _power(self, charger: Charger) -> float:
         return round(charger.state.power(self._unix()), 1) if charger.state else 0.0
