@@ -5,7 +5,7 @@ Knows neither what they mean nor who asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -39,14 +39,23 @@ class HistoryReader:
         self._history = history
         self._clock = clock
 
-    async def page(self, history: str, limit: int, cursor: str = "", matches: Callable[[dict[str, Any]], bool] = lambda row: True) -> Page:
-        """The newest that match, at most ``limit``, from behind a cursor. Raises `ValueError` for what is no cursor."""
+    async def page(
+        self,
+        history: str,
+        limit: int,
+        cursor: str = "",
+        matches: Callable[[dict[str, Any]], bool] = lambda row: True,
+        words: Sequence[str] = (),
+    ) -> Page:
+        """The newest that match, at most ``limit``, from behind a cursor; what does not have these ``words`` as members matches nothing, and
+        is not even decoded. Raises `ValueError` for what is no cursor."""
         rows: list[dict[str, Any]] = []
+        texts = [msgspec.json.encode(word) for word in words if word]
         for _ in range(MAX_LOOKED_AT // CHUNK):
             chunk = await in_time(self._history.recent(history, CHUNK, cursor), READ_WITHIN, self._clock)
             async for some in slices(chunk, self._clock):
                 for cursor, value in some:
-                    row = _decoded(value)
+                    row = _decoded(value) if all(text in value for text in texts) else None
                     if row is not None and matches(row):
                         rows.append(row)
                         if len(rows) == limit:

@@ -50,9 +50,9 @@ def of_object(members: Any) -> ChargersQuery:
 
 
 def _list(name: str, value: Any) -> list[str]:
-    values = [value] if isinstance(value, str) else value
+    values = [word for each in value.split(",") if (word := each.strip())] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise Refused(400, f"`{name}` must be a text or a list of texts")
+        raise Refused(400, f"`{name}` must be a list of texts, or a text with commas between them")
     return values
 
 

@@ -53,7 +53,7 @@ class CommandsApi:
                 )
 
             limit = query.number("limit", 100, 1, MAX_LIMIT)
-            page = await history_page(self._histories, history.COMMANDS, limit, query.text("cursor"), matches)
+            page = await history_page(self._histories, history.COMMANDS, limit, query.text("cursor"), matches, charger, outcome, action)
             return json_answer(request, 200, {"rows": page.rows, "cursor": page.cursor})
 
         return run(request, answer())
@@ -96,5 +96,5 @@ class CommandsApi:
             here = next((each for each in answers.answers.values() if each is not None), None)
         if here is not None and "outcome" in here:
             return here
-        page = await history_page(self._histories, history.COMMANDS, 1, "", lambda row: row.get("id") == id)
+        page = await history_page(self._histories, history.COMMANDS, 1, "", lambda row: row.get("id") == id, id)
         return page.rows[0] if page.rows else here

@@ -93,7 +93,8 @@ class TransactionsApi:
             return rows, None, missing
         if len(rows) >= limit:  # the next page begins with the first that has ended
             return rows, FIRST, missing
-        page = await history_page(self._histories, history.TRANSACTIONS, limit - len(rows), "" if cursor == FIRST else cursor, matches)
+        cursor = "" if cursor == FIRST else cursor
+        page = await history_page(self._histories, history.TRANSACTIONS, limit - len(rows), cursor, matches, charger, tag)
         return rows + page.rows, page.cursor, missing
 
 
@@ -101,10 +102,12 @@ FIRST = "first"
 """The cursor before all that have ended."""
 
 
-async def history_page(histories: HistoryReader, name: str, limit: int, cursor: str, matches: Callable[[dict[str, Any]], bool]) -> Page:
+async def history_page(
+    histories: HistoryReader, name: str, limit: int, cursor: str, matches: Callable[[dict[str, Any]], bool], *words: str
+) -> Page:
     """A page of a history. Raises `Refused` if the cursor is none, or the store does not answer."""
     try:
-        return await stored(histories.page(name, limit, cursor, matches))
+        return await stored(histories.page(name, limit, cursor, matches, words))
     except ValueError as why:
         raise Refused(400, f"cursor: {why}") from None
 

@@ -38,7 +38,7 @@ class TroublesApi:
                 return (not charger or row.get("charger") == charger) and (not kinds or row.get("event") in kinds)
 
             limit = query.number("limit", 100, 1, MAX_LIMIT)
-            page = await history_page(self._histories, history.TROUBLES, limit, query.text("cursor"), matches)
+            page = await history_page(self._histories, history.TROUBLES, limit, query.text("cursor"), matches, charger)
             return json_answer(request, 200, {"rows": page.rows, "cursor": page.cursor})
 
         return run(request, answer())
