@@ -17,6 +17,7 @@ from ..gateway.decisions import summary
 from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
 from ..interfaces import ClientCertificate, StoreUnavailable
+from ..ocpp.tolerance.evidence import Model
 from ..waiting import in_time
 from .rows import Rows, iso
 from .transactions import RunningTransactions
@@ -28,8 +29,8 @@ LEDGER_WITHIN = 1.0
 class Violations(Protocol):
     """The schema violations seen so far."""
 
-    def report(self) -> Sequence[dict[str, Any]]:
-        """All of them, by model."""
+    def report(self, of: Model) -> Sequence[dict[str, Any]]:
+        """Those of a model."""
 
 
 class Details:
@@ -75,7 +76,7 @@ class Details:
             "record": record,
             "liveness": observed["liveness"],
             "transactions": self._transactions.of(charger),
-            "breaks": [each for each in self._violations.report() if (each["vendor"], each["model"], each["firmware"]) == charger.model],
+            "breaks": self._violations.report(charger.model),
             "clock": {"skew_s": observed["clock_skew"]},
             "certificate": certificate(charger.certificate),
         }

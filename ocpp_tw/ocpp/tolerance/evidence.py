@@ -122,9 +122,11 @@ class Evidence:
             counted.count += 1
             counted.refused += refused
 
-    def report(self) -> list[ModelReport]:
-        """Everything that was counted, as JSON values: models in the order of their names, the most frequent violations first."""
-        models = sorted(self._models.items(), key=lambda item: _without_none(item[0]))
+    def report(self, of: Model | None = None) -> list[ModelReport]:
+        """Everything that was counted, or that of one model, as JSON values: models in the order of their names, the most frequent violations
+        first."""
+        of = of and (_truncated(of[0]), _truncated(of[1]), _truncated(of[2]))
+        models = sorted([each for each in self._models.items() if of in (None, each[0])], key=lambda item: _without_none(item[0]))
         return [
             {
                 "vendor": vendor,
