@@ -142,6 +142,8 @@ def test_no_secret_of_a_session_is_written_down(start, clean, tmp_path, events, 
     asyncio.run(session())
     for path in ("/api/chargers", "/api/chargers/cp1", "/api/registered", "/api/violations", "/readyz"):
         ask("GET", path)
+    for path in ("overview", "fleet/chargers", "fleet/chargers/cp1", "transactions", "commands", "troubles"):
+        assert ask("GET", f"/api/{path}") == 200
     assert gateway.stop() == 0
     told = [json.dumps(events()), gateway.log.read_text(), *heard, *map(str, stored(clean))]
     told += [each.read_bytes().decode("latin-1") for each in gateway.directory.rglob("*") if each.is_file()]
@@ -157,6 +159,7 @@ def stored(server: Any) -> list[Any]:
     """All that is in Redis."""
     readers = {
         "string": ("GET",), "list": ("LRANGE", 0, -1), "hash": ("HGETALL",), "zset": ("ZRANGE", 0, -1), "set": ("SMEMBERS",),
+        "stream": ("XRANGE", "-", "+"),
     }  # fmt: skip
     found = []
     for key in server("KEYS", "*"):
