@@ -34,7 +34,10 @@ SLICE = 0.004
 KEPT_FOR = 600.0
 """Seconds for which the state of a charger is kept that has disconnected, and may be back."""
 
-MAX_KEPT = 20_000
+MAX_NOTED = 32
+"""Most messages of a charger that wait for the sweep; with more they are looked at at once."""
+
+MAX_KEPT = 10_000
 """Most of those; the ones that left first are dropped."""
 
 MIN_SPAN = 10.0
@@ -81,6 +84,8 @@ class Observer:
             self._changed.append(charger)
         else:
             noted[fact.conn] = conclusion
+            if len(noted) > MAX_NOTED:
+                self._take_safely(charger)
 
     def _status(self, charger: Charger, fact: StatusNotification, conclusion: Conclusion) -> None:
         self._note(charger, (fact.conn, fact.connector), conclusion)
@@ -99,6 +104,8 @@ class Observer:
             self._changed.append(charger)
         noted.pop(key, None)  # the order of what is different counts
         noted[key] = conclusion
+        if len(noted) > MAX_NOTED:
+            self._take_safely(charger)
 
     # connections
 

@@ -248,6 +248,15 @@ def test_what_a_charger_makes_up_is_bounded(gateway: InMemoryGateway) -> None:
     assert len(state.connectors) == MAX_CONNECTORS and len(state.running) == MAX_RUNNING
 
 
+def test_what_waits_for_the_sweep_is_bounded(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    for number in range(100):
+        meter(charger, number + 1, conn=number, power=1)
+        status(charger, number, "Available")
+        assert charger.charger.noted is None or len(charger.charger.noted) <= 33
+    assert len(swept(gateway, charger).running) == MAX_RUNNING
+
+
 async def test_the_sweep_goes_on_by_itself(gateway: InMemoryGateway) -> None:
     gateway.application.start()
     charger = gateway.connect()
