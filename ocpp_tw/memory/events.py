@@ -12,7 +12,20 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Recorded, Reply, numbered
+from ..core.entries import (
+    Acknowledged,
+    Broadcast,
+    Departed,
+    Entry,
+    IdReleased,
+    Listed,
+    Orphaned,
+    PeerMessage,
+    Put,
+    Recorded,
+    Reply,
+    numbered,
+)
 from ..interfaces import IEvents, Published
 from ..log import Logger
 from .store import MemoryStore

@@ -13,7 +13,7 @@ from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from ..gateway.charger import Charger
-from ..gateway.decisions import summary
+from ..gateway.decisions import AWAITED, summary
 from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
 from ..interfaces import ClientCertificate, StoreUnavailable
@@ -22,8 +22,8 @@ from ..waiting import in_time
 from .rows import Rows, iso
 from .transactions import RunningTransactions
 
-LEDGER_WITHIN = 1.0
-"""Seconds that the store has for a charger's transactions, where they are not known here; then those of which messages have come are told."""
+STORE_WITHIN = 0.7
+"""Seconds that the store has for a charger's transactions, where they are not known here, and for its record; then what is known here is told."""
 
 
 class Violations(Protocol):
@@ -52,21 +52,24 @@ class Details:
         self._violations = violations
         self._clock = clock
 
-    async def of(self, id: str) -> dict[str, Any] | None:
-        """Of a charger; None if it is not connected here."""
+    async def of(self, id: str) -> dict[str, Any]:
+        """Of a charger: `known` is None if it is not connected here, `last_refusal` is the last time that it was not let in here."""
         charger = self._gateway.chargers.get(id)
-        if charger is None:
-            return None
+        return {"known": None if charger is None else await self._connected(charger), "last_refusal": self._gateway.refusals.of(id)}
+
+    async def _connected(self, charger: Charger) -> dict[str, Any]:
+        id = charger.id
         try:
-            ledger = await in_time(self._verdicts.ledger(charger), LEDGER_WITHIN, self._clock)
-            running = ledger.running
+            running = (await in_time(self._verdicts.ledger(charger), STORE_WITHIN, self._clock)).running
+            kept = await in_time(self._gateway.decisions.recorded(id), STORE_WITHIN, self._clock) or {}
         except (TimeoutError, StoreUnavailable):
-            running = []
+            running, kept = charger.ledger.running if charger.ledger else [], {}
         observed = self._gateway.liveness.summary(charger)
         observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
         record = {
             "connected": True,
             **summary(charger.record),
+            **{name: kept.get(name) for name in AWAITED},  # which are not told to the connection
             **connection(charger),
             **observed,
             "transactions": [msgspec.to_builtins(each) for each in running],

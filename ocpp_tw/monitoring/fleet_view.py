@@ -163,13 +163,16 @@ class FleetView:
         """All that is known of one; None if nothing is. Fails with `TimeoutError` or `StoreUnavailable` if it is not connected and the store
         does not answer."""
         answers = await self._fleet.ask("charger", {"id": id})
-        here = next((part for part in answers.answers.values() if part is not None), None)
-        unknown = {"missing": answers.missing, "trouble": answers.trouble}
+        parts = list(answers.answers.values())
+        here = next((part["known"] for part in parts if part["known"] is not None), None)
+        refusals = sorted([part["last_refusal"] for part in parts if part["last_refusal"] is not None], key=lambda each: str(each["time"]))
+        last = refusals[-1] if refusals else None
+        unknown = {"last_refusal": last, "missing": answers.missing, "trouble": answers.trouble}
         if here is not None:
             return {**here, "connected": True, "away": None, **unknown}
         away = (await self._away.rows()).get(id)
         record = await self._decisions.recorded(id)
-        if away is None and record is None:
+        if away is None and record is None and last is None:
             return None
         return {
             "row": away,

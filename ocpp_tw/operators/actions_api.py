@@ -5,9 +5,8 @@ Knows no charger.
 
 from __future__ import annotations
 
-from typing import Any
-
 from collections.abc import Mapping
+from typing import Any
 
 from twisted.web.iweb import IRequest
 

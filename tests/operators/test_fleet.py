@@ -15,6 +15,7 @@ import pytest_twisted
 
 from fleet_site import FleetSite
 from fleets import pause, until
+from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest
 from ocpp_tw.memory import MemoryStore
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
@@ -259,6 +260,16 @@ async def test_all_about_a_charger_that_is_away(fleet: Fleet) -> None:
     told = await fleet.site.get("/api/fleet/chargers/gone")
     assert not told["connected"] and told["away"]["code"] == 1001 and told["away"]["reason"] == "bye" and told["row"]["state"] == "away"
     assert told["record"]["model"] == "M"
+
+
+async def test_why_a_charger_was_refused_is_told_whichever_gateway_has_refused_it(fleet: Fleet) -> None:
+    for gateway, reason in ((fleet.first, "first"), (fleet.second, "then")):
+        request = HandshakeRequest("stranger", "", "10.0.0.9", ("ocpp1.6",))
+        gateway.gateway.refusals.note(request, HandshakeRefused(403, reason))
+        fleet.sweep(1)
+    told = await fleet.site.get("/api/fleet/chargers/stranger")
+    assert not told["connected"] and told["row"] is None and told["away"] is None
+    assert (told["last_refusal"]["reason"], told["last_refusal"]["remote_address"]) == ("then", "10.0.0.9")
 
 
 async def test_an_identity_with_a_slash_is_found(fleet: Fleet) -> None:

@@ -40,9 +40,7 @@ class FleetSite:
     def __init__(self, gateway: InMemoryGateway, tokens: str = "") -> None:
         application = gateway.application
         parts = fleet_parts(application.monitoring, enabled_versions(gateway.settings), reactor)
-        operators = OperatorsApi(
-            application.gateway, application.dispatcher, application.verdicts, Health(), None, application.security
-        )
+        operators = OperatorsApi(application.gateway, application.dispatcher, application.verdicts, Health(), None, application.security)
         self.factory = WrappingFactory(operators.site(Guard(Tokens("", tokens, reactor), reactor), others=parts))
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
