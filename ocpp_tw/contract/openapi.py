@@ -16,13 +16,14 @@ from .. import __version__
 from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
 from ..operators.described import JSON, Description, Documented, Refusal, documented
+from ..operators.parts import FLEET_APPLICATIONS
 from ..operators.roles import HEALTH, needed
 from ..operators.tap_routes import TapRoutes
 from . import commands
 from .schemas import Schema, moved, of_types
 from .schemas import needed as references
 
-APPLICATIONS: tuple[Any, ...] = (OperatorsApi, ContractApi, TapRoutes)
+APPLICATIONS: tuple[Any, ...] = (OperatorsApi, ContractApi, TapRoutes, *FLEET_APPLICATIONS)
 """Every class whose ``app`` has routes."""
 
 SCHEMAS = "#/components/schemas/"

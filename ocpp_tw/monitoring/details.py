@@ -13,11 +13,11 @@ from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from ..gateway.charger import Charger
-from ..gateway.decisions import AWAITED, summary
+from ..gateway.decisions import Awaited, RecordSummary, summary
 from ..gateway.gateway import Gateway
 from ..gateway.verdicts import Verdicts
 from ..interfaces import ClientCertificate, StoreUnavailable
-from ..ocpp.tolerance.evidence import Model
+from ..ocpp.tolerance.evidence import Model, ModelReport
 from ..waiting import in_time
 from .rows import Rows, iso
 from .transactions import RunningTransactions
@@ -29,7 +29,7 @@ STORE_WITHIN = 0.7
 class Violations(Protocol):
     """The schema violations seen so far."""
 
-    def report(self, of: Model) -> Sequence[dict[str, Any]]:
+    def report(self, of: Model) -> Sequence[ModelReport]:
         """Those of a model."""
 
 
@@ -59,17 +59,18 @@ class Details:
 
     async def _connected(self, charger: Charger) -> dict[str, Any]:
         id = charger.id
+        kept: RecordSummary | None = None
         try:
             running = (await in_time(self._verdicts.ledger(charger), STORE_WITHIN, self._clock)).running
-            kept = await in_time(self._gateway.decisions.recorded(id), STORE_WITHIN, self._clock) or {}
+            kept = await in_time(self._gateway.decisions.recorded(id), STORE_WITHIN, self._clock)
         except (TimeoutError, StoreUnavailable):
-            running, kept = charger.ledger.running if charger.ledger else [], {}
+            running = charger.ledger.running if charger.ledger else []
         observed = self._gateway.liveness.summary(charger)
         observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
         record = {
             "connected": True,
             **summary(charger.record),
-            **{name: kept.get(name) for name in AWAITED},  # which are not told to the connection
+            **{name: kept and kept.get(name) for name in Awaited.__annotations__},  # which are not told to the connection
             **connection(charger),
             **observed,
             "transactions": [msgspec.to_builtins(each) for each in running],

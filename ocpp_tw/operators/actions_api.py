@@ -13,8 +13,9 @@ from twisted.web.iweb import IRequest
 from ..dispatch.translate import OWN
 from ..ocpp.schemas import source
 from ..ocpp.version import Version
-from .answering import HttpAnswer, Query, Refused, json_answer, klein_app, run
-from .described import described
+from .answering import answer_json
+from .described import Refusal, described
+from .serving import HttpAnswer, Query, Refused, klein_app, run
 
 
 class ActionsApi:
@@ -35,14 +36,14 @@ class ActionsApi:
             name = Query(request).one_of("ocpp", "", *self._versions)
             versions = [version for version in self._versions.values() if name in ("", version.name)]
             neutral = sorted({*OWN, *[command for version in versions for command in version.neutral]})
-            return json_answer(
+            return answer_json(
                 request, 200, {"neutral": neutral, "raw": {version.name: sorted(version.csms_actions) for version in versions}}
             )
 
         return run(request, answer())
 
     @app.route("/api/actions/<ocpp>/<action>", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: dict[str, Any], 404: Refusal})
     def schema(self, request: IRequest, ocpp: str, action: str) -> HttpAnswer:
         """The official JSON Schema of an action's request."""
 
@@ -50,7 +51,7 @@ class ActionsApi:
             version = self._versions.get(ocpp)
             if version is None or action not in version.csms_actions:
                 raise Refused(404, "There is no such action for a backend to send")
-            return json_answer(request, 200, _schema(ocpp, action))
+            return answer_json(request, 200, _schema(ocpp, action))
 
         return run(request, answer())
 

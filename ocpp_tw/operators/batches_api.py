@@ -14,9 +14,10 @@ from ..core.commands import Invalid
 from ..interfaces import IFleet
 from ..monitoring.batches import MAX_CHARGERS, Batches, TooManyBatches
 from ..monitoring.fleet_view import FleetView
-from .answering import HttpAnswer, Refused, body_of, json_answer, klein_app, operator_of, run
+from .answering import answer_json
 from .chargers_query import of_object
-from .described import described
+from .described import Refusal, described
+from .serving import HttpAnswer, Refused, body_of, klein_app, operator_of, run
 
 
 class BatchesApi:
@@ -44,7 +45,7 @@ class BatchesApi:
             except TooManyBatches as why:
                 request.setHeader("retry-after", "30")
                 raise Refused(503, f"{why}: try again later") from None
-            return json_answer(request, 202, {"id": report["id"], "total": report["total"]})
+            return answer_json(request, 202, {"id": report["id"], "total": report["total"]})
 
         return run(request, answer())
 
@@ -57,12 +58,12 @@ class BatchesApi:
             answers = await self._fleet.ask("batches", {})
             rows = [row for part in answers.answers.values() for row in part]
             rows.sort(key=lambda row: row["time"], reverse=True)
-            return json_answer(request, 200, {"rows": rows, "missing": answers.missing})
+            return answer_json(request, 200, {"rows": rows, "missing": answers.missing})
 
         return run(request, answer())
 
     @app.route("/api/batches/<id>", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: dict[str, Any], 404: Refusal})
     def batch(self, request: IRequest, id: str) -> HttpAnswer:
         """How far one is, and what has failed."""
 
@@ -73,7 +74,7 @@ class BatchesApi:
                 found = next((each for each in answers.answers.values() if each is not None), None)
             if found is None:
                 raise Refused(404, "No batch of this id is remembered: the gateway that ran it may have been started again")
-            return json_answer(request, 200, found)
+            return answer_json(request, 200, found)
 
         return run(request, answer())
 

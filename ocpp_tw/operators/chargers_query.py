@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..monitoring.query import COLUMNS, MAX_LIMIT, MAX_OFFSET, STATES, ChargersQuery
-from .answers import Query, Refused
+from .serving import Query, Refused
 
 LISTS = ("state", "ocpp", "model", "firmware", "gateway")
 """Members that may have several values, any of which will do."""

@@ -15,8 +15,9 @@ from ..dispatch.by_http import Busy
 from ..interfaces import IFleet
 from ..monitoring.given import GivenCommands
 from ..monitoring.history_reader import HistoryReader
-from .answering import HttpAnswer, Query, Refused, body_of, json_answer, klein_app, operator_of, run
-from .described import described
+from .answering import answer_json
+from .described import Refusal, described
+from .serving import HttpAnswer, Query, Refused, body_of, klein_app, operator_of, run
 from .transactions_api import MAX_LIMIT, history_page
 
 NO_OPERATOR = "list"
@@ -54,12 +55,12 @@ class CommandsApi:
 
             limit = query.number("limit", 100, 1, MAX_LIMIT)
             page = await history_page(self._histories, history.COMMANDS, limit, query.text("cursor"), matches, charger, outcome, action)
-            return json_answer(request, 200, {"rows": page.rows, "cursor": page.cursor})
+            return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor})
 
         return run(request, answer())
 
     @app.route("/api/commands", methods=["POST"])
-    @described({202: dict[str, Any]}, body=dict[str, Any])
+    @described({202: dict[str, Any]}, body="http_command")
     def give(self, request: IRequest) -> HttpAnswer:
         """Give one: 202 with its id, before it has its result."""
 
@@ -71,12 +72,12 @@ class CommandsApi:
             except Busy:
                 request.setHeader("retry-after", "5")
                 raise Refused(503, "Too many commands wait for their results: try again later") from None
-            return json_answer(request, 202, {"id": id})
+            return answer_json(request, 202, {"id": id})
 
         return run(request, answer())
 
     @app.route("/api/commands/<path:id>", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: dict[str, Any], 404: Refusal})
     def command(self, request: IRequest, id: str) -> HttpAnswer:
         """What came of one, whoever gave it: its result, or its `state`."""
 
@@ -84,7 +85,7 @@ class CommandsApi:
             found = await self._find(id)
             if found is None:
                 raise Refused(404, "No command of this id is remembered")
-            return json_answer(request, 200, found)
+            return answer_json(request, 200, found)
 
         return run(request, answer())
 

@@ -10,9 +10,10 @@ from typing import Any
 from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_view import FleetView
-from .answering import HttpAnswer, Query, Refused, json_answer, klein_app, run, stored
+from .answering import answer_json
 from .chargers_query import of_query
-from .described import described
+from .described import Refusal, described
+from .serving import HttpAnswer, Query, Refused, from_store, klein_app, run
 
 
 class FleetApi:
@@ -30,19 +31,19 @@ class FleetApi:
         """A page of chargers: searched, filtered and sorted."""
 
         async def answer() -> bytes:
-            return json_answer(request, 200, await self._view.chargers(of_query(Query(request))))
+            return answer_json(request, 200, await self._view.chargers(of_query(Query(request))))
 
         return run(request, answer())
 
     @app.route("/api/fleet/chargers/<path:id>", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: dict[str, Any], 404: Refusal})
     def charger(self, request: IRequest, id: str) -> HttpAnswer:
         """All about one charger, connected or not; 404 if nothing is known of it."""
 
         async def answer() -> bytes:
-            found = await stored(self._view.charger(id))
+            found = await from_store(self._view.charger(id))
             if found is None:
                 raise Refused(404, "Nothing is known of this charger")
-            return json_answer(request, 200, found)
+            return answer_json(request, 200, found)
 
         return run(request, answer())

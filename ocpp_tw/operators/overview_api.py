@@ -10,8 +10,9 @@ from typing import Any
 from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_view import FleetView
-from .answering import HttpAnswer, json_answer, klein_app, run
+from .answering import answer_json
 from .described import described
+from .serving import HttpAnswer, klein_app, run
 
 
 class OverviewApi:
@@ -29,6 +30,6 @@ class OverviewApi:
         """The fleet at a glance."""
 
         async def answer() -> bytes:
-            return json_answer(request, 200, await self._view.overview())
+            return answer_json(request, 200, await self._view.overview())
 
         return run(request, answer())

@@ -21,6 +21,9 @@ from .transactions_api import TransactionsApi
 from .troubles_api import TroublesApi
 from .watch_api import WatchApi
 
+FLEET_APPLICATIONS = (OverviewApi, FleetApi, TransactionsApi, CommandsApi, BatchesApi, TroublesApi, WatchApi, ActionsApi)
+"""Every class with such routes."""
+
 
 def fleet_parts(monitoring: Monitoring, versions: Mapping[str, Version], clock: IReactorTime) -> list[Application]:
     """Those of one gateway, or of a worker among several."""

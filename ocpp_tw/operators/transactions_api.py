@@ -18,8 +18,9 @@ from ..monitoring.fleet_view import FleetView
 from ..monitoring.history_reader import HistoryReader, Page
 from ..monitoring.rows import iso
 from ..ocpp.timestamps import parse_timestamp
-from .answering import HttpAnswer, Query, Refused, json_answer, klein_app, run, stored
+from .answering import answer_json
 from .described import described
+from .serving import HttpAnswer, Query, Refused, from_store, klein_app, run
 
 MAX_LIMIT, MAX_CSV = 1000, 20_000
 """Most rows of a page, and of a CSV."""
@@ -51,7 +52,7 @@ class TransactionsApi:
         async def answer() -> bytes:
             query = Query(request)
             rows, cursor, missing = await self._page(query, query.number("limit", 100, 1, MAX_LIMIT))
-            return json_answer(request, 200, {"rows": rows, "cursor": cursor, "missing": missing})
+            return answer_json(request, 200, {"rows": rows, "cursor": cursor, "missing": missing})
 
         return run(request, answer())
 
@@ -107,7 +108,7 @@ async def history_page(
 ) -> Page:
     """A page of a history. Raises `Refused` if the cursor is none, or the store does not answer."""
     try:
-        return await stored(histories.page(name, limit, cursor, matches, words))
+        return await from_store(histories.page(name, limit, cursor, matches, words))
     except ValueError as why:
         raise Refused(400, f"cursor: {why}") from None
 

@@ -11,8 +11,9 @@ from twisted.web.iweb import IRequest
 
 from ..core import history
 from ..monitoring.history_reader import HistoryReader
-from .answering import HttpAnswer, Query, json_answer, klein_app, run
+from .answering import answer_json
 from .described import described
+from .serving import HttpAnswer, Query, klein_app, run
 from .transactions_api import MAX_LIMIT, history_page
 
 
@@ -39,6 +40,6 @@ class TroublesApi:
 
             limit = query.number("limit", 100, 1, MAX_LIMIT)
             page = await history_page(self._histories, history.TROUBLES, limit, query.text("cursor"), matches, charger)
-            return json_answer(request, 200, {"rows": page.rows, "cursor": page.cursor})
+            return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor})
 
         return run(request, answer())

@@ -13,11 +13,11 @@ from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_view import FleetView
 from ..monitoring.watching import Difference, Look, Watching, changed_members, changed_rows
-from .answering import HttpAnswer, Query, klein_app, run
 from .chargers_query import of_query
 from .described import described
 from .request import OperatorsRequest
 from .server_sent import EventStream
+from .serving import HttpAnswer, Query, klein_app, run
 
 
 class WatchApi:
