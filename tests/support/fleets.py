@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -40,22 +39,10 @@ from ocpp_tw.memory import (
 )
 from ocpp_tw.redis import RedisStore, orphans
 from ocpp_tw.settings import Settings
+from ocpp_tw.testing.ports import free_port
 
 PATIENCE = 60.0
 """Seconds that a test waits for what it waits for, which ends the wait: enough on a machine that is busy with other work."""
-
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """A port at which nothing listens, never the same twice; no outgoing connection takes it meanwhile, since systems give those higher ones."""
-    while True:
-        port = random.SystemRandom().randrange(12_000, 32_000)
-        with socket.socket() as tried, suppress(OSError):
-            tried.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.add(port)
-                return port
 
 
 async def pause(seconds: float = 0.0) -> None:

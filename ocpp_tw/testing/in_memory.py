@@ -1,6 +1,6 @@
-"""A whole gateway in memory, for tests of handlers and of backends' expectations: the real application on in-memory drivers.
+"""A whole gateway in memory, for tests of handlers and of what a backend may expect: the real application on in-memory drivers.
 
-Needs no network, no Redis and no time: its clock moves when the test says so. `ocpp-tw simulate` plays chargers against a real one.
+Needs no network, no Redis and no time: its clock moves when the test says so. `ocpp_tw.testing.gateway` runs one as a process.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from .core.authority import Authority
-from .core.passwords import Keys, Passwords
-from .core.stamps import Stamps
-from .gateway.breaker import Breaker
-from .gateway.charger import Charger
-from .handlers import Handlers
-from .interfaces import HandshakeRequest, IBackend, IGate, IHandlers
-from .memory import (
+from ..core.authority import Authority
+from ..core.passwords import Keys, Passwords
+from ..core.stamps import Stamps
+from ..gateway.breaker import Breaker
+from ..gateway.charger import Charger
+from ..handlers import Handlers
+from ..interfaces import HandshakeRequest, IBackend, IGate, IHandlers
+from ..memory import (
     MemoryCommands,
     MemoryEvents,
     MemoryHistory,
@@ -29,9 +29,9 @@ from .memory import (
     MemoryStore,
     MemoryWire,
 )
-from .ocpp.tolerance.rules import Tolerance
-from .process.compose import compose
-from .settings import Settings
+from ..ocpp.tolerance.rules import Tolerance
+from ..process.compose import compose
+from ..settings import Settings
 
 START_TIME = 1_790_000_000
 """Unix time at which the clock of every `InMemoryGateway` begins."""
