@@ -76,5 +76,5 @@ build: $(STAMP) ## build the wheel into dist/
 
 clean: ## remove everything that these targets created, including .venv
 	@rm -rf $(VENV) build dist *.egg-info htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find ocpp_tw twisted tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	@find ocpp_tw twisted tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 	@find twisted -name dropin.cache -delete
