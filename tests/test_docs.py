@@ -41,6 +41,7 @@ def test_every_neutral_command_of_the_contract_is_known():
         "docs/extending.md",
         "docs/tolerance.md",
         "docs/performance.md",
+        "examples/django/README.md",
     ],
 )
 def test_every_make_target_and_file_that_is_named_exists(name):
@@ -93,6 +94,19 @@ def test_the_testing_example_of_the_documents_passes(tmp_path):
         text=True,
     )
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_example_of_a_backends_test_passes(tmp_path):
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs/extending.md").read_text(), re.DOTALL)
+    (tmp_path / "test_my_backend.py").write_text(next(code for code in examples if "ocpp_charger" in code))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "ocpp_tw.testing.plugin", "--strict-markers", str(tmp_path)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_every_public_module_of_the_documents_can_be_imported():

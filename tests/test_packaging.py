@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,25 @@ def test_an_installed_gateway_tells_its_contract(installed):
     schema = json.loads(done.stdout)
     assert schema["description"] == "A transaction began."
     assert schema["$defs"]["StartTransaction"]["properties"]["meter_start"]["description"].startswith("the meter's reading")
+
+
+def test_the_wheel_has_the_package_and_the_plugin_of_twistd_and_nothing_else(installed):
+    [built] = installed.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(built).namelist() if ".dist-info/" not in name}
+    assert {name for name in names if not name.startswith("ocpp_tw/")} == {"twisted/plugins/ocpp_plugin.py"}
+
+
+def test_an_installed_gateway_brings_its_fixtures_to_every_pytest(installed, tmp_path):
+    """Without a word in any file of the backend's author; and with no warning, and next to nothing loaded, for whoever does not use them."""
+    (tmp_path / "test_used.py").write_text(
+        "def test_used(ocpp_charger):\n    assert ocpp_charger(ocpp='2.1').authorize('TAG') == 'Accepted'\n"
+    )
+    unused = (
+        "import sys\n\ndef test_unused():\n    assert 'ocpp_tw.testing.plugin' in sys.modules and 'ocpp_tw.settings' not in sys.modules\n"
+    )
+    (tmp_path / "test_alone.py").write_text(unused)
+    done = run(installed / "venv/bin/python", "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", cwd=tmp_path)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])

@@ -43,17 +43,14 @@ D = TypeVar("D", bound=Data)
 class GatewayProcess:
     """``twistd ocpp`` with these settings, over ``valkey``, whose data it deletes first. ``directory`` has its files and its log.
 
-    The settings have the names of docs/operations.md without the dashes before them: ``base_url="http://…", call_timeout=2``. Those of ``environment`` are added to the
-    environment that the tests run in.
+    The settings have the names of docs/operations.md, with underscores: ``base_url="http://…", call_timeout=2``. It has the environment of the tests, but for
+    settings' variables. Raises `ValueError` for a setting that there is not, and `RuntimeError` if it does not start.
     """
 
-    def __init__(
-        self, directory: Path, valkey: ValkeyProcess, settings: Mapping[str, Any], environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, directory: Path, valkey: ValkeyProcess, settings: Mapping[str, Any]) -> None:
         self.settings = dict(settings)
         self._options = _options(self.settings)
         self._port, self._http, self._directory, self._valkey = free_port(), free_port(), directory, valkey
-        self._environment = dict(environment or {})
         self.events_list: str = self.settings.get("events", "events")
         """The list that it appends events to."""
         self.commands_list: str = self.settings.get("commands", "commands")
@@ -95,7 +92,7 @@ class GatewayProcess:
         with (self._directory / "gateway.log").open("ab") as log:
             inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
             self._process = subprocess.Popen(  # noqa: S603 - its words are ours
-                mortal(*command), cwd=self._directory, env=inherited | self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                mortal(*command), cwd=self._directory, env=inherited, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_TIMEOUT
         while not self._ready():

@@ -1,4 +1,4 @@
-"""Every event that was appended to the events list, whether or not a backend has taken it from there meanwhile.
+"""Every event that a gateway has appended to the events list, whether or not a backend has taken it from there meanwhile.
 
 Knows of a gateway only the list's name. It listens to what the server executes (MONITOR), which costs the server as much again: for tests only.
 """
@@ -16,12 +16,13 @@ _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"\
 
 
 class Published:
-    """The events that were appended to the list ``name`` since this was made."""
+    """The events that gateways have appended to the list ``name`` since this was made."""
 
     def __init__(self, port: int, name: str) -> None:
         self._asking, self._listening = ValkeyLine(port), ValkeyLine(port)
         self._listening("MONITOR")
-        self._append = re.compile(rb'"RPUSH" "%s" ' % re.escape(name.encode()), re.IGNORECASE)
+        # The gateway appends events by a script; what somebody else appends is none of its events.
+        self._append = re.compile(rb'^[0-9.]+ \[[0-9]+ lua\] "RPUSH" "%s" ' % re.escape(name.encode()), re.IGNORECASE)
         self._events: list[events.Event[Any]] = []
 
     def events(self) -> list[events.Event[Any]]:
@@ -31,7 +32,7 @@ class Published:
         self._asking("ECHO", mark)
         while mark.encode() not in (told := self._listening.next()):
             told = told if isinstance(told, bytes) else told.encode()
-            if found := self._append.search(told):
+            if found := self._append.match(told):
                 self._events += [events.decode(_unescaped(each)) for each in re.findall(rb'"((?:[^"\\]|\\.)*)"', told[found.end() :])]
         return list(self._events)
 

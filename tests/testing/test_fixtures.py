@@ -88,6 +88,12 @@ def test_events_that_a_backend_has_taken_are_shown_all_the_same(ocpp_gateway, oc
     assert ocpp_gateway.events("data_transfer")[0].data.data == odd
 
 
+def test_what_others_append_to_the_list_is_no_event_of_the_gateway(ocpp_gateway, ocpp_charger, ocpp_valkey):
+    ocpp_valkey("RPUSH", "events", "no event", '"RPUSH" "events" "{}"')
+    ocpp_charger()
+    assert [event.event for event in ocpp_gateway.events()] == ["connect_charger", "boot_notification"]
+
+
 def test_wait_for_returns_an_event_once_and_says_what_came_instead(ocpp_gateway, ocpp_charger):
     charger = ocpp_charger()
     for status in ("Available", "Preparing"):

@@ -19,7 +19,9 @@ from .models import AppliedEvent
 log = logging.getLogger(__name__)
 
 REMEMBERED = timedelta(days=7)
-"""How long the ids of applied events are kept; an event is never delivered again after that."""
+"""How long the ids of applied events are kept: longer than an element may stay in the processing list, while no consumer runs."""
+FORGET_EVERY = timedelta(hours=1)
+"""How often older ones are deleted."""
 WAIT = 1
 """Seconds that it waits for an event before it looks whether it is to stop."""
 
@@ -33,6 +35,7 @@ class Consumer:
         self.processing = f"{self.events}:processing:backend"
         self.failed = f"{self.events}:failed:backend"
         self.stopping = False
+        self.forget_at = timezone.now()
 
     def stop(self, *_):
         """Stop after the event that is being processed."""
@@ -45,6 +48,7 @@ class Consumer:
             element = self.redis.blmove(self.events, self.processing, WAIT, "LEFT", "RIGHT")
             if element is not None:
                 self.process(element)
+            self.forget()
 
     def drain(self):
         """Process the events that are there."""
@@ -54,9 +58,14 @@ class Consumer:
 
     def recover(self):
         """Process what was being processed when the last consumer ended."""
-        AppliedEvent.objects.filter(applied__lt=timezone.now() - REMEMBERED).delete()
         for element in self.redis.lrange(self.processing, 0, -1):
             self.process(element)
+
+    def forget(self):
+        """Delete the ids of events that are never delivered again, now and then."""
+        if timezone.now() >= self.forget_at:
+            AppliedEvent.objects.filter(applied__lt=timezone.now() - REMEMBERED).delete()
+            self.forget_at = timezone.now() + FORGET_EVERY
 
     def process(self, element):
         """Apply an event and take it off the processing list; what cannot be applied is put aside, since the others must not wait for it."""

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
-from charging.consumer import Consumer
+from charging.consumer import REMEMBERED, Consumer
 from charging.events import HANDLERS, apply
 from charging.models import AppliedEvent, Charger, Transaction
 
@@ -75,6 +77,20 @@ def test_what_cannot_be_applied_is_put_aside_and_the_others_go_on(gateway, ocpp_
     assert consumer.redis.lrange(consumer.failed, 0, -1) == broken
     assert Charger.objects.get().model == "Scripted"
     assert not AppliedEvent.objects.filter(pk="x").exists()
+
+
+@pytest.mark.django_db
+def test_the_ids_of_old_events_are_forgotten_now_and_then():
+    old = AppliedEvent.objects.create(pk="old")
+    AppliedEvent.objects.update(applied=timezone.now() - REMEMBERED - timedelta(seconds=1))
+    AppliedEvent.objects.create(pk="new")
+    consumer = Consumer()
+    consumer.forget()
+    assert [each.pk for each in AppliedEvent.objects.all()] == ["new"]
+    AppliedEvent.objects.create(pk=old.pk)
+    AppliedEvent.objects.update(applied=timezone.now() - REMEMBERED - timedelta(seconds=1))
+    consumer.forget()
+    assert AppliedEvent.objects.count() == 2
 
 
 def test_an_event_waits_while_the_database_is_away(gateway, ocpp_charger, consume, monkeypatch):
