@@ -78,9 +78,10 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     """A whole number from ``low`` to ``high``."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
+        digits = text.strip()  # which takes off more than `int` does
+        if not re.fullmatch(r"[0-9]{1,12}", digits) or not low <= int(digits) <= high:
             raise InvalidSetting(f"expected a whole number from {low} to {high}")
-        return int(text)
+        return int(digits)
 
     return parse
 

@@ -223,6 +223,10 @@ def test_any_text_is_a_value_or_an_invalid_setting(row: Setting, text: str) -> N
         assert str(why).startswith("--") and "\n" not in str(why)
 
 
+def test_a_number_with_any_white_space_around_it_is_read() -> None:
+    assert read({"ca_days": "\x1f7\u2003\n"}, {}).ca_days == 7
+
+
 # values that go together
 
 
