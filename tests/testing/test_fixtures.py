@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.error
+import ssl
 import urllib.request
 
 import hiredis
 import pytest
 
+from certificates import Made
 from ocpp_tw.testing import events
 from ocpp_tw.testing.connection import CallError, HandshakeRefused
 from ocpp_tw.testing.valkey import ValkeyLine
@@ -160,6 +161,24 @@ def test_a_charger_whose_connection_is_cut_comes_back(ocpp_gateway, ocpp_charger
         charger.heartbeat()
     charger.connect()
     charger.heartbeat()
+
+
+def test_a_charger_may_connect_while_its_former_connection_is_open(ocpp_gateway, ocpp_charger):
+    charger = ocpp_charger()
+    charger.connect()
+    charger.heartbeat()
+    former, latter = ocpp_gateway.events("connect_charger")
+    assert former.data.previous is None and latter.data.takeover == "same_address"
+
+
+def test_a_charger_connects_over_tls(request, tmp_path):
+    made = Made()
+    request.node.add_marker(pytest.mark.ocpp_gateway(tls=made.write(tmp_path / "tls.pem")))
+    gateway, make = request.getfixturevalue("ocpp_gateway"), request.getfixturevalue("ocpp_charger")
+    assert gateway.url.startswith("wss://")
+    make(ssl_context=made.trust).heartbeat()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        make("charger-2", ssl_context=Made().trust)
 
 
 def test_a_refused_call_raises_its_error(ocpp_charger):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from fleets import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +50,32 @@ def test_the_fixtures_and_the_marker_explain_themselves(tmp_path):
     done = run(tmp_path, "--fixtures", "--markers")
     for name in ("ocpp_gateway(**settings)", "ocpp_gateway", "ocpp_charger", "ocpp_valkey", "ocpp_gateway_settings"):
         assert name in done.stdout + run(tmp_path, "--fixtures").stdout
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+
+def test_killed(ocpp_gateway, ocpp_valkey):
+    Path("ports").write_text(f"{ocpp_valkey.port} {ocpp_gateway.http.rpartition(':')[2]}")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.live
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_nothing_runs_on_when_pytest_is_killed(tmp_path):
+    (tmp_path / "test_it.py").write_text(KILLED)
+    done = run(tmp_path, "--basetemp", str(tmp_path / "files"))
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    for port in map(int, (tmp_path / "ports").read_text().split()):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with socket.socket() as tried:
+                if tried.connect_ex(("127.0.0.1", port)):
+                    break
+            assert time.monotonic() < deadline, f"something still listens at {port}"
+            time.sleep(0.02)
 
 
 def test_the_package_is_used_without_pytest():
