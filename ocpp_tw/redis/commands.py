@@ -57,6 +57,8 @@ class RedisCommands(Service):
         self._queue: DeferredQueue[Taken] = DeferredQueue()
         self._room: list[Deferred[None]] = []
         self._tasks: list[Deferred[None]] = []
+        self._undoing: dict[str, list[Deferred[None]]] = {}
+        """By the key of a claimed id: claims of it that wait until a cancelled one has been undone."""
         self._begun = self._checking = self._left_over = False
         self._complaint = ""
 
@@ -76,6 +78,10 @@ class RedisCommands(Service):
         script_keys = (claimed, keys.owners, keys.reclaimed(), keys.gateways, keys.processing, sent)
         args = (encode(command.charger), keys.gateway, connection, keys.lease(" ")[:-1], keys.incarnation, mark, command.element)
         asked = False
+        while claimed in self._undoing:  # or the id would be found taken, by a claim that counts no more
+            undone: Deferred[None] = Deferred()
+            self._undoing[claimed].append(undone)
+            await undone
 
         def ask(client: RedisClient, _: bool) -> Deferred[Any]:
             nonlocal asked
@@ -89,7 +95,8 @@ class RedisCommands(Service):
                 if 0 <= self._clock.seconds() - began < CLAIM_TIMEOUT:
                     break
         except CancelledError:
-            if asked:  # it may have been carried out; later claims of the id wait for the same connection, and so come after this
+            if asked:  # it may have been carried out
+                self._undoing.setdefault(claimed, [])
                 self._spawn(self._undo_claim((claimed, sent), token, mark))
             raise
         if kind == b"new" and command.element:
@@ -97,7 +104,12 @@ class RedisCommands(Service):
         return Claim(kind.decode(), gateway.decode(errors="replace"))
 
     async def _undo_claim(self, script_keys: tuple[str, str], token: str, mark: str) -> None:
-        await self._connection.ask(lambda client, _: UNDO_CLAIM.run(client, script_keys, token, mark))
+        try:
+            await self._connection.ask(lambda client, _: UNDO_CLAIM.run(client, script_keys, token, mark))
+        finally:
+            for each in self._undoing.pop(script_keys[0], ()):
+                if not each.called:
+                    each.callback(None)
 
     async def forward(self, element: bytes, gateway: str, handed_on: bytes) -> None:
         """See `ICommands`."""

@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import CancelledError, fail
 
 from fleets import RedisFleet, soon
-from ocpp_tw.core.commands import Command
+from ocpp_tw.core.commands import Claim, Command
+from ocpp_tw.redis.protocol import LostError
 from ocpp_tw.redis.scripts import claims, presence
+from ocpp_tw.redis.scripts.script import Script
+from ocpp_tw.waiting import deferred
 from support.lost_answers import lose_first_answer
 
 
@@ -32,6 +36,24 @@ async def test_an_id_is_claimed_once(fleet, lose):
     assert (await soon(gateway.commands.claim(command, "1"))).kind == "new"
     assert (await soon(gateway.commands.claim(command, "1"))).kind == "duplicate"
     assert lost
+
+
+async def test_a_claim_waits_until_a_cancelled_one_of_the_same_id_has_been_undone(fleet, monkeypatch):
+    gateway, command = await fleet.gateway("a"), Command("c1", "1", action="Reset")
+    run, failed = Script.run, []
+
+    def failing(self, client, keys, *args):
+        if self is claims.UNDO_CLAIM and not failed:  # it comes again after a pause, in which others are sent
+            failed.append(True)
+            return fail(LostError("as if"))
+        return run(self, client, keys, *args)
+
+    monkeypatch.setattr(Script, "run", failing)
+    claiming = deferred(gateway.commands.claim(command, "1")).addErrback(lambda why: why.trap(CancelledError))
+    claiming.cancel()
+    await soon(claiming)
+    assert await soon(gateway.commands.claim(command, "1")) == Claim("new")
+    assert failed
 
 
 async def test_an_element_is_forwarded_once(fleet, clean, lose):
