@@ -1,4 +1,4 @@
-"""Writes the tables of settings, events, kinds of `security_event` and outcomes into the documents, from the code; ``--check`` only checks that they are up to date.
+"""Writes the tables of settings, events, metrics, kinds of `security_event` and outcomes into the documents, from the code; ``--check`` only checks that they are up to date.
 
 A table is placed between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the documents' markup, not the meaning of the tables.
 """
@@ -17,6 +17,7 @@ from ocpp_tw.core import event_names
 from ocpp_tw.core.commands import OUTCOMES
 from ocpp_tw.core.event import Event
 from ocpp_tw.core.security import KINDS
+from ocpp_tw.monitoring.metric_table import METRICS
 from ocpp_tw.settings import TABLE
 
 DOCS = Path(__file__).parent
@@ -74,7 +75,12 @@ def kinds() -> str:
     return rows(("kind", "what has happened"), [(f"`{name}`", meaning) for name, meaning in KINDS.items()])
 
 
-TABLES = {"settings": settings, "envelope": envelope, "events": vocabulary, "kinds": kinds, "outcomes": outcomes}
+def metrics() -> str:
+    shown = [(f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.meaning) for each in METRICS]
+    return rows(("metric", "type", "labels", "what it tells"), shown)
+
+
+TABLES = {"metrics": metrics, "settings": settings, "envelope": envelope, "events": vocabulary, "kinds": kinds, "outcomes": outcomes}
 
 
 def written(text: str) -> str:

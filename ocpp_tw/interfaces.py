@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import facts
     from .core.commands import Claim, Command, Outcome, Taken
     from .core.entries import Entry, Held, Orphan, Page, Record, Seated
+    from .histogram import GroupCounts
     from .ocpp.frames import Payload
     from .settings import Settings
 
@@ -239,6 +240,7 @@ class IEvents(Interface):
     waiting: int = Attribute("how many entries are not durable yet")
     published: int = Attribute("how many events have been published since the start, counted when they are about to be written")
     waiting_bytes: int = Attribute("how many bytes the events have that are not durable yet")
+    groups: GroupCounts = Attribute("how large the groups are that entries are written in, and how long writing them takes")
     strained: bool = Attribute("whether so many entries wait that chargers with several of them should wait first")
     overloaded: bool = Attribute("whether no more work should be accepted, since entries can be made durable nowhere")
 
@@ -403,6 +405,9 @@ class Store(Protocol):
 
     def spooled(self) -> dict[str, Any]:
         """Counts of what is in the spool, and its trouble with the disk if any; {} without a spool."""
+
+    def spool_bytes(self) -> int:
+        """The size of the spool's files; 0 without a spool."""
 
     @property
     def events(self) -> IEvents: ...

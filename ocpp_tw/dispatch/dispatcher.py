@@ -67,6 +67,7 @@ class Dispatcher:
         self._gateway = gateway
         self._commands = store.commands
         self._events = store.events
+        self._counts = incoming.publisher.counts
         self._followups = FollowUps(clock, gateway, incoming, verdicts)
         self._router = Router(
             clock,
@@ -168,6 +169,9 @@ class Dispatcher:
             sent = ended.outcome.sent
             ended = ended._replace(outcome=Outcome("connection_lost" if sent else "error", error=INTERNAL_FAILURE, sent=sent))
             result = self._publish(command, ended)
+        self._counts.commands[ended.outcome.kind] += 1
+        if ended.outcome.latency_ms is not None:
+            self._counts.commands_took.add(ended.outcome.latency_ms / 1000)
         if ended.claimed:
             self._followups.ended(command, ended.outcome.kind)
         return result
@@ -183,6 +187,7 @@ class Dispatcher:
             self._settings.name,
             charger.ocpp if charger else None,
         )
+        self._counts.events["command_result"] += 1
         text = encode(event)
         effects: list[Effect] = [commanded(result, event.time, event.gateway)]
         if command.element:

@@ -6,6 +6,7 @@ they are few, then when it opens and when the backend is back, with the number o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from zope.interface import implementer
 
 from ..complaints import Complaints
 from ..facts import Admission, Authorization
+from ..histogram import Histogram
 from ..interfaces import BackendFailed, IBackend
 from ..log import Logger
 from ..waiting import deferred
@@ -34,11 +36,27 @@ PROBES = 2
 """Requests that may probe the backend then: a start makes two."""
 
 
+QUESTIONS = ("transaction", "authorize", "answer", "admission")
+REASONS = ("failed", "not_asked")
+"""Why there is no answer: the backend had none of use, or was not asked while the breaker was open."""
+
+
+class QuestionCounts:
+    """``took`` is how long questions of a kind took, in seconds, those without a usable answer too; ``failures`` how many had none, of a
+    kind and for one of the `REASONS`.
+    """
+
+    def __init__(self) -> None:
+        self.took: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.failures: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+
 @implementer(IBackend)
 class Breaker:
     """The wrapped backend; ``on_recovery`` is called when it answers again after the breaker was open."""
 
     def __init__(self, backend: IBackend, clock: IReactorTime) -> None:
+        self.counts = QuestionCounts()
         self.on_recovery: Callable[[], None] = lambda: None
         self._backend = backend
         self._clock = clock
@@ -62,31 +80,36 @@ class Breaker:
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
         """See `IBackend`."""
-        return self._guarded(charger, lambda: self._backend.transaction(tag, charger, connector, key))
+        return self._guarded("transaction", charger, lambda: self._backend.transaction(tag, charger, connector, key))
 
     def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
         """See `IBackend`."""
-        return self._guarded(charger, lambda: self._backend.authorize(tag, charger, connector, tag_type))
+        return self._guarded("authorize", charger, lambda: self._backend.authorize(tag, charger, connector, tag_type))
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
         """See `IBackend`."""
-        return self._guarded(charger, lambda: self._backend.answer(charger, ocpp, action, payload))
+        return self._guarded("answer", charger, lambda: self._backend.answer(charger, ocpp, action, payload))
 
     def admission(self, charger: str) -> Deferred[Admission]:
         """See `IBackend`."""
-        return self._guarded(charger, lambda: self._backend.admission(charger))
+        return self._guarded("admission", charger, lambda: self._backend.admission(charger))
 
-    def _guarded(self, charger: str, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
+    def _guarded(self, question: str, charger: str, ask: Callable[[], Awaitable[T]]) -> Deferred[T]:
         if not self.allows_requests:
             self._unanswered += 1
+            self.counts.failures[question, "not_asked"] += 1
             return fail(BackendFailed(f"the backend has failed {self._failures} times in a row and is not asked for {COOL_DOWN:g} s"))
         if self._failures >= FAILURES:  # this one probes; the others need not wait for it
             if self._probes_left == 0:
                 self._probes_left, self._open_until = PROBES, self._clock.seconds() + COOL_DOWN
             self._probes_left -= 1
-        return deferred(ask()).addCallbacks(self._succeeded, self._failed, errbackArgs=(charger,))
+        began = self._clock.seconds()
+        return deferred(ask()).addCallbacks(
+            self._succeeded, self._failed, callbackArgs=(question, began), errbackArgs=(charger, question, began)
+        )
 
-    def _succeeded(self, answer: T) -> T:
+    def _succeeded(self, answer: T, question: str, began: float) -> T:
+        self.counts.took[question].add(self._clock.seconds() - began)
         recovered, self._failures = self._failures >= FAILURES, 0
         if recovered:
             log.info("backend answers again; {count} questions had no answer meanwhile", count=self._unanswered)
@@ -94,8 +117,10 @@ class Breaker:
             self.on_recovery()
         return answer
 
-    def _failed(self, failure: Failure, charger: str) -> Failure:
+    def _failed(self, failure: Failure, charger: str, question: str, began: float) -> Failure:
         if failure.check(BackendFailed):  # type: ignore[no-untyped-call]
+            self.counts.took[question].add(self._clock.seconds() - began)
+            self.counts.failures[question, "failed"] += 1
             self._failures += 1
             self._why = failure.getErrorMessage()
             self._probes_left = 0

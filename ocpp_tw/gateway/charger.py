@@ -124,6 +124,8 @@ class Charger(Inbox):
         if self.gone:
             return
         self.gone = True
+        if self.incoming.answers.charger is self:
+            self.incoming.answers.forget()
         self.drop()
         if self.reports is not None:
             self.reports.close()
@@ -149,6 +151,9 @@ class Charger(Inbox):
         if type(frame) is Call:
             receipt = self.conversation.received(frame.id, hash(text))
             if receipt is NEW:
+                answers = self.incoming.answers
+                if answers.charger is None:
+                    answers.begin(self, frame.id)
                 self.enter(frame, len(text))
             elif type(receipt) is bytes:
                 self.send(receipt)
@@ -166,6 +171,9 @@ class Charger(Inbox):
         """Answer a CALL of the charger's; called once its event is durable."""
         id, text = id_and_text
         self.answered(id)
+        answers = self.incoming.answers
+        if answers.charger is self:
+            answers.answered(id)
         if text:  # a SEND has no answer
             self.conversation.answered(id, text)
             self.sent += 1

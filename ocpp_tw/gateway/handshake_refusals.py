@@ -39,6 +39,7 @@ class HandshakeRefusals:
 
     def refused(self, request: HandshakeRequest, status: int, reason: str) -> None:
         """Log it and publish it, for whoever looks for that charger; or count it."""
+        self._publisher.counts.refused[status] += 1
         now = self._clock.seconds()
         if self._limits.next(network(request.address), now) is None or self._limit.next(now) is None:
             self._left_out += 1

@@ -31,7 +31,9 @@ from ..settings import Settings
 from ..waiting import in_time
 from ..words import shown
 from .additions import NOTHING_ADDED, Additions, answer_to, decided
+from .answer_times import AnswerTimes
 from .charger import Charger
+from .counts import OTHER
 from .flow import Load
 from .message_refusals import MessageRefusals
 from .publisher import Publisher
@@ -77,6 +79,7 @@ class IncomingCalls:
         self.unix = stamps.unix
         self.moment = 0.0
         self.record: Callable[[tuple[float, str, int, bytes]], None] | None = None
+        self.answers = AnswerTimes(clock.seconds)
         self.on_transaction: Callable[[Charger, Any, Conclusion], None] | None = None
         self.on_late_response: Callable[[Charger, Call, Result | Error], None] = lambda charger, call, frame: None
         self.observers: dict[type[Fact], Callable[[Charger, Any, Conclusion], None]] = {}
@@ -89,6 +92,7 @@ class IncomingCalls:
         self._events = store
         self._additions = additions
         self._refusals = refusals
+        self._received, self._told = publisher.counts.received, publisher.counts.events
 
     def serve(self, charger: Charger, call: Message) -> Deferred[None] | None:
         """Serve the CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""
@@ -101,11 +105,14 @@ class IncomingCalls:
             call = unwrapped(version, call)
             translation = version.translations.get(call.action)
         if translation is None:
-            if call.action in version.schemas.actions:
+            known = call.action in version.schemas.actions
+            self._received[call.action if known else OTHER] += 1
+            if known:
                 self._refusals.refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
             else:
                 self._refusals.refuse(charger, call, "unknown", f"OCPP {version.name} has no action {shown(call.action, 50)}")
             return None
+        self._received[call.action] += 1
         if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call):
             self._refusals.refuse(charger, call, "security", f"the charger's registration is {charger.registration}")
             return None
@@ -208,6 +215,7 @@ class IncomingCalls:
         violations: list[Violation] | None,
         conclusion: Conclusion = NO_CONCLUSION,
     ) -> Entry:
+        self._told[name] += 1
         raw = call.raw
         if call.action not in UNSEEN and carries(call.action, raw):
             raw = payload_concealed(call.payload, raw)  # of a signed message the payload is what was signed

@@ -26,6 +26,7 @@ from ..ocpp.schemas import Violation, told
 from ..ocpp.version import Version
 from ..settings import Settings
 from ..words import shown
+from .counts import Counts
 
 log = Logger()
 
@@ -52,9 +53,10 @@ class Charger(Protocol):
 
 
 class MessageRefusals:
-    """One for a gateway."""
+    """One for a gateway, which has ``counts``."""
 
-    def __init__(self, settings: Settings, clock: IReactorTime, stamps: Stamps, store: IEvents) -> None:
+    def __init__(self, settings: Settings, clock: IReactorTime, stamps: Stamps, store: IEvents, counts: Counts) -> None:
+        self._counts = counts
         self._settings = settings
         self._clock = clock
         self._stamps = stamps
@@ -121,6 +123,7 @@ class MessageRefusals:
             "message of {charger} refused: {action}: {why}", left_out, charger=charger.id, action=shown(action or "?", MAX_ACTION), why=why
         )
         now = self._stamps.now()
+        self._counts.events["message_refused"] += 1
         event = Event(
             "message_refused",
             charger.domain,

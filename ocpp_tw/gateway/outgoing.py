@@ -231,6 +231,7 @@ class OutgoingCalls:
         if self._charger.restricted:
             self._triggers = self._triggers or Triggers()
             self._triggers.sent(call)
+        self._incoming.publisher.counts.sent[call.action] += 1
         self._charger.send(render(call))
 
     def _timed_out(self, call: Call) -> None:

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..ocpp.frames import Call, Error, Frame, Result, ResultError, Send
 from ..ocpp.malformed import Malformed
 from ..settings import Settings
+from .answer_times import AnswerTimes
 from .flow import Load
 from .publisher import Publisher
 
@@ -28,6 +29,7 @@ class Incoming(Protocol):
     unix: Callable[[], float]
     moment: float
     record: Callable[[tuple[float, str, int, bytes]], None] | None
+    answers: AnswerTimes
 
     def serve(self, charger: Any, call: Call | Send) -> Deferred[None] | None:
         """Serve a CALL. None: it was, but for the durable event that the answer waits for; else it fires when it was, and never fails."""

@@ -14,6 +14,7 @@ from ..core.event import Data, Event, encode
 from ..core.gateway_events import DisconnectCharger
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
+from .counts import Counts
 
 
 class Subject(Protocol):
@@ -32,10 +33,11 @@ class Departing(Subject, Protocol):
 
 
 class Publisher:
-    """One for a gateway, whose name is ``gateway``."""
+    """One for a gateway, whose name is ``gateway``; ``counts`` is what it counts."""
 
-    def __init__(self, gateway: str, stamps: Stamps, store: IEvents) -> None:
+    def __init__(self, gateway: str, stamps: Stamps, store: IEvents, counts: Counts | None = None) -> None:
         self.gateway = gateway
+        self.counts = counts or Counts()
         self._stamps = stamps
         self._events = store
 
@@ -60,6 +62,7 @@ class Publisher:
     ) -> None:
         """The same about a charger that may not be connected; ``then`` is called once the event is durable."""
         now = self._stamps.now()
+        self.counts.events[name] += 1
         event = Event(name, domain, data, self._stamps.id(), now, self.gateway, ocpp)
         effects = (*effects, *history.troubles(name, data, now, self.gateway))
         self._events.publish(Entry(charger, encode(event), effects), then)

@@ -26,6 +26,7 @@ from ..core.entries import (
     Reply,
     numbered,
 )
+from ..histogram import GroupCounts
 from ..interfaces import IEvents, Published
 from ..log import Logger
 from .store import MemoryStore
@@ -46,6 +47,7 @@ class MemoryEvents:
         self._store, self._gateway, self._history = store, gateway, history
         self._writing = False
         self.published = 0
+        self.groups = GroupCounts()
         self._held: deque[tuple[Entry, Callable[[Any], None] | None, Any]] = deque()
         self._settling: list[Deferred[None]] = []
 
@@ -86,7 +88,9 @@ class MemoryEvents:
         if self._writing:
             return
         self._writing = True
+        written = 0
         while self._held and not self.paused:
+            written += 1
             entry, then, value = self._held.popleft()
             self._append(entry)
             if then is not None:
@@ -95,6 +99,9 @@ class MemoryEvents:
                 except Exception:
                     self._log.failure("events: callback of an event failed")
         self._writing = False
+        if written:
+            self.groups.entries.add(written)
+            self.groups.took.add(0.0)
         while self._settling and not self._held:
             self._settling.pop(0).callback(None)
 

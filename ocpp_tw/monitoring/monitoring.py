@@ -65,7 +65,7 @@ class Monitoring:
         name, unix = settings.name, stamps.unix
         self._name, self._clock, self._unix = name, clock, unix
         self._gateway = gateway
-        self._started = unix()
+        self.started = unix()
         self._counts: tuple[float, dict[str, Any]] = (-1.0, {})
         self._beginning: Any = None
         self.today = EnergyToday(unix)
@@ -78,7 +78,7 @@ class Monitoring:
         self.watching = Watching(clock)
         self.fleet = store.fleet
         self.view = FleetView(name, store.fleet, Away(store.records, clock), self.histories, gateway.decisions, clock, unix)
-        rows = Rows(name, gateway, clock, unix)
+        self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         details = Details(gateway, verdicts, rows, running, violations, clock)
         self._listing = listing = Listing(name, gateway, rows, clock)
@@ -123,7 +123,7 @@ class Monitoring:
             "chargers": len(self._gateway.chargers),
             "messages_per_second": rates.messages.lately,
             "events_per_second": rates.events.lately,
-            "started": iso(self._started),
+            "started": iso(self.started),
             "version": __version__,
             **self.health.report(),
         }
@@ -132,7 +132,7 @@ class Monitoring:
 
     async def _begin_the_day(self) -> None:
         """Count what this gateway's chargers have delivered today in transactions that ended before it was started again."""
-        began, day = self._started, midnight(self._started)
+        began, day = self.started, midnight(self.started)
         start, end = iso(day), iso(began)
 
         def ended_today(row: dict[str, Any]) -> bool:

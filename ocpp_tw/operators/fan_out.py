@@ -28,6 +28,8 @@ from ..log import Logger
 from .channel import OperatorsSite
 from .guard import ADDRESS, OPERATOR, Admission
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
+from .metrics_merge import PATH as METRICS
+from .metrics_merge import WorkersMetrics
 from .passing import Passing, is_stream
 from .request import OperatorsRequest
 from .streams import TooManyStreams
@@ -90,6 +92,7 @@ class FanOut(Resource):
         self._agent = Agent.usingEndpointFactory(reactor, _UnixSockets(reactor), pool)
         self._next = count()
         self._asking_all = DeferredSemaphore(MAX_ASKING_ALL)
+        self._metrics = WorkersMetrics()
 
     def site(self, guard: Admission, limit: int = 0) -> OperatorsSite:
         """The site for a port to serve; see there."""
@@ -113,7 +116,8 @@ class FanOut(Resource):
 
     async def _answer(self, request: OperatorsRequest) -> WorkerAnswer | None:
         """None: it has been answered already."""
-        merge = merge_for(request.method, request.path)
+        reads = request.method in (b"GET", b"HEAD")
+        merge = self._metrics.merge if reads and request.path == METRICS else merge_for(request.method, request.path)
         return merge(await self._ask_all(request), self._workers) if merge else await self._ask_any(request)
 
     async def _ask_any(self, request: OperatorsRequest) -> WorkerAnswer | None:

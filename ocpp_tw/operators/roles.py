@@ -12,6 +12,9 @@ import msgspec
 HEALTH = (b"/healthz", b"/readyz")
 """Paths that are served to everybody."""
 
+METRICS = b"/metrics"
+"""The path that a token is good for which whatever watches the gateway has: it shows no charger."""
+
 COMMANDS = (b"/command", b"/command/", b"/api/commands", b"/api/batches")
 
 CREDENTIAL_COMMANDS = frozenset({"rotate_password", "set_security_profile"})
@@ -26,6 +29,7 @@ _decode = msgspec.json.Decoder().decode
 class Role(IntEnum):
     """Each may do what those before it may."""
 
+    metrics = 0
     read = 1
     command = 2
     admin = 3
@@ -34,7 +38,7 @@ class Role(IntEnum):
 def needed(method: bytes, path: bytes) -> Role:
     """The role that a request needs, by its path as it was sent: what is not known here needs the most, a route that is new or spelled oddly."""
     if method in (b"GET", b"HEAD"):
-        return Role.read
+        return Role.metrics if path == METRICS else Role.read
     return Role.command if method == b"POST" and path in COMMANDS else Role.admin
 
 

@@ -36,6 +36,7 @@ from ..gateway.signing import Signing
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
 from ..interfaces import IGate, IHandlers, Store
+from ..monitoring.metrics import Metrics
 from ..monitoring.monitoring import Monitoring
 from ..monitoring.tap import Tap
 from ..monitoring.tap_answers import TapAnswers
@@ -59,6 +60,7 @@ class Application:
     reconciler: Reconciler | None
     tap: Tap | None
     monitoring: Monitoring
+    metrics: Metrics
 
     def start(self) -> None:
         """Lease transaction ids, take commands, check liveness and budgets, look for orphans, for the key of passwords and for certificates that expire, reconcile provisional starts."""
@@ -122,7 +124,7 @@ def compose(
     verdicts = Verdicts(handlers, store.records, ids, stamps.unix, with_backend=bool(settings.base_url), signing=signing)
     reader = CallReader(tolerance or Tolerance.from_settings(settings), stamps)
     conclusions = Conclusions(settings, clock.seconds, stamps.unix)
-    additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events)
+    additions, refusals = Additions(settings, handlers, clock), MessageRefusals(settings, clock, stamps, store.events, publisher.counts)
     incoming = IncomingCalls(settings, clock, stamps, reader, verdicts, conclusions, publisher, store.events, additions, refusals)
     register = None
     if backend is not None and settings.register == "backend":
@@ -138,6 +140,18 @@ def compose(
     own.on_awaited = upgrades.wait
     dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
     monitoring = Monitoring(settings, clock, stamps, gateway, incoming, verdicts, reader.evidence, dispatcher, store, backend)
+    metrics = Metrics(
+        clock,
+        monitoring.started,
+        gateway.chargers,
+        monitoring.rows.state,
+        stamps.unix,
+        publisher.counts,
+        incoming.answers.took,
+        store,
+        backend,
+        monitoring.health,
+    )
     reconciler = None if backend is None else Reconciler(settings, backend, clock, gateway, verdicts, publisher, store)
     renewals = Renewals(gateway.chargers, clock, security, authority)
     tap = None
@@ -146,4 +160,4 @@ def compose(
         tap = Tap(settings.tap << 20, clock, stamps.unix, store.events.events_in, *told)
         store.events.tap = tap.published
         TapAnswers(tap, store.fleet, settings.name, clock)
-    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler, tap, monitoring)
+    return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler, tap, monitoring, metrics)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OperatorsDoor:
-    """One for a gateway, or for the front of several workers.
+    """One for a gateway, or for the front of several workers. ``certificate`` is that of HTTPS, None without it.
 
     Raises:
         InvalidSetting: a file cannot be used.
@@ -30,21 +30,21 @@ class OperatorsDoor:
     def __init__(self, settings: Settings, clock: IReactorTime) -> None:
         self._clock = clock
         self._tokens = Tokens(settings.http_token, settings.http_tokens, clock)
-        self._certificate = _certificate(settings, clock)
-        self._files: list[WatchedFiles] = [self._tokens] if self._certificate is None else [self._tokens, self._certificate]
-        self.clients = "operators' HTTPS" if self._certificate else "operators' HTTP"
+        self.certificate = _certificate(settings, clock)
+        self._files: list[WatchedFiles] = [self._tokens] if self.certificate is None else [self._tokens, self.certificate]
+        self.clients = "operators' HTTPS" if self.certificate else "operators' HTTP"
 
     def guard(self, failed: Callable[[FailedLogin], None]) -> Guard:
         """Who lets operators in; ``failed`` is told of wrong tokens."""
-        return Guard(self._tokens, self._clock, tls=self._certificate is not None, failed=failed)
+        return Guard(self._tokens, self._clock, tls=self.certificate is not None, failed=failed)
 
     def served(self, site: IProtocolFactory) -> Any:
         """The site as it is to be listened with."""
-        if self._certificate is None:
+        if self.certificate is None:
             return site
         from ..websocket.tls import TlsFactory
 
-        return TlsFactory(self._certificate, site, self._clock)
+        return TlsFactory(self.certificate, site, self._clock)
 
     def start(self) -> None:
         """Begin to look at the files."""

@@ -27,6 +27,7 @@ from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
 from ..operators.failed_logins import FailedLogin
 from ..operators.guard import BehindFront
+from ..operators.metrics_api import MetricsApi
 from ..operators.parts import fleet_parts
 from ..operators.tap_routes import TapRoutes
 from ..redis import RedisStore
@@ -128,7 +129,9 @@ class GatewayService(MultiService):
 
     async def _listen_for_operators(self, application: Application) -> None:
         evidence, door = application.reader.evidence, self._door
+        application.metrics.expiries = self._expiries
         parts = fleet_parts(application.monitoring, enabled_versions(self.settings), self._reactor)
+        parts.append(MetricsApi(application.metrics))
         operators = OperatorsApi(
             application.gateway, application.dispatcher, application.verdicts, self._store, evidence, application.security
         )
@@ -136,6 +139,11 @@ class GatewayService(MultiService):
         guard = BehindFront(self._front) if self._front else door.guard(self.login_failed)
         site = door.served(operators.site(guard, self.settings.http_connections, others=[ContractApi(_contract), tap, *parts]))
         self._ports.append(await listen(self._endpoints.operators, site, self.settings.http, door.clients))
+
+    def _expiries(self) -> dict[str, float]:
+        """When the certificates expire that are shown to chargers and to operators, in Unix time."""
+        certificates = {"chargers": self._certificate, "operators": self._door.certificate}
+        return {clients: each.expires for clients, each in certificates.items() if each is not None}
 
     def login_failed(self, failed: FailedLogin) -> None:
         """Publish that somebody has shown wrong tokens on operators' HTTP, here or at the front of all workers."""

@@ -15,6 +15,7 @@ from twisted.internet.task import LoopingCall
 from zope.interface import implementer
 
 from ..core.entries import Entry
+from ..histogram import GroupCounts
 from ..interfaces import IEvents, Published
 from ..log import Logger
 from ..spool import Spool
@@ -67,6 +68,7 @@ class RedisEvents(Service):
         self.overloaded = self.strained = False
         self.tap: Published | None = None
         self.waiting_bytes = self.published = 0
+        self.groups = GroupCounts()
         self.route = DIRECT
         self._clock = connection.reactor
         self._acknowledged = acknowledged
@@ -164,6 +166,7 @@ class RedisEvents(Service):
         self._number += 1
         group = Group.load(self._queue, self._keys, self._number)
         self.published += group.events
+        self.groups.entries.add(len(group.entries))
         self._since = self._clock.seconds()
         return group
 
@@ -176,6 +179,8 @@ class RedisEvents(Service):
         """Redis has the group that was in flight."""
         flight, self._flight = self._flight, None
         assert flight is not None
+        if not flight.diverted:
+            self.groups.took.add(self._clock.seconds() - self._since)
         if self.route is DIRECT:
             self._send()  # the next group is in flight before this one's CALLs are answered
         if not flight.diverted:  # or it comes once more from the spool, and Redis recognises it

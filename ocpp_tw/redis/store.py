@@ -118,6 +118,10 @@ class RedisStore(MultiService):
         spool = self.spool
         return {"groups": spool.groups, "events": spool.events, "trouble": spool.trouble} if spool else {}
 
+    def spool_bytes(self) -> int:
+        """The size of the spool's files; 0 without a spool."""
+        return self.spool.size() if self.spool else 0
+
     def stopService(self) -> Deferred[None]:
         """Take no more commands, give the lease up, and disconnect: in two seconds at most, whatever state Redis is in."""
         return Deferred.fromCoroutine(self._stop())

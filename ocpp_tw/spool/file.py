@@ -44,7 +44,7 @@ class SpoolFile:
     """``updates_of`` decodes the table updates that a group makes. ``limit`` is in bytes; ``connect`` is how SQLite opens a file.
 
     Every method but `open` may raise `sqlite3.Error`; nothing of what it was asked is done then.
-    ``trouble`` is why the file could not be opened; "" when it is open. Until it can be, its rows are read without SQLite (`salvage`).
+    ``path`` is the file's; ``trouble`` is why it could not be opened; "" when it is open. Until it can be, its rows are read without SQLite (`salvage`).
     """
 
     def __init__(self, directory: Path, updates_of: UpdatesOf, limit: int, connect: Connect = connect) -> None:
@@ -53,7 +53,7 @@ class SpoolFile:
         self._updates_of = updates_of
         self._limit = limit
         self._connect = connect
-        self._path = directory / "spool.db"
+        self.path = directory / "spool.db"
         self._fresh = directory / "fresh.db"
         self._lock: IO[bytes] | None = None
         self._db: sqlite3.Connection | None = None
@@ -63,16 +63,16 @@ class SpoolFile:
     def open(self) -> tuple[int, int, Damage | None]:
         """How many groups and events are in it, and the damage if there is any. Raises `SpoolUnusable`."""
         self._take_lock()
-        if self._fresh.exists() and not self._path.exists():
-            self._fresh.rename(self._path)  # a renewal was cut short before its last step
+        if self._fresh.exists() and not self.path.exists():
+            self._fresh.rename(self.path)  # a renewal was cut short before its last step
         try:
             damage = None if self._open_database() else self.renew()
         except sqlite3.DatabaseError as why:
             if is_forbidden(why):
-                raise SpoolUnusable(f"{self._path} cannot be opened: {why}; see that it can be read and written to") from None
+                raise SpoolUnusable(f"{self.path} cannot be opened: {why}; see that it can be read and written to") from None
             # The disk is full, say. SQLite would have to write to read; the rows are read without it until there is room.
             self.trouble = str(why)
-            self._salvaged, _ = intact_rows(self._path)
+            self._salvaged, _ = intact_rows(self.path)
             return len(self._salvaged), sum([each.events for each in self._salvaged]), None
         return *self.count(), damage
 
@@ -89,10 +89,10 @@ class SpoolFile:
 
     def _open_database(self) -> bool:
         """Open the file; whether it is sound."""
-        if not log_is_sound(self._path, PAGE_SIZE):
+        if not log_is_sound(self.path, PAGE_SIZE):
             return False
         try:
-            self._db = db = self._database(self._path)
+            self._db = db = self._database(self.path)
             return bool(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
         except UnicodeDecodeError:  # SQLite's message about the damage may quote it
             return False
@@ -116,11 +116,11 @@ class SpoolFile:
 
     def renew(self) -> Damage:
         """Put the file aside, and begin a new one with every row that can be read and is intact."""
-        saved, lost = rebuild(self._path, self._fresh, self._database, self._updates_of)
+        saved, lost = rebuild(self.path, self._fresh, self._database, self._updates_of)
         self._close_database()
-        aside = put_aside(self._path)
-        self._fresh.rename(self._path)
-        self._db = self._database(self._path)
+        aside = put_aside(self.path)
+        self._fresh.rename(self.path)
+        self._db = self._database(self.path)
         return Damage(saved, lost, aside)
 
     def count(self) -> tuple[int, int]:
@@ -171,7 +171,7 @@ class SpoolFile:
             db.execute("DELETE FROM kept WHERE row <= ?", (upto,))
 
         in_transaction(db, work)
-        if not db.execute("SELECT 1 FROM groups LIMIT 1").fetchone() and self._path.stat().st_size > SHRINK_ABOVE:
+        if not db.execute("SELECT 1 FROM groups LIMIT 1").fetchone() and self.path.stat().st_size > SHRINK_ABOVE:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -183,7 +183,7 @@ class SpoolFile:
             if any(True for _ in self.read(upto, 1)):
                 raise
             self._close_database()
-            for part in files_of(self._path):
+            for part in files_of(self.path):
                 part.unlink(missing_ok=True)
             self._last = max(self._last, upto)
             self.trouble, self._salvaged = str(why), []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .changes import Changes
-from .database import Connect, cannot_be_trusted, connect
+from .database import Connect, cannot_be_trusted, connect, files_of
 from .file import SpoolFile
 from .journal import Journal
 from .mirror import Mirror
@@ -66,6 +67,14 @@ class Spool:
             self._log.error("the spool {directory} takes no events: {why}", directory=str(self.directory), why=self.trouble)
         if self.groups:
             self._log.info("{events} events wait in the spool {directory}", events=self.events, directory=str(self.directory))
+
+    def size(self) -> int:
+        """Bytes of the file with what waits, and of those beside it that belong to it, as the disk has them now."""
+        sizes = 0
+        for each in files_of(self._file.path):
+            with suppress(OSError):  # not all are always there
+                sizes += each.stat().st_size
+        return sizes
 
     def append(self, incarnation: str, number: int, events: int, arguments: int, data: bytes) -> Deferred[int]:
         """Add a group; fires with its id once it is on the disk."""

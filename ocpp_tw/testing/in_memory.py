@@ -98,6 +98,10 @@ class InMemoryGateway:
         """Nothing: there is no spool."""
         return {}
 
+    def spool_bytes(self) -> int:
+        """Nothing: there is no spool."""
+        return 0
+
     def handshake(self, id: str = "cp1", address: str = "10.0.0.1", offered: tuple[str, ...] = ("ocpp1.6",)) -> ChargerClient:
         """A charger whose handshake has just been answered; its connection is not open yet. Raises `HandshakeRefused`."""
         wire = MemoryWire()

@@ -70,6 +70,11 @@ class Certificate(WatchedFiles):
         """The certificate that the settings name; None without TLS."""
         return cls(settings.tls, settings.tls_key, clock, authorities) if settings.tls else None
 
+    @property
+    def expires(self) -> float:
+        """When it expires, in Unix time; of several the first."""
+        return min(each.chain[0].not_valid_after_utc.timestamp() for each in self._loaded)
+
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
 

@@ -87,6 +87,11 @@ class Process:
     def get(self, path: str) -> tuple[int, Any]:
         return self._http(urllib.request.Request(f"http://127.0.0.1:{self.http}{path}"))
 
+    def read(self, path: str) -> str:
+        """An answer that is no JSON."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+
     def post(self, path: str, body: Any) -> tuple[int, Any]:
         return self._http(urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", json.dumps(body).encode(), method="POST"))
 

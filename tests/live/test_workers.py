@@ -22,6 +22,7 @@ import websockets.sync.client
 
 from clients import eventually
 from fleets import PATIENCE
+from prometheus_text import Samples
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")]
 
@@ -164,6 +165,11 @@ def test_chargers_are_distributed_over_workers_and_operators_see_one_gateway(sta
     assert record["messages"] == COUNT and record["breaches"][0]["count"] == COUNT  # whichever worker saw them
     assert gateway.get("/api/chargers/cp1")[1]["connected"] is False  # and its stored state is available all the same
     assert gateway.get("/api/chargers/nobody")[0] == 404
+    samples = Samples(gateway.read("/metrics"))
+    assert samples("ocpp_workers") == 2 and samples("ocpp_redis_up") == 1
+    assert samples("ocpp_messages_total", direction="in", action="BootNotification") == COUNT
+    assert samples("ocpp_messages_total", direction="in", action="StatusNotification") == COUNT
+    assert samples("ocpp_commands_total", outcome="result") == samples("ocpp_command_seconds_count") == 3 * COUNT
     assert gateway.stop() == 0
     published = events()
     gateways = {each["gateway"] for each in published}

@@ -195,7 +195,7 @@ def test_a_token_that_is_replaced_has_two_lines_for_a_while():
     [
         ("alice read", "it must have three words, NAME ROLE SHA256, and has 2"),
         (f"alice read {SHA} x", "it must have three words, NAME ROLE SHA256, and has 4"),
-        (f"alice root {SHA}", "the role must be one of read, command, admin"),
+        (f"alice root {SHA}", "the role must be one of metrics, read, command, admin"),
         (f"alice __class__ {SHA}", "the role must be one of"),
         (f"al:ce read {SHA}", "the name must be 1 to 64 letters"),
         (f"{'a' * 65} read {SHA}", "the name must be 1 to 64 letters"),
