@@ -343,6 +343,31 @@ class IRegister(Interface):
         answer in time; then it may count as asked or not."""
 
 
+class IQuestion(Interface):
+    """A question to the backend, as it is traced."""
+
+    traceparent: str = Attribute("what the backend is told of the trace, as a header of that name; empty if nothing is")
+
+    def answered(answer: T) -> T:
+        """The answer is there, or a Failure; returns it."""
+
+
+class ITracer(Interface):
+    """Tells somebody how long commands and questions to the backend take, and what belongs to what (W3C Trace Context)."""
+
+    def begun(command: Command) -> Command:
+        """A command has been taken; it goes on as what is returned, whose ``traceparent`` is its own."""
+
+    def ended(command: Command, outcome: str, error: str = "") -> None:
+        """It has its result."""
+
+    def left(command: Command) -> None:
+        """Another gateway has it now, or this one ends; nothing if it has its result."""
+
+    def question(kind: str, charger: str, tag: str = "") -> IQuestion:
+        """The backend is asked about the charger, and maybe a tag."""
+
+
 class ICommands(Interface):
     """Where commands come from. An element that was taken is in flight until an `Acknowledged` effect, or until it is forwarded."""
 

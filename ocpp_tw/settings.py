@@ -289,6 +289,12 @@ class Settings:
         parse.whole_number(0, 10_000_000),
         "how many of each are kept for operators to look at: transactions that have ended, results of commands, troubles; some 300 bytes each in Redis; 0: none",
     )
+    otel: bool = setting(
+        "OCPP_OTEL",
+        False,
+        parse.switch,
+        "whether commands and questions to the backend are traced with OpenTelemetry, as its own variables (`OTEL_…`) say; needs `pip install ocpp_tw[otel]`",
+    )
     event_payload: bool = setting("EVENT_PAYLOAD", True, parse.switch, "whether events carry the charger's own payload")
     handlers: str = setting("OCPP_HANDLERS", "", parse.text, "the name of the handlers plugin to use instead of the gateway's own")
     tap: int = setting(

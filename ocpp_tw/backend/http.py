@@ -26,7 +26,8 @@ from zope.interface import implementer
 
 from ..bounded_http import MAX_REQUEST_BODY, BodyRejected, ConnectionPool, RequestBody, UncompressedAgent, collect, drop
 from ..facts import Admission, Authorization
-from ..interfaces import BackendFailed, IBackend
+from ..interfaces import BackendFailed, IBackend, IQuestion, ITracer
+from ..untraced import Untraced
 from .asked import (
     ADMISSION,
     ANSWER,
@@ -55,39 +56,52 @@ class HttpBackend:
     ``timeout`` (seconds) includes everything from the call to the reply's last byte, also waiting while ``limit`` requests are in flight.
     """
 
-    def __init__(self, base_url: str, reactor: IReactorTime, timeout: float, limit: int, client: HTTPClient | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        reactor: IReactorTime,
+        timeout: float,
+        limit: int,
+        client: HTTPClient | None = None,
+        tracer: ITracer | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         self._auth = (unquote(parts.username or ""), unquote(parts.password or "")) if "@" in parts.netloc else None
         self._base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
         self._reactor = reactor
         self._timeout = timeout
+        self._tracer = tracer or Untraced()
         self._slots = DeferredSemaphore(limit)
         self._pool = ConnectionPool(reactor, limit)
         self._client = client or HTTPClient(UncompressedAgent(Agent(reactor, pool=self._pool), reactor))
 
     def transaction(self, tag: str, charger: str, connector: int, key: str = "") -> Deferred[int | None]:
         """The id of the transaction that this tag may start, None for none. The ``key`` is sent as Idempotency-Key."""
-        return self._in_time(self._transaction(tag, charger, connector, key))
+        asked = self._tracer.question("transaction", charger, tag)
+        return self._in_time(self._transaction(tag, charger, connector, key, asked.traceparent), asked)
 
     def authorize(self, tag: str, charger: str, connector: int | None, tag_type: str = "") -> Deferred[Authorization]:
         """The backend's authorization of the tag; ``tag_type`` is the tag's type in 2.x."""
-        return self._in_time(self._authorize(tag, charger, connector, tag_type))
+        asked = self._tracer.question("authorize", charger, tag)
+        return self._in_time(self._authorize(tag, charger, connector, tag_type, asked.traceparent), asked)
 
     def answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> Deferred[dict[str, Any] | None]:
         """Members to set in the answer to a message whose ``payload`` is JSON; None for no answer of the backend's own."""
-        return self._in_time(self._answer(charger, ocpp, action, payload))
+        asked = self._tracer.question("answer", charger)
+        return self._in_time(self._answer(charger, ocpp, action, payload, asked.traceparent), asked)
 
     def admission(self, charger: str) -> Deferred[Admission]:
         """Whether the charger may connect; one that the backend does not know is refused."""
-        return self._in_time(self._admission(charger))
+        asked = self._tracer.question("admission", charger)
+        return self._in_time(self._admission(charger, asked.traceparent), asked)
 
     def close(self) -> Deferred[None]:
         """Close the connections kept for later requests; fires when they are closed."""
         return self._pool.close()
 
-    async def _transaction(self, tag: str, charger: str, connector: int, key: str) -> int | None:
+    async def _transaction(self, tag: str, charger: str, connector: int, key: str, trace: str) -> int | None:
         query: StartQuery = {"charger": charger, "connector": connector}
-        reply = await self._ask(TRANSACTION, tag, query, key)
+        reply = await self._ask(TRANSACTION, tag, query, trace, key)
         if reply is None or not reply.status:
             return None
         id = str(decode(reply.data, TransactionData).id)
@@ -95,13 +109,13 @@ class HttpBackend:
             raise BackendFailed("the backend's answer is invalid: its id is not a whole number from 1 to 2147483647")
         return int(id)
 
-    async def _authorize(self, tag: str, charger: str, connector: int | None, tag_type: str) -> Authorization:
+    async def _authorize(self, tag: str, charger: str, connector: int | None, tag_type: str, trace: str) -> Authorization:
         query: AuthorizeQuery = {"charger": charger}
         if connector is not None:
             query["connector"] = connector
         if tag_type:
             query["type"] = tag_type
-        reply = await self._ask(AUTHORIZE, tag, query)
+        reply = await self._ask(AUTHORIZE, tag, query, trace)
         if reply is None:
             return Authorization("Invalid")
         if not reply.status:
@@ -118,39 +132,39 @@ class HttpBackend:
         expiry = None if until is None else until.isoformat().replace("+00:00", "Z")
         return Authorization(data.status, expiry, data.parent_tag)
 
-    async def _admission(self, charger: str) -> Admission:
+    async def _admission(self, charger: str, trace: str) -> Admission:
         segment = quoted(charger)
         if segment is None:
             return Admission("refuse")
-        reply = await self._limited(self._exchange("GET", self._base + ADMISSION.format(charger=segment), (404,)))
+        reply = await self._limited(self._exchange("GET", self._base + ADMISSION.format(charger=segment), (404,), trace))
         if reply is None:
             return Admission("refuse")
         said = decode(reply, AdmissionReply)
         return Admission(said.verdict, said.security_profile)
 
-    async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes) -> dict[str, Any] | None:
+    async def _answer(self, charger: str, ocpp: str, action: str, payload: bytes, trace: str) -> dict[str, Any] | None:
         body = msgspec.json.encode(Question(charger, ocpp, action, msgspec.Raw(payload)))
         if len(body) > MAX_REQUEST_BODY:
             raise BackendFailed(f"the request is longer than {MAX_REQUEST_BODY} bytes")
         url = self._base + ANSWER.format(action=quote(action, safe=""))
-        reply = await self._limited(self._exchange("POST", url, (204, 404), request_body=RequestBody(body)))
+        reply = await self._limited(self._exchange("POST", url, (204, 404), trace, request_body=RequestBody(body)))
         return None if reply is None else decode(reply, AnswerReply).payload
 
-    def _in_time(self, request: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+    def _in_time(self, request: Coroutine[Deferred[Any], Any, T], asked: IQuestion) -> Deferred[T]:
         """Cancelling ends all of it, wherever it waits: the slot is released and the connection aborted."""
 
         def late(_result: object, seconds: float) -> Failure:
             return Failure(BackendFailed(f"the backend took more than {seconds:g} s"))
 
-        return Deferred.fromCoroutine(request).addTimeout(self._timeout, self._reactor, late)
+        return Deferred.fromCoroutine(request).addTimeout(self._timeout, self._reactor, late).addBoth(asked.answered)
 
-    async def _ask(self, path: str, tag: str, query: StartQuery | AuthorizeQuery, key: str = "") -> Reply | None:
+    async def _ask(self, path: str, tag: str, query: StartQuery | AuthorizeQuery, trace: str, key: str = "") -> Reply | None:
         """The backend's reply; None for a 404 and for a tag that no URL can contain."""
         segment = quoted(tag)
         if segment is None:
             return None
         url = f"{self._base}{path.format(tag=segment)}?{urlencode(query, quote_via=quote, errors='replace')}"
-        body = await self._limited(self._exchange("GET", url, (404,), key))
+        body = await self._limited(self._exchange("GET", url, (404,), trace, key))
         return None if body is None else decode(body, Reply)
 
     async def _limited(self, exchange: Coroutine[Deferred[Any], Any, T]) -> T:
@@ -171,12 +185,14 @@ class HttpBackend:
             self._slots.release()
 
     async def _exchange(
-        self, method: str, url: str, none_codes: tuple[int, ...], key: str = "", request_body: RequestBody | None = None
+        self, method: str, url: str, none_codes: tuple[int, ...], trace: str, key: str = "", request_body: RequestBody | None = None
     ) -> bytes | None:
         """The body of a 200; None for the ``none_codes``, which say that there is nothing."""
         headers = Headers({"Accept": ["application/json"]})
         if request_body is not None:
             headers.setRawHeaders("Content-Type", ["application/json"])
+        if trace:
+            headers.setRawHeaders("traceparent", [trace])
         if key:
             headers.setRawHeaders("Idempotency-Key", [key])
         response: IResponse = await self._client.request(

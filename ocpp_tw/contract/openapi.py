@@ -16,6 +16,7 @@ from .. import __version__
 from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
 from ..operators.described import JSON, Description, Documented, Refusal, documented
+from ..operators.metrics_api import MetricsApi
 from ..operators.parts import FLEET_APPLICATIONS
 from ..operators.roles import HEALTH, needed
 from ..operators.tap_routes import TapRoutes
@@ -23,7 +24,7 @@ from . import commands
 from .schemas import Schema, moved, of_types
 from .schemas import needed as references
 
-APPLICATIONS: tuple[Any, ...] = (OperatorsApi, ContractApi, TapRoutes, *FLEET_APPLICATIONS)
+APPLICATIONS: tuple[Any, ...] = (OperatorsApi, ContractApi, TapRoutes, MetricsApi, *FLEET_APPLICATIONS)
 """Every class whose ``app`` has routes."""
 
 SCHEMAS = "#/components/schemas/"

@@ -31,7 +31,7 @@ class Command(msgspec.Struct, frozen=True):
     ``neutral`` (a command in snake_case, translated to the charger's version) is set. ``timeout`` and ``ttl`` are seconds, ``expires``
     and ``taken`` (when the first gateway took it, if another has handed it on) are Unix time. ``element`` is the element of the list it came
     in, b"" when it came by HTTP; ``asker`` is the gateway of the fleet that received it by HTTP and waits for the result, ``by`` the name of
-    the token that it was sent with (None from the list).
+    the token that it was sent with (None from the list). ``traceparent`` is what it belongs to (W3C Trace Context), "" if nothing is said.
     """
 
     charger: str
@@ -48,6 +48,11 @@ class Command(msgspec.Struct, frozen=True):
     asker: str = ""
     by: str | None = None
     element: bytes = b""
+    traceparent: str = ""
+
+    def traced(self, traceparent: str) -> Command:
+        """The same as a part of that trace."""
+        return msgspec.structs.replace(self, traceparent=traceparent)
 
     @property
     def name(self) -> str:
@@ -66,6 +71,8 @@ class CommandOptions(msgspec.Struct):
     """a time (ISO 8601, or Unix seconds) after which the command is no longer sent, whatever it was waiting for"""
     reply_to: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
     """a list that the result is appended to as well; the list expires an hour after its last element"""
+    traceparent: str | None = None
+    """the trace that it belongs to (W3C Trace Context); what is none is ignored"""
 
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=36)] | int
@@ -189,6 +196,7 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _ACTION = re.compile(r"[A-Za-z0-9]{1,64}(-Signed)?")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _NEUTRAL = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -223,7 +231,11 @@ def parse(element: bytes, *, made_id: str = "") -> Command:
     asker = members.get("asker")
     asker = asker if isinstance(asker, str) else ""
     by = members.get("by") if asker else None  # a command from the list itself has come from no operator, whatever it says
-    return Command(**fields, **_waits(members, fields), asker=asker, by=by if isinstance(by, str) else None, element=element)
+    traceparent = members.get("traceparent")
+    if not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
+        traceparent = ""  # it says nothing then, and the command is sent all the same (W3C Trace Context §3.2)
+    waits, by = _waits(members, fields), by if isinstance(by, str) else None
+    return Command(**fields, **waits, asker=asker, by=by, element=element, traceparent=traceparent)
 
 
 def render(command: Command, asker: str) -> bytes:
@@ -233,7 +245,7 @@ def render(command: Command, asker: str) -> bytes:
     else:
         rendered = {"cp_id": command.charger, "command": command.neutral, "data": msgspec.Raw(command.raw), "id": command.id}
     rendered |= {"timeout": command.timeout, "ttl": command.ttl, "expires": command.expires, "first_taken": command.taken}
-    rendered |= {"reply_to": command.reply_to, "asker": asker}
+    rendered |= {"reply_to": command.reply_to, "asker": asker, "traceparent": command.traceparent}
     said = {name: value for name, value in rendered.items() if value}
     return msgspec.json.encode(said if command.by is None else said | {"by": command.by})
 

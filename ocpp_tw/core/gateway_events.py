@@ -88,6 +88,8 @@ class CommandResult(Data):
     """milliseconds from sending to the answer"""
     by: str | None = None
     """who sent it by HTTP: the name of the token, "" for `--http-token` and without any; null when it came from the list"""
+    traceparent: str | None = None
+    """the trace that it belongs to (W3C Trace Context): the command's, or with `--otel` the gateway's own span in it; null without either"""
 
 
 class CommandFollowup(Data):

@@ -17,7 +17,7 @@ from ..core.commands import Command, Failed, Outcome, parse
 from ..core.security import Operator
 from ..core.stamps import Stamps
 from ..gateway.security import SecurityEvents
-from ..interfaces import IRoster
+from ..interfaces import IRoster, ITracer
 from ..log import Logger
 from ..settings import Settings
 from ..waiting import cancelled, deferred, in_time, pause
@@ -43,7 +43,7 @@ class Busy(Exception):
 
 
 class HttpCommands:
-    """One for a gateway. ``report`` publishes results, ``security`` who has asked for what."""
+    """One for a gateway. ``report`` publishes results, ``security`` who has asked for what, ``tracer`` how long it took."""
 
     def __init__(
         self,
@@ -54,7 +54,9 @@ class HttpCommands:
         roster: IRoster,
         report: Report,
         security: SecurityEvents,
+        tracer: ITracer,
     ) -> None:
+        self._tracer = tracer
         self._security = security
         self._settings = settings
         self._clock = clock
@@ -78,6 +80,7 @@ class HttpCommands:
             raise Busy
         command = parse(body, made_id=self._stamps.id())
         command = msgspec.structs.replace(command, asker="", by=operator.name, element=b"")
+        command = self._tracer.begun(command)
         self._security.operator("command", operator, command.charger, command.name)
         asked: Deferred[dict[str, Any]] = Deferred()
 
@@ -106,11 +109,14 @@ class HttpCommands:
                 return _data(reported)
             # Another gateway has the charger, and will send a peer message.
             longest = (command.timeout or self._settings.call_timeout) + command.ttl + HAND_ON_WITHIN + STORE_TIMEOUT
-            return await result.addTimeout(longest, self._clock)
+            data = await result.addTimeout(longest, self._clock)
+            self._tracer.ended(command, str(data.get("outcome")))
+            return data
         except TimeoutError:
             raise Unanswered from None
         finally:
             self._results.pop(key, None)
+            self._tracer.left(command)
 
     async def _run_with_store(self, command: Command) -> gateway_events.CommandResult | None:
         """Run it, and end it as unavailable if the store does not answer before it is sent: who asked is there now, not after an outage."""

@@ -25,7 +25,7 @@ from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
 from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
-from ..interfaces import Store
+from ..interfaces import ITracer, Store
 from ..log import Logger
 from ..settings import Settings
 from ..waiting import cancelled, pause
@@ -60,7 +60,9 @@ class Dispatcher:
         handing_over: HandingOver,
         upgrades: Upgrades,
         security: SecurityEvents,
+        tracer: ITracer,
     ) -> None:
+        self._tracer = tracer
         self._settings = settings
         self._clock = clock
         self._stamps = stamps
@@ -81,7 +83,7 @@ class Dispatcher:
             upgrades,
             self._report,
         )
-        self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security)
+        self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security, tracer)
         self._loop: Deferred[None] | None = None
         self._running = 0
 
@@ -129,10 +131,11 @@ class Dispatcher:
             command = parse(element)
         except Invalid as why:
             if why.charger and why.id:
-                self._report(_unreadable(why, element), invalid(str(why)))
+                self._report(self._tracer.begun(_unreadable(why, element)), invalid(str(why)))
                 return None
             log.warn("command without charger or id goes to the dead letters: {why}", why=str(why))
             return await self._commands.dead_letter(element, str(why))
+        command = self._tracer.begun(command)
         if taken.sent:  # by an earlier run of a gateway; only its follow-up can say more
             self._followups.begin(command, None, command.name, command.payload)
             self._report(command, Ended(Outcome("connection_lost", sent=True), True))
@@ -142,6 +145,7 @@ class Dispatcher:
             await self._router.run(command, taken.silent)
         finally:
             self._running -= 1
+            self._tracer.left(command)
         return None
 
     def _run_peer_message(self, element: bytes) -> None:
@@ -169,9 +173,11 @@ class Dispatcher:
             sent = ended.outcome.sent
             ended = ended._replace(outcome=Outcome("connection_lost" if sent else "error", error=INTERNAL_FAILURE, sent=sent))
             result = self._publish(command, ended)
-        self._counts.commands[ended.outcome.kind] += 1
-        if ended.outcome.latency_ms is not None:
-            self._counts.commands_took.add(ended.outcome.latency_ms / 1000)
+        outcome = ended.outcome
+        self._tracer.ended(command, outcome.kind, outcome.error.code if outcome.error else "")
+        self._counts.commands[outcome.kind] += 1
+        if outcome.latency_ms is not None:
+            self._counts.commands_took.add(outcome.latency_ms / 1000)
         if ended.claimed:
             self._followups.ended(command, ended.outcome.kind)
         return result
@@ -221,6 +227,7 @@ class Dispatcher:
             outcome.sent,
             outcome.latency_ms,
             command.by,
+            command.traceparent or None,
         )
 
 

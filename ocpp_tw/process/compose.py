@@ -35,7 +35,7 @@ from ..gateway.security import SecurityEvents
 from ..gateway.signing import Signing
 from ..gateway.transaction_ids import Reserve, TransactionIds
 from ..gateway.verdicts import Verdicts
-from ..interfaces import IGate, IHandlers, Store
+from ..interfaces import IGate, IHandlers, ITracer, Store
 from ..monitoring.metrics import Metrics
 from ..monitoring.monitoring import Monitoring
 from ..monitoring.tap import Tap
@@ -43,6 +43,7 @@ from ..monitoring.tap_answers import TapAnswers
 from ..ocpp.negotiation import enabled_versions
 from ..ocpp.tolerance.rules import Tolerance
 from ..settings import Settings
+from ..untraced import Untraced
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,15 @@ def compose(
     tolerance: Tolerance | None = None,
     reserve: Reserve | None = None,
     stamps: Stamps | None = None,
+    tracer: ITracer | None = None,
 ) -> Application:
     """The gateway on these drivers; nothing is started.
 
     ``authority`` signs what chargers ask to have signed, ``backend`` is what provisional starts are reconciled with, and asked about chargers
     where it is the register, ``reserve`` where transaction ids are kept for a start without the store, ``stamps`` the time of day and the ids
     of events. Left out: the handlers decide about signing, nothing is reconciled, the register and the settings say who is admitted,
-    violations are tolerated as the settings say, no ids are kept, the system's time.
+    violations are tolerated as the settings say, no ids are kept, the system's time, and nothing
+    is traced by the ``tracer``.
     """
     stamps = stamps or Stamps()
     ids = TransactionIds(store.records, clock, reserve)
@@ -138,7 +141,9 @@ def compose(
     handing_over = HandingOver(passwords, gateway.fleet_key, credentials, issuing, security)
     upgrades = Upgrades(settings, clock, credentials, security, stamps.unix)
     own.on_awaited = upgrades.wait
-    dispatcher = Dispatcher(settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security)
+    dispatcher = Dispatcher(
+        settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security, tracer or Untraced()
+    )
     monitoring = Monitoring(settings, clock, stamps, gateway, incoming, verdicts, reader.evidence, dispatcher, store, backend)
     metrics = Metrics(
         clock,

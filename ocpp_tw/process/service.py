@@ -47,6 +47,7 @@ from .find_redis import find_redis
 from .listening import Endpoints, chargers_of, listen
 from .openness import tell_open_doors
 from .operators_door import OperatorsDoor
+from .tracing import tracing_of
 
 log = Logger()
 
@@ -77,9 +78,11 @@ class GatewayService(MultiService):
         self._endpoints = endpoints or Endpoints.own(settings, reactor)
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
+        self._tracing = tracing_of(settings, reactor)
         self._backend = None
         if settings.base_url:
-            self._backend = HttpBackend(settings.base_url, reactor, settings.backend_timeout, settings.backend_limit)
+            timeout, limit = settings.backend_timeout, settings.backend_limit
+            self._backend = HttpBackend(settings.base_url, reactor, timeout, limit, tracer=self._tracing.tracer)
         self._breaker = Breaker(self._backend, reactor) if self._backend else None
         self._handlers = find(settings, self._breaker)
         self._tolerance = Tolerance.from_settings(settings)
@@ -119,6 +122,7 @@ class GatewayService(MultiService):
             backend=self._breaker,
             tolerance=self._tolerance,
             reserve=store.spool,
+            tracer=self._tracing.tracer,
         )
         self.application = application
         self._factory = ChargerFactory(application.gateway, settings, reactor, descriptors.limit(), self._authorities)
@@ -215,6 +219,7 @@ class GatewayService(MultiService):
     async def _stop_parts(self) -> None:
         if self._backend is not None:
             await self._backend.close()
+        await self._tracing.stop()
         stopped = super().stopService()
         if stopped is not None:
             await stopped

@@ -16,7 +16,7 @@ from ..core.stamps import Stamps
 from ..gateway.breaker import Breaker
 from ..gateway.charger import Charger
 from ..handlers import Handlers
-from ..interfaces import HandshakeRequest, IBackend, IGate, IHandlers
+from ..interfaces import HandshakeRequest, IBackend, IGate, IHandlers, ITracer
 from ..memory import (
     MemoryCommands,
     MemoryEvents,
@@ -56,6 +56,7 @@ class InMemoryGateway:
         gate: IGate | None = None,
         tolerance: Tolerance | None = None,
         keys: Keys | None = None,
+        tracer: ITracer | None = None,
     ) -> None:
         self.settings = settings or Settings(name="gw")
         self.store = store if store is not None else MemoryStore()
@@ -80,6 +81,7 @@ class InMemoryGateway:
             authority=authority,
             gate=gate,
             tolerance=tolerance,
+            tracer=tracer,
             stamps=Stamps(lambda: START_TIME + self.clock.seconds()),
         )
         self.gateway, self.dispatcher = self.application.gateway, self.application.dispatcher
