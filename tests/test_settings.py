@@ -175,6 +175,7 @@ WRONG = {
     "validation": ["off"],
     "history": ["-1", "many", "10000001"],
     "event_payload": ["maybe", "2"],
+    "otel": ["maybe", "2"],
     "versions": ["1.5", "1.6,3", ","],
     "legacy": ["perhaps"],
     "tls_only": ["perhaps"],
