@@ -32,6 +32,16 @@ async def test_events_are_appended_in_order_and_numbered_for_each_charger(fleet)
         assert [each["seq"] for each in events if each["n"] % 3 == charger] == list(range(1, len(range(charger, 2500, 3)) + 1))
 
 
+async def test_groups_are_counted_with_their_entries_and_how_long_writing_them_took(fleet):
+    gateway = await fleet.gateway("a")
+    for n in range(2500):
+        gateway.events.publish(entry(n))
+    await soon(gateway.events.flushed())
+    groups = gateway.events.groups
+    assert groups.entries.sum == 2500 and sum(groups.entries.counts) == sum(groups.took.counts) >= 1
+    assert 0 <= groups.took.sum < 60 * sum(groups.took.counts)
+
+
 async def test_two_gateways_share_a_chargers_numbers_without_a_gap(fleet):
     first, second = await fleet.gateway("a"), await fleet.gateway("b")
     for n in range(0, 200, 2):

@@ -52,7 +52,7 @@ def test_its_answer_is_the_result():
     cp.answer({"status": "Accepted"})
     assert here.command_result() == {
         "charger": "cp1", "id": "u1", "action": "RemoteStartTransaction", "outcome": "result", "status": "Accepted",
-        "payload": {"status": "Accepted"}, "error": None, "sent": True, "latency_ms": 250, "by": None,
+        "payload": {"status": "Accepted"}, "error": None, "sent": True, "latency_ms": 250, "by": None, "traceparent": None,
     }  # fmt: skip
     assert here.store.processing["gw"] == []
 

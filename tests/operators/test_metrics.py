@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from twisted.web.http_headers import Headers
 
@@ -10,6 +12,7 @@ from ocpp_tw.operators.merge import WorkerAnswer, WorkerEndpoint
 from ocpp_tw.operators.metrics_api import MetricsApi
 from ocpp_tw.operators.metrics_merge import WorkersMetrics
 from ocpp_tw.operators.roles import Role, needed
+from ocpp_tw.operators.tokens import new_token
 from ocpp_tw.testing import InMemoryGateway
 from operators_site import Site
 from prometheus_text import Samples
@@ -128,6 +131,20 @@ class Told:
 
     async def text(self) -> bytes:
         return b"# TYPE ocpp_workers gauge\nocpp_workers 1.0\n"
+
+
+async def test_a_token_of_the_role_metrics_is_let_in_there_and_nowhere_else(tmp_path: Path):
+    token, line = new_token("prometheus", Role.metrics)
+    file = tmp_path / "tokens"
+    file.write_text(line)
+    file.chmod(0o600)
+    site = Site(tokens=str(file), others=[MetricsApi(Told())])
+    shown = {"authorization": f"Bearer {token}"}
+    assert (await site.request("GET", "/metrics", **shown))[0] == 200
+    refusal = {"detail": "This needs a token with the role read, and the role of prometheus is metrics"}
+    assert await site.request("GET", "/api/chargers", **shown) == (403, refusal)
+    assert (await site.request("POST", "/command/", {}, **shown))[0] == 403
+    await site.close()
 
 
 async def test_metrics_need_a_token_where_one_is_set_and_are_text():
