@@ -14,7 +14,7 @@ from ocpp_tw.core.commands import OUTCOMES
 from ocpp_tw.core.event_names import NAMES
 from ocpp_tw.gateway.breaker import QUESTIONS, REASONS
 from ocpp_tw.monitoring.metric_table import BY_NAME, METRICS
-from ocpp_tw.monitoring.rows import STATES
+from ocpp_tw.monitoring.query import STATES
 
 ROOT = Path(__file__).parents[1]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())
