@@ -5,10 +5,12 @@ FROM python:${PYTHON}-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 RUN python -m venv /opt/ocpp_tw
-COPY setup.cfg pyproject.toml README.md LICENSE ./
+COPY setup.cfg pyproject.toml setup.py fetch_libraries.py README.md LICENSE ./
 COPY ocpp_tw ocpp_tw
 COPY twisted twisted
-# Build a wheel, then install it with its dependencies: the image has what users install, not a checkout.
+# Build a wheel, then install it with its dependencies: the image has what users install, not a checkout. The pages' libraries come from the npm registry.
+ARG NPM_CONFIG_REGISTRY=
+ARG OCPP_TW_WITHOUT_PAGES=
 RUN pip wheel --no-deps --wheel-dir /wheel . \
  && /opt/ocpp_tw/bin/pip install /wheel/*.whl
 

@@ -18,11 +18,12 @@ help: ## list these targets
 install: $(STAMP) ## set up .venv with the project and its test dependencies (PYTHON=python3.12 to choose another Python)
 
 # Editable, in setuptools' compat mode: any other editable install hides the twistd plugin (CONTRIBUTING.md).
-$(STAMP): setup.cfg pyproject.toml
+$(STAMP): setup.cfg pyproject.toml fetch_libraries.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "ocpp_tw needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) --version 2>&1): name another, as in 'make install PYTHON=python3.12'" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --config-settings editable_mode=compat --editable '.[test]'
+	@$(BIN)/python fetch_libraries.py || echo "the gateway works without its pages" >&2
 	@touch $@
 
 run: $(STAMP) ## run a gateway in the foreground (PORT=10800, ARGS="--base-url http://...")
@@ -75,6 +76,6 @@ build: $(STAMP) ## build the wheel into dist/
 	@rm -rf build && ls dist
 
 clean: ## remove everything that these targets created, including .venv
-	@rm -rf $(VENV) build dist *.egg-info htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) build dist ocpp_tw/pages/vendor *.egg-info htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find ocpp_tw twisted tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 	@find twisted -name dropin.cache -delete

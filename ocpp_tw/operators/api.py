@@ -49,6 +49,7 @@ from .channel import OperatorsSite
 from .decision_reader import BadDecision, Decision, DecisionReader
 from .described import Refusal, described
 from .guard import Admission
+from .pages import with_pages
 from .serving import HttpAnswer, Refused, body_of, from_store, klein_app, operator_of, run
 from .together import Application, Together
 
@@ -105,7 +106,7 @@ class OperatorsApi:
         self, guard: Admission, limit: int = 0, clock: IReactorTime | None = None, others: Iterable[Application] = ()
     ) -> OperatorsSite:
         """The site for a port to serve, see there, with the routes of ``others`` as well."""
-        return OperatorsSite(Together(self.app, others), guard, limit, clock)
+        return OperatorsSite(with_pages(Together(self.app, others), guard), guard, limit, clock)
 
     @app.route("/command", methods=["POST"])
     @app.route("/command/", methods=["POST"])

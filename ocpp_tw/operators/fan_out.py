@@ -30,6 +30,7 @@ from .guard import ADDRESS, OPERATOR, Admission
 from .merge import WorkerAnswer, WorkerAnswers, WorkerEndpoint, WorkerPool, merge_for, no_worker
 from .metrics_merge import PATH as METRICS
 from .metrics_merge import WorkersMetrics
+from .pages import with_pages
 from .passing import Passing, is_stream
 from .request import OperatorsRequest
 from .streams import TooManyStreams
@@ -96,7 +97,7 @@ class FanOut(Resource):
 
     def site(self, guard: Admission, limit: int = 0) -> OperatorsSite:
         """The site for a port to serve; see there."""
-        return OperatorsSite(self, guard, limit)
+        return OperatorsSite(with_pages(self, guard), guard, limit)
 
     def render(self, request: OperatorsRequest) -> int:
         """Answer later; cancelled when the client disconnects."""

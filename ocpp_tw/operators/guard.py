@@ -21,7 +21,8 @@ from ..log import Logger
 from ..tally import Tally
 from .failed_logins import FailedLogin, FailedLogins
 from .guesses import Guesses
-from .roles import HEALTH, Role, needed, needed_for
+from .roles import HEALTH, Role, needed, needed_for, of_a_page
+from .sessions import Sessions
 from .tokens import Token, Tokens
 
 log = Logger()
@@ -67,7 +68,7 @@ class Head(NamedTuple):
 
     def header(self, name: bytes) -> bytes:
         """The last header of that name, as it came; b"" without one."""
-        return (self.headers.getRawHeaders(name) or [b""])[-1]
+        return _last(self.headers, name)
 
 
 TOO_LONG = Refusal(413, f"The body is longer than {MAX_BODY} bytes")
@@ -77,6 +78,9 @@ BAD_HOST = Refusal(400, "There must be one header Host, with a name or an addres
 BAD_PATH = Refusal(400, "The path must be UTF-8")
 WRONG_HOST = Refusal(403, "Without a token only requests for localhost or a loopback address are served, by the header Host")
 WRONG_ORIGIN = Refusal(403, "Without a token no web page of another origin is served, by the header Origin")
+OTHER_PAGE = Refusal(
+    403, "What changes something must come from a page of this gateway, by the header Origin, or with a bearer token instead of a cookie"
+)
 WRONG_TYPE = Refusal(415, "The body must be JSON, with Content-Type: application/json")
 
 
@@ -111,6 +115,7 @@ class Guard:
         self, tokens: Tokens, clock: IReactorTime, *, tls: bool = False, failed: Callable[[FailedLogin], None] = lambda _: None
     ) -> None:
         self._tokens = tokens
+        self.sessions = Sessions(tokens, clock.seconds)
         self._scheme = b"https://" if tls else b"http://"
         self._guesses = Guesses(clock.seconds)
         self._strangers = Guesses(clock.seconds, STRANGERS, 1 / STRANGERS_PER_SECOND)
@@ -120,18 +125,18 @@ class Guard:
 
     def admit(self, head: Head) -> Operator | Refusal:
         """See `Admission`."""
-        token = self._shown(head) if self._tokens.required else None
+        token = self.token(head.headers)
         refusal = self._refusal(head, token)
-        anybody_may = head.path in HEALTH or refusal in STRANGE
+        anybody_may = head.path in HEALTH or refusal in STRANGE or (token is None and self.required and of_a_page(head.method, head.path))
         if anybody_may and self._strangers.wait(head.address):
             return TOO_MANY
         return refusal or Operator(token.name if token else "", head.host)
 
     def admit_body(self, head: Head, body: bytes) -> Refusal | None:
         """See `Admission`."""
-        if not self._tokens.required or head.path in HEALTH:
+        if not self.required or head.path in HEALTH or of_a_page(head.method, head.path):
             return None
-        token = self._shown(head)
+        token = self.token(head.headers)
         if token is None:  # it was taken out while the body came
             return NO_TOKEN
         if token.role == Role.admin:
@@ -164,7 +169,9 @@ class Guard:
         if not self._tokens.required:
             return _from_elsewhere(head, self._scheme)
         if token is None:
-            return self._without_token(head)
+            return None if of_a_page(head.method, head.path) else self._without_token(head)
+        if not head.header(b"authorization") and head.method not in (b"GET", b"HEAD") and not self._own_page(head):
+            return OTHER_PAGE
         role = needed(head.method, head.path)
         if token.role >= role:
             return None
@@ -174,9 +181,30 @@ class Guard:
         self._role_tally.note(f"{token.name} from {head.host}")
         return Refusal(403, f"{what} needs a token with the role {role.name}, and the role of {token.name} is {token.role.name}")
 
-    def _shown(self, head: Head) -> Token | None:
-        shown = head.header(b"authorization")
+    @property
+    def required(self) -> bool:
+        """Whether a token is required at all."""
+        return self._tokens.required
+
+    def token(self, headers: Headers) -> Token | None:
+        """The token that a request shows, or that its cookie stands for; None without a good one, or if none is required."""
+        if not self.required:
+            return None
+        shown = _last(headers, b"authorization")
+        if not shown:
+            return self.sessions.find(b"; ".join(headers.getRawHeaders(b"cookie") or ()))
         return self._tokens.find(shown[7:]) if shown[:7].lower() == b"bearer " else None  # written as one likes (RFC 7235 §2.1)
+
+    def session(self, token: Token, headers: Headers) -> bytes:
+        """The header Set-Cookie of a new session for a browser that sent these ones; a proxy may end its TLS."""
+        return self.sessions.open(token, secure=self._scheme == b"https://" or _last(headers, b"origin").lower().startswith(b"https://"))
+
+    def _own_page(self, head: Head) -> bool:
+        """Whether a page of this gateway sent it. A browser sends a cookie from another port of this host as well."""
+        scheme, _, host = head.header(b"origin").lower().partition(b"://")
+        schemes = (b"https",) if self._scheme == b"https://" else (b"http", b"https")  # a proxy may end TLS
+        site = head.header(b"sec-fetch-site") or b"same-origin"
+        return scheme in schemes and host == head.header(b"host").lower() and site == b"same-origin"
 
     def _without_token(self, head: Head) -> Refusal:
         if not head.header(b"authorization"):
@@ -207,6 +235,10 @@ class BehindFront:
 
     def stop(self) -> None:
         """See `Admission`."""
+
+
+def _last(headers: Headers, name: bytes) -> bytes:
+    return (headers.getRawHeaders(name) or [b""])[-1]
 
 
 def _from_elsewhere(head: Head, scheme: bytes) -> Refusal | None:

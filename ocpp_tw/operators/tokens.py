@@ -70,6 +70,10 @@ class Tokens(WatchedFiles):
                 found = each
         return found
 
+    def known(self, token_digest: bytes) -> Token | None:
+        """The token with that digest, if it is still good for something."""
+        return next((each for each in (*self._unnamed, *self._named) if each.digest == token_digest), None)
+
     def _load(self) -> None:
         for file in self._files:
             self._load_file(file)
