@@ -1,0 +1,182 @@
+// Asks the gateway: requests, streams that come again by themselves, and whether it answers at all.
+import { useEffect, useRef, useState } from "./lib.js";
+
+const RETRY = [1000, 2000, 5000, 10000]; // ms until a stream that broke is opened again, each time longer
+const HIDDEN = 60000; // ms after which a tab that nobody looks at follows nothing any more
+
+export class Failed extends Error {
+  constructor(status, detail, body) {
+    super(detail);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** Something that components follow: `set` tells all that use it. */
+export class Shared {
+  #value;
+  #followers = new Set();
+  constructor(value) {
+    this.#value = value;
+  }
+  get value() {
+    return this.#value;
+  }
+  set(value) {
+    if (value === this.#value) return;
+    this.#value = value;
+    for (const follower of [...this.#followers]) follower(value);
+  }
+  use() {
+    const [, again] = useState(0);
+    useEffect(() => {
+      const follower = () => again((n) => n + 1);
+      this.#followers.add(follower);
+      return () => this.#followers.delete(follower);
+    }, []);
+    return this.#value;
+  }
+}
+
+/** Who is logged in: null as long as that is not known, {login: true, needed: true} for nobody. */
+export const who = new Shared(null);
+/** What the line below the head says; "" if all is well. */
+export const trouble = new Shared("");
+
+export async function ask(path, { method = "GET", body, headers = {}, signal, text = false } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      signal,
+      headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+    });
+  } catch (why) {
+    if (why.name === "AbortError") throw why;
+    trouble.set("The gateway does not answer. Trying again…");
+    throw new Failed(0, "The gateway does not answer");
+  }
+  if (answer.status === 401 && path !== "/api/session") {
+    who.set({ needed: true });
+  }
+  if (!answer.ok) {
+    let said = null;
+    try {
+      said = await answer.json();
+    } catch {
+      // not ours, a proxy's
+    }
+    throw new Failed(answer.status, (said && said.detail) || `${answer.status} ${answer.statusText}`, said);
+  }
+  if (trouble.value.startsWith("The gateway does not answer")) trouble.set("");
+  return text ? answer.text() : answer.json();
+}
+
+export const post = (path, body) => ask(path, { method: "POST", body });
+
+export async function recognise() {
+  try {
+    who.set(await ask("/api/session"));
+  } catch (why) {
+    if (why.status === 401 || why.status === 429) who.set({ needed: true });
+    else if (!who.value) setTimeout(recognise, 2000);
+  }
+}
+
+/** A query string of what is set: no "", null, undefined or false. */
+export function query(values) {
+  const set = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
+  const text = new URLSearchParams(set).toString();
+  return text ? `?${text}` : "";
+}
+
+/** What a path answers, asked again whenever it changes and every `every` ms while somebody looks: {data, error, loading, again}. */
+export function useAsk(path, every = 0) {
+  const [state, set] = useState({ data: null, error: null, loading: true });
+  const asked = useRef(0);
+  const again = useRef(() => {});
+  useEffect(() => {
+    if (!path) {
+      set({ data: null, error: null, loading: false });
+      return undefined;
+    }
+    const number = ++asked.current;
+    let stop = new AbortController();
+    let timer = 0;
+    const go = async () => {
+      clearTimeout(timer);
+      stop.abort();
+      const mine = (stop = new AbortController());
+      try {
+        const data = await ask(path, { signal: mine.signal });
+        if (asked.current === number) set({ data, error: null, loading: false, path });
+      } catch (why) {
+        if (why.name === "AbortError") return;
+        if (asked.current === number) set((before) => ({ data: before.path === path ? before.data : null, error: why, loading: false, path }));
+      }
+      if (every && asked.current === number) timer = setTimeout(look, every);
+    };
+    const look = () => (document.hidden ? (timer = setTimeout(look, every)) : go());
+    again.current = go;
+    set((before) => ({ ...before, loading: true }));
+    go();
+    return () => {
+      asked.current++;
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [path, every]);
+  return { ...state, again: () => again.current() };
+}
+
+/** Follow a stream of server-sent events; `handlers` maps their names to functions ("message" those without one). It comes again by itself. */
+export function useStream(path, handlers) {
+  const [open, setOpen] = useState(false);
+  const now = useRef(handlers);
+  now.current = handlers;
+  useEffect(() => {
+    if (!path) return undefined;
+    let source = null;
+    let retry = 0;
+    let timer = 0;
+    let hiding = 0;
+    const close = () => {
+      clearTimeout(timer);
+      if (source) source.close();
+      source = null;
+    };
+    const start = () => {
+      close();
+      source = new EventSource(path);
+      source.onopen = () => {
+        retry = 0;
+        setOpen(true);
+        if (trouble.value.startsWith("The gateway does not answer")) trouble.set("");
+      };
+      source.onerror = () => {
+        setOpen(false);
+        close();
+        timer = setTimeout(start, RETRY[Math.min(retry++, RETRY.length - 1)]);
+        ask("/api/session").catch((why) => why.status === 401 && who.set({ needed: true }));
+      };
+      for (const name of Object.keys(now.current)) {
+        source.addEventListener(name, (event) => now.current[name](JSON.parse(event.data)));
+      }
+    };
+    const visible = () => {
+      clearTimeout(hiding);
+      if (document.hidden) hiding = setTimeout(close, HIDDEN);
+      else if (!source) start();
+    };
+    start();
+    document.addEventListener("visibilitychange", visible);
+    return () => {
+      document.removeEventListener("visibilitychange", visible);
+      clearTimeout(hiding);
+      close();
+    };
+  }, [path]);
+  return open;
+}

@@ -1,0 +1,148 @@
+// One charger: how it is, what it says, what was decided about it, and every command of its version.
+import { html, useEffect, useRef, useState } from "./lib.js";
+import { ask, query, useAsk, useStream } from "./api.js";
+import { route, to, view } from "./router.js";
+import { Ago, Facts, Notice, Problem, State, Table, Tabs, Time, Told } from "./parts.js";
+import { PowerCurve } from "./chart.js";
+import { Frames, useFrames } from "./frames.js";
+import { CommandForm, NEUTRAL, Outcome, newId, useCommand } from "./command.js";
+import { Choice } from "./parts.js";
+import { TransactionTable } from "./transactions.js";
+import { CommandTable } from "./commands.js";
+import { TroubleTable } from "./troubles.js";
+import { EventList } from "./events.js";
+import { More, useMore } from "./more.js";
+import { Decisions } from "./decisions.js";
+import { count, duration, energy, power } from "./format.js";
+
+const EVERY = 10000; // ms between two looks at a charger, beside those that its events cause
+const SOON = 1000; // ms after an event until it is looked at, so that several cause one look
+
+export function Charger({ id }) {
+  const { query: now } = route.use();
+  const tab = now.tab || "frames";
+  const path = `/api/fleet/chargers/${encodeURIComponent(id)}`;
+  const asked = useAsk(path, EVERY);
+  const soon = useRef(0);
+  const [events, setEvents] = useState([]);
+  useEffect(() => () => clearTimeout(soon.current), []);
+  const looked = useRef(null);
+  looked.current = asked.again;
+  const received = (event) => {
+    setEvents((before) => [event, ...before].slice(0, 500));
+    soon.current ||= setTimeout(() => {
+      soon.current = 0;
+      looked.current();
+    }, SOON);
+  };
+  const frames = useFrames(`/api/live${query({ what: "frames", charger: id })}`, () => before(path));
+  useStream(`/api/live${query({ what: "events", charger: id })}`, { message: received });
+  const { data, error } = asked;
+  if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} />` : html`<p class="empty" role="status">Loading…</p>`}`;
+  const row = data.row ?? {};
+  const breaks = data.breaks?.length ?? 0;
+  return html`<div class="bar title"><h1><bdi>${id}</bdi></h1><${State} state=${row.state} flags=${row.flags} /><span class="dim">since <${Ago} at=${row.since} /></span></div>
+    <${Problem} error=${error} />
+    ${data.away ? html`<${Away} away=${data.away} />` : null}
+    <${Facts} facts=${[
+      ["Model", [row.vendor, row.model].filter(Boolean).join(" ")],
+      ["Firmware", row.firmware],
+      ["Serial", row.serial],
+      ["OCPP", row.ocpp],
+      ["Registration", row.registration],
+      ["Security profile", row.security_profile],
+      ["Address", row.remote_address],
+      ["Gateway", row.gateway && html`<a href=${to("chargers", { gateway: row.gateway })}>${row.gateway}</a>`],
+      ["Last message", row.last_message && html`<${Ago} at=${row.last_message} />`],
+      ["Power now", row.power_w ? power(row.power_w) : null],
+      ["Energy today", row.energy_wh ? energy(row.energy_wh) : null],
+    ]} />
+    <div class="columns">
+      <section><h2>Connectors</h2><${Table} caption="Connectors" columns=${CONNECTORS} rows=${row.connectors ?? []} empty="It has told no status yet." /></section>
+      ${(data.transactions ?? []).map((each) => html`<${Running} key=${each.id} each=${each} />`)}
+    </div>
+    <${Tabs} label="About this charger" now=${tab} tabs=${[["frames", "Frames"], ["command", "Send a command"], ["history", "Transactions"], ["commands", "Commands"], ["events", "Events"], ["troubles", "Troubles"], ["security", "Decisions and security"], ["schemas", "Schema violations", breaks]]} />
+    ${tab === "frames" ? html`<${Frames} source=${frames} filter=${now} onFilter=${view} name=${`frames-${id}`} />` : null}
+    ${tab === "command" ? html`<${Commanding} id=${id} ocpp=${row.ocpp} connected=${data.connected} />` : null}
+    ${tab === "history" ? html`<${History} path="/api/transactions" id=${id} Show=${TransactionTable} />` : null}
+    ${tab === "commands" ? html`<${History} path="/api/commands" id=${id} Show=${CommandTable} />` : null}
+    ${tab === "troubles" ? html`<${History} path="/api/troubles" id=${id} Show=${TroubleTable} />` : null}
+    ${tab === "events" ? html`<${Events} path=${path} live=${events} />` : null}
+    ${tab === "security" ? html`<${Security} id=${id} data=${data} again=${asked.again} />` : null}
+    ${tab === "schemas" ? html`<${Breaks} breaks=${data.breaks ?? []} />` : null}`;
+}
+
+/** The frames that gateways still have, oldest first. */
+async function before(path) {
+  const text = await ask(`${path}/frames?limit=500`, { text: true });
+  return text.split("\n").filter(Boolean).map((each) => JSON.parse(each));
+}
+
+const Away = ({ away }) => html`<${Notice} kind="bad">Away since <${Time} at=${away.time} />${away.code ? `, the connection ended with ${away.code}` : ""}${away.reason ? ` (${away.reason})` : ""}${away.seconds ? `, after ${duration(away.seconds)}` : ""}${away.gateway ? `, at ${away.gateway}` : ""}.<//>`;
+
+const CONNECTORS = [
+  { key: "connector", label: "Connector", cell: (row) => (row.evse === null || row.evse === undefined ? row.connector : `EVSE ${row.evse}, ${row.connector}`) },
+  { key: "status", label: "Status", cell: (row) => html`<span class=${`connector ${(row.status ?? "").toLowerCase()}`}>${row.status}</span>` },
+  { key: "error", label: "Error", cell: (row) => (row.error_code && row.error_code !== "NoError" ? row.error_code : "") },
+  { key: "info", label: "Info", wide: true, cell: (row) => row.info ?? "" },
+  { key: "since", label: "Since", cell: (row) => html`<${Ago} at=${row.since} />` },
+];
+
+function Running({ each }) {
+  const curve = each.curve ?? [];
+  return html`<section class="running"><h2>Running transaction ${each.id}</h2>
+    <${Facts} facts=${[
+      ["Connector", each.conn],
+      ["Tag", each.tag],
+      ["Since", html`<${Ago} at=${each.started} />`],
+      ["Power", power(each.power_w)],
+      ["Energy", energy(each.energy_wh)],
+      ["SoC", each.soc === null || each.soc === undefined ? null : `${Math.round(each.soc)} %`],
+      ["", each.provisional ? html`<span class="flag">provisional</span>` : null],
+    ]} />
+    ${curve.length > 1 ? html`<${PowerCurve} curve=${curve} label=${`Power of transaction ${each.id} over time, now ${power(each.power_w)}`} />` : html`<p class="empty">The curve begins with its second meter value.</p>`}
+  </section>`;
+}
+
+function Commanding({ id, ocpp, connected }) {
+  const { query: now } = route.use();
+  const [state, send] = useCommand();
+  const form = now.form || ocpp || NEUTRAL;
+  const give = ({ action, payload }) => send(form === NEUTRAL ? { cp_id: id, command: action, data: payload } : { CpID: id, data: [2, newId(), action, payload] });
+  return html`<section aria-label="Send a command">
+    ${connected ? null : html`<${Notice}>It is away: a command ends as offline unless it comes back meanwhile.<//>`}
+    <div class="bar"><${Choice} label="Written for" name="form" any=${null} value=${form} options=${[...(ocpp ? [{ value: ocpp, label: `OCPP ${ocpp}` }] : []), { value: NEUTRAL, label: "any version" }]} onChange=${(value) => view({ form: value === ocpp ? "" : value, command: "" })} /></div>
+    <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} onSend=${give} sending=${state.waiting}>
+      <${Outcome} state=${state} />
+    <//>
+  </section>`;
+}
+
+function History({ path, id, Show }) {
+  const list = useMore(path, query({ charger: id, limit: 50 }));
+  return html`<${Problem} error=${list.error} /><${Show} rows=${list.rows} busy=${list.loading} of=${id} /><${More} list=${list} />`;
+}
+
+function Events({ path, live }) {
+  const past = useAsk(`${path}/events?limit=200`);
+  const known = new Set(live.map((each) => `${each.gateway}/${each.seq}`));
+  const earlier = [...(past.data?.events ?? [])].reverse().filter((each) => !known.has(`${each.gateway}/${each.seq}`));
+  return html`<${Problem} error=${past.error} />
+    ${past.data && past.data.complete === false ? html`<p class="dim">Only what gateways still remember.</p>` : null}
+    <${EventList} events=${[...live, ...earlier]} busy=${past.loading} />`;
+}
+
+function Security({ id, data, again }) {
+  return html`<div class="columns">
+    <section><h2>Decided about it</h2><${Decisions} id=${id} record=${data.record ?? {}} again=${again} /></section>
+    <section><h2>Certificate</h2><${Told} value=${data.certificate} empty="It has shown none." /></section>
+    <section><h2>Clock</h2><${Told} value=${typeof data.clock === "number" ? { skew_seconds: data.clock } : data.clock} empty="Nothing wrong with it is known." /></section>
+    <section><h2>Liveness</h2><${Told} value=${data.liveness} /></section>
+  </div>`;
+}
+
+function Breaks({ breaks }) {
+  const columns = [...new Set(breaks.flatMap((each) => Object.keys(each)))].slice(0, 8);
+  return html`<${Table} caption="Schema violations" empty="It keeps to its schemas, as far as is remembered." rows=${breaks}
+    columns=${columns.map((name) => ({ key: name, label: name.replaceAll("_", " "), num: breaks.every((each) => typeof each[name] === "number"), cell: (row) => (typeof row[name] === "number" ? count(row[name]) : typeof row[name] === "object" ? html`<code>${JSON.stringify(row[name])}</code>` : String(row[name] ?? "")) }))} />`;
+}

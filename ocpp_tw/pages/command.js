@@ -1,0 +1,104 @@
+// Giving a command: its form, and what came of it, in place.
+import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
+import { ask, post, useAsk } from "./api.js";
+import { Choice, Notice, Problem } from "./parts.js";
+import { latency } from "./format.js";
+import { SchemaForm, beginning } from "./schema_form.js";
+
+const LOOK = [300, 500, 1000, 2000]; // ms between two looks whether there is a result
+export const NEUTRAL = "any";
+
+/** Random, for a message id: also where a page is not served securely, and has no randomUUID. */
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
+
+/** Choose an action and fill its form in; `ocpp` is a version or `NEUTRAL`. `onSend` gets {action, payload}; `chosen` is the action in the address. */
+export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "Send", children }) {
+  const actions = useAsk("/api/actions");
+  const names = (ocpp === NEUTRAL ? actions.data?.neutral : actions.data?.raw?.[ocpp]) ?? [];
+  const listed = useMemo(() => names.map((each) => each.name ?? each).sort(), [actions.data, ocpp]);
+  const schema = useAsk(chosen && ocpp !== NEUTRAL ? `/api/actions/${encodeURIComponent(ocpp)}/${encodeURIComponent(chosen)}` : null);
+  const [value, setValue] = useState({});
+  const [text, setText] = useState(null);
+  const [fault, setFault] = useState("");
+  const form = schema.data && schema.path?.endsWith(`/${encodeURIComponent(chosen)}`) ? schema.data : null;
+  useEffect(() => {
+    setValue(form ? beginning({ ...form, default: undefined }) : {});
+    setText(ocpp === NEUTRAL ? "{}" : null);
+    setFault("");
+  }, [form, chosen, ocpp]);
+  const asJson = () => setText(JSON.stringify(value, null, 2));
+  const asForm = () => {
+    try {
+      setValue(JSON.parse(text));
+      setText(null);
+      setFault("");
+    } catch (why) {
+      setFault(`This is not JSON: ${why.message}`);
+    }
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    let payload = value;
+    if (text !== null) {
+      try {
+        payload = JSON.parse(text);
+      } catch (why) {
+        setFault(`This is not JSON: ${why.message}`);
+        return;
+      }
+    }
+    setFault("");
+    onSend({ action: chosen, payload });
+  };
+  return html`<form class="command" onSubmit=${submit}>
+    <div class="bar">
+      <${Choice} label="Command" name="command" any="choose…" value=${chosen} options=${listed} onChange=${onChoose} />
+      ${form ? html`<button type="button" class="small" onClick=${text === null ? asJson : asForm}>${text === null ? "Edit as JSON" : "Back to the form"}</button>` : null}
+    </div>
+    <${Problem} error=${actions.error ?? schema.error} />
+    ${form && form.description ? html`<p class="help">${form.description}</p>` : null}
+    ${text !== null && chosen ? html`<label class="field whole"><span>Payload (JSON)</span><textarea name="payload" rows="10" value=${text} onInput=${(event) => setText(event.target.value)} spellcheck=${false}></textarea></label>` : null}
+    ${text === null && form ? html`<${SchemaForm} schema=${form} value=${value} onChange=${setValue} id=${`form-${chosen}`} />` : null}
+    ${fault ? html`<${Notice} kind="bad">${fault}<//>` : null}
+    ${children}
+    ${chosen ? html`<div class="bar"><button class="primary" disabled=${sending || (!form && ocpp !== NEUTRAL)}>${sending ? "Waiting for the answer…" : label}</button></div>` : null}
+  </form>`;
+}
+
+/** Send one, and look until there is a result: [state, send], where state is {waiting, result, error}. */
+export function useCommand() {
+  const [state, set] = useState({});
+  const number = useRef(0);
+  useEffect(() => () => void number.current++, []);
+  const send = async (command) => {
+    const mine = ++number.current;
+    set({ waiting: true });
+    try {
+      const { id } = await post("/api/commands", command);
+      for (let i = 0; ; i++) {
+        const said = await ask(`/api/commands/${encodeURIComponent(id)}`);
+        if (number.current !== mine) return;
+        if (said.state !== "waiting") {
+          set({ result: said });
+          return;
+        }
+        await new Promise((done) => setTimeout(done, LOOK[Math.min(i, LOOK.length - 1)]));
+      }
+    } catch (error) {
+      if (number.current === mine) set({ error });
+    }
+  };
+  return [state, send];
+}
+
+export function Outcome({ state }) {
+  if (state.error) return html`<${Problem} error=${state.error} />`;
+  if (state.waiting) return html`<${Notice}>Waiting for the charger's answer…<//>`;
+  if (!state.result) return null;
+  const { outcome, status, error, payload, latency: took } = state.result;
+  const good = outcome === "result";
+  return html`<div class=${`outcome notice ${good ? "good" : "bad"}`} role="status">
+    <p><strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}</p>
+    ${payload ? html`<pre>${JSON.stringify(payload, null, 2)}</pre>` : null}
+  </div>`;
+}

@@ -1,0 +1,196 @@
+// Frames as they are exchanged: a list that is live, with the CALL and its answer as a pair.
+import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
+import { Check, Choice, Copy, ChargerLink, Search, download } from "./parts.js";
+import { exact, fullTime, latency } from "./format.js";
+import { useStream } from "./api.js";
+
+const MOST = 3000; // frames that are kept; the oldest go
+const SHOWN = 200; // that are shown at once, until more are asked for
+const FLUSH = 250; // ms for which what comes is gathered before it is shown
+const KINDS = { 2: "CALL", 3: "CALLRESULT", 4: "CALLERROR", 5: "CALLRESULTERROR", 6: "SEND" };
+
+/** What is known of each frame: its kind, action and, of an answer, its CALL. Frames come in the order of their time. */
+export class FrameLog {
+  #number = 0;
+  #open = new Map();
+  all = [];
+  actions = new Set();
+  leftOut = 0;
+
+  add(frames) {
+    for (const told of frames) {
+      const frame = Array.isArray(told.frame) ? told.frame : [0, "", String(told.frame)];
+      const [type, id, third] = frame;
+      const entry = { ...told, frame, number: ++this.#number, at: Date.parse(told.time), kind: KINDS[type] ?? "not OCPP", action: "", answer: null, call: null, latency: null };
+      if (type === 2 || type === 6) entry.action = String(third);
+      if (type === 2) this.#open.set(this.#key(told, told.direction, id), entry);
+      else if (type === 3 || type === 4 || type === 5) this.#pair(entry, told, id);
+      if (entry.action) this.actions.add(entry.action);
+      this.all.push(entry);
+    }
+    if (this.all.length > MOST) {
+      for (const gone of this.all.splice(0, this.all.length - MOST)) {
+        if (gone.kind === "CALL") this.#open.delete(this.#key(gone, gone.direction, gone.frame[1]));
+      }
+    }
+  }
+
+  #key(told, direction, id) {
+    return JSON.stringify([told.charger, direction, id]);
+  }
+
+  #pair(entry, told, id) {
+    const key = this.#key(told, told.direction === "in" ? "out" : "in", id);
+    const call = this.#open.get(key);
+    if (!call) return;
+    this.#open.delete(key);
+    call.answer = entry;
+    entry.call = call;
+    entry.action = call.action;
+    call.latency = entry.latency = (entry.at - call.at) / 1000;
+  }
+}
+
+/** A log that follows a stream; `begin` asks for what was before. Paused, it gathers on without showing. */
+export function useFrames(path, begin) {
+  const log = useRef(null);
+  const [shown, show] = useState({ log: new FrameLog(), version: 0, behind: 0 });
+  const [paused, pause] = useState(false);
+  const waiting = useRef([]);
+  const held = useRef([]);
+  const timer = useRef(0);
+  const stop = useRef(paused);
+  stop.current = paused;
+  const flush = () => {
+    timer.current = 0;
+    if (!log.current) return;
+    if (stop.current) {
+      held.current.push(...waiting.current.splice(0));
+      held.current.splice(0, Math.max(0, held.current.length - MOST));
+      show((before) => ({ ...before, behind: held.current.length }));
+      return;
+    }
+    log.current.add([...held.current.splice(0), ...waiting.current.splice(0)]);
+    show((before) => ({ log: log.current, version: before.version + 1, behind: 0 }));
+  };
+  const received = (item) => {
+    if (item.left_out) {
+      if (log.current) log.current.leftOut += item.left_out;
+      return;
+    }
+    waiting.current.push(item);
+    timer.current ||= setTimeout(flush, FLUSH);
+  };
+  useEffect(() => {
+    let mine = true;
+    log.current = null;
+    held.current = [];
+    waiting.current = [];
+    const ready = (before) => {
+      if (!mine) return;
+      log.current = new FrameLog();
+      const last = before.length ? Date.parse(before.at(-1).time) : 0;
+      log.current.add(before);
+      waiting.current = waiting.current.filter((each) => Date.parse(each.time) > last); // what is in both
+      flush();
+    };
+    (begin ? begin() : Promise.resolve([])).then(ready, () => ready([]));
+    return () => {
+      mine = false;
+      clearTimeout(timer.current);
+      timer.current = 0;
+    };
+  }, [path]);
+  useEffect(() => {
+    if (!paused) flush();
+  }, [paused]);
+  const open = useStream(path, { message: received });
+  return { ...shown, open, paused, pause };
+}
+
+export function Frames({ source, filter, onFilter, fleet = false, name = "frames" }) {
+  const { log, version, behind, open, paused, pause } = source;
+  const [most, setMost] = useState(SHOWN);
+  const [expanded, setExpanded] = useState(new Set());
+  const { action = "", direction = "", text = "", failed = "" } = filter;
+  const found = useMemo(() => {
+    const wanted = text.toLowerCase();
+    const all = [];
+    for (let i = log.all.length - 1; i >= 0; i--) {
+      const each = log.all[i];
+      if (action && each.action !== action) continue;
+      if (direction && each.direction !== direction) continue;
+      if (failed && each.kind !== "CALLERROR" && each.kind !== "CALLRESULTERROR" && each.answer?.kind !== "CALLERROR") continue;
+      if (wanted && !JSON.stringify(each.frame).toLowerCase().includes(wanted) && !(fleet && each.charger.toLowerCase().includes(wanted))) continue;
+      all.push(each);
+    }
+    return all;
+  }, [version, log, action, direction, text, failed]);
+  useEffect(() => {
+    const key = (event) => {
+      if (event.key === "p" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest?.("input, select, textarea")) pause(!paused);
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, [paused]);
+  const toggle = (number) => {
+    const next = new Set(expanded);
+    if (!next.delete(number)) next.add(number);
+    setExpanded(next);
+  };
+  const lines = () => [...found].reverse().map(line).join("");
+  return html`<section class="frames" aria-label="Frames">
+    <div class="bar">
+      <button class=${paused ? "primary" : ""} aria-pressed=${paused} onClick=${() => pause(!paused)} title="Pause or go on (p)">${paused ? `Go on${behind ? ` (${behind} new)` : ""}` : "Pause"}</button>
+      <${Choice} label="Action" name="action" value=${action} options=${[...log.actions].sort()} onChange=${(value) => onFilter({ action: value })} />
+      <${Choice} label="Direction" name="direction" any="both" value=${direction} options=${[{ value: "in", label: "from the charger" }, { value: "out", label: "to the charger" }]} onChange=${(value) => onFilter({ direction: value })} />
+      <${Search} label="Contains" name="text" value=${text} onChange=${(value) => onFilter({ text: value })} />
+      <${Check} label="errors only" name="failed" checked=${Boolean(failed)} onChange=${(value) => onFilter({ failed: value ? "1" : "" })} />
+      <span class="grow"></span>
+      <span class="dim" role="status">${open ? (paused ? "paused" : "live") : "not connected"} · ${found.length} of ${log.all.length} frames${log.leftOut ? ` · ${log.leftOut} left out, they came too fast` : ""}</span>
+      <button class="small" onClick=${() => download(`${name}.jsonl`, lines())} disabled=${!found.length}>Export JSON lines</button>
+    </div>
+    <ol class="framelist">
+      ${found.slice(0, most).map((each) => html`<${Frame} key=${each.number} each=${each} answered=${each.answer?.number} open=${expanded.has(each.number)} toggle=${toggle} fleet=${fleet} />`)}
+    </ol>
+    ${found.length ? null : html`<p class="empty">${log.all.length ? "No frame fits these filters." : "No frames yet. They appear as the charger and the gateway exchange them."}</p>`}
+    ${found.length > most ? html`<button onClick=${() => setMost(most + SHOWN)}>Show ${Math.min(SHOWN, found.length - most)} more</button>` : null}
+  </section>`;
+}
+
+export const line = ({ time, charger, direction, frame, gateway }) => `${JSON.stringify({ time, charger, direction, frame, gateway })}\n`;
+
+function Frame({ each, open, toggle, fleet }) {
+  const bad = each.kind === "CALLERROR" || each.kind === "CALLRESULTERROR";
+  const inwards = each.direction === "in";
+  const content = each.kind === "CALL" || each.kind === "SEND" ? each.frame[3] : each.kind === "CALLRESULT" ? each.frame[2] : each.frame.slice(2);
+  return html`<li class=${`frame ${each.direction} ${bad ? "bad" : ""}`}>
+    <button class="summary" aria-expanded=${open} onClick=${() => toggle(each.number)}>
+      <time datetime=${each.time} title=${fullTime(each.time)}>${exact(each.time)}</time>
+      <span class="way" title=${inwards ? "from the charger" : "to the charger"}><span aria-hidden="true">${inwards ? "→" : "←"}</span><span class="hidden">${inwards ? "from the charger" : "to the charger"}</span></span>
+      ${fleet ? html`<span class="of"><bdi>${each.charger}</bdi></span>` : null}
+      <span class="kind">${each.kind}</span>
+      <span class="action">${each.action || "?"}</span>
+      <span class="latency">${each.latency === null ? (each.kind === "CALL" ? "…" : "") : latency(each.latency)}</span>
+      <span class="preview">${JSON.stringify(content)?.slice(0, 300)}</span>
+    </button>
+    ${open ? html`<${Expanded} each=${each} fleet=${fleet} />` : null}
+  </li>`;
+}
+
+function Expanded({ each, fleet }) {
+  const pair = each.call ? [each.call, each] : each.answer ? [each, each.answer] : [each];
+  return html`<div class="pair">
+    ${pair.map(
+      (one) => html`<div class="one" key=${one.number}>
+        <div class="bar">
+          <strong>${one.kind}</strong> <span class="dim">${one.direction === "in" ? "from the charger" : "to the charger"}, ${exact(one.time)}${one.kind !== "CALL" && one.latency !== null ? `, ${latency(one.latency)} after the CALL` : ""}</span>
+          ${fleet ? html`<${ChargerLink} id=${one.charger} tab="frames" />` : null}
+          <span class="grow"></span><${Copy} text=${JSON.stringify(one.frame)} />
+        </div>
+        <pre>${JSON.stringify(one.frame, null, 2)}</pre>
+      </div>`,
+    )}
+    ${pair.length === 1 && each.kind === "CALL" ? html`<p class="dim">No answer yet.</p>` : null}
+  </div>`;
+}

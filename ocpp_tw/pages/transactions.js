@@ -1,0 +1,47 @@
+// Transactions: running and recent, with filters, and as CSV.
+import { html } from "./lib.js";
+import { query } from "./api.js";
+import { route, view } from "./router.js";
+import { Ago, ChargerLink, Check, Choice, Problem, Search, Table, Time } from "./parts.js";
+import { More, useMore } from "./more.js";
+import { duration, energy, moment, power } from "./format.js";
+
+const seconds = (row) => row.duration ?? row.seconds ?? (row.ended && row.started ? (moment(row.ended) - moment(row.started)) / 1000 : null);
+const running = (row) => row.state === "running" || (!row.ended && row.state !== "ended");
+const COLUMNS = [
+  { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${row.charger} tab=${running(row) ? "" : "history"} />` },
+  { key: "id", label: "Transaction", cell: (row) => html`<bdi>${String(row.id)}</bdi>${row.provisional ? html` <span class="flag" title="the charger has begun it on its own, or the backend has not been asked yet">provisional</span>` : null}` },
+  { key: "conn", label: "Connector", cell: (row) => row.conn ?? row.connector ?? "" },
+  { key: "tag", label: "Tag", cell: (row) => html`<bdi>${row.tag ?? ""}</bdi>` },
+  { key: "state", label: "State", cell: (row) => html`<span class=${`state ${running(row) ? "charging" : ""}`}>${running(row) ? "running" : "ended"}</span>` },
+  { key: "started", label: "Started", cell: (row) => html`<${Time} at=${row.started} />` },
+  { key: "duration", label: "Duration", num: true, cell: (row) => (running(row) ? html`<${Ago} at=${row.started} />` : duration(seconds(row))) },
+  { key: "energy", label: "Energy", num: true, cell: (row) => energy(row.energy_wh) },
+  { key: "power", label: "Power", num: true, cell: (row) => (running(row) ? power(row.power_w) : "") },
+  { key: "soc", label: "SoC", num: true, cell: (row) => (row.soc === null || row.soc === undefined ? "" : `${Math.round(row.soc)} %`) },
+  { key: "reason", label: "Ended by", cell: (row) => row.reason ?? "" },
+  { key: "gateway", label: "Gateway", cell: (row) => row.gateway ?? "" },
+];
+
+export const TransactionTable = ({ rows, busy, of }) =>
+  html`<${Table} caption="Transactions" columns=${of ? COLUMNS.slice(1) : COLUMNS} rows=${rows} busy=${busy} empty="No transaction fits this, as far as is remembered." />`;
+
+export function Transactions() {
+  const { query: now } = route.use();
+  const { state = "", charger = "", tag = "", provisional = "", from = "", to = "" } = now;
+  const utc = (local) => (local ? new Date(local).toISOString() : "");
+  const search = query({ state, charger, tag, provisional, from: utc(from), to: utc(to), limit: 100 });
+  const list = useMore("/api/transactions", search);
+  const date = (name, label, value) => html`<label class="field"><span>${label}</span><input type="datetime-local" name=${name} value=${value} onChange=${(event) => view({ [name]: event.target.value })} /></label>`;
+  return html`<div class="bar"><h1>Transactions</h1><span class="grow"></span><a class="button" href=${`/api/transactions.csv${query({ state, charger, tag, provisional, from: utc(from), to: utc(to) })}`} download="transactions.csv">Export CSV</a></div>
+    <div class="bar">
+      <${Choice} label="State" name="state" value=${state} options=${["running", "ended"]} onChange=${(value) => view({ state: value })} />
+      <${Search} label="Charger" name="charger" value=${charger} onChange=${(value) => view({ charger: value })} />
+      <${Search} label="Tag" name="tag" value=${tag} onChange=${(value) => view({ tag: value })} />
+      ${date("from", "From", from)} ${date("to", "To", to)}
+      <${Check} label="provisional only" name="provisional" checked=${provisional === "true"} onChange=${(value) => view({ provisional: value ? "true" : "" })} />
+    </div>
+    <${Problem} error=${list.error} />
+    <${TransactionTable} rows=${list.rows} busy=${list.loading} />
+    <${More} list=${list} />`;
+}
