@@ -51,7 +51,7 @@ export function Chargers() {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, now[name] ?? ""]));
   const total = data?.total ?? 0;
   const all = Object.values(data?.states ?? {}).reduce((sum, each) => sum + each, 0);
-  return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)} of these filters` : "Loading…"}</span><span class="grow"></span>
+  return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)}${FILTERS.some((name) => now[name]) ? " fit these filters" : ""}` : "Loading…"}</span><span class="grow"></span>
       <a class="button" href=${to("commands", { ...filters, send: "many" })}>Send a command to ${total === 1 ? "it" : `these ${count(total)}`}</a></div>
     <div class="bar chips" role="group" aria-label="State">
       <button class="chip" aria-pressed=${!state} onClick=${() => put({ state: "" })}>all <b>${count(all)}</b></button>

@@ -12,7 +12,7 @@ export const NEUTRAL = "any";
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
 
 /** Choose an action and fill its form in; `ocpp` is a version or `NEUTRAL`. `onSend` gets {action, payload}; `chosen` is the action in the address. */
-export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "Send", children }) {
+export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "Send", before, children }) {
   const actions = useAsk("/api/actions");
   const names = (ocpp === NEUTRAL ? actions.data?.neutral : actions.data?.raw?.[ocpp]) ?? [];
   const listed = useMemo(() => names.map((each) => each.name ?? each).sort(), [actions.data, ocpp]);
@@ -52,6 +52,7 @@ export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "
   };
   return html`<form class="command" onSubmit=${submit}>
     <div class="bar">
+      ${before}
       <${Choice} label="Command" name="command" any="choose…" value=${chosen} options=${listed} onChange=${onChoose} />
       ${form ? html`<button type="button" class="small" onClick=${text === null ? asJson : asForm}>${text === null ? "Edit as JSON" : "Back to the form"}</button>` : null}
     </div>

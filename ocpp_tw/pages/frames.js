@@ -78,6 +78,7 @@ export function useFrames(path, begin) {
       if (log.current) log.current.leftOut += item.left_out;
       return;
     }
+    if (item.frame === undefined) return;
     waiting.current.push(item);
     timer.current ||= setTimeout(flush, FLUSH);
   };
