@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fetch_libraries import LIBRARIES
 from ocpp_tw.read_settings import read
 from ocpp_tw.settings import TABLE
 
@@ -138,6 +139,15 @@ def test_an_installed_gateway_has_all_its_modules(installed):
     assert all(path.startswith(str(installed / "venv")) for path in json.loads(done.stdout))
     [package] = (installed / "venv/lib").glob("python*/site-packages/ocpp_tw")
     assert (package / "py.typed").exists()
+
+
+def test_an_installed_gateway_has_its_pages_with_their_libraries(installed):
+    """In a checkout without them the build has fetched them."""
+    [package] = (installed / "venv/lib").glob("python*/site-packages/ocpp_tw")
+    pages = {path.name for path in (ROOT / "ocpp_tw/pages").iterdir() if path.is_file()}
+    libraries = {name for library in LIBRARIES for name in library.files.values()}
+    assert pages <= {path.name for path in (package / "pages").iterdir()}
+    assert libraries <= {path.name for path in (package / "pages/vendor").iterdir()}
 
 
 def test_an_installed_gateway_explains_its_options(installed):

@@ -104,8 +104,17 @@ class Root(Resource):
     def render(self, request: OperatorsRequest) -> Any:
         path = request.path
         if path == b"/" or path.startswith(PAGES):
-            return self._pages.render(request)
-        return (self._session if path == SESSION else self._api).render(request)
+            return self._one_of(request, self._pages, b"GET", b"HEAD")
+        if path == SESSION:
+            return self._one_of(request, self._session, b"GET", b"HEAD", b"POST", b"DELETE")
+        return self._api.render(request)
+
+    def _one_of(self, request: OperatorsRequest, resource: Resource, *methods: bytes) -> Any:
+        if request.method in methods:
+            return resource.render(request)
+        request.setResponseCode(405)
+        request.setHeader(b"allow", b", ".join(methods))
+        return b'{"detail":"Method Not Allowed"}\n'
 
 
 def with_pages(api: IResource, guard: Admission) -> IResource:

@@ -379,7 +379,7 @@ async def test_another_method_is_not_allowed(site, method, path):
     assert site.gateway.decisions.made == []
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/chargers/", "/nothing", "/command/x", "http://localhost/healthz"])
+@pytest.mark.parametrize("path", ["/index.html", "/api", "/api/chargers/", "/nothing", "/command/x", "http://localhost/healthz"])
 async def test_unknown_paths(site, path):
     answer = await raw(site, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404 ") and b'{"detail":"Not Found"}' in answer
