@@ -1,0 +1,107 @@
+"""The pages in a real browser, in front of a real gateway with chargers that tests lead.
+
+The gateway is one for all of these tests in a process, and has a Valkey of its own: each test has chargers of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+import browser
+from fetch_libraries import VENDOR
+from fleets import PATIENCE, Valkey
+from gateway_process import Process
+from plain_charger import PlainCharger
+
+MS = PATIENCE * 1000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a browser, or the libraries, they say so."""
+    missing = browser.missing() or (
+        "" if (VENDOR / "preact.js").exists() else "the pages' libraries are missing: python fetch_libraries.py"
+    )
+    if missing:
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[browser.Browser]:
+    started = browser.Browser()
+    yield started
+    started.close()
+
+
+class House:
+    """A gateway, and what visits it."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        (data := directory / "valkey").mkdir()
+        self.valkey = Valkey(data)
+        self.gateway = Process(directory, self.valkey.url, "--backlog", "0", *options)
+
+    def url(self, hash: str = "") -> str:
+        return f"http://127.0.0.1:{self.gateway.http}/{hash}"
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.valkey.kill()
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    built = House(tmp_path_factory.mktemp("house"))
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def charger(house: House) -> Iterator[Callable[..., PlainCharger]]:
+    """Makes chargers that have booted; they leave with the test."""
+    made: list[PlainCharger] = []
+
+    def make(id: str, **more: Any) -> PlainCharger:
+        made.append(PlainCharger(house.gateway.port, id, **more))
+        made[-1].boot()
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+class Visit:
+    """A page of the browser; what goes wrong on it fails the test."""
+
+    def __init__(self, context: Any, base: str) -> None:
+        self.page = context.new_page()
+        self.page.set_default_timeout(MS)
+        self.base = base
+        self.said: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def open(self, hash: str = "#/") -> Any:
+        self.page.goto(self.base + hash)
+        return self.page
+
+    def charger(self, id: str, query: str = "") -> Any:
+        return self.open(f"#/chargers/{quote(id, safe='')}{query}")
+
+
+@pytest.fixture
+def visit(house: House, chromium: browser.Browser) -> Iterator[Visit]:
+    context = chromium.context()
+    visiting = Visit(context, house.url())
+    yield visiting
+    pwned = visiting.page.evaluate("window.pwned") if visiting.page.url != "about:blank" else None
+    context.close()
+    assert not pwned
+    assert not visiting.said, visiting.said
