@@ -7,7 +7,7 @@ import { PowerCurve } from "./chart.js";
 import { Frames, useFrames } from "./frames.js";
 import { CommandForm, NEUTRAL, Outcome, newId, useCommand } from "./command.js";
 import { Choice } from "./parts.js";
-import { TransactionTable } from "./transactions.js";
+import { TransactionTable, begun } from "./transactions.js";
 import { CommandTable } from "./commands.js";
 import { TroubleTable } from "./troubles.js";
 import { EventList } from "./events.js";
@@ -40,7 +40,7 @@ export function Charger({ id }) {
   const { data, error } = asked;
   if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} />` : html`<p class="empty" role="status">Loading…</p>`}`;
   const row = data.row ?? {};
-  const breaks = data.breaks?.length ?? 0;
+  const breaks = (data.breaks ?? []).flatMap((model) => model.breaches ?? []);
   return html`<div class="bar title"><h1><bdi>${id}</bdi></h1><${State} state=${row.state} flags=${row.flags} /><span class="dim">since <${Ago} at=${row.since} /></span></div>
     <${Problem} error=${error} />
     ${data.away ? html`<${Away} away=${data.away} />` : null}
@@ -55,13 +55,13 @@ export function Charger({ id }) {
       ["Gateway", row.gateway && html`<a href=${to("chargers", { gateway: row.gateway })}>${row.gateway}</a>`],
       ["Last message", row.last_message && html`<${Ago} at=${row.last_message} />`],
       ["Power now", row.power_w ? power(row.power_w) : null],
-      ["Energy today", row.energy_wh ? energy(row.energy_wh) : null],
+      ["Energy of running transactions", row.energy_wh ? energy(row.energy_wh) : null],
     ]} />
     <div class="columns">
       <section><h2>Connectors</h2><${Table} caption="Connectors" columns=${CONNECTORS} rows=${row.connectors ?? []} empty="It has told no status yet." /></section>
       ${(data.transactions ?? []).map((each) => html`<${Running} key=${each.id} each=${each} />`)}
     </div>
-    <${Tabs} label="About this charger" now=${tab} tabs=${[["frames", "Frames"], ["command", "Send a command"], ["history", "Transactions"], ["commands", "Commands"], ["events", "Events"], ["troubles", "Troubles"], ["security", "Decisions and security"], ["schemas", "Schema violations", breaks]]} />
+    <${Tabs} label="About this charger" now=${tab} tabs=${[["frames", "Frames"], ["command", "Send a command"], ["history", "Transactions"], ["commands", "Commands"], ["events", "Events"], ["troubles", "Troubles"], ["security", "Decisions and security"], ["schemas", "Schema violations", breaks.length]]} />
     ${tab === "frames" ? html`<${Frames} source=${frames} filter=${now} onFilter=${view} name=${`frames-${id}`} />` : null}
     ${tab === "command" ? html`<${Commanding} id=${id} ocpp=${row.ocpp} connected=${data.connected} />` : null}
     ${tab === "history" ? html`<${History} path="/api/transactions" id=${id} Show=${TransactionTable} />` : null}
@@ -69,7 +69,7 @@ export function Charger({ id }) {
     ${tab === "troubles" ? html`<${History} path="/api/troubles" id=${id} Show=${TroubleTable} />` : null}
     ${tab === "events" ? html`<${Events} path=${path} live=${events} />` : null}
     ${tab === "security" ? html`<${Security} id=${id} data=${data} again=${asked.again} />` : null}
-    ${tab === "schemas" ? html`<${Breaks} breaks=${data.breaks ?? []} />` : null}`;
+    ${tab === "schemas" ? html`<${Breaks} breaks=${breaks} own=${row.violations} />` : null}`;
 }
 
 /** The frames that gateways still have, oldest first. */
@@ -94,7 +94,7 @@ function Running({ each }) {
     <${Facts} facts=${[
       ["Connector", each.conn],
       ["Tag", each.tag],
-      ["Since", html`<${Ago} at=${each.started} />`],
+      ["Since", html`<${Ago} at=${begun(each)} />`],
       ["Power", power(each.power_w)],
       ["Energy", energy(each.energy_wh)],
       ["SoC", each.soc === null || each.soc === undefined ? null : `${Math.round(each.soc)} %`],
@@ -140,8 +140,15 @@ function Security({ id, data, again }) {
   </div>`;
 }
 
-function Breaks({ breaks }) {
-  const columns = [...new Set(breaks.flatMap((each) => Object.keys(each)))].slice(0, 8);
-  return html`<${Table} caption="Schema violations" empty="It keeps to its schemas, as far as is remembered." rows=${breaks}
-    columns=${columns.map((name) => ({ key: name, label: name.replaceAll("_", " "), num: breaks.every((each) => typeof each[name] === "number"), cell: (row) => (typeof row[name] === "number" ? count(row[name]) : typeof row[name] === "object" ? html`<code>${JSON.stringify(row[name])}</code>` : String(row[name] ?? "")) }))} />`;
-}
+const BREAKS = [
+  { key: "action", label: "Action", cell: (row) => row.action },
+  { key: "path", label: "Where", cell: (row) => html`<code>${row.path || "(the payload)"}</code>` },
+  { key: "rule", label: "Rule", cell: (row) => row.rule },
+  { key: "count", label: "Times", num: true, cell: (row) => count(row.count) },
+  { key: "refused", label: "Refused", num: true, cell: (row) => count(row.refused) },
+  { key: "last", label: "Last", cell: (row) => html`<${Time} at=${row.last} />` },
+  { key: "example", label: "Example", wide: true, cell: (row) => html`<code>${typeof row.example === "string" ? row.example : JSON.stringify(row.example)}</code>` },
+];
+
+const Breaks = ({ breaks, own }) => html`<p class="dim">All chargers of this vendor, model and firmware; ${own ? `${count(own)} messages of them from this one, on this connection` : "none from this one, on this connection"}.</p>
+  <${Table} caption="Schema violations" empty="It keeps to its schemas, as far as is remembered." rows=${breaks} columns=${BREAKS} />`;

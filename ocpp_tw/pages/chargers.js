@@ -14,7 +14,7 @@ const COLUMNS = [
   { key: "since", label: "Since", sort: true, cell: (row) => html`<${Ago} at=${row.since} />` },
   { key: "connectors", label: "Connectors", cell: (row) => html`<${Connectors} all=${row.connectors} />` },
   { key: "power_w", label: "Power", sort: true, num: true, cell: (row) => (row.power_w ? power(row.power_w) : html`<span class="none">–</span>`) },
-  { key: "energy_wh", label: "Today", sort: true, num: true, cell: (row) => (row.energy_wh ? energy(row.energy_wh) : html`<span class="none">–</span>`) },
+  { key: "energy_wh", label: "Energy", sort: true, num: true, cell: (row) => (row.energy_wh ? energy(row.energy_wh) : html`<span class="none">–</span>`) },
   { key: "ocpp", label: "OCPP", sort: true, cell: (row) => row.ocpp ?? "" },
   { key: "model", label: "Model", sort: true, cell: (row) => html`<span class="cut" title=${[row.vendor, row.model].filter(Boolean).join(" ")}><span class="dim">${row.vendor ?? ""}</span> ${row.model ?? ""}</span>` },
   { key: "firmware", label: "Firmware", sort: true, cell: (row) => html`<span class="cut">${row.firmware ?? ""}</span>` },

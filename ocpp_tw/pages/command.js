@@ -96,10 +96,11 @@ export function Outcome({ state }) {
   if (state.error) return html`<${Problem} error=${state.error} />`;
   if (state.waiting) return html`<${Notice}>Waiting for the charger's answer…<//>`;
   if (!state.result) return null;
-  const { outcome, status, error, payload, latency: took } = state.result;
+  const { outcome = state.result.state, status, error, payload, latency_ms: ms, detail } = state.result;
+  const took = ms === undefined || ms === null ? null : ms / 1000;
   const good = outcome === "result";
   return html`<div class=${`outcome notice ${good ? "good" : "bad"}`} role="status">
-    <p><strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}</p>
+    <p><strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${detail ? ` · ${detail}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}</p>
     ${payload ? html`<pre>${JSON.stringify(payload, null, 2)}</pre>` : null}
   </div>`;
 }

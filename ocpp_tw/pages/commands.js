@@ -19,11 +19,12 @@ const COLUMNS = [
   { key: "outcome", label: "Outcome", cell: (row) => html`<span class=${`state ${outcome(row) === "result" ? (refused(row) ? "silent" : "charging") : "faulted"}`}>${outcome(row)}</span>` },
   { key: "status", label: "Status", cell: (row) => data(row).status ?? "" },
   { key: "why", label: "Why", wide: true, cell: (row) => html`<span class="detail">${why(data(row).error)}</span>` },
-  { key: "latency", label: "Latency", num: true, cell: (row) => latency(data(row).latency ?? data(row).seconds) },
+  { key: "latency", label: "Latency", num: true, cell: (row) => took(data(row)) },
   { key: "by", label: "Given by", cell: (row) => (data(row).by === null || data(row).by === undefined ? "backend" : data(row).by || "operator") },
   { key: "time", label: "Time", cell: (row) => html`<${Time} at=${row.time} />` },
   { key: "id", label: "Id", cell: (row) => html`<code class="cut">${data(row).id ?? ""}</code>` },
 ];
+const took = ({ latency_ms: ms }) => (ms === null || ms === undefined ? "" : latency(ms / 1000));
 const why = (error) => (error ? [error.code, error.description].filter(Boolean).join(": ") : "");
 
 export const CommandTable = ({ rows, busy, of }) =>
@@ -42,9 +43,9 @@ export function Commands() {
     ${sending ? html`<${ToMany} now=${now} />` : null}
     <div class="bar">
       <${Choice} label="Outcome" name="outcome" value=${failed ? "failed" : wanted} options=${[{ value: "failed", label: "all that failed" }, ...OUTCOMES]} onChange=${(value) => view(value === "failed" ? { failed: "true", outcome: "" } : { failed: "", outcome: value })} />
-      <${Search} label="Charger" name="charger" value=${charger} onChange=${(value) => view({ charger: value })} />
-      <${Search} label="Command" name="action" value=${action} onChange=${(value) => view({ action: value })} />
-      <${Search} label="Given by" name="by" value=${by} onChange=${(value) => view({ by: value })} />
+      <${Search} label="Charger" name="charger" placeholder="whole identity" value=${charger} onChange=${(value) => view({ charger: value })} />
+      <${Search} label="Command" name="action" placeholder="as Reset" value=${action} onChange=${(value) => view({ action: value })} />
+      <${Search} label="Given by" name="by" placeholder="name, or list" value=${by} onChange=${(value) => view({ by: value })} />
     </div>
     <${Problem} error=${list.error} />
     ${plain && first.rows.length ? html`<section><h2>Failed lately <a class="more" href="#/commands?failed=true">all</a></h2><${CommandTable} rows=${first.rows} /></section><h2>All</h2>` : null}
@@ -56,7 +57,7 @@ export function Commands() {
 function ToMany({ now }) {
   const filter = Object.fromEntries(FILTERS.filter((name) => now[name]).map((name) => [name, now[name]]));
   const form = now.form || NEUTRAL;
-  const wanted = form === NEUTRAL ? filter : { ...filter, ocpp: form };
+  const wanted = { ...filter, ...(form === NEUTRAL ? {} : { ocpp: form }), ...(filter.violations ? { violations: true } : {}) };
   const to = useAsk(`/api/fleet/chargers${query({ ...wanted, limit: 5 })}`);
   const [batch, set] = useState({});
   const many = to.data?.total ?? 0;

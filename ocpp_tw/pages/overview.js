@@ -65,7 +65,7 @@ const GATEWAYS = [
   { key: "cpu", label: "CPU", num: true, cell: (row) => (row.cpu === null || row.cpu === undefined ? "" : `${Math.round(row.cpu * 100)} %`) },
   { key: "lag", label: "Loop lag", num: true, cell: (row) => (row.loop_lag_ms === null || row.loop_lag_ms === undefined ? "" : `${row.loop_lag_ms.toFixed(1)} ms`) },
   { key: "memory", label: "Memory", num: true, cell: (row) => (row.memory_mb ? `${Math.round(row.memory_mb)} MB` : "") },
-  { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : row.redis === false || row.redis?.connected === false ? html`<span class="dot bad">away</span>` : html`<span class="dot good">connected</span>`) },
+  { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : row.redis?.connected === false ? html`<span class="dot bad">away</span>` : html`<span class="dot good">connected</span>`) },
   { key: "spool", label: "Spooled", cell: (row) => (row.missing ? "" : spooled(row.spool)) },
   { key: "up", label: "Up", cell: (row) => (row.missing ? html`<span class="dot bad">does not answer</span>` : html`<${Ago} at=${row.started} />`) },
 ];

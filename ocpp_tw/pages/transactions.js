@@ -2,11 +2,13 @@
 import { html } from "./lib.js";
 import { query } from "./api.js";
 import { route, view } from "./router.js";
-import { Ago, ChargerLink, Check, Choice, Problem, Search, Table, Time } from "./parts.js";
+import { Ago, ChargerLink, Check, Choice, Notice, Problem, Search, Table, Time } from "./parts.js";
 import { More, useMore } from "./more.js";
 import { duration, energy, moment, power } from "./format.js";
 
-const seconds = (row) => row.duration ?? row.seconds ?? (row.ended && row.started ? (moment(row.ended) - moment(row.started)) / 1000 : null);
+const seconds = (row) => row.duration_s ?? (row.ended && row.started ? (moment(row.ended) - moment(row.started)) / 1000 : null);
+/** When it began: as the charger says, else when its first message came. */
+export const begun = (row) => row.started ?? (typeof row.since === "number" ? new Date(row.since * 1000).toISOString() : null);
 const running = (row) => row.state === "running" || (!row.ended && row.state !== "ended");
 const COLUMNS = [
   { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${row.charger} tab=${running(row) ? "" : "history"} />` },
@@ -14,8 +16,8 @@ const COLUMNS = [
   { key: "conn", label: "Connector", cell: (row) => row.conn ?? row.connector ?? "" },
   { key: "tag", label: "Tag", cell: (row) => html`<bdi>${row.tag ?? ""}</bdi>` },
   { key: "state", label: "State", cell: (row) => html`<span class=${`state ${running(row) ? "charging" : ""}`}>${running(row) ? "running" : "ended"}</span>` },
-  { key: "started", label: "Started", cell: (row) => html`<${Time} at=${row.started} />` },
-  { key: "duration", label: "Duration", num: true, cell: (row) => (running(row) ? html`<${Ago} at=${row.started} />` : duration(seconds(row))) },
+  { key: "started", label: "Started", cell: (row) => html`<${Time} at=${begun(row)} />` },
+  { key: "duration", label: "Duration", num: true, cell: (row) => (running(row) ? html`<${Ago} at=${begun(row)} />` : duration(seconds(row))) },
   { key: "energy", label: "Energy", num: true, cell: (row) => energy(row.energy_wh) },
   { key: "power", label: "Power", num: true, cell: (row) => (running(row) ? power(row.power_w) : "") },
   { key: "soc", label: "SoC", num: true, cell: (row) => (row.soc === null || row.soc === undefined ? "" : `${Math.round(row.soc)} %`) },
@@ -36,11 +38,12 @@ export function Transactions() {
   return html`<div class="bar"><h1>Transactions</h1><span class="grow"></span><a class="button" href=${`/api/transactions.csv${query({ state, charger, tag, provisional, from: utc(from), to: utc(to) })}`} download="transactions.csv">Export CSV</a></div>
     <div class="bar">
       <${Choice} label="State" name="state" value=${state} options=${["running", "ended"]} onChange=${(value) => view({ state: value })} />
-      <${Search} label="Charger" name="charger" value=${charger} onChange=${(value) => view({ charger: value })} />
-      <${Search} label="Tag" name="tag" value=${tag} onChange=${(value) => view({ tag: value })} />
+      <${Search} label="Charger" name="charger" placeholder="whole identity" value=${charger} onChange=${(value) => view({ charger: value })} />
+      <${Search} label="Tag" name="tag" placeholder="whole tag" value=${tag} onChange=${(value) => view({ tag: value })} />
       ${date("from", "From", from)} ${date("to", "To", to)}
       <${Check} label="provisional only" name="provisional" checked=${provisional === "true"} onChange=${(value) => view({ provisional: value ? "true" : "" })} />
     </div>
+    ${list.missing?.length ? html`<${Notice} kind="bad">No answer from ${list.missing.join(", ")}: what runs there is not in this list.<//>` : null}
     <${Problem} error=${list.error} />
     <${TransactionTable} rows=${list.rows} busy=${list.loading} />
     <${More} list=${list} />`;

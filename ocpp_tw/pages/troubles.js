@@ -6,7 +6,7 @@ import { useMore, More } from "./more.js";
 import { sentence } from "./format.js";
 import { query } from "./api.js";
 
-const KINDS = ["authentication_failed", "clock_skew", "disconnect_charger", "duplicate_identity", "flapping", "flooding", "handshake_rejected", "message_refused", "schema_violation", "security_event", "silent", "unresponsive"];
+const KINDS = ["authentication_failed", "clock_skew", "disconnect_charger", "duplicate_identity", "flapping", "flooding", "handshake_rejected", "message_refused", "security_event", "silent", "unresponsive"];
 const QUIET = new Set(["charger", "gateway", "time", "event", "seq", "kind"]);
 
 export const kindOf = (row) => row.event ?? row.kind ?? "";
@@ -38,7 +38,7 @@ export function Troubles() {
   return html`<h1>Troubles</h1>
     <div class="bar">
       <${Choice} label="What" name="kind" value=${kind} options=${KINDS.map((each) => ({ value: each, label: sentence(each) }))} onChange=${(value) => view({ kind: value })} />
-      <${Search} label="Charger" name="charger" value=${charger} onChange=${(value) => view({ charger: value })} />
+      <${Search} label="Charger" name="charger" placeholder="whole identity" value=${charger} onChange=${(value) => view({ charger: value })} />
     </div>
     <${Problem} error=${list.error} />
     <${TroubleTable} rows=${list.rows} busy=${list.loading} />
