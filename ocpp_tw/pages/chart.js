@@ -4,7 +4,10 @@ import uPlot from "./vendor/uplot.js";
 
 const HEIGHT = 200; // px
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
-const at = (seconds) => (seconds === null ? "–" : clock.format(new Date(seconds * 1000)));
+const exact = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const at = (seconds, format = exact) => (seconds === null || seconds === undefined ? "–" : format.format(new Date(seconds * 1000)));
+const ticks = (_, all) => all.map((each) => at(each, all.length > 1 && all[1] - all[0] < 60 ? exact : clock));
+const kilowatts = (value) => `${Number(value.toFixed(2))} kW`;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** `curve`: [[unix seconds, W, Wh, SoC], …] */
@@ -16,10 +19,10 @@ export function PowerCurve({ curve, label }) {
   if (soc) data.push(curve.map((each) => each[3] ?? null));
   useEffect(() => {
     const axis = { stroke: color("--dim"), grid: { stroke: color("--line"), width: 1 }, ticks: { stroke: color("--line"), width: 1 }, font: "11px system-ui" };
-    const series = [{ label: "Time", value: (_, v) => at(v) }, { label: "Power", stroke: color("--accent"), fill: color("--accent-soft"), width: 2, value: (_, v) => (v === null ? "–" : `${v.toFixed(1)} kW`), spanGaps: true }];
-    const axes = [{ ...axis, space: 60, values: (_, all) => all.map(at) }, { ...axis, size: 52, values: (_, all) => all.map((v) => `${v} kW`) }];
+    const series = [{ label: "Time", value: (_, v) => at(v) }, { label: "Power", stroke: color("--accent"), fill: color("--accent-soft"), width: 2, value: (_, v) => (v === null || v === undefined ? "–" : kilowatts(v)), spanGaps: true }];
+    const axes = [{ ...axis, space: 60, values: ticks }, { ...axis, size: 64, values: (_, all) => all.map(kilowatts) }];
     if (soc) {
-      series.push({ label: "SoC", scale: "%", stroke: color("--warn"), width: 1.5, value: (_, v) => (v === null ? "–" : `${v.toFixed(0)} %`), spanGaps: true });
+      series.push({ label: "SoC", scale: "%", stroke: color("--warn"), width: 1.5, value: (_, v) => (v === null || v === undefined ? "–" : `${v.toFixed(0)} %`), spanGaps: true });
       axes.push({ ...axis, scale: "%", side: 1, size: 56, grid: { show: false }, values: (_, all) => all.map((v) => `${v} %`) });
     }
     const width = () => Math.max(200, place.current.clientWidth);

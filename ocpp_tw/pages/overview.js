@@ -21,8 +21,8 @@ export function Overview() {
     <section class="tiles wide" aria-label="Load">
       <${Tile} href=${to("transactions", { state: "running" })} label="Power now" value=${power(data.power_w)} />
       <${Tile} href=${to("transactions")} label="Energy today" value=${energy(data.energy_today_wh)} />
-      <${Tile} href=${to("live", { what: "frames" })} label="Messages / s" value=${rate(rates.messages?.at(-1))}><${Spark} values=${rates.messages} label="messages per second in the last hour" /><//>
-      <${Tile} href=${to("live", { what: "events" })} label="Events / s" value=${rate(rates.events?.at(-1))}><${Spark} values=${rates.events} label="events per second in the last hour" /><//>
+      <${Tile} href=${to("live", { what: "frames" })} label="Messages / s" value=${rate(sum(gateways, "messages_per_second"))}><${Spark} values=${rates.messages} label="messages per second in the last hour" /><//>
+      <${Tile} href=${to("live", { what: "events" })} label="Events / s" value=${rate(sum(gateways, "events_per_second"))}><${Spark} values=${rates.events} label="events per second in the last hour" /><//>
     </section>
     <section>
       <h2>Gateways and workers</h2>
@@ -33,6 +33,8 @@ export function Overview() {
       <${TroubleTable} rows=${troubles} />
     </section>`;
 }
+
+const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
 
 function Tile({ href, label, value, state = "", title, quiet, children }) {
   return html`<a class=${`tile ${state} ${quiet ? "quiet" : ""}`} href=${href} title=${title}>

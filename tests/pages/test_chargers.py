@@ -1,0 +1,78 @@
+"""The table of chargers: searched, filtered, sorted and paged, with the view in the address."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+HOSTILE = '<img src=x onerror="window.pwned=1">'
+
+
+def ids(page) -> list[str]:
+    return page.locator("tbody .id").all_inner_texts()
+
+
+def test_the_view_is_in_the_address(visit, charger):
+    for name in ("view-b", "view-a", "view-c"):
+        charger(name)
+    charger("view-faulted").status("Faulted", "GroundFailure")
+    page = visit.open("#/chargers")
+    page.get_by_label("Search", exact=True).fill("view-")
+    expect(page.locator("tbody tr")).to_have_count(4)
+    page.get_by_role("button", name="Charger", exact=True).click()
+    page.wait_for_function("location.hash.includes('sort=-id')")
+    expect(page.locator("tbody tr").first).to_contain_text("view-faulted")
+    assert ids(page) == ["view-faulted", "view-c", "view-b", "view-a"]
+    expect(page.get_by_role("columnheader", name="Charger")).to_have_attribute("aria-sort", "descending")
+    page.get_by_role("button", name=re.compile("^faulted")).click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert ids(page) == ["view-faulted"]
+    expect(page.get_by_label("Search", exact=True)).to_have_value("view-")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_label("Search", exact=True)).to_have_value("")
+    assert "state" not in page.url
+
+
+def test_models_and_firmwares_are_offered_and_filter(visit, charger):
+    charger("model-1", vendor="Maker", model="Only This One")
+    charger("model-2")
+    page = visit.open("#/chargers?search=model-")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Model").select_option("Only This One")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert ids(page) == ["model-1"]
+
+
+def test_a_charger_that_leaves_is_away_in_the_table_of_whoever_looks_at_it(visit, charger):
+    leaving = charger("leaving")
+    page = visit.open("#/chargers?search=leaving")
+    row = page.get_by_role("row").filter(has_text="leaving")
+    expect(row).to_contain_text("online")
+    leaving.close()
+    expect(row).to_contain_text("away")
+    row.get_by_role("link", name="leaving").click()
+    expect(page.get_by_text("Away since")).to_be_visible()
+
+
+def test_what_a_hostile_charger_says_of_itself_is_text(visit, charger):
+    charger(HOSTILE, vendor="<script>1</script>", model='"><b>bold</b>')
+    page = visit.open("#/chargers?search=onerror")
+    link = page.get_by_role("link", name=HOSTILE)
+    expect(link).to_be_visible()
+    expect(page.locator("tbody")).to_contain_text("<script>1</script>")
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    assert page.locator("main img, main b:text('bold')").count() == 0
+
+
+def test_a_charger_is_found_from_every_page(visit, charger):
+    charger("to-be-found")
+    page = visit.open("#/transactions")
+    page.keyboard.press("/")
+    page.keyboard.type("be-found")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="to-be-found")).to_be_visible()
+    assert "search=be-found" in page.url

@@ -1,0 +1,110 @@
+"""Transactions, commands, troubles, and what is live in the whole fleet."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from playwright.sync_api import expect
+
+
+def test_transactions_are_filtered_and_exported(visit, charger):
+    at = charger("listed")
+    first = at.start("TAG-FIRST")
+    at.stop(first, 5000)
+    at.start("TAG-SECOND")
+    page = visit.open("#/transactions")
+    table = page.get_by_role("table", name="Transactions")
+    expect(table).to_contain_text("TAG-FIRST")
+    page.get_by_label("Charger", exact=True).fill("listed")
+    page.get_by_label("State").select_option("running")
+    expect(table.locator("tbody tr")).to_have_count(1)
+    expect(table).to_contain_text("TAG-SECOND")
+    page.get_by_label("State").select_option("ended")
+    expect(table).to_contain_text("4.00 kWh")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export CSV").click()
+    [row] = csv.DictReader(download.value.path().read_text().splitlines())
+    assert (row["charger"], row["tag"], row["energy_wh"]) == ("listed", "TAG-FIRST", "4000")
+
+
+def test_failed_commands_come_first(visit, charger, house):
+    charger("gave")
+    for command, data in (("clear_cache", {}), ("unlock_connector", {})):
+        house.gateway.post("/api/commands", {"cp_id": "gave", "command": command, "data": data})
+    house.gateway.post("/api/commands", {"cp_id": "never-here", "command": "clear_cache", "data": {}})
+    page = visit.open("#/commands")
+    failed = page.locator("section").filter(has_text="Failed lately")
+    expect(failed).to_contain_text("offline")
+    expect(failed.get_by_role("link", name="never-here")).to_be_visible()
+    page.get_by_label("Outcome").select_option("result")
+    page.get_by_label("Charger", exact=True).fill("gave")
+    table = page.get_by_role("table", name="Commands")
+    expect(table.locator("tbody tr")).to_have_count(1)
+    expect(table).to_contain_text("ClearCache")
+    expect(table).to_contain_text("operator")
+
+
+def test_a_command_goes_to_all_chargers_of_a_filter(visit, charger):
+    made = [charger(f"many-{i}") for i in range(4)]
+    made[3].answers["ClearCache"] = lambda payload: {"status": "Rejected"}
+    page = visit.open("#/chargers?search=many-")
+    page.get_by_role("link", name="Send a command to these 4").click()
+    expect(page.get_by_text("4 chargers:")).to_be_visible()
+    page.get_by_label("Command", exact=True).first.select_option("clear_cache")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Send to 4 chargers").click()
+    assert [each.asked for each in made] == [[]] * 4
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Send to 4 chargers").click()
+    progress = page.locator(".progress")
+    expect(progress).to_contain_text("Done: 4 of 4")
+    assert [each.asked for each in made] == [[("ClearCache", {})]] * 4
+
+
+def test_a_raw_command_goes_to_chargers_of_its_version_only(visit, charger):
+    made = charger("raw-many")
+    page = visit.open("#/commands?send=many&search=raw-many&form=2.0.1")
+    expect(page.get_by_text(re.compile(r"^0 chargers"))).to_be_visible()
+    page.get_by_label("Written for").select_option("1.6")
+    expect(page.get_by_text(re.compile(r"^1 chargers"))).to_be_visible()
+    page.get_by_label("Command", exact=True).first.select_option("Reset")
+    page.get_by_label(re.compile("^type")).select_option("Soft")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Send to 1 chargers").click()
+    expect(page.locator(".progress")).to_contain_text("Done: 1 of 1")
+    assert made.asked == [("Reset", {"type": "Soft"})]
+
+
+def test_frames_and_events_of_the_fleet_are_live(visit, charger):
+    at = charger("alive")
+    other = charger("beside")
+    page = visit.open("#/live")
+    expect(page.get_by_text(re.compile("^live"))).to_be_visible()
+    at.call("Heartbeat", {})
+    other.status("Unavailable")
+    expect(page.locator("li.frame").filter(has_text="alive")).to_have_count(2)
+    expect(page.locator("li.frame").filter(has_text="beside")).to_have_count(2)
+    page.get_by_label("Charger", exact=True).fill("beside")
+    expect(page.get_by_text("live · 0 of 0 frames")).to_be_visible()
+    page.get_by_role("button", name="events").click()
+    expect(page.get_by_text("live · 0 events")).to_be_visible()
+    at.status("Unavailable")
+    other.status("Available")
+    shown = page.locator("li.frame")
+    expect(shown).to_have_count(1)
+    shown.get_by_role("button").click()
+    expect(page.locator(".pair")).to_contain_text('"charger": "beside"')
+
+
+def test_why_one_was_refused_is_a_trouble(visit, charger, house):
+    charger("judged")
+    house.gateway.put("/api/chargers/judged", {"boot_status": "Rejected"})
+    from plain_charger import PlainCharger
+
+    again = PlainCharger(house.gateway.port, "judged")
+    again.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    again.call("Heartbeat", {})
+    again.close()
+    page = visit.charger("judged", "?tab=troubles")
+    expect(page.get_by_role("table", name="Troubles")).to_contain_text("Message refused")
