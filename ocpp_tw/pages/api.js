@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "./lib.js";
 
 const RETRY = [1000, 2000, 5000, 10000]; // ms until a stream that broke is opened again, each time longer
-const HIDDEN = 60000; // ms after which a tab that nobody looks at follows nothing any more
+const HIDDEN = 20000; // ms after which a tab that nobody looks at follows nothing any more
 
 export class Failed extends Error {
   constructor(status, detail, body) {
@@ -132,10 +132,10 @@ export function useAsk(path, every = 0) {
 }
 
 /** Follow a stream of server-sent events; `handlers` maps their names to functions ("message" those without one). It comes again by itself. */
-export function useStream(path, handlers) {
+export function useStream(path, handlers, { opened, failed } = {}) {
   const [open, setOpen] = useState(false);
   const now = useRef(handlers);
-  now.current = handlers;
+  now.current = { handlers, opened, failed };
   useEffect(() => {
     if (!path) return undefined;
     let source = null;
@@ -153,16 +153,18 @@ export function useStream(path, handlers) {
       source.onopen = () => {
         retry = 0;
         setOpen(true);
+        now.current.opened?.();
         if (trouble.value.startsWith("The gateway does not answer")) trouble.set("");
       };
       source.onerror = () => {
         setOpen(false);
         close();
+        if (!retry) now.current.failed?.();
         timer = setTimeout(start, RETRY[Math.min(retry++, RETRY.length - 1)]);
         ask("/api/session").catch((why) => why.status === 401 && who.set({ needed: true }));
       };
-      for (const name of Object.keys(now.current)) {
-        source.addEventListener(name, (event) => now.current[name](JSON.parse(event.data)));
+      for (const name of Object.keys(now.current.handlers)) {
+        source.addEventListener(name, (event) => now.current.handlers[name](JSON.parse(event.data)));
       }
     };
     const visible = () => {

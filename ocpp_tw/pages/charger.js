@@ -1,6 +1,6 @@
 // One charger: how it is, what it says, what was decided about it, and every command of its version.
 import { html, useEffect, useRef, useState } from "./lib.js";
-import { ask, query, useAsk, useStream } from "./api.js";
+import { ask, query, useAsk } from "./api.js";
 import { route, to, view } from "./router.js";
 import { Ago, Facts, Notice, Problem, State, Table, Tabs, Time, Told } from "./parts.js";
 import { PowerCurve } from "./chart.js";
@@ -15,7 +15,7 @@ import { More, useMore } from "./more.js";
 import { Decisions } from "./decisions.js";
 import { count, duration, energy, power } from "./format.js";
 
-const EVERY = 10000; // ms between two looks at a charger, beside those that its events cause
+const EVERY = 4000; // ms between two looks at a charger, beside those that its events cause
 const SOON = 1000; // ms after an event until it is looked at, so that several cause one look
 
 export function Charger({ id }) {
@@ -29,14 +29,15 @@ export function Charger({ id }) {
   const looked = useRef(null);
   looked.current = asked.again;
   const received = (event) => {
+    if (event.kind !== "event") return;
     setEvents((before) => [event, ...before].slice(0, 500));
     soon.current ||= setTimeout(() => {
       soon.current = 0;
       looked.current();
     }, SOON);
   };
-  const frames = useFrames(`/api/live${query({ what: "frames", charger: id })}`, () => before(path));
-  useStream(`/api/live${query({ what: "events", charger: id })}`, { message: received });
+  // one stream for both: a browser has six connections to a host, for all its tabs
+  const frames = useFrames(`/api/live${query({ what: "frames,events", charger: id })}`, () => before(path), received);
   const { data, error } = asked;
   if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} />` : html`<p class="empty" role="status">Loading…</p>`}`;
   const row = data.row ?? {};

@@ -1,6 +1,6 @@
 // Frames as they are exchanged: a list that is live, with the CALL and its answer as a pair.
 import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
-import { Check, Choice, Copy, ChargerLink, Search, download } from "./parts.js";
+import { Check, Choice, Copy, ChargerLink, Notice, Search, download } from "./parts.js";
 import { exact, fullTime, latency } from "./format.js";
 import { useStream } from "./api.js";
 
@@ -8,6 +8,9 @@ const MOST = 3000; // frames that are kept; the oldest go
 const SHOWN = 200; // that are shown at once, until more are asked for
 const FLUSH = 250; // ms for which what comes is gathered before it is shown
 const KINDS = { 2: "CALL", 3: "CALLRESULT", 4: "CALLERROR", 5: "CALLRESULTERROR", 6: "SEND" };
+
+/** Unix seconds, with the microseconds that a Date would cut. */
+const timeOf = (iso) => Date.parse(`${iso.slice(0, 19)}Z`) / 1000 + (Number(/\.\d+/.exec(iso)?.[0]) || 0);
 
 /** What is known of each frame: its kind, action and, of an answer, its CALL. Frames come in the order of their time. */
 export class FrameLog {
@@ -19,9 +22,8 @@ export class FrameLog {
 
   add(frames) {
     for (const told of frames) {
-      const frame = Array.isArray(told.frame) ? told.frame : [0, "", String(told.frame)];
-      const [type, id, third] = frame;
-      const entry = { ...told, frame, number: ++this.#number, at: Date.parse(told.time), kind: KINDS[type] ?? "not OCPP", action: "", answer: null, call: null, latency: null };
+      const [type, id, third] = told.frame ?? [];
+      const entry = { ...told, told, number: ++this.#number, at: timeOf(told.time), kind: KINDS[type] ?? "no OCPP", action: told.action ?? "", answer: null, call: null, latency: null };
       if (type === 2 || type === 6) entry.action = String(third);
       if (type === 2) this.#open.set(this.#key(told, told.direction, id), entry);
       else if (type === 3 || type === 4 || type === 5) this.#pair(entry, told, id);
@@ -47,70 +49,76 @@ export class FrameLog {
     call.answer = entry;
     entry.call = call;
     entry.action = call.action;
-    call.latency = entry.latency = (entry.at - call.at) / 1000;
+    call.latency = entry.latency = entry.at - call.at;
   }
 }
 
-/** A log that follows a stream; `begin` asks for what was before. Paused, it gathers on without showing. */
-export function useFrames(path, begin) {
-  const log = useRef(null);
+const keyOf = ({ time, charger, direction, frame, text }) => `${time}\n${charger}\n${direction}\n${frame ? `${frame[0]} ${frame[1]}` : text}`;
+
+/**
+ * A log that follows a stream. `begin` asks for what was before, also for what was missed while the stream was broken; `onOther` gets what is no frame.
+ * Paused, it gathers on without showing.
+ */
+export function useFrames(path, begin, onOther) {
   const [shown, show] = useState({ log: new FrameLog(), version: 0, behind: 0 });
   const [paused, pause] = useState(false);
-  const waiting = useRef([]);
-  const held = useRef([]);
-  const timer = useRef(0);
-  const stop = useRef(paused);
-  stop.current = paused;
+  const [told, tell] = useState("");
+  const now = useRef({});
+  Object.assign(now.current, { paused, begin, onOther });
+  const state = useRef(null);
+  if (state.current?.path !== path) state.current = { path, log: new FrameLog(), ready: false, waiting: [], held: [], timer: 0 };
   const flush = () => {
-    timer.current = 0;
-    if (!log.current) return;
-    if (stop.current) {
-      held.current.push(...waiting.current.splice(0));
-      held.current.splice(0, Math.max(0, held.current.length - MOST));
-      show((before) => ({ ...before, behind: held.current.length }));
+    const mine = state.current;
+    mine.timer = 0;
+    if (!mine.ready) return;
+    if (now.current.paused) {
+      mine.held.push(...mine.waiting.splice(0));
+      mine.held.splice(0, Math.max(0, mine.held.length - MOST));
+      show((before) => ({ ...before, behind: mine.held.length }));
       return;
     }
-    log.current.add([...held.current.splice(0), ...waiting.current.splice(0)]);
-    show((before) => ({ log: log.current, version: before.version + 1, behind: 0 }));
+    mine.log.add([...mine.held.splice(0), ...mine.waiting.splice(0)]);
+    show((before) => ({ log: mine.log, version: before.version + 1, behind: 0 }));
   };
-  const received = (item) => {
-    if (item.left_out) {
-      if (log.current) log.current.leftOut += item.left_out;
-      return;
+  const message = (item) => {
+    const mine = state.current;
+    if (item.kind === "left_out") mine.log.leftOut += item.count;
+    else if (item.kind === "trouble") tell(item.detail);
+    else if (item.kind === "frame") mine.waiting.push(item);
+    else now.current.onOther?.(item);
+    mine.timer ||= setTimeout(flush, FLUSH);
+  };
+  const fill = async () => {
+    const mine = state.current;
+    tell("");
+    try {
+      const all = now.current.begin ? await now.current.begin() : [];
+      const seen = [...mine.log.all, ...mine.held];
+      const known = new Set(seen.map(keyOf));
+      const last = seen.at(-1)?.time ?? "";
+      const missed = all.filter((each) => each.time >= last && !known.has(keyOf(each)));
+      const filled = new Set(missed.map(keyOf));
+      mine.waiting = [...missed, ...mine.waiting.filter((each) => !filled.has(keyOf(each)))];
+    } catch (error) {
+      if (mine === state.current) tell(error.message);
     }
-    if (item.frame === undefined) return;
-    waiting.current.push(item);
-    timer.current ||= setTimeout(flush, FLUSH);
+    if (mine !== state.current) return;
+    mine.ready = true;
+    flush();
   };
   useEffect(() => {
-    let mine = true;
-    log.current = null;
-    held.current = [];
-    waiting.current = [];
-    const ready = (before) => {
-      if (!mine) return;
-      log.current = new FrameLog();
-      const last = before.length ? Date.parse(before.at(-1).time) : 0;
-      log.current.add(before);
-      waiting.current = waiting.current.filter((each) => Date.parse(each.time) > last); // what is in both
-      flush();
-    };
-    (begin ? begin() : Promise.resolve([])).then(ready, () => ready([]));
-    return () => {
-      mine = false;
-      clearTimeout(timer.current);
-      timer.current = 0;
-    };
+    show({ log: state.current.log, version: 0, behind: 0 });
+    return () => clearTimeout(state.current.timer);
   }, [path]);
   useEffect(() => {
     if (!paused) flush();
   }, [paused]);
-  const open = useStream(path, { message: received });
-  return { ...shown, open, paused, pause };
+  const open = useStream(path, { message }, { opened: fill, failed: fill });
+  return { ...shown, open, paused, pause, told };
 }
 
 export function Frames({ source, filter, onFilter, fleet = false, name = "frames" }) {
-  const { log, version, behind, open, paused, pause } = source;
+  const { log, version, behind, open, paused, pause, told } = source;
   const [most, setMost] = useState(SHOWN);
   const [expanded, setExpanded] = useState(new Set());
   const { action = "", direction = "", text = "", failed = "" } = filter;
@@ -122,7 +130,7 @@ export function Frames({ source, filter, onFilter, fleet = false, name = "frames
       if (action && each.action !== action) continue;
       if (direction && each.direction !== direction) continue;
       if (failed && each.kind !== "CALLERROR" && each.kind !== "CALLRESULTERROR" && each.answer?.kind !== "CALLERROR") continue;
-      if (wanted && !JSON.stringify(each.frame).toLowerCase().includes(wanted) && !(fleet && each.charger.toLowerCase().includes(wanted))) continue;
+      if (wanted && !(each.text ?? JSON.stringify(each.frame)).toLowerCase().includes(wanted) && !(fleet && each.charger.toLowerCase().includes(wanted))) continue;
       all.push(each);
     }
     return all;
@@ -151,6 +159,7 @@ export function Frames({ source, filter, onFilter, fleet = false, name = "frames
       <span class="dim" role="status">${open ? (paused ? "paused" : "live") : "not connected"} · ${found.length} of ${log.all.length} frames${log.leftOut ? ` · ${log.leftOut} left out, they came too fast` : ""}</span>
       <button class="small" onClick=${() => download(`${name}.jsonl`, lines())} disabled=${!found.length}>Export JSON lines</button>
     </div>
+    ${told ? html`<${Notice} kind="bad">${told}<//>` : null}
     <ol class="framelist">
       ${found.slice(0, most).map((each) => html`<${Frame} key=${each.number} each=${each} answered=${each.answer?.number} open=${expanded.has(each.number)} toggle=${toggle} fleet=${fleet} />`)}
     </ol>
@@ -159,12 +168,13 @@ export function Frames({ source, filter, onFilter, fleet = false, name = "frames
   </section>`;
 }
 
-export const line = ({ time, charger, direction, frame, gateway }) => `${JSON.stringify({ time, charger, direction, frame, gateway })}\n`;
+/** As the API tells it, but for the kind that only the stream has. */
+const line = ({ told: { kind, ...frame } }) => `${JSON.stringify(frame)}\n`;
+const content = ({ kind, frame, text }) => (kind === "CALL" || kind === "SEND" ? frame[3] : kind === "CALLRESULT" ? frame[2] : frame ? frame.slice(2) : text);
 
 function Frame({ each, open, toggle, fleet }) {
   const bad = each.kind === "CALLERROR" || each.kind === "CALLRESULTERROR";
   const inwards = each.direction === "in";
-  const content = each.kind === "CALL" || each.kind === "SEND" ? each.frame[3] : each.kind === "CALLRESULT" ? each.frame[2] : each.frame.slice(2);
   return html`<li class=${`frame ${each.direction} ${bad ? "bad" : ""}`}>
     <button class="summary" aria-expanded=${open} onClick=${() => toggle(each.number)}>
       <time datetime=${each.time} title=${fullTime(each.time)}>${exact(each.time)}</time>
@@ -173,7 +183,7 @@ function Frame({ each, open, toggle, fleet }) {
       <span class="kind">${each.kind}</span>
       <span class="action">${each.action || "?"}</span>
       <span class="latency">${each.latency === null ? (each.kind === "CALL" ? "…" : "") : latency(each.latency)}</span>
-      <span class="preview">${JSON.stringify(content)?.slice(0, 300)}</span>
+      <span class="preview">${JSON.stringify(content(each))?.slice(0, 300)}</span>
     </button>
     ${open ? html`<${Expanded} each=${each} fleet=${fleet} />` : null}
   </li>`;
@@ -187,9 +197,9 @@ function Expanded({ each, fleet }) {
         <div class="bar">
           <strong>${one.kind}</strong> <span class="dim">${one.direction === "in" ? "from the charger" : "to the charger"}, ${exact(one.time)}${one.kind !== "CALL" && one.latency !== null ? `, ${latency(one.latency)} after the CALL` : ""}</span>
           ${fleet ? html`<${ChargerLink} id=${one.charger} tab="frames" />` : null}
-          <span class="grow"></span><${Copy} text=${JSON.stringify(one.frame)} />
+          <span class="grow"></span><${Copy} text=${one.text ?? JSON.stringify(one.frame)} />
         </div>
-        <pre>${JSON.stringify(one.frame, null, 2)}</pre>
+        <pre>${one.text ?? JSON.stringify(one.frame, null, 2)}</pre>
       </div>`,
     )}
     ${pair.length === 1 && each.kind === "CALL" ? html`<p class="dim">No answer yet.</p>` : null}

@@ -1,6 +1,6 @@
 // Frames and events of the whole fleet, as they come.
 import { html, useEffect, useRef, useState } from "./lib.js";
-import { query, useStream } from "./api.js";
+import { ask, query, useStream } from "./api.js";
 import { route, view } from "./router.js";
 import { Choice, Search } from "./parts.js";
 import { Frames, useFrames } from "./frames.js";
@@ -23,8 +23,14 @@ export function Live() {
     ${what === "frames" ? html`<${FleetFrames} now=${now} />` : html`<${FleetEvents} now=${now} />`}`;
 }
 
+/** There is nothing from before; but whether frames are kept at all, a stream that is refused does not say. */
+async function before() {
+  await ask("/api/fleet/chargers/-/frames?limit=1", { text: true });
+  return [];
+}
+
 function FleetFrames({ now }) {
-  const source = useFrames(`/api/live${query({ what: "frames", charger: now.charger })}`);
+  const source = useFrames(`/api/live${query({ what: "frames", charger: now.charger })}`, before);
   return html`<${Frames} source=${source} filter=${now} onFilter=${view} fleet=${!now.charger} name="frames" />`;
 }
 
@@ -40,7 +46,7 @@ function FleetEvents({ now }) {
   }, [path]);
   const open = useStream(paused ? null : path, {
     message: (event) => {
-      if (event.left_out) return;
+      if (event.kind !== "event") return;
       seen.current.add(event.event);
       waiting.current.push(event);
     },

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { ask } from "./api.js";
 
-const EVERY = 10000; // ms after which the first piece is asked for again, as long as nobody has asked for more
+const EVERY = 5000; // ms after which the first piece is asked for again, as long as nobody has asked for more
 
 export function useMore(path, search) {
   const [state, set] = useState({ rows: [], cursor: null, error: null, loading: true, pieces: 0 });

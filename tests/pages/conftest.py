@@ -14,7 +14,7 @@ import pytest
 import browser
 from fetch_libraries import VENDOR
 from plain_charger import PlainCharger
-from visited_pages import House, Visit
+from visited_pages import MS, House, Visit
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[browser.Browser]:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=MS)
     started = browser.Browser()
     yield started
     started.close()

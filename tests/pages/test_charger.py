@@ -75,7 +75,7 @@ def test_a_command_is_filled_in_from_its_schema_and_its_result_is_in_place(visit
     at = charger("commanded")
     at.answers["ChangeConfiguration"] = lambda payload: {"status": "RebootRequired"}
     page = visit.charger("commanded", "?tab=command")
-    page.get_by_label("Command", exact=True).select_option("ChangeConfiguration")
+    page.locator("select[name=command]").select_option("ChangeConfiguration")
     page.get_by_role("button", name="Send", exact=True).click()
     assert at.asked == []  # the browser asks for what must be there
     page.get_by_label(re.compile("^key")).fill("HeartbeatInterval")
@@ -127,7 +127,7 @@ def test_every_command_of_its_version_has_a_form(visit, house, ocpp):
     at = PlainCharger(house.gateway.port, f"forms-{ocpp}", ocpp=ocpp)
     try:
         page = visit.charger(f"forms-{ocpp}", "?tab=command")
-        choice = page.get_by_label("Command", exact=True)
+        choice = page.locator("select[name=command]")
         for action in actions["raw"][ocpp]:
             choice.select_option(action)
             expect(page.locator("form.command")).to_contain_text(re.compile("Edit as JSON"))

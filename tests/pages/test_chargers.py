@@ -71,6 +71,7 @@ def test_what_a_hostile_charger_says_of_itself_is_text(visit, charger):
 def test_a_charger_is_found_from_every_page(visit, charger):
     charger("to-be-found")
     page = visit.open("#/transactions")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Transactions")
     page.keyboard.press("/")
     page.keyboard.type("be-found")
     page.keyboard.press("Enter")

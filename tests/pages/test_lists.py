@@ -51,7 +51,7 @@ def test_a_command_goes_to_all_chargers_of_a_filter(visit, charger):
     page = visit.open("#/chargers?search=many-")
     page.get_by_role("link", name="Send a command to these 4").click()
     expect(page.get_by_text("4 chargers:")).to_be_visible()
-    page.get_by_label("Command", exact=True).first.select_option("clear_cache")
+    page.locator("select[name=command]").select_option("clear_cache")
     page.once("dialog", lambda dialog: dialog.dismiss())
     page.get_by_role("button", name="Send to 4 chargers").click()
     assert [each.asked for each in made] == [[]] * 4
@@ -68,7 +68,7 @@ def test_a_raw_command_goes_to_chargers_of_its_version_only(visit, charger):
     expect(page.get_by_text(re.compile(r"^0 chargers"))).to_be_visible()
     page.get_by_label("Written for").select_option("1.6")
     expect(page.get_by_text(re.compile(r"^1 chargers"))).to_be_visible()
-    page.get_by_label("Command", exact=True).first.select_option("Reset")
+    page.locator("select[name=command]").select_option("Reset")
     page.get_by_label(re.compile("^type")).select_option("Soft")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Send to 1 chargers").click()

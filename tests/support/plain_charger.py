@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import quote
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from clients import now
@@ -21,7 +23,10 @@ class PlainCharger:
         self.id, self.ocpp, self.vendor, self.model = id, ocpp, vendor, model
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.asked: list[tuple[str, Any]] = []
-        self._line = connect(f"ws://127.0.0.1:{port}/{quote(id, safe='')}", subprotocols=[f"ocpp{ocpp}"], open_timeout=PATIENCE)  # type: ignore[list-item]
+        self._stack = ExitStack()
+        self._line = self._stack.enter_context(
+            connect(f"ws://127.0.0.1:{port}/{quote(id, safe='')}", subprotocols=[f"ocpp{ocpp}"], open_timeout=PATIENCE)
+        )
         self._results: dict[str, Any] = {}
         self._came = threading.Condition()
         self._number = 0
@@ -72,10 +77,14 @@ class PlainCharger:
         self.status("Available")
 
     def close(self) -> None:
-        self._line.close()
+        self._stack.close()
         self._thread.join(PATIENCE)
 
     def _read(self) -> None:
+        with suppress(ConnectionClosed):  # by the gateway
+            self._serve()
+
+    def _serve(self) -> None:
         for text in self._line:
             kind, id, *rest = json.loads(text)
             if kind == 2:

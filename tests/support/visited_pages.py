@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fleets import PATIENCE, Valkey
+from fleets import Valkey
 from gateway_process import Process
 
-MS = PATIENCE * 1000
+MS = 10000
 
 
 class House:
@@ -18,7 +18,7 @@ class House:
     def __init__(self, directory: Path, *options: str) -> None:
         (data := directory / "valkey").mkdir()
         self.valkey = Valkey(data)
-        self.gateway = Process(directory, self.valkey.url, "--backlog", "0", *options)
+        self.gateway = Process(directory, self.valkey.url, *options)
 
     def url(self, hash: str = "") -> str:
         return f"http://127.0.0.1:{self.gateway.http}/{hash}"
