@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage bench profile chaos hostile fuzz docs build clean
+.PHONY: help install run test lint format coverage bench profile chaos hostile fuzz docs screenshots build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -69,6 +69,9 @@ profile: $(STAMP) ## show where the gateway spends time, by library, module and 
 
 docs: $(STAMP) ## regenerate the tables of docs/ from the code
 	@$(BIN)/python docs/tables.py
+
+screenshots: $(STAMP) ## make the README's pictures of the pages (needs a browser: apt-get install chromium)
+	@PYTHONPATH=.:tests:tests/support $(BIN)/python docs/screenshots.py
 
 build: $(STAMP) ## build the wheel into dist/
 	@rm -rf build dist

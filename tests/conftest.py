@@ -25,6 +25,13 @@ hypothesis.settings.load_profile("suite")
 _tables = EventTables()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says when the pages were not tested, and how they are."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith("tests/pages/")]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests skipped: {skipped[0].longrepr[2].removeprefix('Skipped: ')}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _frozen() -> Iterator[None]:
     """What the imports made is never garbage: looking through it after each test would take most of the suite's time."""

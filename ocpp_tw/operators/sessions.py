@@ -15,8 +15,8 @@ from .tokens import Token, Tokens, digest
 LIFE = 12 * 3600
 """Seconds for which a cookie is good: a shift, and a handover."""
 
-MAX_SESSIONS = 1000
-"""Most sessions at a time; a further one ends the oldest."""
+MAX_SESSIONS, MAX_OF_ONE = 1000, 50
+"""Most sessions at a time, and with one token; a further one ends the oldest."""
 
 NAME, SECURE_NAME = "ocpp-session", "__Host-ocpp-session"
 """Names of the cookie, the latter over TLS: a browser takes it only from this very host, and over TLS."""
@@ -36,6 +36,9 @@ class Sessions:
         now = self._seconds()
         while self._open and (len(self._open) >= MAX_SESSIONS or next(iter(self._open.values()))[1] <= now):
             self._open.popitem(last=False)
+        same = [each for each, (of, _) in self._open.items() if of == token.digest]
+        if len(same) >= MAX_OF_ONE:
+            del self._open[same[0]]
         value = secrets.token_urlsafe(32)
         self._open[digest(value.encode())] = token.digest, now + LIFE
         return _cookie(value, LIFE, secure)

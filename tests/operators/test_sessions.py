@@ -14,8 +14,8 @@ from ocpp_tw.operators.failed_logins import FailedLogin
 from ocpp_tw.operators.guard import Guard
 from ocpp_tw.operators.guesses import BURST
 from ocpp_tw.operators.roles import Role
-from ocpp_tw.operators.sessions import LIFE, MAX_SESSIONS, NAME, SECURE_NAME, Sessions
-from ocpp_tw.operators.tokens import Tokens, new_token
+from ocpp_tw.operators.sessions import LIFE, MAX_OF_ONE, MAX_SESSIONS, NAME, SECURE_NAME, Sessions
+from ocpp_tw.operators.tokens import Token, Tokens, new_token
 from operators_site import Site
 
 COMMAND = {"cp_id": "cp1", "command": "reset", "data": {}}
@@ -157,12 +157,24 @@ async def test_where_no_token_is_needed_nobody_logs_in(tmp_path):
     await site.close()
 
 
-def test_sessions_are_bounded():
-    clock = Clock()
-    tokens = Tokens("s3cret", "", clock)
-    token = tokens.find(b"s3cret")
-    assert token is not None
-    sessions = Sessions(tokens, clock.seconds)
-    cookies = [sessions.open(token, secure=False).partition(b";")[0] for _ in range(MAX_SESSIONS + 1)]
+def opened(sessions: Sessions, token: Token) -> bytes:
+    return sessions.open(token, secure=False).partition(b";")[0]
+
+
+def test_sessions_are_bounded_and_whoever_opens_many_ends_nobody_elses(tmp_path):
+    made = [new_token(f"name-{i}", Role.read) for i in range(MAX_SESSIONS // MAX_OF_ONE + 1)]
+    file = tmp_path / "tokens"
+    file.write_text("\n".join(line for _, line in made))
+    file.chmod(0o600)
+    known = Tokens("", str(file), reactor)
+    first, *others = [known.find(token.encode()) for token, _ in made]
+    sessions = Sessions(known, Clock().seconds)
+    kept = opened(sessions, others[0])
+    cookies = [opened(sessions, first) for _ in range(MAX_OF_ONE + 1)]
     assert sessions.find(cookies[0]) is None
-    assert sessions.find(cookies[1]) == sessions.find(cookies[-1]) == token
+    assert (sessions.find(cookies[1]), sessions.find(kept)) == (first, others[0])
+    for other in others:
+        for _ in range(MAX_OF_ONE):
+            opened(sessions, other)
+    assert sessions.find(cookies[-1]) is None
+    assert sessions.find(opened(sessions, first)) == first
