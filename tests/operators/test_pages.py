@@ -12,6 +12,7 @@ import treq
 from pytest_twisted import async_yield_fixture
 
 import ocpp_tw
+from fetch_libraries import LIBRARIES
 from ocpp_tw.operators.pages import LIBRARY
 from operators_site import Site
 
@@ -67,6 +68,14 @@ async def test_a_browser_asks_for_a_file_once_in_each_version(site):
     version = re.search(rb"pages/(\w+)/", body)[1].decode()
     other, _ = await get(site, f"/pages/{'0' * len(version)}/main.js")  # of a gateway of another release at the same address
     assert (other.code, header(other, "cache-control")) == (200, "no-cache")
+
+
+def test_all_modules_are_asked_for_at_once():
+    """Else a browser finds them one behind the other, as they import each other."""
+    preloaded = re.findall(r'modulepreload" href="pages/{VERSION}/([^"]+)"', (SOURCES / "index.html").read_text())
+    own = {path.name for path in SOURCES.glob("*.js")} - {"main.js", "theme.js"}
+    libraries = {name for library in LIBRARIES for name in library.files.values() if name.endswith(".js")}
+    assert sorted(preloaded) == sorted(own | {f"vendor/{name}" for name in libraries})
 
 
 @fetched
