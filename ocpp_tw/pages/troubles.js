@@ -7,7 +7,7 @@ import { sentence } from "./format.js";
 import { query } from "./api.js";
 
 const KINDS = ["authentication_failed", "clock_skew", "disconnect_charger", "duplicate_identity", "flapping", "flooding", "handshake_rejected", "message_refused", "security_event", "silent", "unresponsive"];
-const QUIET = new Set(["charger", "gateway", "time", "event", "seq", "kind"]);
+const QUIET = new Set(["charger", "gateway", "time", "event", "seq", "kind", "ocpp"]);
 
 export const kindOf = (row) => row.event ?? row.kind ?? "";
 export const chargerOf = (row) => row.charger ?? row.data?.charger ?? "";
@@ -23,7 +23,7 @@ export function detailOf(row) {
 
 const COLUMNS = [
   { key: "time", label: "Time", cell: (row) => html`<${Time} at=${row.time ?? row.data?.time} />` },
-  { key: "kind", label: "What", cell: (row) => html`<a href=${`#/troubles?kind=${encodeURIComponent(kindOf(row))}`}>${sentence(kindOf(row))}</a>` },
+  { key: "kind", label: "What", cell: (row) => html`<a href=${`#/troubles?kind=${encodeURIComponent(kindOf(row))}`}>${sentence(kindOf(row))}</a>${row.event === "security_event" && row.kind ? html`: ${row.kind.replaceAll("_", " ")}` : null}` },
   { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${chargerOf(row)} />` },
   { key: "detail", label: "Detail", wide: true, cell: (row) => html`<span class="detail">${detailOf(row)}</span>` },
   { key: "gateway", label: "Gateway", cell: (row) => row.gateway ?? "" },

@@ -53,7 +53,7 @@ def test_every_number_leads_to_the_list_behind_it(visit, charger):
 def test_a_gateway_tells_its_load_and_leads_to_its_chargers(visit, charger):
     charger("overview-3")
     page = visit.open()
-    row = page.get_by_role("row").filter(has_text="gw-live")
+    row = page.get_by_role("table", name="Gateways and workers").get_by_role("row").filter(has_text="gw-live")
     expect(row).to_contain_text("connected")
     row.get_by_role("link", name="gw-live").click()
     expect(page.get_by_label("Gateway")).to_have_value("gw-live")
