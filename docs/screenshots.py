@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the pages: `make screenshots`. A gateway with simulated chargers, and a browser in front of it."""
+"""Makes the README's pictures of the pages: `make screenshots`. Two gateways with simulated chargers, and a browser in front of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from websockets.exceptions import InvalidHandshake
+from websockets.sync.client import connect
+
 import browser
+from gateway_process import Process
 from plain_charger import PlainCharger
 from visited_pages import House, Visit
 
 IMAGES = Path(__file__).parent / "images"
 SIZE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
-CHARGERS, SECONDS = 120, 90
-"""How many are simulated, and how long until there is something to see."""
+SECONDS = 100
+"""How long until there is something to see."""
 
-SHOWN = "site-042"
+SHOWN = "north-dc-07"
 
 
 def main() -> None:
@@ -27,39 +32,48 @@ def main() -> None:
         sys.exit(missing)
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
-        house, chromium = House(Path(directory)), browser.Browser()
-        command = [sys.executable, "-m", "ocpp_tw.cli", "simulate", "--url", f"ws://127.0.0.1:{house.gateway.port}/", "--quiet"]
-        # at the speed of life, or their clocks would be wrong
-        command += [
-            "--speed-up",
-            "1",
-            "--count",
-            str(CHARGERS),
-            "--prefix",
-            "site-",
-            "--meter-interval",
-            "5",
-            "--duration",
-            str(SECONDS * 3),
+        house, chromium = House(Path(directory), "--name", "north"), browser.Browser()
+        (second := Path(directory) / "second").mkdir()
+        south = Process(second, house.valkey.url, "--name", "south")
+        simulated = [
+            _simulate(house.gateway.port, "north-", 48, "--transactions", "1", "--meter-interval", "5", "--connectors", "2"),
+            _simulate(south.port, "south-", 90, "--wait", "--ocpp", "2.0.1"),
         ]
-        simulated = subprocess.Popen(command)  # noqa: S603 (ours)
         try:
             _picture_all(house, chromium)
         finally:
-            simulated.terminate()
-            simulated.wait()
+            for each in simulated:
+                each.terminate()
+                each.wait()
             chromium.close()
+            south.close()
             house.close()
 
 
+def _simulate(port: int, prefix: str, count: int, *options: str) -> subprocess.Popen[bytes]:
+    """At the speed of life, or their clocks would be wrong."""
+    command = [sys.executable, "-m", "ocpp_tw.cli", "simulate", "--url", f"ws://127.0.0.1:{port}/", "--quiet", "--prefix", prefix]
+    command += ["--speed-up", "1", "--count", str(count), "--duration", str(SECONDS * 3), *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 (ours)
+
+
 def _picture_all(house: House, chromium: browser.Browser) -> None:
-    faulted = [PlainCharger(house.gateway.port, f"depot-{i}", vendor="Maker", model="DC 150") for i in range(3)]
-    for each in faulted:
+    port = house.gateway.port
+    others = [PlainCharger(port, f"depot-{i}", vendor="Maker", model="AC 22") for i in range(6)]
+    for each in others:
         each.boot()
+    for each in others[:2]:
         each.status("Faulted", "GroundFailure")
-    house.gateway.post("/api/commands", {"cp_id": "site-200", "command": "reset", "data": {"type": "Soft"}})
-    faulted[0].close()
-    shown = PlainCharger(house.gateway.port, SHOWN + "-dc", vendor="Maker", model="DC 150")
+    house.gateway.put("/api/chargers/depot-2", {"boot_status": "Rejected"})
+    others[2].call("BootNotification", {"chargePointVendor": "Maker", "chargePointModel": "AC 22"})
+    others[2].call("Heartbeat", {})
+    others[3].call("Heartbeat", {"now": True})
+    with suppress(InvalidHandshake), connect(f"ws://127.0.0.1:{port}/depot-9", subprotocols=["ocpp0.9"]):
+        pass
+    house.gateway.post("/api/commands", {"cp_id": "depot-9", "command": "reset", "data": {"type": "Soft"}})
+    for each in others[4:]:
+        each.close()
+    shown = PlainCharger(port, SHOWN, vendor="Maker", model="DC 150")
     shown.boot()
     transaction = shown.start("RFID-0815", 120_000)
     until, i = time.monotonic() + SECONDS, 0
@@ -69,11 +83,11 @@ def _picture_all(house: House, chromium: browser.Browser) -> None:
         time.sleep(2)
     for name, hash, options in (
         ("overview", "#/", {"viewport": SIZE}),
-        ("charger", f"#/chargers/{SHOWN}-dc", {"viewport": SIZE, "color_scheme": "dark"}),
+        ("charger", f"#/chargers/{SHOWN}", {"viewport": SIZE, "color_scheme": "dark"}),
         ("phone", "#/chargers", {"viewport": PHONE}),
     ):
         _picture(chromium, house, name, hash, options)
-    for each in (*faulted[1:], shown):
+    for each in (*others[:4], shown):
         each.close()
 
 

@@ -39,7 +39,7 @@ export function Charger({ id }) {
   // one stream for both: a browser has six connections to a host, for all its tabs
   const frames = useFrames(`/api/live${query({ what: "frames,events", charger: id })}`, () => before(path), received);
   const { data, error } = asked;
-  if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} />` : html`<p class="empty" role="status">Loading…</p>`}`;
+  if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} /><p>If it was refused, that is among the <a href=${to("troubles", { charger: id })}>troubles of ${id}</a>.</p>` : html`<p class="empty" role="status">Loading…</p>`}`;
   const row = data.row ?? {};
   const breaks = (data.breaks ?? []).flatMap((model) => model.breaches ?? []);
   return html`<div class="bar title"><h1><bdi>${id}</bdi></h1><${State} state=${row.state} flags=${row.flags} /><span class="dim">since <${Ago} at=${row.since} /></span></div>
@@ -82,7 +82,7 @@ async function before(path) {
 const Away = ({ away }) => html`<${Notice} kind="bad">Away since <${Time} at=${away.time} />${away.code ? `, the connection ended with ${away.code}` : ""}${away.reason ? ` (${away.reason})` : ""}${away.seconds ? `, after ${duration(away.seconds)}` : ""}${away.gateway ? `, at ${away.gateway}` : ""}.<//>`;
 
 const CONNECTORS = [
-  { key: "connector", label: "Connector", cell: (row) => (row.evse === null || row.evse === undefined ? row.connector : `EVSE ${row.evse}, ${row.connector}`) },
+  { key: "connector", label: "Connector", cell: (row) => (row.evse === null || row.evse === undefined ? row.connector || "0, the charger" : `EVSE ${row.evse}, ${row.connector}`) },
   { key: "status", label: "Status", cell: (row) => html`<span class=${`connector ${(row.status ?? "").toLowerCase()}`}>${row.status}</span>` },
   { key: "error", label: "Error", cell: (row) => (row.error_code && row.error_code !== "NoError" ? row.error_code : "") },
   { key: "info", label: "Info", wide: true, cell: (row) => row.info ?? "" },

@@ -24,7 +24,8 @@ const COLUMNS = [
 ];
 
 function Connectors({ all }) {
-  return (all ?? []).map(
+  // of 1.6, connector 0 is the charger itself, which is told only if something is the matter
+  return (all ?? []).filter((each) => each.connector || each.evse || each.status !== "Available").map(
     (each) => html`<span key=${`${each.evse}/${each.connector}`} class=${`connector ${(each.status ?? "").toLowerCase()}`} title=${`${each.evse === null || each.evse === undefined ? "" : `EVSE ${each.evse}, `}connector ${each.connector}: ${each.status}${each.error_code && each.error_code !== "NoError" ? `, ${each.error_code}` : ""}`}>${each.status}</span>`,
   );
 }
@@ -68,6 +69,7 @@ export function Chargers() {
     </div>
     ${data?.missing?.length ? html`<${Notice} kind="bad">No answer from ${data.missing.join(", ")}: their chargers are not in this list.<//>` : null}
     <${Table} caption="Chargers" columns=${COLUMNS} rows=${data?.rows ?? []} id=${(row) => row.id} sort=${sort} onSort=${(value) => put({ sort: value === "id" ? "" : value })} busy=${!data || shown.path !== path} empty=${all ? "No charger fits these filters." : "No charger has come yet. They connect to this gateway's WebSocket port; `ocpp-tw simulate --count 50` plays some."} />
+    ${data && !total && search ? html`<p>Nobody of that name is known to be connected or away. What was refused is among the <a href=${to("troubles", { charger: search })}>troubles of ${search}</a>.</p>` : null}
     <${Pager} total=${total} offset=${offset} />`;
 }
 

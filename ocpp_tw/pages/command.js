@@ -1,6 +1,6 @@
 // Giving a command: its form, and what came of it, in place.
 import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
-import { ask, post, useAsk } from "./api.js";
+import { ask, post, useAsk, who } from "./api.js";
 import { Choice, Notice, Problem } from "./parts.js";
 import { latency } from "./format.js";
 import { SchemaForm, beginning } from "./schema_form.js";
@@ -14,6 +14,7 @@ export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((
 /** Choose an action and fill its form in; `ocpp` is a version or `NEUTRAL`. `onSend` gets {action, payload}; `chosen` is the action in the address. */
 export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "Send", before, children }) {
   const actions = useAsk("/api/actions");
+  const mayNot = who.use()?.role === "read";
   const names = (ocpp === NEUTRAL ? actions.data?.neutral : actions.data?.raw?.[ocpp]) ?? [];
   const listed = useMemo(() => names.map((each) => each.name ?? each).sort(), [actions.data, ocpp]);
   const schema = useAsk(chosen && ocpp !== NEUTRAL ? `/api/actions/${encodeURIComponent(ocpp)}/${encodeURIComponent(chosen)}` : null);
@@ -62,7 +63,8 @@ export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "
     ${text === null && form ? html`<${SchemaForm} schema=${form} value=${value} onChange=${setValue} id=${`form-${chosen}`} />` : null}
     ${fault ? html`<${Notice} kind="bad">${fault}<//>` : null}
     ${children}
-    ${chosen ? html`<div class="bar"><button class="primary" disabled=${sending || (!form && ocpp !== NEUTRAL)}>${sending ? "Waiting for the answer…" : label}</button></div>` : null}
+    ${mayNot ? html`<${Notice}>You are logged in with a token that may only read: commands need one with the role command.<//>` : null}
+    ${chosen ? html`<div class="bar"><button class="primary" disabled=${mayNot || sending || (!form && ocpp !== NEUTRAL)}>${sending ? "Waiting for the answer…" : label}</button></div>` : null}
   </form>`;
 }
 

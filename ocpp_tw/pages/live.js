@@ -30,7 +30,7 @@ async function before() {
 }
 
 function FleetFrames({ now }) {
-  const source = useFrames(`/api/live${query({ what: "frames", charger: now.charger })}`, before);
+  const source = useFrames(`/api/live${query({ what: "frames", charger: now.charger, action: now.action })}`, before);
   return html`<${Frames} source=${source} filter=${now} onFilter=${view} fleet=${!now.charger} name="frames" />`;
 }
 

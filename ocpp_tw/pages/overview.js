@@ -16,7 +16,7 @@ export function Overview() {
     <${Warnings} data=${data} />
     <section class="tiles" aria-label="Chargers">
       <${Tile} href=${to("chargers")} label="Chargers" value=${count(chargers.total)} />
-      ${STATES.map((state) => html`<${Tile} key=${state} href=${to("chargers", { state })} label=${state} value=${count(chargers[state] ?? 0)} state=${state} title=${STATE_HELP[state]} quiet=${!chargers[state]} />`)}
+      ${STATES.map((state) => html`<${Tile} key=${state} href=${to("chargers", state === "away" ? { state, sort: "-since" } : { state })} label=${state} value=${count(chargers[state] ?? 0)} state=${state} title=${STATE_HELP[state]} quiet=${!chargers[state]} />`)}
     </section>
     <section class="tiles wide" aria-label="Load">
       <${Tile} href=${to("transactions", { state: "running" })} label="Power now" value=${power(data.power_w)} />

@@ -122,6 +122,8 @@ def test_a_token_is_asked_for_once_and_decides_what_may_be_done(tmp_path, chromi
         assert page.evaluate("document.cookie + JSON.stringify(localStorage)") == "{}"
         page.reload()
         expect(page.get_by_role("heading", level=1)).to_have_text("Chargers")
+        page.goto(own.url("#/commands?send=many&command=clear_cache"))
+        expect(page.get_by_role("button", name="Send to 0 chargers")).to_be_disabled()
         refused = page.evaluate("fetch('/api/commands', {method: 'POST', body: '{}'}).then(answer => answer.status)")
         assert refused == 403
         page.get_by_role("button", name="Log out").click()

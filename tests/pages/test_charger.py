@@ -156,4 +156,5 @@ def test_what_it_breaks_of_its_schemas_is_listed(visit, charger):
 def test_a_charger_that_nobody_knows_is_said_to_be_unknown(visit):
     page = visit.charger("nobody")
     expect(page.get_by_role("alert").filter(has_text="Nothing is known of this charger")).to_be_visible()
+    expect(page.get_by_role("link", name="troubles of nobody")).to_have_attribute("href", "#/troubles?charger=nobody")
     visit.said.clear()  # the browser's own lines about 404

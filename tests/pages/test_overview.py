@@ -37,6 +37,7 @@ def test_every_number_leads_to_the_list_behind_it(visit, charger):
     for label, heading, address in (
         ("faulted", "Chargers", "#/chargers?state=faulted"),
         ("Chargers", "Chargers", "#/chargers"),
+        ("away", "Chargers", "#/chargers?state=away&sort=-since"),
         ("Power now", "Transactions", "#/transactions?state=running"),
         ("Energy today", "Transactions", "#/transactions"),
         ("Messages / s", "Live", "#/live?what=frames"),
