@@ -103,20 +103,30 @@ export function useAsk(path, every = 0) {
       return undefined;
     }
     const number = ++asked.current;
-    let stop = new AbortController();
+    const stop = new AbortController();
     let timer = 0;
+    let asking = false;
+    let onceMore = false; // it was asked for while an answer was on its way, which may be older
     const go = async () => {
       clearTimeout(timer);
-      stop.abort();
-      const mine = (stop = new AbortController());
+      if (asking) {
+        onceMore = true;
+        return;
+      }
+      asking = true;
       try {
-        const data = await ask(path, { signal: mine.signal });
+        const data = await ask(path, { signal: stop.signal });
         if (asked.current === number) set({ data, error: null, loading: false, path });
       } catch (why) {
         if (why.name === "AbortError") return;
         if (asked.current === number) set((before) => ({ data: before.path === path ? before.data : null, error: why, loading: false, path }));
       }
-      if (every && asked.current === number) timer = setTimeout(look, every);
+      asking = false;
+      if (asked.current !== number) return;
+      if (onceMore) {
+        onceMore = false;
+        go();
+      } else if (every) timer = setTimeout(look, every);
     };
     const look = () => (document.hidden ? (timer = setTimeout(look, every)) : go());
     again.current = go;

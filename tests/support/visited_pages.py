@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fleets import Valkey
 from gateway_process import Process
 
-MS = 10000
+MS = PATIENCE * 1000
 
 
 class House:
