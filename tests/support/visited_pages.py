@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fleets import Valkey
+from fleets import PATIENCE, Valkey
 from gateway_process import Process
 
 MS = PATIENCE * 1000
