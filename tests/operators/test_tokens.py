@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pytest_twisted import async_yield_fixture
 from twisted.internet.task import Clock
 
 from ocpp_tw.core.security import Operator
-from ocpp_tw.operators.roles import Role, needed
+from ocpp_tw.operators.roles import Role, needed, needed_for
 from ocpp_tw.operators.tokens import CHECK_INTERVAL, MAX_FILE, MAX_TOKENS, Tokens, new_token, parse
 from ocpp_tw.settings import InvalidSetting
 from operators_site import Site
@@ -299,3 +300,21 @@ def test_a_start_with_an_unusable_file_is_refused(tmp_path):
 def test_the_line_in_the_log_names_who_has_tokens_and_no_digest(file, said: list[str]):
     Tokens("s3cret", str(file), Clock())
     assert said == ["tokens of operators' HTTP: 1 in the file, of alice"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"command": {"command": "rotate_password", "data": {}}, "filter": {}},
+        {"command": {"command": "set_security_profile", "data": {"security_profile": 2}}, "chargers": ["cp1"]},
+    ],
+)
+def test_what_changes_credentials_needs_an_admin_for_many_chargers_as_for_one(body):
+    """With the same member twice the last one counts, as where the batch is read."""
+    assert needed_for(b"/api/batches", json.dumps(body).encode())[0] == Role.admin
+    twice = b'{"command": {"command": "reset", "command": %b}}' % json.dumps(body["command"]["command"]).encode()
+    assert needed_for(b"/api/batches", twice)[0] == Role.admin
+
+
+def test_a_batch_of_another_command_needs_no_admin():
+    assert needed_for(b"/api/batches", b'{"command": {"command": "reset"}, "filter": {}}')[0] == Role.command
