@@ -29,9 +29,11 @@ export class Shared {
   }
   use() {
     const [, again] = useState(0);
+    const shown = this.#value;
     useEffect(() => {
       const follower = () => again((n) => n + 1);
       this.#followers.add(follower);
+      if (this.#value !== shown) follower(); // it was set between the drawing and this
       return () => this.#followers.delete(follower);
     }, []);
     return this.#value;

@@ -57,6 +57,14 @@ def test_nothing_is_wider_than_a_phone(house, chromium, charger, hash):
     assert visit.said == []
 
 
+def test_a_page_that_is_loaded_again_is_always_there(visit):
+    """The answer to who is logged in may come before or after the first drawing."""
+    page = visit.open("#/transactions")
+    for _ in range(25):
+        expect(page.get_by_role("heading", level=1)).to_have_text("Transactions")
+        page.reload()
+
+
 def test_dark_is_what_the_system_says_or_what_was_chosen(house, chromium):
     context = chromium.context(color_scheme="dark")
     page = Visit(context, house.url()).open()

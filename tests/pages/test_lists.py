@@ -21,7 +21,9 @@ def test_transactions_are_filtered_and_exported(visit, charger):
     expect(table.locator("tbody tr")).to_have_count(1)
     expect(table).to_contain_text("TAG-SECOND")
     page.get_by_label("State").select_option("ended")
+    expect(table.locator("tbody tr")).to_have_count(1)
     expect(table).to_contain_text("4.00 kWh")
+    expect(page.get_by_role("link", name="Export CSV")).to_have_attribute("href", "/api/transactions.csv?state=ended&charger=listed")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export CSV").click()
     [row] = csv.DictReader(download.value.path().read_text().splitlines())
