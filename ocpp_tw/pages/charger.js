@@ -42,8 +42,10 @@ export function Charger({ id }) {
   if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} /><p>If it was refused, that is among the <a href=${to("troubles", { charger: id })}>troubles of ${id}</a>.</p>` : html`<p class="empty" role="status">Loading…</p>`}`;
   const row = data.row ?? {};
   const breaks = (data.breaks ?? []).flatMap((model) => model.breaches ?? []);
-  return html`<div class="bar title"><h1><bdi>${id}</bdi></h1><${State} state=${row.state} flags=${row.flags} /><span class="dim">since <${Ago} at=${row.since} /></span></div>
+  return html`<div class="bar title"><h1><bdi>${id}</bdi></h1>${data.row ? html`<${State} state=${row.state} flags=${row.flags} /><span class="dim">since <${Ago} at=${row.since} /></span>` : html`<span class="dim">not connected, and has not been of late</span>`}</div>
     <${Problem} error=${error} />
+    ${data.missing?.length ? html`<${Notice} kind="bad">No answer from ${data.missing.join(", ")}, which may have it.<//>` : null}
+    ${data.last_refusal ? html`<${Refused} refusal=${data.last_refusal} id=${id} connected=${data.connected} />` : null}
     ${data.away ? html`<${Away} away=${data.away} />` : null}
     <${Facts} facts=${[
       ["Model", [row.vendor, row.model].filter(Boolean).join(" ")],
@@ -80,6 +82,8 @@ async function before(path) {
 }
 
 const Away = ({ away }) => html`<${Notice} kind="bad">Away since <${Time} at=${away.time} />${away.code ? `, the connection ended with ${away.code}` : ""}${away.reason ? ` (${away.reason})` : ""}${away.seconds ? `, after ${duration(away.seconds)}` : ""}${away.gateway ? `, at ${away.gateway}` : ""}.<//>`;
+
+const Refused = ({ refusal, id, connected }) => html`<${Notice} kind=${connected ? "" : "bad"}>Not let in <${Time} at=${refusal.time} />, from ${refusal.remote_address}: ${refusal.reason} (answered ${refusal.status}). <a href=${to("chargers", { tab: "troubles" }, id)}>Its troubles</a><//>`;
 
 const CONNECTORS = [
   { key: "connector", label: "Connector", cell: (row) => (row.evse === null || row.evse === undefined ? row.connector || "0, the charger" : `EVSE ${row.evse}, ${row.connector}`) },

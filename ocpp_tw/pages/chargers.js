@@ -1,7 +1,7 @@
 // All chargers in one table: filtered, sorted and paged by the gateways, and followed as they change.
 import { html, useState } from "./lib.js";
 import { query, useStream } from "./api.js";
-import { route, to, view } from "./router.js";
+import { route, to, toCharger, view } from "./router.js";
 import { Ago, ChargerLink, Check, Choice, Notice, Search, STATES, State, Table } from "./parts.js";
 import { count, energy, power } from "./format.js";
 
@@ -69,7 +69,7 @@ export function Chargers() {
     </div>
     ${data?.missing?.length ? html`<${Notice} kind="bad">No answer from ${data.missing.join(", ")}: their chargers are not in this list.<//>` : null}
     <${Table} caption="Chargers" columns=${COLUMNS} rows=${data?.rows ?? []} id=${(row) => row.id} sort=${sort} onSort=${(value) => put({ sort: value === "id" ? "" : value })} busy=${!data || shown.path !== path} empty=${all ? "No charger fits these filters." : "No charger has come yet. They connect to this gateway's WebSocket port; `ocpp-tw simulate --count 50` plays some."} />
-    ${data && !total && search ? html`<p>Nobody of that name is known to be connected or away. What was refused is among the <a href=${to("troubles", { charger: search })}>troubles of ${search}</a>.</p>` : null}
+    ${data && !total && search ? html`<p>Nobody of that name is known to be connected or away. What was refused is on <a href=${toCharger(search)}>the page of ${search}</a>.</p>` : null}
     <${Pager} total=${total} offset=${offset} />`;
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -97,6 +98,20 @@ def test_frames_and_events_of_the_fleet_are_live(visit, charger):
     expect(shown).to_have_count(1)
     shown.get_by_role("button").click()
     expect(page.locator(".pair")).to_contain_text('"charger": "beside"')
+
+
+def test_why_one_never_came_in_is_on_its_page(visit, house):
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{house.gateway.port}/stranger", subprotocols=["ocpp0.9"]):
+        pass
+    page = visit.open("#/chargers?search=stranger")
+    page.get_by_role("link", name="the page of stranger").click()
+    expect(page.get_by_text("Not let in")).to_contain_text("subprotocol")
+    expect(page.get_by_text("has not been of late")).to_be_visible()
+    page.get_by_role("link", name="Its troubles").click()
+    expect(page.get_by_role("table", name="Troubles")).to_contain_text("Handshake rejected")
 
 
 def test_why_one_was_refused_is_a_trouble(visit, charger, house):
