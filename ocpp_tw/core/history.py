@@ -25,6 +25,9 @@ TROUBLING = frozenset(
 )  # fmt: skip
 """Events that are troubles. Beside them is the end of a connection with one of `ABNORMAL`."""
 
+AS_WANTED = frozenset({"command", "decision", "password_changed", "profile_upgraded", "certificate_confirmed", "certificate_issued"})
+"""Kinds of `security_event` that are none: what operators do, and what comes of it."""
+
 ABNORMAL = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1011})
 """Close codes (RFC 6455 §7.4.1) with which somebody objects to what the other has sent. Cut connections (1006) are a mobile network's daily life."""
 
@@ -83,7 +86,8 @@ def commanded(result: CommandResult, time: str, gateway: str) -> Effect:
 
 def troubles(name: str, data: Any, time: str, gateway: str) -> tuple[Effect, ...]:
     """What an event adds to the troubles: nothing if it is none."""
-    if name not in TROUBLING and not (name == "disconnect_charger" and data.code in ABNORMAL):
+    abnormal = name == "disconnect_charger" and data.code in ABNORMAL
+    if not abnormal and (name not in TROUBLING or (name == "security_event" and data.kind in AS_WANTED)):
         return ()
     row = {"time": time, "event": name, "gateway": gateway, **msgspec.structs.asdict(data)}
     return (Recorded(TROUBLES, encode(row)),)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ocpp_tw.core.entries import AWAY, FLEET
+from ocpp_tw.core.security import Operator
 from ocpp_tw.memory import MemoryStore
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
@@ -84,6 +85,13 @@ async def test_troubles_are_recorded(gateway: InMemoryGateway) -> None:
     gateway.connect("cp2").disconnect(1006)
     rows = [(row["event"], row["charger"], row.get("code")) for row in recorded(gateway, "troubles")]
     assert rows == [("message_refused", "cp1", "NotImplemented"), ("disconnect_charger", "cp1", 1008)]
+
+
+async def test_what_operators_do_is_no_trouble(gateway: InMemoryGateway) -> None:
+    security = gateway.application.security
+    security.operator("command", Operator("alice", "10.0.0.9"), "cp1", "reset")
+    security.tell("take_over_refused", "it is alive", charger="cp1", address="10.0.0.2")
+    assert [row["kind"] for row in recorded(gateway, "troubles")] == ["take_over_refused"]
 
 
 async def test_a_charger_is_away_until_it_is_back(gateway: InMemoryGateway) -> None:
