@@ -40,6 +40,10 @@ MAX_WHOLE_ID = 15
 ID_BEGINNING = 4
 """Characters that are told of a longer one."""
 
+MAX_PLAIN_ID = 36
+"""Longest message id that is told without a search if it has neither a colon nor an equals sign, in characters: as long as a UUID, and as
+OCPP's are. What is looked for in a text has one of the two, but for a private key, which is longer."""
+
 _VALUES = frozenset({"value", "attributevalue", "actualvalue", "data", "additionalinfo", "techinfo"})
 """Members with the value of what an object names, in lower case."""
 
@@ -82,6 +86,12 @@ def id_concealed(id: str | int, own: str = "") -> str:
     if (own and text.startswith(own) and text[len(own) :].isdecimal()) or len(text) <= MAX_WHOLE_ID:
         return text_concealed(text)
     return f"{text[:ID_BEGINNING]}… ({len(text)} characters)"
+
+
+def id_told(id: str | int) -> str:
+    """A message id that a charger has sent, for its event: as it is, but for a secret that it names. This is part of every message's cost."""
+    text = str(id)
+    return text_concealed(text) if len(text) > MAX_PLAIN_ID or ":" in text or "=" in text else text
 
 
 def names_secret(name: object) -> bool:
@@ -158,13 +168,12 @@ def _is_secrets(value: dict[str, Any]) -> bool:
 
 def _of_secret(name: str, value: Any) -> Any:
     """A member of an object that is about a secret; the values may be deeper, as in ``variableAttribute``."""
-    low = name.lower()
-    if low in _VALUES:
+    if name.lower() in _VALUES or names_secret(name):
         return _blank(value)
-    if low in ("component", "variable"):
-        return value
     if isinstance(value, dict):
-        return _kept(value, {inner: _of_secret(inner, each) for inner, each in value.items()})
+        return _kept(
+            value, {inner: _blank(each) if _is_vpns_key(name, inner) else _of_secret(inner, each) for inner, each in value.items()}
+        )
     if isinstance(value, list):
         return _kept(value, [_of_secret(name, each) for each in value])
     return _member(name, value)
@@ -173,9 +182,14 @@ def _of_secret(name: str, value: Any) -> Any:
 def _member(name: str, value: Any) -> Any:
     if names_secret(name):
         return _blank(value)
-    if isinstance(value, dict) and name.lower() == "vpn":  # its shared secret is called key
-        return concealed({inner: _blank(each) if inner.lower() == "key" else each for inner, each in value.items()})
+    if isinstance(value, dict) and name.lower() == "vpn":
+        return concealed({inner: _blank(each) if _is_vpns_key(name, inner) else each for inner, each in value.items()})
     return concealed(value)
+
+
+def _is_vpns_key(name: str, inner: str) -> bool:
+    """Whether the member ``inner`` of the member ``name`` is the shared secret of a VPN, which OCPP calls key."""
+    return name.lower() == "vpn" and inner.lower() == "key"
 
 
 def _blank(value: Any) -> Any:

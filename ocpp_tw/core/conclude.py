@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET
 
+from ..concealed import concealed
 from ..facts import (
     Answer,
     Authorization,
@@ -173,14 +174,15 @@ def _boot_notification(charger: Charger, fact: BootNotification, verdict: Regist
     charger.interval, effects = verdict.interval, []
     if charger.registration_state.answered(verdict.status):
         effects.append(Put("record", "boot", verdict.status.encode()))
-    reported = (fact.vendor or None, fact.model or None, fact.firmware or None)
+    vendor, model, firmware, serial = map(concealed, (fact.vendor, fact.model, fact.firmware, fact.serial or ""))
+    reported = (vendor or None, model or None, firmware or None)  # they are kept, and shown to whoever may read
     if charger.model != reported:
         charger.model = reported
         effects += [
             Put("record", name, (text or "").encode()) for name, text in zip(("vendor", "model", "firmware"), reported, strict=True)
         ]
-    if charger.serial != (fact.serial or ""):
-        charger.serial = fact.serial or ""
+    if charger.serial != serial:
+        charger.serial = serial
         effects.append(Put("record", "serial", charger.serial.encode()))
     data = charger_events.BootNotification(charger.id, fact.vendor, fact.model, fact.serial, fact.firmware, verdict.status)
     return Conclusion(verdict, (("boot_notification", data),), tuple(effects))

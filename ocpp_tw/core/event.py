@@ -43,7 +43,7 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     action: str | None = None
     """only when a message of the charger's led to it: the OCPP action"""
     message_id: str | None = None
-    """only when a message of the charger's led to it: the id of its CALL"""
+    """only when a message of the charger's led to it: the id of its CALL, as the charger chose it"""
     payload: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})] | None = None
     """only when a message of the charger's led to it: its request exactly as it was sent, but for secrets, which are `***` (`--event-payload no` leaves it out)"""
     violations: list[ToldViolation] | None = None

@@ -12,7 +12,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..concealed import UNSEEN, carries, concealed, payload_concealed
+from ..concealed import UNSEEN, carries, concealed, id_told, payload_concealed, text_concealed
 from ..core import gateway_events
 from ..core.conclude import Conclusions
 from ..core.conclusion import Conclusion
@@ -110,7 +110,9 @@ class IncomingCalls:
             if known:
                 self._refusals.refuse(charger, call, "unsupported", f"{call.action} is not for chargers to send")
             else:
-                self._refusals.refuse(charger, call, "unknown", f"OCPP {version.name} has no action {shown(call.action, 50)}")
+                self._refusals.refuse(
+                    charger, call, "unknown", f"OCPP {version.name} has no action {shown(text_concealed(call.action), 50)}"
+                )
             return None
         self._received[call.action] += 1
         if charger.registration_state.restricted and call.action != "BootNotification" and not charger.triggered(call):
@@ -229,7 +231,7 @@ class IncomingCalls:
             self.settings.name,
             charger.ocpp,
             call.action,
-            str(call.id),
+            id_told(call.id),
             msgspec.Raw(raw) if self.settings.event_payload else None,
             None if violations is None else told(violations),
             conclusion.duplicate,

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
-from ..concealed import id_concealed, mentioned, payload_concealed, text_concealed
+from ..concealed import id_concealed, id_told, mentioned, payload_concealed, text_concealed
 from ..core import gateway_events
 from ..core.entries import Entry
 from ..core.event import Event, encode
@@ -88,7 +88,7 @@ class MessageRefusals:
         answer = b"" if id is None or not owed else render(Error(id, code, description))
         piece = malformed.excerpt if self._settings.event_payload else None
         data = gateway_events.MessageRefused(charger.id, code, description, piece)
-        action = None if malformed.action is None else malformed.action[:MAX_ACTION]
+        action = None if malformed.action is None else text_concealed(malformed.action)[:MAX_ACTION]
         self._tell(charger, data, (id or "", answer), str(malformed), action, malformed.id)
 
     def result_error(self, charger: Charger, frame: ResultError) -> None:
@@ -119,6 +119,8 @@ class MessageRefusals:
         if left_out is None:
             return self._publish(charger, Entry(charger.id), answer)
         data.left_out = left_out
+        data.description = text_concealed(data.description)
+        action = None if action is None else text_concealed(action)
         self.warn(
             "message of {charger} refused: {action}: {why}", left_out, charger=charger.id, action=shown(action or "?", MAX_ACTION), why=why
         )
@@ -133,7 +135,7 @@ class MessageRefusals:
             self._settings.name,
             charger.ocpp,
             action,
-            None if id is None else str(id),
+            None if id is None else id_told(id),
             msgspec.Raw(_told(raw)) if raw and self._settings.event_payload else None,
             None if violations is None else told(violations),
         )

@@ -145,6 +145,53 @@ def test_a_message_that_is_not_served_tells_no_secret():
     assert [each["event"] for each in here.published()].count("message_refused") == 2 and SECRET not in everything(here)
 
 
+@pytest.mark.parametrize(
+    "text", ["ftp://u:{}@h/f", "Authorization: Basic {}", "password={}", "-----BEGIN PRIVATE KEY-----{}", '{{"apiToken": "{}"}}']
+)
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_what_a_charger_says_that_it_is_is_kept_without_a_secret(ocpp, text):
+    """In its record, in what is told of it, and in the counts of violations."""
+    here, client = connected(ocpp)
+    said = text.format(SECRET[:9])
+    if ocpp == "1.6":
+        client.call(
+            "BootNotification", dict.fromkeys(("chargePointVendor", "chargePointModel", "firmwareVersion", "chargePointSerialNumber"), said)
+        )
+    else:
+        station = dict.fromkeys(("vendorName", "model", "firmwareVersion", "serialNumber"), said)
+        client.call("BootNotification", {"reason": "PowerUp", "chargingStation": station})
+    client.send_call("StatusNotification", {"connectorId": 1, "status": "Available", "extra": 1})
+    record = await here.gateway.decisions.record("cp1")
+    assert all("***" in each for each in (record.vendor, record.model, record.firmware, record.serial))
+    assert here.application.reader.evidence.report()
+    assert SECRET[:9] not in everything(here) + str(here.store) + str(client.charger.model) + client.charger.serial
+
+
+@pytest.mark.parametrize("action", ["Heartbeat", "DataTransfer", "AcmeKeys"])
+@pytest.mark.parametrize("text", ["https://u:{}@h/", "Authorization: Basic {}", "password={}"])
+def test_a_secret_in_a_message_id_is_not_told(action, text):
+    here, client = connected("1.6")
+    for id in (text.format(SECRET[:9]), "6b1b0c9e-7f4f-4a43-9d9a-0d8f4f4cb6f1"):
+        client.send_text(json.dumps([2, id, action, {"vendorId": "v"} if action == "DataTransfer" else {}]))
+        assert client.frames()[-1][1] == id
+    ids = [each["message_id"] for each in here.published() if "message_id" in each]
+    assert "***" in ids[0] and ids[1] == "6b1b0c9e-7f4f-4a43-9d9a-0d8f4f4cb6f1" and SECRET[:9] not in everything(here)
+
+
+@pytest.mark.parametrize("fill", ["", "x" * 40])
+@pytest.mark.parametrize("text", ["https://u:{}@h/", "Authorization: Basic {}", "password={}", "-----BEGIN PRIVATE KEY-----{}"])
+def test_a_secret_in_the_name_of_an_action_is_not_told(said, text, fill):
+    here, client = connected("2.1")
+    action = fill + text.format(SECRET)
+    client.send_text(json.dumps([2, "1", action, {}]))
+    client.send_text(json.dumps([2, action, "Heartbeat", []]))
+    client.send_text(json.dumps([2, "3", action, []]))
+    client.send_text(json.dumps([2, "4", action, {}])[:-1])
+    client.send_text(json.dumps([9, action, action, {}]))
+    assert here.published_names().count("message_refused") == 5
+    assert SECRET[:9] not in everything(here) + "".join(said)
+
+
 def test_a_signed_report_is_told_without_a_password():
     here, client = connected()
     inside = base64.urlsafe_b64encode(json.dumps(REPORT).encode()).decode().rstrip("=")
