@@ -16,7 +16,9 @@ Knows neither WebSocket nor Redis. For each identity there is at most one curren
 | current | it ends | the roster is asked whether it was still the fleet's; if so `disconnect_charger` is published |
 | departing | a connection arrives before the roster has answered | `disconnect_charger` is published, and it becomes current |
 | current, not announced | the roster says that another gateway has the charger, which this one may not unseat (`Held`) | it is current no more, and waits for that gateway's answer (`elsewhere`): refused (1008) if the connection there is alive, current again if not |
-| current | another gateway reports the charger (`evict`) | it is closed (4000), and nothing is published; one that waits becomes current |
+| current | another gateway has a connection of the charger that came later (`evict`) | it is closed (4000), and nothing is published |
+| current, one waiting that has sent nothing | likewise | both are closed (4000): a message is what would show that the charger is there |
+| current, one waiting that may not unseat it and has sent a frame | likewise | the current one is closed (4000), and the roster is asked whether the other may unseat the one elsewhere |
 
 Who may unseat whom is said in `unseating`. A connection is announced (`connect_charger`) once the roster has answered, or has not in time.
 """
@@ -309,8 +311,11 @@ class Arrivals:
             # or it would be announced again after an outage
             deferred(self._roster.leave(id, connection)).addErrback(lambda _: None)
             waiting = self._waiting.get(id)
-            if waiting is not None:  # it came here after the charger had gone to the other gateway: it is the newest
+            if waiting is not None and waiting.charger.received:
                 self._take_over(waiting)
+            elif waiting is not None:  # that it waits here does not make it newer than the one that the other gateway has let in
+                del self._waiting[id]
+                _displace(waiting.charger)
             self._probes.ended(charger)
 
 

@@ -397,19 +397,6 @@ def test_a_connection_that_is_replaced_or_evicted_has_its_last_line_too(said):
     first.dispatcher.stop()
 
 
-def test_a_newcomer_that_waits_is_let_in_when_the_connection_before_it_is_evicted():
-    first = InMemoryGateway(Settings(name="gw1"))
-    second = InMemoryGateway(Settings(name="gw2"), store=first.store)
-    first.dispatcher.start()
-    old = first.connect()
-    newcomer = first.connect()
-    old.wire.pings[0]()  # the old connection is alive, so the newcomer has to wait
-    second.connect()
-    assert first.gateway.chargers["cp1"] is newcomer.charger
-    newcomer.call("Heartbeat")
-    first.dispatcher.stop()
-
-
 def test_of_a_flood_of_ends_from_one_address_only_some_are_logged_and_the_others_counted(said):
     here = in_memory()
 

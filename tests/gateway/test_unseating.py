@@ -264,6 +264,38 @@ def connects(here: InMemoryGateway) -> list[tuple[str, str, Any, Any]]:
     return [(gateway, each["remote_address"], each["previous"], each["takeover"]) for gateway, each in data]
 
 
+@pytest.mark.parametrize("address", [HERE, ELSEWHERE])
+@pytest.mark.parametrize("profile", [0, 2])
+@pytest.mark.parametrize("alive", [True, False])
+def test_who_waits_without_a_word_does_not_end_a_newer_connection_to_another_gateway(here, there, address, profile, alive):
+    """It was let in when the connection before it was evicted, and evicted the newer one in its turn."""
+    old, idle = connect(here, HERE, profile), connect(here, address, profile)
+    if alive and (profile or address == HERE):
+        answer(old)
+    newest = connect(there, HERE, 2)
+    assert (old.wire.closed, idle.wire.closed) == (REPLACED, (4000, "replaced")) and current(here) is None
+    here.clock.advance(PROBE_TIMEOUT + 1)
+    idle.disconnect(4000)
+    newest.call("Heartbeat")
+    assert current(there) is newest.charger and not newest.wire.closed and here.store.owners["cp1"][0] == "gw2"
+    assert [gateway for gateway, *_ in connects(here)] == ["gw", "gw2"] and here.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_who_waits_and_has_spoken_is_judged_by_the_connection_that_is_newer_elsewhere(here, there, alive):
+    """That one has evicted the connection whose probe it waited for."""
+    old, waiting = connect(here), connect(here, ELSEWHERE)
+    waiting.send_call("Heartbeat")
+    newest = connect(there)
+    assert old.wire.closed == REPLACED and not waiting.wire.closed
+    if alive:
+        answer(newest)
+        assert waiting.wire.closed == REFUSED and current(there) is newest.charger
+    here.clock.advance(PROBE_TIMEOUT + 0.1)
+    here.clock.advance(0)
+    assert (current(here) is waiting.charger, len(waiting.frames())) == ((False, 0) if alive else (True, 1))
+
+
 def test_a_strangers_message_to_another_gateway_does_not_take_a_live_connections_place(here, there):
     old, new = connect(here), connect(there, ELSEWHERE)
     new.send_call("StartTransaction", START_1)
