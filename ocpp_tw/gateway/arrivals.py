@@ -35,7 +35,7 @@ from twisted.python.failure import Failure
 from ..core import gateway_events
 from ..core.entries import Departed, Held, Record, Seated
 from ..core.gateway_events import DEAD
-from ..interfaces import IRoster, StoreUnavailable
+from ..interfaces import IRegister, IRoster, StoreUnavailable
 from ..log import Logger
 from ..networks import network
 from ..waiting import Deadlines, deferred
@@ -71,6 +71,7 @@ class Arrivals:
         decisions: Decisions,
         liveness: Liveness,
         security: SecurityEvents,
+        register: IRegister,
     ) -> None:
         self.current = current
         self.on_serving: Callable[[str], None] = lambda id: None
@@ -84,7 +85,7 @@ class Arrivals:
         self._waiting: dict[str, Newcomer] = {}
         self._probes = Probes(clock)
         self._departing: dict[str, tuple[Charger, gateway_events.DisconnectCharger]] = {}
-        self._takeovers = Takeovers(clock, publisher, security)
+        self._takeovers = Takeovers(clock, publisher, security, register)
         self.elsewhere = Elsewhere(clock, publisher, self._dead_elsewhere, self._refuse, _displace)
         self._deadlines = Deadlines(STORE_TIMEOUT, clock)
         roster.on_forgotten = self._connected_all_along

@@ -63,7 +63,7 @@ class Gateway:
         self.fleet_key = FleetKey(passwords, store.records, clock, publisher)
         self._spellings = Spellings(self.chargers, store.records)
         self.decisions = Decisions(self.chargers, versions, self.policy, clock, publisher, store, self._spellings)
-        self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security)
+        self.arrivals = Arrivals(self.chargers, clock, publisher, store.roster, self.decisions, self.liveness, security, store.register)
         self.budgets = Budgets(settings, self.chargers, clock, publisher)
         self.arrivals.on_current = self._became_current
         self.on_current: Callable[[Charger], None] = lambda charger: None

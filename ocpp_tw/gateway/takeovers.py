@@ -6,13 +6,16 @@ Knows neither why one connection takes over from another nor what becomes of the
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
 from ..core.rate_limit import Rate, RateLimit, RateLimits
+from ..interfaces import IRegister
 from ..log import Logger
 from .charger import Charger
+from .once_in_fleet import OnceInFleet
 from .publisher import Publisher
 from .security import SecurityEvents
 
@@ -37,7 +40,7 @@ RATE = Rate(100, 1.0)
 """Log lines on take-overs of live connections; the next one counts those that were left out."""
 
 REFUSALS = Rate(1, 1 / 60)
-"""What is told of take-overs of one identity that are refused; the next event counts those that were left out."""
+"""What is told of take-overs of one identity that are refused, by one gateway of the fleet; its next event counts those that were left out."""
 
 History = deque[tuple[float, str]]
 """When each was, and the address of the connection that took over."""
@@ -46,12 +49,13 @@ History = deque[tuple[float, str]]
 class Takeovers:
     """One for a gateway."""
 
-    def __init__(self, clock: IReactorTime, publisher: Publisher, security: SecurityEvents) -> None:
+    def __init__(self, clock: IReactorTime, publisher: Publisher, security: SecurityEvents, register: IRegister) -> None:
         self._clock = clock
         self._publisher = publisher
         self._security = security
         self._limit = RateLimit(RATE, clock.seconds())
         self._refusals = RateLimits(REFUSALS)
+        self._in_fleet = OnceInFleet(register)
         self._recent: dict[str, History] = {}
         self._alive: dict[str, History] = {}
 
@@ -86,18 +90,21 @@ class Takeovers:
     def refused(self, charger: Charger, address: str) -> None:
         """``charger`` was turned away, since the connection of that identity from ``address`` is alive."""
         before = self._refusals.next(charger.id, self._clock.seconds())
-        if before is None:
+        if before is not None:
+            self._in_fleet.ask(f"take_over_refused:{charger.id}", partial(self._tell_refused, charger, address, before + 1))
+
+    def _tell_refused(self, charger: Charger, address: str, count: int, first: bool) -> None:
+        if not first:  # another gateway has told of it within the minute
+            self._refusals.give_back(charger.id, count)
             return
         detail = f"from {address}, where a connection is alive"
-        if self._security.tell(
-            "take_over_refused", detail, charger=charger.id, address=charger.address, domain=charger.domain, count=before + 1
-        ):
+        if self._security.tell("take_over_refused", detail, charger=charger.id, address=charger.address, domain=charger.domain, count=count):
             log.warn(
                 "take-over of {charger} by {address} refused: the connection from {current} is alive",
                 charger=charger.id,
                 address=charger.address,
                 current=address,
-                count=before + 1,
+                count=count,
             )
 
     def departed(self, id: str) -> None:

@@ -312,6 +312,29 @@ def test_a_strangers_message_to_another_gateway_does_not_take_a_live_connections
     assert here.clock.getDelayedCalls() == []
 
 
+def test_of_all_gateways_one_tells_in_a_minute_that_somebody_was_turned_away(here, there):
+    """And what was turned away by the others their own next event counts."""
+    old = connect(here)
+
+    def turned_away(*gateways: InMemoryGateway) -> list[tuple[str, int]]:
+        for gateway in gateways:
+            connect(gateway, ELSEWHERE)
+            answer(old)
+        events = [each for each in here.published() if each["event"] == "security_event"]
+        assert {each["data"]["kind"] for each in events} <= {"take_over_refused"}
+        return [(each["gateway"], each["data"]["count"]) for each in events]
+
+    assert turned_away(here, there, there, here) == [("gw", 1)]
+    here.clock.advance(61)
+    assert turned_away(there, here) == [("gw2", 3)]
+    here.clock.advance(61)
+    assert turned_away(here) == [("gw", 3)]
+    here.clock.advance(61)
+    for each in (here, there):
+        each.register.available = False
+    assert turned_away(here, there) == [("gw", 1), ("gw2", 1)]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
