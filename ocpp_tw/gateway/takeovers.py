@@ -98,7 +98,9 @@ class Takeovers:
             self._refusals.give_back(charger.id, count)
             return
         detail = f"from {address}, where a connection is alive"
-        if self._security.tell("take_over_refused", detail, charger=charger.id, address=charger.address, domain=charger.domain, count=count):
+        if self._security.tell(
+            "take_over_refused", detail, charger=charger.id, address=charger.address, domain=charger.domain, count=count
+        ):
             log.warn(
                 "take-over of {charger} by {address} refused: the connection from {current} is alive",
                 charger=charger.id,

@@ -65,6 +65,10 @@ class WorkerTimeout(Exception):
     """A worker is running and does not answer; the text names it."""
 
 
+class WorkerGone(Exception):
+    """A worker has closed the connection before it had answered; the text names it."""
+
+
 @implementer(IAgentEndpointFactory)
 class _UnixSockets:
     """Connects to a Unix socket whose path is in the URL, in hexadecimal, in place of the host."""
@@ -112,6 +116,13 @@ class FanOut(Resource):
             return None
         if why.check(WorkerTimeout):
             return WorkerAnswer.of(503, {"detail": why.getErrorMessage()})
+        if why.check(WorkerGone):
+            worker = why.getErrorMessage()
+            log.warn(
+                "operator request {method} {path} failed: {worker} closed the connection before it had answered, as one does that is killed",
+                method=request.method.decode("latin-1"), path=request.path.decode("latin-1"), worker=worker,
+            )  # fmt: skip
+            return WorkerAnswer.of(502, {"detail": f"No answer from {worker}, which has ended; it may have acted on the request"})
         log.failure("operator request failed", why)
         return WorkerAnswer.of(502, {"detail": "No answer from the worker, see the log"})
 
@@ -129,11 +140,16 @@ class FanOut(Resource):
         endpoints = self._serving()
         first = next(self._next)
         for offset in range(len(endpoints)):
+            endpoint = endpoints[(first + offset) % len(endpoints)]
             try:
-                response = await self._respond(endpoints[(first + offset) % len(endpoints)], request)
+                response = await self._respond(endpoint, request)
+                if not is_stream(response):
+                    return await _read(response)
             except ConnectError:
                 continue
-            return await (self._pass_on(response, request) if is_stream(response) else _read(response))
+            except (ResponseFailed, BodyRejected):
+                raise WorkerGone(endpoint.name) from None
+            return await self._pass_on(response, request)
         return no_worker()
 
     async def _pass_on(self, response: IResponse, request: OperatorsRequest) -> WorkerAnswer | None:

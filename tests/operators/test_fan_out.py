@@ -173,9 +173,14 @@ async def test_a_command_is_not_repeated_when_a_worker_ends_meanwhile(fleet, sai
     """It may have acted on the request: another worker must not do so a second time."""
     fleet.down = {1}
     fleet.workers[0].aborts = True
-    assert (await fleet.request("POST", "/command/?secret=1", {})) == (502, {"detail": "No answer from gw-1, which has ended; it may have acted on the request"})
+    assert await fleet.request("POST", "/command/?secret=1", {}) == (
+        502,
+        {"detail": "No answer from gw-1, which has ended; it may have acted on the request"},
+    )
     assert len(fleet.workers[0].asked) == 1 and fleet.workers[1].asked == []
-    assert [each for each in said if "operator" in each] == ["operator request POST /command/ failed: gw-1 has ended before it answered; look at its log"]
+    assert [each for each in said if "operator" in each] == [
+        "operator request POST /command/ failed: gw-1 closed the connection before it had answered, as one does that is killed"
+    ]
     fleet.down = set()
     fleet.workers[1].answers["/api/chargers"] = (200, [{"id": "c"}])
     assert await fleet.request("GET", "/api/chargers") == (200, [{"id": "c"}])
