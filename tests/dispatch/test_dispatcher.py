@@ -542,7 +542,10 @@ def test_commands_by_http_that_wait_are_bounded_whether_or_not_who_asked_still_d
     with pytest.raises(Busy):
         here.dispatcher.ask(body % b"u3")
     here.clock.advance(61)
-    here.dispatcher.ask(body % b"u3").addErrback(lambda why: None)
+    told = []
+    here.dispatcher.ask(body % b"u3").addCallback(told.append)
+    here.clock.advance(61)
+    assert [each["outcome"] for each in told] == ["expired"]
 
 
 def test_a_remote_start_whose_client_hangs_up_takes_no_other_starts_confirmation():
@@ -561,7 +564,10 @@ def test_a_remote_start_whose_client_hangs_up_takes_no_other_starts_confirmation
 
 def test_an_id_by_http_is_one_chargers():
     here, cp = with_charger()
-    other = here.connect("cp2")
+    clients, told = (cp, here.connect("cp2")), []
     for id in (b"cp1", b"cp2"):
-        here.dispatcher.ask(b'{"cp_id": "%b", "command": "clear_cache", "id": "u1"}' % id)
-    assert [client.frames()[-1][2] for client in (cp, other)] == ["ClearCache", "ClearCache"]
+        here.dispatcher.ask(b'{"cp_id": "%b", "command": "clear_cache", "id": "u1"}' % id).addCallback(told.append)
+    assert [client.frames()[-1][2] for client in clients] == ["ClearCache", "ClearCache"]
+    for client in clients:
+        client.answer({"status": "Accepted"})
+    assert [(each["charger"], each["outcome"]) for each in told] == [("cp1", "result"), ("cp2", "result")]

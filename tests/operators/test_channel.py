@@ -218,22 +218,30 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIST = b"GET /api/chargers HTTP/1.1\r\nHost: localhost\r\n" + TOKEN + b"\r\n"
 
 
-async def test_a_pipeline_leaves_turns_to_others(site):
-    """1,000 requests in one write: they were served in one turn, in which no charger was."""
-    longest, last, ticking = 0.0, time.perf_counter(), True
+async def longest_turn(site: Site, requests: int) -> float:
+    """The part of the work for so many requests in one write that was done in one turn: CPU time, so that a busy machine has no part in it."""
+    longest, begun, ticking = 0.0, time.thread_time(), True
+    last = begun
 
     def tick() -> None:
         nonlocal longest, last
-        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        longest, last = max(longest, time.thread_time() - last), time.thread_time()
         if ticking:
             reactor.callLater(0, tick)
 
+    peer = Peer(site, LIST * requests)
     tick()
-    peer = Peer(site, LIST * 1000)
-    await until(lambda: peer.answered.count(b"200 OK") == 1000)
+    await until(lambda: peer.answered.count(b"200 OK") == requests)
     ticking = False
-    assert longest < 0.1
     peer.socket.close()
+    return longest / (time.thread_time() - begun)
+
+
+async def test_a_pipeline_leaves_turns_to_others(site):
+    """1,000 requests in one write: they were served in one turn, in which no charger was. Now that takes some fifty, by the share of a turn;
+    without that it would be a dozen, by what is read at once."""
+    parts = [await longest_turn(site, 1000) for _ in range(3)]
+    assert min(parts) < 1 / 20, parts
 
 
 class OneTurn(Clock):
