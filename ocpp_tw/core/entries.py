@@ -119,7 +119,23 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
     on: bool = True
 
 
-Effect = Recorded | Put | Acknowledged | Reply | IdReleased | PeerMessage | Broadcast | Orphaned | Departed | Listed
+class Unchanged(msgspec.Struct, frozen=True, gc=False):
+    """The effects behind this one in the entry are carried out only if these fields of the charger's record still have these values in the
+    store when it is their turn ("": there is none); all of them, or none. The entry's event is published in any case.
+
+    Belongs to whatever follows from what was read: an entry may wait for hours in a gateway that is cut off from the store, while the same
+    charger is served elsewhere.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, record: Record, *names: str) -> Unchanged:
+        """If these fields are as they are in this record."""
+        return cls(tuple((name, getattr(record, name)) for name in names))
+
+
+Effect = Recorded | Put | Acknowledged | Reply | IdReleased | PeerMessage | Broadcast | Orphaned | Departed | Listed | Unchanged
 
 
 def spelled(id: str) -> tuple[Effect, ...]:
@@ -221,6 +237,9 @@ SAID_BY_BACKEND = ("backend_verdict", "backend_profile")
 
 CREDENTIALS = (*DECIDED[3:], "reached_profile", "issued", "wanted_profile", *SAID_BY_BACKEND)
 """Those that decide whether it may come in."""
+
+JUDGED = tuple(name for name in CREDENTIALS if name not in ("wanted_profile", *SAID_BY_BACKEND))
+"""Those that are stored here and that a handshake is judged by; what it shows may change them."""
 
 
 class Orphan(msgspec.Struct, frozen=True, gc=False):

@@ -22,8 +22,10 @@ from ..core.entries import (
     Orphaned,
     PeerMessage,
     Put,
+    Record,
     Recorded,
     Reply,
+    Unchanged,
     numbered,
 )
 from ..histogram import GroupCounts
@@ -122,6 +124,10 @@ class MemoryEvents:
                 self.tap([(entry.charger, entry.event)], len(entry.event), [store.seq[entry.charger]])
         for effect in entry.effects:
             match effect:
+                case Unchanged(fields):
+                    record = Record.read(store.tables["record", entry.charger])
+                    if effect != Unchanged.of(record, *[name for name, _ in fields]):
+                        break
                 case Put(table, name, None, owner):
                     store.tables[table, entry.charger if owner is None else owner].pop(name, None)
                 case Put(table, name, bytes() as value, owner):

@@ -18,7 +18,7 @@ from ..core.entries import Entry
 from ..histogram import GroupCounts
 from ..interfaces import IEvents, Published
 from ..log import Logger
-from ..spool import Spool
+from ..spool import FieldUpdate, Spool
 from .connection import Connection
 from .drain import Drain
 from .durable import DurableEntries
@@ -127,8 +127,8 @@ class RedisEvents(Service):
             return succeed(None)
         return self._drain.caught_up()
 
-    def pending(self, table: bytes) -> dict[bytes, bytes | None]:
-        """What the entries that are not durable yet will do to the table: the value of each field, None where it is deleted."""
+    def pending(self, table: bytes) -> list[FieldUpdate]:
+        """What the entries that are not durable yet will do to the table, in order (see `ocpp_tw.spool.applied`)."""
         return self._unwritten.pending(table)
 
     def startService(self) -> None:

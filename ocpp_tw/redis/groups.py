@@ -5,15 +5,28 @@ Knows neither when a group is written nor what becomes of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import hiredis
 import msgspec
 
-from ..core.entries import Acknowledged, Broadcast, Departed, Effect, Entry, IdReleased, Listed, Orphaned, PeerMessage, Put, Recorded
+from ..core.entries import (
+    Acknowledged,
+    Broadcast,
+    Departed,
+    Effect,
+    Entry,
+    IdReleased,
+    Listed,
+    Orphaned,
+    PeerMessage,
+    Put,
+    Recorded,
+    Unchanged,
+)
 from ..log import Logger
-from ..spool import TableUpdate
+from ..spool import TableUpdate, conditional
 from .keys import Keys
 from .protocol import Packed, encode, pack
 from .scripts.write import EFFECT_SIZES
@@ -28,6 +41,9 @@ MAX_BYTES = 2 << 20
 
 GROUP_TTL = 7 * 86_400
 """Seconds for which Redis remembers the last group of each incarnation: as long may one be sent again that was written before."""
+
+
+_read_fields = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
 class QueuedEntry(msgspec.Struct, frozen=True, gc=False):
@@ -101,15 +117,24 @@ def updates_of(events: int, arguments: int, data: bytes) -> list[TableUpdate]:
     """The table updates that a stored group makes."""
     reader = hiredis.Reader()
     reader.feed(b"*%d\r\n%b" % (arguments, data))
-    values: list[bytes] = reader.gets()
+    return _updates_in(reader.gets()[3 + 2 * events :])
+
+
+def _updates_in(values: list[bytes]) -> list[TableUpdate]:
     updates: list[TableUpdate] = []
-    at = 3 + 2 * events
+    at = 0
     while at < len(values):
         kind = values[at]
         if kind == b"keep":
             updates.append((values[at + 1], values[at + 2], values[at + 3]))
         elif kind == b"forget":
             updates.append((values[at + 1], values[at + 2], None))
+        elif kind == b"unchanged":
+            begin = at + EFFECT_SIZES[kind]
+            end = begin + int(values[at + 2])
+            updates += conditional(values[at + 1], _expected(_read_fields(values[at + 3])), _updates_in(values[begin:end]))
+            at = end
+            continue
         at += EFFECT_SIZES[kind]
     return updates
 
@@ -119,16 +144,34 @@ def _table(keys: Keys, charger: str, put: Put) -> str:
     return keys.table(put.table, charger if put.owner is None else put.owner)
 
 
+def _record(keys: Keys, charger: str) -> str:
+    return keys.table("record", charger)
+
+
+def _expected(fields: Iterable[tuple[str, str]]) -> dict[bytes, bytes]:
+    return {encode(name): encode(value) for name, value in fields}
+
+
 def _updates(keys: Keys, entry: Entry) -> tuple[TableUpdate, ...]:
-    puts = [each for each in entry.effects if isinstance(each, Put)]
-    return tuple([(encode(_table(keys, entry.charger, each)), encode(each.name), each.value) for each in puts])
+    updates: list[TableUpdate] = []
+    for each in reversed(entry.effects):  # what is behind a condition is known when it is reached
+        if isinstance(each, Put):
+            updates.insert(0, (encode(_table(keys, entry.charger, each)), encode(each.name), each.value))
+        elif isinstance(each, Unchanged):
+            updates = conditional(encode(_record(keys, entry.charger)), _expected(each.fields), updates)
+    return tuple(updates)
 
 
 def _effects(keys: Keys, entry: QueuedEntry, place: int) -> list[Packed]:
     """The entry's effects. Those on which the event at ``place`` depends come first, with the number of arguments that follow: the script
     leaves them out with the event if another gateway has the element, or if the charger is no orphan any more."""
     conditions = [each for each in entry.effects if isinstance(each, Acknowledged | Orphaned | Departed)]
-    others = [_packed(keys, entry.charger, each) for each in entry.effects if not isinstance(each, Acknowledged | Orphaned | Departed)]
+    others: list[Packed] = []
+    for each in reversed(entry.effects):
+        if isinstance(each, Unchanged):
+            others.insert(0, _unchanged(keys, entry.charger, each, sum([other.number for other in others])))
+        elif not isinstance(each, Acknowledged | Orphaned | Departed):
+            others.insert(0, _packed(keys, entry.charger, each))
     behind = str(sum([each.number for each in others]))
     return [*(_condition(keys, entry.charger, each, str(place), behind) for each in conditions), *others]
 
@@ -140,6 +183,10 @@ def _condition(keys: Keys, charger: str, effect: Acknowledged | Orphaned | Depar
         return Packed(7, pack(b"departed", charger, place, behind, keys.gateway, effect.connection, keys.owners))
     lease = "" if effect.gateway == keys.gateway else keys.lease(effect.gateway)  # of our own earlier runs: the lease is ours
     return Packed(8, pack(b"orphan", charger, place, behind, effect.held, lease, keys.owners, keys.connections))
+
+
+def _unchanged(keys: Keys, charger: str, effect: Unchanged, behind: int) -> Packed:
+    return Packed(4, pack(b"unchanged", _record(keys, charger), str(behind), msgspec.json.encode(effect.fields)))
 
 
 def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
@@ -161,7 +208,7 @@ def _packed(keys: Keys, charger: str, effect: Effect) -> Packed:
     if isinstance(effect, Broadcast):
         prefixes = (keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
         return Packed(6, pack(b"broadcast", keys.gateways, effect.element, keys.gateway, *prefixes))
-    assert not isinstance(effect, Acknowledged | Orphaned | Departed)
+    assert not isinstance(effect, Acknowledged | Orphaned | Departed | Unchanged)
     if keys.reserved(effect.list):
         _log.error("reply dropped: {list} is no list for replies", list=effect.list)
         return Packed(0, b"")

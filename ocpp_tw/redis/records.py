@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ..core.entries import SPELLINGS, Record
 from ..interfaces import IRecords
-from ..spool import Spool
+from ..spool import FieldUpdate, Spool, applied
 from ..waiting import in_time
 from .connection import Connection
 from .events import RedisEvents
@@ -85,19 +85,18 @@ class RedisRecords:
     async def _read(self, table: str, owner: str, read: Callable[[bytes], Awaitable[dict[bytes, Any]]]) -> dict[str, bytes]:
         key = encode(self._keys.table(table, owner))
         pending = await self.pending(key)
-        fields = {name.decode(errors="replace"): value for name, value in (await read(key)).items()} | pending
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name.decode(errors="replace"): value for name, value in applied(await read(key), pending).items()}
 
     def is_pending(self, key: bytes) -> bool:
         """Whether what Redis has of a table may not be all: updates are on their way."""
         return bool(self._spool and self._spool.groups) or bool(self._events and self._events.pending(key))
 
-    async def pending(self, key: bytes) -> dict[str, bytes | None]:
-        """What updates on their way to Redis will do to a table: the value of each field, None where it is deleted."""
-        pending = self._events.pending(key) if self._events else {}
+    async def pending(self, key: bytes) -> list[FieldUpdate]:
+        """What updates on their way to Redis will do to a table, in order (see `ocpp_tw.spool.applied`)."""
+        pending = self._events.pending(key) if self._events else []
         if self._spool is not None and self._spool.groups:
-            pending = await self._spool.pending(key) | pending
-        return {name.decode(errors="replace"): value for name, value in pending.items()}
+            pending = await self._spool.pending(key) + pending
+        return pending
 
     async def _from_redis_or_mirror(self, key: bytes) -> dict[bytes, Any]:
         """The fields in Redis; if Redis does not answer in time, those in the mirror."""

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from ..core.entries import FLEET, GUARDED, SECURITY, Page, Record
 from ..interfaces import IRegister, StoreUnavailable
-from ..spool import Spool
+from ..spool import FieldUpdate, Spool, applied
 from ..waiting import Deadlines
 from .batch import Batch
 from .connection import Connection
@@ -123,12 +123,10 @@ class RedisRegister(Service):
         self.guarded = guarded
         return reply[1:]
 
-    def _found(
-        self, stored: dict[bytes, bytes], look_up: LookUp, pending: Deferred[dict[str, bytes | None]] | None
-    ) -> Record | Deferred[Record]:
+    def _found(self, stored: dict[bytes, bytes], look_up: LookUp, pending: Deferred[list[FieldUpdate]] | None) -> Record | Deferred[Record]:
         self._deadlines.end(look_up.waiting)
         if pending is not None:
-            return pending.addCallback(lambda changed: self._seen(look_up.key, _changed(stored, changed)))
+            return pending.addCallback(lambda changed: self._seen(look_up.key, applied(stored, changed)))
         return self._seen(look_up.key, stored)
 
     def _seen(self, key: bytes, stored: dict[bytes, bytes]) -> Record:
@@ -147,7 +145,7 @@ class RedisRegister(Service):
     async def _without_redis(self, key: bytes) -> Record:
         pending = await self._records.pending(key)
         known = {} if self._spool is None else await self._spool.mirrored(key)
-        record = _record(_changed(known, pending))
+        record = _record(applied(known, pending))
         if LOOKED_UP not in known and not pending and await self._is_guarded():
             raise StoreUnavailable("Redis does not answer, and this gateway has not looked the charger up since anybody has credentials")
         return record
@@ -179,9 +177,3 @@ def _unanswered(why: Failure) -> NoReturn:
 
 def _record(stored: Mapping[bytes, bytes]) -> Record:
     return Record.read({name.decode(errors="replace"): value for name, value in stored.items()})
-
-
-def _changed(stored: Mapping[bytes, bytes], changes: Mapping[str, bytes | None]) -> dict[bytes, bytes]:
-    """With what is on its way to Redis."""
-    fields = {**stored, **{encode(name): value for name, value in changes.items()}}
-    return {name: value for name, value in fields.items() if value is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from ..spool import TableUpdate
+from ..spool import FieldUpdate, TableUpdate
 
 
 class Unwritten:
@@ -30,6 +30,6 @@ class Unwritten:
             if not waiting:
                 del self.tables[each[0]]
 
-    def pending(self, table: bytes) -> dict[bytes, bytes | None]:
-        """What the updates will do to the table: the value of each field, None where it is deleted."""
-        return {name: value for _, name, value in self.tables.get(table, ())}
+    def pending(self, table: bytes) -> list[FieldUpdate]:
+        """What the updates will do to the table, in order."""
+        return [(name, value) for _, name, value in self.tables.get(table, ())]

@@ -1,7 +1,7 @@
 """The spool: the gateway's outbox on disk, and its copy of what Redis has. Imports nothing of the project outside this package."""
 
 from .file import SpoolUnusable
-from .rows import Row, TableUpdate
+from .rows import FieldUpdate, Row, TableUpdate, applied, conditional
 from .spool import Spool
 
-__all__ = ["Row", "Spool", "SpoolUnusable", "TableUpdate"]
+__all__ = ["FieldUpdate", "Row", "Spool", "SpoolUnusable", "TableUpdate", "applied", "conditional"]

@@ -26,7 +26,7 @@ from .database import (
     open_database,
 )
 from .renewal import Damage, intact_rows, put_aside, rebuild
-from .rows import Row, UpdatesOf, is_intact
+from .rows import FieldUpdate, Row, UpdatesOf, is_intact
 from .salvage import log_is_sound
 
 SHRINK_ABOVE = 16 << 20
@@ -188,13 +188,13 @@ class SpoolFile:
             self._last = max(self._last, upto)
             self.trouble, self._salvaged = str(why), []
 
-    def pending(self, table: bytes) -> dict[bytes, bytes | None]:
-        """What the groups will do to the table: the value of each field, None where it is deleted."""
+    def pending(self, table: bytes) -> list[FieldUpdate]:
+        """What the groups will do to the table, in order."""
         try:
-            return dict(self._opened().execute("SELECT name, value FROM kept WHERE shelf = ? ORDER BY rowid", (table,)))
+            return list(self._opened().execute("SELECT name, value FROM kept WHERE shelf = ? ORDER BY rowid", (table,)))
         except sqlite3.DatabaseError:
             updates = (each for row in self._salvaged for each in self._updates_of(row.events, row.arguments, row.data))
-            return {name: value for key, name, value in updates if key == table}
+            return [(name, value) for key, name, value in updates if key == table]
 
     def reserve(self) -> tuple[int, int] | None:
         """The transaction ids put by: the first, and how many."""

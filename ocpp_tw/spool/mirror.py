@@ -37,6 +37,7 @@ class Mirror:
 
     def apply(self, changes: Changes) -> None:
         """Carry out the changes, and those that the disk has not taken before."""
+        changes.resolve(self.table)
         self._unwritten.add(changes)
         try:
             db = self._opened()

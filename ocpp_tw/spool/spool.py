@@ -21,7 +21,7 @@ from .file import SpoolFile
 from .journal import Journal
 from .mirror import Mirror
 from .renewal import Damage
-from .rows import Row, TableUpdate, UpdatesOf
+from .rows import FieldUpdate, Row, TableUpdate, UpdatesOf
 from .thread import SerialThread
 
 T = TypeVar("T")
@@ -107,8 +107,8 @@ class Spool:
         self.groups = self.events = 0
         self._run(lambda: self._file.clear(upto)).addErrback(_ignore_disk)
 
-    def pending(self, table: bytes) -> Deferred[dict[bytes, bytes | None]]:
-        """What the groups will do to the table: the value of each field, None where it is deleted."""
+    def pending(self, table: bytes) -> Deferred[list[FieldUpdate]]:
+        """What the groups will do to the table, in order (see `applied`)."""
         return self._run(lambda: self._file.pending(table))
 
     def remember(self, updates: list[TableUpdate]) -> None:

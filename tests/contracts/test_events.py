@@ -8,7 +8,7 @@ from zope.interface.verify import verifyObject
 
 from fleets import soon
 from ocpp_tw.core.commands import Command
-from ocpp_tw.core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, PeerMessage, Put, Reply
+from ocpp_tw.core.entries import Acknowledged, Broadcast, Departed, Entry, IdReleased, PeerMessage, Put, Record, Reply, Unchanged
 from ocpp_tw.interfaces import IEvents
 
 
@@ -212,3 +212,29 @@ async def test_the_tap_is_not_told_of_an_event_that_is_left_out(fleet):
     await soon(first.events.flushed())
     assert [each["n"] for each in fleet.events()] == [2]
     assert [(event, number) for (_, event), number in told if number] == [(b'{"n":2}', 1)]
+
+
+async def test_what_depends_on_the_record_is_carried_out_only_while_that_is_the_same(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    record = Record(password="one")
+    first.events.publish(Entry("c1", effects=(Put("record", "password", b"one"),)))
+    await soon(first.events.flushed())
+    learnt = (
+        Unchanged.of(record, "password", "new_password"),
+        Put("record", "password", b"two"),
+        Put("record", "reached_profile", b"1"),
+        Put("transactions", "1", b"one"),
+    )
+    second.events.publish(Entry("c1", effects=(Put("record", "new_password", b"sent"),)))
+    await soon(second.events.flushed())
+    first.events.publish(entry(0, "c1", Put("record", "boot", b"Pending"), *learnt))
+    await soon(first.events.flushed())
+    assert (await soon(second.roster.arrive("c1", "x"))).record == Record(password="one", new_password="sent", boot="Pending")
+    assert await soon(second.records.transactions("c1")) == [] and [each["n"] for each in fleet.events()] == [0]
+    first.events.publish(Entry("c1", effects=(Put("record", "new_password", None), Put("record", "boot", None))))
+    first.events.publish(entry(1, "c1", *learnt))
+    first.events.publish(entry(2, "c1", *learnt[:1], Put("record", "password", b"three")))
+    first.events.publish(Entry("c1", effects=(Put("record", "serial", b"behind it"),)))
+    await soon(first.events.flushed())
+    assert (await soon(second.roster.arrive("c1", "x"))).record == Record(password="two", reached_profile="1", serial="behind it")
+    assert await soon(second.records.transactions("c1")) == [b"one"] and [each["n"] for each in fleet.events()] == [0, 1, 2]

@@ -176,7 +176,7 @@ async def test_a_spool_and_its_journal_are_read(tmp_path):
     await spool.open()
     assert (spool.groups, spool.events, spool.trouble) == (1, 1, "")
     assert await soon(spool.read(0, 1000)) == [Row(1, "00112233aabbccdd", 1, 1, 23, GROUP)]
-    assert await soon(spool.pending(b"ocpp:transactions:CP1")) == {b"1000000007": RUNNING}
+    assert await soon(spool.pending(b"ocpp:transactions:CP1")) == [(b"1000000007", RUNNING)]
     assert await soon(spool.mirrored(b"ocpp:transactions:CP1")) == {b"1000000007": RUNNING}
     assert await soon(spool.reserve()) == (1_000_000_001, 500)
     assert not list((tmp_path / "spool").glob("damaged-*"))

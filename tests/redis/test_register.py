@@ -9,16 +9,16 @@ import pytest
 import pytest_twisted
 
 from fleets import PATIENCE, RedisFleet, Valkey, soon, until
-from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, SPELLINGS, Entry, Listed, Put, Record
+from ocpp_tw.core.entries import FLEET, GUARDED, SECURITY, SPELLINGS, Entry, Listed, Put, Record, Unchanged
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.redis import register
 
 
 @pytest_twisted.async_yield_fixture
 async def server(tmp_path):
-    """A server of this test's own."""
+    """A server of this test's own, whose data outlives it."""
     (tmp_path / "valkey").mkdir()
-    made = Valkey(tmp_path / "valkey")
+    made = Valkey(tmp_path / "valkey", "--appendonly", "yes", "--appendfsync", "always")
     yield made
     made.close()
 
@@ -183,3 +183,51 @@ async def test_without_redis_the_spellings_of_an_identity_are_those_that_were_re
     for gateway in (first, second):
         assert await soon(gateway.records.table(SPELLINGS, "c1", remembered=True)) == {"c1": b"yes"}
     assert await soon(second.records.table(SPELLINGS, "c2", remembered=True)) == {}
+
+
+async def learn(gateway, record: Record, **fields: str | None) -> None:
+    puts = [Put("record", name, None if value is None else value.encode()) for name, value in fields.items()]
+    gateway.events.publish(Entry("c1", effects=(Unchanged.of(record, "password", "new_password"), *puts)))
+    await soon(gateway.events.flushed())
+
+
+async def test_what_a_gateway_has_learnt_without_redis_counts_there_at_once_and_in_redis_unless_others_know_better(fleet, server):
+    gateway = await fleet.gateway("a")
+    sent = Record(registered="yes", password="one", new_password="two")
+    await put(gateway, registered="yes", password="one", new_password="two")
+    assert await found(gateway) == sent
+    server.kill()
+    await learn(gateway, sent, password="two", new_password=None)
+    assert await found(gateway) == Record(registered="yes", password="two")
+    await learn(gateway, sent, password="not this", new_password=None)
+    await learn(gateway, Record(password="two"), new_password="three")
+    assert await found(gateway) == Record(registered="yes", password="two", new_password="three")
+    server.start()
+    await soon(gateway.events.caught_up())
+    key = gateway.store.keys.table("record", "c1")
+    fields = server("HGETALL", key)
+    assert dict(zip(fields[::2], fields[1::2], strict=True)) == {b"registered": b"yes", b"password": b"two", b"new_password": b"three"}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_waits_in_a_spool_does_not_undo_what_others_have_stored_since_not_even_before_it_is_drained(fleet, server, killed):
+    gateway = await fleet.gateway("a")
+    await put(gateway, registered="yes", password="one", new_password="two")
+    sent = await found(gateway)
+    server("CONFIG", "SET", "min-replicas-to-write", "1")
+    await learn(gateway, sent, password="two", new_password=None, reached_profile="1")
+    assert await found(gateway) == Record(registered="yes", password="two", reached_profile="1")
+    server("CONFIG", "SET", "min-replicas-to-write", "0")
+    await fleet.crash(gateway) if killed else None
+    key = "ocpp:record:c1"
+    server("HSET", key, "password", "operator's")
+    server("HDEL", key, "new_password")
+    if killed:
+        gateway = await fleet.gateway("a")
+    other = await fleet.gateway("b")
+    later = Record(registered="yes", password="operator's")
+    assert await found(gateway) == later
+    await soon(gateway.events.caught_up())
+    assert await found(gateway) == later == await found(other)
+    server.kill()
+    assert await found(gateway) == later

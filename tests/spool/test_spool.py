@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 
 from fleets import soon
-from ocpp_tw.spool import Spool, SpoolUnusable
+from ocpp_tw.spool import Spool, SpoolUnusable, conditional
 from ocpp_tw.spool.file import SpoolFile
 from support.faulty_disk import FaultyDisk
 
@@ -137,12 +137,11 @@ async def test_one_read_is_of_one_incarnation_and_of_a_bounded_number_of_events(
 async def test_what_is_deleted_is_gone_and_so_are_its_table_updates(spool):
     for n in range(4):
         await soon(spool.append("boot", n, 1, 3, b"%d-data" % n))
-    assert (await soon(spool.pending(b"table")))[b"name"] == b"3-data"
-    assert (await soon(spool.pending(b"table")))[b"1-"] is None
+    assert (await soon(spool.pending(b"table")))[-2:] == [(b"name", b"3-data"), (b"3-", None)]
     rows = await soon(spool.read(0, 3))
     spool.delete(rows)
     assert [row.number for row in await soon(spool.read(0, 100))] == [3]
-    assert (await soon(spool.pending(b"table"))) == {b"name": b"3-data", b"3-": None}
+    assert (await soon(spool.pending(b"table"))) == [(b"name", b"3-data"), (b"3-", None)]
     assert (spool.groups, spool.events) == (1, 1)
 
 
@@ -159,6 +158,24 @@ async def test_the_mirror_has_what_stands_last(spool):
     spool.remember([(b"a", b"1", b"uno"), (b"a", b"2", None)])
     assert await soon(spool.mirrored(b"a")) == {b"1": b"uno"}
     assert await soon(spool.mirrored(b"c")) == {}
+
+
+async def test_the_mirror_has_what_depends_on_a_table_unless_that_was_read_again_and_is_another(spool):
+    spool.copy_table(b"a", {b"password": b"one"})
+    spool.copy_table(b"b", {b"password": b"one"})
+    swap = {table: conditional(table, {b"password": b"one", b"sent": b""}, [(table, b"password", b"two")]) for table in (b"a", b"b", b"c")}
+    spool.copy_table(b"b", {b"password": b"operator's"})
+    spool.remember([(b"c", b"password", b"one")])
+    await soon(spool.mirrored(b"c"))
+    for each in swap.values():
+        spool.remember(each)
+    assert await soon(spool.mirrored(b"a")) == {b"password": b"two"}
+    assert await soon(spool.mirrored(b"b")) == {b"password": b"operator's"}
+    assert await soon(spool.mirrored(b"c")) == {b"password": b"two"}
+    spool.remember([(b"c", b"password", b"one"), (b"c", b"sent", b"x"), *swap[b"c"]])
+    assert await soon(spool.mirrored(b"c")) == {b"password": b"one", b"sent": b"x"}
+    spool.remember([(b"c", b"sent", None), *swap[b"c"], (b"c", b"sent", b"y")])
+    assert await soon(spool.mirrored(b"c")) == {b"password": b"two", b"sent": b"y"}
 
 
 async def test_the_mirror_keeps_what_the_disk_does_not_take_until_it_does(tmp_path):
@@ -487,8 +504,8 @@ async def test_tables_are_known_on_a_full_disk(tmp_path):
     disk.full = True
     spool = Spool(tmp_path, reactor, updates, 1 << 30, disk.connect)
     await spool.open()
-    assert b"name" in await soon(spool.pending(b"table"))
-    assert await soon(spool.pending(b"other")) == {}
+    assert b"name" in dict(await soon(spool.pending(b"table")))
+    assert await soon(spool.pending(b"other")) == []
     await soon(spool.close())
 
 

@@ -21,6 +21,7 @@ EFFECT_SIZES = {
     b"unlisted": 3,
     b"broadcast": 6,
     b"recorded": 4,
+    b"unchanged": 4,
 }
 """How many arguments an effect has, its kind included."""
 
@@ -33,6 +34,7 @@ EFFECT_SIZES = {
 # Where another gateway has taken over a command of the group, the event of the command's end is left out: that gateway publishes it. So is
 # the event of an orphan that another gateway has published, whose gateway is heard of again, or which is back; and of a departure that the
 # roster was not asked about, of a charger that has another connection.
+# What depends on a record as it was read is looked at when its turn comes: the effects before it, of the same batch too, count.
 WRITE = Script(
     OWNER
     + """
@@ -139,9 +141,25 @@ local function broadcast(gateways, element, ours, living, own)
     end
   end
 end
+local function unchanged(record, fields)
+  for _, field in ipairs(cjson.decode(fields)) do
+    local value = redis.pcall('HGET', record, field[1])
+    if (type(value) == 'string' and value or '') ~= field[2] then
+      return false
+    end
+  end
+  return true
+end
+local omitted = 0
 for _, j in ipairs(tails) do
   local kind, a, b, c = ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3]
-  if kind == 'keep' then
+  if j < omitted then
+    -- the record is another by now
+  elseif kind == 'unchanged' then
+    if not unchanged(a, c) then
+      omitted = j + sizes[kind] + tonumber(b)
+    end
+  elseif kind == 'keep' then
     try(a, 'HSET', a, b, c)
   elseif kind == 'forget' then
     try(a, 'HDEL', a, b)
