@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MOST = 4
-"""Most passwords that wait; a further one is not sent, unless one of them was refused, or sent before the password in use, and can be forgotten."""
+"""Most passwords that wait; a further one is not sent, unless one of them can be forgotten: refused, or never shown and sent before the password
+in use."""
 
 _SUPERSEDED = "~"
-"""Before a stored form: the charger has shown a password since that was sent to it later. It may turn up all the same, after a restart."""
+"""Before a stored form: the charger has shown another password since, which was sent to it later, or earlier. It may turn up all the same, after
+a restart; where somebody else has shown the other one, it is the charger's own."""
+
+_NEVER_SHOWN = "?"
+"""After the stored form of a superseded one: nobody has ever come in with it. Without this somebody may have: earlier versions had no mark."""
 
 _REFUSED = "!"
 """After a stored form: the charger has said that it does not take it. With this it is no password to a gateway that does not know the mark."""
@@ -36,11 +41,12 @@ def awaited(waiting: str) -> bool:
 def with_new(waiting: str, stored: Sequence[str]) -> str:
     """What waits once these are sent, too. Raises `TooMany`."""
     kept = waiting.split()
-    while len(kept) + len(stored) > MOST:
-        oldest = next((each for each in kept if each.startswith(_SUPERSEDED) or each.endswith(_REFUSED)), None)
-        if oldest is None:
-            raise TooMany
-        kept.remove(oldest)
+    for mark in (_REFUSED, _NEVER_SHOWN):
+        for each in [each for each in kept if each.endswith(mark)]:
+            if len(kept) + len(stored) > MOST:
+                kept.remove(each)
+    if len(kept) + len(stored) > MOST:
+        raise TooMany
     return " ".join([*kept, *(each for each in stored if each not in forms(waiting))])
 
 
@@ -66,11 +72,13 @@ def shown(waiting: str, form: str, in_use: str) -> str:
     must not end the charger's own with it.
     """
     found, place = waiting.split(), forms(waiting).index(form)
-    earlier = forms(kept(" ".join(found[:place])))
+    earlier = [
+        each if each.startswith(_SUPERSEDED) else f"{_SUPERSEDED}{each}{_NEVER_SHOWN}" for each in kept(" ".join(found[:place])).split()
+    ]
     if found[place].startswith(_SUPERSEDED) and in_use:
-        earlier.append(in_use)
-    return " ".join([*(_SUPERSEDED + each for each in earlier), *kept(" ".join(found[place + 1 :])).split()])
+        earlier.append(_SUPERSEDED + in_use)
+    return " ".join([*earlier, *kept(" ".join(found[place + 1 :])).split()])
 
 
 def _form(each: str) -> str:
-    return each.removeprefix(_SUPERSEDED).removesuffix(_REFUSED)
+    return each.removeprefix(_SUPERSEDED).removesuffix(_REFUSED).removesuffix(_NEVER_SHOWN)

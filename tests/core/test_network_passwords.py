@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocpp_tw.core.network_passwords import MOST, forms, shown, stored, with_new, without
+from ocpp_tw.core.network_passwords import MOST, forms, refused, shown, stored, taken, with_new, without, without_refused
 
 
 def test_no_more_than_so_many_are_kept_the_newest_and_the_one_in_use():
@@ -33,3 +33,19 @@ def test_one_that_the_charger_does_not_have_ends_nothing_but_itself():
     kept = with_new(with_new("", "1", "a"), "1", "b")
     assert without(kept, "b") == with_new("", "1", "a") and without(with_new("", "1", "a"), "a") == ""
     assert stored(kept, "c") == kept
+
+
+def test_one_that_was_refused_is_good_until_the_charger_comes_in():
+    kept = refused(with_new(with_new("", "1", "a"), "1", "b"), "b")
+    assert forms(kept) == ["a", "b"] and taken(kept)
+    assert forms(shown(kept, "a")) == ["a"] and forms(shown(kept, "")) == ["a"] and forms(without_refused(kept)) == ["a"]
+    assert forms(shown(kept, "b")) == ["b"] == forms(shown(shown(kept, "b"), "b")) and "!" not in shown(kept, "b")
+    assert forms(without(kept, "b")) == ["a"] and not taken(refused(with_new("", "1", "a"), "a"))
+
+
+def test_those_that_were_refused_make_room_first():
+    kept = ""
+    for number in range(MOST):
+        kept = with_new(kept, str(number), f"form{number}")
+    kept = refused(kept, "form5")
+    assert forms(with_new(kept, "9", "new")) == [*(f"form{number}" for number in range(MOST) if number != 5), "new"]
