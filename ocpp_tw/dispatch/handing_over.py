@@ -12,7 +12,7 @@ from twisted.internet.defer import TimeoutError
 
 from ..core import network_passwords, new_passwords
 from ..core.commands import Failed, Outcome
-from ..core.entries import Effect, Listed, Record, under_key
+from ..core.entries import Listed, Record, under_key
 from ..core.new_passwords import TooMany
 from ..core.passwords import Passwords, key_of
 from ..gateway.charger import Charger
@@ -29,13 +29,16 @@ from .ended import UNAVAILABLE
 
 log = Logger()
 
+NEW, NETWORK = "new_password", "network_passwords"
+"""Fields of a `Record`."""
+
 Stored = tuple[str, str]
 """The configuration slot ("": the charger's own) and the stored form of a password that is sent."""
 
 TOO_MANY = Failed(
     "too_many_passwords",
     f"the charger may have any of the {new_passwords.MOST} passwords that it was sent last, and has shown none of them: nothing was sent; "
-    "it has to reconnect, or an operator sets its password (PUT /api/chargers/ID)",
+    "it has to come in with one of them, or an operator sets another password (PUT /api/chargers/ID) or removes the charger (DELETE)",
 )
 NOT_STORED = Failed(UNAVAILABLE, "the new password cannot be stored at the moment: nothing was sent, try again")
 
@@ -85,54 +88,60 @@ class HandingOver:
         return _without(outcome, [each.password for each in sent])
 
     async def _answered(self, id: str, action: str, outcome: Outcome, stored: list[Stored], refused: list[Stored]) -> None:
-        """What the charger has refused of its own it may have all the same: only when it next authenticates it is known."""
+        """What the charger has refused it may have all the same: only when it next authenticates it is known."""
         record = await self._credentials.record(id)
         taken = [each for each in stored if each not in refused]
         alive = [(slot, form) for slot, form in taken if (record.network_passwords if slot else record.new_password)]
-        if alive:  # else an operator has decided meanwhile that none is good
-            await self._keep(id, alive)  # should another gateway have written meanwhile
-            record = await self._credentials.record(id)
-        waiting = new_passwords.refused(record.new_password, _own(refused))
-        kept = record.network_passwords
-        for slot, form in stored:
-            if slot and (slot, form) in refused:
-                kept = network_passwords.without(kept, form)
-            elif slot and outcome.payload and is_stored(action, outcome.payload, slot):
-                kept = network_passwords.stored(kept, form)
-        await self._put(id, record, waiting, kept)
+        for name, to in _adding(alive):  # else an operator has decided meanwhile that none is good
+            await self._credentials.change(id, name, to)  # should another gateway have written meanwhile
+        payload = outcome.payload
+
+        def kept(record: Record) -> str:
+            kept = record.network_passwords
+            for slot, form in stored:
+                if slot and (slot, form) in refused:
+                    kept = network_passwords.refused(kept, form)
+                elif slot and payload and is_stored(action, payload, slot):
+                    kept = network_passwords.stored(kept, form)
+            return kept
+
+        await self._credentials.change(id, NEW, lambda record: new_passwords.refused(record.new_password, _own(refused)))
+        await self._credentials.change(id, NETWORK, kept)
 
     async def _keep(self, id: str, stored: list[Stored]) -> None:
         """Whoever shows one of them comes in from now on, here and at every other gateway. Raises `TooMany`."""
-        record = await self._credentials.record(id)
-        known = (record.password, *new_passwords.forms(record.new_password))
-        waiting, kept = record.new_password, record.network_passwords
-        if missing := [each for each in _own(stored) if each not in known]:
-            waiting = new_passwords.with_new(waiting, missing)
-        for slot, form in stored:
-            if slot and form not in network_passwords.forms(kept):
-                kept = network_passwords.with_new(kept, slot, form)
-        await self._put(id, record, waiting, kept, (under_key(key_of(stored[0][1])), Listed()))
+        for name, to in _adding(stored):
+            await self._credentials.prepare(id, name, to, beside=(under_key(key_of(stored[0][1])), Listed()))
 
     async def _forget(self, id: str, stored: list[Stored]) -> None:
-        record = await self._credentials.record(id)
-        kept = record.network_passwords
-        for slot, form in stored:
-            if slot:
-                kept = network_passwords.without(kept, form)
-        await self._put(id, record, new_passwords.without(record.new_password, _own(stored)), kept)
+        def kept(record: Record) -> str:
+            kept = record.network_passwords
+            for slot, form in stored:
+                if slot:
+                    kept = network_passwords.without(kept, form)
+            return kept
 
-    async def _put(self, id: str, record: Record, waiting: str, kept: str, beside: tuple[Effect, ...] = ()) -> None:
-        """Set what differs; ``beside`` are the effects that go with what is new."""
-        fields = (("new_password", record.new_password, waiting), ("network_passwords", record.network_passwords, kept))
-        for name, before, after in fields:
-            if before == after:
-                continue
-            try:
-                await self._credentials.put(id, name, after, bool(beside), beside)
-            except TimeoutError:
-                if beside:
-                    self._credentials.put_back(id, name, before)
-                raise
+        await self._credentials.change(id, NEW, lambda record: new_passwords.without(record.new_password, _own(stored)))
+        await self._credentials.change(id, NETWORK, kept)
+
+
+def _adding(stored: list[Stored]) -> list[tuple[str, Callable[[Record], str]]]:
+    """The fields that change so that these are good, and to what."""
+    own, slots = _own(stored), [each for each in stored if each[0]]
+
+    def waiting(record: Record) -> str:
+        known = (record.password, *new_passwords.forms(record.new_password))
+        missing = [each for each in own if each not in known]
+        return new_passwords.with_new(record.new_password, missing) if missing else record.new_password
+
+    def kept(record: Record) -> str:
+        kept = record.network_passwords
+        for slot, form in slots:
+            if form not in network_passwords.forms(kept):
+                kept = network_passwords.with_new(kept, slot, form)
+        return kept
+
+    return [*([(NEW, waiting)] if own else []), *([(NETWORK, kept)] if slots else [])]
 
 
 def _own(stored: list[Stored]) -> list[str]:

@@ -12,8 +12,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..core import new_passwords
+from ..core import network_passwords, new_passwords
 from ..core.commands import Command, Failed, Outcome
+from ..core.entries import Record
 from ..core.wanted import WITHIN, Wanted
 from ..gateway.charger import Charger
 from ..gateway.credentials import Credentials
@@ -71,7 +72,7 @@ class Upgrades:
             return ""  # it fails when it is sent
         if wanted <= max(charger.security_profile, record.least_profile):
             return f"the charger's security profile is {max(charger.security_profile, record.least_profile)}, and is only ever raised"
-        has_password = record.password or record.network_passwords or new_passwords.awaited(record.new_password)
+        has_password = record.password or network_passwords.taken(record.network_passwords) or new_passwords.awaited(record.new_password)
         if wanted in (1, 2) and not has_password:
             return "the charger has no password yet: rotate_password gives it one"
         if wanted in (2, 3) and not self._tls:
@@ -84,16 +85,16 @@ class Upgrades:
         data = read(charger.ocpp, command.payload)
         wanted = Wanted(data["security_profile"], since=int(self._unix()))
         try:
-            await self._want(charger.id, wanted)
+            await self._credentials.prepare(charger.id, "wanted_profile", lambda record: str(wanted))
         except (TimeoutError, StoreUnavailable):
             return Outcome("error", error=NOT_STORED)
         outcome, may_come = await (self._in_one if charger.ocpp == "1.6" else self._by_network_profile)(charger, data, send)
         if may_come:
             self._wait(charger.id, charger.domain, WITHIN)
             if outcome.status == "RebootRequired":
-                await self._change(charger.id, wanted._replace(after_restart=True))
+                await self._change(charger.id, wanted, wanted._replace(after_restart=True))
         else:
-            await self._change(charger.id, None)
+            await self._change(charger.id, wanted, None)
         return outcome
 
     async def _in_one(self, charger: Charger, data: Payload, send: Send) -> tuple[Outcome, bool]:
@@ -128,12 +129,14 @@ class Upgrades:
 
     # what is wanted
 
-    async def _want(self, id: str, wanted: Wanted | None) -> None:
-        await self._credentials.put(id, "wanted_profile", str(wanted or ""), guarding=True)
+    async def _change(self, id: str, before: Wanted, wanted: Wanted | None) -> None:
+        """Unless the charger has come in meanwhile, or something else is wanted of it by now."""
 
-    async def _change(self, id: str, wanted: Wanted | None) -> None:
+        def to(record: Record) -> str:
+            return str(wanted or "") if record.wanted_profile == str(before) else record.wanted_profile
+
         try:
-            await self._want(id, wanted)
+            await self._credentials.change(id, "wanted_profile", to)
         except (TimeoutError, StoreUnavailable) as why:
             log.warn("security profile that is wanted of {charger} cannot be stored: {why}", charger=id, why=repr(why))
 
@@ -161,7 +164,7 @@ class Upgrades:
         if wanted:
             detail = f"it has not come in with security profile {wanted.profile} within an hour"
             self._security.tell("profile_upgrade_failed", detail, charger=id, domain=domain)
-            await self._change(id, None)
+            await self._change(id, wanted, None)
 
 
 def _told(outcome: Outcome, steps: list[Any], status: str | None) -> Outcome:

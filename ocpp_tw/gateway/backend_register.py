@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from ..core.entries import Put, Record
+from ..core.entries import SAID_BY_BACKEND, Put, Record, Unchanged
 from ..facts import Admission
 from ..interfaces import BackendFailed, IBackend, StoreUnavailable
 from ..waiting import deferred, in_time
@@ -104,7 +104,7 @@ class BackendRegister:
         del self._asking[charger]
         changes = _changes(question.record, answer) if isinstance(answer, Admission) else {}
         if changes and question.record.backend_verdict:  # it may be connected, by what was said before
-            self._remember(charger, changes)
+            self._remember(charger, question.record, changes)
             self.on_changed(charger, changes)
         for each in question.waiting:
             if not each.called:
@@ -113,7 +113,7 @@ class BackendRegister:
 
     async def _stored(self, charger: str, record: Record, changes: dict[str, str]) -> Record:
         durable: Deferred[None] = Deferred()
-        self._remember(charger, changes, durable)
+        self._remember(charger, record, changes, durable)
         with suppress(TimeoutError, CancelledError):  # it is served without; the next handshake asks again
             await in_time(durable, STORE_TIMEOUT, self._clock)
         return replace(record, **changes)
@@ -130,9 +130,12 @@ class BackendRegister:
             return record
         raise StoreUnavailable(f"the backend has not said whether it may come in: {why.getErrorMessage() or 'it takes too long'}") from None
 
-    def _remember(self, charger: str, changes: dict[str, str], durable: Deferred[None] | None = None) -> None:
+    def _remember(self, charger: str, record: Record, changes: dict[str, str], durable: Deferred[None] | None = None) -> None:
+        """Unless another gateway has asked meanwhile."""
         puts = tuple([Put("record", name, value.encode() or None) for name, value in changes.items()])
-        self._publisher.carry_out(charger, puts, None if durable is None else partial(_fire, durable))
+        self._publisher.carry_out(
+            charger, (Unchanged.of(record, *SAID_BY_BACKEND), *puts), None if durable is None else partial(_fire, durable)
+        )
 
 
 def _fire(durable: Deferred[None], _: Any) -> None:

@@ -5,44 +5,81 @@ Knows neither what they are nor when they change. Operators change them by `ocpp
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.entries import GUARD, Effect, Put, Record, spelled
-from ..interfaces import IRegister
+from ..core.entries import GUARD, Effect, Put, Record, Unchanged, spelled
+from ..interfaces import IRecords, IRegister, StoreUnavailable
 from ..waiting import in_time
 from .decisions import STORE_TIMEOUT
 from .publisher import Publisher
+
+ATTEMPTS = 5
+"""How often a change is tried that is overtaken by another one; then it fails."""
+
+OVERTAKEN = "what is stored about the charger changes again and again"
+
+BESIDE = ("registered", "password", "certificate")
+"""Fields with which what is in the others may have become void: an operator has decided anew, or the charger has come in with another."""
 
 
 class Credentials:
     """One for a gateway. Methods fail with `StoreUnavailable`, or `twisted.internet.defer.TimeoutError`, while nothing can be stored."""
 
-    def __init__(self, clock: IReactorTime, publisher: Publisher, register: IRegister) -> None:
+    def __init__(self, clock: IReactorTime, publisher: Publisher, register: IRegister, records: IRecords) -> None:
         self._clock = clock
         self._publisher = publisher
         self._register = register
+        self._records = records
 
     async def record(self, id: str) -> Record:
-        """What is stored now, what is on its way to the store included."""
+        """What is stored now, what is on its way to the store included; without the store, what this gateway knows of it."""
         found = self._register.find(id)
         return found if isinstance(found, Record) else await in_time(found, STORE_TIMEOUT, self._clock)
 
-    async def put(self, id: str, name: str, value: str, guarding: bool = False, beside: tuple[Effect, ...] = ()) -> None:
-        """Set a field, with the effects ``beside``, and return once that is durable. ``guarding``: from now on somebody has to look at what
-        chargers show."""
-        durable: Deferred[None] = Deferred()
-        effects: list[Effect] = [_put(name, value), *beside]
+    async def change(self, id: str, name: str, to: Callable[[Record], str]) -> None:
+        """Change a field to what follows from the record, and return once that is durable; another change meanwhile is not undone."""
+        for _ in range(ATTEMPTS):
+            record = await self.record(id)
+            if await self._set(id, record, name, to(record), ()):
+                return
+        raise StoreUnavailable(OVERTAKEN)
+
+    async def prepare(
+        self, id: str, name: str, to: Callable[[Record], str], guarding: bool = True, beside: tuple[Effect, ...] = ()
+    ) -> None:
+        """The same before the charger is told, with the effects ``beside``; nothing is left behind if it fails. Every gateway of the fleet has
+        to know of it before the charger does: it fails as well while the store itself does not answer. ``guarding``: from now on somebody has
+        to look at what chargers show."""
         if guarding:
-            effects += [GUARD, *spelled(id)]
-        self._publisher.carry_out(id, tuple(effects), lambda _: None if durable.called else durable.callback(None))
-        await in_time(durable, STORE_TIMEOUT, self._clock)
+            beside += (GUARD, *spelled(id))
+        for _ in range(ATTEMPTS):
+            fields = await in_time(self._records.table("record", id), STORE_TIMEOUT, self._clock)
+            record = Record.read(fields)
+            value = to(record)
+            try:
+                if await self._set(id, record, name, value, beside):
+                    break
+            except (TimeoutError, StoreUnavailable):  # it is on its way all the same
+                back = (Unchanged(((name, value),)), _put(name, getattr(record, name)))
+                self._publisher.carry_out(id, back)
+                raise
+        else:
+            raise StoreUnavailable(OVERTAKEN)
         if guarding:
             self._register.guarded = True
 
-    def put_back(self, id: str, name: str, value: str) -> None:
-        """Set a field to what it was, after a `put` that was too slow and is on its way all the same."""
-        self._publisher.carry_out(id, (_put(name, value),))
+    async def _set(self, id: str, record: Record, name: str, value: str, beside: tuple[Effect, ...]) -> bool:
+        """Set a field of what was this record, with the effects ``beside``; False if another change has come first."""
+        if getattr(record, name) == value:
+            return True
+        durable: Deferred[None] = Deferred()
+        effects = (Unchanged.of(record, *{name: None, **dict.fromkeys(BESIDE)}), _put(name, value), *beside)
+        self._publisher.carry_out(id, effects, lambda _: None if durable.called else durable.callback(None))
+        await in_time(durable, STORE_TIMEOUT, self._clock)
+        return bool(getattr(await self.record(id), name) == value)
 
 
 def _put(name: str, value: str) -> Put:

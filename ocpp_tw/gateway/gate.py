@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core import issued, network_passwords, new_passwords
-from ..core.entries import GUARD, SPELLINGS, Effect, Put, Record, spelled
+from ..core.entries import GUARD, JUDGED, SPELLINGS, Effect, Put, Record, Unchanged, spelled
 from ..core.passwords import Passwords
 from ..core.wanted import Wanted
 from ..interfaces import HandshakeRefused, HandshakeRequest, IGate, IRecords, IRegister, Maybe, StoreUnavailable
@@ -133,17 +133,17 @@ class Gate:
         except NotAdmitted as why:
             raise self._refusal(request, why) from None
         if wanted := Wanted.read(record.wanted_profile):
-            self._upgraded(request, wanted, verdict.profile)
+            self._upgraded(request, record, wanted, verdict.profile)
         if verdict.profile:
             self._attempts.succeeded(request.id)
             self._learn(request, record, verdict)
-        elif record.new_password and (effects := _without_refused(record)):
-            self._publisher.carry_out(request.id, tuple(effects))  # nothing is asked of it: what it has does not matter
+        else:  # nothing is asked of it: what it has does not matter
+            self._store(request.id, record, _without_refused(record))
         return verdict.profile
 
     def _learn(self, request: HandshakeRequest, record: Record, verdict: Verdict) -> None:
         """The charger is never admitted with less than this again; with the new password that it has shown, its former one is gone. One of its
-        network profiles ends no other."""
+        network profiles ends no other. All that holds if nothing has changed meanwhile: another gateway, or an operator, knows better."""
         effects: list[Effect] = []
         if str(verdict.profile) > record.reached_profile:
             effects.append(Put("record", "reached_profile", str(verdict.profile).encode()))
@@ -152,24 +152,30 @@ class Gate:
             waiting = new_passwords.shown(record.new_password, verdict.new_password, record.password)
             effects += [Put("record", "password", verdict.new_password.encode()), Put("record", "new_password", waiting.encode() or None)]
         elif verdict.network_password == "":
-            effects += _without_refused(record)
+            waiting = new_passwords.kept(record.new_password)
+            if waiting != record.new_password:
+                effects.append(Put("record", "new_password", waiting.encode() or None))
         if record.network_passwords and verdict.network_password is not None:
             kept = network_passwords.shown(record.network_passwords, verdict.network_password)
             if kept != record.network_passwords:
-                effects.append(Put("record", "network_passwords", kept.encode()))
+                effects.append(Put("record", "network_passwords", kept.encode() or None))
         if verdict.new_certificate:
             effects.append(Put("record", "issued", issued.shown(record.issued, verdict.new_certificate).encode()))
             if record.certificate:  # the only one to accept is the one in use
                 effects.append(Put("record", "certificate", verdict.new_certificate.encode()))
-        if effects:
-            self._publisher.carry_out(request.id, tuple(effects))
+        self._store(request.id, record, effects)
         told = [("password_changed", "it has been shown")] if verdict.new_password else []
         if verdict.new_certificate:
             told.append(("certificate_confirmed", f"SHA-256 {verdict.new_certificate}"))
         for kind, detail in told:
             self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)
 
-    def _upgraded(self, request: HandshakeRequest, wanted: Wanted, profile: int) -> None:
+    def _store(self, id: str, record: Record, effects: Sequence[Effect]) -> None:
+        """What follows from the handshake, which was judged by that record."""
+        if effects:
+            self._publisher.carry_out(id, (Unchanged.of(record, *JUDGED), *effects))
+
+    def _upgraded(self, request: HandshakeRequest, record: Record, wanted: Wanted, profile: int) -> None:
         """The charger was told to come in with another security profile, and has, or has gone back to its former one (A05.FR.08)."""
         kind, how = "profile_upgraded", ""
         if profile < wanted.profile:
@@ -180,7 +186,7 @@ class Gate:
             kind, how = "profile_upgrade_failed", f", not {wanted.profile}"
             if not left:
                 how += " within an hour"
-        self._publisher.carry_out(request.id, (Put("record", "wanted_profile", None),))
+        self._publisher.carry_out(request.id, (Unchanged.of(record, "wanted_profile"), Put("record", "wanted_profile", None)))
         detail = f"it has come in with security profile {profile}{how}"
         self._security.tell(kind, detail, charger=request.id, address=request.address, domain=request.domain)
 
@@ -204,5 +210,6 @@ class Gate:
 
 def _without_refused(record: Record) -> list[Put]:
     """The charger has come in without what it has refused."""
-    waiting = new_passwords.kept(record.new_password)
-    return [] if waiting == record.new_password else [Put("record", "new_password", waiting.encode() or None)]
+    waiting, kept = new_passwords.kept(record.new_password), network_passwords.without_refused(record.network_passwords)
+    fields = (("new_password", record.new_password, waiting), ("network_passwords", record.network_passwords, kept))
+    return [Put("record", name, after.encode() or None) for name, before, after in fields if before != after]

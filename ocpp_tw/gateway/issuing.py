@@ -46,8 +46,7 @@ class Issuing:
         if not found:
             return await send()
         try:
-            record = await self._credentials.record(charger.id)
-            await self._credentials.put(charger.id, "issued", issued.with_new(record.issued, found))
+            await self._credentials.prepare(charger.id, "issued", lambda record: issued.with_new(record.issued, found), guarding=False)
         except (TimeoutError, StoreUnavailable):
             return Outcome("error", error=NOT_STORED)
         outcome = await send()
@@ -61,8 +60,7 @@ class Issuing:
 
     async def _forget(self, charger: Charger, found: str) -> None:
         try:
-            record = await self._credentials.record(charger.id)
-            await self._credentials.put(charger.id, "issued", issued.without(record.issued, found))
+            await self._credentials.change(charger.id, "issued", lambda record: issued.without(record.issued, found))
         except (TimeoutError, StoreUnavailable) as why:  # that it stays does no harm: nobody else has its key
             log.warn("certificate that {charger} has refused stays known: {why}", charger=charger.id, why=repr(why))
 

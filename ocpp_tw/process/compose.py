@@ -121,7 +121,7 @@ def compose(
     ids = TransactionIds(store.records, clock, reserve)
     publisher = Publisher(settings.name, stamps, store.events)
     security = SecurityEvents(clock, publisher)
-    credentials = Credentials(clock, publisher, store.register)
+    credentials = Credentials(clock, publisher, store.register, store.records)
     issuing = Issuing(credentials, security)
     signing = None if authority is None else Signing(authority, settings.client_organization, clock, issuing, security)
     verdicts = Verdicts(handlers, store.records, ids, stamps.unix, with_backend=bool(settings.base_url), signing=signing)
