@@ -14,7 +14,20 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import issued, new_passwords
-from ..core.entries import DECIDED, GUARD, SAID_BY_BACKEND, SPELLINGS, Effect, Listed, PeerMessage, Put, Record, spelled, under_key
+from ..core.entries import (
+    DECIDED,
+    GUARD,
+    SAID_BY_BACKEND,
+    SPELLINGS,
+    Effect,
+    Listed,
+    PeerMessage,
+    Put,
+    Record,
+    Unchanged,
+    spelled,
+    under_key,
+)
 from ..core.event import one_of
 from ..core.passwords import key_of
 from ..core.registration import REGISTRATIONS
@@ -32,6 +45,15 @@ log = Logger()
 
 GUARDING = ("security_profile", "password", "certificate")
 """Decisions with which a charger has to authenticate."""
+
+VOIDS = {
+    "security_profile": ("reached_profile",),
+    "password": ("new_password", "network_passwords"),  # it is then the only one
+    "certificate": ("issued",),  # likewise
+}
+"""What is void once something else is decided."""
+
+NOTHING: Mapping[str, str] = {}
 
 STORE_TIMEOUT = 3.0
 """Seconds that the roster and the records have to answer. A charger is served without them after that; an operator gets an error."""
@@ -61,32 +83,29 @@ class Decisions:
         self._spellings = spellings
         self._pinned: dict[str, str] = {}
 
-    async def decide(self, id: str, changes: dict[str, Any], again: bool = False) -> RecordSummary:
+    async def decide(self, id: str, changes: dict[str, Any], repeated: Mapping[str, str] = NOTHING) -> RecordSummary:
         """Store a decision about a charger, connected or not: the fields `ocpp_tw.core.entries.DECIDED` of its record, a password in the
         form in which it is stored.
 
-        None takes an earlier decision back. ``again``: the password is the one that it has, and those of its network profiles are as good as
-        before. Returns all that stands now.
+        None takes an earlier decision back. ``repeated`` are those that are the same as before, with what is stored of each: what has come of
+        them stays, the passwords and certificates that the charger was sent since too, and it need not come again. Returns all that stands
+        now.
         """
-        if "security_profile" in changes:
-            changes = {**changes, "reached_profile": None}
-        if "password" in changes and not again:  # which is then the only one
-            changes = {**changes, "network_passwords": None}
-        if "certificate" in changes:  # which is then the only one
-            changes = {**changes, "issued": None}
+        changes = {**{other: None for name in changes if name not in repeated for other in VOIDS.get(name, ())}, **changes}
+        again = {name: changes.pop(name) for name in repeated}
         effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
             effects.append(GUARD)
-        if changes.get("password"):
-            effects.append(under_key(key_of(changes["password"])))
+        if password := again.get("password") or changes.get("password"):
+            effects.append(under_key(key_of(password)))
         if "registered" in changes:
             effects.append(Listed(bool(changes["registered"])))
             effects += spelled(id) if changes["registered"] else (Put(SPELLINGS, id, None, id.lower()),)
-        if again:  # stored anew, perhaps under another key; the charger has shown it, and need not come again
-            changes = {name: value for name, value in changes.items() if name != "password"}
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
+        if "password" in again:  # stored anew, perhaps under another key, unless the charger has just shown a later one
+            effects += [Unchanged((("password", repeated["password"]),)), Put("record", "password", again["password"].encode())]
         durable: Deferred[None] = Deferred()
         self._publisher.carry_out(id, tuple(effects), durable.callback)
         await durable
@@ -105,10 +124,9 @@ class Decisions:
         page = await self._register.registered(cursor, limit)
         return [{"id": id, **summary(record)} for id, record in page.chargers if record.is_registered], page.cursor or None
 
-    async def password_of(self, id: str) -> str:
-        """The charger's password in the form in which it is stored; "" if it has none."""
-        fields = await in_time(self._records.table("record", id), STORE_TIMEOUT, self._clock)  # as it is now, or not at all
-        return Record.read(fields).password
+    async def standing(self, id: str) -> Record:
+        """What is stored about a charger, as it is now, or not at all."""
+        return Record.read(await in_time(self._records.table("record", id), STORE_TIMEOUT, self._clock))
 
     async def unregister(self, id: str) -> RecordSummary:
         """Take back all that was decided about a charger; what is known of it from itself stays."""

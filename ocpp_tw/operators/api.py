@@ -46,7 +46,7 @@ from .answers import (
     UnknownCharger,
 )
 from .channel import OperatorsSite
-from .decision_reader import BadDecision, Decision, DecisionReader
+from .decision_reader import KEEP, BadDecision, Decision, DecisionQuery, DecisionReader
 from .described import Refusal, described
 from .guard import Admission
 from .pages import with_pages
@@ -175,25 +175,29 @@ class OperatorsApi:
         return run(request, answer())
 
     @app.route("/api/chargers/<path:id>", methods=["PUT"])
-    @described({200: (OfCharger, RecordSummary, Shown), 400: Refusal, 409: Refusal}, body=Decision)
+    @described({200: (OfCharger, RecordSummary, Shown), 400: Refusal, 409: Refusal}, body=Decision, query=DecisionQuery)
     def decide(self, request: IRequest, id: str) -> HttpAnswer:
         """Set decisions on a charger, whether or not it is connected or known: 200 with the decisions now in force."""
 
         async def answer() -> bytes:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
                 raise Refused(400, "No charger can have this identity")
+            unchanged = _parameter(request, b"unchanged")
+            if unchanged not in ("", KEEP):
+                raise Refused(400, f"unchanged must be {KEEP}, if it is given")
             reader, decisions = DecisionReader(self._gateway.settings.versions, self._gateway.passwords), self._gateway.decisions
             try:
                 given = reader.check(body_of(request))
             except BadDecision as why:
                 raise Refused(400, str(why)) from None
-            again = False
             if given.get("password"):
                 await self._require_key()
-                again = reader.repeats(given, await from_store(decisions.password_of(id)))
+            repeated = {}
+            if any(given.get(name) is not None for name in ("password", "certificate", "security_profile")):
+                repeated = reader.repeated(given, await from_store(decisions.standing(id)), unchanged)
             changes, shown = reader.changes(given)
-            self._decides(request, id, [name for name in changes if name != "new_password"])
-            return _json(request, 200, {"id": id, **await from_store(decisions.decide(id, changes, again)), **shown})
+            self._decides(request, id, changes)
+            return _json(request, 200, {"id": id, **await from_store(decisions.decide(id, changes, repeated)), **shown})
 
         return run(request, answer())
 

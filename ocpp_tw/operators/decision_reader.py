@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ..core import passwords
+from ..core.entries import Record
 from ..core.event import one_of
 from ..core.passwords import Passwords, UnknownKey
 from ..core.registration import REGISTRATIONS
@@ -22,6 +23,9 @@ MAX_RETRY_INTERVAL = 86_400
 
 GENERATE = "generate"
 """In place of a password: make one, and show it in this answer only."""
+
+KEEP = "keep"
+"""With the parameter ``unchanged`` of a decision: a security profile that is the one decided last is not decided anew."""
 
 _PASSWORD = f"{passwords.USABLE}, or {GENERATE!r}"
 
@@ -43,6 +47,13 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True):
     """its password, of 16 to 64 printable characters, 64 bytes at most; or `generate`: make one, and show it in this answer only"""
     certificate: Annotated[str, msgspec.Meta(pattern="^:*([0-9A-Fa-f]:*){64}$")] | UnsetType | None = UNSET
     """the SHA-256 fingerprint of the only certificate to accept, in hexadecimal, with colons or without"""
+
+
+class DecisionQuery(TypedDict, total=False):
+    """How a decision is meant."""
+
+    unchanged: Literal["keep"]
+    """a `security_profile` that is the one decided last is not decided anew: a higher one that the charger has reached stays its least"""
 
 
 class BadDecision(Exception):
@@ -92,21 +103,33 @@ class DecisionReader:
             if password == GENERATE:
                 password = shown["password"] = passwords.generate()
             changes["password"] = None if password is None else self._passwords.stored(password.encode())
-            changes["new_password"] = None
         if given.get("certificate"):
-            changes["certificate"] = given["certificate"].replace(":", "").lower()
+            changes["certificate"] = _fingerprint(given["certificate"])
         return changes, shown
 
-    def repeats(self, given: dict[str, Any], stored: str) -> bool:
-        """Whether the password among these members is the one in this stored form, and so no reason to have the charger come again."""
+    def repeated(self, given: dict[str, Any], record: Record, unchanged: str = "") -> dict[str, str]:
+        """Those of the members that are what the record has already, with that: no reason to have the charger come again, nor to forget what
+        it was sent since. A security profile only if ``unchanged`` is `KEEP`."""
+        same = {
+            "password": lambda: self._is_password_of(record, given["password"]),
+            "certificate": lambda: _fingerprint(given["certificate"]) == record.certificate,
+            "security_profile": lambda: unchanged == KEEP and str(given["security_profile"]) == record.security_profile,
+        }
+        return {name: getattr(record, name) for name, is_same in same.items() if given.get(name) is not None and is_same()}
+
+    def _is_password_of(self, record: Record, password: str) -> bool:
         try:
-            return bool(stored) and self._passwords.match(stored, given["password"].encode())
+            return bool(record.password) and self._passwords.match(record.password, password.encode())
         except UnknownKey:
             return False
 
 
 def _is_password(value: Any) -> bool:
     return value == GENERATE or (isinstance(value, str) and passwords.usable(value))
+
+
+def _fingerprint(value: str) -> str:
+    return value.replace(":", "").lower()
 
 
 def _is_fingerprint(value: Any) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TextIO
 
+from ..operators.decision_reader import KEEP
 from .client import Client, Unreachable, path_of
 from .table import Row
 
@@ -88,7 +89,7 @@ class Import:
         if self._useless:
             return Outcome(row, NOT_TRIED)
         try:
-            answer = self._client().ask("PUT", path_of(row.id), row.decision)
+            answer = self._client().ask("PUT", f"{path_of(row.id)}?unchanged={KEEP}", row.decision)
         except Unreachable as why:
             self._useless = str(why)
             self._keep(row)  # it may have been set all the same

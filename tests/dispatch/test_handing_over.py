@@ -39,8 +39,8 @@ class Operated:
         self.events: list[dict[str, Any]] = []
         self.ids = 0
 
-    async def _decide(self, changes: dict[str, Any]) -> None:
-        done = deferred(self.here.gateway.decisions.decide("cp1", changes))
+    async def _decide(self, changes: dict[str, Any], repeated: dict[str, str] | None = None) -> None:
+        done = deferred(self.here.gateway.decisions.decide("cp1", changes, repeated or {}))
         assert done.called
 
     def command(self, name: str = "rotate_password", within: float = 40, **data: Any) -> dict[str, Any]:
@@ -328,6 +328,22 @@ def test_after_four_that_may_be_in_use_no_further_one_is_sent_until_one_of_them_
     operated.finish()
 
 
+def test_an_operator_who_sets_the_same_password_again_ends_none_that_waits():
+    """The same file is imported again before the charger has come with what it was sent."""
+    for answer in ("Accepted", "RebootRequired"):
+        operated = Operated()
+        operated.charger.quirks["AuthorizationKey"] = Quirk(answer, Effect.NEXT_CONNECTION)
+        operated.command(within=1)
+        before = operated.here.register.find("cp1").password
+        again = operated.here.gateway.passwords.stored(OLD.encode())
+        asyncio.run(operated._decide({"registered": "yes", "password": again}, {"password": before}))
+        assert operated.here.register.find("cp1").password == again and operated.waiting == 1
+        assert operated.is_let_in() and operated.charger.refusals == [] and operated.password != OLD and not operated.knows(OLD)
+        asyncio.run(operated._decide({"registered": "yes", "password": before}, {"password": again}))  # it was asked for before that
+        assert operated.is_let_in() and operated.charger.refusals == []
+        operated.finish()
+
+
 def test_an_operator_who_sets_the_password_ends_all_that_wait():
     operated = Operated()
     operated.charger.quirks["AuthorizationKey"] = Quirk("RebootRequired")
@@ -464,7 +480,21 @@ def test_whether_the_charger_has_it_decides_whether_the_former_one_of_its_slot_s
             {"configurationSlot": 1, "connectionData": {**profile, "basicAuthPassword": second}},
         ],
     )
-    assert operated.knows(first) and operated.knows(second) == (answer is None) and operated.waiting == 0
+    assert operated.knows(first) and operated.knows(second) and operated.waiting == 0
+    assert shows(operated, first) and operated.knows(first) and operated.knows(second) == (answer is None)
+    operated.finish()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_one_of_a_network_profile_that_is_refused_and_taken_all_the_same_is_good(own):
+    """As the charger's own would be, until it next authenticates."""
+    first, second = generate(), generate()
+    operated = profiled(1, first)
+    assert shows(operated, OLD if own else first)
+    answer_with(operated, lambda call: [3, call[1], {"status": "Rejected"}])
+    assert set_profile(operated, 1, second)["status"] == "Rejected" and "password_refused" in operated.kinds()
+    assert shows(operated, second) and operated.charger.refusals == [] and not operated.knows(first) and operated.knows(OLD)
+    assert shows(operated, second)
     operated.finish()
 
 

@@ -12,12 +12,14 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from in_memory import START_1, stop
+from ocpp_tw.core import new_passwords
 from ocpp_tw.core.commands import PEER_MESSAGES
 from ocpp_tw.core.passwords import generate
+from ocpp_tw.core.wanted import Wanted
 from ocpp_tw.gateway.attempts import FREE, MAX_WAIT
 from ocpp_tw.gateway.charger import Charger
 from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest, StoreUnavailable
-from ocpp_tw.memory import MemoryWire
+from ocpp_tw.memory import MemoryKeys, MemoryWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 from ocpp_tw.waiting import deferred
@@ -37,10 +39,11 @@ class Fleet:
 
     def __init__(self, beside: Fleet | None = None, **settings: Any) -> None:
         """``beside``: of the same fleet."""
+        self.keys = MemoryKeys() if beside is None else beside.keys
         if beside is None:
-            self.here = InMemoryGateway(Settings(name="gw", **settings))
+            self.here = InMemoryGateway(Settings(name="gw", **settings), keys=self.keys)
         else:
-            self.here = InMemoryGateway(Settings(name="other", **settings), beside.here.store, beside.here.clock)
+            self.here = InMemoryGateway(Settings(name="other", **settings), beside.here.store, beside.here.clock, keys=self.keys)
 
     def decide(self, id: str = "cp1", **changes: Any) -> None:
         if changes.get("password"):
@@ -341,7 +344,9 @@ def test_a_connection_with_the_password_that_is_set_stays_and_no_other_is_good_b
     client = fleet.knock(authorization=basic())
     before = fleet.here.register.find("cp1").password
     stored = fleet.here.gateway.passwords.stored(PASSWORD.encode())
-    decided = fleet.here.gateway.decisions.decide("cp1", {"password": stored, "new_password": None, "registered": "yes"}, again=True)
+    decided = fleet.here.gateway.decisions.decide(
+        "cp1", {"password": stored, "new_password": None, "registered": "yes"}, {"password": before}
+    )
     asyncio.run(fleet._finish(decided))
     assert client.wire.closed is None and before != stored == fleet.here.register.find("cp1").password
     client.disconnect()
@@ -477,6 +482,110 @@ def test_both_passwords_are_good_until_the_new_one_has_been_seen():
 
 
 # what others can do
+
+
+class CutOff:
+    """A charger with a password that was sent another one, at a gateway that can store nothing at the moment; and a gateway that can."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.fleet = Fleet()
+        self.fleet.decide(password=PASSWORD, **settings)
+        assert self.fleet.profile(authorization=basic()) == 1
+        self.wait(NEW)
+        self.cut = Fleet(beside=self.fleet)
+        self.cut.here.events.paused = True
+        self.come = self.cut.profile
+
+    def wait(self, password: str) -> None:
+        table = self.fleet.here.store.tables["record", "cp1"]
+        table["new_password"] = self.fleet.here.gateway.passwords.stored(password.encode()).encode()
+
+    def back(self) -> dict[str, int]:
+        """It can again: who comes in with which password then, 0: nobody."""
+        self.cut.here.events.resume()
+        return {each: 1 if self.is_good(each) else 0 for each in (PASSWORD, NEW, LATER)}
+
+    def is_good(self, password: str) -> bool:
+        record = self.fleet.here.register.find("cp1")
+        match = self.fleet.here.gateway.passwords.match
+        return any(match(each, password.encode()) for each in (record.password, *new_passwords.forms(record.new_password)))
+
+
+NEW, LATER = "a new password of it", "a later password of it"
+
+
+def test_what_a_gateway_that_was_cut_off_has_learnt_is_stored_if_nothing_has_changed():
+    cut_off = CutOff()
+    assert cut_off.come(authorization=basic(password=NEW)) == 1
+    assert cut_off.back() == {PASSWORD: 0, NEW: 1, LATER: 0}
+
+
+def test_a_gateway_that_was_cut_off_does_not_undo_a_later_password():
+    cut_off = CutOff()
+    assert cut_off.come(authorization=basic(password=NEW)) == 1
+    assert cut_off.fleet.profile(authorization=basic(password=NEW)) == 1
+    cut_off.wait(LATER)
+    assert cut_off.fleet.profile(authorization=basic(password=LATER)) == 1
+    assert cut_off.back() == {PASSWORD: 0, NEW: 0, LATER: 1}
+
+
+def test_a_gateway_that_was_cut_off_does_not_undo_what_an_operator_has_decided():
+    cut_off = CutOff()
+    assert cut_off.come(authorization=basic(password=NEW)) == 1
+    cut_off.fleet.decide(password=LATER)
+    assert cut_off.back() == {PASSWORD: 0, NEW: 0, LATER: 1}
+    cut_off = CutOff()
+    assert cut_off.come(authorization=basic(password=NEW)) == 1
+    cut_off.fleet.unregister()
+    assert cut_off.back() == {PASSWORD: 0, NEW: 0, LATER: 0}
+    assert not cut_off.fleet.here.store.tables["spellings", "cp1"] and cut_off.fleet.here.register.find("cp1").least_profile == 0
+
+
+def test_a_gateway_that_was_cut_off_does_not_lower_the_security_profile_that_was_reached():
+    cut_off = CutOff()
+    cut_off.fleet.decide(security_profile="1")
+    assert cut_off.come(authorization=basic()) == 1
+    assert cut_off.fleet.profile(authorization=basic(), tls=True) == 2
+    cut_off.back()
+    assert cut_off.fleet.refused(authorization=basic()) == 403
+    cut_off = CutOff()
+    assert cut_off.come(authorization=basic(), tls=True) == 2
+    cut_off.fleet.decide(security_profile="1")
+    assert cut_off.fleet.profile(authorization=basic()) == 1
+    cut_off.back()
+    assert cut_off.fleet.profile(authorization=basic()) == 1
+
+
+def test_a_gateway_that_was_cut_off_does_not_end_a_later_upgrade():
+    cut_off = CutOff()
+    table = cut_off.fleet.here.store.tables["record", "cp1"]
+    table["wanted_profile"] = str(Wanted(2, since=1)).encode()
+    assert cut_off.come(authorization=basic(), tls=True) == 2
+    later = table["wanted_profile"] = str(Wanted(3, since=2)).encode()
+    cut_off.back()
+    assert table["wanted_profile"] == later
+
+
+def test_a_certificate_that_is_set_again_does_not_end_the_one_that_the_charger_was_sent():
+    fleet = Fleet()
+    fleet.decide(certificate=CERTIFICATE.fingerprint, security_profile="3")
+    fleet.here.store.tables["record", "cp1"]["issued"] = b"ef" * 32
+    changes = {"certificate": CERTIFICATE.fingerprint, "security_profile": "3", "registered": "yes"}
+    asyncio.run(fleet._finish(fleet.here.gateway.decisions.decide("cp1", changes, {"certificate": CERTIFICATE.fingerprint})))
+    assert fleet.here.register.find("cp1").issued == "ef" * 32
+    asyncio.run(fleet._finish(fleet.here.gateway.decisions.decide("cp1", {"certificate": "cd" * 32})))
+    assert fleet.here.register.find("cp1").issued == ""
+
+
+def test_a_security_profile_that_is_repeated_leaves_the_one_that_was_reached():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD, security_profile="1")
+    assert fleet.profile(authorization=basic(), tls=True) == 2
+    decided = fleet.here.gateway.decisions.decide("cp1", {"security_profile": 1, "registered": "yes"}, {"security_profile": "1"})
+    asyncio.run(fleet._finish(decided))
+    assert fleet.refused(authorization=basic()) == 403
+    fleet.decide(security_profile="1")
+    assert fleet.profile(authorization=basic()) == 1
 
 
 def test_a_second_connection_takes_nothing_over_without_the_password():

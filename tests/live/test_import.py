@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import time
 from base64 import b64encode
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -46,8 +48,8 @@ def written(directory: Path, text: str) -> Path:
     return file
 
 
-def connection(gateway: Any, id: str, password: str) -> websockets.sync.client.ClientConnection:
-    header = {"Authorization": "Basic " + b64encode(f"{id}:{password}".encode()).decode()}
+def connection(gateway: Any, id: str, password: str, **headers: str) -> websockets.sync.client.ClientConnection:
+    header = {"Authorization": "Basic " + b64encode(f"{id}:{password}".encode()).decode(), **headers}
     url = f"ws://127.0.0.1:{gateway.port}/{quote(id)}"
     return websockets.sync.client.connect(url, subprotocols=["ocpp1.6"], additional_headers=header)
 
@@ -193,3 +195,25 @@ def test_a_file_that_is_imported_again_closes_nobody_whose_line_is_the_same(star
         for line in lines_to[:2]:
             line.ping().wait(PATIENCE)
         assert [each["id"] for each in gateway.get("/api/chargers")[1]] == ["cp0", "cp1"]
+
+
+def test_a_file_that_is_imported_again_leaves_what_has_come_of_it_since(start, tmp_path):
+    gateway = start("--trusted-proxies", "127.0.0.1", "--call-timeout", "1")
+    url = f"http://127.0.0.1:{gateway.http}"
+    file = written(tmp_path, f"id,password,security_profile\ncp1,{PASSWORD},1\n")
+    assert chargers(tmp_path, "import", file, "--url", url).returncode == 0
+    over_tls = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+    with connection(gateway, "cp1", PASSWORD, **over_tls) as charger:
+        charger.send('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+        charger.recv(timeout=PATIENCE)
+        rotating = Thread(target=gateway.post, args=("/api/chargers/cp1/rotate-password", {}))
+        rotating.start()
+        _, id, _, payload = json.loads(charger.recv(timeout=PATIENCE))
+        charger.send(json.dumps([3, id, {"status": "RebootRequired"}]))
+        rotating.join(PATIENCE)
+    assert chargers(tmp_path, "import", file, "--url", url).returncode == 0
+    _, shown = gateway.get("/api/chargers/cp1")
+    assert (shown["password_rotation"], shown["least_security_profile"]) == ("waiting", 2)
+    connection(gateway, "cp1", payload["value"], **over_tls).close()
+    gateway.put("/api/chargers/cp1", {"security_profile": 1})
+    assert gateway.get("/api/chargers/cp1")[1]["least_security_profile"] == 1

@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 
 from in_memory import START_1
 from ocpp_tw.core.commands import Invalid
+from ocpp_tw.core.entries import Record
 from ocpp_tw.dispatch.by_http import Busy, Unanswered
 from ocpp_tw.interfaces import StoreUnavailable
 from ocpp_tw.operators.api import PING_HOLDS
@@ -85,13 +86,30 @@ async def test_a_password_is_stored_as_nobody_can_read_it_and_never_shown(site):
 
 
 async def test_a_password_that_is_set_already_is_told_to_be_the_same(site):
-    stored = site.gateway.decisions.password["cp1"] = site.gateway.passwords.stored(b"correct horse battery")
+    stored = site.gateway.passwords.stored(b"correct horse battery")
+    site.gateway.decisions.standings["cp1"] = Record(password=stored)
     for password in ("correct horse battery", "correct horse batterz", "generate", None):
         assert (await site.request("PUT", "/api/chargers/cp1", {"password": password}))[0] == 200
-    site.gateway.decisions.password["cp1"] = "abcdef01" + stored[8:]  # under a key that is not here
+    site.gateway.decisions.standings["cp1"] = Record(password="abcdef01" + stored[8:])  # under a key that is not here
     assert (await site.request("PUT", "/api/chargers/cp1", {"password": "correct horse battery"}))[0] == 200
-    assert site.gateway.decisions.repeated == [True, False, False, False, False]
+    assert site.gateway.decisions.repeated == [["password"], [], [], [], []]
     assert site.gateway.passwords.match(site.gateway.decisions.made[0][1]["password"], b"correct horse battery")
+
+
+async def test_a_certificate_that_is_set_already_is_told_to_be_the_same(site):
+    site.gateway.decisions.standings["cp1"] = Record(certificate="ab" * 32)
+    for certificate in (":".join(["AB"] * 32), "cd" * 32, None):
+        assert (await site.request("PUT", "/api/chargers/cp1", {"certificate": certificate}))[0] == 200
+    assert site.gateway.decisions.repeated == [["certificate"], [], []]
+
+
+async def test_a_security_profile_that_is_set_already_is_set_anew_unless_the_request_says_otherwise(site):
+    site.gateway.decisions.standings["cp1"] = Record(security_profile="1")
+    for query, profile in (("", 1), ("?unchanged=keep", 1), ("?unchanged=keep", 2), ("?unchanged=keep", None)):
+        assert (await site.request("PUT", f"/api/chargers/cp1{query}", {"security_profile": profile}))[0] == 200
+    assert site.gateway.decisions.repeated == [[], ["security_profile"], [], []]
+    status, answer = await site.request("PUT", "/api/chargers/cp1?unchanged=yes", {"security_profile": 1})
+    assert (status, answer) == (400, {"detail": "unchanged must be keep, if it is given"})
 
 
 async def test_a_generated_password_is_shown_once(site):

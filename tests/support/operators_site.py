@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,10 @@ from twisted.internet.task import deferLater
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from ocpp_tw.core.entries import Record
 from ocpp_tw.core.passwords import Passwords
 from ocpp_tw.core.security import Operator
+from ocpp_tw.gateway.decisions import NOTHING
 from ocpp_tw.memory import MemoryKeys
 from ocpp_tw.operators.api import OperatorsApi
 from ocpp_tw.operators.failed_logins import FailedLogin
@@ -36,21 +38,21 @@ class FakeDecisions:
     def __init__(self) -> None:
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.memory: dict[str, dict[str, Any]] = {}
-        self.password: dict[str, str] = {}
-        self.repeated: list[bool] = []
+        self.standings: dict[str, Record] = {}
+        self.repeated: list[list[str]] = []
         self.failing: Exception | None = None
 
-    async def decide(self, id: str, changes: dict[str, Any], again: bool = False) -> dict[str, Any]:
+    async def decide(self, id: str, changes: dict[str, Any], repeated: Mapping[str, str] = NOTHING) -> dict[str, Any]:
         if self.failing:
             raise self.failing
-        self.repeated.append(again)
+        self.repeated.append(sorted(repeated))
         self.made.append((id, changes))
         return IN_FORCE
 
-    async def password_of(self, id: str) -> str:
+    async def standing(self, id: str) -> Record:
         if self.failing:
             raise self.failing
-        return self.password.get(id, "")
+        return self.standings.get(id, Record())
 
     async def unregister(self, id: str) -> dict[str, Any]:
         return await self.decide(id, {})
