@@ -214,6 +214,7 @@ def test_a_file_that_is_imported_again_leaves_what_has_come_of_it_since(start, t
     assert chargers(tmp_path, "import", file, "--url", url).returncode == 0
     _, shown = gateway.get("/api/chargers/cp1")
     assert (shown["password_rotation"], shown["least_security_profile"]) == ("waiting", 2)
-    connection(gateway, "cp1", payload["value"], **over_tls).close()
+    with connection(gateway, "cp1", payload["value"], **over_tls):
+        pass
     gateway.put("/api/chargers/cp1", {"security_profile": 1})
     assert gateway.get("/api/chargers/cp1")[1]["least_security_profile"] == 1
