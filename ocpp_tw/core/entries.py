@@ -121,7 +121,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 
 class Unchanged(msgspec.Struct, frozen=True, gc=False):
     """The effects behind this one in the entry are carried out only if these fields of the charger's record still have these values in the
-    store when it is their turn ("": there is none); all of them, or none. The entry's event is published in any case.
+    store when it is their turn ("": there is none); all of them, or none. The entry's event is published in any case. An entry has one at most.
 
     Belongs to whatever follows from what was read: an entry may wait for hours in a gateway that is cut off from the store, while the same
     charger is served elsewhere.
