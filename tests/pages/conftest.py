@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=missing))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # as long as it is there, so is an event loop of playwright's, in which no other test's may run
 def chromium() -> Iterator[browser.Browser]:
     from playwright.sync_api import expect
 
