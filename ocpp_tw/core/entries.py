@@ -22,6 +22,9 @@ AWAY = "away"
 """The owner of a table of the fleet: each charger that has been connected and is not, with what is known of its last connection (see
 `ocpp_tw.core.history.away`)."""
 
+STATES = "states"
+"""The owner of a table of the fleet: what each charger has told last of its connectors and running transactions (see `ocpp_tw.interfaces.IStates`)."""
+
 SPELLINGS = "spellings"
 """A table of each identity in lower case: the spellings of it that are registered, or have authenticated, which in OCPP 2.x are one charger."""
 
@@ -206,6 +209,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return self.vendor or None, self.model or None, self.firmware or None
 
     @property
+    def known(self) -> tuple[str | None, ...]:
+        """The same and the serial number."""
+        return (*self.model_known, self.serial or None)
+
+    @property
     def is_registered(self) -> bool:
         """Whether an operator has decided anything about it."""
         return any(_decided(self))
@@ -246,7 +254,8 @@ class Orphan(msgspec.Struct, frozen=True, gc=False):
     """A charger that the roster has on a connection to a gateway, or to an earlier run of one, that is gone.
 
     ``held`` is the roster's entry as it is, ``domain`` and ``ocpp`` are of that connection ("" and None where the roster does not know
-    them), ``seconds`` is for how long it was seen to last: 0 where nothing is known.
+    them), ``seconds`` is for how long it was seen to last: 0 where nothing is known. ``known`` is its vendor, model, firmware and serial
+    number, as its record has them.
     """
 
     charger: str
@@ -255,6 +264,7 @@ class Orphan(msgspec.Struct, frozen=True, gc=False):
     domain: str
     ocpp: str | None
     seconds: float
+    known: tuple[str | None, ...] = (None, None, None, None)
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

@@ -75,7 +75,7 @@ class Publisher:
 
     def orphaned(self, orphan: Orphan, data: DisconnectCharger, then: Callable[[Any], None] | None) -> None:
         """The same of a charger whose gateway is gone, unless that has been published or the charger is back."""
-        away = history.away(orphan.charger, self._stamps.now(), orphan.gateway, orphan.ocpp, (None,) * 4, data)
+        away = history.away(orphan.charger, self._stamps.now(), orphan.gateway, orphan.ocpp, orphan.known, data)
         effects = (Orphaned(orphan.gateway, orphan.held), away)
         self.publish_about(orphan.charger, orphan.domain, "disconnect_charger", data, orphan.ocpp, effects, then)
 

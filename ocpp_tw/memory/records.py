@@ -80,7 +80,8 @@ class MemoryRoster:
             ours = gateway == self._gateway
             if (connection != self._ours.get(charger, ("",))[0]) if ours else gateway not in self._store.living:
                 domain, ocpp, *_ = self._store.connections[charger]
-                found.append(Orphan(charger, gateway, connection, domain, ocpp, 0.0))
+                record = Record.read(self._store.tables["record", charger])
+                found.append(Orphan(charger, gateway, connection, domain, ocpp, 0.0, record.known))
         return succeed(found)
 
     def renew(self) -> None:

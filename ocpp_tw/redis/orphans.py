@@ -19,10 +19,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..core.entries import Orphan
+from ..core.entries import Orphan, Record
 from .connection import Connection
 from .keys import Keys
 from .protocol import RedisClient, encode
+from .scripts.orphans import RECORDED, REPORTED
 
 RETURN_WITHIN = 60.0
 """Seconds after our start in which chargers of gateways that ended before may come back."""
@@ -106,13 +107,17 @@ class OrphanSearch:
                     orphans[charger] = owner
             if orphans:
                 described = await client.send("HMGET", self._keys.connections, *orphans)
-                for (charger, owner), text in zip(orphans.items(), described, strict=True):
-                    found[charger] = _orphan(charger, owner, text, renewed if owner[1] != self._keys.gateway else {})
+                known = await RECORDED.run(client, (), self._keys.table("record", ""), *orphans)
+                for (charger, owner), text, fields in zip(orphans.items(), described, known, strict=True):
+                    lasted = renewed if owner[1] != self._keys.gateway else {}
+                    found[charger] = _orphan(charger, owner, text, lasted, Record.read(dict(zip(REPORTED, fields, strict=True))).known)
             if cursor == b"0":
                 return list(found.values())
 
 
-def _orphan(charger: str, owner: re.Match[str], described: bytes | None, renewed: dict[str, float]) -> Orphan:
+def _orphan(
+    charger: str, owner: re.Match[str], described: bytes | None, renewed: dict[str, float], known: tuple[str | None, ...]
+) -> Orphan:
     gateway, connection, arrived = owner.groups()
     domain, ocpp = "", None
     start = encode(connection) + b" "
@@ -120,4 +125,4 @@ def _orphan(charger: str, owner: re.Match[str], described: bytes | None, renewed
         domain, ocpp = map(str, msgspec.json.decode(described[len(start) :], type=list[str | int])[:2])
     heard = renewed.get(gateway)
     seconds = 0.0 if heard is None else max(0.0, round(heard - int(arrived) / 1000, 1))
-    return Orphan(charger, gateway, owner[0], domain, ocpp, seconds)
+    return Orphan(charger, gateway, owner[0], domain, ocpp, seconds, known)

@@ -54,6 +54,22 @@ async def test_every_survivor_finds_them_and_one_publishes(fleet):
     assert await soon(others[0].roster.locate("c1")) is None
 
 
+async def test_what_the_charger_last_reported_of_itself_is_known(fleet):
+    gone, other = await fleet.gateway("a"), await fleet.gateway("b")
+    for charger in ("c1", 'c"2 ä', "c3"):
+        await soon(gone.roster.arrive(charger, "1"))
+    gone.events.publish(
+        Entry('c"2 ä', effects=(Put("record", "vendor", b"V"), Put("record", "model", "Mä".encode()), Put("record", "boot", b"Accepted")))
+    )
+    gone.events.publish(Entry("c3", effects=(Put("record", "firmware", b"1.0"), Put("record", "serial", b"S"))))
+    await soon(gone.events.flushed())
+    await fleet.orphans(other)
+    await fleet.gone(gone)
+    assert {each.charger: each.known for each in await fleet.orphans(other)} == {
+        "c1": (None, None, None, None), 'c"2 ä': ("V", "Mä", None, None), "c3": (None, None, "1.0", "S"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("where", ["a", "b", "c"])
 async def test_nothing_is_published_of_one_that_is_back_meanwhile(fleet, where):
     gateways = {name: await fleet.gateway(name) for name in "abc"}

@@ -113,7 +113,7 @@ async def test_a_charger_is_away_until_it_is_back(gateway: InMemoryGateway) -> N
 async def test_a_charger_whose_gateway_is_gone_is_away() -> None:
     store = MemoryStore()
     gone = InMemoryGateway(Settings(name="gone"), store)
-    gone.connect()
+    gone.connect().call("BootNotification", BOOT)
     store.living.discard("gone")
     other = InMemoryGateway(Settings(name="other"), store)
     other.gateway.orphans.start()
@@ -121,6 +121,7 @@ async def test_a_charger_whose_gateway_is_gone_is_away() -> None:
     other.gateway.orphans.stop()
     row = away(other)["cp1"]
     assert (row["code"], row["gateway"], row["reason"]) == (None, "gone", "its gateway gone is gone")
+    assert (row["vendor"], row["model"], row["firmware"], row["serial"]) == ("V", "M", "1.2", "S1")
 
 
 async def test_without_a_history_nothing_is_recorded() -> None:
