@@ -92,33 +92,42 @@ def place(column: str, descending: bool, value: Any, id: str) -> Place:
 
 
 class First(Generic[R]):
-    """The first so many of what is added, in their order: a few are kept in order instead of all sorted at the end, which would take long."""
+    """The first so many of what is added, in their order. They are sorted some at a time, and what cannot be among them is left out as early as
+    that is known: to sort all at the end would take long, and so would it to keep them in order all the while."""
 
     def __init__(self, query: ChargersQuery) -> None:
         self._count = query.want
         self._descending = query.descending
         self._kept: list[tuple[Place, R]] = []
+        self._new: list[tuple[Place, R]] = []
+        self._last: Place | None = None
 
     def add(self, some: list[tuple[Place, R]]) -> None:
         """Some more."""
-        kept = self._kept
-        if len(kept) >= self._count:
-            last = kept[-1][0]
-            some = [each for each in some if (each[0] > last if self._descending else each[0] < last)]
-            if not some:
-                return
-        kept += some
-        if len(kept) >= self._count or len(kept) < MANY:
-            self.sort()
+        last = self._last
+        if last is not None:
+            some = [each for each in some if each[0] > last] if self._descending else [each for each in some if each[0] < last]
+        self._new += some
+        if len(self._new) >= RUN:
+            self._new.sort(key=_place, reverse=self._descending)
+            self._kept += self._new
+            self._new = []
+            if len(self._kept) >= 2 * self._count:
+                self.sort()
 
     def sort(self) -> list[tuple[Place, R]]:
         """Those that are the first by now."""
-        self._kept.sort(key=_place, reverse=self._descending)
-        del self._kept[self._count :]
-        return self._kept
+        kept = self._kept
+        kept += self._new
+        self._new = []
+        kept.sort(key=_place, reverse=self._descending)  # of runs that are in order, which is quick
+        del kept[self._count :]
+        if len(kept) == self._count:
+            self._last = kept[-1][0]
+        return kept
 
 
 _place = itemgetter(0)
 
-MANY = 1000
-"""From so many on, those that are kept are sorted only when there are as many as are wanted, and at the end."""
+RUN = 1000
+"""How many are sorted at a time."""
