@@ -6,7 +6,7 @@ once returns the value itself, since awaiting doubles the cost of a message.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union
 
@@ -317,6 +317,16 @@ class IHistory(Interface):
         """
 
 
+class IStates(Interface):
+    """What was known last of the state of chargers, for whoever has them next. What is written may be lost, and belongs to no event."""
+
+    def read(chargers: Sequence[str]) -> Awaitable[dict[str, bytes]]:
+        """What is kept of those chargers; those of whom nothing is are left out. Fails with `StoreUnavailable`."""
+
+    def write(states: dict[str, bytes]) -> Awaitable[None]:
+        """Keep this of these chargers, in place of what was kept. Fails with `StoreUnavailable`, and then may have been carried out or not."""
+
+
 class IRegister(Interface):
     """What decides in the handshake whether a charger may come in."""
 
@@ -445,6 +455,9 @@ class Store(Protocol):
 
     @property
     def history(self) -> IHistory: ...
+
+    @property
+    def states(self) -> IStates: ...
 
     @property
     def register(self) -> IRegister: ...

@@ -9,6 +9,7 @@ from .fleet import MemoryPubSub
 from .history import MemoryHistory
 from .keys import MemoryKeys
 from .records import MemoryRecords, MemoryRegister, MemoryRoster
+from .states import MemoryStates
 from .store import MemoryStore
 from .wire import MemoryWire
 
@@ -21,6 +22,7 @@ __all__ = [
     "MemoryRecords",
     "MemoryRegister",
     "MemoryRoster",
+    "MemoryStates",
     "MemoryStore",
     "MemoryWire",
 ]

@@ -32,6 +32,7 @@ from .fleet_view import FleetView
 from .given import Asks, GivenCommands
 from .health import Backend, Health
 from .history_reader import HistoryReader
+from .kept_states import KeptStates
 from .listing import Listing
 from .observer import Observer
 from .query import ChargersQuery
@@ -69,7 +70,8 @@ class Monitoring:
         self._counts: tuple[float, dict[str, Any]] = (-1.0, {})
         self._beginning: Any = None
         self.today = EnergyToday(unix)
-        self.observer = Observer(gateway.chargers, clock, unix, self.today)
+        self.kept = KeptStates(name, store.states, store.records, clock)
+        self.observer = Observer(gateway.chargers, clock, unix, self.today, self.kept)
         self.rates = Rates(clock, gateway.chargers, store.events)
         self.health = Health(clock, store, backend)
         self.histories = HistoryReader(store.history, clock)
@@ -96,7 +98,7 @@ class Monitoring:
 
     def start(self) -> None:
         """Begin to look."""
-        for each in (self.observer, self.rates, self.health):
+        for each in (self.observer, self.kept, self.rates, self.health):
             each.start()
         self._beginning = deferred(self._begin_the_day()).addErrback(cancelled)
 
@@ -104,7 +106,7 @@ class Monitoring:
         """Look no more, and begin no more commands of batches."""
         if self._beginning is not None:
             self._beginning.cancel()
-        for each in (self.observer, self.rates, self.health, self.batches, self.watching):
+        for each in (self.observer, self.kept, self.rates, self.health, self.batches, self.watching):
             each.stop()
 
     def _departed(self, charger: Charger) -> None:

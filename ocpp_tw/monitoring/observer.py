@@ -20,8 +20,9 @@ from ..gateway.charger import Charger
 from ..log import Logger
 from ..waiting import cancelled, pause
 from .energy_today import EnergyToday
+from .kept_states import KeptStates
 from .readings import read
-from .state import ChargerState
+from .state import MAX_TEXT, ChargerState
 
 log = Logger()
 
@@ -49,11 +50,14 @@ Observe = Callable[[Charger, Any, Conclusion], None]
 class Observer:
     """One for the ``chargers`` of a gateway, by identity. ``observers`` are what a message calls, by the type of its fact."""
 
-    def __init__(self, chargers: Mapping[str, Charger], clock: IReactorTime, unix: Callable[[], float], today: EnergyToday) -> None:
+    def __init__(
+        self, chargers: Mapping[str, Charger], clock: IReactorTime, unix: Callable[[], float], today: EnergyToday, kept: KeptStates
+    ) -> None:
         self._chargers = chargers
         self._clock = clock
         self._unix = unix
         self._today = today
+        self._kept = kept
         self._changed: list[Charger] = []
         self._absent: OrderedDict[str, tuple[float, ChargerState]] = OrderedDict()
         self._sweeping: Deferred[None] | None = None
@@ -114,6 +118,7 @@ class Observer:
         kept = self._absent.pop(charger.id, None)
         if kept is not None and charger.state is None and self._clock.seconds() - kept[0] < KEPT_FOR:
             charger.state = kept[1]
+        self._kept.arrived(charger)
 
     def departed(self, charger: Charger) -> None:
         """The connection has ended, or another has replaced it."""
@@ -122,11 +127,14 @@ class Observer:
         current = self._chargers.get(charger.id, charger)
         if charger.state is not None and current is not charger:
             current.state = charger.state if current.state is None else current.state.joined(charger.state)
+            self._kept.changed(charger.id, current.state)
         elif charger.state is not None:
             self._absent.pop(charger.id, None)
             self._absent[charger.id] = self._clock.seconds(), charger.state
             if len(self._absent) > MAX_KEPT:
                 self._absent.popitem(last=False)
+        if current is charger:
+            self._kept.departed(charger)
 
     # the sweep
 
@@ -165,38 +173,47 @@ class Observer:
             state = charger.state = ChargerState()
         now = self._unix()
         second = int(now)  # one number for all connectors
+        changed = False  # in more than its readings
         for conclusion in noted.values():
             for _, data in conclusion.events:
                 if isinstance(data, MeterValue):
-                    self._read(charger, state, data, now)
+                    changed |= self._read(charger, state, data, now)
                 elif isinstance(data, ChangeConnectorStatus):
                     evse = data.evse if isinstance(data.evse, int) else None
                     connector = data.conn if evse is None else data.connector if isinstance(data.connector, int) else None
-                    state.connector_is(evse, connector, data.status, data.error_code, data.info, second)
+                    changed |= state.connector_is(evse, connector, data.status, data.error_code, data.info, second)
                 elif isinstance(data, StartTransaction | TransactionUpdate):
-                    self._goes_on(charger, state, data, now)
+                    changed |= self._goes_on(charger, state, data, now)
                 elif isinstance(data, StopTransaction):
-                    self._ended(charger, state, data, now)
+                    changed |= self._ended(state, data)
         state.judge()
+        if changed or state.running:
+            self._kept.changed(charger.id, state, readings=not changed)
 
-    def _goes_on(self, charger: Charger, state: ChargerState, data: StartTransaction | TransactionUpdate, now: float) -> None:
+    def _goes_on(self, charger: Charger, state: ChargerState, data: StartTransaction | TransactionUpdate, now: float) -> bool:
         known = None if charger.ledger is None else charger.ledger.find(data.transaction_id)
         if known is not None and known.end is not None:
-            return  # a message that comes late
+            return False  # a message that comes late
+        before = state.running
         transaction = state.begin(data.transaction_id, data.conn, now)
+        changed = state.running is not before
         if known is not None and known.meter_start is not None and transaction.first_wh is None:
             transaction.first_wh = known.meter_start
             if isinstance(data, StartTransaction):  # all of it will have been delivered today
                 transaction.register_wh = known.meter_start
-        if isinstance(data.charging_state, str):
-            transaction.charging_state = data.charging_state
+        if isinstance(data.charging_state, str) and transaction.charging_state != data.charging_state:
+            transaction.charging_state = data.charging_state[:MAX_TEXT]
+            changed = True
+        return changed
 
-    def _read(self, charger: Charger, state: ChargerState, data: MeterValue, now: float) -> None:
+    def _read(self, charger: Charger, state: ChargerState, data: MeterValue, now: float) -> bool:
+        """A reading; whether it is of a transaction that was not known."""
         transaction = state.find(data.transaction_id) if data.transaction_id else state.on(data.conn) if data.conn else None
+        unknown = transaction is None
         if transaction is None:
             known = charger.ledger.find(data.transaction_id) if charger.ledger is not None and data.transaction_id else None
             if not data.transaction_id or (known is not None and known.end is not None):
-                return
+                return False
             transaction = state.begin(data.transaction_id, data.conn, now)
             transaction.first_wh = None if known is None else known.meter_start
         reading = read(data.values)
@@ -217,13 +234,16 @@ class Observer:
         if reading.soc is not None:
             transaction.soc = reading.soc
         transaction.curve.add(now, power, transaction.energy_wh, transaction.soc)
+        return unknown
 
-    def _ended(self, charger: Charger, state: ChargerState, data: StopTransaction, now: float) -> None:
+    def _ended(self, state: ChargerState, data: StopTransaction) -> bool:
+        """The end of a transaction; whether it was known to run."""
         for id in (data.transaction_id, data.matched_id):
             transaction = None if id is None else state.find(id)
             if transaction is not None:
                 if data.meter_stop is not None and transaction.register_wh is not None:
                     self._today.add(data.meter_stop - transaction.register_wh)
                 state.end(transaction.id)
-                return
+                return True
         self._today.add(data.energy_wh or 0)  # nothing of it was counted: it began and ended between two sweeps, or before this gateway ran
+        return False

@@ -38,6 +38,10 @@ class Connector(msgspec.Struct, gc=False):
     since: int
 
 
+def _place(each: Connector) -> tuple[int, int]:
+    return each.evse or 0, each.connector or 0
+
+
 class Running(msgspec.Struct, gc=False):
     """A running transaction on ``conn`` (in 2.x the EVSE). ``register_wh`` is the latest reading of its energy register, at ``read_at`` (Unix
     time); ``first_wh`` the first that is known of it, its start's if that is."""
@@ -72,20 +76,24 @@ class ChargerState(msgspec.Struct, gc=False):
     faulted: bool = False
     charging: bool = False
 
-    def connector_is(self, evse: int | None, connector: int | None, status: str, error: str | None, info: str | None, now: int) -> None:
-        """The charger has told the status of a connector."""
+    def connector_is(self, evse: int | None, connector: int | None, status: str, error: str | None, info: str | None, now: int) -> bool:
+        """The charger has told the status of a connector; whether that is anything new."""
         status = intern(status[:MAX_TEXT])
         error = None if error is None else intern(error[:MAX_TEXT])
         info = info[:MAX_TEXT] if info else None
         for known in self.connectors:
             if known.evse == evse and known.connector == connector:
+                if known.status == status and known.error_code == error and known.info == info:
+                    return False
                 if known.status != status:
                     known.since = now
                 known.status, known.error_code, known.info = status, error, info
-                return
-        if len(self.connectors) < MAX_CONNECTORS:
-            added = Connector(evse, connector, status, error, info, now)
-            self.connectors = tuple(sorted((*self.connectors, added), key=lambda each: (each.evse or 0, each.connector or 0)))
+                return True
+        if len(self.connectors) >= MAX_CONNECTORS:
+            return False
+        added = Connector(evse, connector, status, error, info, now)
+        self.connectors = tuple(sorted((*self.connectors, added), key=_place))
+        return True
 
     def find(self, id: int | str) -> Running | None:
         """The running transaction of that id."""
@@ -115,10 +123,18 @@ class ChargerState(msgspec.Struct, gc=False):
         """With what an earlier connection of the charger has told and this one has not."""
         known = {(each.evse, each.connector) for each in self.connectors}
         conns, ids = {each.conn for each in self.running}, {each.id for each in self.running}
-        self.connectors += tuple([each for each in older.connectors if (each.evse, each.connector) not in known])
-        self.running = (*[each for each in older.running if each.id not in ids and each.conn not in conns], *self.running)
+        connectors = (*self.connectors, *[each for each in older.connectors if (each.evse, each.connector) not in known])
+        self.connectors = tuple(sorted(connectors[:MAX_CONNECTORS], key=_place))
+        self.running = (*[each for each in older.running if each.id not in ids and each.conn not in conns], *self.running)[-MAX_RUNNING:]
         self.judge()
         return self
+
+    def take_curves(self, other: ChargerState) -> None:
+        """Go on with the courses that another state of the same charger has of transactions."""
+        for each in self.running:
+            known = other.find(each.id)
+            if known is not None:
+                each.curve = known.curve
 
     def judge(self) -> None:
         """Bring ``faulted`` and ``charging`` up to date."""

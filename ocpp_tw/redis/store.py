@@ -29,6 +29,7 @@ from .protocol import RedisClient, RedisError
 from .records import RedisRecords
 from .register import RedisRegister
 from .roster import RedisRoster
+from .states import RedisStates
 from .strangers import Strangers
 
 
@@ -45,7 +46,7 @@ class Connections(NamedTuple):
 
 
 class RedisStore(MultiService):
-    """``events``, ``roster``, ``records``, ``history``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and
+    """``events``, ``roster``, ``records``, ``history``, ``states``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and
     ``settings.name`` must be filled in.
 
     Raises:
@@ -67,6 +68,7 @@ class RedisStore(MultiService):
         self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
         self.history = RedisHistory(ordinary, keys)
+        self.states = RedisStates(ordinary, keys)
         self.register = RedisRegister(ordinary, keys, self.records, self.spool)
         self.backlog = Backlog(ordinary, keys)
         self.strangers = Strangers(ordinary, keys)

@@ -12,7 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from ..core.entries import AWAY, FLEET, REFUSED_HANDSHAKES, SPELLINGS
+from ..core.entries import AWAY, FLEET, REFUSED_HANDSHAKES, SPELLINGS, STATES
 from ..log import Logger
 from ..waiting import cancelled
 from .connection import Connection
@@ -37,7 +37,8 @@ class Strangers(Service):
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
-        self._keys = (keys.strangers, keys.owners, keys.seq, keys.seq_floor, keys.table(FLEET, AWAY))
+        tables = [keys.table(FLEET, each) for each in (AWAY, STATES)]
+        self._keys = (keys.strangers, keys.owners, keys.seq, keys.seq_floor, *tables)
         self._args = (MAX_AT_ONCE, *(keys.table(each, "") for each in ("record", "transactions", SPELLINGS)), REFUSED_HANDSHAKES)
         self._task: Deferred[None] | None = None
 

@@ -26,6 +26,7 @@ from ..memory import (
     MemoryRecords,
     MemoryRegister,
     MemoryRoster,
+    MemoryStates,
     MemoryStore,
     MemoryWire,
 )
@@ -66,6 +67,7 @@ class InMemoryGateway:
         self.events = MemoryEvents(self.store, name, self.settings.history)
         self.history = MemoryHistory(self.store)
         self.records = MemoryRecords(self.store)
+        self.states = MemoryStates(self.store)
         self.register = MemoryRegister(self.store, self.clock.seconds)
         self.roster = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)

@@ -10,7 +10,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from fleets import Gateway, RedisFleet, Valkey, soon
-from ocpp_tw.core.entries import AWAY, FLEET, REFUSED_HANDSHAKES, SPELLINGS, Entry, Put
+from ocpp_tw.core.entries import AWAY, FLEET, REFUSED_HANDSHAKES, SPELLINGS, STATES, Entry, Put
 
 LONG = 40 * 86_400
 
@@ -140,3 +140,12 @@ async def test_a_stranger_that_is_forgotten_is_not_away_any_more(clean: Valkey, 
     pass_time(clean, LONG, "made-up")
     assert await soon(gateway.store.strangers.forget()) == 1
     assert set(await soon(gateway.records.table(FLEET, AWAY))) == {"other"}
+
+
+async def test_what_was_known_of_its_state_is_forgotten_too(clean: Valkey, gateway: Gateway) -> None:
+    for charger in ("made-up", "other"):
+        await visit(gateway, charger)
+    await soon(gateway.states.write({"made-up": b"[]", "other": b"[]"}))
+    pass_time(clean, LONG, "made-up")
+    assert await soon(gateway.store.strangers.forget()) == 1
+    assert await soon(gateway.records.table(FLEET, STATES)) == {"other": b"[]"}

@@ -35,6 +35,7 @@ from ocpp_tw.memory import (
     MemoryRecords,
     MemoryRegister,
     MemoryRoster,
+    MemoryStates,
     MemoryStore,
 )
 from ocpp_tw.redis import RedisStore, orphans
@@ -128,9 +129,9 @@ class Valkey:
 class Gateway:
     """The drivers of one gateway."""
 
-    def __init__(self, name: str, events, roster, records, commands, register, history, fleet, store=None) -> None:
+    def __init__(self, name: str, events, roster, records, commands, register, history, fleet, states, store=None) -> None:
         self.name, self.events, self.roster, self.records, self.commands = name, events, roster, records, commands
-        self.register, self.history, self.fleet, self.store = register, history, fleet, store
+        self.register, self.history, self.fleet, self.states, self.store = register, history, fleet, states, store
 
 
 class MemoryFleet:
@@ -173,6 +174,7 @@ class MemoryFleet:
             MemoryRegister(memory),
             MemoryHistory(memory),
             self._member(name),
+            MemoryStates(memory),
         )
 
     async def stop(self, gateway: Gateway) -> None:
@@ -238,7 +240,8 @@ class RedisFleet:
         store.startService()
         if self.server.process.poll() is None:
             await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
-        return Gateway(name, store.events, store.roster, store.records, store.commands, store.register, store.history, store.fleet, store)
+        drivers = (store.events, store.roster, store.records, store.commands, store.register, store.history, store.fleet, store.states)
+        return Gateway(name, *drivers, store)
 
     async def stop(self, gateway: Gateway) -> None:
         await gateway.store.stopService()

@@ -13,7 +13,7 @@ from .script import Script
 FORGET = Script(
     CLOCK
     + """
-local strangers, owners, seq, floor, away = unpack(KEYS)
+local strangers, owners, seq, floor, away, states = unpack(KEYS)
 local after, most, record, transactions, spellings, spared = unpack(ARGV)
 local now, reached, forgotten = seconds(), tonumber(redis.call('GET', floor) or '0'), {}
 local function vouched(charger)
@@ -47,6 +47,7 @@ for _, charger in ipairs(forgotten) do
   redis.call('DEL', record .. charger)
   redis.pcall('HDEL', spellings .. string.lower(charger), charger)
   redis.call('HDEL', away, charger)
+  redis.call('HDEL', states, charger)
 end
 return {#due, #forgotten}
 """.replace("DECIDED", ", ".join(f"'{name}'" for name in (*DECIDED, *SAID_BY_BACKEND)))

@@ -1,0 +1,69 @@
+"""The state of a charger as it is kept in the store: JSON that is short, since there is one of each charger.
+
+Knows neither the store nor when it is written.
+"""
+
+from __future__ import annotations
+
+from sys import intern
+
+import msgspec
+
+from .curve import Curve
+from .state import MAX_CONNECTORS, MAX_RUNNING, ChargerState, Connector, Running
+
+MAX_BYTES = 4096
+"""Longest that is kept of a charger. What is longer is kept without the remarks of connectors, and not at all if that does not help."""
+
+NOTHING = b"[]"
+"""Stands for a state that is too long."""
+
+_Connector = tuple[int | None, int | None, str, str | None, str | None, int]
+_Running = tuple[int | str, int, int, str | None, int | None, int | None, int, float | None, float | None]
+
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    """``gateway`` has written it. The connectors have the members of `Connector`; a running transaction has its id, its connector, when it was
+    first known here (Unix time), its charging state, its first and latest energy register, when that was read, its power and state of charge.
+    """
+
+    gateway: str
+    connectors: list[_Connector]
+    running: list[_Running]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Stored).decode
+
+
+def encoded(gateway: str, state: ChargerState) -> bytes:
+    """The state as that gateway knows it."""
+    connectors = [(each.evse, each.connector, each.status, each.error_code, each.info, each.since) for each in state.connectors]
+    running = [
+        (
+            each.id, each.conn, int(each.curve.begun), each.charging_state, each.first_wh, each.register_wh, int(each.read_at), each.power_w,
+            each.soc,
+        )
+        for each in state.running
+    ]  # fmt: skip
+    text = _encode((gateway, connectors, running))
+    if len(text) > MAX_BYTES:
+        text = _encode((gateway, [(*each[:4], None, each[5]) for each in connectors], running))
+    return text if len(text) <= MAX_BYTES else NOTHING
+
+
+def decoded(text: bytes) -> tuple[str, ChargerState] | None:
+    """Who has written it, and the state; None if it is none, or of another release."""
+    try:
+        kept = _decode(text)
+    except ValueError:  # also msgspec's
+        return None
+    connectors = [
+        Connector(evse, connector, intern(status), error and intern(error), info, since)
+        for evse, connector, status, error, info, since in kept.connectors[:MAX_CONNECTORS]
+    ]
+    running = [
+        Running(id, conn, Curve(begun), charging, power, register, first, read_at, soc)
+        for id, conn, begun, charging, first, register, read_at, power, soc in kept.running[-MAX_RUNNING:]
+    ]
+    return kept.gateway, ChargerState(tuple(connectors), tuple(running))

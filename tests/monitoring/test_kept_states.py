@@ -1,0 +1,265 @@
+"""The state of chargers survives their gateway: the next one that has them knows their connectors and running transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from charging import begin, end, event, meter, status
+from ocpp_tw.core.entries import FLEET, STATES
+from ocpp_tw.memory import MemoryStore
+from ocpp_tw.monitoring.kept_states import MAX_WAITING
+from ocpp_tw.monitoring.state import ChargerState
+from ocpp_tw.monitoring.stored_state import MAX_BYTES, decoded, encoded
+from ocpp_tw.settings import Settings
+from ocpp_tw.testing import ChargerClient, InMemoryGateway
+
+
+class Fleet:
+    """Gateways that share a store and a clock."""
+
+    def __init__(self) -> None:
+        self.store, self.clock = MemoryStore(), Clock()
+        self.running: list[InMemoryGateway] = []
+
+    def gateway(self, name: str = "gw") -> InMemoryGateway:
+        gateway = InMemoryGateway(Settings(name=name), self.store, self.clock)
+        gateway.application.start()
+        self.running.append(gateway)
+        return gateway
+
+    def dies(self, gateway: InMemoryGateway) -> None:
+        """Without a chance to write anything."""
+        gateway.states.available = False
+        self.ends(gateway)
+
+    def ends(self, gateway: InMemoryGateway) -> None:
+        gateway.application.stop()
+        self.running.remove(gateway)
+        self.store.owners.clear()
+
+    def time(self, seconds: int) -> None:
+        self.clock.pump([1] * seconds)
+
+    @property
+    def kept(self) -> dict[str, bytes]:
+        return self.store.tables[FLEET, STATES]
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    made = Fleet()
+    yield made
+    for each in made.running:
+        each.application.stop()
+
+
+def connectors(charger: ChargerClient) -> list[tuple[Any, ...]]:
+    return [(each.connector, each.status, each.since) for each in charger.charger.state.connectors]
+
+
+@pytest.mark.parametrize("next_gateway", ["gw", "other"])
+def test_a_charger_that_comes_to_another_run_or_gateway_is_known(fleet: Fleet, next_gateway: str) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    status(charger, 2, "Available")
+    status(charger, 1, "Faulted", "GroundFailure", info="wet")
+    fleet.time(9)
+    fleet.dies(first)
+    fleet.time(1000)
+    charger = fleet.gateway(next_gateway).connect()
+    fleet.time(4)
+    since = connectors(charger)[0][2]
+    assert connectors(charger) == [(1, "Faulted", since), (2, "Available", since)] and since < 1_790_000_010
+    assert charger.charger.state.connectors[0].info == "wet"
+    assert charger.charger.state.faulted
+    status(charger, 1, "Available")
+    fleet.time(4)
+    assert not charger.charger.state.faulted
+
+
+def test_a_running_transaction_goes_on_with_its_energy(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    id = begin(charger, meter=1000)
+    meter(charger, id, energy=5000, power=7000, soc=40)
+    fleet.time(70)
+    fleet.dies(first)
+    again = fleet.gateway()
+    charger = again.connect()
+    fleet.time(4)
+    state = charger.charger.state
+    (running,) = state.running
+    assert state.charging and (running.id, running.conn, running.energy_wh, running.power_w, running.soc) == (id, 1, 4000, 7000, 40)
+    meter(charger, id, energy=6000)
+    fleet.time(4)
+    assert running.energy_wh == 5000
+    assert again.application.monitoring.today.wh == 1000
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+def test_a_transaction_that_has_ended_meanwhile_does_not_come_back(fleet: Fleet, ocpp: str) -> None:
+    """The gateway has died between the end and the next time that it would have written the state."""
+    first = fleet.gateway()
+    charger = first.connect(ocpp=ocpp)
+    if ocpp == "1.6":
+        id = begin(charger)
+    else:
+        event(charger, "Started", 0, "Charging")
+    fleet.time(9)
+    if ocpp == "1.6":
+        end(charger, id, 2000)
+    else:
+        event(charger, "Ended", 1)
+    fleet.dies(first)
+    assert b"Charging" in fleet.kept["cp1"] or str(id).encode() in fleet.kept["cp1"]
+    charger = fleet.gateway("other").connect(ocpp=ocpp)
+    fleet.time(4)
+    assert not charger.charger.state.running and not charger.charger.state.charging
+
+
+def test_what_the_charger_tells_before_the_store_does_counts(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    status(charger, 1, "Faulted")
+    status(charger, 2, "Faulted")
+    id = begin(charger, 3)
+    fleet.time(9)
+    fleet.dies(first)
+    charger = fleet.gateway().connect()
+    status(charger, 1, "Available")
+    end(charger, id, 2000)
+    fleet.time(4)
+    assert [each[:2] for each in connectors(charger)] == [(1, "Available"), (2, "Faulted")]
+    assert not charger.charger.state.running
+    fleet.time(70)
+    assert [(each.connector, each.status) for each in decoded(fleet.kept["cp1"])[1].connectors] == [(1, "Available"), (2, "Faulted")]
+
+
+def test_one_that_comes_back_after_it_was_elsewhere_is_as_it_was_there(fleet: Fleet) -> None:
+    here, there = fleet.gateway("here"), fleet.gateway("there")
+    charger = here.connect()
+    status(charger, 1, "Faulted")
+    id = begin(charger, 2)
+    fleet.time(9)
+    charger.disconnect()
+    fleet.time(9)
+    charger = there.connect()
+    status(charger, 1, "Available")
+    end(charger, id, 2000)
+    fleet.time(9)
+    charger.disconnect()
+    fleet.time(9)
+    charger = here.connect()
+    fleet.time(4)
+    assert [each[:2] for each in connectors(charger)] == [(1, "Available")]
+    assert not charger.charger.state.running
+
+
+def test_a_short_visit_does_not_replace_what_is_known(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    status(charger, 1, "Faulted")
+    fleet.time(9)
+    fleet.dies(first)
+    second = fleet.gateway()
+    charger = second.connect()
+    status(charger, 2, "Available")
+    charger.disconnect()
+    fleet.time(9)
+    charger = second.connect()
+    fleet.time(4)
+    assert [each[:2] for each in connectors(charger)] == [(1, "Faulted"), (2, "Available")]
+
+
+def test_readings_are_written_once_a_minute_and_repeats_not_at_all(fleet: Fleet) -> None:
+    gateway = fleet.gateway()
+    charger = gateway.connect()
+    id = begin(charger)
+    status(charger, 1, "Charging")
+    fleet.time(9)
+    written: list[bytes] = []
+    for second in range(240):
+        if second % 5 == 0:
+            meter(charger, id, energy=1000 + second, power=7000)
+        fleet.time(1)
+        if not written or fleet.kept["cp1"] != written[-1]:
+            written.append(fleet.kept["cp1"])
+    assert 4 <= len(written) <= 6
+    end(charger, id, 9000)
+    fleet.time(70)
+    known = fleet.kept["cp1"]
+    fleet.kept.clear()
+    for _ in range(70):
+        status(charger, 1, "Charging")
+        fleet.time(1)
+    assert not fleet.kept and b"Charging" in known
+
+
+def test_a_gateway_that_ends_in_an_orderly_way_writes_the_latest(fleet: Fleet) -> None:
+    gateway = fleet.gateway()
+    charger = gateway.connect()
+    id = begin(charger)
+    fleet.time(9)
+    meter(charger, id, power=1234)
+    fleet.time(4)
+    assert b"1234" not in fleet.kept["cp1"]
+    fleet.ends(gateway)
+    assert b"1234" in fleet.kept["cp1"]
+
+
+def test_while_the_store_is_away_nothing_breaks_and_afterwards_all_is_made_up_for(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    status(first.connect(), 1, "Faulted")
+    fleet.time(9)
+    fleet.dies(first)
+    second = fleet.gateway()
+    second.states.available = False
+    charger = second.connect()
+    other = second.connect("cp2")
+    status(other, 1, "Charging")
+    fleet.time(100)
+    assert charger.charger.state is None and "cp2" not in fleet.kept
+    second.states.available = True
+    fleet.time(9)
+    assert charger.charger.state.faulted and b"Charging" in fleet.kept["cp2"]
+
+
+def test_what_waits_for_the_store_is_bounded(fleet: Fleet) -> None:
+    gateway = fleet.gateway()
+    gateway.states.available = False
+    kept = gateway.application.monitoring.kept
+    for number in range(MAX_WAITING + 500):
+        kept.changed(f"c{number}", ChargerState())
+    fleet.time(4)
+    gateway.states.available = True
+    fleet.time(100)
+    assert len(fleet.kept) == MAX_WAITING and "c499" not in fleet.kept and f"c{MAX_WAITING}" in fleet.kept
+
+
+@pytest.mark.parametrize("kept", [b"", b"[]", b"{}", b'["gw",[[1,2]],[]]', b'["gw",[],[[null]]]', b"\xff"])
+def test_what_cannot_be_read_is_as_if_there_were_nothing(fleet: Fleet, kept: bytes) -> None:
+    fleet.kept["cp1"] = kept
+    gateway = fleet.gateway()
+    charger, other = gateway.connect(), gateway.connect("cp2")
+    status(charger, 1, "Faulted")
+    status(other, 1, "Faulted")
+    fleet.time(9)
+    assert charger.charger.state.faulted
+    assert decoded(fleet.kept["cp1"]) and decoded(fleet.kept["cp2"])
+
+
+def test_what_is_kept_of_a_charger_is_short() -> None:
+    state = ChargerState()
+    for number in range(64):
+        state.connector_is(None, number, "Available", "NoError", "\x01" * 50, 1_790_000_000)
+    text = encoded("gw", state)
+    assert len(text) <= MAX_BYTES
+    _, known = decoded(text) or ("", ChargerState())
+    assert len(known.connectors) == 64
+    for number in range(64):
+        state.connector_is(None, number, "\x01" * 50, "NoError", None, 1_790_000_000)
+    assert decoded(encoded("gw", state)) is None
