@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core import history
 from ..gateway.decisions import Decisions
 from ..interfaces import Answers, IFleet, StoreUnavailable
+from ..waiting import pause
 from .away import Away
 from .history_reader import HistoryReader
 from .listing import MAX_NAMES
@@ -123,6 +124,8 @@ class FleetView:
                     total += 1
                     matching.append(at(row))
             found.add(matching)
+        if found.many:
+            await pause(0, self._clock)
         rows = found.sort()[query.offset :]
         return {
             "total": total,

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from ..ocpp.tolerance.evidence import Model
+from ..waiting import pause
 from .query import ChargersQuery, First, Place, place
 from .rows import Rows
 from .slices import slices
@@ -53,6 +54,9 @@ class Listing:
                     matching.append((place(column, descending, value_of(charger), charger.id), charger))
             total += len(matching)
             found.add(matching)
+        if found.many:
+            await pause(0, self._clock)
+        first = found.sort()
         answer: dict[str, Any] = {
             "total": total,
             "states": dict(states),
@@ -60,9 +64,9 @@ class Listing:
             "firmwares": sorted({firmware for _, _, firmware in models if firmware})[:MAX_NAMES],
         }
         if query.full:
-            answer["rows"] = await self._told([charger for _, charger in found.sort()])
+            answer["rows"] = await self._told([charger for _, charger in first])
         else:
-            answer["places"] = [at for at, _ in found.sort()]
+            answer["places"] = [at for at, _ in first]
         return answer
 
     async def rows(self, ids: list[str]) -> list[dict[str, Any]]:

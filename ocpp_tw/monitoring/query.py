@@ -115,6 +115,11 @@ class First(Generic[R]):
             if len(self._kept) >= 2 * self._count:
                 self.sort()
 
+    @property
+    def many(self) -> bool:
+        """Whether `sort` takes a turn of the reactor of its own."""
+        return len(self._kept) > 2 * RUN
+
     def sort(self) -> list[tuple[Place, R]]:
         """Those that are the first by now."""
         kept = self._kept

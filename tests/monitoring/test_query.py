@@ -1,0 +1,39 @@
+"""A page of chargers has those that come first, however many there are and in whatever order they are looked at."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from ocpp_tw.monitoring.query import ChargersQuery, First, place
+from ocpp_tw.testing import InMemoryGateway
+
+
+@pytest.mark.parametrize("sort", ["model", "-model"])
+@pytest.mark.parametrize(("limit", "offset"), [(1, 0), (100, 0), (100, 950), (100, 2500), (1000, 5000)])
+def test_the_first_are_the_first_of_all(sort: str, limit: int, offset: int) -> None:
+    query = ChargersQuery(sort=sort, limit=limit, offset=offset)
+    chance = random.Random(f"{sort} {limit} {offset}")
+    rows = [(chance.choice(["", None, *"abcABC"]), f"c{number:04}") for number in range(4321)]
+    chance.shuffle(rows)
+    all_of_them = [(place("model", query.descending, model, id), id) for model, id in rows]
+    first = First[str](query)
+    for start in range(0, len(all_of_them), 100):
+        first.add(all_of_them[start : start + 100])
+    expected = sorted(all_of_them, reverse=query.descending)[: query.want]
+    assert first.sort() == first.sort() == expected
+
+
+@pytest.mark.parametrize("offset", [0, 1500, 2900])
+def test_pages_of_a_large_fleet_follow_each_other(offset: int) -> None:
+    gateway = InMemoryGateway()
+    for number in range(3000):
+        gateway.connect(f"c{number * 1009 % 3000:04}")
+    pages: list[dict[str, list[dict[str, str]]]] = []
+    view = gateway.application.monitoring.view
+    Deferred.fromCoroutine(view.chargers(ChargersQuery(offset=offset))).addCallback(pages.append)
+    while not pages:
+        gateway.clock.advance(0)
+    assert [row["id"] for row in pages[0]["rows"]] == [f"c{number:04}" for number in range(offset, offset + 100)]
