@@ -1,98 +1,110 @@
-"""A ring of the latest records within a budget of bytes. Whoever records pays for one call that extends a list, and for nothing else.
+"""A ring of the latest records within a budget of bytes. Whoever records pays for one call that extends a list, and for little else.
 
-Knows nothing of what a record is, but for how many values it has. What has come is weighed, and what is too old dropped, when somebody calls
-`Ring.sweep`. The values are kept side by side, not in objects of their own: of a million more objects the garbage collector would make a
-message a tenth dearer.
+Knows nothing of what a record is, but for how many values it has. Some hundred records at a time are packed: kept as they came, in memory
+that no cache has any more, they would make a message a tenth dearer, and so would a million objects that the garbage collector looks at.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-RECORDS = 1000
-"""Records in a chunk, and"""
-CHUNKS = 64
-"""the part of the budget that a chunk may have: the oldest are dropped chunk by chunk."""
+RECORDS = 256
+"""Records that are packed at once, or fewer where these have"""
+BLOCKS = 64
+"""this part of the budget: the oldest are dropped block by block."""
 
 
 Record = Callable[[Iterable[Any]], None]
+Columns = Sequence[Sequence[Any]]
+"""The first value of each record, the second of each, and so on."""
+Pack = Callable[[list[list[Any]]], tuple[Columns, int]]
+"""Packs the columns of some records, which are dropped together; and tells how many bytes they then have."""
 
 
-class _Chunk:
-    """Records that are dropped together; the first is the one of that ``number`` since the beginning."""
+class _Block(NamedTuple):
+    """Records that are packed; the first is the one of that ``number`` since the beginning."""
 
-    __slots__ = ("bytes", "number", "values", "weighed")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.values: list[Any] = []
-        self.weighed = self.bytes = 0
+    number: int
+    columns: Columns
+    bytes: int
 
 
 class Ring:
-    """``width`` is how many values a record has; ``weigh`` tells the bytes of the records from the value of that place on, and may replace
-    what is too large. ``use`` is given the function that takes the values of a record: at once, and another one with each chunk.
+    """``width`` is how many values a record has. ``use`` is given the function that takes the values of a record: at once, and another one
+    whenever records have been packed.
     """
 
-    def __init__(
-        self, budget: int, width: int, weigh: Callable[[list[Any], int], int], use: Callable[[Record], None] = lambda record: None
-    ) -> None:
+    def __init__(self, budget: int, width: int, pack: Pack, use: Callable[[Record], None] = lambda record: None) -> None:
         self._budget = budget
         self._width = width
-        self._weigh = weigh
+        self._pack = pack
         self._use = use
-        self._chunks: deque[_Chunk] = deque()
-        self._bytes = 0
-        self._open(0)
+        self._blocks: deque[_Block] = deque()
+        self._packed = self._unpacked = 0  # bytes
+        self._begin(0)
 
-    def _open(self, number: int) -> None:
-        self._chunks.append(_Chunk(number))
-        self._use(self._chunks[-1].values.extend)
+    def _begin(self, number: int) -> None:
+        self._number = number
+        self._latest: list[Any] = []
+        self._unpacked = 0
+        self._use(self._latest.extend)
 
     def record(self, values: Iterable[Any]) -> None:
         """Take a record. Whoever has many had better be told by ``use`` which function takes them."""
-        self._chunks[-1].values.extend(values)
+        self._latest.extend(values)
 
     @property
     def end(self) -> int:
         """How many records there have been."""
-        return self._chunks[-1].number + len(self._chunks[-1].values) // self._width
+        return self._number + len(self._latest) // self._width
 
     @property
     def bytes(self) -> int:
         """What the records weigh that were there at the last sweep."""
-        return self._bytes
+        return self._packed + self._unpacked
+
+    def pack(self) -> None:
+        """Pack what has come, if that is worth while: the sooner, the less it costs."""
+        if len(self._latest) >= RECORDS * self._width:
+            self._keep(*self._pack(self._columns()))
 
     def sweep(self) -> None:
         """Weigh what is new, and drop what is too old."""
-        chunk = self._chunks[-1]
-        if chunk.weighed < len(chunk.values):
-            weight = self._weigh(chunk.values, chunk.weighed)
-            chunk.weighed = len(chunk.values)
-            chunk.bytes += weight
-            self._bytes += weight
-            if chunk.weighed >= RECORDS * self._width or chunk.bytes * CHUNKS >= self._budget:
-                self._open(self.end)
-        while self._bytes > self._budget and len(self._chunks) > 1:
-            self._bytes -= self._chunks.popleft().bytes
+        if self._latest:
+            columns, weight = self._pack(self._columns())
+            self._unpacked = weight
+            if len(columns[0]) >= RECORDS or weight * BLOCKS >= self._budget:
+                self._keep(columns, weight)
+        while self.bytes > self._budget and len(self._blocks) > (not self._latest):
+            self._packed -= self._blocks.popleft().bytes
+
+    def _keep(self, columns: Columns, weight: int) -> None:
+        self._blocks.append(_Block(self._number, columns, weight))
+        self._packed += weight
+        self._begin(self.end)
+
+    def _columns(self) -> list[list[Any]]:
+        return [self._latest[place :: self._width] for place in range(self._width)]
 
     def since(self, number: int) -> list[tuple[Any, ...]]:
         """The records from that number on, as far as they are still there."""
-        found: list[list[Any]] = []
-        for chunk in reversed(self._chunks):
-            found.append(chunk.values[max(0, number - chunk.number) * self._width :])
-            if chunk.number <= number:
+        found: list[Columns] = []
+        for first, columns in self._newest_first():
+            found.append([column[max(0, number - first) :] for column in columns])
+            if first <= number:
                 break
-        return [record for values in reversed(found) for record in self._records(values)]
+        return [record for columns in reversed(found) for record in zip(*columns, strict=True)]
 
-    def chunks_with(self, place: int, value: Any) -> Iterator[list[tuple[Any, ...]]]:
-        """The records with that value at that place, the oldest first, of one chunk after another: between two of them others may have a turn."""
-        for values in [chunk.values for chunk in self._chunks]:
-            column = values[place :: self._width]
-            found = [number * self._width for number, each in enumerate(column) if each == value] if value in column else []
-            yield [tuple(values[start : start + self._width]) for start in found]
+    def blocks_with(self, place: int, value: Any) -> Iterator[list[tuple[Any, ...]]]:
+        """The records with that value at that place, the oldest first, of one block after another: between two of them others may have a turn."""
+        for _, columns in reversed(list(self._newest_first())):
+            column = columns[place]
+            found = [number for number, each in enumerate(column) if each == value] if value in column else []
+            yield [tuple(each[number] for each in columns) for number in found]
 
-    def _records(self, values: list[Any]) -> list[tuple[Any, ...]]:
-        return list(zip(*[iter(values)] * self._width, strict=True))
+    def _newest_first(self) -> Iterator[tuple[int, Columns]]:
+        yield self._number, self._columns()
+        for block in reversed(self._blocks):
+            yield block.number, block.columns

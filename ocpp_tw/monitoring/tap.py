@@ -5,14 +5,16 @@ Knows neither who reads them nor how they are shown. They are kept as they were,
 
 from __future__ import annotations
 
-import random
+from array import array
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from .ring import Record, Ring
+from .ring import Columns, Record, Ring
+from .texts import Texts
 
 Frame: TypeAlias = tuple[float, str, int, bytes]
 """Unix time, charger, direction (`ocpp_tw.interfaces.IN` or `OUT`) and text."""
@@ -23,11 +25,8 @@ Event: TypeAlias = tuple[str, int | None, bytes]
 SWEEP_INTERVAL = 0.25
 """Seconds between looks at what has come: as much as comes meanwhile may be beyond the budget."""
 
-SAMPLE = 7
-"""Of so many frames one is weighed, nobody knows which: an odd number, since a CALL and its answer follow each other."""
-
-RECORD_BYTES, BATCH_BYTES = 100, 300
-"""What a frame takes beside its text, and a batch of events."""
+FRAME_BYTES, BATCH_BYTES, BLOCK_BYTES = 21, 300, 500
+"""What a frame takes beside its text, a batch of events beside these, and some hundred of either together."""
 
 FRAMES_SHARE = 0.75
 """The part of the budget that frames have; events have the rest."""
@@ -53,8 +52,8 @@ class Tap:
         self._now = now
         self._events_in = events_in
         self._tell = tell
-        self.frames = Ring(int(budget * FRAMES_SHARE), 4, _weigh_frames, use)
-        self.events = Ring(int(budget * (1 - FRAMES_SHARE)), 4, _weigh_events)
+        self.frames = Ring(int(budget * FRAMES_SHARE), 4, _pack_frames, use)
+        self.events = Ring(int(budget * (1 - FRAMES_SHARE)), 4, _pack_batches)
         self._sweeps = LoopingCall(self.sweep)
         self._sweeps.clock = clock
 
@@ -63,6 +62,7 @@ class Tap:
         now = self._now()
         self._tell(now)
         self.events.record((now, entries, size, numbers))
+        self.frames.pack()
 
     def events_since(self, number: int) -> Iterator[Event]:
         """The events of all batches from that one on, the oldest first, without those that were left out."""
@@ -87,14 +87,13 @@ class Tap:
         self.events.sweep()
 
 
-def _weigh_frames(values: list[Any], first: int) -> int:
-    """By every seventh frame: to look at all of them, which no cache has any more, would double what they cost."""
-    records = (len(values) - first) // 4
-    begin = random.randrange(min(SAMPLE, records))  # noqa: S311  # nobody who knows which ones are weighed could make the others long
-    sample = values[first + 3 + 4 * begin :: 4 * SAMPLE]
-    return records * (RECORD_BYTES + sum(map(len, sample)) // len(sample))
+def _pack_frames(columns: list[list[Any]]) -> tuple[Columns, int]:
+    times, chargers, directions, texts = columns
+    packed = Texts(b"".join(texts), array("Q", accumulate(map(len, texts))))
+    return (array("d", times), chargers, bytes(directions), packed), len(packed.text) + FRAME_BYTES * len(texts) + BLOCK_BYTES
 
 
-def _weigh_events(values: list[Any], first: int) -> int:
-    sizes: list[int] = values[first + 2 :: 4]
-    return sum(sizes) + BATCH_BYTES * len(sizes)
+def _pack_batches(columns: list[list[Any]]) -> tuple[Columns, int]:
+    """Each is one piece already."""
+    sizes = columns[2]
+    return columns, sum(sizes) + BATCH_BYTES * len(sizes) + BLOCK_BYTES

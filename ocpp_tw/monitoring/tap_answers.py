@@ -61,7 +61,7 @@ class TapAnswers:
         """The latest frames of a charger: ``limit`` of them, before a time, and of an action, if that is asked for."""
         charger, limit, action = query["charger"], query["limit"], query["action"].lower()
         found: list[Any] = []
-        for number, records in enumerate(self._tap.frames.chunks_with(1, charger)):
+        for number, records in enumerate(self._tap.frames.blocks_with(1, charger)):
             found += records
             if number % CHUNKS_A_TURN == CHUNKS_A_TURN - 1:
                 await pause(0, self._clock)

@@ -13,7 +13,7 @@ from ocpp_tw.monitoring.ring import RECORDS, Ring
 
 def made(budget: int) -> Ring:
     """A ring of pairs of a name and a text."""
-    return Ring(budget, 2, lambda values, first: sum(map(len, values[first + 1 :: 2])))
+    return Ring(budget, 2, lambda columns: (columns, sum(map(len, columns[1]))))
 
 
 def all_of(ring: Ring) -> list[Any]:
@@ -62,12 +62,12 @@ def test_what_has_come_since_is_found_whatever_was_dropped(sizes: list[int], sin
 
 
 @pytest.mark.parametrize("value", [0, 3, 7])
-def test_those_with_a_value_are_found_chunk_by_chunk(value: int) -> None:
+def test_those_with_a_value_are_found_block_by_block(value: int) -> None:
     ring = made(1_000_000)
     for number in range(3 * RECORDS):
         ring.record((number % 7, b"%d" % number))
         if not number % 50:
             ring.sweep()
-    found = list(ring.chunks_with(0, value))
+    found = list(ring.blocks_with(0, value))
     assert len(found) >= 3
-    assert [record for chunk in found for record in chunk] == [record for record in all_of(ring) if record[0] == value]
+    assert [record for block in found for record in block] == [record for record in all_of(ring) if record[0] == value]
