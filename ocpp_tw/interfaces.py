@@ -243,6 +243,7 @@ class IEvents(Interface):
     groups: GroupCounts = Attribute("how large the groups are that entries are written in, and how long writing them takes")
     strained: bool = Attribute("whether so many entries wait that chargers with several of them should wait first")
     overloaded: bool = Attribute("whether no more work should be accepted, since entries can be made durable nowhere")
+    away: bool = Attribute("whether the store takes nothing at the moment, so that what is durable may be so at this gateway only")
 
     tap: Published | None = Attribute("who is told of entries that are durable; None for nobody")
 

@@ -55,6 +55,10 @@ class HandingOver:
         self._issuing = issuing
         self._security = security
 
+    def hindrance(self, action: str, payload: Payload) -> Failed | None:
+        """Why such a request is not to be claimed at the moment: the claim would wait for the store, for as long as that takes."""
+        return NOT_STORED if self._credentials.away and (action == "CertificateSigned" or sent_in(action, payload)) else None
+
     async def send(self, charger: Charger, action: str, payload: Payload, send: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """The outcome of sending a request, which may have a password in it; without that, if the charger has repeated it. A certificate is
         handed over in a similar way."""

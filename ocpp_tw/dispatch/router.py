@@ -183,6 +183,8 @@ class Router:
             return expired(EXPIRED)
         if isinstance(refused := self._translate(command, charger), Ended):  # its registration has changed meanwhile
             return refused
+        if hindrance := self._handing_over.hindrance(action, payload):
+            return Ended(Outcome("error", error=hindrance))
         claim = await self._commands.claim(command, charger.connection)
         if claim.kind == "duplicate":
             return duplicate()

@@ -13,13 +13,8 @@ from twisted.internet.interfaces import IReactorTime
 from ..core.entries import GUARD, Effect, Put, Record, Unchanged, spelled
 from ..interfaces import IRecords, IRegister, StoreUnavailable
 from ..waiting import in_time
-from .decisions import STORE_TIMEOUT
+from .decisions import ATTEMPTS, AWAY, OVERTAKEN, STORE_TIMEOUT
 from .publisher import Publisher
-
-ATTEMPTS = 5
-"""How often a change is tried that is overtaken by another one; then it fails."""
-
-OVERTAKEN = "what is stored about the charger changes again and again"
 
 BESIDE = ("registered", "password", "certificate")
 """Fields with which what is in the others may have become void: an operator has decided anew, or the charger has come in with another."""
@@ -33,6 +28,11 @@ class Credentials:
         self._publisher = publisher
         self._register = register
         self._records = records
+
+    @property
+    def away(self) -> bool:
+        """Whether the store takes nothing at the moment, so that nothing can be prepared."""
+        return self._publisher.away
 
     async def record(self, id: str) -> Record:
         """What is stored now, what is on its way to the store included; without the store, what this gateway knows of it."""
@@ -56,6 +56,8 @@ class Credentials:
         if guarding:
             beside += (GUARD, *spelled(id))
         for _ in range(ATTEMPTS):
+            if self._publisher.away:
+                raise StoreUnavailable(AWAY)
             fields = await in_time(self._records.table("record", id), STORE_TIMEOUT, self._clock)
             record = Record.read(fields)
             value = to(record)

@@ -55,6 +55,12 @@ VOIDS = {
 
 NOTHING: Mapping[str, str] = {}
 
+ATTEMPTS = 5
+"""How often a change is tried that is overtaken by another one; then it fails."""
+
+OVERTAKEN = "what is stored about the charger changes again and again"
+AWAY = "the store takes nothing at the moment, and other gateways would not know of it"
+
 STORE_TIMEOUT = 3.0
 """Seconds that the roster and the records have to answer. A charger is served without them after that; an operator gets an error."""
 
@@ -90,29 +96,49 @@ class Decisions:
         None takes an earlier decision back. ``repeated`` are those that are the same as before, with what is stored of each: what has come of
         them stays, the passwords and certificates that the charger was sent since too, and it need not come again. Returns all that stands
         now.
+
+        Every gateway knows of it by then: it fails with `StoreUnavailable` while the store takes nothing, and one that waits in a spool all the
+        same, since the store went away that moment, undoes no later decision.
         """
         changes = {**{other: None for name in changes if name not in repeated for other in VOIDS.get(name, ())}, **changes}
-        again = {name: changes.pop(name) for name in repeated}
-        effects: list[Effect] = [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
+        for _ in range(ATTEMPTS):
+            if self._publisher.away:
+                raise StoreUnavailable(AWAY)
+            before = await self.standing(id)
+            if await self._decided(id, before, changes, repeated):
+                break
+        else:
+            raise StoreUnavailable(OVERTAKEN)
+        if any(changes.get(name) for name in GUARDING):
+            self._register.guarded = True
+        self.told(id, {name: value for name, value in changes.items() if name not in repeated})
+        return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
+
+    async def _decided(self, id: str, before: Record, changes: dict[str, Any], repeated: Mapping[str, str]) -> bool:
+        """Store it where this was the record; False if another change has come first."""
+        again = {name: changes[name] for name in repeated}
+        changes = {name: value for name, value in changes.items() if name not in repeated}
+        effects: list[Effect] = [Unchanged.of(before, *DECIDED, *SAID_BY_BACKEND, "network_passwords", "issued")]
+        effects += [Put("record", name, None if value is None else str(value).encode()) for name, value in changes.items()]
         if any(changes.get(name) for name in GUARDING):
             effects.append(GUARD)
         if password := again.get("password") or changes.get("password"):
             effects.append(under_key(key_of(password)))
+        if "password" in again and before.password == repeated["password"]:  # or the charger has just shown a later one
+            effects.append(Put("record", "password", again["password"].encode()))  # stored anew, perhaps under another key
         if "registered" in changes:
             effects.append(Listed(bool(changes["registered"])))
             effects += spelled(id) if changes["registered"] else (Put(SPELLINGS, id, None, id.lower()),)
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
-        if "password" in again:  # stored anew, perhaps under another key, unless the charger has just shown a later one
-            effects += [Unchanged((("password", repeated["password"]),)), Put("record", "password", again["password"].encode())]
         durable: Deferred[None] = Deferred()
-        self._publisher.carry_out(id, tuple(effects), durable.callback)
-        await durable
-        if GUARD in effects:
-            self._register.guarded = True
-        self.told(id, changes)
-        return summary(await in_time(self._records.record(id), STORE_TIMEOUT, self._clock))
+        self._publisher.carry_out(id, tuple(effects), lambda _: None if durable.called else durable.callback(None))
+        await in_time(durable, STORE_TIMEOUT, self._clock)
+        if self._publisher.away:
+            raise StoreUnavailable(AWAY)
+        after = await self.standing(id)
+        return all(getattr(after, name) == ("" if value is None else str(value)) for name, value in changes.items())
 
     async def recorded(self, id: str) -> RecordSummary | None:
         """What is stored about a charger that may not be connected; None when nothing is."""

@@ -46,6 +46,11 @@ class Publisher:
         """Whether no more work should be accepted, since events can be made durable nowhere."""
         return self._events.overloaded
 
+    @property
+    def away(self) -> bool:
+        """Whether what is published now may be known at this gateway only for a while; see `IEvents`."""
+        return self._events.away
+
     def publish(self, charger: Subject, name: str, data: Data, effects: tuple[Effect, ...] = ()) -> None:
         """Publish an event about a connected charger, with its effects."""
         self.publish_about(charger.id, charger.domain, name, data, charger.ocpp, effects)

@@ -73,6 +73,11 @@ class MemoryEvents:
         self.paused = False
         self._write()
 
+    @property
+    def away(self) -> bool:
+        """See `IEvents`."""
+        return self.paused
+
     def events_in(self, entries: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         """See `IEvents`."""
         return entries

@@ -93,6 +93,11 @@ class RedisEvents(Service):
         return self._writer.trouble
 
     @property
+    def away(self) -> bool:
+        """See `IEvents`."""
+        return self.route is not DIRECT or bool(self._writer.trouble)
+
+    @property
     def waiting(self) -> int:
         """How many entries are not durable yet."""
         groups = {self._flight, self._storing.group}

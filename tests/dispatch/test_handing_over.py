@@ -630,3 +630,16 @@ def answer_with(operated: Operated, answer: Any) -> None:
             type(simulated).received(simulated, text)
 
     operated.charger.receive = received
+
+
+def test_while_the_store_takes_nothing_a_password_is_neither_sent_nor_kept_to_be_sent_later():
+    operated = Operated()
+    operated.charger.run(5)
+    operated.here.events.paused = True
+    operated.here.push_command(cp_id="cp1", command="rotate_password", data={}, id="u1")
+    operated.charger.run(5)
+    operated.here.events.resume()
+    operated.charger.run(40)
+    (result,) = [each["data"] for each in operated.told("command_result")]
+    assert (result["outcome"], result["error"]["code"], result["sent"]) == ("error", "unavailable", False)
+    assert operated.waiting == 0 and "password_changed" not in operated.kinds()

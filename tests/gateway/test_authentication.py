@@ -8,7 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.python.failure import Failure
 
 from in_memory import START_1, stop
@@ -19,7 +19,7 @@ from ocpp_tw.core.wanted import Wanted
 from ocpp_tw.gateway.attempts import FREE, MAX_WAIT
 from ocpp_tw.gateway.charger import Charger
 from ocpp_tw.interfaces import ClientCertificate, HandshakeRefused, HandshakeRequest, StoreUnavailable
-from ocpp_tw.memory import MemoryKeys, MemoryWire
+from ocpp_tw.memory import MemoryEvents, MemoryKeys, MemoryWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 from ocpp_tw.waiting import deferred
@@ -361,6 +361,34 @@ def test_a_connection_with_the_certificate_that_is_set_stays():
     assert client.wire.closed is None
     fleet.decide(certificate="cd" * 32)
     assert client.wire.closed == (1008, "its certificate has been changed")
+
+
+def test_while_the_store_takes_nothing_nothing_is_decided():
+    fleet = Fleet()
+    fleet.decide(password=PASSWORD)
+    fleet.here.events.paused = True
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(fleet.here.gateway.decisions.decide("cp1", {"password": "other"}))
+    fleet.here.events.resume()
+    assert fleet.profile(authorization=basic()) == 1
+
+
+def test_a_decision_that_waits_in_a_spool_undoes_none_that_was_made_after_it(monkeypatch):
+    here = Fleet()
+    cut = Fleet(beside=here)
+    here.decide(password=PASSWORD)
+    stored = cut.here.gateway.passwords.stored(b"discarded discarded")
+    cut.here.events.paused = True
+    monkeypatch.setattr(MemoryEvents, "away", False)  # the store went away that moment
+    waiting = deferred(cut.here.gateway.decisions.decide("cp1", {"registered": "yes", "password": stored}))
+    failed: list[Any] = []
+    waiting.addErrback(failed.append)
+    cut.here.clock.advance(60)
+    assert failed and failed[0].check(StoreUnavailable, TimeoutError)  # who asked for it is not told that it is in force
+    here.decide(password="right right right right")
+    cut.here.events.resume()
+    assert here.refused(authorization=basic(password="discarded discarded")) == 401
+    assert here.profile(authorization=basic(password="right right right right")) == 1
 
 
 def test_a_decision_between_handshake_and_arrival_is_not_missed():
