@@ -90,7 +90,7 @@ def _schemas(routes: list[Documented]) -> tuple[Callable[[Any], Schema], dict[st
     taken: list[Any] = []
     for route in routes:
         described = _description(route)
-        for answer in described.answers.values():
+        for answer in (*described.answers.values(), *described.pieces.values()):
             answers += _types(answer)
         taken += [each for each in (described.body, described.query) if each is not None and not isinstance(each, str)]
     ours, definitions = of_types(answers)
@@ -134,7 +134,9 @@ def _operation(route: Documented, schema_of: Callable[[Any], Schema]) -> Schema:
     }
     for code, answer in {**({404: Refusal} if "{" in route.path else {}), **described.answers}.items():
         media = described.media if code == 200 else JSON
-        content = {"schema": schema_of(answer) if answer is not None else {"type": "object" if media == JSON else "string"}}
+        content: Schema = {"schema": schema_of(answer) if answer is not None else {"type": "object" if media == JSON else "string"}}
+        if code == 200 and described.pieces:
+            content[PIECES[media]] = {name: schema_of(piece) for name, piece in described.pieces.items()}
         responses[str(code)] = {"description": MEANINGS.get(str(code), REFUSALS.get(str(code), "As asked")), "content": {media: content}}
         if str(code) in RETRIED and answer is not None:
             responses[str(code)]["headers"] = RETRY_AFTER
@@ -151,6 +153,9 @@ def _operation(route: Documented, schema_of: Callable[[Any], Schema]) -> Schema:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema_of(described.body)}}}
     return operation
 
+
+PIECES = {"text/event-stream": "x-events", "application/jsonl": "x-lines"}
+"""What has the schemas of the pieces of an answer, by its type: OpenAPI 3.1 has no word for that."""
 
 MEANINGS = {"200": "As asked", "202": "Begun", "404": "There is no such thing", "409": "It cannot be done as things are"}
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, where that is known", "schema": {"type": "string"}}}
@@ -184,10 +189,22 @@ def _query_parameters(described: Description, schema_of: Callable[[Any], Schema]
             "in": "query",
             "required": name in query.get("required", ()),
             **({"description": schema["description"]} if "description" in schema else {}),
-            "schema": moved({key: value for key, value in schema.items() if key != "description"}, SCHEMAS),
+            **_of_parameter(moved({key: value for key, value in schema.items() if key != "description"}, SCHEMAS)),
         }
         for name, schema in query["properties"].items()
     ]
+
+
+def _of_parameter(schema: Schema) -> Schema:
+    """What is not given is left out, rather than null; a list has commas between its values."""
+    either = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    default = {"default": schema["default"]} if schema.get("default") not in (None, "", []) else {}
+    schema = {**either[0], **default} if either else schema
+    schema = {key: value for key, value in schema.items() if key != "default" or default}
+    if isinstance(schema.get("type"), list):
+        schema["type"] = next(each for each in schema["type"] if each != "null")
+    listed = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+    return {**listed, "schema": schema}
 
 
 def _description(route: Documented) -> Description:

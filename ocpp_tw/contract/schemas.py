@@ -17,6 +17,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFINITIONS = "#/$defs/"
 """Where a schema of its own has those that it refers to."""
 
+REFERRING = ("$ref", "mapping")
+"""Members that refer to definitions; the latter is that of a discriminator."""
+
 Schema = dict[str, Any]
 
 
@@ -87,11 +90,14 @@ def needed(schema: Any, definitions: dict[str, Schema]) -> set[str]:
 def moved(schema: Any, prefix: str) -> Any:
     """The same with its references to definitions elsewhere: ``#/components/schemas/``."""
     if isinstance(schema, dict):
-        return {
-            key: value.replace(DEFINITIONS, prefix, 1) if key == "$ref" and isinstance(value, str) else moved(value, prefix)
-            for key, value in schema.items()
-        }
+        return {key: _moved(value, prefix) if key in REFERRING else moved(value, prefix) for key, value in schema.items()}
     return [moved(each, prefix) for each in schema] if isinstance(schema, list) else schema
+
+
+def _moved(value: Any, prefix: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _moved(each, prefix) for key, each in value.items()}
+    return value.replace(DEFINITIONS, prefix, 1) if isinstance(value, str) else moved(value, prefix)
 
 
 def closed(schema: Any) -> Any:
@@ -117,7 +123,10 @@ def _described(schema: Schema, of: type, encoded: bool) -> Schema:
     optional, texts = left_out(of), meanings(of)
     if "properties" not in schema:  # of a class that is written as an array
         return schema
-    properties = {}
+    properties: dict[str, Schema] = {}
+    tag = _tag(of)
+    if tag is not None:
+        properties[tag[0]] = {"const": tag[1]}
     for field in _fields(of):
         own = {
             key: value
@@ -133,6 +142,12 @@ def _described(schema: Schema, of: type, encoded: bool) -> Schema:
     if "additionalProperties" in schema and not encoded:
         described["additionalProperties"] = schema["additionalProperties"]
     return {key: value for key, value in described.items() if value not in ("", [])}
+
+
+def _tag(of: type) -> tuple[str, Any] | None:
+    """The member by which the class is told from others, and its value."""
+    info = inspect.type_info(of)
+    return (info.tag_field, info.tag) if isinstance(info, inspect.StructType) and info.tag_field else None
 
 
 def _unlike(schema: Schema, default: Any) -> Schema:

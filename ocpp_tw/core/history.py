@@ -5,13 +5,14 @@ Knows neither where it is kept nor for how long. Each is a JSON object; names th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
 from ..facts import Stopped
-from .charger_events import StopTransaction
+from .charger_events import MATCHES, StopTransaction
 from .entries import AWAY, FLEET, Effect, Put, Recorded
+from .event import one_of
 from .gateway_events import CommandResult, DisconnectCharger
 from .transaction import Transaction
 
@@ -37,6 +38,67 @@ MAX_PAYLOAD = 4096
 encode = msgspec.json.Encoder().encode
 
 
+class EndedTransaction(msgspec.Struct, kw_only=True, tag_field="state", tag="ended"):
+    """A transaction that has ended."""
+
+    time: str
+    """when the gateway was told (UTC)"""
+    charger: str
+    """the charger's identity"""
+    id: int | str
+    """its id; in 2.x the charger's"""
+    backend_id: int | None
+    """the one that the backend has for it, where that is another one"""
+    conn: int | None
+    """the connector; in 2.x the EVSE; null where its start is not known"""
+    tag: str | None
+    """the tag that began it; where that is not known, the one that ended it"""
+    started: str | None
+    """when it began, by the charger's clock"""
+    ended: str | None
+    """when it ended, by the charger's clock"""
+    duration_s: int | None
+    """seconds from one to the other"""
+    energy_wh: int | None
+    """delivered"""
+    meter_start: int | None
+    """the energy register when it began, in Wh"""
+    meter_stop: int | None
+    """the energy register when it ended, in Wh"""
+    reason: str
+    """why it ended"""
+    provisional: bool
+    """whether its id is the gateway's own, since the backend could not be asked"""
+    match: Annotated[str, one_of(MATCHES)]
+    """how its end was matched with a start"""
+    gateway: str
+    """the gateway that was told"""
+    ocpp: str
+    """the OCPP version of the connection"""
+
+
+class RecordedCommand(CommandResult, kw_only=True):
+    """A command that has ended, as in `command_result`; a long answer or error is left out."""
+
+    time: str
+    """when it ended (UTC)"""
+    gateway: str
+    """the gateway that had it"""
+
+
+class Trouble(TypedDict):
+    """An event that is a trouble, with the members of its data beside these."""
+
+    time: str
+    """when (UTC)"""
+    event: str
+    """what has happened"""
+    gateway: str
+    """the gateway that has told it"""
+    charger: NotRequired[str]
+    """the charger's identity"""
+
+
 def away(charger: str, time: str, gateway: str, ocpp: str | None, known: tuple[str | None, ...], data: DisconnectCharger) -> Put:
     """The charger is connected nowhere since ``time``; ``known`` is its vendor, model, firmware and serial number."""
     row = {"time": time, "code": data.code, "reason": data.reason, "seconds": data.seconds, "gateway": gateway, "ocpp": ocpp}
@@ -52,35 +114,35 @@ def back(charger: str) -> Put:
 def ended(data: StopTransaction, transaction: Transaction | None, fact: Stopped, time: str, gateway: str, ocpp: str) -> Effect:
     """A transaction has ended; None where its start is not known."""
     known = transaction if transaction is not None and transaction.has_begun else None
-    row = {
-        "time": time,
-        "state": "ended",
-        "charger": data.charger,
-        "id": data.transaction_id if transaction is None else transaction.id,
-        "backend_id": data.backend_id,
-        "conn": transaction.conn if transaction else None,
-        "tag": known.tag if known else data.tag,
-        "started": (known.started or None) if known else None,
-        "ended": fact.timestamp,
-        "duration_s": data.duration_s,
-        "energy_wh": data.energy_wh,
-        "meter_start": known.meter_start if known else None,
-        "meter_stop": data.meter_stop,
-        "reason": data.reason,
-        "provisional": bool(known and known.provisional),
-        "match": data.match,
-        "gateway": gateway,
-        "ocpp": ocpp,
-    }
+    row = EndedTransaction(
+        time=time,
+        charger=data.charger,
+        id=data.transaction_id if transaction is None else transaction.id,
+        backend_id=data.backend_id,
+        conn=transaction.conn if transaction else None,
+        tag=known.tag if known else data.tag,
+        started=(known.started or None) if known else None,
+        ended=fact.timestamp,
+        duration_s=data.duration_s,
+        energy_wh=data.energy_wh,
+        meter_start=known.meter_start if known else None,
+        meter_stop=data.meter_stop,
+        reason=data.reason,
+        provisional=bool(known and known.provisional),
+        match=data.match,
+        gateway=gateway,
+        ocpp=ocpp,
+    )
     return Recorded(TRANSACTIONS, encode(row))
 
 
 def commanded(result: CommandResult, time: str, gateway: str) -> Effect:
     """A command has its result."""
-    row: dict[str, Any] = {"time": time, "gateway": gateway, **msgspec.structs.asdict(result)}
+    row = RecordedCommand(time=time, gateway=gateway, **msgspec.structs.asdict(result))
     for name in ("payload", "error"):
-        if row[name] is not None and len(encode(row[name])) > MAX_PAYLOAD:
-            row[name] = None
+        told = getattr(row, name)
+        if told is not None and len(encode(told)) > MAX_PAYLOAD:
+            setattr(row, name, None)
     return Recorded(COMMANDS, encode(row))
 
 

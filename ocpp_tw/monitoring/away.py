@@ -16,6 +16,7 @@ from ..interfaces import IRecords, StoreUnavailable
 from ..waiting import in_time, shielded
 from .rows import away_row
 from .slices import slices
+from .told import ChargerRow
 
 HOLDS, HOLDS_OF_EACH = 1.0, 1 / 2500
 """Seconds for which what was read counts, at least; and for each row of it: to read ten thousand takes some 20 ms of CPU."""
@@ -31,12 +32,12 @@ class Away:
         self.trouble = ""
         self._records = records
         self._clock = clock
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, ChargerRow] = {}
         self._kept: dict[str, bytes] = {}
         self._until = 0.0
         self._reading: Deferred[None] | None = None
 
-    async def rows(self) -> dict[str, dict[str, Any]]:
+    async def rows(self) -> dict[str, ChargerRow]:
         """By identity."""
         if self._reading is not None:
             await shielded(self._reading)
@@ -54,7 +55,8 @@ class Away:
         except (TimeoutError, StoreUnavailable):
             self.trouble = "Redis does not answer"
         else:
-            self.trouble, rows, before = "", {}, self._kept
+            self.trouble, before = "", self._kept
+            rows: dict[str, ChargerRow] = {}
             async for some in slices(list(kept.items()), self._clock):
                 for id, value in some:
                     known = self._rows.get(id) if before.get(id) == value else None

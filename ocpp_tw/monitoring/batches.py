@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from ..core.commands import Invalid, parse
 from ..core.security import Operator
 from ..dispatch.by_http import Busy
+from .told import BatchFailure, BatchReport
 
 MAX_CHARGERS = 20_000
 """Most chargers of a batch."""
@@ -56,7 +57,7 @@ class Batch:
         self.waiting = deque(chargers)
         self.running = 0
         self.outcomes: Counter[str] = Counter()
-        self.failed: list[dict[str, Any]] = []
+        self.failed: list[BatchFailure] = []
         self.stopped = False
 
     @property
@@ -74,10 +75,10 @@ class Batch:
         outcome = str(result.get("outcome") or result.get("state") or "unknown")
         self.outcomes[outcome] += 1
         if outcome != "result" and len(self.failed) < MAX_FAILED:
-            told = {name: result.get(name) for name in ("id", "outcome", "status", "error")}
-            self.failed.append({"charger": charger, **told, "outcome": outcome})
+            told = {name: result.get(name) for name in ("id", "status", "error")}
+            self.failed.append(cast(BatchFailure, {"charger": charger, **told, "outcome": outcome}))
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> BatchReport:
         """As it is told."""
         return {
             "id": self.id,
@@ -103,7 +104,7 @@ class Batches:
         self._batches: OrderedDict[str, Batch] = OrderedDict()
         self._retries: dict[str, IDelayedCall] = {}
 
-    def begin(self, command: dict[str, Any], chargers: list[str], operator: Operator) -> dict[str, Any]:
+    def begin(self, command: dict[str, Any], chargers: list[str], operator: Operator) -> BatchReport:
         """Begin a batch; returns its report.
 
         Raises:
@@ -120,12 +121,12 @@ class Batches:
         self._go_on(batch)
         return batch.report()
 
-    def find(self, id: str) -> dict[str, Any] | None:
+    def find(self, id: str) -> BatchReport | None:
         """The report of a batch; None if it is not remembered here."""
         batch = self._batches.get(id)
         return None if batch is None else batch.report()
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[BatchReport]:
         """Those that are remembered, without their failures, the latest first."""
         return [{**each.report(), "failed": []} for each in reversed(self._batches.values())]
 

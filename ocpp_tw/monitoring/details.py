@@ -5,13 +5,14 @@ Knows no other gateway.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, cast
 
 import msgspec
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from ..core.transaction import Transaction
 from ..gateway.charger import Charger
 from ..gateway.decisions import Awaited, RecordSummary, summary
 from ..gateway.gateway import Gateway
@@ -20,6 +21,7 @@ from ..interfaces import ClientCertificate, StoreUnavailable
 from ..ocpp.tolerance.evidence import Model, ModelReport
 from ..waiting import in_time
 from .rows import Rows, iso
+from .told import CertificateReport, ConnectedRecord, Connection
 from .transactions import RunningTransactions
 
 STORE_WITHIN = 0.7
@@ -65,28 +67,34 @@ class Details:
             kept = await in_time(self._gateway.decisions.recorded(id), STORE_WITHIN, self._clock)
         except (TimeoutError, StoreUnavailable):
             running = charger.ledger.running if charger.ledger else []
-        observed = self._gateway.liveness.summary(charger)
-        observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
-        record = {
-            "connected": True,
-            **summary(charger.record),
-            **{name: kept and kept.get(name) for name in Awaited.__annotations__},  # which are not told to the connection
-            **connection(charger),
-            **observed,
-            "transactions": [msgspec.to_builtins(each) for each in running],
-        }
+        record = record_of(self._gateway, charger, running, kept)
         return {
             "row": self._rows.row(charger),
             "record": record,
-            "liveness": observed["liveness"],
+            "liveness": record["liveness"],
             "transactions": self._transactions.of(charger),
             "breaks": self._violations.report(charger.model),
-            "clock": {"skew_s": observed["clock_skew"]},
+            "clock": {"skew_s": record["clock_skew"]},
             "certificate": certificate(charger.certificate),
         }
 
 
-def connection(charger: Charger) -> dict[str, Any]:
+def record_of(gateway: Gateway, charger: Charger, running: Iterable[Transaction], stored: RecordSummary | None) -> ConnectedRecord:
+    """What is known of a charger that is connected; ``stored`` has what its connection is not told, and may be missing."""
+    observed = gateway.liveness.summary(charger)
+    record = {
+        "connected": True,
+        **summary(charger.record),
+        **{name: stored and stored.get(name) for name in Awaited.__annotations__},
+        **connection(charger),
+        **observed,
+        "liveness": {**observed["liveness"], "flooding": gateway.budgets.flooding(charger.id)},
+        "transactions": [msgspec.to_builtins(each) for each in running],
+    }
+    return cast(ConnectedRecord, record)
+
+
+def connection(charger: Charger) -> Connection:
     """A charger's connection and what has come by it."""
     return {
         "id": charger.id,
@@ -102,7 +110,7 @@ def connection(charger: Charger) -> dict[str, Any]:
     }
 
 
-def certificate(shown: ClientCertificate | None) -> dict[str, Any] | None:
+def certificate(shown: ClientCertificate | None) -> CertificateReport | None:
     """The certificate with which a charger has come in."""
     if shown is None:
         return None

@@ -7,26 +7,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from operator import itemgetter
+from typing import Any, cast
 
 import msgspec
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import history
-from ..gateway.decisions import Decisions
+from ..core.entries import Record
+from ..gateway.decisions import Decisions, summary
 from ..interfaces import Answers, IFleet, StoreUnavailable
 from ..waiting import pause
 from .away import Away
 from .history_reader import HistoryReader
 from .listing import MAX_NAMES
-from .query import STATES, ChargersQuery, First, Place, place
+from .query import STATES, ChargersFilter, ChargersPageQuery, ChargersQuery, First, Place, place
 from .rows import iso
 from .slices import slices
+from .told import BackendReport, ChargerRow, ChargersAnswer, Counts, Overview, RunningTransaction, States
+from .transactions import MAX_TOLD, Position, RunningQuery, position
 
 MINUTES = 60
 
 LATEST_TROUBLES = 20
+
+NO_ROW = cast(ChargerRow, {})
 
 MANY_ROWS = 500
 """Rows behind whose number gateways tell places only, and then the rows of the page."""
@@ -53,7 +59,7 @@ class FleetView:
         self._clock = clock
         self._unix = unix
 
-    async def overview(self) -> dict[str, Any]:
+    async def overview(self) -> Overview:
         """The fleet at a glance."""
         answers = await self._fleet.ask("overview", {})
         away = await self._away.rows()
@@ -66,10 +72,10 @@ class FleetView:
         gateways = sorted([part["gateway"] for part in parts], key=lambda each: str(each["name"]))
         return {
             "time": iso(self._unix()),
-            "chargers": {"total": states.total(), **{state: states[state] for state in reversed(STATES)}},
+            "chargers": cast(Counts, {"total": states.total(), **{state: states[state] for state in reversed(STATES)}}),
             "power_w": sum(part["power_w"] for part in parts),
             "energy_today_wh": sum(part["energy_today_wh"] for part in parts),
-            "rates": {name: _added([part[name] for part in parts]) for name in ("messages", "events")},
+            "rates": {"messages": _added([part["messages"] for part in parts]), "events": _added([part["events"] for part in parts])},
             "gateways": gateways,
             "missing": answers.missing,
             "trouble": answers.trouble or self._away.trouble,
@@ -78,26 +84,27 @@ class FleetView:
             "troubles": await self._latest_troubles(),
         }
 
-    async def _latest_troubles(self) -> list[dict[str, Any]]:
+    async def _latest_troubles(self) -> list[history.Trouble]:
         try:
-            return (await self._histories.page(history.TROUBLES, LATEST_TROUBLES)).rows
+            return cast(list[history.Trouble], (await self._histories.page(history.TROUBLES, LATEST_TROUBLES)).rows)
         except (TimeoutError, StoreUnavailable):
             return []
 
-    async def chargers(self, query: ChargersQuery) -> dict[str, Any]:
+    async def chargers(self, wanted: ChargersPageQuery) -> ChargersAnswer:
         """A page of the fleet's chargers."""
-        full = query.offset == 0 or query.want <= MANY_ROWS
-        answers = await self._ask_for_page(msgspec.structs.replace(query, full=full))
+        full = wanted.offset == 0 or wanted.offset + wanted.limit <= MANY_ROWS
+        query = ChargersQuery(**msgspec.structs.asdict(wanted), full=full)
+        answers = await self._ask_for_page(query)
         away = await self._away.rows()
         states: Counter[str] = Counter()
         models: set[str] = set()
         firmwares: set[str] = set()
-        found = First[dict[str, Any]](query)
+        found = First[ChargerRow](query)
         connected: set[str] = set()
         total = 0
 
-        def at(row: dict[str, Any]) -> tuple[Place, dict[str, Any]]:
-            return place(query.column, query.descending, row[query.column], row["id"]), row
+        def at(row: ChargerRow) -> tuple[Place, ChargerRow]:
+            return place(query.column, query.descending, row.get(query.column), row["id"]), row
 
         for part in answers.answers.values():
             states.update(part["states"])
@@ -105,7 +112,7 @@ class FleetView:
             firmwares.update(part["firmwares"])
             total += part["total"]
             async for some in slices(part["rows"] if full else part["places"], self._clock):
-                told: list[tuple[Place, dict[str, Any]]] = [at(row) for row in some] if full else [(tuple(where), {}) for where in some]
+                told = [at(row) for row in some] if full else [(cast(Place, tuple(where)), NO_ROW) for where in some]
                 connected.update([where[2] for where, _ in told])
                 found.add(told)
         async for some in slices(list(away.values()), self._clock):
@@ -130,7 +137,7 @@ class FleetView:
         return {
             "total": total,
             "rows": [row for _, row in rows] if full else await self._rows([where[2] for where, _ in rows], away),
-            "states": {state: states[state] for state in STATES},
+            "states": cast(States, {state: states[state] for state in STATES}),
             "models": sorted(models)[:MAX_NAMES],
             "firmwares": sorted(firmwares)[:MAX_NAMES],
             "gateways": sorted(answers.answers),
@@ -142,7 +149,7 @@ class FleetView:
         asked: dict[str, Any] = msgspec.to_builtins(query)
         return await self._fleet.ask("chargers", asked)
 
-    async def _rows(self, ids: list[str], away: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _rows(self, ids: list[str], away: dict[str, ChargerRow]) -> list[ChargerRow]:
         """The rows of these chargers, wherever they are."""
         answers = await self._fleet.ask("rows", {"ids": ids})
         rows = {id: away[id] for id in ids if id in away}
@@ -150,9 +157,9 @@ class FleetView:
             rows |= {row["id"]: row for row in part}
         return [rows[id] for id in ids if id in rows]
 
-    async def ids(self, query: ChargersQuery, most: int) -> list[str]:
-        """The identities of all that the query asks for, at most so many."""
-        page = await self._ask_for_page(msgspec.structs.replace(query, full=False, offset=0, limit=most))
+    async def ids(self, query: ChargersFilter, most: int) -> tuple[list[str], list[str]]:
+        """The identities of all that the filter lets through, at most so many; and the gateways that have not told theirs."""
+        page = await self._ask_for_page(ChargersQuery(**msgspec.structs.asdict(query), full=False, limit=most))
         ids = {where[2] for part in page.answers.values() for where in part["places"]}
         if not query.state or "away" in query.state:
             for id, row in (await self._away.rows()).items():
@@ -160,7 +167,7 @@ class FleetView:
                 at = not query.gateway or row["gateway"] in query.gateway
                 if at and query.lets_through(id, row["ocpp"], model, (row["serial"],), 0):
                     ids.add(id)
-        return sorted(ids)[:most]
+        return sorted(ids)[:most], page.missing
 
     async def charger(self, id: str) -> dict[str, Any] | None:
         """All that is known of one; None if nothing is. Fails with `TimeoutError` or `StoreUnavailable` if it is not connected and the store
@@ -180,7 +187,7 @@ class FleetView:
         return {
             "row": away,
             "connected": False,
-            "record": {"connected": False, "id": id, **(record or {})},
+            "record": {"connected": False, "id": id, **(record or summary(Record()))},
             "liveness": None,
             "transactions": [],
             "breaks": [],
@@ -190,11 +197,16 @@ class FleetView:
             **unknown,
         }
 
-    async def running(self, query: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-        """The running transactions, the latest first; and the gateways that have not told theirs."""
-        answers = await self._fleet.ask("running", query)
-        rows = [row for part in answers.answers.values() for row in part]
-        return sorted(rows, key=lambda row: row["since"], reverse=True), answers.missing
+    async def running(self, query: RunningQuery) -> tuple[list[dict[str, Any]], Position | None, list[str]]:
+        """A page of the running transactions, the latest first; behind which one to go on, None if there are no more; and the gateways that have
+        not told theirs."""
+        limit = min(query.limit, MAX_TOLD)
+        asked: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(query, limit=limit + 1))
+        answers = await self._fleet.ask("running", asked)
+        found = [(position(msgspec.convert(row, RunningTransaction)), row) for part in answers.answers.values() for row in part]
+        found.sort(key=itemgetter(0), reverse=True)
+        rows = [row for _, row in found[:limit]]
+        return rows, found[limit - 1][0] if len(found) > limit else None, answers.missing
 
 
 def _added(rates: list[list[float]]) -> list[float]:
@@ -202,7 +214,7 @@ def _added(rates: list[list[float]]) -> list[float]:
     return [round(sum(each), 2) for each in zip(*rates, strict=True)] if rates else [0.0] * MINUTES
 
 
-def _worst(backends: list[dict[str, str]]) -> dict[str, str]:
+def _worst(backends: list[BackendReport]) -> BackendReport:
     """Failing, if it is for any gateway."""
     ranked = sorted(backends, key=lambda each: ("failing", "ok", "none").index(each["state"]))
     return ranked[0] if ranked else {"state": "none", "detail": ""}

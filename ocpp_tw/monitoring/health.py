@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+
+from .told import BackendReport, HealthReport, Spool
 
 INTERVAL = 0.5
 """Seconds between two looks."""
@@ -25,18 +27,22 @@ REMEMBERED = 20
 """Looks of which the worst lag is told, and over which the CPU is: ten seconds."""
 
 
-class StoreHealth(Protocol):
-    """The store, as far as operators are told of it."""
-
-    @property
-    def trouble(self) -> str:
-        """Why it takes no events; "" if it does."""
+class Backlog(Protocol):
+    """What waits in the store."""
 
     def unread(self) -> int | None:
         """How many events wait in Redis for the backend; None if that is not known."""
 
     def spooled(self) -> dict[str, Any]:
         """Counts of what is in the spool, and its trouble with the disk if any; {} without a spool."""
+
+
+class StoreHealth(Backlog, Protocol):
+    """The store, as far as operators are told of it."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it takes no events; "" if it does."""
 
 
 class Backend(Protocol):
@@ -79,7 +85,7 @@ class Health:
         self._due = now + INTERVAL - (now - self._due) % INTERVAL  # LoopingCall keeps its beat, and skips what is over
         self._used.append((now, self._cpu()))
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> HealthReport:
         """As it is told: ``cpu`` is the part of a core that it uses."""
         (then, before), (now, after) = self._used[0], self._used[-1]
         trouble = self._store.trouble
@@ -88,11 +94,11 @@ class Health:
             "memory_mb": round(memory() / 1e6, 1),
             "cpu": round((after - before) / (now - then), 3) if now > then else None,
             "redis": {"connected": not trouble, "unread": self._store.unread(), "trouble": trouble},
-            "spool": self._store.spooled() or None,
+            "spool": cast(Spool | None, self._store.spooled() or None),
             "backend": self._backend_report(),
         }
 
-    def _backend_report(self) -> dict[str, str]:
+    def _backend_report(self) -> BackendReport:
         if self._backend is None:
             return {"state": "none", "detail": ""}
         trouble = self._backend.trouble

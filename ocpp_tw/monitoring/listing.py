@@ -17,6 +17,7 @@ from ..waiting import pause
 from .query import ChargersQuery, First, Place, place
 from .rows import Rows
 from .slices import slices
+from .told import ChargerRow
 
 MAX_NAMES = 500
 """Most models and firmware versions that are told."""
@@ -69,12 +70,12 @@ class Listing:
             answer["places"] = [at for at, _ in first]
         return answer
 
-    async def rows(self, ids: list[str]) -> list[dict[str, Any]]:
+    async def rows(self, ids: list[str]) -> list[ChargerRow]:
         """The rows of those that are connected here."""
         return await self._told([charger for id in ids if (charger := self._gateway.chargers.get(id)) is not None])
 
-    async def _told(self, chargers: list[Charger]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
+    async def _told(self, chargers: list[Charger]) -> list[ChargerRow]:
+        rows: list[ChargerRow] = []
         async for some in slices(chargers, self._clock):
             rows += [self._rows.row(charger) for charger in some]
         return rows

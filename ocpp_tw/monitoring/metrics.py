@@ -27,6 +27,7 @@ from ..histogram import Histogram
 from ..interfaces import Store
 from .metric_table import METRICS
 from .slices import slices
+from .told import HealthReport
 
 REFUSALS = (400, 401, 403, 404, 503)
 """The statuses of refused handshakes that are told from the start."""
@@ -39,7 +40,7 @@ Values = defaultdict[str, dict[Labels, float | Histogram]]
 class Own(Protocol):
     """How the gateway is itself (`ocpp_tw.monitoring.health`)."""
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> HealthReport:
         """As it is told to operators."""
 
 

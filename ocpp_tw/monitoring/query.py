@@ -6,9 +6,11 @@ Knows neither chargers nor how gateways are asked.
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
+
+from ..core.event import one_of
 
 MAX_LIMIT = 1000
 """Most rows of a page."""
@@ -16,34 +18,73 @@ MAX_LIMIT = 1000
 MAX_OFFSET = 200_000
 """How far behind the first row a page may begin."""
 
+MAX_SEARCH = 200
+"""Longest text that is searched for, in characters."""
+
 COLUMNS = (
     "id", "state", "since", "gateway", "ocpp", "vendor", "model", "firmware", "serial", "remote_address", "security_profile", "registration",
     "violations", "power_w", "energy_wh", "transactions", "last_message",
 )  # fmt: skip
 """What rows can be sorted by."""
 
-STATES = ("away", "unresponsive", "silent", "faulted", "charging", "online")
+State = Literal["away", "unresponsive", "silent", "faulted", "charging", "online"]
 """The states of chargers: the first that applies is a charger's; in this order they are sorted."""
 
-RANKS = {state: rank for rank, state in enumerate(STATES)}
+STATES: tuple[State, ...] = get_args(State)
+
+RANKS: dict[str, int] = {state: rank for rank, state in enumerate(STATES)}
 
 R = TypeVar("R")
 
 
-class ChargersQuery(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Empty members ask for nothing. ``sort`` is a column, with a minus before it to begin with the greatest. ``full`` is False if rows are
-    told by their id and what sorts them only."""
+class ChargersFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which chargers; what is empty asks for nothing. What may have several values may be a text with commas between them."""
 
-    search: str = ""
-    state: list[str] = []
-    ocpp: list[str] = []
-    model: list[str] = []
-    firmware: list[str] = []
-    gateway: list[str] = []
+    search: Annotated[str, msgspec.Meta(max_length=MAX_SEARCH)] = ""
+    """what is in their identity, vendor, model, firmware version, serial number or address"""
+    state: list[State] | str = []
+    """their state is one of these"""
+    ocpp: list[str] | str = []
+    """they speak one of these versions"""
+    model: list[str] | str = []
+    """their model is one of these"""
+    firmware: list[str] | str = []
+    """their firmware version is one of these"""
+    gateway: list[str] | str = []
+    """they are connected to one of these gateways, or were last"""
     violations: bool = False
-    sort: str = "id"
+    """true: only those whose messages have broken their schema"""
+
+    def lets_through(self, id: str, ocpp: Any, model: tuple[Any, Any, Any], others: tuple[Any, ...], violations: int) -> bool:
+        """Whether a charger is asked for, whatever its state and its gateway; ``model`` is its vendor, model and firmware, ``others`` what is
+        searched beside that."""
+        if self.violations and not violations:
+            return False
+        if (self.ocpp and ocpp not in self.ocpp) or (self.model and model[1] not in self.model):
+            return False
+        if self.firmware and model[2] not in self.firmware:
+            return False
+        if not self.search:
+            return True
+        text = self.search.casefold()
+        return text in id.casefold() or any(text in each.casefold() for each in (*model, *others) if each)
+
+
+class ChargersPageQuery(ChargersFilter, frozen=True, omit_defaults=True):
+    """Which chargers, in which order, and which of them."""
+
+    sort: Annotated[str, one_of([*COLUMNS, *(f"-{each}" for each in COLUMNS)])] = "id"
+    """the member of a row that sorts them, with a minus before it to begin with the greatest; those without a value come last"""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = 100
+    """at most so many rows"""
+    offset: Annotated[int, msgspec.Meta(ge=0, le=MAX_OFFSET)] = 0
+    """so many rows are before the first one"""
+
+
+class ChargersQuery(ChargersPageQuery, frozen=True, omit_defaults=True):
+    """As gateways ask each other: lists are lists. ``full`` is False if rows are told by their id and what sorts them only."""
+
     limit: int = 100
-    offset: int = 0
     full: bool = True
 
     @property
@@ -60,20 +101,6 @@ class ChargersQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     def want(self) -> int:
         """How many rows each gateway has to tell."""
         return self.offset + self.limit
-
-    def lets_through(self, id: str, ocpp: Any, model: tuple[Any, Any, Any], others: tuple[Any, ...], violations: int) -> bool:
-        """Whether a charger is asked for, whatever its state and its gateway; ``model`` is its vendor, model and firmware, ``others`` what is
-        searched beside that."""
-        if self.violations and not violations:
-            return False
-        if (self.ocpp and ocpp not in self.ocpp) or (self.model and model[1] not in self.model):
-            return False
-        if self.firmware and model[2] not in self.firmware:
-            return False
-        if not self.search:
-            return True
-        text = self.search.casefold()
-        return text in id.casefold() or any(text in each.casefold() for each in (*model, *others) if each)
 
 
 Place = tuple[bool, Any, str]

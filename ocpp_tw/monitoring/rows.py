@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from time import gmtime, strftime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
+from .query import State
+from .told import FLAGS, ChargerRow
 
-AWAY: dict[str, Any] = {
+UNKNOWN: dict[str, Any] = {
     "remote_address": None,
     "security_profile": None,
     "registration": None,
@@ -66,15 +68,15 @@ class Rows:
             "last_message": self._last_message,
         }
 
-    def row(self, charger: Charger) -> dict[str, Any]:
+    def row(self, charger: Charger) -> ChargerRow:
         """The row as it is told."""
-        row = {name: column(charger) for name, column in self.columns.items()}
+        row: dict[str, Any] = {name: column(charger) for name, column in self.columns.items()}
         connectors = charger.state.connectors if charger.state else ()
         row["connectors"] = [{**msgspec.structs.asdict(each), "since": iso(each.since)} for each in connectors]
         row["flags"] = self.flags(charger)
-        return row
+        return cast(ChargerRow, row)
 
-    def state(self, charger: Charger) -> str:
+    def state(self, charger: Charger) -> State:
         """Of a connected charger."""
         if charger.unresponsive:
             return "unresponsive"
@@ -89,12 +91,8 @@ class Rows:
     def flags(self, charger: Charger) -> list[str]:
         """What else is to be known of it."""
         observed = self._observed.get(charger.id)
-        flags = {
-            "flooding": self._flooding(charger.id),
-            "flapping": observed is not None and observed.flapping,
-            "pending": charger.restricted,
-        }
-        return [name for name, holds in flags.items() if holds]
+        holds = self._flooding(charger.id), observed is not None and observed.flapping, charger.restricted
+        return [name for name, it_does in zip(FLAGS, holds, strict=True) if it_does]
 
     def _time(self, seconds: float) -> str:
         """A time of the reactor's clock; the same every time, unless the time of day was set."""
@@ -117,8 +115,9 @@ class Rows:
         return self._time(observed.heard)
 
 
-def away_row(id: str, kept: Mapping[str, Any]) -> dict[str, Any]:
+def away_row(id: str, kept: Mapping[str, Any]) -> ChargerRow:
     """Of a charger that is connected nowhere, from what is kept of its last connection."""
     known = {name: kept.get(name) for name in ("gateway", "ocpp", "vendor", "model", "firmware", "serial")}
     left = {name: kept.get(name) for name in ("code", "reason", "seconds")}
-    return {"id": id, "state": "away", "since": str(kept.get("time", ""))[:19] + "Z", **known, **AWAY, "left": left}
+    row = {"id": id, "state": "away", "since": str(kept.get("time", ""))[:19] + "Z", **known, **UNKNOWN, "left": left}
+    return cast(ChargerRow, row)

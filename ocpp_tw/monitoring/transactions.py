@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.transaction import Transaction
@@ -15,9 +16,42 @@ from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from .slices import slices
 from .state import Running
+from .told import RunningTransaction
 
 MAX_TOLD = 5000
 """Most running transactions that a gateway tells at once."""
+
+
+Position = tuple[int, str, str]
+"""Where a transaction is among those that run: when it was heard of first, its charger, and its id; the greatest comes first."""
+
+
+class RunningQuery(msgspec.Struct, omit_defaults=True):
+    """Which running transactions. Those heard of from ``begin`` until before ``end``, in Unix time, and behind ``after``."""
+
+    charger: str = ""
+    tag: str = ""
+    provisional: bool = False
+    begin: float | None = None
+    end: float | None = None
+    after: Position | None = None
+    limit: int = MAX_TOLD
+
+    def lets_through(self, row: RunningTransaction) -> bool:
+        """Whether it is one of them, whatever its charger."""
+        at = position(row)
+        return (
+            (not self.tag or row.tag == self.tag)
+            and (not self.provisional or row.provisional)
+            and (self.begin is None or at[0] >= self.begin)
+            and (self.end is None or at[0] < self.end)
+            and (self.after is None or at < self.after)
+        )
+
+
+def position(row: RunningTransaction) -> Position:
+    """Of one that a message has told of."""
+    return row.since or 0, row.charger, str(row.id)
 
 
 class RunningTransactions:
@@ -30,53 +64,63 @@ class RunningTransactions:
         self._unix = unix
 
     async def all(self, query: dict[str, Any]) -> list[dict[str, Any]]:
-        """Those of the charger and of the tag that the query names, of all if it names none; the latest first."""
-        charger_id, tag, provisional = query.get("charger"), query.get("tag"), query.get("provisional")
-        found: list[dict[str, Any]] = []
+        """The latest ``limit`` of those that the members of `RunningQuery` ask for."""
+        wanted = msgspec.convert(query, RunningQuery)
+        found: list[RunningTransaction] = []
         async for some in slices(list(self._gateway.chargers.values()), self._clock):
             for charger in some:
-                if charger.state is None or not charger.state.running or (charger_id and charger.id != charger_id):
-                    continue
-                rows = [self._row(charger, each) for each in charger.state.running]
-                found += [row for row in rows if (not tag or row["tag"] == tag) and (not provisional or row["provisional"])]
-        found.sort(key=lambda row: row["since"], reverse=True)
-        return found[: min(MAX_TOLD, query.get("limit") or MAX_TOLD)]
+                if charger.state is not None and charger.state.running and wanted.charger in ("", charger.id):
+                    rows = [self._row(charger, each) for each in charger.state.running]
+                    found += [row for row in rows if wanted.lets_through(row)]
+        found.sort(key=position, reverse=True)
+        return [msgspec.to_builtins(row) for row in found[: wanted.limit]]
 
     def of(self, charger: Charger) -> list[dict[str, Any]]:
         """Those of one charger, with their curves; its ledger may know some of which no message has come to this gateway."""
         running = charger.state.running if charger.state else ()
-        rows = [{**self._row(charger, each), "curve": each.curve.samples()} for each in running]
+        rows = [_with_curve(self._row(charger, each), each.curve.samples()) for each in running]
         ledger = charger.ledger.running if charger.ledger else []
         ids = {each.id for each in running}
-        return rows + [{**self._known(charger, each), "curve": []} for each in ledger if each.id not in ids and each.has_begun]
+        return rows + [_with_curve(self._known(charger, each), []) for each in ledger if each.id not in ids and each.has_begun]
 
-    def _row(self, charger: Charger, running: Running) -> dict[str, Any]:
+    def _row(self, charger: Charger, running: Running) -> RunningTransaction:
         known = None if charger.ledger is None else charger.ledger.find(running.id)
         power = running.power_now(self._unix())
-        return {
-            **self._of(charger, running.id, running.conn, known),
-            "since": round(running.curve.begun),
-            "energy_wh": running.energy_wh,
-            "power_w": None if power is None else round(power, 1),
-            "soc": running.soc,
-            "charging_state": running.charging_state,
-        }
+        return RunningTransaction(
+            **self._of(charger, known),
+            id=running.id,
+            conn=running.conn,
+            since=round(running.curve.begun),
+            energy_wh=running.energy_wh,
+            power_w=None if power is None else round(power, 1),
+            soc=running.soc,
+            charging_state=running.charging_state,
+        )
 
-    def _known(self, charger: Charger, known: Transaction) -> dict[str, Any]:
+    def _known(self, charger: Charger, known: Transaction) -> RunningTransaction:
         energy = None if known.meter is None or known.meter_start is None else max(0, known.meter - known.meter_start)
-        unknown = {"since": None, "energy_wh": energy, "power_w": None, "soc": None, "charging_state": None}
-        return {**self._of(charger, known.id, known.conn, known), **unknown}
+        return RunningTransaction(
+            **self._of(charger, known),
+            id=known.id,
+            conn=known.conn,
+            since=None,
+            energy_wh=energy,
+            power_w=None,
+            soc=None,
+            charging_state=None,
+        )
 
-    def _of(self, charger: Charger, id: int | str, conn: int, known: Transaction | None) -> dict[str, Any]:
+    def _of(self, charger: Charger, known: Transaction | None) -> dict[str, Any]:
         return {
-            "state": "running",
             "charger": charger.id,
             "gateway": self._name,
             "ocpp": charger.ocpp,
-            "id": id,
             "backend_id": known.backend_id if known else None,
-            "conn": conn,
             "tag": known.tag if known else None,
             "started": (known.started or None) if known else None,
             "provisional": bool(known and known.provisional),
         }
+
+
+def _with_curve(row: RunningTransaction, samples: list[list[float | None]]) -> dict[str, Any]:
+    return {**msgspec.to_builtins(row), "curve": samples}

@@ -5,7 +5,7 @@ Knows neither what is in a view nor how its watchers are told.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,10 +23,10 @@ INTERVAL = 2.0
 MAX_VIEWS = 32
 """Most different views that are watched at once; whoever wants to watch one more is refused."""
 
-Look = Callable[[], Awaitable[dict[str, Any]]]
-Difference = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
+Look = Callable[[], Awaitable[Mapping[str, Any]]]
+Difference = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any] | None]
 """From what a view was and what it is to what is told; None: nothing."""
-Tell = Callable[[str, dict[str, Any]], None]
+Tell = Callable[[str, Mapping[str, Any]], None]
 """Called with ``snapshot`` and all of it first, then with ``changes``."""
 
 
@@ -35,11 +35,11 @@ class View:
 
     def __init__(self, look: Look, difference: Difference) -> None:
         self.look, self.difference = look, difference
-        self.latest: dict[str, Any] | None = None
+        self.latest: Mapping[str, Any] | None = None
         self.watchers: list[Tell] = []
         self.task: Deferred[None] | None = None
 
-    def tell(self, latest: dict[str, Any]) -> None:
+    def tell(self, latest: Mapping[str, Any]) -> None:
         before, self.latest = self.latest, latest
         if before is None:
             event, told = "snapshot", latest
@@ -106,13 +106,13 @@ class Watching:
             await pause(INTERVAL, self._clock)
 
 
-def changed_members(before: dict[str, Any], latest: dict[str, Any]) -> dict[str, Any] | None:
+def changed_members(before: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, Any] | None:
     """The members that are different, but not if only the time is."""
     changes = {name: value for name, value in latest.items() if before.get(name) != value}
     return changes if changes.keys() - {"time"} else None
 
 
-def changed_rows(before: dict[str, Any], latest: dict[str, Any]) -> dict[str, Any] | None:
+def changed_rows(before: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, Any] | None:
     """Of a page: the rows that are new or different, the order of all, and what else is different; `total` and `states` always."""
     if before == latest:
         return None

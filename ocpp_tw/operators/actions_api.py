@@ -6,8 +6,9 @@ Knows no charger.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict
 
+import msgspec
 from twisted.web.iweb import IRequest
 
 from ..dispatch.translate import OWN
@@ -15,7 +16,24 @@ from ..ocpp.schemas import source
 from ..ocpp.version import Version
 from .answering import answer_json
 from .described import Refusal, described
-from .serving import HttpAnswer, Query, Refused, klein_app, run
+from .parameters import NoQuery, query_of
+from .serving import HttpAnswer, Refused, klein_app, run
+
+
+class ActionsQuery(msgspec.Struct, frozen=True):
+    """Of which version."""
+
+    ocpp: Literal["", "1.6", "2.0.1", "2.1"] = ""
+    """only commands of this version"""
+
+
+class Actions(TypedDict):
+    """The commands that there are."""
+
+    neutral: list[str]
+    """the neutral ones"""
+    raw: dict[str, list[str]]
+    """the OCPP actions of each version"""
 
 
 class ActionsApi:
@@ -28,12 +46,14 @@ class ActionsApi:
         self._versions = {version.name: version for version in versions.values()}
 
     @app.route("/api/actions", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: Actions}, query=ActionsQuery)
     def actions(self, request: IRequest) -> HttpAnswer:
         """The commands of all versions, or of one."""
 
         async def answer() -> bytes:
-            name = Query(request).one_of("ocpp", "", *self._versions)
+            name = query_of(request, ActionsQuery).ocpp
+            if name and name not in self._versions:
+                raise Refused(400, f"ocpp must be one of {', '.join(self._versions)}: chargers may speak no other version here")
             versions = [version for version in self._versions.values() if name in ("", version.name)]
             neutral = sorted({*OWN, *[command for version in versions for command in version.neutral]})
             return answer_json(
@@ -43,11 +63,12 @@ class ActionsApi:
         return run(request, answer())
 
     @app.route("/api/actions/<ocpp>/<action>", methods=["GET"])
-    @described({200: dict[str, Any], 404: Refusal})
+    @described({200: dict[str, Any], 404: Refusal}, query=NoQuery)
     def schema(self, request: IRequest, ocpp: str, action: str) -> HttpAnswer:
         """The official JSON Schema of an action's request."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             version = self._versions.get(ocpp)
             if version is None or action not in version.csms_actions:
                 raise Refused(404, "There is no such action for a backend to send")

@@ -11,80 +11,13 @@ import msgspec
 
 from ..core.commands import OUTCOMES
 from ..core.event import one_of
-from ..core.registration import REGISTRATIONS
-from ..core.transaction import Transaction
 from ..gateway.decisions import RegisteredCharger
 from ..gateway.last_refusals import LastRefusal
+from ..monitoring.told import OfCharger, Spool
 from .described import Refusal
 
 PAGE, MAX_PAGE = 100, 1000
 """Chargers in a page of the list of registered ones: by default, and at most, since Redis does nothing else meanwhile."""
-
-Profile = Annotated[int, msgspec.Meta(ge=0, le=3)]
-"""A security profile of OCPP."""
-
-
-class Connection(TypedDict):
-    """A charger's connection to this gateway."""
-
-    id: str
-    """the charger's identity"""
-    ocpp: str
-    """the OCPP version spoken"""
-    domain: str
-    """the Host header, as the charger sent it"""
-    remote_address: str
-    """where it connects from"""
-    security_profile: Profile
-    """OCPP's security profile of the connection: 0 is none"""
-    connection: str
-    """a name of the connection, as in `previous` of `connect_charger`"""
-    registration: Annotated[str, one_of(REGISTRATIONS)] | None
-    """the registration status given last; null while unknown"""
-    received: int
-    """frames received"""
-    sent: int
-    """frames sent"""
-    violations: int
-    """messages that broke their schema"""
-
-
-class Liveness(TypedDict):
-    """What the gateway thinks of a charger: as in the events of these names."""
-
-    unresponsive: bool
-    """it answers no commands"""
-    silent: bool
-    """nothing has come for long"""
-    flapping: bool
-    """it connects again and again"""
-    flooding: NotRequired[bool]
-    """it sends more than its budget"""
-
-
-class Assessment(TypedDict):
-    """What the gateway thinks of a charger that is connected."""
-
-    liveness: Liveness
-    """whether it is what the events of these names say"""
-    clock_skew: int | None
-    """seconds that its clock is ahead; null when that is not known"""
-
-
-class Connected(TypedDict):
-    """A charger that is connected to this gateway."""
-
-    connected: Literal[True]
-    """that it is"""
-    transactions: list[Transaction]
-    """its open transactions"""
-
-
-class NotConnected(TypedDict):
-    """A charger that is not connected to this gateway."""
-
-    connected: Literal[False]
-    """that it is not"""
 
 
 class LastRefused(TypedDict):
@@ -101,13 +34,13 @@ class UnknownCharger(Refusal):
     """its last handshake that this gateway refused, if one is remembered"""
 
 
-class PageQuery(TypedDict, total=False):
+class PageQuery(msgspec.Struct, frozen=True):
     """Which page of the list of registered chargers."""
 
-    after: str
+    after: str = ""
     """`next` of the page before"""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
-    """at most so many chargers; 100 unless given"""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = PAGE
+    """at most so many chargers"""
 
 
 class RegisteredPage(TypedDict):
@@ -124,13 +57,6 @@ class KeyId(TypedDict):
 
     id: str
     """the id of this gateway's key"""
-
-
-class OfCharger(TypedDict):
-    """Whose answer it is."""
-
-    id: str
-    """the charger's identity"""
 
 
 class Shown(TypedDict):
@@ -171,17 +97,6 @@ class Health(TypedDict):
     """how many are connected"""
     workers: NotRequired[dict[str, int]]
     """only with `--workers`: how many are connected to each"""
-
-
-class Spool(TypedDict):
-    """What waits on disk for Redis."""
-
-    groups: int
-    """groups of events"""
-    events: int
-    """events"""
-    trouble: str
-    """why the disk takes no more; "" while it does"""
 
 
 class Readiness(TypedDict):

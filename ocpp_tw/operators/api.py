@@ -17,27 +17,22 @@ from ..core.commands import Invalid
 from ..dispatch.by_http import Busy, Unanswered
 from ..dispatch.dispatcher import Dispatcher
 from ..dispatch.ended import UNAVAILABLE
-from ..gateway.charger import Charger
-from ..gateway.decisions import Awaited, RecordSummary, summary
+from ..gateway.decisions import RecordSummary
 from ..gateway.fleet_key import ForeignKey
 from ..gateway.gateway import Gateway
 from ..gateway.security import SecurityEvents
 from ..gateway.verdicts import Verdicts
 from ..log import Logger
+from ..monitoring.details import connection, record_of
+from ..monitoring.health import Backlog
+from ..monitoring.told import ConnectedRecord, Connection, OfCharger, StoredRecord
 from ..ocpp.tolerance.evidence import ModelReport
 from .answering import answer_json as _json
 from .answers import (
-    MAX_PAGE,
-    PAGE,
-    Assessment,
     CommandRefusal,
-    Connected,
-    Connection,
     Health,
     KeyId,
     LastRefused,
-    NotConnected,
-    OfCharger,
     Ordered,
     PageQuery,
     Readiness,
@@ -50,6 +45,7 @@ from .decision_reader import KEEP, BadDecision, Decision, DecisionQuery, Decisio
 from .described import Refusal, described
 from .guard import Admission
 from .pages import with_pages
+from .parameters import query_of
 from .serving import HttpAnswer, Refused, body_of, from_store, klein_app, operator_of, run
 from .together import Application, Together
 
@@ -59,17 +55,11 @@ PING_HOLDS = 1.0
 """Seconds for which Redis that has answered is taken to answer: whoever may ask for readiness may do so often."""
 
 
-class StoreHealth(Protocol):
+class StoreHealth(Backlog, Protocol):
     """The store, as far as readiness depends on it."""
 
     async def ping(self) -> bool:
         """Whether Redis accepts events."""
-
-    def unread(self) -> int | None:
-        """How many events wait in Redis for the backend; None if that is not known."""
-
-    def spooled(self) -> dict[str, Any]:
-        """Counts of what is in the spool, and its trouble with the disk if any; {} without a spool."""
 
 
 class ViolationReport(Protocol):
@@ -121,7 +111,7 @@ class OperatorsApi:
         """List the chargers connected to this gateway."""
 
         async def answer() -> bytes:
-            return _json(request, 200, [_summary(charger) for charger in self._gateway.chargers.values()])
+            return _json(request, 200, [connection(charger) for charger in self._gateway.chargers.values()])
 
         return run(request, answer())
 
@@ -131,10 +121,8 @@ class OperatorsApi:
         """A page of the registered chargers of the fleet, connected or not: those behind `after`, at most `limit`."""
 
         async def answer() -> bytes:
-            after, limit = _parameter(request, b"after"), _parameter(request, b"limit") or str(PAGE)
-            if not limit.isdecimal() or not 1 <= int(limit[:9]) <= MAX_PAGE:
-                raise Refused(400, f"limit must be a whole number from 1 to {MAX_PAGE}")
-            chargers, cursor = await from_store(self._gateway.decisions.registered(after, int(limit)))
+            query = query_of(request, PageQuery, others=True)
+            chargers, cursor = await from_store(self._gateway.decisions.registered(query.after, query.limit))
             return _json(request, 200, {"chargers": chargers, "next": cursor})
 
         return run(request, answer())
@@ -142,7 +130,7 @@ class OperatorsApi:
     @app.route("/api/chargers/<path:id>", methods=["GET"])
     @described(
         {
-            200: [(Connection, RecordSummary, Assessment, Connected, LastRefused), (OfCharger, RecordSummary, NotConnected, LastRefused)],
+            200: [(ConnectedRecord, LastRefused), (StoredRecord, LastRefused)],
             404: UnknownCharger,
         }
     )
@@ -154,15 +142,8 @@ class OperatorsApi:
             refused = {"last_refusal": last}
             if charger is not None:
                 ledger = await from_store(self._verdicts.ledger(charger))
-                transactions = [msgspec.to_builtins(transaction) for transaction in ledger.running]
-                observed = self._gateway.liveness.summary(charger)
-                observed["liveness"]["flooding"] = self._gateway.budgets.flooding(id)
-                recorded = await from_store(self._gateway.decisions.recorded(id))
-                stored: dict[str, Any] = dict(recorded or {})
-                awaited = {name: stored.get(name) for name in Awaited.__annotations__}  # the connection is not told of these
-                known = {**summary(charger.record), **awaited}
-                body = {"connected": True, **known, **_summary(charger), **observed, "transactions": transactions, **refused}
-                return _json(request, 200, body)
+                stored = await from_store(self._gateway.decisions.recorded(id))
+                return _json(request, 200, {**record_of(self._gateway, charger, ledger.running, stored), **refused})
             record = await from_store(self._gateway.decisions.recorded(id))
             if record is None:
                 detail = "Charger not connected to this gateway, and nothing is remembered of it"
@@ -335,28 +316,3 @@ class OperatorsApi:
         """Tell who decides what; ``names`` are those of the members that are set, whose values may be secret."""
         if self._security is not None:
             self._security.operator("decision", operator_of(request), id, ", ".join(names))
-
-
-def _parameter(request: IRequest, name: bytes) -> str:
-    """A parameter of the query, once; "" if it is not there."""
-    values: list[bytes] = request.args.get(name, [b""])
-    try:
-        (value,) = values
-        return value.decode()
-    except ValueError:  # also a UnicodeDecodeError
-        raise Refused(400, f"{name.decode()} must be given once, in UTF-8") from None
-
-
-def _summary(charger: Charger) -> Connection:
-    return {
-        "id": charger.id,
-        "ocpp": charger.ocpp,
-        "domain": charger.domain,
-        "remote_address": charger.address,
-        "security_profile": charger.security_profile,
-        "connection": charger.connection,
-        "registration": charger.registration or None,
-        "received": charger.received,
-        "sent": charger.sent,
-        "violations": charger.violations,
-    }

@@ -5,7 +5,7 @@ Knows neither chargers nor how a command reaches one.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 from twisted.web.iweb import IRequest
@@ -14,10 +14,32 @@ from ..core.commands import Invalid
 from ..interfaces import IFleet
 from ..monitoring.batches import MAX_CHARGERS, Batches, TooManyBatches
 from ..monitoring.fleet_view import FleetView
+from ..monitoring.query import ChargersFilter
+from ..monitoring.told import BatchBegun, BatchReport
 from .answering import answer_json
-from .chargers_query import of_object
 from .described import Refusal, described
+from .parameters import NoQuery, object_of, query_of
 from .serving import HttpAnswer, Refused, body_of, klein_app, operator_of, run
+
+
+class BatchBody(TypedDict):
+    """One command for many chargers: either `filter` or `chargers` says for which."""
+
+    command: dict[str, Any]
+    """as for `POST /api/commands`, without a charger and an id"""
+    filter: NotRequired[ChargersFilter]
+    """for all that it lets through"""
+    chargers: NotRequired[list[Annotated[str, msgspec.Meta(min_length=1)]]]
+    """for these identities"""
+
+
+class BatchesAnswer(TypedDict):
+    """All batches that gateways remember."""
+
+    rows: list[BatchReport]
+    """the batches, the latest first, without what has failed"""
+    missing: list[str]
+    """gateways that have not answered in time"""
 
 
 class BatchesApi:
@@ -32,12 +54,13 @@ class BatchesApi:
         self._view = view
 
     @app.route("/api/batches", methods=["POST"])
-    @described({202: dict[str, Any]}, body=dict[str, Any])
+    @described({202: BatchBegun}, body=BatchBody, query=NoQuery)
     def begin(self, request: IRequest) -> HttpAnswer:
         """Begin one: 202 with its id and the number of its chargers."""
 
         async def answer() -> bytes:
-            command, chargers = await self._read(body_of(request))
+            query_of(request, NoQuery)
+            command, chargers, missing = await self._read(body_of(request))
             try:
                 report = self._batches.begin(command, chargers, operator_of(request))
             except Invalid as why:
@@ -45,16 +68,18 @@ class BatchesApi:
             except TooManyBatches as why:
                 request.setHeader("retry-after", "30")
                 raise Refused(503, f"{why}: try again later") from None
-            return answer_json(request, 202, {"id": report["id"], "total": report["total"]})
+            request.setHeader("location", f"/api/batches/{report['id']}")
+            return answer_json(request, 202, BatchBegun(id=report["id"], total=report["total"], missing=missing))
 
         return run(request, answer())
 
     @app.route("/api/batches", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: BatchesAnswer}, query=NoQuery)
     def all(self, request: IRequest) -> HttpAnswer:
         """Those that gateways remember, the latest first."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             answers = await self._fleet.ask("batches", {})
             rows = [row for part in answers.answers.values() for row in part]
             rows.sort(key=lambda row: row["time"], reverse=True)
@@ -63,11 +88,12 @@ class BatchesApi:
         return run(request, answer())
 
     @app.route("/api/batches/<id>", methods=["GET"])
-    @described({200: dict[str, Any], 404: Refusal})
+    @described({200: BatchReport, 404: Refusal}, query=NoQuery)
     def batch(self, request: IRequest, id: str) -> HttpAnswer:
         """How far one is, and what has failed."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             found = self._batches.find(id)
             if found is None:
                 answers = await self._fleet.ask("batch", {"id": id})
@@ -78,26 +104,30 @@ class BatchesApi:
 
         return run(request, answer())
 
-    async def _read(self, body: bytes) -> tuple[dict[str, Any], list[str]]:
-        """The command, and the chargers that are to get it."""
+    async def _read(self, body: bytes) -> tuple[dict[str, Any], list[str], list[str]]:
+        """The command, the chargers that are to get it, and the gateways whose chargers are not known."""
         try:
             members = msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise Refused(400, "The body must be a JSON object with `command`, and `filter` or `chargers`") from None
+        unknown = sorted(members.keys() - BatchBody.__annotations__)
+        if unknown:
+            raise Refused(400, f"The body has no member {unknown[0]!r}: there are {', '.join(BatchBody.__annotations__)}")
         command = members.get("command")
         if not isinstance(command, dict):
             raise Refused(400, "`command` must be an object, as for POST /api/commands but for the charger")
         if ("filter" in members) == ("chargers" in members):
             raise Refused(400, "Either `filter` or `chargers` says which chargers are to get it")
         if "filter" in members:
-            chargers = await self._view.ids(of_object(members["filter"]), MAX_CHARGERS + 1)
+            wanted = object_of(members["filter"], ChargersFilter, "filter")
+            chargers, missing = await self._view.ids(wanted, MAX_CHARGERS + 1)
         else:
-            chargers = _identities(members["chargers"])
+            chargers, missing = _identities(members["chargers"]), []
         if not chargers:
             raise Refused(400, "There is no such charger")
         if len(chargers) > MAX_CHARGERS:
             raise Refused(400, f"A batch has at most {MAX_CHARGERS} chargers")
-        return command, chargers
+        return command, chargers, missing
 
 
 def _identities(chargers: Any) -> list[str]:

@@ -5,23 +5,83 @@ Knows neither chargers nor how a command reaches one. `POST /command/`, which wa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypedDict
+from urllib.parse import quote
 
+import msgspec
 from twisted.web.iweb import IRequest
 
 from ..core import history
 from ..core.commands import OUTCOMES, Invalid
+from ..core.event import one_of
+from ..core.gateway_events import CommandResult
+from ..core.history import RecordedCommand
 from ..dispatch.by_http import Busy
 from ..interfaces import IFleet
 from ..monitoring.given import GivenCommands
 from ..monitoring.history_reader import HistoryReader
+from ..monitoring.told import PendingCommand
 from .answering import answer_json
 from .described import Refusal, described
-from .serving import HttpAnswer, Query, Refused, body_of, klein_app, operator_of, run
-from .transactions_api import MAX_LIMIT, history_page
+from .history_page import Limit, history_page
+from .parameters import NoQuery, query_of
+from .serving import HttpAnswer, Refused, body_of, klein_app, operator_of, run
 
 NO_OPERATOR = "list"
 """As `by`: those that came from the list of commands."""
+
+
+class CommandsQuery(msgspec.Struct, frozen=True):
+    """Which commands."""
+
+    outcome: Annotated[str, one_of(["", *OUTCOMES])] = ""
+    """only those with this outcome"""
+    failed: bool = False
+    """true: only those that have no result"""
+    charger: str = ""
+    """only those for this charger"""
+    action: str = ""
+    """only those with this OCPP action"""
+    by: str = ""
+    """only those that this one has given: the name of a token, or `list`: whoever writes to the list of commands"""
+    limit: Limit = 100
+    """at most so many"""
+    cursor: str = ""
+    """`cursor` of the page before"""
+
+    def lets_through(self, row: dict[str, Any]) -> bool:
+        """Whether it is one of them."""
+        by = NO_OPERATOR if row.get("by") is None else row["by"]
+        if self.failed and row.get("outcome") == "result":
+            return False
+        wanted = (self.outcome, self.charger, self.action, self.by)
+        told = (row.get("outcome"), row.get("charger"), row.get("action"), by)
+        return all(not each or each == is_ for each, is_ in zip(wanted, told, strict=True))
+
+
+class CommandsAnswer(TypedDict):
+    """A page of commands."""
+
+    rows: list[RecordedCommand]
+    """the commands, the latest first"""
+    cursor: str | None
+    """leads to the next page; null if there is none"""
+
+
+class Given(TypedDict):
+    """A command has been given."""
+
+    id: str
+    """its id; what came of it is at the path in the header Location"""
+
+
+class Kept(TypedDict, total=False):
+    """Of a command whose result has been read from the fleet's history."""
+
+    time: str
+    """when it ended (UTC)"""
+    gateway: str
+    """the gateway that had it"""
 
 
 class CommandsApi:
@@ -36,35 +96,25 @@ class CommandsApi:
         self._histories = histories
 
     @app.route("/api/commands", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: CommandsAnswer}, query=CommandsQuery)
     def commands(self, request: IRequest) -> HttpAnswer:
         """Those that have their result, the latest first."""
 
         async def answer() -> bytes:
-            query = Query(request)
-            outcome, failed = query.one_of("outcome", "", *OUTCOMES), query.one_of("failed", "", "true", "false") == "true"
-            charger, action, by = query.text("charger"), query.text("action"), query.text("by")
-
-            def matches(row: dict[str, Any]) -> bool:
-                if (failed and row.get("outcome") == "result") or (outcome and row.get("outcome") != outcome):
-                    return False
-                whose = NO_OPERATOR if row.get("by") is None else row["by"]
-                return all(
-                    not wanted or is_ == wanted for wanted, is_ in ((charger, row.get("charger")), (action, row.get("action")), (by, whose))
-                )
-
-            limit = query.number("limit", 100, 1, MAX_LIMIT)
-            page = await history_page(self._histories, history.COMMANDS, limit, query.text("cursor"), matches, charger, outcome, action)
+            query = query_of(request, CommandsQuery)
+            words = query.charger, query.outcome, query.action
+            page = await history_page(self._histories, history.COMMANDS, query.limit, query.cursor, query.lets_through, *words)
             return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor})
 
         return run(request, answer())
 
     @app.route("/api/commands", methods=["POST"])
-    @described({202: dict[str, Any]}, body="http_command")
+    @described({202: Given}, body="http_command", query=NoQuery)
     def give(self, request: IRequest) -> HttpAnswer:
         """Give one: 202 with its id, before it has its result."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             try:
                 id = self._given.give(body_of(request), operator_of(request))
             except Invalid as why:
@@ -72,16 +122,18 @@ class CommandsApi:
             except Busy:
                 request.setHeader("retry-after", "5")
                 raise Refused(503, "Too many commands wait for their results: try again later") from None
-            return answer_json(request, 202, {"id": id})
+            request.setHeader("location", f"/api/commands/{quote(id, safe='')}")
+            return answer_json(request, 202, Given(id=id))
 
         return run(request, answer())
 
     @app.route("/api/commands/<path:id>", methods=["GET"])
-    @described({200: dict[str, Any], 404: Refusal})
+    @described({200: [(CommandResult, Kept), PendingCommand], 404: Refusal}, query=NoQuery)
     def command(self, request: IRequest, id: str) -> HttpAnswer:
         """What came of one, whoever gave it: its result, or its `state`."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             found = await self._find(id)
             if found is None:
                 raise Refused(404, "No command of this id is remembered")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from klein import Klein
@@ -25,14 +26,15 @@ class Refusal(TypedDict):
 
 class Description(NamedTuple):
     """``answers`` are the classes of the answers by HTTP status, several for members of all of them, None for what is no JSON object; ``body``
-    is the class of what the request has, or the name of a schema of the commands'. ``query`` is a TypedDict of its parameters. ``media`` is
-    the type of the answer with status 200.
+    is the class of what the request has, or the name of a schema of the commands'. ``query`` is the class of its parameters. ``media`` is
+    the type of the answer with status 200; of one that comes in pieces, ``pieces`` are their classes, of server-sent events by their type.
     """
 
     answers: Mapping[int, Any]
     body: Any = None
     query: type | None = None
     media: str = JSON
+    pieces: Mapping[str, Any] = MappingProxyType({})
 
 
 class Documented(NamedTuple):
@@ -47,11 +49,17 @@ class Documented(NamedTuple):
     """None where somebody has forgotten it."""
 
 
-def described(answers: Mapping[int, Any], body: Any = None, query: type | None = None, media: str = JSON) -> Callable[[Route], Route]:
+def described(
+    answers: Mapping[int, Any],
+    body: Any = None,
+    query: type | None = None,
+    media: str = JSON,
+    pieces: Mapping[str, Any] = MappingProxyType({}),
+) -> Callable[[Route], Route]:
     """Says of a route what `Description` has; what may be answered to every request (401, 403, …) need not be said."""
 
     def describe(route: Route) -> Route:
-        route.described = Description(answers, body, query, media)  # type: ignore[attr-defined]
+        route.described = Description(answers, body, query, media, pieces)  # type: ignore[attr-defined]
         return route
 
     return describe

@@ -5,15 +5,15 @@ Knows neither gateways nor what is kept of chargers.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_view import FleetView
+from ..monitoring.query import ChargersPageQuery
+from ..monitoring.told import AllOfCharger, ChargersAnswer, OfAbsent, OfConnected
 from .answering import answer_json
-from .chargers_query import of_query
 from .described import Refusal, described
-from .serving import HttpAnswer, Query, Refused, from_store, klein_app, run
+from .parameters import NoQuery, query_of
+from .serving import HttpAnswer, Refused, from_store, klein_app, run
 
 
 class FleetApi:
@@ -26,21 +26,22 @@ class FleetApi:
         self._view = view
 
     @app.route("/api/fleet/chargers", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: ChargersAnswer}, query=ChargersPageQuery)
     def chargers(self, request: IRequest) -> HttpAnswer:
         """A page of chargers: searched, filtered and sorted."""
 
         async def answer() -> bytes:
-            return answer_json(request, 200, await self._view.chargers(of_query(Query(request))))
+            return answer_json(request, 200, await self._view.chargers(query_of(request, ChargersPageQuery)))
 
         return run(request, answer())
 
     @app.route("/api/fleet/chargers/<path:id>", methods=["GET"])
-    @described({200: dict[str, Any], 404: Refusal})
+    @described({200: [(AllOfCharger, OfConnected), (AllOfCharger, OfAbsent)], 404: Refusal}, query=NoQuery)
     def charger(self, request: IRequest, id: str) -> HttpAnswer:
         """All about one charger, connected or not; 404 if nothing is known of it."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             found = await from_store(self._view.charger(id))
             if found is None:
                 raise Refused(404, "Nothing is known of this charger")

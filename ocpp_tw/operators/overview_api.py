@@ -5,13 +5,13 @@ Knows neither gateways nor what is in it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_view import FleetView
+from ..monitoring.told import Overview
 from .answering import answer_json
 from .described import described
+from .parameters import NoQuery, query_of
 from .serving import HttpAnswer, klein_app, run
 
 
@@ -25,11 +25,12 @@ class OverviewApi:
         self._view = view
 
     @app.route("/api/overview", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: Overview}, query=NoQuery)
     def overview(self, request: IRequest) -> HttpAnswer:
         """The fleet at a glance."""
 
         async def answer() -> bytes:
+            query_of(request, NoQuery)
             return answer_json(request, 200, await self._view.overview())
 
         return run(request, answer())

@@ -6,7 +6,7 @@ Knows no route.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -33,47 +33,6 @@ class Refused(Exception):
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status = status
-
-
-class Query:
-    """The query of a request. Every method raises `Refused` (400) for a value that is none of its kind."""
-
-    def __init__(self, request: IRequest) -> None:
-        self._values = cast(dict[bytes, list[bytes]], request.args)
-
-    def text(self, name: str, default: str = "") -> str:
-        """The last value of that name."""
-        values = self._values.get(name.encode())
-        if not values:
-            return default
-        try:
-            return values[-1].decode()
-        except UnicodeDecodeError:
-            raise Refused(400, f"{name} must be UTF-8") from None
-
-    def words(self, name: str) -> list[str]:
-        """The values between commas, of all parameters of that name."""
-        joined = b",".join(self._values.get(name.encode(), []))
-        try:
-            return [word for each in joined.decode().split(",") if (word := each.strip())]
-        except UnicodeDecodeError:
-            raise Refused(400, f"{name} must be UTF-8") from None
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``."""
-        text = self.text(name)
-        if not text:
-            return default
-        if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
-            raise Refused(400, f"{name} must be a whole number from {low} to {high}")
-        return int(text)
-
-    def one_of(self, name: str, *choices: str) -> str:
-        """One of the choices; the first is the default."""
-        text = self.text(name, choices[0])
-        if text not in choices:
-            raise Refused(400, f"{name} must be one of {', '.join(each for each in choices if each)}")
-        return text
 
 
 def klein_app() -> Klein:

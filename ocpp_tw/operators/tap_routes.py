@@ -5,7 +5,6 @@ Knows neither where they are kept nor what is taken out of them.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
@@ -13,11 +12,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_tap import FleetTap
+from ..monitoring.told import ShownFrame
 from .answering import answer_json
 from .described import described
+from .parameters import Time, query_of
 from .request import OperatorsRequest
 from .server_sent import TYPE, EventStream
-from .serving import HttpAnswer, Query, Refused, klein_app, run
+from .serving import HttpAnswer, Refused, klein_app, run
 
 LINES = "application/jsonl"
 
@@ -33,44 +34,87 @@ NONE_KEPT = "No frames and events are kept for operators: the gateway was starte
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)]
 
 
-class Tags(TypedDict, total=False):
+class Tags(msgspec.Struct, frozen=True):
     """Whether tags are told."""
 
-    tags: Literal["", "blank"]
+    tags: Literal["", "blank"] = ""
     """`blank`: `***` is told in place of tags"""
 
+    @property
+    def blank(self) -> bool:
+        """Whether tags are not told."""
+        return self.tags == "blank"
 
-class FramesQuery(Tags, total=False):
+
+class FramesQuery(Tags, frozen=True):
     """Which frames of a charger."""
 
-    limit: Limit
-    """at most so many, the latest; 200 unless given"""
-    before: str
-    """only those before this time, with its zone; "" is none"""
-    action: str
+    limit: Limit = DEFAULT_LIMIT
+    """at most so many, the latest"""
+    before: Time | None = None
+    """only those before this time"""
+    action: str = ""
     """only those of this action, and their answers"""
 
 
-class EventsQuery(Tags, total=False):
+class EventsQuery(Tags, frozen=True):
     """Which events about a charger."""
 
-    limit: Limit
-    """at most so many; 200 unless given"""
-    since: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+    limit: Limit = DEFAULT_LIMIT
+    """at most so many"""
+    since: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] | None = None
     """only those after this number, the oldest first; the latest unless given"""
 
 
-class LiveQuery(Tags, total=False):
+class LiveQuery(Tags, frozen=True):
     """What is followed."""
 
-    what: str
-    """`frames`, `events` or both, with a comma between them; both unless given"""
-    charger: str
-    """only these chargers, with commas between them; at most 100"""
-    action: str
+    what: list[Literal["frames", "events"]] | str = []
+    """frames, events or both; both unless given"""
+    charger: Annotated[list[str], msgspec.Meta(max_length=MAX_CHARGERS)] | str = []
+    """only these chargers"""
+    action: str = ""
     """only frames of this action, and their answers"""
-    event: str
+    event: str = ""
     """only events of this name"""
+
+
+class LiveFrame(ShownFrame):
+    """A frame, as it happens."""
+
+    kind: Literal["frame"]
+    """what it is"""
+
+
+class LiveEvent(TypedDict):
+    """An event, as it happens: beside these it has the members that it has in the list of events."""
+
+    kind: Literal["event"]
+    """what it is"""
+    event: str
+    """its name"""
+    data: dict[str, Any]
+    """its own fields"""
+    seq: int | None
+    """its number; null where it is not known"""
+
+
+class LeftOut(TypedDict):
+    """Frames or events were left out: there were too many."""
+
+    kind: Literal["left_out"]
+    """what it is"""
+    count: int
+    """how many"""
+
+
+class OnlyOwn(TypedDict):
+    """Only this gateway's own frames and events are told."""
+
+    kind: Literal["trouble"]
+    """what it is"""
+    detail: str
+    """why"""
 
 
 class EventsAnswer(TypedDict):
@@ -99,14 +143,14 @@ class TapRoutes:
         return self._maybe_tap
 
     @app.route("/api/fleet/chargers/<path:id>/frames", methods=["GET"])
-    @described({200: None}, query=FramesQuery, media=LINES)
+    @described({200: None}, query=FramesQuery, media=LINES, pieces={"line": ShownFrame})
     def frames(self, request: IRequest, id: str) -> HttpAnswer:
         """The latest frames of a charger, one JSON object on a line each, the oldest first."""
 
         async def answer() -> bytes:
-            query = Query(request)
-            limit = query.number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-            frames, missing, trouble = await self._tap.frames(id, limit, _time(query), query.text("action"), blank=_blank(query))
+            query = query_of(request, FramesQuery)
+            before = None if query.before is None else query.before.timestamp()
+            frames, missing, trouble = await self._tap.frames(id, query.limit, before, query.action, blank=query.blank)
             request.setHeader("content-type", LINES)
             if missing or trouble:
                 request.setHeader("x-missing", ",".join(missing) or "others")
@@ -120,27 +164,19 @@ class TapRoutes:
         """The latest events about a charger, or those after a number."""
 
         async def answer() -> bytes:
-            query = Query(request)
-            limit = query.number("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-            since = query.number("since", -1, 0, 1 << 53)
-            found = await self._tap.events(id, limit, None if since < 0 else since, blank=_blank(query))
+            query = query_of(request, EventsQuery)
+            found = await self._tap.events(id, query.limit, query.since, blank=query.blank)
             return answer_json(request, 200, {"events": found.events, "complete": found.complete})
 
         return run(request, answer())
 
     @app.route("/api/live", methods=["GET"])
-    @described({200: None}, query=LiveQuery, media=TYPE.decode())
+    @described({200: None}, query=LiveQuery, media=TYPE.decode(), pieces={"message": [LiveFrame, LiveEvent, LeftOut, OnlyOwn]})
     def live(self, request: OperatorsRequest) -> Any:
         """Frames and events as they happen, as server-sent events."""
 
         async def answer() -> None:
-            query, tap, left_out = Query(request), self._tap, 0
-            what = query.words("what") or ["frames", "events"]
-            if not {"frames", "events"}.issuperset(what):
-                raise Refused(400, "what must be frames, events or both, with a comma between them")
-            chargers = query.words("charger")
-            if len(chargers) > MAX_CHARGERS:
-                raise Refused(400, f"charger must name no more than {MAX_CHARGERS} chargers")
+            query, tap, left_out = query_of(request, LiveQuery), self._tap, 0
 
             def received(gateway: str, items: list[Any], beyond: int) -> None:
                 nonlocal left_out
@@ -148,7 +184,9 @@ class TapRoutes:
                 if left_out and stream.send({"kind": "left_out", "count": left_out}):
                     left_out = 0
 
-            following = tap.follow(received, what, chargers, query.text("action"), query.text("event"), blank=_blank(query))
+            following = tap.follow(
+                received, query.what or ("frames", "events"), query.charger, query.action, query.event, blank=query.blank
+            )
             try:
                 stream = EventStream(request, self._clock)
                 if tap.trouble:
@@ -158,20 +196,3 @@ class TapRoutes:
                 following.stop()
 
         return run(request, answer())
-
-
-def _blank(query: Query) -> bool:
-    return query.one_of("tags", "", "blank") == "blank"
-
-
-def _time(query: Query) -> float | None:
-    text = query.text("before")
-    if not text:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-        if time.tzinfo is None:
-            raise ValueError
-        return time.timestamp()
-    except (ValueError, OverflowError):
-        raise Refused(400, "before must be a time with its zone, such as 2026-11-29T08:00:00.123456Z") from None

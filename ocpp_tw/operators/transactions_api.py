@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
-from datetime import UTC
-from typing import Any
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any, Literal, TypedDict
 
+import msgspec
 from twisted.web.iweb import IRequest
 
 from ..core import history
+from ..core.history import EndedTransaction
 from ..monitoring.fleet_view import FleetView
-from ..monitoring.history_reader import HistoryReader, Page
+from ..monitoring.history_reader import HistoryReader
 from ..monitoring.rows import iso
-from ..ocpp.timestamps import parse_timestamp
+from ..monitoring.told import RunningTransaction
+from ..monitoring.transactions import Position, RunningQuery
 from .answering import answer_json
 from .described import described
-from .serving import HttpAnswer, Query, Refused, from_store, klein_app, run
+from .history_page import NO_CURSOR, Limit, history_page
+from .parameters import Time, query_of
+from .serving import HttpAnswer, Refused, klein_app, run
 
-MAX_LIMIT, MAX_CSV = 1000, 20_000
-"""Most rows of a page, and of a CSV."""
+MAX_CSV = 20_000
+"""Most rows of a CSV."""
+
+RUNNING, FIRST = "r-", "first"
+"""How a cursor begins that leads to a running transaction, and the one before all that have ended."""
 
 CSV_COLUMNS = (
     "state", "charger", "conn", "id", "backend_id", "tag", "started", "ended", "duration_s", "energy_wh", "meter_start", "meter_stop", "power_w",
@@ -32,6 +39,67 @@ CSV_COLUMNS = (
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that a spreadsheet would take for a formula: it gets an apostrophe before it."""
+
+
+class TransactionsQuery(msgspec.Struct, frozen=True):
+    """Which transactions."""
+
+    state: Literal["", "running", "ended"] = ""
+    """only those that run, or only those that have ended"""
+    charger: str = ""
+    """only those of this charger"""
+    tag: str = ""
+    """only those that this tag began"""
+    provisional: bool = False
+    """true: only those whose id is the gateway's own, since the backend could not be asked"""
+    begin: Time | None = msgspec.field(name="from", default=None)
+    """only those that have ended since then, or, if they run, begun"""
+    end: Time | None = msgspec.field(name="to", default=None)
+    """only those that have ended before then, or, if they run, begun"""
+    cursor: str = ""
+    """`cursor` of the page before"""
+    limit: int = 0
+
+    def running(self, after: Position | None, limit: int) -> RunningQuery:
+        """What to ask for of those that run."""
+        begin, end = [None if each is None else each.timestamp() for each in (self.begin, self.end)]
+        return RunningQuery(self.charger, self.tag, self.provisional, begin, end, after, limit)
+
+    def lets_through(self, row: dict[str, Any]) -> bool:
+        """Whether one that has ended is among them."""
+        begin, end = [None if each is None else iso(each.timestamp()) for each in (self.begin, self.end)]
+        return (
+            self.charger in ("", row.get("charger"))
+            and self.tag in ("", row.get("tag"))
+            and (not self.provisional or bool(row.get("provisional")))
+            and (begin is None or str(row.get("time")) >= begin)
+            and (end is None or str(row.get("time")) < end)
+        )
+
+
+class TransactionsPageQuery(TransactionsQuery, frozen=True):
+    """Which transactions, and how many."""
+
+    limit: Limit = 100
+    """at most so many"""
+
+
+class TransactionsCsvQuery(TransactionsQuery, frozen=True):
+    """Which transactions, and how many."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_CSV)] = MAX_CSV
+    """at most so many"""
+
+
+class TransactionsAnswer(TypedDict):
+    """A page of transactions."""
+
+    rows: list[RunningTransaction | EndedTransaction]
+    """those that run, the latest first, then those that have ended, the latest first"""
+    cursor: str | None
+    """leads to the next page; null if there is none"""
+    missing: list[str]
+    """gateways that have not answered in time, whose running transactions are not among them"""
 
 
 class TransactionsApi:
@@ -45,87 +113,80 @@ class TransactionsApi:
         self._histories = histories
 
     @app.route("/api/transactions", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: TransactionsAnswer}, query=TransactionsPageQuery)
     def transactions(self, request: IRequest) -> HttpAnswer:
         """A page of them: first those that run, the latest first, then those that have ended."""
 
         async def answer() -> bytes:
-            query = Query(request)
-            rows, cursor, missing = await self._page(query, query.number("limit", 100, 1, MAX_LIMIT))
+            rows, cursor, missing = await self._page(query_of(request, TransactionsPageQuery))
             return answer_json(request, 200, {"rows": rows, "cursor": cursor, "missing": missing})
 
         return run(request, answer())
 
     @app.route("/api/transactions.csv", methods=["GET"])
-    @described({200: None}, media="text/csv")
+    @described({200: None}, query=TransactionsCsvQuery, media="text/csv")
     def as_csv(self, request: IRequest) -> HttpAnswer:
-        """The same as CSV (RFC 4180), with more of them at once."""
+        """The same as CSV (RFC 4180), with more of them at once.
+
+        The header X-Cursor, where there is one, leads to those behind them; X-Missing names gateways that did not answer.
+        """
 
         async def answer() -> bytes:
-            query = Query(request)
-            rows, _, _ = await self._page(query, query.number("limit", MAX_CSV, 1, MAX_CSV))
+            rows, cursor, missing = await self._page(query_of(request, TransactionsCsvQuery))
             text = io.StringIO()
             writer = csv.writer(text)
             writer.writerow(CSV_COLUMNS)
             writer.writerows([[_cell(row.get(name)) for name in CSV_COLUMNS] for row in rows])
             request.setHeader("content-type", "text/csv; charset=utf-8")
             request.setHeader("content-disposition", 'attachment; filename="transactions.csv"')
+            if cursor:
+                request.setHeader("x-cursor", cursor)
+            if missing:
+                request.setHeader("x-missing", ",".join(missing))
             return text.getvalue().encode("utf-8", "replace")
 
         return run(request, answer())
 
-    async def _page(self, query: Query, limit: int) -> tuple[list[dict[str, Any]], str | None, list[str]]:
-        state, cursor = query.one_of("state", "", "running", "ended"), query.text("cursor")
-        charger, tag = query.text("charger"), query.text("tag")
-        provisional = query.one_of("provisional", "", "true", "false") == "true"
-        begin, end = _time(query, "from"), _time(query, "to")
+    async def _page(self, query: TransactionsQuery) -> tuple[list[dict[str, Any]], str | None, list[str]]:
+        """The rows, the cursor of the next page, and the gateways that have not answered."""
         rows: list[dict[str, Any]] = []
         missing: list[str] = []
-        if state != "ended" and not cursor:
-            asked = {"charger": charger, "tag": tag, "provisional": provisional, "limit": limit}
-            running, missing = await self._view.running(asked)
-            rows = [each for each in running if _between(iso(each["since"]), begin, end)][:limit]
-
-        def matches(row: dict[str, Any]) -> bool:
-            wanted = (not charger or row.get("charger") == charger) and (not tag or row.get("tag") == tag)
-            return wanted and (not provisional or bool(row.get("provisional"))) and _between(str(row.get("time")), begin, end)
-
-        if state == "running":
+        cursor = query.cursor
+        if query.state != "ended" and (not cursor or cursor.startswith(RUNNING)):
+            after = _running_at(cursor)
+            while True:
+                wanted = query.running(after, query.limit - len(rows))
+                told, after, missing = await self._view.running(wanted)
+                rows += told
+                if after is None:
+                    break
+                if len(rows) >= query.limit:
+                    return rows, _behind(after), missing
+            cursor = ""
+        elif query.state == "running":
+            raise Refused(400, NO_CURSOR)
+        if query.state == "running":
             return rows, None, missing
-        if len(rows) >= limit:  # the next page begins with the first that has ended
+        if len(rows) >= query.limit:  # the next page begins with the first that has ended
             return rows, FIRST, missing
         cursor = "" if cursor == FIRST else cursor
-        page = await history_page(self._histories, history.TRANSACTIONS, limit - len(rows), cursor, matches, charger, tag)
+        words = query.charger, query.tag
+        page = await history_page(self._histories, history.TRANSACTIONS, query.limit - len(rows), cursor, query.lets_through, *words)
         return rows + page.rows, page.cursor, missing
 
 
-FIRST = "first"
-"""The cursor before all that have ended."""
+def _behind(running: Position) -> str:
+    """The cursor of the page behind a running transaction."""
+    return RUNNING + urlsafe_b64encode(msgspec.json.encode(running)).decode().rstrip("=")
 
 
-async def history_page(
-    histories: HistoryReader, name: str, limit: int, cursor: str, matches: Callable[[dict[str, Any]], bool], *words: str
-) -> Page:
-    """A page of a history. Raises `Refused` if the cursor is none, or the store does not answer."""
+def _running_at(cursor: str) -> Position | None:
+    """Behind which running transaction a cursor leads; None if to the first. Raises `Refused`."""
+    text = cursor.removeprefix(RUNNING)
     try:
-        return await from_store(histories.page(name, limit, cursor, matches, words))
-    except ValueError as why:
-        raise Refused(400, f"cursor: {why}") from None
-
-
-def _between(time: str, begin: str, end: str) -> bool:
-    return (not begin or time >= begin) and (not end or time < end)
-
-
-def _time(query: Query, name: str) -> str:
-    """A time of the query, as ISO 8601 in UTC, or "" """
-    text = query.text(name)
-    if not text:
-        return ""
-    parsed = parse_timestamp(text)
-    if parsed is None:
-        raise Refused(400, f"{name} must be a time such as 2026-11-23T08:00:00Z")
-    return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Position) if cursor else None
+    except ValueError:  # also of base64 and of msgspec
+        raise Refused(400, NO_CURSOR) from None
 
 
 def _cell(value: Any) -> Any:

@@ -5,16 +5,41 @@ Knows neither what a trouble is nor where they are kept.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
+import msgspec
 from twisted.web.iweb import IRequest
 
 from ..core import history
+from ..core.history import Trouble
 from ..monitoring.history_reader import HistoryReader
 from .answering import answer_json
 from .described import described
-from .serving import HttpAnswer, Query, klein_app, run
-from .transactions_api import MAX_LIMIT, history_page
+from .history_page import Limit, history_page
+from .parameters import query_of
+from .serving import HttpAnswer, klein_app, run
+
+
+class TroublesQuery(msgspec.Struct, frozen=True):
+    """Which troubles."""
+
+    charger: str = ""
+    """only those of this charger"""
+    kind: list[str] | str = []
+    """only events of these names"""
+    limit: Limit = 100
+    """at most so many"""
+    cursor: str = ""
+    """`cursor` of the page before"""
+
+
+class TroublesAnswer(TypedDict):
+    """A page of troubles."""
+
+    rows: list[Trouble]
+    """the troubles, the latest first"""
+    cursor: str | None
+    """leads to the next page; null if there is none"""
 
 
 class TroublesApi:
@@ -27,19 +52,17 @@ class TroublesApi:
         self._histories = histories
 
     @app.route("/api/troubles", methods=["GET"])
-    @described({200: dict[str, Any]})
+    @described({200: TroublesAnswer}, query=TroublesQuery)
     def troubles(self, request: IRequest) -> HttpAnswer:
         """A page of them, the latest first."""
 
         async def answer() -> bytes:
-            query = Query(request)
-            charger, kinds = query.text("charger"), query.words("kind")
+            query = query_of(request, TroublesQuery)
 
             def matches(row: dict[str, Any]) -> bool:
-                return (not charger or row.get("charger") == charger) and (not kinds or row.get("event") in kinds)
+                return query.charger in ("", row.get("charger")) and (not query.kind or row.get("event") in query.kind)
 
-            limit = query.number("limit", 100, 1, MAX_LIMIT)
-            page = await history_page(self._histories, history.TROUBLES, limit, query.text("cursor"), matches, charger)
+            page = await history_page(self._histories, history.TROUBLES, query.limit, query.cursor, matches, query.charger)
             return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor})
 
         return run(request, answer())

@@ -5,6 +5,7 @@ Knows neither what is in a view nor how often it is looked at.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -12,12 +13,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
 from ..monitoring.fleet_view import FleetView
+from ..monitoring.query import ChargersPageQuery
+from ..monitoring.told import ChargersAnswer, ChargersChanges, Overview, OverviewChanges
 from ..monitoring.watching import Difference, Look, Watching, changed_members, changed_rows
-from .chargers_query import of_query
 from .described import described
+from .parameters import NoQuery, query_of
 from .request import OperatorsRequest
-from .server_sent import EventStream
-from .serving import HttpAnswer, Query, klein_app, run
+from .server_sent import TYPE, EventStream
+from .serving import HttpAnswer, klein_app, run
 
 
 class WatchApi:
@@ -32,18 +35,23 @@ class WatchApi:
         self._clock = clock
 
     @app.route("/api/watch/overview", methods=["GET"])
-    @described({200: None}, media="text/event-stream")
+    @described({200: None}, query=NoQuery, media=TYPE.decode(), pieces={"snapshot": Overview, "changes": OverviewChanges})
     def overview(self, request: IRequest) -> HttpAnswer:
         """What `GET /api/overview` tells, and which of its members change."""
-        return run(request, self._watch(request, "overview", self._view.overview, changed_members))
+
+        async def answer() -> bytes:
+            query_of(request, NoQuery)
+            return await self._watch(request, "overview", self._view.overview, changed_members)
+
+        return run(request, answer())
 
     @app.route("/api/watch/chargers", methods=["GET"])
-    @described({200: None}, media="text/event-stream")
+    @described({200: None}, query=ChargersPageQuery, media=TYPE.decode(), pieces={"snapshot": ChargersAnswer, "changes": ChargersChanges})
     def chargers(self, request: IRequest) -> HttpAnswer:
         """What `GET /api/fleet/chargers` tells, and which of its rows change."""
 
         async def answer() -> bytes:
-            query = of_query(Query(request))
+            query = query_of(request, ChargersPageQuery)
             name = msgspec.json.encode(query).decode()
             return await self._watch(request, name, lambda: self._view.chargers(query), changed_rows)
 
@@ -51,9 +59,9 @@ class WatchApi:
 
     async def _watch(self, request: IRequest, name: str, look: Look, difference: Difference) -> bytes:
         stream: EventStream | None = None
-        waiting: list[tuple[str, dict[str, Any]]] = []
+        waiting: list[tuple[str, Mapping[str, Any]]] = []
 
-        def tell(event: str, told: dict[str, Any]) -> None:
+        def tell(event: str, told: Mapping[str, Any]) -> None:
             if stream is None:
                 waiting.append((event, told))
             elif not stream.send(told, event):

@@ -19,7 +19,7 @@ from ocpp_tw.contract.openapi import APPLICATIONS, openapi
 from ocpp_tw.core.passwords import Passwords
 from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.memory import MemoryKeys
-from ocpp_tw.operators.answers import Connected
+from ocpp_tw.monitoring.told import Connected
 from ocpp_tw.operators.decision_reader import Decision, DecisionReader
 from ocpp_tw.operators.described import described, documented
 

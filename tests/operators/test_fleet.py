@@ -17,6 +17,7 @@ from fleet_site import FleetSite
 from fleets import pause, until
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest
 from ocpp_tw.memory import MemoryStore
+from ocpp_tw.monitoring.rows import iso
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 
@@ -321,6 +322,39 @@ async def test_a_page_that_running_transactions_fill_leads_to_those_that_have_en
     page = await fleet.site.get("/api/transactions", limit=1)
     assert [row["tag"] for row in page["rows"]] == ["new"]
     assert [row["tag"] for row in (await fleet.site.get("/api/transactions", limit=1, cursor=page["cursor"]))["rows"]] == ["old"]
+
+
+async def test_running_transactions_are_paged_without_a_gap_over_all_gateways(fleet: Fleet) -> None:
+    for number in range(7):
+        charger = boot((fleet.first, fleet.second)[number % 2].connect(f"c{number}"))
+        begin(charger)
+        if number % 3 == 0:
+            fleet.sweep(3)
+    last = boot(fleet.first.connect("ended"))
+    end(last, begin(last), 2000)
+    fleet.sweep()
+    told: list[str] = []
+    for state in ("running", ""):
+        told, cursor = [], ""
+        for _ in range(9):
+            page = await fleet.site.get("/api/transactions", limit=2, state=state, cursor=cursor)
+            assert len(page["rows"]) <= 2
+            told += [row["charger"] for row in page["rows"]]
+            cursor = page["cursor"] or ""
+            if not cursor:
+                break
+        assert sorted(told[:7]) == [f"c{number}" for number in range(7)]
+        assert told[7:] == ([] if state else ["ended"])
+    everything = await fleet.site.get("/api/transactions", state="running")
+    assert [row["charger"] for row in everything["rows"]] == told[:7]
+    first, *_, latest = sorted({row["since"] for row in everything["rows"]})
+    for query, wanted in (
+        ({"from": iso(latest)}, [row for row in everything["rows"] if row["since"] >= latest]),
+        ({"to": iso(latest), "limit": 1}, [row for row in everything["rows"] if row["since"] < latest][:1]),
+        ({"to": iso(first)}, []),
+    ):
+        page = await fleet.site.get("/api/transactions", state="running", **query)
+        assert page["rows"] == wanted
 
 
 async def test_transactions_as_csv_are_safe_in_a_spreadsheet(fleet: Fleet) -> None:

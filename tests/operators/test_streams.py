@@ -6,8 +6,9 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 from pytest_twisted import async_yield_fixture
 from twisted.internet import reactor
@@ -21,8 +22,9 @@ from ocpp_tw.operators.channel import OperatorsSite
 from ocpp_tw.operators.fan_out import FanOut
 from ocpp_tw.operators.guard import BehindFront, Guard
 from ocpp_tw.operators.merge import WorkerEndpoint
+from ocpp_tw.operators.parameters import query_of
 from ocpp_tw.operators.server_sent import EventStream
-from ocpp_tw.operators.serving import HttpAnswer, Query, Refused, klein_app, run
+from ocpp_tw.operators.serving import HttpAnswer, Refused, klein_app, run
 from ocpp_tw.operators.streams import MAX_UNSENT, StreamedAnswer
 from ocpp_tw.operators.together import Together
 from ocpp_tw.operators.tokens import Tokens
@@ -59,6 +61,15 @@ class Ticker:
         return run(request, answer())
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What the example can be asked."""
+
+    n: Annotated[int, msgspec.Meta(ge=1, le=10)] = 5
+    w: list[str] | str = []
+    o: Literal["", "x"] = ""
+    q: str = ""
+
+
 class Plain:
     """Routes of another class."""
 
@@ -71,10 +82,10 @@ class Plain:
     @app.route("/api/number", methods=["GET"])
     def number(self, request: IRequest) -> HttpAnswer:
         async def answer() -> bytes:
-            query = Query(request)
-            if query.text("q") == "no":
+            query = query_of(request, Asked)
+            if query.q == "no":
                 raise Refused(418, "no")
-            return answer_json(request, 200, [query.number("n", 5, 1, 10), query.words("w"), query.one_of("o", "", "x"), query.text("q")])
+            return answer_json(request, 200, [query.n, query.w, query.o, query.q])
 
         return run(request, answer())
 
@@ -355,6 +366,9 @@ async def test_a_path_goes_to_the_class_that_it_is_of(served):
         ("?o=y", (400, {"detail": "o must be one of x"})),
         ("?q=%FF", (400, {"detail": "q must be UTF-8"})),
         ("?q=no", (418, {"detail": "no"})),
+        ("?q=1&q=2", (400, {"detail": "q must be given once"})),
+        ("?n=", (400, {"detail": "n must be a whole number from 1 to 10"})),
+        ("?p=1", (400, {"detail": "There is no parameter 'p' here: there are n, o, q, w"})),
     ],
 )
 async def test_a_query_is_read_or_refused(served, query, answer):

@@ -1,4 +1,4 @@
-"""Operators' HTTP of a gateway in memory, over a real connection: what it tells of its fleet."""
+"""Operators' HTTP of a gateway in memory, over a real connection: what it tells of its fleet, each answer compared with OpenAPI."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ocpp_tw.operators.guard import Guard
 from ocpp_tw.operators.parts import fleet_parts
 from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.testing import InMemoryGateway
+from openapi_answers import check_answer
 
 
 class Health:
@@ -57,17 +58,23 @@ class FleetSite:
 
     async def get(self, path: str, **query: Any) -> Any:
         """The JSON of an answer that is well."""
-        return json.loads(await self.text(path, **query))
+        answer = json.loads(await self.text(path, **query))
+        check_answer(path, 200, answer)
+        return answer
 
     async def refused(self, path: str, **query: Any) -> tuple[int, str]:
         """The status and the detail of an answer that is not."""
         response = await self.client.get(self.url(path, **query))
-        return response.code, (await response.json())["detail"]
+        answer = await response.json()
+        check_answer(path, response.code, answer)
+        return response.code, answer["detail"]
 
     async def post(self, path: str, body: Any, token: str = "") -> tuple[int, Any]:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         response = await self.client.post(self.url(path), data=json.dumps(body).encode(), headers=headers)
-        return response.code, await response.json()
+        answer = await response.json()
+        check_answer(path, response.code, answer, "post")
+        return response.code, answer
 
     async def watch(self, path: str, **query: Any) -> Watcher:
         """A stream of server-sent events."""

@@ -26,7 +26,12 @@ def map_body(context: Any, body: Any) -> Any:
 
 @schemathesis.hook
 def map_path_parameters(context: Any, parameters: Any) -> Any:
-    """A charger that is connected, unless something is to be decided about it: after that it may have to come again."""
-    if parameters and context.operation.method.lower() in ("get", "post") and len(str(parameters.get("id", ""))) % 3 < 2:
-        parameters["id"] = CHARGERS[len(str(parameters["id"])) % 3]
+    """A charger that is connected, unless something is to be decided about it, after that it may have to come again; an action that there is."""
+    if not parameters or context.operation.method.lower() not in ("get", "post"):
+        return parameters
+    length = sum(len(str(each)) for each in parameters.values())
+    if "id" in parameters and length % 3 < 2:
+        parameters["id"] = CHARGERS[length % 3]
+    if "action" in parameters and length % 3 < 2:
+        parameters |= {"ocpp": "1.6", "action": "Reset"}
     return parameters
