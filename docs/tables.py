@@ -1,4 +1,4 @@
-"""Writes the tables of settings, events, metrics, kinds of `security_event` and outcomes into the documents, from the code; ``--check`` only checks that they are up to date.
+"""Writes the tables of settings, events, metrics, queries, kinds of `security_event` and outcomes into the documents, from the code; ``--check`` only checks that they are up to date.
 
 A table is placed between ``<!-- NAME -->`` and ``<!-- end -->``. Knows the documents' markup, not the meaning of the tables.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 from ocpp_tw import facts
 from ocpp_tw.contract.meanings import said
+from ocpp_tw.contract.openapi import openapi
 from ocpp_tw.contract.schemas import of_types
 from ocpp_tw.core import event_names
 from ocpp_tw.core.commands import OUTCOMES
@@ -80,7 +81,42 @@ def metrics() -> str:
     return rows(("metric", "type", "labels", "what it tells"), shown)
 
 
-TABLES = {"metrics": metrics, "settings": settings, "envelope": envelope, "events": vocabulary, "kinds": kinds, "outcomes": outcomes}
+def queries() -> str:
+    shown = []
+    for path, methods in openapi()["paths"].items():
+        parameters = [each for each in methods.get("get", {}).get("parameters", ()) if each["in"] == "query"]
+        for number, each in enumerate(parameters):
+            shown.append(("" if number else f"`GET {path}`", f"`{each['name']}`", values(each["schema"]), each.get("description", "")))
+    return rows(("request", "parameter", "value", "meaning"), shown)
+
+
+def values(schema: Any) -> str:
+    """What a parameter may be: in words, with its default."""
+    if schema.get("type") == "array":
+        return "some, with commas" + (f", of {choices(schema['items'])}" if "enum" in schema["items"] else "")
+    default = f"; {schema['default']} unless given" if schema.get("default") not in (None, False) else ""
+    if "enum" in schema:
+        return choices(schema) + default
+    if schema["type"] == "integer":
+        return f"{schema['minimum']} to {schema['maximum']}{default}"
+    return {"boolean": "true, false", "string": "time" if "format" in schema else "text"}[schema["type"]] + default
+
+
+def choices(schema: Any) -> str:
+    """The values of a closed set; what sorts is named in one direction."""
+    named = [each for each in schema["enum"] if each and not (each.startswith("-") and each[1:] in schema["enum"])]
+    return ", ".join(f"`{each}`" for each in named)
+
+
+TABLES = {
+    "queries": queries,
+    "metrics": metrics,
+    "settings": settings,
+    "envelope": envelope,
+    "events": vocabulary,
+    "kinds": kinds,
+    "outcomes": outcomes,
+}
 
 
 def written(text: str) -> str:

@@ -55,6 +55,7 @@ RESPONSE_HEADERS = (
         b"etag",
         b"location",
         b"x-missing",
+        b"x-cursor",
     ),
     *(b"content-security-policy", b"x-content-type-options", b"referrer-policy"),
 )

@@ -18,6 +18,10 @@ not_a_server_error.expected-statuses = ["2xx", "4xx", 503]
 [[operations]]
 include-path-regex = "^/command"
 phases.coverage.enabled = false  # thousands of cases, one for each member of each command
+[[operations]]
+include-path-regex = "^/api/commands"
+phases.coverage.enabled = false
+checks.negative_data_rejection.enabled = false  # what is wrong in a command for the charger's version, its result says
 """
 
 STREAMS = "^/api/(live|watch/)"
