@@ -41,7 +41,7 @@ from .answers import (
     UnknownCharger,
 )
 from .channel import OperatorsSite
-from .decision_reader import KEEP, BadDecision, Decision, DecisionQuery, DecisionReader
+from .decision_reader import BadDecision, Decision, DecisionQuery, DecisionReader
 from .described import Refusal, described
 from .guard import Admission
 from .pages import with_pages
@@ -163,9 +163,7 @@ class OperatorsApi:
         async def answer() -> bytes:
             if len(id) > self._gateway.settings.max_identity or not id.isprintable():
                 raise Refused(400, "No charger can have this identity")
-            unchanged = _parameter(request, b"unchanged")
-            if unchanged not in ("", KEEP):
-                raise Refused(400, f"unchanged must be {KEEP}, if it is given")
+            unchanged = query_of(request, DecisionQuery, others=True).unchanged
             reader, decisions = DecisionReader(self._gateway.settings.versions, self._gateway.passwords), self._gateway.decisions
             try:
                 given = reader.check(body_of(request))

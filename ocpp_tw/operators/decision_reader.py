@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -49,10 +49,10 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True):
     """the SHA-256 fingerprint of the only certificate to accept, in hexadecimal, with colons or without"""
 
 
-class DecisionQuery(TypedDict, total=False):
+class DecisionQuery(msgspec.Struct, frozen=True):
     """How a decision is meant."""
 
-    unchanged: Literal["keep"]
+    unchanged: Literal["", "keep"] = ""
     """a `security_profile` that is the one decided last is not decided anew: a higher one that the charger has reached stays its least"""
 
 

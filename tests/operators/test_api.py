@@ -109,7 +109,7 @@ async def test_a_security_profile_that_is_set_already_is_set_anew_unless_the_req
         assert (await site.request("PUT", f"/api/chargers/cp1{query}", {"security_profile": profile}))[0] == 200
     assert site.gateway.decisions.repeated == [[], ["security_profile"], [], []]
     status, answer = await site.request("PUT", "/api/chargers/cp1?unchanged=yes", {"security_profile": 1})
-    assert (status, answer) == (400, {"detail": "unchanged must be keep, if it is given"})
+    assert (status, answer) == (400, {"detail": "unchanged must be one of keep"})
 
 
 async def test_a_generated_password_is_shown_once(site):
