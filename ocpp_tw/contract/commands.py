@@ -91,7 +91,7 @@ def _of_shape(shape: Shape) -> Schema:
     schema: Schema = {"type": "object", "properties": required | optional}
     if required:
         schema["required"] = list(required)
-    return schema if shape.lenient else schema | {"additionalProperties": False}
+    return schema if shape.lenient else schema | {"additionalProperties": {"type": "null"}}
 
 
 def _of_member(name: str, types: Types) -> Schema:
