@@ -7,7 +7,7 @@ import random
 import pytest
 from twisted.internet.defer import Deferred
 
-from ocpp_tw.monitoring.query import ChargersQuery, First, place
+from ocpp_tw.monitoring.query import ChargersPageQuery, ChargersQuery, First, place
 from ocpp_tw.testing import InMemoryGateway
 
 
@@ -33,7 +33,7 @@ def test_pages_of_a_large_fleet_follow_each_other(offset: int) -> None:
         gateway.connect(f"c{number * 1009 % 3000:04}")
     pages: list[dict[str, list[dict[str, str]]]] = []
     view = gateway.application.monitoring.view
-    Deferred.fromCoroutine(view.chargers(ChargersQuery(offset=offset))).addCallback(pages.append)
+    Deferred.fromCoroutine(view.chargers(ChargersPageQuery(offset=offset))).addCallback(pages.append)
     while not pages:
         gateway.clock.advance(0)
     assert [row["id"] for row in pages[0]["rows"]] == [f"c{number:04}" for number in range(offset, offset + 100)]
