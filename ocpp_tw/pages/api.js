@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "./lib.js";
 
 const RETRY = [1000, 2000, 5000, 10000]; // ms until a stream that broke is opened again, each time longer
+const POLL = 6000; // ms between two looks at what a stream would have told, where it is refused
 const HIDDEN = 20000; // ms after which a tab that nobody looks at follows nothing any more
 
 export class Failed extends Error {
@@ -144,13 +145,14 @@ export function useAsk(path, every = 0) {
 }
 
 /** Follow a stream of server-sent events; `handlers` maps their names to functions ("message" those without one). It comes again by itself. */
-export function useStream(path, handlers, { opened, failed } = {}) {
+export function useStream(path, handlers, { opened, failed, refused } = {}) {
   const [open, setOpen] = useState(false);
   const now = useRef(handlers);
-  now.current = { handlers, opened, failed };
+  now.current = { handlers, opened, failed, refused };
   useEffect(() => {
     if (!path) return undefined;
     let source = null;
+    let over = false;
     let retry = 0;
     let timer = 0;
     let hiding = 0;
@@ -170,6 +172,7 @@ export function useStream(path, handlers, { opened, failed } = {}) {
       };
       source.onerror = () => {
         setOpen(false);
+        if (source?.readyState === EventSource.CLOSED) why(path).then((said) => said && source === null && !over && now.current.refused?.(said));
         close();
         if (!retry) now.current.failed?.();
         timer = setTimeout(start, RETRY[Math.min(retry++, RETRY.length - 1)]);
@@ -189,8 +192,47 @@ export function useStream(path, handlers, { opened, failed } = {}) {
     return () => {
       document.removeEventListener("visibilitychange", visible);
       clearTimeout(hiding);
+      over = true;
       close();
     };
   }, [path]);
   return open;
+}
+
+/** Why a stream is refused, which an `EventSource` does not tell; "" if it is not, or if nobody says. */
+async function why(path) {
+  const stop = new AbortController();
+  try {
+    const answer = await fetch(path, { signal: stop.signal, cache: "no-store" });
+    if (answer.ok || answer.status === 401) return "";
+    const said = await answer.json().catch(() => null);
+    return said?.detail || `${answer.status} ${answer.statusText}`;
+  } catch {
+    return "";
+  } finally {
+    stop.abort();
+  }
+}
+
+/**
+ * A view that a stream keeps up to date: {data, path, refused}, where `path` is what it was followed by. Where the stream is refused, `refused` says why,
+ * and `plain` is asked for the same again and again. `merge` makes the view after what has changed.
+ */
+export function useWatched(path, plain, merge) {
+  const [shown, set] = useState({ path: "", data: null });
+  const [refused, refuse] = useState("");
+  useStream(
+    path,
+    {
+      snapshot: (data) => {
+        set({ path, data });
+        refuse("");
+      },
+      changes: (changes) => set((before) => (before.path === path ? { path, data: merge(before.data, changes) } : before)),
+    },
+    { refused: refuse },
+  );
+  const polled = useAsk(refused ? plain : null, POLL);
+  if (!refused) return { ...shown, refused, error: null };
+  return polled.data && polled.path === plain ? { data: polled.data, path, refused, error: polled.error } : { ...shown, refused, error: polled.error };
 }

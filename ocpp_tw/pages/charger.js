@@ -1,13 +1,13 @@
 // One charger: how it is, what it says, what was decided about it, and every command of its version.
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { ask, query, useAsk } from "./api.js";
-import { route, to, view } from "./router.js";
-import { Ago, Facts, Notice, Problem, State, Table, Tabs, Time, Told } from "./parts.js";
+import { route, to, view, viewed } from "./router.js";
+import { Ago, Facts, Notice, Partial, Problem, State, Table, Tabs, Time, Told } from "./parts.js";
 import { PowerCurve } from "./chart.js";
 import { Frames, useFrames } from "./frames.js";
 import { CommandForm, NEUTRAL, Outcome, newId, useCommand } from "./command.js";
 import { Choice } from "./parts.js";
-import { TransactionTable, begun } from "./transactions.js";
+import { Open, TransactionTable, begun } from "./transactions.js";
 import { CommandTable } from "./commands.js";
 import { TroubleTable } from "./troubles.js";
 import { EventList } from "./events.js";
@@ -44,7 +44,8 @@ export function Charger({ id }) {
   const breaks = (data.breaks ?? []).flatMap((model) => model.breaches ?? []);
   return html`<div class="bar title"><h1><bdi>${id}</bdi></h1>${data.row ? html`<${State} state=${row.state} flags=${row.flags} /><span class="dim">since <${Ago} at=${row.since} /></span>` : html`<span class="dim">not connected, and has not been of late</span>`}</div>
     <${Problem} error=${error} />
-    ${data.missing?.length ? html`<${Notice} kind="bad">No answer from ${data.missing.join(", ")}, which may have it.<//>` : null}
+    <${Partial} trouble=${data.trouble} missing=${data.missing} only=${row.gateway && data.connected ? [row.gateway] : []} />
+    ${data.connected && REFUSING.has(row.registration) ? html`<${Registration} registration=${row.registration} record=${data.record ?? {}} />` : null}
     ${data.last_refusal ? html`<${Refused} refusal=${data.last_refusal} id=${id} connected=${data.connected} />` : null}
     ${data.away ? html`<${Away} away=${data.away} />` : null}
     <${Facts} facts=${[
@@ -56,16 +57,16 @@ export function Charger({ id }) {
       ["Security profile", row.security_profile],
       ["Address", row.remote_address],
       ["Gateway", row.gateway && html`<a href=${to("chargers", { gateway: row.gateway })}>${row.gateway}</a>`],
-      ["Last message", row.last_message && html`<${Ago} at=${row.last_message} />`],
+      ["Last message", row.last_message ? html`<${Time} at=${row.last_message} /> (<${Ago} at=${row.last_message} /> ago)` : null],
       ["Power now", row.power_w ? power(row.power_w) : null],
       ["Energy of running transactions", row.energy_wh ? energy(row.energy_wh) : null],
     ]} />
     <div class="columns">
       <section><h2>Connectors</h2><${Table} caption="Connectors" columns=${CONNECTORS} rows=${row.connectors ?? []} empty="It has told no status yet." /></section>
-      ${(data.transactions ?? []).map((each) => html`<${Running} key=${each.id} each=${each} />`)}
+      ${newestFirst(data.transactions ?? []).map((each) => html`<${Running} key=${each.id} each=${each} />`)}
     </div>
     <${Tabs} label="About this charger" now=${tab} tabs=${[["frames", "Frames"], ["command", "Send a command"], ["history", "Transactions"], ["commands", "Commands"], ["events", "Events"], ["troubles", "Troubles"], ["security", "Decisions and security"], ["schemas", "Schema violations", breaks.length]]} />
-    ${tab === "frames" ? html`<${Frames} source=${frames} filter=${now} onFilter=${view} name=${`frames-${id}`} />` : null}
+    ${tab === "frames" ? html`<${Frames} source=${frames} filter=${now} onFilter=${view} name=${`frames-${id}`} empty=${lost(data)} />` : null}
     ${tab === "command" ? html`<${Commanding} id=${id} ocpp=${row.ocpp} connected=${data.connected} />` : null}
     ${tab === "history" ? html`<${History} path="/api/transactions" id=${id} Show=${TransactionTable} />` : null}
     ${tab === "commands" ? html`<${History} path="/api/commands" id=${id} Show=${CommandTable} />` : null}
@@ -73,6 +74,24 @@ export function Charger({ id }) {
     ${tab === "events" ? html`<${Events} path=${path} live=${events} />` : null}
     ${tab === "security" ? html`<${Security} id=${id} data=${data} again=${asked.again} />` : null}
     ${tab === "schemas" ? html`<${Breaks} breaks=${breaks} own=${row.violations} />` : null}`;
+}
+
+const REFUSING = new Set(["Pending", "Rejected"]);
+const newestFirst = (all) => [...all].sort((a, b) => Date.parse(begun(b) ?? 0) - Date.parse(begun(a) ?? 0));
+
+/** Why a charger that has no frames has none, where that is known: they are in the memory of the gateway that had it. */
+const lost = ({ connected, away }) => (connected || !away ? "" : `No frames are there: they are in the memory of the gateway that had the charger${away.gateway ? ` (${away.gateway})` : ""}, and are gone with it when it ends, or when newer ones need the place.`);
+
+/** What a charger may not do yet, and who has said so. */
+function Registration({ registration, record }) {
+  const why =
+    record.boot_status === registration
+      ? "an operator has decided so"
+      : record.backend_verdict === "pending" || record.backend_verdict === "refuse"
+        ? "the backend has said so"
+        : "nobody has decided about it, and the setting for unknown chargers says so";
+  const what = registration === "Pending" ? "it may only answer what it is asked until it is accepted" : "what it sends is refused until it is accepted";
+  return html`<${Notice} kind="bad">Its BootNotification was answered ${registration}, as ${why}: ${what}. <a href=${viewed({ tab: "security" })}>Decisions</a><//>`;
 }
 
 /** The frames that gateways still have, oldest first. */
@@ -95,7 +114,7 @@ const CONNECTORS = [
 
 function Running({ each }) {
   const curve = each.curve ?? [];
-  return html`<section class="running"><h2>Running transaction ${each.id}</h2>
+  return html`<section class="running"><h2>Running transaction ${each.id}<${Open} row=${each} /></h2>
     <${Facts} facts=${[
       ["Connector", each.conn],
       ["Tag", each.tag],
@@ -124,7 +143,7 @@ function Commanding({ id, ocpp, connected }) {
 
 function History({ path, id, Show }) {
   const list = useMore(path, query({ charger: id, limit: 50 }));
-  return html`<${Problem} error=${list.error} /><${Show} rows=${list.rows} busy=${list.loading} of=${id} /><${More} list=${list} />`;
+  return html`<${Problem} error=${list.error} /><${Show} rows=${list.rows} busy=${list.loading} error=${list.error} of=${id} /><${More} list=${list} />`;
 }
 
 function Events({ path, live }) {

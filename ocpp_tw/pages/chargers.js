@@ -1,8 +1,8 @@
 // All chargers in one table: filtered, sorted and paged by the gateways, and followed as they change.
-import { html, useState } from "./lib.js";
-import { query, useStream } from "./api.js";
+import { html } from "./lib.js";
+import { query, useWatched } from "./api.js";
 import { route, to, toCharger, view } from "./router.js";
-import { Ago, ChargerLink, Check, Choice, Notice, Search, STATES, State, Table } from "./parts.js";
+import { Ago, ChargerLink, Check, Choice, Notice, Partial, Problem, Search, STATES, State, Table } from "./parts.js";
 import { count, energy, power } from "./format.js";
 
 export const FILTERS = ["search", "state", "ocpp", "model", "firmware", "gateway", "violations"];
@@ -41,19 +41,16 @@ export function Chargers() {
   const { query: now } = route.use();
   const { search = "", state = "", ocpp = "", model = "", firmware = "", gateway = "", violations = "", sort = "id" } = now;
   const offset = Math.max(0, Number(now.offset) || 0);
-  const path = `/api/watch/chargers${query({ search, state, ocpp, model, firmware, gateway, violations, sort, limit: SIZE, offset: offset || "" })}`;
-  const [shown, set] = useState({ path: "", data: null });
-  useStream(path, {
-    snapshot: (data) => set({ path, data }),
-    changes: (changes) => set((before) => (before.path === path ? { path, data: changed(before.data, changes) } : before)),
-  });
-  const { data } = shown;
+  const asked = query({ search, state, ocpp, model, firmware, gateway, violations, sort, limit: SIZE, offset: offset || "" });
+  const path = `/api/watch/chargers${asked}`;
+  const shown = useWatched(path, `/api/fleet/chargers${asked}`, changed);
+  const { data, refused, error } = shown;
   const put = (changes) => view({ offset: "", ...changes });
   const filters = Object.fromEntries(FILTERS.map((name) => [name, now[name] ?? ""]));
   const total = data?.total ?? 0;
   const all = Object.values(data?.states ?? {}).reduce((sum, each) => sum + each, 0);
-  return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)}${FILTERS.some((name) => now[name]) ? " fit these filters" : ""}` : "Loading…"}</span><span class="grow"></span>
-      <a class="button" href=${to("commands", { ...filters, send: "many" })}>Send a command to ${total === 1 ? "it" : `these ${count(total)}`}</a></div>
+  return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)}${FILTERS.some((name) => now[name]) ? " fit these filters" : ""} ${data.trouble ? ` at this gateway` : ""}` : error || refused ? "" : "Loading…"}</span><span class="grow"></span>
+      <a class="button" href=${to("commands", { ...filters, send: "many" })}>Send a command to ${total === 1 ? "it" : `these ${count(total)}`}${data?.trouble ? ", only those of this gateway" : ""}</a></div>
     <div class="bar chips" role="group" aria-label="State">
       <button class="chip" aria-pressed=${!state} onClick=${() => put({ state: "" })}>all <b>${count(all)}</b></button>
       ${STATES.map((each) => html`<button key=${each} class=${`chip ${each}`} aria-pressed=${state === each} onClick=${() => put({ state: state === each ? "" : each })}>${each} <b>${count(data?.states?.[each] ?? 0)}</b></button>`)}
@@ -67,8 +64,10 @@ export function Chargers() {
       <${Check} label="breaks its schemas" name="violations" checked=${violations === "true"} onChange=${(value) => put({ violations: value ? "true" : "" })} />
       ${FILTERS.some((name) => now[name]) ? html`<button class="small" onClick=${() => put(Object.fromEntries(FILTERS.map((name) => [name, ""])))}>Clear filters</button>` : null}
     </div>
-    ${data?.missing?.length ? html`<${Notice} kind="bad">No answer from ${data.missing.join(", ")}: their chargers are not in this list.<//>` : null}
-    <${Table} caption="Chargers" columns=${COLUMNS} rows=${data?.rows ?? []} id=${(row) => row.id} sort=${sort} onSort=${(value) => put({ sort: value === "id" ? "" : value })} busy=${!data || shown.path !== path} empty=${all ? "No charger fits these filters." : "No charger has come yet. They connect to this gateway's WebSocket port; `ocpp-tw simulate --count 50` plays some."} />
+    ${refused ? html`<${Notice} kind="bad">This list is looked at again every few seconds, as it cannot be followed: ${refused}<//>` : null}
+    <${Problem} error=${error} />
+    <${Partial} trouble=${data?.trouble} missing=${data?.missing} only=${data?.gateways} />
+    <${Table} caption="Chargers" columns=${COLUMNS} rows=${data?.rows ?? []} id=${(row) => row.id} sort=${sort} onSort=${(value) => put({ sort: value === "id" ? "" : value })} busy=${!error && (!data || shown.path !== path)} empty=${all ? "No charger fits these filters." : "No charger has come yet. They connect to this gateway's WebSocket port; `ocpp-tw simulate --count 50` plays some."} />
     ${data && !total && search ? html`<p>Nobody of that name is known to be connected or away. What was refused is on <a href=${toCharger(search)}>the page of ${search}</a>.</p>` : null}
     <${Pager} total=${total} offset=${offset} />`;
 }

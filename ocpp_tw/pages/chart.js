@@ -18,6 +18,7 @@ export function PowerCurve({ curve, label }) {
   const data = [curve.map((each) => each[0]), curve.map((each) => (each[1] === null ? null : each[1] / 1000))];
   if (soc) data.push(curve.map((each) => each[3] ?? null));
   useEffect(() => {
+    const box = place.current; // its own: on the way out the observer may be told once more, when the reference is empty already
     const axis = { stroke: color("--dim"), grid: { stroke: color("--line"), width: 1 }, ticks: { stroke: color("--line"), width: 1 }, font: "11px system-ui" };
     const series = [{ label: "Time", value: (_, v) => at(v) }, { label: "Power", stroke: color("--accent"), fill: color("--accent-soft"), width: 2, value: (_, v) => (v === null || v === undefined ? "–" : kilowatts(v)), spanGaps: true }];
     const axes = [{ ...axis, space: 60, values: ticks }, { ...axis, size: 64, values: (_, all) => all.map(kilowatts) }];
@@ -25,16 +26,18 @@ export function PowerCurve({ curve, label }) {
       series.push({ label: "SoC", scale: "%", stroke: color("--warn"), width: 1.5, value: (_, v) => (v === null || v === undefined ? "–" : `${v.toFixed(0)} %`), spanGaps: true });
       axes.push({ ...axis, scale: "%", side: 1, size: 56, grid: { show: false }, values: (_, all) => all.map((v) => `${v} %`) });
     }
-    const width = () => Math.max(200, place.current.clientWidth);
-    plot.current = new uPlot({ width: width(), height: HEIGHT, series, axes, scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] }, "%": { range: [0, 100] } }, cursor: { y: false } }, data, place.current);
-    const sized = new ResizeObserver(() => plot.current.setSize({ width: width(), height: HEIGHT }));
-    sized.observe(place.current);
+    const width = () => Math.max(200, box.clientWidth);
+    const made = new uPlot({ width: width(), height: HEIGHT, series, axes, scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] }, "%": { range: [0, 100] } }, cursor: { y: false } }, data, box);
+    plot.current = made;
+    const sized = new ResizeObserver(() => box.isConnected && made.setSize({ width: width(), height: HEIGHT }));
+    sized.observe(box);
     return () => {
       sized.disconnect();
-      plot.current.destroy();
+      plot.current = null;
+      made.destroy();
     };
   }, [soc, document.documentElement.dataset.theme]);
-  useEffect(() => plot.current.setData(data), [curve]);
+  useEffect(() => plot.current?.setData(data), [curve]);
   return html`<div class="chart" ref=${place} role="img" aria-label=${label}></div>`;
 }
 

@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { ask, post, useAsk, who } from "./api.js";
 import { Choice, Notice, Problem } from "./parts.js";
 import { latency } from "./format.js";
-import { SchemaForm, beginning } from "./schema_form.js";
+import { SchemaForm, beginning, lines } from "./schema_form.js";
 
 const LOOK = [300, 500, 1000, 2000]; // ms between two looks whether there is a result
 export const NEUTRAL = "any";
@@ -58,7 +58,7 @@ export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "
       ${form ? html`<button type="button" class="small" onClick=${text === null ? asJson : asForm}>${text === null ? "Edit as JSON" : "Back to the form"}</button>` : null}
     </div>
     <${Problem} error=${actions.error ?? schema.error} />
-    ${form && form.description ? html`<p class="help">${form.description}</p>` : null}
+    ${form && lines(form.description) ? html`<p class="help">${lines(form.description)}</p>` : null}
     ${text !== null && chosen ? html`<label class="field whole"><span>Payload (JSON)</span><textarea name="payload" rows="10" value=${text} onInput=${(event) => setText(event.target.value)} spellcheck=${false}></textarea></label>` : null}
     ${text === null && form ? html`<${SchemaForm} schema=${form} value=${value} onChange=${setValue} id=${`form-${chosen}`} />` : null}
     ${fault ? html`<${Notice} kind="bad">${fault}<//>` : null}

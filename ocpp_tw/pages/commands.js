@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "./lib.js";
 import { ask, post, query, useAsk } from "./api.js";
 import { route, view } from "./router.js";
-import { ChargerLink, Choice, Facts, Notice, Problem, Search, Table, Time } from "./parts.js";
+import { ChargerLink, Choice, Facts, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { CommandForm, NEUTRAL, newId } from "./command.js";
 import { FILTERS } from "./chargers.js";
 import { More, useMore } from "./more.js";
@@ -12,7 +12,8 @@ const OUTCOMES = ["result", "error", "timeout", "connection_lost", "offline", "e
 const LOOK = 1000; // ms between two looks how far a batch is
 const data = (row) => row.data ?? row;
 const outcome = (row) => data(row).outcome ?? row.state ?? "";
-const refused = (row) => /^(Rejected|NotSupported|Failed|NotImplemented|Faulted)/.test(data(row).status ?? "");
+const refuses = (status) => /^(Rejected|NotSupported|Failed|NotImplemented|Faulted|Unknown|Unavailable|UnlockFailed|VersionMismatch|Occupied)/.test(status ?? "");
+const refused = (row) => refuses(data(row).status);
 const COLUMNS = [
   { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${data(row).charger} tab="commands" />` },
   { key: "action", label: "Command", cell: (row) => data(row).action ?? data(row).command ?? "" },
@@ -27,8 +28,8 @@ const COLUMNS = [
 const took = ({ latency_ms: ms }) => (ms === null || ms === undefined ? "" : latency(ms / 1000));
 const why = (error) => (error ? [error.code, error.description].filter(Boolean).join(": ") : "");
 
-export const CommandTable = ({ rows, busy, of }) =>
-  html`<${Table} caption="Commands" columns=${of ? COLUMNS.slice(1) : COLUMNS} rows=${rows} busy=${busy} empty="No command fits this, as far as is remembered." />`;
+export const CommandTable = ({ rows, busy, of, error }) =>
+  html`<${Table} caption="Commands" columns=${of ? COLUMNS.slice(1) : COLUMNS} rows=${rows} busy=${busy} empty=${error ? "They cannot be read at the moment." : "No command fits this, as far as is remembered."} />`;
 
 export function Commands() {
   const { query: now } = route.use();
@@ -47,9 +48,10 @@ export function Commands() {
       <${Search} label="Command" name="action" placeholder="as Reset" value=${action} onChange=${(value) => view({ action: value })} />
       <${Search} label="Given by" name="by" placeholder="name, or list" value=${by} onChange=${(value) => view({ by: value })} />
     </div>
+    <${Partial} trouble=${list.trouble} missing=${list.missing} />
     <${Problem} error=${list.error} />
     ${plain && first.rows.length ? html`<section><h2>Failed lately <a class="more" href="#/commands?failed=true">all</a></h2><${CommandTable} rows=${first.rows} /></section><h2>All</h2>` : null}
-    <${CommandTable} rows=${list.rows} busy=${list.loading} />
+    <${CommandTable} rows=${list.rows} busy=${list.loading} error=${list.error} />
     <${More} list=${list} />`;
 }
 
@@ -61,6 +63,7 @@ function ToMany({ now }) {
   const to = useAsk(`/api/fleet/chargers${query({ ...wanted, limit: 5 })}`);
   const [batch, set] = useState({});
   const many = to.data?.total ?? 0;
+  const only = to.data?.trouble ? ` of this gateway only${to.data.gateways?.length === 1 ? ` (${to.data.gateways[0]})` : ""}` : "";
   const send = async ({ action, payload }) => {
     set({ busy: true });
     try {
@@ -78,8 +81,9 @@ function ToMany({ now }) {
       <${Search} label="Whose identity, vendor, model has" name="to-search" value=${now.search ?? ""} onChange=${(value) => view({ search: value })} />
       ${option("state", "State", ["charging", "online", "faulted", "unresponsive", "silent"])} ${option("model", "Model", to.data?.models)} ${option("firmware", "Firmware", to.data?.firmwares)} ${option("gateway", "Gateway", to.data?.gateways)}
     </div>
-    <p role="status">${to.data ? html`<strong>${count(many)}</strong> chargers${many ? ": " : "."}${(to.data.rows ?? []).map((row, i) => html`${i ? ", " : ""}<${ChargerLink} id=${row.id} />`)}${many > 5 ? ", …" : ""}` : "Loading…"}</p>
-    <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} sending=${batch.busy} onSend=${(what) => confirm(`Send ${what.action} to ${count(many)} chargers?`) && send(what)} label=${`Send to ${count(many)} chargers`}>
+    <${Partial} trouble=${to.data?.trouble} missing=${to.data?.missing} only=${to.data?.gateways} />
+    <p role="status">${to.data ? html`<strong>${count(many)}</strong> chargers${only}${many ? ": " : "."}${(to.data.rows ?? []).map((row, i) => html`${i ? ", " : ""}<${ChargerLink} id=${row.id} />`)}${many > 5 ? ", …" : ""}` : "Loading…"}</p>
+    <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} sending=${batch.busy} onSend=${(what) => confirm(`Send ${what.action} to ${count(many)} chargers${only}?`) && send(what)} label=${`Send to ${count(many)} chargers${only}`}>
       <${Problem} error=${batch.error} />
     <//>
     ${batch.batch ? html`<${Progress} key=${batch.batch.id} batch=${batch.batch} />` : null}
@@ -112,18 +116,28 @@ function Progress({ batch }) {
     };
   }, [batch.id]);
   const over = state.done >= state.total;
+  const no = Object.entries(state.statuses ?? {}).reduce((sum, [status, number]) => sum + (refuses(status) ? number : 0), 0);
   return html`<div class="progress" role="status">
     <p>${over ? "Done: " : ""}${count(state.done)} of ${count(state.total)}</p>
     <progress max=${state.total || 1} value=${state.done} aria-label="Commands that have ended"></progress>
-    <${Facts} facts=${Object.entries(state.outcomes ?? {}).map(([name, number]) => [name, count(number)])} />
+    <${Facts} facts=${counted(state)} />
     <${Problem} error=${error} />
     ${state.failed?.length ? html`<${Table} caption="Failed" columns=${FAILED} rows=${state.failed} />` : null}
-    ${over && !state.failed?.length ? html`<${Notice} kind="good">All of them answered.<//>` : null}
+    ${over && !state.failed?.length ? (no ? html`<${Notice} kind="bad">All of them answered, ${count(no)} with a refusal.<//>` : html`<${Notice} kind="good">All of them answered.<//>`) : null}
   </div>`;
+}
+
+/** What came of them: of results, those that refuse apart, with the charger's word. */
+function counted({ outcomes = {}, statuses = {} }) {
+  const no = Object.entries(statuses).filter(([status]) => refuses(status));
+  const rest = (outcomes.result ?? 0) - no.reduce((sum, [, number]) => sum + number, 0);
+  const facts = Object.entries(outcomes).map(([name, number]) => (name === "result" ? [no.length ? "done" : name, rest ? count(rest) : ""] : [name, count(number)]));
+  return [...facts, ...no.map(([status, number]) => [status, html`<span class="state faulted">${count(number)}</span>`])];
 }
 
 const FAILED = [
   { key: "charger", label: "Failed", cell: (row) => html`<${ChargerLink} id=${row.charger ?? row} tab="commands" />` },
   { key: "outcome", label: "Outcome", cell: (row) => row.outcome ?? "" },
+  { key: "status", label: "Status", cell: (row) => row.status ?? "" },
   { key: "why", label: "Why", wide: true, cell: (row) => row.detail ?? why(row.error) },
 ];

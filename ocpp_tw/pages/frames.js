@@ -117,7 +117,7 @@ export function useFrames(path, begin, onOther) {
   return { ...shown, open, paused, pause, told };
 }
 
-export function Frames({ source, filter, onFilter, fleet = false, name = "frames" }) {
+export function Frames({ source, filter, onFilter, fleet = false, name = "frames", empty = "" }) {
   const { log, version, behind, open, paused, pause, told } = source;
   const [most, setMost] = useState(SHOWN);
   const [expanded, setExpanded] = useState(new Set());
@@ -163,7 +163,7 @@ export function Frames({ source, filter, onFilter, fleet = false, name = "frames
     <ol class="framelist">
       ${found.slice(0, most).map((each) => html`<${Frame} key=${each.number} each=${each} answered=${each.answer?.number} open=${expanded.has(each.number)} toggle=${toggle} fleet=${fleet} />`)}
     </ol>
-    ${found.length ? null : html`<p class="empty">${log.all.length ? "No frame fits these filters." : "No frames yet. They appear as the charger and the gateway exchange them."}</p>`}
+    ${found.length ? null : html`<p class="empty">${log.all.length ? "No frame fits these filters." : empty || "No frames yet. They appear as the charger and the gateway exchange them."}</p>`}
     ${found.length > most ? html`<button onClick=${() => setMost(most + SHOWN)}>Show ${Math.min(SHOWN, found.length - most)} more</button>` : null}
   </section>`;
 }

@@ -12,10 +12,10 @@ export function useMore(path, search) {
     const mine = number.current;
     const sign = search ? "&" : "?";
     try {
-      const { rows, cursor: next, missing } = await ask(`${path}${search}${cursor ? `${sign}cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const { rows, cursor: next, missing, trouble, running } = await ask(`${path}${search}${cursor ? `${sign}cursor=${encodeURIComponent(cursor)}` : ""}`);
       if (mine !== number.current) return;
       pieces.current = cursor ? pieces.current + 1 : 1;
-      set((before) => ({ rows: cursor ? [...before.rows, ...rows] : rows, cursor: next ?? null, error: null, loading: false, missing: missing ?? [] }));
+      set((before) => ({ rows: cursor ? [...before.rows, ...rows] : rows, cursor: next ?? null, error: null, loading: false, missing: missing ?? [], trouble, running }));
     } catch (error) {
       if (mine === number.current) set((before) => ({ ...before, error, loading: false }));
     }

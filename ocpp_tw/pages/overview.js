@@ -1,18 +1,20 @@
 // The fleet at a glance; every number leads to the list behind it.
-import { html, useState } from "./lib.js";
-import { trouble, useStream } from "./api.js";
+import { html } from "./lib.js";
+import { useAsk, useWatched } from "./api.js";
 import { to } from "./router.js";
-import { Ago, Notice, STATES, STATE_HELP, Table } from "./parts.js";
+import { Ago, Notice, Partial, Problem, STATES, STATE_HELP, Table, Time } from "./parts.js";
 import { Spark } from "./chart.js";
-import { TroubleTable } from "./troubles.js";
+import { TroubleTable, folded } from "./troubles.js";
 import { count, energy, power, rate } from "./format.js";
 
 export function Overview() {
-  const [data, set] = useState(null);
-  useStream("/api/watch/overview", { snapshot: set, changes: (changed) => set((before) => ({ ...before, ...changed })) });
-  if (!data) return html`<h1>Overview</h1><p class="empty" role="status">Loading…</p>`;
-  const { chargers = {}, rates = {}, gateways = [], missing = [], troubles = [] } = data;
+  const { data, refused, error } = useWatched("/api/watch/overview", "/api/overview", (before, changed) => ({ ...before, ...changed }));
+  const troubles = useTroubles(data?.troubles ?? []);
+  const told = refused ? html`<${Notice} kind="bad">This page is looked at again every few seconds, as it cannot be followed: ${refused}<//>` : null;
+  if (!data) return html`<h1>Overview</h1>${told}<${Problem} error=${error} />${error ? null : html`<p class="empty" role="status">Loading…</p>`}`;
+  const { chargers = {}, rates = {}, gateways = [], missing = [], gone = [] } = data;
   return html`<h1>Overview</h1>
+    ${told}
     <${Warnings} data=${data} />
     <section class="tiles" aria-label="Chargers">
       <${Tile} href=${to("chargers")} label="Chargers" value=${count(chargers.total)} />
@@ -26,13 +28,27 @@ export function Overview() {
     </section>
     <section>
       <h2>Gateways and workers</h2>
-      <${Gateways} gateways=${gateways} missing=${missing} />
+      <${Gateways} gateways=${gateways} missing=${missing} gone=${gone} />
     </section>
     <section>
       <h2>Last troubles <a class="more" href=${to("troubles")}>all</a></h2>
-      <${TroubleTable} rows=${troubles} />
+      <${TroubleTable} rows=${troubles} unread=${redisTrouble(data)} />
     </section>`;
 }
+
+const LATEST = 20; // troubles that are shown
+const EVERY = 15000; // ms between two looks at more of them
+
+/** The latest troubles: where many are the same, more of them than the overview tells. */
+function useTroubles(rows) {
+  const same = folded(rows).length < rows.length;
+  const more = useAsk(same ? "/api/troubles?limit=200" : null, EVERY);
+  const times = new Set(rows.map((row) => JSON.stringify(row)));
+  return folded(same && more.data ? [...rows, ...more.data.rows.filter((row) => !times.has(JSON.stringify(row)))] : rows).slice(0, LATEST);
+}
+
+/** Why nothing can be read of Redis; "" if it can. */
+const redisTrouble = ({ redis = {}, trouble = "" }) => trouble || redis.trouble || (redis.connected === false ? "Redis does not answer" : "");
 
 const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
 
@@ -45,20 +61,23 @@ function Tile({ href, label, value, state = "", title, quiet, children }) {
 function Warnings({ data }) {
   const { redis = {}, backend = {}, missing = [] } = data;
   const said = [];
-  if (missing.length) said.push(`No answer from ${missing.join(", ")}: their chargers are not counted here.`);
-  if (data.trouble) said.push(data.trouble);
-  if (redis.connected === false) said.push(`Redis does not answer${redis.trouble ? `: ${redis.trouble}` : ""}.`);
+  const away = Boolean(redisTrouble(data));
+  if (data.trouble) {
+    // it is said once, by the line about what is shown
+  } else if (redis.connected === false) said.push(`Redis does not answer${redis.trouble ? `: ${redis.trouble}` : ""}.`);
   else if (redis.trouble) said.push(`Redis: ${redis.trouble}`);
   if (backend.state === "failing") said.push(`The backend fails${backend.detail ? `: ${backend.detail}` : ""}.`);
-  return html`${said.map((text) => html`<${Notice} key=${text} kind="bad">${text}<//>`)}
+  return html`<${Partial} trouble=${data.trouble} missing=${missing} only=${(data.gateways ?? []).map((each) => each.name)} />
+    ${said.map((text) => html`<${Notice} key=${text} kind="bad">${text}<//>`)}
     <p class="health">
-      <span class=${`dot ${redis.connected === false ? "bad" : "good"}`}>Redis ${redis.connected === false ? "away" : "connected"}</span>
-      ${redis.unread === null || redis.unread === undefined ? null : html`<span>${count(redis.unread)} events unread by the backend</span>`}
+      <span class=${`dot ${away ? "bad" : "good"}`}>Redis ${redis.connected === false || data.trouble ? "away" : away ? "in trouble" : "connected"}</span>
+      ${away || redis.unread === null || redis.unread === undefined ? null : html`<span>${count(redis.unread)} events unread by the backend</span>`}
       <span class=${`dot ${backend.state === "failing" ? "bad" : backend.state === "ok" ? "good" : ""}`}>${backend.state === "none" || !backend.state ? "no backend is asked" : `backend ${backend.state}`}</span>
     </p>`;
 }
 
 const spooled = (spool) => (!spool || !Object.keys(spool).length ? "none" : spool.trouble ? `${count(spool.events)}, ${spool.trouble}` : count(spool.events));
+const BACKEND = { failing: "bad", ok: "good" };
 const GATEWAYS = [
   { key: "name", label: "Gateway", cell: (row) => html`<a href=${to("chargers", { gateway: row.name })}>${row.name}</a>${row.version ? html` <span class="dim">${row.version}</span>` : null}` },
   { key: "chargers", label: "Chargers", num: true, cell: (row) => (row.missing ? "" : html`<a href=${to("chargers", { gateway: row.name })}>${count(row.chargers)}</a>`) },
@@ -67,9 +86,10 @@ const GATEWAYS = [
   { key: "cpu", label: "CPU", num: true, cell: (row) => (row.cpu === null || row.cpu === undefined ? "" : `${Math.round(row.cpu * 100)} %`) },
   { key: "lag", label: "Loop lag", num: true, cell: (row) => (row.loop_lag_ms === null || row.loop_lag_ms === undefined ? "" : `${row.loop_lag_ms.toFixed(1)} ms`) },
   { key: "memory", label: "Memory", num: true, cell: (row) => (row.memory_mb ? `${Math.round(row.memory_mb)} MB` : "") },
-  { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : row.redis?.connected === false ? html`<span class="dot bad">away</span>` : html`<span class="dot good">connected</span>`) },
+  { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : row.redis?.connected === false || row.redis?.trouble ? html`<span class="dot bad" title=${row.redis.trouble}>${row.redis.connected === false ? "away" : "in trouble"}</span>` : html`<span class="dot good">connected</span>`) },
+  { key: "backend", label: "Backend", cell: (row) => (row.missing || !row.backend ? "" : html`<span class=${`dot ${BACKEND[row.backend.state] ?? ""}`} title=${row.backend.detail}>${row.backend.state === "none" ? "not asked" : row.backend.state}</span>`) },
   { key: "spool", label: "Spooled", cell: (row) => (row.missing ? "" : spooled(row.spool)) },
-  { key: "up", label: "Up", cell: (row) => (row.missing ? html`<span class="dot bad">does not answer</span>` : html`<${Ago} at=${row.started} />`) },
+  { key: "up", label: "Up", cell: (row) => (row.gone ? html`<span class="dot bad">gone since <${Time} at=${row.since} /></span>` : row.missing ? html`<span class="dot bad">does not answer</span>` : html`<${Ago} at=${row.started} />`) },
 ];
-const Gateways = ({ gateways, missing }) =>
-  html`<${Table} caption="Gateways and workers" columns=${GATEWAYS} rows=${[...gateways, ...missing.map((name) => ({ name, missing: true }))]} id=${(row) => row.name} />`;
+const Gateways = ({ gateways, missing, gone }) =>
+  html`<${Table} caption="Gateways and workers" columns=${GATEWAYS} rows=${[...gateways, ...missing.filter((name) => !gone.some((each) => each.name === name)).map((name) => ({ name, missing: true })), ...gone.map((each) => ({ ...each, missing: true, gone: true }))]} id=${(row) => row.name} rowClass=${(row) => (row.missing ? "lost" : "")} />`;

@@ -1,7 +1,7 @@
 // What several pages show in the same way: states, tables, times, filters, notices.
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { Shared } from "./api.js";
-import { view, toCharger } from "./router.js";
+import { viewed, toCharger } from "./router.js";
 import * as format from "./format.js";
 
 export const STATES = ["charging", "online", "faulted", "unresponsive", "silent", "away"];
@@ -35,6 +35,16 @@ export const Notice = ({ kind = "", children }) => html`<p class="notice ${kind}
 export function Problem({ error }) {
   return error ? html`<${Notice} kind="bad">${error.message}<//>` : null;
 }
+
+/**
+ * One line where an answer is not of the whole fleet: `trouble` is why others could not be asked, `missing` those that did not answer, `only` the
+ * gateways whose answers it is.
+ */
+export function Partial({ trouble = "", missing = [], only = [] }) {
+  if (trouble) return html`<${Notice} kind="bad">${part(only)}: ${/^Redis/.test(trouble) ? "" : "Redis does not answer: "}${trouble}.<//>`;
+  return missing?.length ? html`<${Notice} kind="bad">${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not answer: what is there is not shown.<//>` : null;
+}
+const part = (only) => (only.length > 1 ? "What is shown may be old, or not all of it" : `Only this gateway${only[0] ? ` (${only[0]})` : ""} is shown`);
 
 /** A table; a column: {key, label, cell(row), num, sort, wide}. `sort` is "name" or "-name"; without `onSort` nothing is sorted. */
 export function Table({ columns, rows, id, sort = "", onSort, caption, empty = "Nothing here.", rowClass, busy = false }) {
@@ -103,10 +113,7 @@ export const Check = ({ label, checked, onChange, name }) =>
 /** Links to the views of a page: which one is in the address. */
 export const Tabs = ({ tabs, now, label }) => html`<nav class="tabs" aria-label=${label}>
   ${tabs.map(
-    ([name, text, number]) => html`<a key=${name} href="#" aria-current=${name === now ? "true" : null} onClick=${(event) => {
-      event.preventDefault();
-      view({ tab: name === tabs[0][0] ? "" : name }, { replace: false });
-    }}>${text}${number ? html` <span class="count">${format.count(number)}</span>` : null}</a>`,
+    ([name, text, number]) => html`<a key=${name} href=${viewed({ tab: name === tabs[0][0] ? "" : name })} aria-current=${name === now ? "true" : null}>${text}${number ? html` <span class="count">${format.count(number)}</span>` : null}</a>`,
   )}
 </nav>`;
 

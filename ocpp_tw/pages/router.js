@@ -20,10 +20,15 @@ addEventListener("hashchange", () => route.set(read()));
 export const to = (page, values = {}, id = "") => `#/${page}${id ? `/${encodeURIComponent(id)}` : ""}${query(values)}`;
 export const toCharger = (id, values = {}) => to("chargers", values, id);
 
+/** The address of this page with another view of it. */
+export const viewed = (changes) => {
+  const { page, id, query: before } = route.value;
+  return to(page, { ...before, ...changes }, id);
+};
+
 /** Change the view of this page; "" takes a member out. Typing does not fill the history: `replace`. */
 export function view(changes, { replace = true } = {}) {
-  const { page, id, query: before } = route.value;
-  const address = to(page, { ...before, ...changes }, id);
+  const address = viewed(changes);
   if (address === location.hash) return;
   if (replace) {
     history.replaceState(null, "", address);

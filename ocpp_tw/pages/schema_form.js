@@ -1,8 +1,9 @@
 // A form from a JSON Schema (drafts 4 and 6, as OCPP's official ones are written): what it says is the value, what is left empty is left out.
-import { html, useState } from "./lib.js";
+import { html, useEffect, useState } from "./lib.js";
 
 const LOCAL = /^#\/definitions\//;
 const DEEPEST = 12; // a schema may refer to itself
+const FEW = 5; // members that are all shown
 
 function resolved(schema, root) {
   for (let i = 0; schema?.$ref && i < DEEPEST; i++) {
@@ -13,7 +14,14 @@ function resolved(schema, root) {
 }
 
 const typeOf = (schema) => (Array.isArray(schema.type) ? schema.type.find((each) => each !== "null") : schema.type) ?? (schema.properties ? "object" : schema.enum ? "string" : "");
-const lines = (text) => String(text ?? "").replaceAll("\r\n", "\n").trim();
+const NOISE = /^(?:[^\n]*\n)?\s*urn:x-(?:oca|enexis):\S*\s*/; // OCPP 2.x: the name of the element in OCA's model, and its URN below
+
+/** A description as somebody reads it: without what is only for OCA's own tools. */
+export function lines(text) {
+  let left = String(text ?? "").replaceAll("\r\n", "\n").trim();
+  while (NOISE.test(left)) left = left.replace(NOISE, "");
+  return left.replace(/^image::.*$/gm, "").replace(/ \+$/gm, "").replace(/\n{3,}/g, "\n\n").trim(); // it is AsciiDoc
+}
 
 /** What a form begins with: what must be there, with its defaults. */
 export function beginning(schema, root = schema, depth = 0) {
@@ -47,10 +55,28 @@ function Members({ schema, root, value, onChange, path, depth }) {
   };
   const names = Object.keys(schema.properties ?? {}).filter((name) => name !== "customData");
   const required = (name) => schema.required?.includes(name) ?? false;
-  names.sort((a, b) => required(b) - required(a));
+  const member = (name) => html`<${Member} key=${name} name=${name} schema=${resolved(schema.properties[name], root)} root=${root} value=${value[name]} required=${required(name)} onChange=${(next) => put(name, next)} path=${`${path}-${name}`} depth=${depth} />`;
+  const first = names.filter(required);
+  const optional = names.filter((name) => !required(name));
+  const given = optional.filter((name) => value[name] !== undefined).length;
   return html`<div class="members">
-    ${names.map((name) => html`<${Member} key=${name} name=${name} schema=${resolved(schema.properties[name], root)} root=${root} value=${value[name]} required=${required(name)} onChange=${(next) => put(name, next)} path=${`${path}-${name}`} depth=${depth} />`)}
+    ${first.map(member)}
+    ${first.length + optional.length > FEW && optional.length > 1
+      ? html`<${Folded} optional=${optional} given=${given} begun=${given > 0}>${optional.map(member)}<//>`
+      : optional.map(member)}
   </div>`;
+}
+
+/** What may be left out, folded until somebody wants it: the official forms have up to sixty members. It is open where one of them has a value. */
+function Folded({ optional, given, begun, children }) {
+  const [open, set] = useState(begun);
+  useEffect(() => {
+    if (begun) set(true);
+  }, [begun]);
+  return html`<details class="optional" open=${open} onToggle=${(event) => event.target === event.currentTarget && set(event.currentTarget.open)}>
+    <summary>${optional.length} more that may be left out${given ? `, ${given} given` : ""}: <span class="names">${optional.join(", ")}</span></summary>
+    <div class="members">${open ? children : null}</div>
+  </details>`;
 }
 
 function Member({ name, schema, root, value, required, onChange, path, depth, onRemove }) {

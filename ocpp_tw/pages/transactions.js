@@ -1,21 +1,23 @@
 // Transactions: running and recent, with filters, and as CSV.
 import { html } from "./lib.js";
-import { query } from "./api.js";
+import { query, useAsk } from "./api.js";
 import { route, view } from "./router.js";
-import { Ago, ChargerLink, Check, Choice, Notice, Problem, Search, Table, Time } from "./parts.js";
+import { Ago, ChargerLink, Check, Choice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { More, useMore } from "./more.js";
-import { duration, energy, moment, power } from "./format.js";
+import { count, duration, energy, moment, power } from "./format.js";
 
 const seconds = (row) => row.duration_s ?? (row.ended && row.started ? (moment(row.ended) - moment(row.started)) / 1000 : null);
 /** When it began: as the charger says, else when its first message came. */
 export const begun = (row) => row.started ?? (typeof row.since === "number" ? new Date(row.since * 1000).toISOString() : null);
 const running = (row) => row.state === "running" || (!row.ended && row.state !== "ended");
+/** One that runs, but that has had no sign of life for long: its end may never have come. */
+export const Open = ({ row }) => (row.open || row.stale ? html` <span class="flag" title="nothing has come of it for long: it may have ended without its charger telling so">open, nothing heard of late</span>` : null);
 const COLUMNS = [
   { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${row.charger} tab=${running(row) ? "" : "history"} />` },
   { key: "id", label: "Transaction", cell: (row) => html`<bdi>${String(row.id)}</bdi>${row.provisional ? html` <span class="flag" title="the charger has begun it on its own, or the backend has not been asked yet">provisional</span>` : null}` },
   { key: "conn", label: "Connector", cell: (row) => row.conn ?? row.connector ?? "" },
   { key: "tag", label: "Tag", cell: (row) => html`<bdi>${row.tag ?? ""}</bdi>` },
-  { key: "state", label: "State", cell: (row) => html`<span class=${`state ${running(row) ? "charging" : ""}`}>${running(row) ? "running" : "ended"}</span>` },
+  { key: "state", label: "State", cell: (row) => html`<span class=${`state ${running(row) ? "charging" : ""}`}>${running(row) ? "running" : "ended"}</span><${Open} row=${row} />` },
   { key: "started", label: "Started", cell: (row) => html`<${Time} at=${begun(row)} />` },
   { key: "duration", label: "Duration", num: true, cell: (row) => (running(row) ? html`<${Ago} at=${begun(row)} />` : duration(seconds(row))) },
   { key: "energy", label: "Energy", num: true, cell: (row) => energy(row.energy_wh) },
@@ -25,8 +27,23 @@ const COLUMNS = [
   { key: "gateway", label: "Gateway", cell: (row) => row.gateway ?? "" },
 ];
 
-export const TransactionTable = ({ rows, busy, of }) =>
-  html`<${Table} caption="Transactions" columns=${of ? COLUMNS.slice(1) : COLUMNS} rows=${rows} busy=${busy} empty="No transaction fits this, as far as is remembered." />`;
+export const TransactionTable = ({ rows, busy, of, error }) =>
+  html`<${Table} caption="Transactions" columns=${of ? COLUMNS.slice(1) : COLUMNS} rows=${rows} busy=${busy} empty=${error ? "They cannot be read at the moment." : "No transaction fits this, as far as is remembered."} />`;
+
+const EVERY = 10000; // ms between two looks whether the whole fleet answers
+
+/** What is wrong with asking the whole fleet: where an answer does not say so itself, the overview does. */
+export function useReach(list) {
+  const asked = useAsk(list.loading || list.trouble !== undefined ? null : "/api/overview", EVERY).data;
+  return list.trouble === undefined ? { trouble: asked?.trouble ?? "", only: asked?.trouble ? (asked.gateways ?? []).map((each) => each.name) : [] } : { trouble: list.trouble, only: [] };
+}
+
+function Count({ list }) {
+  const shown = list.rows.filter(running).length;
+  const more = list.cursor && list.rows.length && running(list.rows.at(-1));
+  if (list.loading || (!shown && !list.running)) return null;
+  return html`<span class="dim" role="status">${count(list.running ?? shown)} running${list.running === undefined && more ? ", and more" : ""}</span>`;
+}
 
 export function Transactions() {
   const { query: now } = route.use();
@@ -34,8 +51,9 @@ export function Transactions() {
   const utc = (local) => (local ? new Date(local).toISOString() : "");
   const search = query({ state, charger, tag, provisional, from: utc(from), to: utc(to), limit: 100 });
   const list = useMore("/api/transactions", search);
+  const { trouble, only } = useReach(list);
   const date = (name, label, value) => html`<label class="field"><span>${label}</span><input type="datetime-local" name=${name} value=${value} onChange=${(event) => view({ [name]: event.target.value })} /></label>`;
-  return html`<div class="bar"><h1>Transactions</h1><span class="grow"></span><a class="button" href=${`/api/transactions.csv${query({ state, charger, tag, provisional, from: utc(from), to: utc(to) })}`} download="transactions.csv">Export CSV</a></div>
+  return html`<div class="bar"><h1>Transactions</h1><${Count} list=${list} /><span class="grow"></span><a class="button" href=${`/api/transactions.csv${query({ state, charger, tag, provisional, from: utc(from), to: utc(to) })}`} download="transactions.csv">Export CSV</a></div>
     <div class="bar">
       <${Choice} label="State" name="state" value=${state} options=${["running", "ended"]} onChange=${(value) => view({ state: value })} />
       <${Search} label="Charger" name="charger" placeholder="whole identity" value=${charger} onChange=${(value) => view({ charger: value })} />
@@ -43,8 +61,8 @@ export function Transactions() {
       ${date("from", "From", from)} ${date("to", "To", to)}
       <${Check} label="provisional only" name="provisional" checked=${provisional === "true"} onChange=${(value) => view({ provisional: value ? "true" : "" })} />
     </div>
-    ${list.missing?.length ? html`<${Notice} kind="bad">No answer from ${list.missing.join(", ")}: what runs there is not in this list.<//>` : null}
+    <${Partial} trouble=${trouble} missing=${list.missing} only=${only} />
     <${Problem} error=${list.error} />
-    <${TransactionTable} rows=${list.rows} busy=${list.loading} />
+    <${TransactionTable} rows=${list.rows} busy=${list.loading} error=${list.error} />
     <${More} list=${list} />`;
 }
