@@ -77,7 +77,7 @@ export function Charger({ id }) {
 }
 
 const REFUSING = new Set(["Pending", "Rejected"]);
-const newestFirst = (all) => [...all].sort((a, b) => Date.parse(begun(b) ?? 0) - Date.parse(begun(a) ?? 0));
+const newestFirst = (all) => [...all].sort((a, b) => Boolean(a.open) - Boolean(b.open) || Date.parse(begun(b) ?? 0) - Date.parse(begun(a) ?? 0));
 
 /** Why a charger that has no frames has none, where that is known: they are in the memory of the gateway that had it. */
 const lost = ({ connected, away }) => (connected || !away ? "" : `No frames are there: they are in the memory of the gateway that had the charger${away.gateway ? ` (${away.gateway})` : ""}, and are gone with it when it ends, or when newer ones need the place.`);
@@ -114,7 +114,7 @@ const CONNECTORS = [
 
 function Running({ each }) {
   const curve = each.curve ?? [];
-  return html`<section class="running"><h2>Running transaction ${each.id}<${Open} row=${each} /></h2>
+  return html`<section class="running"><h2>${each.open ? "Open" : "Running"} transaction ${each.id}<${Open} row=${each} /></h2>
     <${Facts} facts=${[
       ["Connector", each.conn],
       ["Tag", each.tag],

@@ -10,14 +10,14 @@ const seconds = (row) => row.duration_s ?? (row.ended && row.started ? (moment(r
 /** When it began: as the charger says, else when its first message came. */
 export const begun = (row) => row.started ?? (typeof row.since === "number" ? new Date(row.since * 1000).toISOString() : null);
 const running = (row) => row.state === "running" || (!row.ended && row.state !== "ended");
-/** One that runs, but that has had no sign of life for long: its end may never have come. */
-export const Open = ({ row }) => (row.open || row.stale ? html` <span class="flag" title="nothing has come of it for long: it may have ended without its charger telling so">open, nothing heard of late</span>` : null);
+/** One whose end is missing, while a later one has begun on its connector. */
+export const Open = ({ row }) => (row.open ? html` <span class="flag" title="a later one has begun on its connector, and its charger has not told that this one has ended">open, its end is missing</span>` : null);
 const COLUMNS = [
   { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${row.charger} tab=${running(row) ? "" : "history"} />` },
   { key: "id", label: "Transaction", cell: (row) => html`<bdi>${String(row.id)}</bdi>${row.provisional ? html` <span class="flag" title="the charger has begun it on its own, or the backend has not been asked yet">provisional</span>` : null}` },
   { key: "conn", label: "Connector", cell: (row) => row.conn ?? row.connector ?? "" },
   { key: "tag", label: "Tag", cell: (row) => html`<bdi>${row.tag ?? ""}</bdi>` },
-  { key: "state", label: "State", cell: (row) => html`<span class=${`state ${running(row) ? "charging" : ""}`}>${running(row) ? "running" : "ended"}</span><${Open} row=${row} />` },
+  { key: "state", label: "State", cell: (row) => html`<span class=${`state ${row.open ? "silent" : running(row) ? "charging" : ""}`}>${row.open ? "open" : running(row) ? "running" : "ended"}</span><${Open} row=${row} />` },
   { key: "started", label: "Started", cell: (row) => html`<${Time} at=${begun(row)} />` },
   { key: "duration", label: "Duration", num: true, cell: (row) => (running(row) ? html`<${Ago} at=${begun(row)} />` : duration(seconds(row))) },
   { key: "energy", label: "Energy", num: true, cell: (row) => energy(row.energy_wh) },
@@ -39,7 +39,7 @@ export function useReach(list) {
 }
 
 function Count({ list }) {
-  const shown = list.rows.filter(running).length;
+  const shown = list.rows.filter((row) => running(row) && !row.open).length;
   const more = list.cursor && list.rows.length && running(list.rows.at(-1));
   if (list.loading || (!shown && !list.running)) return null;
   return html`<span class="dim" role="status">${count(list.running ?? shown)} running${list.running === undefined && more ? ", and more" : ""}</span>`;
