@@ -50,7 +50,7 @@ export function Chargers() {
   const total = data?.total ?? 0;
   const all = Object.values(data?.states ?? {}).reduce((sum, each) => sum + each, 0);
   return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)}${FILTERS.some((name) => now[name]) ? " fit these filters" : ""} ${data.trouble ? ` at this gateway` : ""}` : error || refused ? "" : "Loading…"}</span><span class="grow"></span>
-      <a class="button" href=${to("commands", { ...filters, send: "many" })}>Send a command to ${total === 1 ? "it" : `these ${count(total)}`}${data?.trouble ? ", only those of this gateway" : ""}</a></div>
+      <a class="button" href=${to("commands", { ...filters, send: "many" })}>Send a command to ${!data ? "these" : total === 1 ? "it" : `these ${count(total)}`}${data?.trouble ? ", only those of this gateway" : ""}</a></div>
     <div class="bar chips" role="group" aria-label="State">
       <button class="chip" aria-pressed=${!state} onClick=${() => put({ state: "" })}>all <b>${count(all)}</b></button>
       ${STATES.map((each) => html`<button key=${each} class=${`chip ${each}`} aria-pressed=${state === each} onClick=${() => put({ state: state === each ? "" : each })}>${each} <b>${count(data?.states?.[each] ?? 0)}</b></button>`)}

@@ -12,7 +12,7 @@ export const NEUTRAL = "any";
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
 
 /** Choose an action and fill its form in; `ocpp` is a version or `NEUTRAL`. `onSend` gets {action, payload}; `chosen` is the action in the address. */
-export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "Send", before, children }) {
+export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, disabled = false, label = "Send", before, children }) {
   const actions = useAsk("/api/actions");
   const mayNot = who.use()?.role === "read";
   const names = (ocpp === NEUTRAL ? actions.data?.neutral : actions.data?.raw?.[ocpp]) ?? [];
@@ -64,7 +64,7 @@ export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, label = "
     ${fault ? html`<${Notice} kind="bad">${fault}<//>` : null}
     ${children}
     ${mayNot ? html`<${Notice}>You are logged in with a token that may only read: commands need one with the role command.<//>` : null}
-    ${chosen ? html`<div class="bar"><button class="primary" disabled=${mayNot || sending || (!form && ocpp !== NEUTRAL)}>${sending ? "Waiting for the answer…" : label}</button></div>` : null}
+    ${chosen ? html`<div class="bar"><button class="primary" disabled=${mayNot || disabled || sending || (!form && ocpp !== NEUTRAL)}>${sending ? "Waiting for the answer…" : label}</button></div>` : null}
   </form>`;
 }
 

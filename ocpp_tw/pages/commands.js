@@ -82,8 +82,9 @@ function ToMany({ now }) {
       ${option("state", "State", ["charging", "online", "faulted", "unresponsive", "silent"])} ${option("model", "Model", to.data?.models)} ${option("firmware", "Firmware", to.data?.firmwares)} ${option("gateway", "Gateway", to.data?.gateways)}
     </div>
     <${Partial} trouble=${to.data?.trouble} missing=${to.data?.missing} only=${to.data?.gateways} />
-    <p role="status">${to.data ? html`<strong>${count(many)}</strong> chargers${only}${many ? ": " : "."}${(to.data.rows ?? []).map((row, i) => html`${i ? ", " : ""}<${ChargerLink} id=${row.id} />`)}${many > 5 ? ", …" : ""}` : "Loading…"}</p>
-    <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} sending=${batch.busy} onSend=${(what) => confirm(`Send ${what.action} to ${count(many)} chargers${only}?`) && send(what)} label=${`Send to ${count(many)} chargers${only}`}>
+    <p role="status">${to.data ? html`<strong>${count(many)}</strong> chargers${only}${many ? ": " : "."}${(to.data.rows ?? []).map((row, i) => html`${i ? ", " : ""}<${ChargerLink} id=${row.id} />`)}${many > 5 ? ", …" : ""}` : to.error ? "" : "Loading…"}</p>
+    <${Problem} error=${to.error} />
+    <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} sending=${batch.busy} disabled=${!many} onSend=${(what) => confirm(`Send ${what.action} to ${count(many)} chargers${only}?`) && send(what)} label=${`Send to ${count(many)} chargers${only}`}>
       <${Problem} error=${batch.error} />
     <//>
     ${batch.batch ? html`<${Progress} key=${batch.batch.id} batch=${batch.batch} />` : null}
@@ -117,12 +118,16 @@ function Progress({ batch }) {
   }, [batch.id]);
   const over = state.done >= state.total;
   const no = Object.entries(state.statuses ?? {}).reduce((sum, [status, number]) => sum + (refuses(status) ? number : 0), 0);
+  // which ones refuse, only the history says: their commands have been given by the same one since
+  const ended = useAsk(over && no ? "/api/commands?outcome=result&limit=500" : null, 5 * LOOK).data?.rows ?? [];
+  const refusing = ended.map(data).filter((row) => refused(row) && row.time >= state.time && (row.by ?? "") === (state.by ?? ""));
+  const failed = [...(state.failed ?? []), ...refusing];
   return html`<div class="progress" role="status">
     <p>${over ? "Done: " : ""}${count(state.done)} of ${count(state.total)}</p>
     <progress max=${state.total || 1} value=${state.done} aria-label="Commands that have ended"></progress>
     <${Facts} facts=${counted(state)} />
     <${Problem} error=${error} />
-    ${state.failed?.length ? html`<${Table} caption="Failed" columns=${FAILED} rows=${state.failed} />` : null}
+    ${failed.length ? html`<${Table} caption="Failed" columns=${FAILED} rows=${failed} />` : null}
     ${over && !state.failed?.length ? (no ? html`<${Notice} kind="bad">All of them answered, ${count(no)} with a refusal.<//>` : html`<${Notice} kind="good">All of them answered.<//>`) : null}
   </div>`;
 }

@@ -20,7 +20,7 @@ const NOISE = /^(?:[^\n]*\n)?\s*urn:x-(?:oca|enexis):\S*\s*/; // OCPP 2.x: the n
 export function lines(text) {
   let left = String(text ?? "").replaceAll("\r\n", "\n").trim();
   while (NOISE.test(left)) left = left.replace(NOISE, "");
-  return left.replace(/^image::.*$/gm, "").replace(/ \+$/gm, "").replace(/\n{3,}/g, "\n\n").trim(); // it is AsciiDoc
+  return left.replace(/^image::.*$/gm, "").replace(/ \+$/gm, "").replace(/(^|[\s(])_([A-Za-z]\w*?)_(?=[\s,.;:)]|$)/gm, "$1$2").replace(/\n{3,}/g, "\n\n").trim(); // it is AsciiDoc
 }
 
 /** What a form begins with: what must be there, with its defaults. */

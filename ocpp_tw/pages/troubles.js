@@ -25,7 +25,7 @@ const WORDS = {
   takeovers: (n) => `taken over ${count(n)} times`,
   messages: (n) => `${count(n)} messages`,
   bytes: (n) => `${count(n)} bytes`,
-  code: (n) => (typeof n === "number" ? `close code ${n}` : null),
+  code: (n) => (typeof n === "number" ? `close code ${n}` : String(n)),
   status: (n) => (typeof n === "number" ? `answered ${n}` : null),
   remote_address: (text) => `from ${text}`,
   addresses: (all) => (Array.isArray(all) ? `from ${all.join(" and ")}` : null),
