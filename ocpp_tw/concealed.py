@@ -6,6 +6,7 @@ Knows OCPP's shapes for naming a value (a configuration key, a variable, a membe
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -28,8 +29,9 @@ _NAMES = (
 )  # fmt: skip
 """A name with one of these in it is a secret's, without its separators and in any letter case: a vendor's own are often longer."""
 
-_HINTS = ("authorization", "passw", "passphrase", "private", "secret", "simpin", "vpn", "token", "@", "signature")
-"""Texts without any of these have no secret in them, nor a signed message, in which one could not be seen."""
+_HINTS = ("authorization", "pass", "private", "secret", "pin", "vpn", "token", "@", "signature")
+"""Texts without any of these have no secret in them, nor a signed message, in which one could not be seen. Names of secrets may have
+separators between their words."""
 
 _ESCAPE = "\\u"
 """In JSON any of them may be written with escapes."""
@@ -54,6 +56,7 @@ _NAMED = re.compile(
     r"""(?:(?:basic|bearer)\s{1,4}[^\s"',;]++|"[^"]*+"|'[^']*+'|[^\s"',;&}]++)""",
     re.IGNORECASE,
 )
+_SCHEME = re.compile(r"\A(?:basic|bearer)\s{1,4}", re.IGNORECASE)
 _IN_URL = re.compile(r"(?<=//)[^\s/@:]{0,200}:[^\s/@]{0,200}(?=@)")
 _decode, _encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 
@@ -122,6 +125,17 @@ def text_concealed(text: str) -> str:
     text = _PEM.sub(HIDDEN, text)
     text = _NAMED.sub(lambda found: found[1] + HIDDEN, text)
     return _IN_URL.sub(HIDDEN, text)
+
+
+def secrets_of_text(text: str) -> Iterator[str]:
+    """What `text_concealed` hides in a text, without what comes with it: the user in a URL, the scheme of a header, quotation marks."""
+    for found in _PEM.finditer(text):
+        yield found[0]
+    for found in _NAMED.finditer(text):
+        value = found[0][len(found[1]) :]
+        yield _SCHEME.sub("", value) if value[0] not in "\"'" else value[1:-1]
+    for found in _IN_URL.finditer(text):
+        yield found[0].partition(":")[2]
 
 
 def piece_concealed(text: str) -> str:

@@ -24,7 +24,9 @@ from ..gateway.security import SecurityEvents
 from ..interfaces import StoreUnavailable
 from ..log import Logger
 from ..ocpp.frames import Payload
-from ..ocpp.passwords import hidden, is_refused, is_stored, sent_in
+from ..ocpp.passwords import is_refused, is_stored, sent_in
+from ..ocpp.signed import secrets_sent
+from ..repeated_secrets import hidden
 from .ended import UNAVAILABLE
 
 log = Logger()
@@ -60,8 +62,15 @@ class HandingOver:
         return NOT_STORED if self._credentials.away and (action == "CertificateSigned" or sent_in(action, payload)) else None
 
     async def send(self, charger: Charger, action: str, payload: Payload, send: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """The outcome of sending a request, which may have a password in it; without that, if the charger has repeated it. A certificate is
-        handed over in a similar way."""
+        """The outcome of sending a request, which may have a password in it; without the request's secrets, if the charger has repeated any.
+        A certificate is handed over in a similar way."""
+        secrets = secrets_sent(action, payload)
+        outcome = await self._send(charger, action, payload, send, secrets)
+        return without_secrets(outcome, secrets)
+
+    async def _send(
+        self, charger: Charger, action: str, payload: Payload, send: Callable[[], Awaitable[Outcome]], secrets: list[str]
+    ) -> Outcome:
         if action == "CertificateSigned":
             return await self._issuing.send(charger, payload, send)
         sent = sent_in(action, payload)
@@ -87,9 +96,9 @@ class HandingOver:
         except (TimeoutError, StoreUnavailable, TooMany) as why:
             log.warn("password that {charger} was sent: what waits is not up to date: {why}", charger=charger.id, why=repr(why))
         if refused:
-            detail = _refused(action, outcome, refused[0][0])
+            detail = hidden(_refused(action, outcome, refused[0][0]), secrets)
             self._security.tell("password_refused", detail, charger=charger.id, address=charger.address, domain=charger.domain)
-        return _without(outcome, [each.password for each in sent])
+        return outcome
 
     async def _answered(self, id: str, action: str, outcome: Outcome, stored: list[Stored], refused: list[Stored]) -> None:
         """What the charger has refused it may have all the same: only when it next authenticates it is known."""
@@ -160,8 +169,11 @@ def _refused(action: str, outcome: Outcome, slot: str) -> str:
     return says_no(outcome)
 
 
-def _without(outcome: Outcome, passwords: list[str]) -> Outcome:
+def without_secrets(outcome: Outcome, secrets: list[str]) -> Outcome:
+    """The outcome without the secrets of the request (`secrets_sent`), wherever the charger has repeated them."""
+    if not secrets:
+        return outcome
     error = outcome.error
     if error is not None:
-        error = Failed(hidden(error.code, passwords), hidden(error.description, passwords), hidden(error.details, passwords))
-    return Outcome(outcome.kind, hidden(outcome.payload, passwords), error, outcome.sent, outcome.latency_ms)
+        error = Failed(hidden(error.code, secrets), hidden(error.description, secrets), hidden(error.details, secrets))
+    return Outcome(outcome.kind, hidden(outcome.payload, secrets), error, outcome.sent, outcome.latency_ms)

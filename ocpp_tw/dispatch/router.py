@@ -22,11 +22,12 @@ from ..interfaces import ICommands, IRoster
 from ..log import Logger
 from ..ocpp.frames import Payload
 from ..ocpp.payload_json import is_integer
+from ..repeated_secrets import secrets_in
 from . import item_limits
 from .claims import undo_claim
 from .ended import EXPIRED, INTERNAL_FAILURE, Ended, duplicate, expired, invalid, not_allowed, not_connected
 from .followup import FollowUps
-from .handing_over import HandingOver
+from .handing_over import HandingOver, without_secrets
 from .patience import LEFT_OVER_TTL, begun, handed_on, left, within_reach
 from .queues import ArrivalWaiters, KeyedLock
 from .translate import translate
@@ -206,9 +207,10 @@ class Router:
         try:
             self._followups.begin(command, charger, action, payload)
             if command.neutral == UPGRADE:
-                return await self._upgrades.run(
+                outcome = await self._upgrades.run(
                     command, charger, lambda action, payload: charger.call(action, payload, call_timeout, id=command.id)
                 )
+                return without_secrets(outcome, secrets_in(command.payload))
             outcome = await self._handing_over.send(
                 charger, action, payload, lambda: item_limits.call(charger, action, payload, call_timeout, raw, command.id)
             )

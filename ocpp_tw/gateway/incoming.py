@@ -24,9 +24,9 @@ from ..interfaces import IEvents
 from ..log import Logger
 from ..ocpp.frames import Call, Error, Frame, Payload, Result, ResultError, Send, render_result
 from ..ocpp.malformed import Malformed
-from ..ocpp.passwords import hidden, passwords_in
 from ..ocpp.schemas import Violation, told
-from ..ocpp.signed import unwrapped
+from ..ocpp.signed import secrets_sent, unwrapped
+from ..repeated_secrets import hidden
 from ..settings import Settings
 from ..waiting import in_time
 from ..words import shown
@@ -265,9 +265,8 @@ class IncomingCalls:
         """An answer arrived after its CALL had timed out (R8)."""
         failure = None if isinstance(frame, Result) else concealed({"code": frame.code, "description": frame.description})
         payload = concealed(frame.payload) if isinstance(frame, Result) else None
-        passwords = passwords_in(call.action, call.payload)
-        if passwords:  # in a text that has no structure, too
-            payload, failure = hidden(payload, passwords), hidden(failure, passwords)
+        secrets = secrets_sent(call.action, call.payload)
+        payload, failure = hidden(payload, secrets), hidden(failure, secrets)
         data = gateway_events.LateResponse(charger.id, str(call.id), call.action, payload, failure)
         self.publisher.publish(charger, "late_response", data)
         self.on_late_response(charger, call, frame)

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from ..concealed import HIDDEN, concealed, piece_concealed
+from ..concealed import HIDDEN, concealed, id_told, piece_concealed
 from ..interfaces import IN
-from ..ocpp.passwords import hidden, passwords_in
-from ..ocpp.signed import SUFFIX, signed_payload
-from .tags import tags_blanked
+from ..ocpp.signed import SUFFIX, secrets_sent, signed_payload
+from ..repeated_secrets import MOST, hidden
+from .tags import tags_blanked, violations_blanked
 from .tap import Frame
 
 CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
@@ -33,8 +33,8 @@ _decode = msgspec.json.Decoder().decode
 
 
 class FrameView:
-    """Shows frames in the order in which they were recorded, since an answer is shown by what its CALL was: it may repeat a password, and
-    it has no action of its own. ``blank``: without tags.
+    """Shows frames in the order in which they were recorded, since an answer is shown by what its CALL was: it may repeat a secret, and it
+    has no action of its own. ``blank``: without tags.
     """
 
     def __init__(self, gateway: str, *, blank: bool = False) -> None:
@@ -43,8 +43,8 @@ class FrameView:
         self._calls: OrderedDict[tuple[str, int, str], tuple[str, list[str]]] = OrderedDict()
 
     def read(self, record: Frame) -> tuple[list[Any] | None, str, list[str]]:
-        """The frame (None if it is none), its action or that of the CALL that it answers ("" if that is not known), and the passwords that
-        may be in it. To be called once for each record, in their order.
+        """The frame (None if it is none), its action or that of the CALL that it answers ("" if that is not known), and the secrets that it
+        may have repeated. To be called once for each record, in their order.
         """
         _, charger, direction, text = record
         try:
@@ -52,42 +52,49 @@ class FrameView:
         except (ValueError, RecursionError):  # also msgspec's
             frame = None
         if not isinstance(frame, list) or len(frame) < 3 or not isinstance(frame[1], str | int):
-            return None, "", []
+            return None, "", self._secrets_of(charger)
         kind, id = frame[0], str(frame[1])
         if kind in (CALL, SEND) and len(frame) > 3:
             action, payload = str(frame[2]), frame[3]
-            passwords = passwords_in(action, payload) if isinstance(payload, dict) else []
+            secrets = secrets_sent(action, payload)
             if kind == CALL:
-                self._calls[charger, direction, id] = (action, passwords)
+                self._calls[charger, direction, id] = (action, secrets)
                 if len(self._calls) > MAX_PAIRED:
                     self._calls.popitem(last=False)
-            return frame, action, passwords
+            return frame, action, secrets
         other = 1 - direction if kind in (RESULT, ERROR) else direction
-        action, passwords = self._calls.get((charger, other, id), ("", []))
-        return frame, action, passwords
+        action, secrets = self._calls.get((charger, other, id), ("", []))
+        return frame, action, secrets
 
-    def rendered(self, record: Frame, frame: list[Any] | None, action: str, passwords: list[str]) -> dict[str, Any]:
+    def _secrets_of(self, charger: str) -> list[str]:
+        """Those of all its CALLs that are remembered: of what is no frame nobody knows which it answers."""
+        return [each for (of, _, _), (_, secrets) in self._calls.items() if secrets and of == charger for each in secrets][:MOST]
+
+    def rendered(self, record: Frame, frame: list[Any] | None, action: str, secrets: list[str]) -> dict[str, Any]:
         """What has been read of the record, as JSON."""
         shown: dict[str, Any] = {"time": moment(record[0]), "charger": record[1], "direction": "in" if record[2] == IN else "out"}
-        shown["frame"] = None if frame is None else self._told(frame, passwords)
+        shown["frame"] = None if frame is None else self._told(frame, secrets)
         shown["action"] = action or None
         shown["gateway"] = self._gateway
         if frame is None:
             text = record[3][: 4 * MAX_TEXT].decode(errors="replace")[:MAX_TEXT]
-            shown["text"] = HIDDEN if self._blank else piece_concealed(text)
+            shown["text"] = HIDDEN if self._blank else piece_concealed(hidden(text, secrets))
             shown["length"] = len(record[3])
         return shown
 
-    def _told(self, frame: list[Any], passwords: list[str]) -> list[Any]:
+    def _told(self, frame: list[Any], secrets: list[str]) -> list[Any]:
         kind = frame[0]
         if kind in (CALL, SEND) and str(frame[2]).endswith(SUFFIX) and isinstance(frame[3], dict):
             inside = signed_payload(frame[3].get("payload"))
             if inside is not None and (concealed(inside) is not inside or (self._blank and tags_blanked(inside) != inside)):
                 frame = [*frame[:3], {**frame[3], "payload": HIDDEN}, *frame[4:]]
-        told = [frame[0], frame[1], *concealed(frame[2:])]
-        if passwords:
-            told = hidden(told, passwords)
-        return [*told[:2], *tags_blanked(told[2:])] if self._blank else told
+        own = frame[2:3] if kind in (CALL, SEND) else []  # the action
+        told = [*concealed(own), *hidden(concealed(frame[2 + len(own) :]), secrets)]
+        return [frame[0], _id_told(frame[1]), *(tags_blanked(told) if self._blank else told)]
+
+
+def _id_told(id: str | int) -> str | int:
+    return id_told(id) if isinstance(id, str) else id
 
 
 def event_shown(event: bytes, number: int | None, *, blank: bool = False) -> dict[str, Any]:
@@ -99,6 +106,9 @@ def event_shown(event: bytes, number: int | None, *, blank: bool = False) -> dic
     if told["event"] == "message_refused" and told["data"].get("text"):
         told["data"]["text"] = HIDDEN  # what could not be read may have been anything
     blanked: dict[str, Any] = tags_blanked(told)
+    for before, after in ((told, blanked), (told["data"], blanked["data"])):
+        if before.get("violations"):
+            after["violations"] = violations_blanked(before["violations"])
     return blanked
 
 

@@ -36,6 +36,9 @@ MAX_EXAMINED = 10_000
 LOOK_BACK = 200
 """Frames of a charger that are read before the first that is shown: the CALL of its answer is among them."""
 
+MAX_HEAD = 100
+"""Bytes in which the action of a CALL is looked for where all of them are too many to be read."""
+
 A_TURN = 200
 """Frames that are read in one turn of the reactor."""
 
@@ -73,9 +76,9 @@ class TapAnswers:
         for number, record in enumerate(found):
             if number and not number % A_TURN:
                 await pause(0, self._clock)
-            frame, its_action, passwords = view.read(record)
+            frame, its_action, secrets = view.read(record)
             if not action or its_action.lower() == action:
-                read.append((record, frame, its_action, passwords))
+                read.append((record, frame, its_action, secrets))
         shown: list[dict[str, Any]] = []
         size = 0
         for each in reversed(read[-limit:]):
@@ -157,8 +160,10 @@ class _Follower:
         return [record for record in records if record[1] in self._chargers] if self._chargers else records
 
     def _prepare(self, record: Frame) -> None:
-        """Read a CALL to a charger that may have a password in it, which the answer may repeat, even if it will be left out."""
-        if record[2] == OUT and record[3][1:2] == b"2" and mentioned(record[3]):
+        """Read a CALL that may have a secret in it, which the answer may repeat, even if it will be left out. Of the answers to chargers
+        only one to a DataTransfer has texts that are free."""
+        text = record[3]
+        if (record[2] == OUT or b"DataTransfer" in text[:MAX_HEAD]) and text[1:2] == b"2" and mentioned(text):
             self._view.read(record)
 
     def _is_wanted(self, charger: str, event: bytes) -> bool:

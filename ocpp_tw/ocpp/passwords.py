@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .frames import Payload
@@ -25,8 +25,6 @@ _GENERATED = 20
 """Bytes of a generated password, whose text has twice as many digits: all versions take it."""
 
 _SLOT = re.compile(r"[0-9]{1,9}")
-
-HIDDEN = "***"
 
 
 class Sent(NamedTuple):
@@ -83,17 +81,6 @@ def is_stored(action: str, answer: Payload, slot: str) -> bool:
 
 def _statuses(answer: Payload, slot: str) -> list[Any]:
     return [each.get("attributeStatus") for each in _objects(answer.get("setVariableResult")) if _slot(each) == slot]
-
-
-def hidden(value: Any, passwords: Sequence[str]) -> Any:
-    """The value without any of the passwords: a charger may repeat in its answer what it was sent."""
-    if isinstance(value, str):
-        for each in passwords:
-            value = value.replace(each, HIDDEN)
-        return value
-    if isinstance(value, dict):
-        return {hidden(name, passwords): hidden(each, passwords) for name, each in value.items()}
-    return [hidden(each, passwords) for each in value] if isinstance(value, list) else value
 
 
 def _slot(named: Payload) -> str | None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Any
 
 import msgspec
 
+from ..repeated_secrets import secrets_in
 from .frames import Call, Payload, Send, embedded
 from .version import Version
 
@@ -22,6 +24,12 @@ def unwrapped(version: Version, call: Call | Send) -> Call | Send:
         return call
     payload = signed_payload(call.payload.get("payload"))
     return call if payload is None else msgspec.structs.replace(call, action=call.action.removesuffix(SUFFIX), payload=payload)
+
+
+def secrets_sent(action: str, payload: Any) -> list[str]:
+    """The secrets of a request, signed or not, which its answer may repeat (`ocpp_tw.repeated_secrets`)."""
+    inside = signed_payload(payload.get("payload")) if action.endswith(SUFFIX) and isinstance(payload, dict) else None
+    return secrets_in(payload) if inside is None else secrets_in([payload, inside])
 
 
 def signed_payload(encoded: object) -> Payload | None:

@@ -259,3 +259,55 @@ def test_neither_a_refusal_nor_a_late_answer_tells_the_secret():
     here.clock.advance(31)
     client.answer({"configurationKey": [{"key": "AuthorizationKey", "readonly": True, "value": SECRET}]}, "c2")
     assert "late_response" in here.published_names() and SECRET not in everything(here)
+
+
+WIFI = {"key": "WifiPassword", "value": "MARKWIFIPW"}
+VARIABLES = {
+    "setVariableData": [
+        {"attributeValue": "MARKWIFIPW", "component": {"name": "SecurityCtrlr"}, "variable": {"name": "basicauthPASSPHRASE"}},
+        {"attributeValue": "60", "component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}},
+    ]
+}
+REPEATED = [
+    ("1.6", "ChangeConfiguration", WIFI),
+    ("1.6", "ChangeConfiguration", {**WIFI, "key": "VendorAdminPassword"}),
+    ("1.6", "UpdateFirmware", {"location": "ftp://user:MARKWIFIPW@example.com/f", "retrieveDate": NOW}),
+    ("1.6", "DataTransfer", {"vendorId": "v", "data": json.dumps({"wifi": {"password": "MARKWIFIPW"}})}),
+    ("2.0.1", "SetVariables", VARIABLES),
+    ("2.1", "DataTransfer", {"vendorId": "v", "data": {"apiToken": "MARKWIFIPW"}}),
+]
+
+
+@pytest.mark.parametrize(("ocpp", "action", "payload"), REPEATED)
+def test_what_is_secret_in_a_request_is_not_told_of_its_answer_either(said, ocpp, action, payload):
+    """Wherever the charger repeats it; it is sent as it is."""
+    here, client = connected(ocpp)
+    here.push_command(CpID="cp1", data=[2, "c1", action, payload], reply_to="mine")
+    sent = client.frames()[0]
+    if sent[2] == "GetVariables":  # how many there may be in one message, which the charger need not know
+        client.send_text(json.dumps([4, sent[1], "NotSupported", "", {}]))
+        sent = client.frames()[0]
+    assert sent[3] == payload
+    client.send_text(json.dumps([4, "c1", "MARKWIFIPW", "cannot set MARKWIFIPW", {"why": ["is MARKWIFIPW", {"MARKWIFIPW": 1}]}]))
+    error = here.command_result()["error"]
+    assert (error["description"], error["details"]) == ("cannot set ***", {"why": ["is ***", {"***": 1}]})
+    here.push_command(CpID="cp1", data=[2, "c2", action, payload], reply_to="mine")
+    answer = {"status": "Rejected", "vendor": {"note": "not MARKWIFIPW"}}
+    if action == "SetVariables":
+        named = [{name: each[name] for name in ("component", "variable")} for each in VARIABLES["setVariableData"]]
+        told = {"reasonCode": "No", "additionalInfo": "nor with MARKWIFIPW"}
+        answer = {"setVariableResult": [{"attributeStatus": "Rejected", "attributeStatusInfo": told, **each} for each in named]}
+    client.answer(answer, "c2")
+    assert here.command_result()["outcome"] == "result"
+    here.push_command(CpID="cp1", data=[2, "c3", action, payload], reply_to="mine")
+    here.clock.advance(31)
+    client.send_text(json.dumps([4, "c3", "MARKWIFIPW", "cannot set MARKWIFIPW", {}]))
+    assert "late_response" in here.published_names()
+    assert "MARKWIFIPW" not in everything(here) + str(here.store.replies) + "".join(said)
+
+
+def test_a_refused_password_is_not_told_by_the_code_that_repeats_it():
+    here, client = connected("1.6")
+    here.push_command(CpID="cp1", data=[2, "c1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": SECRET}])
+    client.send_text(json.dumps([4, "c1", SECRET, "", {}]))
+    assert "password_refused" in everything(here) and SECRET not in everything(here)

@@ -200,6 +200,63 @@ def test_a_password_is_not_shown_although_its_call_is_not_among_those_that_are_s
     assert last["frame"] == [4, id, "InternalError", "***", {}] and last["action"] == "ChangeConfiguration"
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_secret_of_a_request_is_not_shown_in_its_answer(signed):
+    here = in_memory()
+    client = here.connect(ocpp="2.0.1")
+    names = (
+        {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "basicauthPASSWORD"}},
+        {"component": {"name": "C"}, "variable": {"name": "V"}},
+    )
+    payload: Any = {"setVariableData": [{"attributeValue": value, **each} for value, each in zip((SECRET, "1"), names, strict=True)]}
+    action = "SetVariables"
+    if signed:
+        inside = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
+        action, payload = "SetVariables-Signed", {"payload": inside, "signatures": [{"header": {}, "protected": "e30", "signature": "eA"}]}
+    client.charger.call(action, payload)
+    id = client.frames()[-1][1]
+    client.answer({"setVariableResult": [{"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "x", "additionalInfo": f"with {SECRET}"}, **each} for each in names]}, id)  # fmt: skip
+    client.send_text(f'[3,"{id}",{{"note":"{SECRET}"')
+    shown = frames(here)
+    assert SECRET not in str(shown) and shown[1]["frame"][2]["setVariableResult"][1]["attributeStatusInfo"]["additionalInfo"] in (
+        "***",
+        "with ***",
+    )
+    assert [each["action"] for each in shown[:2]] == [action, action]
+    client.charger.call("DataTransfer", {"vendorId": "V", "data": {"connectionData": {"apn": {"simPin": 4711}}}})
+    client.answer({"status": "Rejected", "data": "4711 is wrong"})
+    assert frames(here)[-1]["frame"][2]["data"] == "*** is wrong"
+
+
+def test_a_secret_in_the_id_of_a_message_is_not_shown():
+    here = in_memory()
+    client = here.connect()
+    client.send_text(json.dumps([2, f"password={SECRET}", "Heartbeat", {}]))
+    assert [each["frame"][1] for each in frames(here)] == ["password=***"] * 2
+
+
+@pytest.mark.parametrize("what", ["frames", "events"])
+@pytest.mark.parametrize("validation", ["tolerant", "strict"])
+def test_tags_are_blanked_where_they_are_wrong(validation, what):
+    """Whatever a tag's member has, and in the violations that tell of it."""
+    here = in_memory(validation=validation)
+    client, modern = here.connect(), here.connect("cp2", ocpp="2.0.1")
+    tag = "TAG-OF-BOB"
+    for wrong in (tag * 5, {"tag of": tag, tag: 1}, [tag, [tag]], {"idTag": {"value": tag}}):
+        client.send_call("Authorize", {"idTag": wrong})
+        client.send_call("StartTransaction", {**START_1, "idTag": wrong})
+        for inside in (wrong, {"idToken": wrong, "type": "ISO14443"}, {"idToken": tag, "type": wrong}, {tag: wrong, "type": "Local"}):
+            modern.send_call("Authorize", {"idToken": inside})
+            modern.send_call("CostUpdated", {"idToken": inside})
+    read = frames if what == "frames" else lambda *of, **more: events(*of, **more).events
+    for id in ("cp1", "cp2"):
+        assert tag in str(read(here, id, limit=500)) and tag not in str(read(here, id, limit=500, blank=True))
+        assert len(read(here, id, limit=500)) == len(read(here, id, limit=500, blank=True))
+    assert what == "frames" or (
+        "violations" in str(read(here, "cp2", blank=True)) and "maxLength" in str(read(here, "cp1", limit=500, blank=True))
+    )
+
+
 def test_what_is_in_a_signed_message_is_not_shown_if_it_is_secret():
     here = in_memory()
     client = here.connect(ocpp="2.0.1")
