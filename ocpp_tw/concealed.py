@@ -52,7 +52,8 @@ _VALUES = frozenset({"value", "attributevalue", "actualvalue", "data", "addition
 _SEPARATORS = str.maketrans("", "", "_-. ")
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL)
 _NAMED = re.compile(
-    r"""((?:authorization|passw(?:or)?d|passphrase|private_?key|secret|(?:access|api|bearer)_?token)(?:_?key)?["']{0,2}\s{0,4}[:=]\s{0,4})"""
+    r"""((?:authorization|pass[-_. ]?w(?:or)?d|pass[-_. ]?phrase|private[-_. ]?key|secret|sim[-_. ]?pin|vpn[-_. ]?key"""
+    r"""|(?:access|api|bearer)[-_. ]?token)(?:[-_. ]?key)?["']{0,2}\s{0,4}[:=]\s{0,4})"""
     r"""(?:(?:basic|bearer)\s{1,4}[^\s"',;]++|"[^"]*+"|'[^']*+'|[^\s"',;&}]++)""",
     re.IGNORECASE,
 )
