@@ -51,6 +51,7 @@ _VALUES = frozenset({"value", "attributevalue", "actualvalue", "data", "addition
 
 _SEPARATORS = str.maketrans("", "", "_-. ")
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL)
+_PEM_LINE = re.compile(r"-----[A-Z0-9 ]{0,50}-----")
 _NAMED = re.compile(
     r"""((?:authorization|pass[-_. ]?w(?:or)?d|pass[-_. ]?phrase|private[-_. ]?key|secret|sim[-_. ]?pin|vpn[-_. ]?key"""
     r"""|(?:access|api|bearer)[-_. ]?token)(?:[-_. ]?key)?["']{0,2}\s{0,4}[:=]\s{0,4})"""
@@ -129,9 +130,11 @@ def text_concealed(text: str) -> str:
 
 
 def secrets_of_text(text: str) -> Iterator[str]:
-    """What `text_concealed` hides in a text, without what comes with it: the user in a URL, the scheme of a header, quotation marks."""
+    """What `text_concealed` hides in a text, without what comes with it: the user in a URL, the scheme of a header, quotation marks; a
+    private key also without its first and last line."""
     for found in _PEM.finditer(text):
         yield found[0]
+        yield _PEM_LINE.sub("", found[0]).strip()
     for found in _NAMED.finditer(text):
         value = found[0][len(found[1]) :]
         yield _SCHEME.sub("", value) if value[0] not in "\"'" else value[1:-1]

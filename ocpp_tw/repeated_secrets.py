@@ -77,6 +77,7 @@ def _hidden_of(before: Any, after: Any) -> Iterator[str]:
         inside = _json_in(before)
         if after == HIDDEN:
             yield before
+            yield from secrets_of_text(before)
             yield from _scalars(inside)
         elif inside is not None:
             yield from _hidden_of(inside, concealed(inside))

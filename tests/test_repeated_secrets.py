@@ -9,6 +9,8 @@ import pytest
 
 from ocpp_tw.repeated_secrets import MOST, hidden, secrets_in
 
+BEGIN, END = "-----BEGIN EC PRIVATE KEY-----", "-----END EC PRIVATE KEY-----"
+
 
 @pytest.mark.parametrize(
     ("payload", "found"),
@@ -22,6 +24,7 @@ from ocpp_tw.repeated_secrets import MOST, hidden, secrets_in
         ({"data": json.dumps({"wifi": {"password": "MARK1"}, "url": "//u:MARK2@h"})}, {"MARK1", "MARK2"}),
         ({"key": "WifiPassword", "value": json.dumps({"psk": "MARK1"})}, {'{"psk": "MARK1"}', "MARK1"}),
         ({"password": "abc", "apiToken": None, "secret": True, "VpnKey": "true"}, set()),
+        ({"key": "Pem", "data": f"{BEGIN}\nMARK1\n{END}"}, {f"{BEGIN}\nMARK1\n{END}", "MARK1"}),
         ({"password": "line 1\nline 2", "secret": "a"}, {"line 1\nline 2"}),
     ],
 )

@@ -19,11 +19,14 @@ from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
 from ..log import Logger
+from ..ocpp.conversation import Conversation
 from ..ocpp.frames import MAX_HEARD, Call, Error, ResultError, Send, render
 from ..ocpp.malformed import Malformed, TooMuch, UnknownType
 from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation, told
+from ..ocpp.signed import secrets_sent
 from ..ocpp.version import Version
+from ..repeated_secrets import hidden
 from ..settings import Settings
 from ..words import shown
 from .counts import Counts
@@ -48,6 +51,7 @@ class Charger(Protocol):
     domain: str
     ocpp: str
     version: Version
+    conversation: Conversation
 
     def send_answer(self, id_and_text: tuple[str | int, bytes]) -> None: ...
 
@@ -119,8 +123,12 @@ class MessageRefusals:
         if left_out is None:
             return self._publish(charger, Entry(charger.id), answer)
         data.left_out = left_out
-        data.description = text_concealed(data.description)
-        action = None if action is None else text_concealed(action)
+        secrets = [
+            each for call in charger.conversation.unanswered for each in secrets_sent(call.action, call.payload)
+        ]  # it may be an answer
+        data.code, data.text = hidden(data.code, secrets), hidden(data.text, secrets)
+        data.description, why = hidden(text_concealed(data.description), secrets), hidden(why, secrets)
+        action = None if action is None else hidden(text_concealed(action), secrets)
         self.warn(
             "message of {charger} refused: {action}: {why}", left_out, charger=charger.id, action=shown(action or "?", MAX_ACTION), why=why
         )
@@ -135,7 +143,7 @@ class MessageRefusals:
             self._settings.name,
             charger.ocpp,
             action,
-            None if id is None else id_told(id),
+            None if id is None else hidden(id_told(id), secrets),
             msgspec.Raw(_told(raw)) if raw and self._settings.event_payload else None,
             None if violations is None else told(violations),
         )

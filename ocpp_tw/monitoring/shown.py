@@ -40,7 +40,7 @@ class FrameView:
     def __init__(self, gateway: str, *, blank: bool = False) -> None:
         self._gateway = gateway
         self._blank = blank
-        self._calls: OrderedDict[tuple[str, int, str], tuple[str, list[str]]] = OrderedDict()
+        self._calls: OrderedDict[tuple[str, int, str], tuple[str, list[str] | None]] = OrderedDict()
 
     def read(self, record: Frame) -> tuple[list[Any] | None, str, list[str]]:
         """The frame (None if it is none), its action or that of the CALL that it answers ("" if that is not known), and the secrets that it
@@ -63,17 +63,17 @@ class FrameView:
                     self._calls.popitem(last=False)
             return frame, action, secrets
         other = 1 - direction if kind in (RESULT, ERROR) else direction
-        action, secrets = self._calls.get((charger, other, id), ("", []))
-        return frame, action, secrets
+        action, secrets = self._calls.get((charger, other, id), ("", None))
+        return frame, action, self._secrets_of(charger) if secrets is None else secrets
 
     def _secrets_of(self, charger: str) -> list[str]:
-        """Those of all its CALLs that are remembered: of what is no frame nobody knows which it answers."""
+        """Those of all CALLs that are remembered: nobody knows which of them is answered by what is no frame, or has another's id."""
         return [each for (of, _, _), (_, secrets) in self._calls.items() if secrets and of == charger for each in secrets][:MOST]
 
     def rendered(self, record: Frame, frame: list[Any] | None, action: str, secrets: list[str]) -> dict[str, Any]:
         """What has been read of the record, as JSON."""
         shown: dict[str, Any] = {"time": moment(record[0]), "charger": record[1], "direction": "in" if record[2] == IN else "out"}
-        shown["frame"] = None if frame is None else self._told(frame, secrets)
+        shown["frame"] = None if frame is None else self._told(frame, action, secrets)
         shown["action"] = action or None
         shown["gateway"] = self._gateway
         if frame is None:
@@ -82,7 +82,7 @@ class FrameView:
             shown["length"] = len(record[3])
         return shown
 
-    def _told(self, frame: list[Any], secrets: list[str]) -> list[Any]:
+    def _told(self, frame: list[Any], action: str, secrets: list[str]) -> list[Any]:
         kind = frame[0]
         if kind in (CALL, SEND) and str(frame[2]).endswith(SUFFIX) and isinstance(frame[3], dict):
             inside = signed_payload(frame[3].get("payload"))
@@ -90,7 +90,8 @@ class FrameView:
                 frame = [*frame[:3], {**frame[3], "payload": HIDDEN}, *frame[4:]]
         own = frame[2:3] if kind in (CALL, SEND) else []  # the action
         told = [*concealed(own), *hidden(concealed(frame[2 + len(own) :]), secrets)]
-        return [frame[0], _id_told(frame[1]), *(tags_blanked(told) if self._blank else told)]
+        id = frame[1] if action else hidden(frame[1], secrets)  # the id of a CALL that is known is no secret's, though a PIN may be in it
+        return [frame[0], _id_told(id), *(tags_blanked(told) if self._blank else told)]
 
 
 def _id_told(id: str | int) -> str | int:

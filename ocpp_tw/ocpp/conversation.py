@@ -117,6 +117,12 @@ class Conversation:
             self._waiting.remove(call)
         return self._next()
 
+    @property
+    def unanswered(self) -> list[Call]:
+        """The CALLs of ours that the peer may still answer: the outstanding one and those that were given up."""
+        late = list(self._late.values()) if self._late else []
+        return late if self.outstanding is None else [*late, self.outstanding]
+
     def _next(self) -> Call | None:
         if self.outstanding is not None or not self._waiting:
             return None

@@ -311,3 +311,16 @@ def test_a_refused_password_is_not_told_by_the_code_that_repeats_it():
     here.push_command(CpID="cp1", data=[2, "c1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": SECRET}])
     client.send_text(json.dumps([4, "c1", SECRET, "", {}]))
     assert "password_refused" in everything(here) and SECRET not in everything(here)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "text", ['[9,"c1",{"status":"MARK"}]', '[3,"MARK",{}', "MARK", '{"a":"MARK"}', '[5,"c1","MARK","MARK",{}]', '[2,"MARK","MARK",[]]']
+)
+def test_what_is_refused_tells_no_secret_of_a_request_that_it_may_answer(said, text, late):
+    here, client = connected("2.1")
+    here.push_command(CpID="cp1", data=[2, "c1", "DataTransfer", {"vendorId": "v", "data": {"apiToken": "MARK"}}])
+    if late:
+        here.clock.advance(31)
+    client.send_text(text)
+    assert "message_refused" in here.published_names() and "MARK" not in everything(here) + "".join(said)
