@@ -30,8 +30,8 @@ _decode, _encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 def secrets_in(payload: Any) -> list[str]:
     """The values that `concealed` hides in a payload, the longest first, since one may be in another."""
     text = _encode(payload).lower()
-    for each in _HARMLESS:
-        text = text.replace(each, b"")
+    for harmless in _HARMLESS:
+        text = text.replace(harmless, b"")
     if not mentioned(text):
         return []
     told = concealed(payload)

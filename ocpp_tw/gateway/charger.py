@@ -167,6 +167,11 @@ class Charger(Inbox):
             self.incoming.result_error(self, frame)
         return None
 
+    def unreadable(self, text: bytes) -> None:
+        """A message that is not UTF-8, which ends the connection: it is only recorded."""
+        if self.incoming.record is not None:
+            self.incoming.record((self.incoming.unix(), self.id, IN, text))
+
     def send_answer(self, id_and_text: tuple[str | int, bytes]) -> None:
         """Answer a CALL of the charger's; called once its event is durable."""
         id, text = id_and_text

@@ -40,7 +40,7 @@ class FrameView:
     def __init__(self, gateway: str, *, blank: bool = False) -> None:
         self._gateway = gateway
         self._blank = blank
-        self._calls: OrderedDict[tuple[str, int, str], tuple[str, list[str] | None]] = OrderedDict()
+        self._calls: OrderedDict[tuple[str, int, str], tuple[str, list[str]]] = OrderedDict()
 
     def read(self, record: Frame) -> tuple[list[Any] | None, str, list[str]]:
         """The frame (None if it is none), its action or that of the CALL that it answers ("" if that is not known), and the secrets that it
@@ -63,8 +63,8 @@ class FrameView:
                     self._calls.popitem(last=False)
             return frame, action, secrets
         other = 1 - direction if kind in (RESULT, ERROR) else direction
-        action, secrets = self._calls.get((charger, other, id), ("", None))
-        return frame, action, self._secrets_of(charger) if secrets is None else secrets
+        known = self._calls.get((charger, other, id))
+        return (frame, "", self._secrets_of(charger)) if known is None else (frame, *known)
 
     def _secrets_of(self, charger: str) -> list[str]:
         """Those of all CALLs that are remembered: nobody knows which of them is answered by what is no frame, or has another's id."""

@@ -25,6 +25,9 @@ class MessageSink(Protocol):
 
     def frame(self, text: bytes) -> None: ...
 
+    def unreadable(self, text: bytes) -> None:
+        """A whole message came that is not UTF-8: the connection is being closed with 1007."""
+
     def frames_beside(self, count: int) -> None:
         """The connection sends more than its share, among it so many frames that are no messages: control frames, parts of messages."""
 

@@ -148,6 +148,7 @@ class Receiver(RoomForLarge):
         try:
             text.isascii() or text.decode()
         except UnicodeDecodeError:
+            self._sink.unreadable(text)
             self._fail_connection(1007, "not UTF-8")
             return
         try:

@@ -124,6 +124,15 @@ def test_what_is_no_frame_is_shown_as_a_text(text):
     json.dumps(shown)
 
 
+def test_a_message_that_is_not_utf8_is_shown_although_it_ends_the_connection():
+    here = in_memory()
+    client = here.connect()
+    client.charger.unreadable(f'[2,"1","X",{{"password":"{SECRET}"'.encode() + b"\xff")
+    client.charger.unreadable(b'[2,"2","Heartb\xffeat",{}]')
+    assert [(each["frame"], each["text"], each["length"]) for each in frames(here)][1:] == [(None, '[2,"2","Heartb\ufffdeat",{}]', 23)]
+    assert len(frames(here)) == 2 and SECRET not in str(frames(here))
+
+
 def test_of_a_long_frame_a_piece_is_shown():
     here = in_memory()
     client = here.connect()

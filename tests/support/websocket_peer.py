@@ -32,12 +32,16 @@ class RecordingSink:
     def __init__(self, calls: list[Any]) -> None:
         self.calls = calls
         self.received = self.beside = 0
+        self.not_utf8: list[bytes] = []
         self.on_frame: Callable[[bytes], None] = lambda text: None
 
     def frame(self, text: bytes) -> None:
         self.received += 1
         self.calls.append(text)
         self.on_frame(text)
+
+    def unreadable(self, text: bytes) -> None:
+        self.not_utf8.append(text)
 
     def frames_beside(self, count: int) -> None:
         self.beside += count

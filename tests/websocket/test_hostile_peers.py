@@ -209,6 +209,14 @@ def test_violations(server: Server, data: bytes, code: int) -> None:
     assert [each[:2] for each in server.calls[2:]] == [("departed", code)]
 
 
+@pytest.mark.parametrize("data", [frame(b"be\xff"), frame(b"b", fin=False) + frame(b"e\xff", 0)])
+def test_the_sink_is_given_what_is_not_utf8(server: Server, data: bytes) -> None:
+    """Apart from the messages: to be looked at, not to be processed."""
+    connection = server.connect_charger()
+    assert close_frame(connection.exchange(data))[0] == 1007
+    assert server.admissions.sink.not_utf8 == [b"be\xff"] and server.calls == ["arrived"]
+
+
 def test_one_violation_is_enough(server: Server) -> None:
     """What follows is not looked at, or a second one would end the connection before the peer has read why."""
     connection = server.connect_charger()
