@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from . import __version__
 from .contract.command import add_schema
+from .operators.roles import Role
 from .registering.command import add_chargers
 from .registering.status import add_status
 from .simulator.security_options import UnusableFile, add_security_options, security_mistake, security_of_plan
@@ -168,11 +169,10 @@ def _add_token(commands: Any) -> None:
     )
     token.set_defaults(run=_token)
     token.add_argument("name", metavar="NAME", help="who is to have it: letters, digits or any of _ . @ -")
-    token.add_argument("role", metavar="ROLE", choices=("read", "command", "admin"), help="what it is good for: read, command or admin")
+    token.add_argument("role", metavar="ROLE", choices=tuple(Role.__members__), help="what it is good for: metrics, read, command or admin")
 
 
 def _token(options: argparse.Namespace) -> int:
-    from .operators.roles import Role
     from .operators.tokens import NAME, new_token
 
     if not NAME.fullmatch(options.name):

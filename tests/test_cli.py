@@ -216,11 +216,12 @@ async def test_help_and_version() -> None:
         assert await run.ended == 0 and words in run.out
 
 
-async def test_a_new_token_is_shown_once_with_its_line_for_the_file() -> None:
-    run = Run("token", "alice", "command")
+@pytest.mark.parametrize("role", ["metrics", "read", "command", "admin"])
+async def test_a_new_token_is_shown_once_with_its_line_for_the_file(role: str) -> None:
+    run = Run("token", "alice", role)
     assert await run.ended == 0, run.err
     shown, line = (each.partition(": ")[2] for each in run.out.decode().splitlines())
-    assert line == f"alice command {hashlib.sha256(shown.encode()).hexdigest()}"
+    assert line == f"alice {role} {hashlib.sha256(shown.encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize(("arguments", "said"), [(("a b", "read"), "a name has"), (("alice", "root"), "root"), (("alice",), "ROLE")])

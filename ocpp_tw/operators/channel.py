@@ -232,7 +232,7 @@ class OperatorsSite(Site):
         self._guard = guard
         self.turns = Turns[OperatorsChannel](self.reactor, SHARE)
         self._turned_away = Tally(self.reactor, _tell_turned_away)
-        self.streams = Streams(limit)
+        self.streams, self.downloads = Streams("streams", limit), Streams("downloads", limit)
         self.connections = Connections(limit, getrlimit(RLIMIT_NOFILE)[0], self._turned_away.note)
 
     def log(self, request: Any) -> None:
@@ -257,6 +257,10 @@ class OperatorsSite(Site):
     def admit_body(self, head: Head, body: bytes) -> Refusal | None:
         """Why a request that was admitted is not served all the same, now that its body has come."""
         return self._guard.admit_body(head, body)
+
+    def admits_still(self, head: Head) -> bool:
+        """Whether a request that was admitted, and whose answer goes on, would be admitted now."""
+        return self._guard.admits_still(head)
 
     def stopFactory(self) -> None:
         self.turns.stop()

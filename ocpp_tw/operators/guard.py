@@ -100,6 +100,9 @@ class Admission(Protocol):
     def admit_body(self, head: Head, body: bytes) -> Refusal | None:
         """Why a request that was admitted by its head is not served all the same, now that its body has come."""
 
+    def admits_still(self, head: Head) -> bool:
+        """Whether a request that was admitted, and whose answer goes on, would be admitted now. Nothing is counted or told."""
+
     def stop(self) -> None:
         """Tell what is due."""
 
@@ -147,6 +150,13 @@ class Guard:
             return None
         needs, command = needed_for(head.path, body)
         return None if token.role >= needs else self._role_missing(head, token, needs, command)
+
+    def admits_still(self, head: Head) -> bool:
+        """See `Admission`."""
+        if not self.required:
+            return True
+        token = self.token(head.headers)
+        return token is not None and token.role >= needed(head.method, head.path)
 
     def _refusal(self, head: Head, token: Token | None) -> Refusal | None:
         if len(head.headers.getRawHeaders(b"host") or ()) > 1 or not HOST.fullmatch(head.header(b"host")):
@@ -232,6 +242,10 @@ class BehindFront:
     def admit_body(self, head: Head, body: bytes) -> Refusal | None:
         """See `Admission`: the front has read it, too."""
         return None
+
+    def admits_still(self, head: Head) -> bool:
+        """See `Admission`: the front asks its own guard, and ends what goes on."""
+        return True
 
     def stop(self) -> None:
         """See `Admission`."""

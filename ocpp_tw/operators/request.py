@@ -47,6 +47,8 @@ class OperatorsRequest(Request):
         return b"localhost"
 
     def process(self) -> None:
+        self.setHeader(b"cache-control", b"no-store")  # unless who answers says otherwise
+        self.setHeader(b"x-content-type-options", b"nosniff")
         if self.refusal is None:
             super().process()
             return

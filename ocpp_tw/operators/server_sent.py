@@ -13,9 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from .request import OperatorsRequest
-from .streams import StreamedAnswer
+from .streams import EVENTS, StreamedAnswer
 
-TYPE = b"text/event-stream"
+TYPE = EVENTS
 
 HEARTBEAT = 15.0
 """Seconds between two comments, by which a client and the proxies before it know that the stream lives."""

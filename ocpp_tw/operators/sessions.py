@@ -30,6 +30,7 @@ class Sessions:
         self._seconds = seconds
         self._open: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
         """Digest of what is in the cookie -> digest of the token, and when it ends; the oldest is the first."""
+        tokens.when_read(self._forget)
 
     def open(self, token: Token, *, secure: bool) -> bytes:
         """The header Set-Cookie of a new session with what that token may do; ``secure``: the browser asks over TLS."""
@@ -50,6 +51,11 @@ class Sessions:
             if token and self._seconds() < end:
                 return self._tokens.known(token)
         return None
+
+    def _forget(self) -> None:
+        """End those of tokens that are gone: should one be good again some day, who had its cookie logs in again."""
+        for each in [each for each, (token, _) in self._open.items() if self._tokens.known(token) is None]:
+            del self._open[each]
 
     def close(self, header: bytes) -> list[bytes]:
         """End the sessions of these cookies; the headers Set-Cookie that make a browser forget them."""

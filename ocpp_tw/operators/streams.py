@@ -5,19 +5,27 @@ Knows neither what is written nor where it comes from.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .request import OperatorsRequest
 
+EVENTS = b"text/event-stream"
+"""The content type of answers that have no end of their own."""
+
 MAX_STREAMS = 64
-"""Most streams at once, and no more than a quarter of the connections that there may be; a further one is answered 503."""
+"""Most streams at once, and no more than a quarter of the connections that there may be; a further one is answered 503. Downloads, which come to
+an end, are counted apart, to the same number."""
+
+SHARE, LEAST_SHARE = 4, 4
+"""One token, or one address that shows none with a name, may have one in so many of them, but so many at the least: a page has several."""
 
 MAX_UNSENT = 256 << 10
 """Bytes of a stream that wait for its reader, beside those that the kernel has; what is written then is left out."""
@@ -29,32 +37,47 @@ MAX_AGE = 3600.0
 """Seconds after which a stream ends: whoever asks again, as browsers do, shows its token again, which may not be valid any more."""
 
 
+LOOK_AGAIN = 5.0
+"""Seconds between two looks whether who reads a stream may do so still: a browser logs out, and a token is taken out of its file."""
+
+
 class TooManyStreams(Exception):
     """As many streams are open as may be."""
 
 
 class Streams:
-    """How many streams a site has; ``connections`` is the most connections that it may have, 0 if that is limited elsewhere."""
+    """How many streams a site has, or other answers, whose ``name`` says what they are; ``connections`` is the most connections that it may
+    have, 0 if that is limited elsewhere.
+    """
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, name: str, connections: int) -> None:
+        self._name = name
         self._most = min(MAX_STREAMS, max(1, connections // 4)) if connections else MAX_STREAMS
-        self._open = 0
+        self._share = max(LEAST_SHARE, self._most // SHARE)
+        self._open: Counter[tuple[str, str]] = Counter()
 
-    def open(self) -> None:
-        """One more. Raises `TooManyStreams`."""
-        if self._open >= self._most:
-            raise TooManyStreams(f"As many streams are open as may be, {self._most}: close another one, or try again later")
-        self._open += 1
+    def open(self, reader: tuple[str, str]) -> None:
+        """One more, of that reader. Raises `TooManyStreams`."""
+        if self._open.total() >= self._most:
+            raise TooManyStreams(f"As many {self._name} are open as may be, {self._most}: close another one, or try again later")
+        if self._open[reader] >= self._share:
+            raise TooManyStreams(
+                f"As many {self._name} are open as one token or address may have, {self._share}: close another one, or try again later"
+            )
+        self._open[reader] += 1
 
-    def close(self) -> None:
+    def close(self, reader: tuple[str, str]) -> None:
         """One less."""
-        self._open -= 1
+        self._open[reader] -= 1
+        if not self._open[reader]:
+            del self._open[reader]
 
 
 @implementer(IPushProducer)
 class StreamedAnswer:
     """The answer to a request, piece by piece. ``ended`` fires once it has ended, for whatever reason, and ends it when it is cancelled.
 
+    It ends early when who asked for it may not any more.
     ``flows`` is called with False when its reader does not keep up, and with True when it may go on. Raises `TooManyStreams`.
     """
 
@@ -62,8 +85,11 @@ class StreamedAnswer:
         self, request: OperatorsRequest, clock: IReactorTime, content_type: bytes, flows: Callable[[bool], None] = lambda flows: None
     ) -> None:
         site: Any = request.site
-        self._streams: Streams = site.streams
-        self._streams.open()
+        self._site = site
+        self._endless = content_type == EVENTS
+        self._streams: Streams = site.streams if self._endless else site.downloads
+        self._reader = _reader(request)
+        self._streams.open(self._reader)
         self.ended: Deferred[None] = Deferred(lambda _: self.abort())
         self._request = request
         self._clock = clock
@@ -73,6 +99,9 @@ class StreamedAnswer:
         self._paused = self._finishing = self._over = False
         self._stalled: IDelayedCall | None = None
         self._old = clock.callLater(MAX_AGE, self.finish)
+        self._looks = LoopingCall(self._look_again)
+        self._looks.clock = clock
+        self._looks.start(LOOK_AGAIN, now=False)
         request.notifyFinish().addBoth(self._finished)
         request.setHeader(b"content-type", content_type)
         request.setHeader(b"cache-control", b"no-store")
@@ -136,6 +165,15 @@ class StreamedAnswer:
             self._request.unregisterProducer()
             self._request.finish()
 
+    def _look_again(self) -> None:
+        head, site = self._request.head, self._site
+        if head is None or site.admits_still(head):
+            return
+        if self._endless:
+            self.finish()
+        else:
+            self.abort()  # it is not complete
+
     def _give_up(self) -> None:
         self._stalled = None
         self.abort()
@@ -147,6 +185,14 @@ class StreamedAnswer:
         for timer in (self._old, self._stalled):
             if timer is not None and timer.active():
                 timer.cancel()
-        self._streams.close()
+        if self._looks.running:
+            self._looks.stop()
+        self._streams.close(self._reader)
         if not self.ended.called:
             self.ended.callback(None)
+
+
+def _reader(request: OperatorsRequest) -> tuple[str, str]:
+    """Whose share of the streams it is: that of a token's name, else of an address."""
+    operator, head = request.operator, request.head
+    return (operator.name, "") if operator.name else ("", (head.address if head else "") or operator.address)

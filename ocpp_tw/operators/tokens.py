@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,7 @@ class Tokens(WatchedFiles):
         self._unnamed = [Token("", Role.admin, digest(token.encode()))] if token else []
         self._named: list[Token] = []
         self._warned = False
+        self._when_read: list[Callable[[], None]] = []
         self._load()
 
     def find(self, shown: bytes) -> Token | None:
@@ -77,6 +79,12 @@ class Tokens(WatchedFiles):
     def _load(self) -> None:
         for file in self._files:
             self._load_file(file)
+        for each in self._when_read:
+            each()
+
+    def when_read(self, call: Callable[[], None]) -> None:
+        """Have it called whenever the file has been read again."""
+        self._when_read.append(call)
 
     def _load_file(self, file: Path) -> None:
         try:

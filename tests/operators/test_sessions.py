@@ -65,6 +65,14 @@ async def test_a_token_is_exchanged_for_a_cookie_that_no_script_can_read_and_no_
     assert await door.site.request("GET", "/api/session", cookie=cookie) == (200, {"name": "read-er", "role": "read", "login": True})
 
 
+@pytest.mark.parametrize(("path", "status"), [("/api/chargers", 200), ("/api/chargers/x", 404), ("/api/none", 404), ("/api/session", 200)])
+async def test_no_answer_is_kept_by_a_browser_or_taken_for_something_else(door, path, status):
+    for shown, expected in (("wrong", 401), (door.tokens["read"], status)):
+        assert (await door.site.request("GET", path, authorization=f"Bearer {shown}"))[0] == expected
+        assert door.site.headers.getRawHeaders("cache-control") == ["no-store"]
+        assert door.site.headers.getRawHeaders("x-content-type-options") == ["nosniff"]
+
+
 async def test_over_tls_the_cookie_goes_over_tls_only(tmp_path, door):
     behind_proxy = await door.log_in("read", origin=f"https://{door.host}")
     assert behind_proxy.startswith(f"{SECURE_NAME}=") and "; Secure" in door.header
@@ -130,6 +138,15 @@ async def test_a_cookie_ends_with_its_token(door):
     door.file.write_text(door.lines["read"])
     door.known.reload()
     assert (await door.site.request("GET", "/api/chargers", cookie=cookie))[0] == 401
+
+
+async def test_a_cookie_does_not_come_back_with_its_token(door):
+    cookie = await door.log_in("admin")
+    for lines in ([door.lines["read"]], door.lines.values()):
+        door.file.write_text("\n".join(lines))
+        door.known.reload()
+    assert (await door.site.request("GET", "/api/chargers", cookie=cookie))[0] == 401
+    await door.log_in("admin")
 
 
 async def test_whoever_tries_tokens_at_the_login_is_limited_and_told_of(door):

@@ -13,6 +13,7 @@ import pytest
 from pytest_twisted import async_yield_fixture
 from twisted.internet import reactor
 from twisted.protocols.policies import WrappingFactory
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IRequest
 
 from fleets import pause, until
@@ -23,11 +24,12 @@ from ocpp_tw.operators.fan_out import FanOut
 from ocpp_tw.operators.guard import BehindFront, Guard
 from ocpp_tw.operators.merge import WorkerEndpoint
 from ocpp_tw.operators.parameters import query_of
+from ocpp_tw.operators.roles import Role
 from ocpp_tw.operators.server_sent import EventStream
 from ocpp_tw.operators.serving import HttpAnswer, Refused, klein_app, run
 from ocpp_tw.operators.streams import MAX_UNSENT, StreamedAnswer
 from ocpp_tw.operators.together import Together
-from ocpp_tw.operators.tokens import Tokens
+from ocpp_tw.operators.tokens import Tokens, new_token
 
 
 class Ticker:
@@ -54,6 +56,8 @@ class Ticker:
     def lines(self, request: IRequest, id: str) -> Any:
         async def answer() -> None:
             stream = StreamedAnswer(request, reactor, b"application/jsonl")
+            if request.args.get(b"begun"):
+                stream.write(b"{}\n")
             self.streams.append(stream)
             await stream.ended
             self.streams.remove(stream)
@@ -93,10 +97,11 @@ class Plain:
 class Served:
     """The example's routes on a port: of a gateway itself, or of a worker behind the front of all."""
 
-    def __init__(self, directory: Path, front: bool, connections: int) -> None:
+    def __init__(self, directory: Path, front: bool, connections: int, tokens: str = "") -> None:
         self.ticker = Ticker()
         routes = Together(Plain().app, [self.ticker])
-        guard = Guard(Tokens("", "", reactor), reactor)
+        self.tokens = Tokens("", tokens, reactor)
+        self.guard = guard = Guard(self.tokens, reactor)
         self.stopping, self.complete = False, True
         self.path = str(directory / "1")
         self.factories = [WrappingFactory(OperatorsSite(routes, BehindFront("s") if front else guard, 0 if front else connections))]
@@ -111,15 +116,16 @@ class Served:
     def endpoints(self) -> list[WorkerEndpoint]:
         return [WorkerEndpoint("gw-1", self.path, True)]
 
-    def get(self, path: str, method: str = "GET", receive: int = 0) -> Peer:
+    def get(self, path: str, method: str = "GET", receive: int = 0, header: str = "") -> Peer:
         """A client that has asked; ``receive`` is the size of its receive buffer."""
-        self.peers.append(Peer(self.ports[-1].getHost().port, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n", receive))
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *([header] if header else []), "", ""]
+        self.peers.append(Peer(self.ports[-1].getHost().port, "\r\n".join(lines), receive))
         return self.peers[-1]
 
-    async def stream(self, path: str = "/api/ticks", receive: int = 0) -> tuple[Peer, Any]:
+    async def stream(self, path: str = "/api/ticks", receive: int = 0, header: str = "") -> tuple[Peer, Any]:
         """A client, and the stream that it has been given."""
         before = list(self.ticker.streams)
-        peer = self.get(path, receive=receive)
+        peer = self.get(path, receive=receive, header=header)
         await until(lambda: len(self.ticker.streams) > len(before))
         [stream] = [each for each in self.ticker.streams if each not in before]
         return peer, stream
@@ -302,6 +308,85 @@ async def test_no_more_streams_are_open_than_may_be(served):
     opened[0][0].socket.close()
     await until(lambda: opened[0][1].ended.called)
     await served.stream()
+
+
+async def test_downloads_are_no_streams(served):
+    """They come to an end; neither leaves the other without room."""
+    path = "/api/ticks/a/lines?begun=yes"
+    opened = [await served.stream(path) for _ in range(4)]
+    await until(lambda: all(peer.body for peer, _ in opened))
+    await served.stream()
+    refused = served.get(path)
+    await until(lambda: b"HTTP/1.1 503" in refused.read() and b"As many downloads" in refused.text)
+    assert len(opened) == 4
+
+
+# who may read
+
+
+class Readers:
+    """A port with tokens, which can be taken out of the file; and what its readers show."""
+
+    def __init__(self, directory: Path, front: bool, connections: int) -> None:
+        made = {name: new_token(name, Role.read) for name in ("ann", "bob")}
+        self.lines = {name: line for name, (_, line) in made.items()}
+        self.tokens = {name: f"Authorization: Bearer {token}" for name, (token, _) in made.items()}
+        self.file = directory / "tokens"
+        self.keep("ann", "bob")
+        self.served = Served(directory, front, connections, str(self.file))
+
+    def keep(self, *names: str) -> None:
+        self.file.write_text("".join(f"{self.lines[name]}\n" for name in names))
+        self.file.chmod(0o600)
+
+    def cookie(self, name: str) -> str:
+        token = self.served.tokens.find(self.tokens[name].rpartition(" ")[2].encode())
+        assert token is not None
+        return "Cookie: " + self.served.guard.session(token, Headers()).decode().partition(";")[0]
+
+
+@async_yield_fixture
+async def readers(tmp_path: Path, front: bool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Readers]:
+    monkeypatch.setattr(streams, "LOOK_AGAIN", 0.1)
+    made = Readers(tmp_path, front, 80)
+    yield made
+    await made.served.close()
+
+
+@pytest.mark.parametrize("path", ["/api/ticks", "/api/ticks/a/lines?begun=yes"])
+@pytest.mark.parametrize("shown", ["token", "cookie"])
+async def test_a_stream_ends_when_its_token_is_taken_out_of_the_file(readers, path, shown):
+    show = {"token": readers.tokens.get, "cookie": readers.cookie}[shown]
+    ann, _ = await readers.served.stream(path, header=show("ann"))
+    bob, kept = await readers.served.stream(path, header=show("bob"))
+    await until(lambda: ann.body and bob.body)
+    readers.keep("bob")
+    readers.served.tokens.reload()
+    await until(lambda: ann.complete if path == "/api/ticks" else ann.closed)
+    await until(lambda: readers.served.ticker.streams == [kept])
+    assert ann.complete is (path == "/api/ticks"), "a download is not to look as if it were complete"
+    assert not bob.closed and not bob.complete
+
+
+async def test_a_stream_ends_when_its_browser_logs_out(readers):
+    cookies = [readers.cookie("ann"), readers.cookie("ann")]
+    first, _ = await readers.served.stream(header=cookies[0])
+    second, kept = await readers.served.stream(header=cookies[1])
+    readers.served.guard.sessions.close(cookies[0].partition(" ")[2].encode())
+    await until(lambda: first.complete and readers.served.ticker.streams == [kept])
+    assert not second.complete
+
+
+async def test_one_token_leaves_streams_to_others(readers):
+    """A quarter of them, or four."""
+    opened = [await readers.served.stream(header=readers.tokens["ann"]) for _ in range(5)]
+    for shown in (readers.tokens["ann"], readers.cookie("ann")):
+        refused = readers.served.get("/api/ticks", header=shown)
+        await until(lambda refused=refused: b"HTTP/1.1 503" in refused.read() and b"one token or address" in refused.text)
+    await readers.served.stream(header=readers.tokens["bob"])
+    opened[0][0].socket.close()
+    await until(lambda: opened[0][1].ended.called)
+    await readers.served.stream(header=readers.cookie("ann"))
 
 
 # a worker behind the front
