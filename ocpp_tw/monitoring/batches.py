@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from ..core.commands import Invalid, parse
 from ..core.security import Operator
 from ..dispatch.by_http import Busy
-from .told import BatchFailure, BatchReport
+from .told import BatchFailure, BatchReport, BatchSummary
 
 MAX_CHARGERS = 20_000
 """Most chargers of a batch."""
@@ -32,6 +32,9 @@ AT_ONCE = 50
 
 MAX_FAILED = 100
 """Most failures that are told of a batch, the first ones."""
+
+MAX_STATUSES, MAX_STATUS, OTHER = 50, 100, "other"
+"""Most different statuses that are counted of a batch, and characters of one; all further ones are counted as one."""
 
 RETRY = 1.0
 """Seconds until a batch goes on, where too many commands by HTTP wait for their results."""
@@ -57,6 +60,8 @@ class Batch:
         self.waiting = deque(chargers)
         self.running = 0
         self.outcomes: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        """Of the answers that have one: a charger that has answered may have said no."""
         self.failed: list[BatchFailure] = []
         self.stopped = False
 
@@ -74,6 +79,8 @@ class Batch:
         """One has its result."""
         outcome = str(result.get("outcome") or result.get("state") or "unknown")
         self.outcomes[outcome] += 1
+        if outcome == "result" and result.get("status"):
+            self.statuses[str(result["status"])[:MAX_STATUS] if len(self.statuses) < MAX_STATUSES else OTHER] += 1
         if outcome != "result" and len(self.failed) < MAX_FAILED:
             told = {name: result.get(name) for name in ("id", "status", "error")}
             self.failed.append(cast(BatchFailure, {"charger": charger, **told, "outcome": outcome}))
@@ -89,6 +96,7 @@ class Batch:
             "done": self.done,
             "over": self.over,
             "outcomes": dict(self.outcomes),
+            "statuses": dict(self.statuses),
             "failed": self.failed,
         }
 
@@ -126,9 +134,10 @@ class Batches:
         batch = self._batches.get(id)
         return None if batch is None else batch.report()
 
-    def all(self) -> list[BatchReport]:
-        """Those that are remembered, without their failures, the latest first."""
-        return [{**each.report(), "failed": []} for each in reversed(self._batches.values())]
+    def all(self) -> list[BatchSummary]:
+        """Those that are remembered, the latest first, without the member that has their failures."""
+        reports = [each.report() for each in reversed(self._batches.values())]
+        return [cast(BatchSummary, {name: told for name, told in each.items() if name != "failed"}) for each in reports]
 
     def stop(self) -> None:
         """Begin no more commands."""

@@ -527,8 +527,8 @@ class BatchFailure(TypedDict):
     """why: code, description"""
 
 
-class BatchReport(TypedDict):
-    """How far a batch is."""
+class BatchSummary(TypedDict):
+    """How far a batch is, as in the list of all."""
 
     id: str
     """its id"""
@@ -546,8 +546,15 @@ class BatchReport(TypedDict):
     """whether all have"""
     outcomes: dict[str, int]
     """how many ended how"""
+    statuses: dict[str, int]
+    """of those with a `result`, how many answers have which `status`, such as `Rejected`"""
+
+
+class BatchReport(BatchSummary):
+    """How far a batch is, and what has failed."""
+
     failed: list[BatchFailure]
-    """the first 100 that have no result; in the list of all batches none are told"""
+    """the first 100 that have no result"""
 
 
 class PendingCommand(TypedDict):

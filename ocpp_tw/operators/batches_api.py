@@ -5,17 +5,20 @@ Knows neither chargers nor how a command reaches one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 from twisted.web.iweb import IRequest
 
 from ..core.commands import Invalid
+from ..dispatch.translate import OWN
 from ..interfaces import IFleet
 from ..monitoring.batches import MAX_CHARGERS, Batches, TooManyBatches
 from ..monitoring.fleet_view import FleetView
 from ..monitoring.query import ChargersFilter
-from ..monitoring.told import BatchBegun, BatchReport
+from ..monitoring.told import BatchBegun, BatchReport, BatchSummary
+from ..ocpp.version import Version
 from .answering import answer_json
 from .described import Refusal, described
 from .parameters import NoQuery, object_of, query_of
@@ -36,19 +39,21 @@ class BatchBody(TypedDict):
 class BatchesAnswer(TypedDict):
     """All batches that gateways remember."""
 
-    rows: list[BatchReport]
+    rows: list[BatchSummary]
     """the batches, the latest first, without what has failed"""
     missing: list[str]
     """gateways that have not answered in time"""
 
 
 class BatchesApi:
-    """One for a gateway, or for a worker among several: each of them knows all."""
+    """One for a gateway, or for a worker among several: each of them knows all. ``versions`` are those that chargers may speak."""
 
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/batches",)
 
-    def __init__(self, batches: Batches, fleet: IFleet, view: FleetView) -> None:
+    def __init__(self, batches: Batches, fleet: IFleet, view: FleetView, versions: Mapping[str, Version]) -> None:
+        self._neutral = {*OWN, *[name for version in versions.values() for name in version.neutral]}
+        self._actions = {name for version in versions.values() for name in version.csms_actions}
         self._batches = batches
         self._fleet = fleet
         self._view = view
@@ -116,6 +121,7 @@ class BatchesApi:
         command = members.get("command")
         if not isinstance(command, dict):
             raise Refused(400, "`command` must be an object, as for POST /api/commands but for the charger")
+        self._check(command)
         if ("filter" in members) == ("chargers" in members):
             raise Refused(400, "Either `filter` or `chargers` says which chargers are to get it")
         if "filter" in members:
@@ -128,6 +134,18 @@ class BatchesApi:
         if len(chargers) > MAX_CHARGERS:
             raise Refused(400, f"A batch has at most {MAX_CHARGERS} chargers")
         return command, chargers, missing
+
+    def _check(self, command: dict[str, Any]) -> None:
+        """Refuse at once what would fail at every charger, and what would be ignored."""
+        for name in ("id", "cp_id", "CpID"):
+            if name in command:
+                raise Refused(400, f"`command` of a batch has no `{name}`: each charger's gets an id of its own, see `command_result`")
+        neutral, data = command.get("command"), command.get("data")
+        if isinstance(neutral, str) and neutral not in self._neutral:
+            raise Refused(400, f"`command`: there is no command {neutral[:100]!r}; GET /api/actions lists them")
+        action = data[2] if "command" not in command and isinstance(data, list) and len(data) == 4 else None
+        if isinstance(action, str) and action not in self._actions:
+            raise Refused(400, f"`command`: there is no action {action[:100]!r} that is sent to chargers; GET /api/actions lists them")
 
 
 def _identities(chargers: Any) -> list[str]:

@@ -33,7 +33,7 @@ def fleet_parts(monitoring: Monitoring, versions: Mapping[str, Version], clock: 
         FleetApi(view),
         TransactionsApi(view, histories),
         CommandsApi(monitoring.given, fleet, histories),
-        BatchesApi(monitoring.batches, fleet, view),
+        BatchesApi(monitoring.batches, fleet, view, versions),
         TroublesApi(histories),
         WatchApi(view, monitoring.watching, clock),
         ActionsApi(versions),

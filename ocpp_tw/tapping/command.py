@@ -10,10 +10,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..registering.command import add_gateway, certificates, token_of
+
+if TYPE_CHECKING:
+    from .following import Tap
 
 
 def add_tap(commands: Any) -> None:
@@ -100,9 +103,14 @@ def _tap(options: argparse.Namespace) -> int:
 
     try:
         if options.last:
-            last = [each for charger in options.charger for each in tap.last(charger, query | {"limit": str(options.last)})]
-            for each in sorted(last, key=lambda each: str(each["time"])):
+            last = {charger: _last(tap, charger, options, query) for charger in options.charger}
+            for each in sorted([each for of_one in last.values() for each in of_one], key=lambda each: str(each["time"])):
                 say(each)
+            unknown = [charger for charger, of_one in last.items() if not of_one]
+            if options.once and unknown:
+                such = f" with action {options.action}" if options.action else ""
+                print(f"ocpp-tw tap: nothing{such} is remembered of {', '.join(unknown)}", file=sys.stderr)
+                return 1
         if not options.once:
             what = "frames,events" if options.events else "frames"
             for each in tap.live(query | {"what": what, "charger": ",".join(options.charger)}):
@@ -115,6 +123,13 @@ def _tap(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
     return 0
+
+
+def _last(tap: Tap, charger: str, options: argparse.Namespace, query: dict[str, str]) -> list[dict[str, Any]]:
+    """What was said last by and to a charger, and the latest events about it if those are wanted. Raises `Refused`."""
+    query = query | {"limit": str(options.last)}
+    events = tap.events(charger, {name: value for name, value in query.items() if name != "action"}) if options.events else []
+    return tap.last(charger, query) + events
 
 
 def _replay(options: argparse.Namespace) -> int:

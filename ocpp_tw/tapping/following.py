@@ -37,6 +37,11 @@ class Tap:
         with self._ask(f"/api/fleet/chargers/{quote(charger, safe='')}/frames?{urlencode(query)}") as response:
             return [json.loads(line) for line in response.read().splitlines()]
 
+    def events(self, charger: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        """The latest events about a charger. Raises `Refused`."""
+        with self._ask(f"/api/fleet/chargers/{quote(charger, safe='')}/events?{urlencode(query)}") as response:
+            return [{"kind": "event", **each} for each in json.load(response)["events"]]
+
     def live(self, query: dict[str, str]) -> Iterator[dict[str, Any]]:
         """What is told from now on, without an end. Raises `Refused` if it cannot begin; later it is asked for again, and again."""
         begun = False

@@ -115,6 +115,11 @@ def test_a_recording_is_shown_and_played_again(start, tmp_path):
     assert (
         "\x1b[36mStartTransaction" in run(tmp_path, "tap", "cp1", "--once", "--colour", "yes", "--action", "StartTransaction", *http).stdout
     )
+    events = run(tmp_path, "tap", "cp1", "--once", "--events", *http).stdout.splitlines()
+    assert any("cp1 * stop_transaction" in each for each in events) and any("cp1 → StopTransaction" in each for each in events), events
+    unknown = run(tmp_path, "tap", "nobody", "cp1", "--once", *http)
+    assert (unknown.returncode, unknown.stdout) == (1, shown.stdout)
+    assert unknown.stderr == "ocpp-tw tap: nothing is remembered of nobody\n"
     recorded = run(tmp_path, "tap", "cp1", "--once", "--json", *http).stdout
     (tmp_path / "recording").write_text(recorded)
     played = run(tmp_path, "replay", "recording", "--speed", "0", *ws)

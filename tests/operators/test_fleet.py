@@ -431,6 +431,7 @@ async def test_a_batch_goes_to_those_that_the_filter_lets_through(fleet: Fleet) 
     fleet.first.clock.advance(1)
     report = await fleet.site.get(f"/api/batches/{told['id']}")
     assert (report["total"], report["done"], report["over"], report["outcomes"]) == (120, 120, True, {"result": 120})
+    assert report["statuses"] == {"Accepted": 119, "Rejected": 1}
     other = FleetSite(fleet.second)
     assert (await other.get(f"/api/batches/{told['id']}"))["done"] == 120
     assert [each["id"] for each in (await other.get("/api/batches"))["rows"]] == [told["id"]]
@@ -444,6 +445,8 @@ async def test_a_batch_tells_what_has_failed(fleet: Fleet) -> None:
     report = await fleet.site.get(f"/api/batches/{told['id']}")
     assert report["total"] == 2 and report["outcomes"] == {"offline": 2} and report["command"] == "Reset"
     assert {each["charger"] for each in report["failed"]} == {"one", "two"} and len({each["id"] for each in report["failed"]}) == 2
+    [row] = (await fleet.site.get("/api/batches"))["rows"]
+    assert row == {name: value for name, value in report.items() if name != "failed"}, "the list does not say that nothing has failed"
 
 
 async def test_what_is_no_batch_is_refused(fleet: Fleet) -> None:
@@ -451,6 +454,9 @@ async def test_what_is_no_batch_is_refused(fleet: Fleet) -> None:
     for body in (
         [], {"command": command}, {"command": command, "chargers": []}, {"command": command, "chargers": ["x"], "filter": {}},
         {"command": {"command": "No!"}, "chargers": ["x"]}, {"command": command, "filter": {"colour": "red"}}, {"chargers": ["x"]},
+        {"command": command | {"id": "mine"}, "chargers": ["x"]}, {"command": command | {"cp_id": "x"}, "chargers": ["x"]},
+        {"command": {"command": "celebrate", "data": {}}, "chargers": ["x"]}, {"command": {"CpID": "x", "data": [2, "", "Reset", {}]}, "chargers": ["x"]},
+        {"command": {"data": [2, "x", "Celebrate", {}]}, "chargers": ["x"]}, {"command": {"data": [2, "x", "Heartbeat", {}]}, "chargers": ["x"]},
         {"command": command, "chargers": "x"}, {"command": command, "filter": {"state": ["happy"]}}, {"command": command, "filter": {}},
     ):  # fmt: skip
         assert (await fleet.site.post("/api/batches", body))[0] == 400, body
