@@ -18,7 +18,9 @@ from ..operators.contract_api import ContractApi
 from ..operators.described import JSON, Description, Documented, Refusal, documented
 from ..operators.metrics_api import MetricsApi
 from ..operators.parts import FLEET_APPLICATIONS
-from ..operators.roles import HEALTH, needed
+from ..operators.roles import HEALTH, SESSION, needed
+from ..operators.session_described import session_routes
+from ..operators.sessions import NAME, SECURE_NAME
 from ..operators.tap_routes import TapRoutes
 from . import commands
 from .schemas import Schema, moved, of_types
@@ -50,7 +52,7 @@ BODY_ONLY = ("413", "415")
 
 def openapi(applications: Iterable[Any] = APPLICATIONS) -> Schema:
     """The document."""
-    routes = [route for application in applications for route in routes_of(application.app)]
+    routes = [*[route for application in applications for route in routes_of(application.app)], *session_routes()]
     schema_of, definitions = _schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -63,7 +65,7 @@ def openapi(applications: Iterable[Any] = APPLICATIONS) -> Schema:
             "description": "Served at `--http`. All answers are JSON, and errors have `detail`. The contract is docs/contract.md.",
         },
         "servers": [{"url": "/"}],
-        "security": [{"token": []}, {}],
+        "security": [{"token": []}, *COOKIES, {}],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -71,12 +73,22 @@ def openapi(applications: Iterable[Any] = APPLICATIONS) -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "Needed where the gateway has tokens (`--http-token`, `--http-tokens`); without any, whoever is on its machine may ask.",
-                }
+                },
+                "cookie": _cookie(NAME, "A browser's, in place of a token: `POST /api/session` sets it."),
+                "secureCookie": _cookie(SECURE_NAME, "The same over TLS."),
             },
             "responses": {status: _refusal(status, meaning) for status, meaning in REFUSALS.items()},
             "schemas": moved(definitions, SCHEMAS),
         },
     }
+
+
+COOKIES: tuple[Schema, ...] = ({"cookie": []}, {"secureCookie": []})
+
+
+def _cookie(name: str, meaning: str) -> Schema:
+    more = "What changes something needs an `Origin` that is the gateway's own beside it."
+    return {"type": "apiKey", "in": "cookie", "name": name, "description": f"{meaning} {more}"}
 
 
 def routes_of(app: Klein) -> list[Documented]:
@@ -149,6 +161,8 @@ def _operation(route: Documented, schema_of: Callable[[Any], Schema]) -> Schema:
     }
     if path in HEALTH:
         operation["security"] = []
+    if path == SESSION and route.method == "POST":
+        operation["security"] = [{"token": []}, {}]
     if has_body:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema_of(described.body)}}}
     return operation

@@ -57,6 +57,13 @@ def test_the_document_has_each_of_them_with_its_answers():
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
     assert document["paths"]["/healthz"]["get"]["security"] == []
+    session = document["paths"]["/api/session"]
+    assert session.keys() == {"get", "post", "delete"} and session["post"]["security"] == [{"token": []}, {}]
+    assert (
+        {name for each in document["security"] for name in each}
+        == {"token", "cookie", "secureCookie"}
+        == set(document["components"]["securitySchemes"])
+    )
     assert "`admin`" in document["paths"]["/api/chargers/{id}"]["put"]["description"]
 
 
