@@ -6,6 +6,8 @@ the request is read.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from twisted.web.resource import Resource
 
@@ -21,6 +23,14 @@ class SessionResource(Resource):
     def __init__(self, guard: Guard) -> None:
         super().__init__()
         self._guard = guard
+
+    def render(self, request: OperatorsRequest) -> Any:
+        """Serve it, unless it has parameters, of which there are none."""
+        unknown = next(iter(request.args or {}), None)
+        if unknown is None:
+            return super().render(request)
+        request.setResponseCode(400)
+        return msgspec.json.encode({"detail": f"There is no parameter {unknown.decode(errors='replace')!r} here: there are none"}) + b"\n"
 
     def render_GET(self, request: OperatorsRequest) -> bytes:
         token = self._guard.token(request.requestHeaders)
