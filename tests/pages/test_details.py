@@ -142,3 +142,17 @@ def test_a_very_long_identity_is_not_wider_than_the_window(tmp_path, chromium):
         context.close()
         at.close()
         own.close()
+
+
+def test_commands_that_a_charger_refuses_are_counted_apart(visit, charger):
+    made = [charger(f"apart-{i}") for i in range(3)]
+    made[2].answers["ClearCache"] = lambda payload: {"status": "Rejected"}
+    page = visit.open("#/commands?send=many&search=apart-&command=clear_cache")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Send to 3 chargers").click()
+    progress = page.locator(".progress")
+    expect(progress).to_contain_text("Done: 3 of 3")
+    expect(progress).to_contain_text("Rejected")
+    expect(progress).not_to_contain_text("All of them answered.")
+    expect(progress.get_by_role("table", name="Failed").locator("tbody tr")).to_have_count(1)
+    expect(progress.get_by_role("table", name="Failed")).to_contain_text("apart-2")
