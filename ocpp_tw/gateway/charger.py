@@ -40,7 +40,7 @@ class Charger(Inbox):
     """
 
     __slots__ = (
-        "_complaints", "_outgoing", "address", "certificate", "connected_at", "connection", "conversation", "domain", "id", "interval", "ledger",
+        "_complaints", "_outgoing", "address", "certificate", "connected_at", "connection", "conversation", "domain", "heard", "id", "interval", "ledger",
         "model", "noted", "ocpp", "received", "registration_state", "reported_time", "reports", "security_profile", "sent", "serial", "state", "version", "violations",
     )  # fmt: skip
 
@@ -72,6 +72,7 @@ class Charger(Inbox):
         self.serial = ""
         self.certificate: ClientCertificate | None = None  # with which it has been admitted
         self.received = self.sent = self.violations = 0
+        self.heard = 0.0  # Unix time of its latest frame, where somebody is told of frames
         self.state: Any = None  # what is shown of it, and what is to be looked at for that (`ocpp_tw.monitoring.observer`)
         self.noted: dict[Any, Conclusion] | None = None
         self._complaints: RateLimit | None = None
@@ -139,7 +140,7 @@ class Charger(Inbox):
         self.recent_bytes += len(text)
         incoming = self.incoming
         if incoming.record is not None:
-            incoming.moment = moment = incoming.unix()
+            incoming.moment = self.heard = moment = incoming.unix()
             incoming.record((moment, self.id, IN, text))
         try:
             frame = parse(text, self.version.quick_readers)

@@ -108,7 +108,9 @@ class Rows:
         return charger.state.energy() if charger.state else 0
 
     def _last_message(self, charger: Charger) -> str | None:
-        """To the minute: none is noted when it comes."""
+        """To the minute where no frames are kept: then none is noted when it comes."""
+        if charger.heard:
+            return iso(charger.heard)
         observed = self._observed.get(charger.id)
         if observed is None or observed.heard is None or observed.heard < charger.connected_at:
             return self._time(charger.connected_at) if charger.received else None
