@@ -82,14 +82,19 @@ class Observer:
     # on the way of a message
 
     def _meter_values(self, charger: Charger, fact: MeterValues, conclusion: Conclusion) -> None:
+        id = fact.transaction_id
+        if id is None:  # whose they are depends on what came before
+            return self._note(charger, fact.conn, conclusion)
+        key = fact.conn, id  # those of one transaction may stay where its first were: nothing else of it comes between them but its end
         noted = charger.noted
         if noted is None:
-            charger.noted = {fact.conn: conclusion}
+            charger.noted = {key: conclusion}
             self._changed.append(charger)
         else:
-            noted[fact.conn] = conclusion
+            noted[key] = conclusion
             if len(noted) > MAX_NOTED:
                 self._take_safely(charger)
+        return None
 
     def _status(self, charger: Charger, fact: StatusNotification, conclusion: Conclusion) -> None:
         self._note(charger, (fact.conn, fact.connector), conclusion)
