@@ -23,8 +23,12 @@ MAX_TEXT = 50
 POWER_HOLDS = 1800.0
 """Seconds for which a reading of power counts as the power now."""
 
-WAITING = frozenset({"SuspendedEV", "SuspendedEVSE", "Finishing", "Preparing", "Faulted", "Unavailable", "Available", "Reserved"})
-"""Statuses of a connector with which a transaction on it does not charge."""
+SUSPENDED = frozenset({"SuspendedEV", "SuspendedEVSE", "Finishing", "Faulted", "Unavailable"})
+"""Statuses of a connector with which a transaction on it is suspended."""
+
+IDLE = frozenset({"Available", "Preparing", "Reserved"})
+"""And those with which it is if the connector has had them since the transaction began: before that they are of no transaction, and some
+chargers never tell that one has begun but by its start."""
 
 
 class Connector(msgspec.Struct, gc=False):
@@ -145,7 +149,8 @@ class ChargerState(msgspec.Struct, gc=False):
         if transaction.charging_state is not None:
             return transaction.charging_state == "Charging"
         own = [each for each in self.connectors if transaction.conn in (each.evse, each.connector) and transaction.conn]
-        return not any(each.evse is None and each.status in WAITING for each in own)
+        begun = transaction.curve.begun
+        return not any(each.evse is None and (each.status in SUSPENDED or (each.status in IDLE and each.since > begun)) for each in own)
 
     def power(self, now: float) -> float:
         """Of all running transactions, in W, as far as it is known."""

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core.transaction import Transaction
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
+from .rows import iso
 from .slices import slices
 from .state import Running
 from .told import RunningTransaction
@@ -76,12 +77,19 @@ class RunningTransactions:
         return [msgspec.to_builtins(row) for row in found[: wanted.limit]]
 
     def of(self, charger: Charger) -> list[dict[str, Any]]:
-        """Those of one charger, with their curves; its ledger may know some of which no message has come to this gateway."""
+        """Those of one charger, with their curves, the latest first; its ledger may know some of which no message has come to this gateway, and
+        some that are only open."""
         running = charger.state.running if charger.state else ()
-        rows = [_with_curve(self._row(charger, each), each.curve.samples()) for each in running]
+        rows = [_with_curve(self._row(charger, each), each.curve.samples()) for each in reversed(running)]
         ledger = charger.ledger.running if charger.ledger else []
         ids = {each.id for each in running}
-        return rows + [_with_curve(self._known(charger, each), []) for each in ledger if each.id not in ids and each.has_begun]
+        others = [_with_curve(self._known(charger, each), []) for each in reversed(ledger) if each.id not in ids and each.has_begun]
+        taken = {each.conn for each in running if each.conn}
+        for row in sorted(others, key=_began, reverse=True):
+            row["open"] = row["conn"] in taken
+            if row["conn"]:
+                taken.add(row["conn"])
+        return sorted(rows + others, key=lambda row: (not row["open"], _began(row)), reverse=True)
 
     def _row(self, charger: Charger, running: Running) -> RunningTransaction:
         known = None if charger.ledger is None else charger.ledger.find(running.id)
@@ -123,4 +131,8 @@ class RunningTransactions:
 
 
 def _with_curve(row: RunningTransaction, samples: list[list[float | None]]) -> dict[str, Any]:
-    return {**msgspec.to_builtins(row), "curve": samples}
+    return {**msgspec.to_builtins(row), "curve": samples, "open": False}
+
+
+def _began(row: dict[str, Any]) -> str:
+    return row["started"] or (iso(row["since"]) if row["since"] else "")

@@ -8,7 +8,9 @@ import pytest
 
 from charging import TIME, begin, end, event, meter, status
 from ocpp_tw.monitoring.monitoring import Monitoring
+from ocpp_tw.monitoring.rows import iso
 from ocpp_tw.monitoring.state import MAX_CONNECTORS, MAX_RUNNING
+from ocpp_tw.monitoring.transactions import RunningTransactions
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 
 
@@ -231,3 +233,64 @@ async def test_the_sweep_goes_on_by_itself(gateway: InMemoryGateway) -> None:
     gateway.clock.advance(3)
     assert charger.charger.state.faulted
     gateway.application.stop()
+
+
+def test_what_follows_a_stop_at_once_is_counted_once(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    first = begin(charger, meter=0)
+    meter(charger, first, energy=9000)
+    swept(gateway, charger)
+    meter(charger, first, energy=9500)
+    end(charger, first, 10_000)
+    meter(charger, begin(charger, meter=10_000), energy=10_100)
+    swept(gateway, charger)
+    assert monitoring.today.wh == 10_100
+
+
+def test_readings_without_a_transaction_are_of_the_one_that_runs_when_they_come(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    first = begin(charger, meter=0)
+    meter(charger, None, energy=9000)
+    swept(gateway, charger)
+    meter(charger, None, energy=9500)
+    end(charger, first, 10_000)
+    begin(charger, meter=10_000)
+    meter(charger, None, energy=10_100)
+    swept(gateway, charger)
+    meter(charger, None, energy=10_200)
+    swept(gateway, charger)
+    assert monitoring.today.wh == 10_200
+
+
+@pytest.mark.parametrize("idle", ["Available", "Preparing", "Reserved"])
+def test_a_status_from_before_a_transaction_does_not_suspend_it(gateway: InMemoryGateway, idle: str) -> None:
+    charger = gateway.connect()
+    status(charger, 1, idle)
+    swept(gateway, charger)
+    begin(charger)
+    assert swept(gateway, charger).charging
+    status(charger, 1, idle)  # it is told again, and nothing new
+    assert swept(gateway, charger).charging
+    status(charger, 1, "Charging")
+    swept(gateway, charger)
+    status(charger, 1, idle)
+    assert not swept(gateway, charger).charging
+
+
+def test_a_transaction_whose_stop_is_missing_is_told_as_open(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    older = begin(charger)
+    other = begin(charger, conn=2)
+    swept(gateway, charger)
+    newer = begin(charger, meter=2000)
+    swept(gateway, charger)
+    rows = RunningTransactions("gw", gateway.application.gateway, gateway.clock, lambda: 1_790_000_000).of(charger.charger)
+    assert [(row["id"], row["open"]) for row in rows] == [(newer, False), (other, False), (older, True)]
+
+
+def test_the_last_message_is_told_to_the_second_where_frames_are_kept(gateway: InMemoryGateway, monitoring: Monitoring) -> None:
+    charger = gateway.connect()
+    gateway.clock.advance(37)
+    charger.call("Heartbeat", {})
+    gateway.clock.advance(5)
+    assert monitoring.rows.row(charger.charger)["last_message"] == iso(1_790_000_037)
