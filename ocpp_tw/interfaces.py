@@ -319,13 +319,19 @@ class IHistory(Interface):
 
 
 class IStates(Interface):
-    """What was known last of the state of chargers, for whoever has them next. What is written may be lost, and belongs to no event."""
+    """What was known last of the state of chargers, for whoever has them next, and of gateways. What is written may be lost, and belongs to no event."""
 
     def read(chargers: Sequence[str]) -> Awaitable[dict[str, bytes]]:
         """What is kept of those chargers; those of whom nothing is are left out. Fails with `StoreUnavailable`."""
 
     def write(states: dict[str, bytes]) -> Awaitable[None]:
         """Keep this of these chargers, in place of what was kept. Fails with `StoreUnavailable`, and then may have been carried out or not."""
+
+    def gateways() -> Awaitable[dict[str, bytes]]:
+        """What each gateway of the fleet has told last of itself. Fails with `StoreUnavailable`."""
+
+    def tell(gateways: dict[str, bytes | None]) -> Awaitable[None]:
+        """Keep this of these gateways, None for nothing any more. Fails with `StoreUnavailable`, and then may have been carried out in part."""
 
 
 class IRegister(Interface):

@@ -25,6 +25,9 @@ AWAY = "away"
 STATES = "states"
 """The owner of a table of the fleet: what each charger has told last of its connectors and running transactions (see `ocpp_tw.interfaces.IStates`)."""
 
+GATEWAYS = "gateways"
+"""The owner of a table of the fleet: what each gateway has told last of itself (see `ocpp_tw.monitoring.gateway_reports`)."""
+
 SPELLINGS = "spellings"
 """A table of each identity in lower case: the spellings of it that are registered, or have authenticated, which in OCPP 2.x are one charger."""
 

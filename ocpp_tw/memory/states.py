@@ -1,4 +1,4 @@
-"""The in-memory twin of what was known last of the state of chargers: for its methods see `IStates`.
+"""The in-memory twin of what was known last of the state of chargers and of gateways: for its methods see `IStates`.
 
 Knows no network; nothing outlives the process.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from ..core.entries import FLEET, STATES
+from ..core.entries import FLEET, GATEWAYS, STATES
 from ..interfaces import IStates, StoreUnavailable
 from .store import MemoryStore
 
@@ -33,4 +33,20 @@ class MemoryStates:
         if not self.available:
             return fail(StoreUnavailable("the store does not answer"))
         self._store.tables[FLEET, STATES] |= states
+        return succeed(None)
+
+    def gateways(self) -> Deferred[dict[str, bytes]]:
+        if not self.available:
+            return fail(StoreUnavailable("the store does not answer"))
+        return succeed(dict(self._store.tables[FLEET, GATEWAYS]))
+
+    def tell(self, gateways: dict[str, bytes | None]) -> Deferred[None]:
+        if not self.available:
+            return fail(StoreUnavailable("the store does not answer"))
+        kept = self._store.tables[FLEET, GATEWAYS]
+        for name, value in gateways.items():
+            if value is None:
+                kept.pop(name, None)
+            else:
+                kept[name] = value
         return succeed(None)

@@ -32,6 +32,17 @@ class EnergyToday:
         if 0 < wh <= MAX_STEP:
             self._wh += wh
 
+    def begin(self, wh: int) -> None:
+        """So much was delivered today before this process counted."""
+        self._turn()
+        self._wh += wh
+
+    @property
+    def until(self) -> float:
+        """When the day ends, in Unix time."""
+        self._turn()
+        return self._until
+
     @property
     def wh(self) -> int:
         """In Wh."""

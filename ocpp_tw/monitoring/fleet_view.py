@@ -20,6 +20,7 @@ from ..gateway.decisions import Decisions, summary
 from ..interfaces import Answers, IFleet, StoreUnavailable
 from ..waiting import pause
 from .away import Away
+from .gateway_reports import GatewayReports
 from .history_reader import HistoryReader
 from .listing import MAX_NAMES
 from .query import STATES, ChargersFilter, ChargersPageQuery, ChargersQuery, First, Place, place
@@ -46,6 +47,7 @@ class FleetView:
         name: str,
         fleet: IFleet,
         away: Away,
+        reports: GatewayReports,
         histories: HistoryReader,
         decisions: Decisions,
         clock: IReactorTime,
@@ -54,6 +56,7 @@ class FleetView:
         self._name = name
         self._fleet = fleet
         self._away = away
+        self._reports = reports
         self._histories = histories
         self._decisions = decisions
         self._clock = clock
@@ -63,7 +66,9 @@ class FleetView:
         """The fleet at a glance."""
         answers = await self._fleet.ask("overview", {})
         away = await self._away.rows()
+        await self._reports.read()
         parts = list(answers.answers.values())
+        energy = {name: part["energy_today_wh"] for name, part in answers.answers.items()}
         states: Counter[str] = Counter()
         for part in parts:
             states.update(part["states"])
@@ -74,10 +79,11 @@ class FleetView:
             "time": iso(self._unix()),
             "chargers": cast(Counts, {"total": states.total(), **{state: states[state] for state in reversed(STATES)}}),
             "power_w": sum(part["power_w"] for part in parts),
-            "energy_today_wh": sum(part["energy_today_wh"] for part in parts),
+            "energy_today_wh": self._reports.energy_today(energy),
             "rates": {"messages": _added([part["messages"] for part in parts]), "events": _added([part["events"] for part in parts])},
             "gateways": gateways,
             "missing": answers.missing,
+            "gone": [] if answers.trouble else self._reports.gone({*answers.answers, *answers.missing}),
             "trouble": answers.trouble or self._away.trouble,
             "redis": own["gateway"]["redis"] if own else {"connected": False, "unread": None, "trouble": "this gateway does not answer"},
             "backend": _worst([each["backend"] for each in gateways]),

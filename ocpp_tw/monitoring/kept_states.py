@@ -6,6 +6,7 @@ while as it was: a state is written some seconds after it has changed, or within
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..gateway.charger import Charger
 from ..interfaces import IRecords, IStates, StoreUnavailable
 from ..log import Logger
 from ..waiting import cancelled, deferred, in_time, pause
+from .noted import ends
 from .slices import slices
 from .state import ChargerState
 from .stored_state import NOTHING, decoded, encoded
@@ -43,13 +45,17 @@ MAX_WAITING = 20_000
 
 
 class KeptStates:
-    """One for a gateway of that ``name``. Of a charger that has arrived nothing is written before it has been read what others have written."""
+    """One for a gateway of that ``name``. Of a charger that has arrived nothing is written before it has been read what others have written.
 
-    def __init__(self, name: str, states: IStates, records: IRecords, clock: IReactorTime) -> None:
+    ``written`` is called once a minute, when all states have been written; it may fail as `IStates` does.
+    """
+
+    def __init__(self, name: str, states: IStates, records: IRecords, clock: IReactorTime, written: Callable[[], Awaitable[None]]) -> None:
         self._name = name
         self._states = states
         self._records = records
         self._clock = clock
+        self._written = written
         self._arrived: dict[str, Charger] = {}
         self._inherited: dict[str, ChargerState] = {}
         self._changed: dict[str, ChargerState] = {}
@@ -78,6 +84,10 @@ class KeptStates:
         if charger.state is not None:
             self._inherited[charger.id] = charger.state
 
+    def awaits(self, charger: Charger) -> bool:
+        """Whether it has not been read yet what was kept of that charger."""
+        return self._arrived.get(charger.id) is charger
+
     def departed(self, charger: Charger) -> None:
         """A connection is its charger's no more."""
         id = charger.id
@@ -105,6 +115,8 @@ class KeptStates:
             try:
                 await self._read_arrived()
                 await self._write_changed()
+                if self._intervals == 0:
+                    await self._written()
                 self._trouble = ""
             except (TimeoutError, StoreUnavailable) as why:
                 if str(why) != self._trouble:  # it may last
@@ -193,12 +205,16 @@ class KeptStates:
             self.changed(charger.id, charger.state, readings=True)
 
     async def _drop_ended(self, charger: Charger, state: ChargerState) -> None:
-        """Of transactions that were running those are left that have not ended since, as far as is known: by whichever gateway."""
+        """Of transactions that were running those are left that have not ended since, as far as is known: by whichever gateway. Those
+        too whose end the next sweep looks at, which takes them away."""
         ledger = charger.ledger
         if ledger is None:
             table = await in_time(self._records.table("transactions", charger.id), WITHIN, self._clock)
             ledger = charger.ledger
+        ending = ends(charger)
         for each in state.running:
+            if each.id in ending:
+                continue
             found = ledger.find(each.id) if ledger is not None else _transaction(table.get(stored_key(each.id)))
             if found is None or found.end is not None:
                 state.end(each.id)

@@ -5,30 +5,25 @@ Knows every part of the package by name and does no part's work.
 
 from __future__ import annotations
 
-import calendar
-import time
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from .. import __version__
-from ..core import history
 from ..core.stamps import Stamps
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
 from ..gateway.verdicts import Verdicts
-from ..interfaces import Store, StoreUnavailable
-from ..log import Logger
+from ..interfaces import Store
 from ..settings import Settings
-from ..waiting import cancelled, deferred
 from .away import Away
 from .batches import Batches
 from .details import Details, Violations
-from .energy_today import EnergyToday, midnight
+from .energy_today import EnergyToday
 from .fleet_view import FleetView
+from .gateway_reports import GatewayReports
 from .given import Asks, GivenCommands
 from .health import Backend, Health
 from .history_reader import HistoryReader
@@ -40,8 +35,6 @@ from .rates import Rates
 from .rows import Rows, iso
 from .transactions import RunningTransactions
 from .watching import Watching
-
-log = Logger()
 
 COUNTS_HOLD = 1.0
 """Seconds for which the counts of this gateway's chargers are taken to be right."""
@@ -68,9 +61,9 @@ class Monitoring:
         self._gateway = gateway
         self.started = unix()
         self._counts: tuple[float, dict[str, Any]] = (-1.0, {})
-        self._beginning: Any = None
         self.today = EnergyToday(unix)
-        self.kept = KeptStates(name, store.states, store.records, clock)
+        self.reports = GatewayReports(name, self.today, store.states, clock, unix)
+        self.kept = KeptStates(name, store.states, store.records, clock, self.reports.tell)
         self.observer = Observer(gateway.chargers, clock, unix, self.today, self.kept)
         self.rates = Rates(clock, gateway.chargers, store.events)
         self.health = Health(clock, store, backend)
@@ -79,7 +72,7 @@ class Monitoring:
         self.batches = Batches(self.given, clock, stamps.id, stamps.now)
         self.watching = Watching(clock)
         self.fleet = store.fleet
-        self.view = FleetView(name, store.fleet, Away(store.records, clock), self.histories, gateway.decisions, clock, unix)
+        self.view = FleetView(name, store.fleet, Away(store.records, clock), self.reports, self.histories, gateway.decisions, clock, unix)
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         details = Details(gateway, verdicts, rows, running, violations, clock)
@@ -98,15 +91,12 @@ class Monitoring:
 
     def start(self) -> None:
         """Begin to look."""
-        for each in (self.observer, self.kept, self.rates, self.health):
+        for each in (self.reports, self.kept, self.observer, self.rates, self.health):
             each.start()
-        self._beginning = deferred(self._begin_the_day()).addErrback(cancelled)
 
     def stop(self) -> None:
         """Look no more, and begin no more commands of batches."""
-        if self._beginning is not None:
-            self._beginning.cancel()
-        for each in (self.observer, self.kept, self.rates, self.health, self.batches, self.watching):
+        for each in (self.observer, self.kept, self.reports, self.rates, self.health, self.batches, self.watching):
             each.stop()
 
     def _departed(self, charger: Charger) -> None:
@@ -131,23 +121,3 @@ class Monitoring:
         }
         minutes = {"messages": list(rates.messages.minutes), "events": list(rates.events.minutes)}
         return {**counts, "energy_today_wh": self.today.wh, **minutes, "gateway": gateway}
-
-    async def _begin_the_day(self) -> None:
-        """Count what this gateway's chargers have delivered today in transactions that ended before it was started again."""
-        began, day = self.started, midnight(self.started)
-        start, end = iso(day), iso(began)
-
-        def ended_today(row: dict[str, Any]) -> bool:
-            return row.get("gateway") == self._name and start <= str(row.get("time")) < end
-
-        try:
-            page = await self.histories.page(history.TRANSACTIONS, 100_000, "", ended_today)
-        except (TimeoutError, StoreUnavailable) as why:
-            log.info("energy of today is counted from now: {why}", why=repr(why))
-            return
-        for row in page.rows:
-            energy, seconds = row.get("energy_wh"), row.get("duration_s")
-            if isinstance(energy, int) and isinstance(seconds, int):
-                ended = calendar.timegm(time.strptime(str(row["time"])[:19], "%Y-%m-%dT%H:%M:%S"))
-                part = 1.0 if seconds <= 0 else min(1.0, max(0.0, ended - day) / seconds)
-                self.today.add(round(energy * part))

@@ -21,6 +21,7 @@ from ..log import Logger
 from ..waiting import cancelled, pause
 from .energy_today import EnergyToday
 from .kept_states import KeptStates
+from .noted import goes_on
 from .readings import read
 from .state import MAX_TEXT, ChargerState
 
@@ -43,6 +44,9 @@ MAX_KEPT = 10_000
 
 MIN_SPAN = 10.0
 """Seconds between two readings of energy from which power is derived, where a charger tells none."""
+
+KEPT_AWAITED_FOR = 10.0
+"""Seconds after its arrival in which readings of a charger, and ends of its transactions, wait for what was kept of it."""
 
 Observe = Callable[[Charger, Any, Conclusion], None]
 
@@ -74,10 +78,11 @@ class Observer:
         self._sweeping = Deferred.fromCoroutine(self._keep_sweeping()).addErrback(cancelled)
 
     def stop(self) -> None:
-        """Sweep no more."""
+        """Sweep a last time."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
+            self.sweep()
 
     # on the way of a message
 
@@ -155,12 +160,20 @@ class Observer:
             changed, self._changed = self._changed, []
             end = time.perf_counter() + SLICE
             for charger in changed:
-                self._take_safely(charger)
+                if self._waits(charger):
+                    self._changed.append(charger)
+                else:
+                    self._take_safely(charger)
                 if time.perf_counter() >= end:
                     await pause(0, self._clock)
                     end = time.perf_counter() + SLICE
             while self._absent and next(iter(self._absent.values()))[0] < self._clock.seconds() - KEPT_FOR:
                 self._absent.popitem(last=False)
+
+    def _waits(self, charger: Charger) -> bool:
+        """Whether that has to be known first which was kept of a charger that has just arrived: else its energy would count again."""
+        lately = self._clock.seconds() - charger.connected_at <= KEPT_AWAITED_FOR
+        return lately and self._kept.awaits(charger) and goes_on(charger)
 
     def _take_safely(self, charger: Charger) -> None:
         try:

@@ -208,6 +208,15 @@ class Fleet(TypedDict):
     """why others could not be asked; "" if they could"""
 
 
+class GoneGateway(TypedDict):
+    """A gateway that is gone without having been stopped."""
+
+    name: str
+    """its name"""
+    since: Moment
+    """when it was heard of last, to the minute"""
+
+
 class Overview(Fleet):
     """The fleet at a glance."""
 
@@ -223,6 +232,8 @@ class Overview(Fleet):
     """messages and events"""
     gateways: list[GatewayRow]
     """those that have answered, by name"""
+    gone: list[GoneGateway]
+    """those that were there within the last day and are gone without having been stopped, until they are back; the latest first"""
     redis: RedisReport
     """as the gateway that is asked sees it"""
     backend: BackendReport

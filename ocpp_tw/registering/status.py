@@ -78,6 +78,9 @@ def lines(overview: dict[str, Any]) -> list[str]:
             found.append(f"TROUBLE   {shown(problem, 200)}")
     if overview["missing"]:
         found.append(f"TROUBLE   no answer from {', '.join(shown(each) for each in overview['missing'])}")
+    found += [
+        f"TROUBLE   gateway {shown(each['name'])} is gone, and was there last at {each['since']}" for each in overview.get("gone", ())
+    ]
     found += ["", *_table(GATEWAY, [_gateway(each) for each in overview["gateways"]])]
     troubles = [_trouble(each) for each in overview["troubles"][:TROUBLES]]
     return found + (["", *_table(TROUBLE, troubles)] if troubles else [])

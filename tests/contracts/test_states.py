@@ -32,6 +32,17 @@ async def test_of_nobody_nothing_is_written_or_read(fleet):
     assert await soon(gateway.states.read([])) == {}
 
 
+async def test_what_a_gateway_has_told_of_itself_every_other_reads_until_it_is_forgotten(fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    assert await soon(first.states.gateways()) == {}
+    await soon(first.states.tell({"a": b"1", "gone ä": b"2"}))
+    await soon(second.states.tell({"b": b"3", "gone ä": None, "nobody": None}))
+    await soon(first.states.tell({"a": b"4"}))
+    await soon(first.states.tell({}))
+    assert await soon(second.states.gateways()) == {"a": b"4", "b": b"3"}
+    assert await soon(first.states.read(["a"])) == {}
+
+
 async def test_a_store_that_cannot_be_reached_is_not_waited_for(fleet):
     gateway = await fleet.gateway("a")
     if isinstance(fleet, RedisFleet):
@@ -39,6 +50,11 @@ async def test_a_store_that_cannot_be_reached_is_not_waited_for(fleet):
             await connection.stopService()
     else:
         gateway.states.available = False
-    for tried in (gateway.states.read(["c1"]), gateway.states.write({"c1": b"1"})):
+    for tried in (
+        gateway.states.read(["c1"]),
+        gateway.states.write({"c1": b"1"}),
+        gateway.states.gateways(),
+        gateway.states.tell({"a": b"1"}),
+    ):
         with pytest.raises(StoreUnavailable):
             await soon(tried)

@@ -1,0 +1,152 @@
+"""What gateways tell last of themselves: the energy of the day survives them, and those that were not stopped are missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from charging import begin, end, meter
+from ocpp_tw.core.entries import FLEET, GATEWAYS
+from ocpp_tw.memory import MemoryStore
+from ocpp_tw.monitoring.gateway_reports import FORGOTTEN_AFTER, GONE_FOR
+from ocpp_tw.settings import Settings
+from ocpp_tw.testing import InMemoryGateway
+
+
+class Fleet:
+    """Gateways that share a store and a clock."""
+
+    def __init__(self) -> None:
+        self.store, self.clock = MemoryStore(), Clock()
+        self.running: list[InMemoryGateway] = []
+
+    def gateway(self, name: str = "gw") -> InMemoryGateway:
+        gateway = InMemoryGateway(Settings(name=name), self.store, self.clock)
+        gateway.application.start()
+        self.running.append(gateway)
+        return gateway
+
+    def ends(self, gateway: InMemoryGateway, *, killed: bool = False) -> None:
+        if killed:
+            gateway.states.available = False
+        gateway.application.stop()
+        gateway.fleet.stop()
+        self.running.remove(gateway)
+        self.store.owners.clear()
+        self.store.living.discard(gateway.settings.name)
+
+    def time(self, seconds: int) -> None:
+        self.clock.pump([1] * seconds)
+
+    def overview(self, gateway: InMemoryGateway) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+        Deferred.fromCoroutine(gateway.application.monitoring.view.overview()).addCallback(found.append)
+        self.clock.pump([0.1] * 50)
+        return found[0]
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    made = Fleet()
+    yield made
+    for each in made.running:
+        each.application.stop()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_energy_of_the_day_survives_a_restart_with_what_running_transactions_have_delivered(fleet: Fleet, killed: bool) -> None:
+    first = fleet.gateway()
+    charger, other = first.connect("cp1"), first.connect("cp2")
+    id = begin(charger, meter=1000)
+    end(other, begin(other, meter=0), 300)
+    fleet.time(4)
+    meter(charger, id, energy=5000)
+    fleet.time(70)
+    fleet.ends(first, killed=killed)
+    again = fleet.gateway()
+    assert again.application.monitoring.today.wh == 4300
+    charger = again.connect("cp1")
+    end(charger, id, 7000)  # at once, before it has been read what was kept
+    fleet.time(8)
+    assert again.application.monitoring.today.wh == 6300
+
+
+def test_what_came_just_before_a_stop_counts(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    end(charger, begin(charger, meter=0), 300)
+    fleet.ends(first)
+    assert fleet.gateway().application.monitoring.today.wh == 300
+
+
+def test_the_energy_of_another_day_does_not_count(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    end(charger, begin(charger, meter=0), 300)
+    fleet.ends(first)
+    fleet.clock.advance(86_400)
+    again = fleet.gateway()
+    assert again.application.monitoring.today.wh == 0
+    assert fleet.overview(again)["energy_today_wh"] == 0
+
+
+def test_what_was_counted_while_the_store_was_away_is_added_to_what_it_has(fleet: Fleet) -> None:
+    first = fleet.gateway()
+    charger = first.connect()
+    end(charger, begin(charger, meter=0), 300)
+    fleet.ends(first)
+    again = InMemoryGateway(Settings(name="gw"), fleet.store, fleet.clock)
+    again.states.available = False
+    again.application.start()
+    fleet.running.append(again)
+    charger = again.connect()
+    end(charger, begin(charger, meter=10), 60)
+    fleet.time(70)
+    again.states.available = True
+    fleet.time(70)
+    assert again.application.monitoring.today.wh == 350
+    assert fleet.overview(again)["energy_today_wh"] == 350
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_energy_of_a_gateway_that_is_down_stays_in_the_sum(fleet: Fleet, killed: bool) -> None:
+    first, second = fleet.gateway("a"), fleet.gateway("b")
+    for gateway, id in ((first, "cp1"), (second, "cp2")):
+        charger = gateway.connect(id)
+        end(charger, begin(charger, meter=0), 300)
+    fleet.time(70)
+    assert fleet.overview(second)["energy_today_wh"] == 600
+    fleet.ends(first, killed=killed)
+    assert fleet.overview(second)["energy_today_wh"] == 600
+
+
+def test_a_gateway_that_was_killed_is_missed_for_a_day_or_until_it_is_back(fleet: Fleet) -> None:
+    first, second = fleet.gateway("a"), fleet.gateway("b")
+    fleet.time(10)
+    assert fleet.overview(second)["gone"] == []
+    fleet.ends(first, killed=True)
+    assert fleet.overview(second)["gone"] == [{"name": "a", "since": "2026-09-21T14:13:20Z"}]
+    first = fleet.gateway("a")
+    assert fleet.overview(second)["gone"] == []
+    fleet.ends(first, killed=True)
+    assert [each["name"] for each in fleet.overview(second)["gone"]] == ["a"]
+    fleet.clock.advance(GONE_FOR)
+    assert fleet.overview(second)["gone"] == []
+
+
+def test_a_gateway_that_was_stopped_is_not_missed(fleet: Fleet) -> None:
+    first, second = fleet.gateway("a"), fleet.gateway("b")
+    fleet.ends(first)
+    assert fleet.overview(second)["gone"] == []
+
+
+def test_of_gateways_that_are_long_gone_nothing_is_kept(fleet: Fleet) -> None:
+    fleet.ends(fleet.gateway("a"), killed=True)
+    fleet.store.tables[FLEET, GATEWAYS]["other release"] = b"{}"
+    fleet.clock.advance(FORGOTTEN_AFTER + 1)
+    fleet.gateway("b")
+    assert set(fleet.store.tables[FLEET, GATEWAYS]) == {"b", "other release"}
