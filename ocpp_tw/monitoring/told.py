@@ -429,6 +429,8 @@ class RunningTransaction(msgspec.Struct, kw_only=True, tag_field="state", tag="r
 class ChargingTransaction(RunningTransaction, kw_only=True, tag_field="state", tag="running"):
     """A transaction that runs, with its course."""
 
+    open: bool
+    """whether its stop is missing: a later one has begun on its connector"""
     curve: list[tuple[int, float | None, float | None, float | None]]
     """at most 240 samples: Unix time, W, Wh, percent"""
 
