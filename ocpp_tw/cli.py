@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from . import __version__
 from .contract.command import add_schema
 from .operators.roles import Role
+from .option_types import chargers_url, number
 from .registering.command import add_chargers
 from .registering.status import add_status
 from .simulator.security_options import UnusableFile, add_security_options, security_mistake, security_of_plan
@@ -52,30 +52,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def _number(kind: type, low: float, high: float) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"expected a{' whole' if kind is int else ''} number from {low:g} to {high:g}, got {text!r}")
-        return value
-
-    return read
-
-
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0 and not parts.query and not parts.fragment
-    except ValueError:
-        good = False
-    if not good:
-        raise argparse.ArgumentTypeError(f"expected ws://HOST:PORT/ or wss://HOST:PORT/, got {text!r}")
-    return parts.geturl()  # with the scheme in lower case
-
-
 def _tag(text: str) -> str:
     if not 0 < len(text) <= 36:
         raise argparse.ArgumentTypeError("a tag has 1 to 36 characters")
@@ -83,7 +59,7 @@ def _tag(text: str) -> str:
 
 
 def _add_simulate(commands: Any) -> None:
-    whole, decimal = partial(_number, int), partial(_number, float)
+    whole, decimal = partial(number, int), partial(number, float)
     simulate = commands.add_parser(
         "simulate",
         help="simulate a charger, or a thousand",
@@ -91,7 +67,7 @@ def _add_simulate(commands: Any) -> None:
     )
     simulate.set_defaults(run=_simulate)
     add = simulate.add_argument
-    add("--url", type=_url, default="ws://127.0.0.1:10800/", help="URL of the gateway; the charger's id is appended (%(default)s)")
+    add("--url", type=chargers_url, default="ws://127.0.0.1:10800/", help="URL of the gateway; the charger's id is appended (%(default)s)")
     add("--id", help="id of the charger, if there is only one (charger-001)")
     add("--prefix", default="charger-", help="prefix of the ids, before a number, if there are several (%(default)s)")
     add("--count", type=whole(1, 100_000), default=1, metavar="N", help="number of chargers (%(default)s)")
@@ -125,7 +101,7 @@ def _add_simulate(commands: Any) -> None:
     )
     add("--power", type=decimal(0.1, 1000), default=22.0, metavar="KW", help="power of each connector; more than 43 is DC (%(default)g)")
     add("--timeout", type=decimal(0.1, 3600), default=30.0, metavar="SECONDS", help="timeout of a CALL in real time (%(default)g)")
-    add_security_options(add, _url)
+    add_security_options(add, chargers_url)
     add("--fresh-ids", action="store_true", help="send an unanswered message again under a new message id (default: the same)")
     add("--seed", type=whole(0, 2**63), metavar="N", help="seed of the random numbers, to repeat a run exactly")
     add("--json", action="store_true", help="print the summary as JSON")

@@ -12,7 +12,9 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
+
+from ..option_types import certificates, operators_url
 
 
 def add_chargers(commands: Any) -> None:
@@ -58,31 +60,9 @@ def add_chargers(commands: Any) -> None:
 def add_gateway(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which gateway is asked, and how."""
     add = parser.add_argument
-    add("--url", type=_url, default="http://127.0.0.1:10801", help="operators' HTTP of the gateway (%(default)s)")
+    add("--url", type=operators_url, default="http://127.0.0.1:10801", help="operators' HTTP of the gateway (%(default)s)")
     add("--token", help="the token for it; better in the environment or in .env, as HTTP_TOKEN")
     add("--ca", metavar="FILE", type=certificates, help="the authority of its certificate (PEM), if the system does not know it")
-
-
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.path in ("", "/") and not parts.query
-    except ValueError:
-        good = False
-    if not good or "@" in text:
-        raise argparse.ArgumentTypeError("expected http://HOST:PORT or https://HOST:PORT")
-    return text
-
-
-def certificates(text: str) -> str:
-    """The name of a file with certificates, for argparse."""
-    import ssl
-
-    try:
-        ssl.create_default_context(cafile=text)
-    except OSError as why:  # also an SSLError
-        raise argparse.ArgumentTypeError(f"{text} has no certificates that can be read ({why})") from None
-    return text
 
 
 def _client(options: argparse.Namespace) -> Any:

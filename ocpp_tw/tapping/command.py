@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from ..registering.command import add_gateway, certificates, token_of
+from ..option_types import certificates, chargers_url, number
+from ..registering.command import add_gateway, token_of
 
 if TYPE_CHECKING:
     from .following import Tap
@@ -29,7 +29,7 @@ def add_tap(commands: Any) -> None:
     tap.set_defaults(run=_tap)
     tap.add_argument("charger", metavar="CHARGER", nargs="+", help="identity of a charger")
     tap.add_argument("--action", default="", help="only frames of this action, and their answers")
-    tap.add_argument("--last", type=_count, default=20, metavar="N", help="the last N frames first (%(default)s)")
+    tap.add_argument("--last", type=number(int, 0, 5000), default=20, metavar="N", help="the last N frames first (%(default)s)")
     tap.add_argument("--events", action="store_true", help="events as well")
     tap.add_argument("--once", action="store_true", help="only the last frames, and end")
     tap.add_argument("--blank-tags", action="store_true", help="show no tags")
@@ -44,41 +44,14 @@ def add_tap(commands: Any) -> None:
     )
     replay.set_defaults(run=_replay)
     replay.add_argument("file", metavar="FILE", type=Path, help="the recording; - for the standard input")
-    replay.add_argument("--url", type=_gateway_url, default="ws://127.0.0.1:10800/", help="the gateway's port for chargers (%(default)s)")
+    replay.add_argument("--url", type=chargers_url, default="ws://127.0.0.1:10800/", help="the gateway's port for chargers (%(default)s)")
     replay.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="X", help="how much faster than it was; 0: as fast as answers come (1)"
+        "--speed", type=number(float, 0, 1e6), default=1.0, metavar="X", help="how much faster than it was; 0: as fast as answers come (1)"
     )
     replay.add_argument("--ocpp", choices=("1.6", "2.0.1", "2.1"), default="", help="the version of OCPP (what the chargers seem to speak)")
     replay.add_argument("--password", default=os.environ.get("OCPP_PASSWORD", ""), help="the chargers' password; better as OCPP_PASSWORD")
     replay.add_argument("--ignore", action="append", default=[], metavar="NAME", help="a member of answers that is not compared")
     replay.add_argument("--ca", metavar="FILE", type=certificates, help="the authority of its certificate (PEM)")
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) <= 5000):
-        raise argparse.ArgumentTypeError("expected a whole number up to 5000")
-    return int(text)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = -1
-    if not 0 <= speed <= 1e6:
-        raise argparse.ArgumentTypeError("expected a number from 0 to 1000000")
-    return speed
-
-
-def _gateway_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0 and not parts.query and not parts.fragment
-    except ValueError:
-        good = False
-    if not good:
-        raise argparse.ArgumentTypeError("expected ws://HOST:PORT/ or wss://HOST:PORT/")
-    return text
 
 
 def _tap(options: argparse.Namespace) -> int:
