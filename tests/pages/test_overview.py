@@ -57,5 +57,5 @@ def test_a_gateway_tells_its_load_and_leads_to_its_chargers(visit, charger):
     row = page.get_by_role("table", name="Gateways and workers").get_by_role("row").filter(has_text="gw-live")
     expect(row).to_contain_text("connected")
     row.get_by_role("link", name="gw-live").click()
-    expect(page.get_by_label("Gateway")).to_have_value("gw-live")
+    expect(page.get_by_role("combobox", name="Gateway")).to_have_value("gw-live")
     expect(page.get_by_role("link", name="overview-3")).to_be_visible()
