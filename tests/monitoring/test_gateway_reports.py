@@ -7,40 +7,17 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 
 from charging import begin, end, meter
 from ocpp_tw.core.entries import FLEET, GATEWAYS
-from ocpp_tw.memory import MemoryStore
 from ocpp_tw.monitoring.gateway_reports import FORGOTTEN_AFTER, GONE_FOR
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import InMemoryGateway
+from shared_store import SharedStore
 
 
-class Fleet:
-    """Gateways that share a store and a clock."""
-
-    def __init__(self) -> None:
-        self.store, self.clock = MemoryStore(), Clock()
-        self.running: list[InMemoryGateway] = []
-
-    def gateway(self, name: str = "gw") -> InMemoryGateway:
-        gateway = InMemoryGateway(Settings(name=name), self.store, self.clock)
-        gateway.application.start()
-        self.running.append(gateway)
-        return gateway
-
-    def ends(self, gateway: InMemoryGateway, *, killed: bool = False) -> None:
-        if killed:
-            gateway.states.available = False
-        gateway.application.stop()
-        gateway.fleet.stop()
-        self.running.remove(gateway)
-        self.store.owners.clear()
-        self.store.living.discard(gateway.settings.name)
-
-    def time(self, seconds: int) -> None:
-        self.clock.pump([1] * seconds)
+class Fleet(SharedStore):
+    """With what they show."""
 
     def overview(self, gateway: InMemoryGateway) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
@@ -53,8 +30,7 @@ class Fleet:
 def fleet() -> Iterator[Fleet]:
     made = Fleet()
     yield made
-    for each in made.running:
-        each.application.stop()
+    made.close()
 
 
 @pytest.mark.parametrize("killed", [False, True])

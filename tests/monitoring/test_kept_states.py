@@ -6,43 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.task import Clock
 
 from charging import begin, end, event, meter, status
 from ocpp_tw.core.entries import FLEET, STATES
-from ocpp_tw.memory import MemoryStore
 from ocpp_tw.monitoring.kept_states import MAX_WAITING
 from ocpp_tw.monitoring.state import ChargerState
 from ocpp_tw.monitoring.stored_state import MAX_BYTES, decoded, encoded
-from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
+from shared_store import SharedStore
 
 
-class Fleet:
-    """Gateways that share a store and a clock."""
-
-    def __init__(self) -> None:
-        self.store, self.clock = MemoryStore(), Clock()
-        self.running: list[InMemoryGateway] = []
-
-    def gateway(self, name: str = "gw") -> InMemoryGateway:
-        gateway = InMemoryGateway(Settings(name=name), self.store, self.clock)
-        gateway.application.start()
-        self.running.append(gateway)
-        return gateway
+class Fleet(SharedStore):
+    """With what is kept."""
 
     def dies(self, gateway: InMemoryGateway) -> None:
-        """Without a chance to write anything."""
-        gateway.states.available = False
-        self.ends(gateway)
-
-    def ends(self, gateway: InMemoryGateway) -> None:
-        gateway.application.stop()
-        self.running.remove(gateway)
-        self.store.owners.clear()
-
-    def time(self, seconds: int) -> None:
-        self.clock.pump([1] * seconds)
+        self.ends(gateway, killed=True)
 
     @property
     def kept(self) -> dict[str, bytes]:
@@ -53,8 +31,7 @@ class Fleet:
 def fleet() -> Iterator[Fleet]:
     made = Fleet()
     yield made
-    for each in made.running:
-        each.application.stop()
+    made.close()
 
 
 def connectors(charger: ChargerClient) -> list[tuple[Any, ...]]:
