@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.entries import GUARD, Effect, Put, Record, Unchanged, spelled
@@ -77,10 +77,8 @@ class Credentials:
         """Set a field of what was this record, with the effects ``beside``; False if another change has come first."""
         if getattr(record, name) == value:
             return True
-        durable: Deferred[None] = Deferred()
         effects = (Unchanged.of(record, *{name: None, **dict.fromkeys(BESIDE)}), _put(name, value), *beside)
-        self._publisher.carry_out(id, effects, lambda _: None if durable.called else durable.callback(None))
-        await in_time(durable, STORE_TIMEOUT, self._clock)
+        await in_time(self._publisher.durable(id, effects), STORE_TIMEOUT, self._clock)
         return bool(getattr(await self.record(id), name) == value)
 
 

@@ -132,9 +132,7 @@ class Decisions:
         other = await in_time(self._roster.locate(id), STORE_TIMEOUT, self._clock)
         if other and other != self._publisher.gateway:
             effects.append(PeerMessage(other, msgspec.json.encode({"decided": id, "changes": changes})))
-        durable: Deferred[None] = Deferred()
-        self._publisher.carry_out(id, tuple(effects), lambda _: None if durable.called else durable.callback(None))
-        await in_time(durable, STORE_TIMEOUT, self._clock)
+        await in_time(self._publisher.durable(id, tuple(effects)), STORE_TIMEOUT, self._clock)
         if self._publisher.away:
             raise StoreUnavailable(AWAY)
         after = await self.standing(id)

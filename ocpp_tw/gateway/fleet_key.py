@@ -74,9 +74,7 @@ class FleetKey:
     async def adopt(self) -> str:
         """From now on the fleet's passwords are stored under this gateway's key, which is made if there is none; returns its id."""
         id = self._passwords.current_id()
-        durable: Deferred[None] = Deferred()
-        self._publisher.carry_out(SECURITY, (under_key(id),), lambda _: None if durable.called else durable.callback(None))
-        await in_time(durable, TIMEOUT, self._clock)
+        await in_time(self._publisher.durable(SECURITY, (under_key(id),)), TIMEOUT, self._clock)
         self._id = id
         self._tell()
         return id

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
+
 from ..core import history
 from ..core.entries import Effect, Entry, Orphan, Orphaned
 from ..core.event import Data, Event, encode
@@ -83,6 +85,12 @@ class Publisher:
         away = history.away(orphan.charger, self._stamps.now(), orphan.gateway, orphan.ocpp, orphan.known, data)
         effects = (Orphaned(orphan.gateway, orphan.held), away)
         self.publish_about(orphan.charger, orphan.domain, "disconnect_charger", data, orphan.ocpp, effects, then)
+
+    def durable(self, charger: str, effects: tuple[Effect, ...]) -> Deferred[None]:
+        """Carry out effects; fires once they are durable. Whoever waits no longer may cancel it: they are carried out all the same."""
+        done: Deferred[None] = Deferred()
+        self.carry_out(charger, effects, lambda _: None if done.called else done.callback(None))
+        return done
 
     def carry_out(self, charger: str, effects: tuple[Effect, ...], then: Callable[[Any], None] | None = None) -> None:
         """Carry out effects that belong to no event; ``then`` is called once they are durable."""
