@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -112,10 +111,8 @@ class BackendRegister:
         self._next()
 
     async def _stored(self, charger: str, record: Record, changes: dict[str, str]) -> Record:
-        durable: Deferred[None] = Deferred()
-        self._remember(charger, record, changes, durable)
         with suppress(TimeoutError, CancelledError):  # it is served without; the next handshake asks again
-            await in_time(durable, STORE_TIMEOUT, self._clock)
+            await in_time(self._remember(charger, record, changes), STORE_TIMEOUT, self._clock)
         return replace(record, **changes)
 
     def _answered(self, answer: Admission, charger: str, record: Record) -> Record | Deferred[Record]:
@@ -130,17 +127,10 @@ class BackendRegister:
             return record
         raise StoreUnavailable(f"the backend has not said whether it may come in: {why.getErrorMessage() or 'it takes too long'}") from None
 
-    def _remember(self, charger: str, record: Record, changes: dict[str, str], durable: Deferred[None] | None = None) -> None:
-        """Unless another gateway has asked meanwhile."""
-        puts = tuple([Put("record", name, value.encode() or None) for name, value in changes.items()])
-        self._publisher.carry_out(
-            charger, (Unchanged.of(record, *SAID_BY_BACKEND), *puts), None if durable is None else partial(_fire, durable)
-        )
-
-
-def _fire(durable: Deferred[None], _: Any) -> None:
-    if not durable.called:
-        durable.callback(None)
+    def _remember(self, charger: str, record: Record, changes: dict[str, str]) -> Deferred[None]:
+        """Unless another gateway has asked meanwhile; fires once that is durable."""
+        puts = [Put("record", name, value.encode() or None) for name, value in changes.items()]
+        return self._publisher.durable(charger, (Unchanged.of(record, *SAID_BY_BACKEND), *puts))
 
 
 def _changes(record: Record, answer: Admission) -> dict[str, str]:

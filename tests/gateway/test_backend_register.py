@@ -10,11 +10,13 @@ from twisted.internet.defer import Deferred
 
 from ocpp_tw.backend.static import StaticBackend
 from ocpp_tw.core.entries import Record
+from ocpp_tw.core.stamps import Stamps
 from ocpp_tw.facts import Admission
 from ocpp_tw.gateway.backend_register import MAX_WAIT, BackendRegister
 from ocpp_tw.gateway.breaker import COOL_DOWN
+from ocpp_tw.gateway.publisher import Publisher
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
-from ocpp_tw.memory import MemoryWire
+from ocpp_tw.memory import MemoryEvents, MemoryStore, MemoryWire
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 from ocpp_tw.waiting import deferred
@@ -239,21 +241,18 @@ def test_a_verdict_counts_only_where_the_backend_is_the_register():
 
 
 def test_a_charger_is_admitted_although_nothing_can_be_stored():
-    class Never:
-        gateway = "gw"
-
-        def carry_out(self, charger: str, effects: Any, then: Any = None) -> None:
-            pass
-
+    events = MemoryEvents(MemoryStore())
+    events.paused = True
+    publisher = Publisher("gw", Stamps(), events)
     from twisted.internet.task import Clock
 
     clock, backend = Clock(), StaticBackend(chargers={"cp1": Admission("accept")})
     found: list[Any] = []
-    waiting: Deferred[Record] = BackendRegister(backend, clock, Never(), 1).look_up("cp1", Record())  # type: ignore[arg-type,assignment]
+    waiting: Deferred[Record] = BackendRegister(backend, clock, publisher, 1).look_up("cp1", Record())  # type: ignore[arg-type,assignment]
     waiting.addCallback(found.append)
     clock.advance(3)
     assert found[0].backend_verdict == "accept"
     backend.fail()
     failed: list[Any] = []
-    BackendRegister(backend, clock, Never(), 1).look_up("cp1", Record()).addErrback(failed.append)  # type: ignore[arg-type,union-attr]
+    BackendRegister(backend, clock, publisher, 1).look_up("cp1", Record()).addErrback(failed.append)  # type: ignore[arg-type,union-attr]
     assert failed[0].check(StoreUnavailable)
