@@ -228,8 +228,8 @@ Received: TypeAlias = Callable[[str, list[Any], int], None]
 IN, OUT = 0, 1
 """Directions of a frame: from a charger, and to it."""
 
-Published: TypeAlias = Callable[[Any, int, list[int]], None]
-"""Is told of entries that are durable, in the order in which they were published: as the driver has them (see `IEvents.events_in`), in bytes,
+Published: TypeAlias = Callable[[bytes, list[int]], None]
+"""Is told of entries that are durable, in the order in which they were published: as the driver has them (see `IEvents.events_in`),
 and the numbers of their events: 0 of one that was left out, and no numbers at all where the store has not told them.
 """
 
@@ -253,7 +253,7 @@ class IEvents(Interface):
         ``then(value)`` is called once the entry is durable, in the order of the calls; never, if it never is.
         """
 
-    def events_in(entries: Any) -> list[tuple[str, bytes]]:
+    def events_in(entries: bytes) -> list[tuple[str, bytes]]:
         """Charger and JSON, without a number, of each event among the entries that ``tap`` was told of."""
 
     def flushed() -> Awaitable[None]:

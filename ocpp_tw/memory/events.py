@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
@@ -32,6 +33,8 @@ from ..histogram import GroupCounts
 from ..interfaces import IEvents, Published
 from ..log import Logger
 from .store import MemoryStore
+
+_read_entry = msgspec.msgpack.Decoder(tuple[bytes, bytes]).decode
 
 
 @implementer(IEvents)
@@ -78,9 +81,10 @@ class MemoryEvents:
         """See `IEvents`."""
         return self.paused
 
-    def events_in(self, entries: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    def events_in(self, entries: bytes) -> list[tuple[str, bytes]]:
         """See `IEvents`."""
-        return entries
+        charger, event = _read_entry(entries)
+        return [(charger.decode("utf-8", "surrogatepass"), event)]
 
     def flushed(self) -> Deferred[None]:
         """Fires once all entries published so far are durable."""
@@ -126,7 +130,7 @@ class MemoryEvents:
             store.seq[entry.charger] += 1
             store.events.append(numbered(entry.event, store.seq[entry.charger]))
             if self.tap is not None:
-                self.tap([(entry.charger, entry.event)], len(entry.event), [store.seq[entry.charger]])
+                self.tap(msgspec.msgpack.encode((entry.charger.encode("utf-8", "surrogatepass"), entry.event)), [store.seq[entry.charger]])
         for effect in entry.effects:
             match effect:
                 case Unchanged(fields):

@@ -1,59 +1,64 @@
 """A ring of the latest records within a budget of bytes. Whoever records pays for one call that extends a list, and for little else.
 
-Knows nothing of what a record is, but for how many values it has. Some hundred records at a time are packed: kept as they came, in memory
-that no cache has any more, they would make a message a tenth dearer, and so would a million objects that the garbage collector looks at.
+Knows nothing of what a record is, but for how many values it has, of which the last are bytes. Some hundred records at a time are packed: a
+million objects would be looked at by the garbage collector again and again.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
+from .arena import Arena, Pieces
+
 RECORDS = 256
-"""Records that are packed at once, or fewer where these have"""
+"""Records that are packed at once, or fewer where their bytes have"""
 BLOCKS = 64
-"""this part of the budget: the oldest are dropped block by block."""
+"""this part of the budget, or"""
+LARGE = 1 << 16
+"""are so many."""
 
+VALUES_SHARE = 8
+"""This part of the budget is for the other values: with records of few bytes it is what ends first."""
 
-Record = Callable[[Iterable[Any]], None]
-Columns = Sequence[Sequence[Any]]
-"""The first value of each record, the second of each, and so on."""
-Pack = Callable[[list[list[Any]]], tuple[Columns, int]]
-"""Packs the columns of some records, which are dropped together; and tells how many bytes they then have."""
+PLACE_BYTES, BLOCK_BYTES = 8, 600
+"""What the place of a record's bytes takes, and some hundred records together."""
+
+Pack = Callable[[list[Any]], Sequence[Any]]
+"""Packs a value of some records."""
 
 
 class _Block(NamedTuple):
-    """Records that are packed; the first is the one of that ``number`` since the beginning."""
+    """Records that are packed; the first is the one of that ``number`` since the beginning. ``columns`` has the first value of each, the
+    second of each, and so on; the last are ``pieces``."""
 
     number: int
-    columns: Columns
+    columns: list[Sequence[Any]]
+    pieces: Pieces
     bytes: int
 
 
 class Ring:
-    """``width`` is how many values a record has. ``use`` is given the function that takes the values of a record: at once, and another one
-    whenever records have been packed.
+    """``packs`` pack the values of records, without their bytes, which take ``value_bytes`` together.
+
+    ``record`` takes the values of one; it is always the same function.
     """
 
-    def __init__(self, budget: int, width: int, pack: Pack, use: Callable[[Record], None] = lambda record: None) -> None:
-        self._budget = budget
-        self._width = width
-        self._pack = pack
-        self._use = use
+    def __init__(self, budget: int, packs: Sequence[Pack], value_bytes: int) -> None:
+        self._packs = packs
+        self._width = len(packs) + 1
+        self._value_bytes = value_bytes + PLACE_BYTES
+        self._values_budget = budget // VALUES_SHARE
+        self._arena = Arena(budget - self._values_budget)
+        self._large = min(LARGE, self._arena.size // BLOCKS)
         self._blocks: deque[_Block] = deque()
-        self._packed = self._unpacked = 0  # bytes
-        self._begin(0)
-
-    def _begin(self, number: int) -> None:
-        self._number = number
+        self._values = 0  # bytes
+        self._number = 0
         self._latest: list[Any] = []
-        self._unpacked = 0
-        self._use(self._latest.extend)
-
-    def record(self, values: Iterable[Any]) -> None:
-        """Take a record. Whoever has many had better be told by ``use`` which function takes them."""
-        self._latest.extend(values)
+        self.record: Callable[[Iterable[Any]], None] = self._latest.extend
 
     @property
     def end(self) -> int:
@@ -62,35 +67,47 @@ class Ring:
 
     @property
     def bytes(self) -> int:
-        """What the records weigh that were there at the last sweep."""
-        return self._packed + self._unpacked
+        """What the records weigh that are packed."""
+        return self._values + sum(block.bytes for block in self._blocks)
 
     def pack(self) -> None:
         """Pack what has come, if that is worth while: the sooner, the less it costs."""
         if len(self._latest) >= RECORDS * self._width:
-            self._keep(*self._pack(self._columns()))
+            self._keep()
 
     def sweep(self) -> None:
-        """Weigh what is new, and drop what is too old."""
-        if self._latest:
-            columns, weight = self._pack(self._columns())
-            self._unpacked = weight
-            if len(columns[0]) >= RECORDS or weight * BLOCKS >= self._budget:
-                self._keep(columns, weight)
-        while self.bytes > self._budget and len(self._blocks) > (not self._latest):
-            self._packed -= self._blocks.popleft().bytes
+        """The same where few records may have many bytes."""
+        if len(self._latest) >= RECORDS * self._width or sum(map(len, self._latest[self._width - 1 :: self._width])) >= self._large:
+            self._keep()
 
-    def _keep(self, columns: Columns, weight: int) -> None:
-        self._blocks.append(_Block(self._number, columns, weight))
-        self._packed += weight
-        self._begin(self.end)
+    def _keep(self) -> None:
+        number, columns = self.end, self._columns()
+        self._latest.clear()
+        texts = columns.pop()
+        left_out, size = 0, sum(map(len, texts))
+        while size > self._arena.size:
+            size -= len(texts[left_out])
+            left_out += 1
+        if left_out:
+            texts, columns = texts[left_out:], [column[left_out:] for column in columns]
+        place = self._arena.put(b"".join(texts))
+        pieces = Pieces(self._arena, place, array("Q", accumulate(map(len, texts))))
+        packed = [pack(column) for pack, column in zip(self._packs, columns, strict=True)]
+        self._blocks.append(_Block(number - len(texts), packed, pieces, size))
+        self._values += self._weight(len(texts))
+        self._number = number
+        while self._blocks and not (self._arena.has(self._blocks[0].pieces.place) and self._values <= self._values_budget):
+            self._values -= self._weight(len(self._blocks.popleft().pieces))
 
-    def _columns(self) -> list[list[Any]]:
+    def _weight(self, records: int) -> int:
+        return self._value_bytes * records + BLOCK_BYTES
+
+    def _columns(self) -> list[Any]:
         return [self._latest[place :: self._width] for place in range(self._width)]
 
     def since(self, number: int) -> list[tuple[Any, ...]]:
         """The records from that number on, as far as they are still there."""
-        found: list[Columns] = []
+        found: list[list[Sequence[Any]]] = []
         for first, columns in self._newest_first():
             found.append([column[max(0, number - first) :] for column in columns])
             if first <= number:
@@ -98,13 +115,16 @@ class Ring:
         return [record for columns in reversed(found) for record in zip(*columns, strict=True)]
 
     def blocks_with(self, place: int, value: Any) -> Iterator[list[tuple[Any, ...]]]:
-        """The records with that value at that place, the oldest first, of one block after another: between two of them others may have a turn."""
-        for _, columns in reversed(list(self._newest_first())):
+        """The records with that value at that place, the oldest first, of one block after another: between two of them others may have a
+        turn, in which the oldest are dropped."""
+        for first, columns in reversed(list(self._newest_first())):
+            if first < self._number and first < self._blocks[0].number:
+                continue
             column = columns[place]
             found = [number for number, each in enumerate(column) if each == value] if value in column else []
             yield [tuple(each[number] for each in columns) for number in found]
 
-    def _newest_first(self) -> Iterator[tuple[int, Columns]]:
+    def _newest_first(self) -> Iterator[tuple[int, Sequence[Sequence[Any]]]]:
         yield self._number, self._columns()
         for block in reversed(self._blocks):
-            yield block.number, block.columns
+            yield block.number, [*block.columns, block.pieces]

@@ -161,8 +161,8 @@ def compose(
     renewals = Renewals(gateway.chargers, clock, security, authority)
     tap = None
     if settings.tap:
-        told = [partial(setattr, incoming, name) for name in ("record", "moment")]
-        tap = Tap(settings.tap << 20, clock, stamps.unix, store.events.events_in, *told)
+        tap = Tap(settings.tap << 20, clock, stamps.unix, store.events.events_in, partial(setattr, incoming, "moment"))
+        incoming.record = tap.frames.record
         store.events.tap = tap.published
         TapAnswers(tap, store.fleet, settings.name, clock)
     return Application(gateway, dispatcher, verdicts, incoming, reader, ids, security, renewals, reconciler, tap, monitoring, metrics)

@@ -24,7 +24,6 @@ from .drain import Drain
 from .durable import DurableEntries
 from .groups import MAX_EVENTS, Group, QueuedEntry, events_of
 from .keys import Keys
-from .protocol import Packed
 from .route import Route
 from .storing import State, Storing
 from .unwritten import Unwritten
@@ -117,7 +116,7 @@ class RedisEvents(Service):
                 self.strained = self.strained or len(self._queue) >= MANY_WAITING or self.waiting_bytes >= MUCH_WAITING
                 self.overloaded = self.overloaded or len(self._queue) >= MAX_WAITING
 
-    def events_in(self, entries: Packed) -> list[tuple[str, bytes]]:
+    def events_in(self, entries: bytes) -> list[tuple[str, bytes]]:
         """See `IEvents`."""
         return events_of(entries)
 
@@ -216,7 +215,7 @@ class RedisEvents(Service):
         if not group.durable:
             self.waiting_bytes -= group.bytes
             if self.tap is not None:
-                self.tap(group.packed, len(group.packed.data), numbers)
+                self.tap(group.packed.data, numbers)
         if self.strained and len(self._queue) < MANY_WAITING // 2 and self.waiting_bytes < MUCH_WAITING // 2:
             self.strained = False
         if self.overloaded and len(self._queue) < MAX_WAITING // 2:

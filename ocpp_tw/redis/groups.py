@@ -104,13 +104,12 @@ class Group:
         return [effect.element for each in self.entries if each.effects for effect in each.effects if isinstance(effect, Acknowledged)]
 
 
-def events_of(packed: Packed) -> list[tuple[str, bytes]]:
+def events_of(packed: bytes) -> list[tuple[str, bytes]]:
     """The events of a group, each with its charger."""
     reader = hiredis.Reader()
-    reader.feed(b"*%d\r\n%b" % packed)
-    values: list[bytes] = reader.gets()
-    end = 3 + 2 * int(values[1])
-    return [(charger.decode("utf-8", "surrogatepass"), event) for charger, event in zip(values[3:end:2], values[4:end:2], strict=True)]
+    reader.feed(packed)
+    _, events, _ = reader.gets(), reader.gets(), reader.gets()
+    return [(reader.gets().decode("utf-8", "surrogatepass"), reader.gets()) for _ in range(int(events))]
 
 
 def updates_of(events: int, arguments: int, data: bytes) -> list[TableUpdate]:
