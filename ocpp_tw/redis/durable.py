@@ -57,7 +57,7 @@ class DurableEntries:
         group.durable = True
         self._count += len(group.entries)
         # Not before: a repeat of a message that is durable nowhere would be answered, and the message lost. Not later either.
-        if updates := [update for each in group.entries for update in each.updates]:
+        if updates := group.updates:
             self._unwritten.drop(updates)
             if self._spool is not None:
                 self._spool.remember(updates)

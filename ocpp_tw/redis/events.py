@@ -107,8 +107,8 @@ class RedisEvents(Service):
         queued = QueuedEntry.of(entry, self._keys, then, value)
         self._queue.append(queued)
         self.waiting_bytes += len(queued.packed)
-        if queued.updates:
-            self._unwritten.add(queued.updates)
+        if queued.effects.updates:
+            self._unwritten.add(queued.effects.updates)
         if self._scheduled is None and self.running:
             if (self._flight if self.route is DIRECT else self._storing.group) is None:
                 self._scheduled = self._clock.callLater(0, self._turn)
