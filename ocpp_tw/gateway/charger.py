@@ -139,22 +139,22 @@ class Charger(Inbox):
         self.recent_messages += 1
         self.recent_bytes += len(text)
         incoming = self.incoming
-        if incoming.record is not None:
+        record = incoming.record
+        if record is not None:
             incoming.moment = self.heard = moment = incoming.unix()
-            incoming.record((moment, self.id, IN, text))
+            record((moment, self.id, IN, text))
         try:
             frame = parse(text, self.version.quick_readers)
         except Malformed as malformed:
-            repaired = self.incoming.repaired_frame(self, text) if malformed.syntax else None
+            repaired = incoming.repaired_frame(self, text) if malformed.syntax else None
             if repaired is None:
                 return self._malformed(malformed, text)
             frame = repaired
         if type(frame) is Call:
             receipt = self.conversation.received(frame.id, hash(text))
             if receipt is NEW:
-                answers = self.incoming.answers
-                if answers.charger is None:
-                    answers.begin(self, frame.id)
+                if incoming.answers.charger is None:
+                    incoming.answers.begin(self, frame.id)
                 self.enter(frame, len(text))
             elif type(receipt) is bytes:
                 self.send(receipt)
@@ -165,7 +165,7 @@ class Charger(Inbox):
         elif type(frame) is Send:
             self.enter(frame, len(text))
         elif type(frame) is ResultError:
-            self.incoming.result_error(self, frame)
+            incoming.result_error(self, frame)
         return None
 
     def unreadable(self, text: bytes) -> None:
@@ -177,15 +177,15 @@ class Charger(Inbox):
         """Answer a CALL of the charger's; called once its event is durable."""
         id, text = id_and_text
         self.answered(id)
-        answers = self.incoming.answers
-        if answers.charger is self:
-            answers.answered(id)
+        incoming = self.incoming
+        if incoming.answers.charger is self:
+            incoming.answers.answered(id)
         if text:  # a SEND has no answer
             self.conversation.answered(id, text)
             self.sent += 1
-            incoming = self.incoming
-            if incoming.record is not None:
-                incoming.record((incoming.moment, self.id, OUT, text))
+            record = incoming.record
+            if record is not None:
+                record((incoming.moment, self.id, OUT, text))
             self.wire.send(text)
 
     def _malformed(self, malformed: Malformed, text: bytes) -> None:
