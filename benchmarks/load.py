@@ -9,142 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import select
-import socket
 import ssl
-import struct
 import time
-from base64 import b64encode
 from collections import deque
 from typing import Any
 
-from messages import BOOT, HEARTBEAT, cycle, meter
+import messages
+import messages_2x
+from charger import Charger
 from proc import cpu, memory
-from websockets.speedups import apply_mask
 
-CHARGERS_PER_ADDRESS = 4000
-"""Chargers that share a source address (127.0.0.1, 127.0.0.2, …), which has at most 28,000 ports."""
-
-PING = 9
-
-
-class Charger:
-    """One charger; it sends a CALL only after the previous one was answered."""
-
-    __slots__ = (
-        "buffer",
-        "calls",
-        "expected",
-        "id",
-        "kind",
-        "lead",
-        "mask",
-        "number",
-        "password",
-        "round",
-        "sent",
-        "socket",
-        "step",
-        "tls",
-    )
-
-    def __init__(self, number: int, kind: str, calls: list[bytes], tls: ssl.SSLContext | None = None, password: bytes = b"") -> None:
-        self.number, self.kind, self.calls, self.tls, self.password = number, kind, calls, tls, password
-        self.buffer, self.mask = b"", os.urandom(4)
-        self.id = self.round = self.step = self.expected = 0
-        self.lead = number % 20  # heartbeats before the first cycle, so that chargers are at different steps of it
-        self.sent = 0.0
-
-    def connect(self, port: int) -> None:
-        self.socket: socket.socket = socket.socket()
-        if self.number >= CHARGERS_PER_ADDRESS:
-            self.socket.bind((f"127.0.0.{1 + self.number // CHARGERS_PER_ADDRESS}", 0))
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.tls:
-            self.socket = self.tls.wrap_socket(self.socket)
-        self.socket.setblocking(False)
-        self.sent = time.perf_counter()
-        if self.kind == "raw":
-            self.send(BOOT)
-        else:
-            id = b"bench-%d-%05d" % (port, self.number)
-            shown = b"Authorization: Basic %b\r\n" % b64encode(b"%b:%b" % (id, self.password)) if self.password else b""
-            self.socket.send(
-                b"GET /%b HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n%b"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n" % (id, shown)
-            )
-
-    def upgraded(self) -> bool:
-        """Whether the handshake's response has arrived; then the BootNotification is sent at once."""
-        self.buffer += self.receive()
-        head, end, self.buffer = self.buffer.partition(b"\r\n\r\n")
-        if not end:
-            self.buffer = head
-            return False
-        assert head.startswith(b"HTTP/1.1 101"), head
-        self.send(BOOT)
-        return True
-
-    def receive(self) -> bytes:
-        """The data that has arrived."""
-        try:
-            data = self.socket.recv(65536)
-        except ssl.SSLWantReadError:  # it was data of TLS itself: a session ticket
-            return b""
-        assert data, "the server closed the connection"
-        return data
-
-    def send(self, tail: bytes) -> None:
-        self.id += 1
-        text = b'[2,"%08d' % self.id + tail
-        size = len(text)
-        head = struct.pack("!BB", 0x81, 0x80 | size) if size < 126 else struct.pack("!BBH", 0x81, 0xFE, size)
-        self.expected = len(head) + 4 + size
-        if self.socket.send(head + self.mask + apply_mask(text, self.mask)) != self.expected:
-            raise RuntimeError("the socket took only a part of a message")
-
-    def call(self) -> None:
-        """Send the next CALL of the cycle."""
-        self.sent = time.perf_counter()
-        if self.lead:
-            self.lead -= 1
-            self.send(HEARTBEAT)
-        elif len(self.calls) == 1:
-            self.send(self.calls[0])
-        else:
-            if self.step == 0:
-                self.round += 1
-                self.calls = cycle(self.number, self.round, 1)
-            self.send(self.calls[self.step])
-            self.step = (self.step + 1) % 20
-
-    def answered(self) -> bool:
-        """Whether the answer to the last CALL has arrived; asserts that it is right."""
-        data = self.receive()
-        data = self.buffer + data if self.buffer else data
-        if self.kind == "raw":
-            self.buffer = data if len(data) < self.expected else b""
-            return not self.buffer
-        while len(data) > 1:
-            kind, size, at = data[0] & 15, data[1], 2
-            if size == 126:
-                size, at = int.from_bytes(data[2:4], "big"), 4
-            if len(data) < at + size:
-                break
-            text, data = data[at : at + size], data[at + size :]
-            if kind == PING:
-                self.socket.send(b"\x8a" + bytes((0x80 | size,)) + self.mask + apply_mask(text, self.mask))
-                continue
-            self.buffer = data
-            if self.kind == "ocpp":
-                assert text.startswith(b'[3,"%08d"' % self.id), text
-                if self.step == 1 and (found := re.search(rb'"transactionId":(\d+)', text)):
-                    self.calls = cycle(self.number, self.round, int(found[1]))
-            return True
-        self.buffer = data
-        return False
+VERSIONS = {"1.6": messages.script, "2.0.1": messages_2x.script, "2.1": messages_2x.script}
+"""What chargers of each version say. The subprotocol is `ocpp` and the version."""
 
 
 class Load:
@@ -153,9 +30,12 @@ class Load:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.poll = select.epoll()
-        calls = [meter(1, options.samples)] if options.samples else [b""] * 20
+        script, protocol = VERSIONS[options.ocpp], f"ocpp{options.ocpp}".encode()
         tls = unverified(options.certificate) if options.tls else None
-        self.chargers = [Charger(number, options.kind, calls, tls, options.password) for number in range(options.chargers)]
+        self.chargers = [
+            Charger(number, options.kind, script(number, options.samples), protocol, tls, options.password)
+            for number in range(options.chargers)
+        ]
         self.pids = {name: [int(pid) for pid in pids.split(",")] for name, pids in (each.split("=") for each in options.pid)}
         self.by_fd: dict[int, Charger] = {}
         self.latencies: list[float] = []
@@ -218,6 +98,13 @@ class Load:
         assert before is not None
         return self.summary(count, now - begin, before)
 
+    def leave(self) -> dict[str, Any]:
+        """All chargers leave at once. Says what CPU time the processes had used until then, and when it was, by the monotonic clock."""
+        used, begin = self.cpu_times(), time.monotonic()
+        for charger in self.chargers:
+            charger.leave()
+        return {"used": used, "at": begin}
+
     def run(self) -> dict[str, Any]:
         server = self.pids.get("server", [])
         report: dict[str, Any] = {"memory": [memory(server)], "arrivals": self.arrive()}
@@ -226,6 +113,7 @@ class Load:
         if self.options.seconds:
             report["calls"] = self.call()
         report["own"] = cpu([os.getpid()])
+        report["leaving"] = self.leave()
         return report
 
 
@@ -248,7 +136,8 @@ def main() -> None:
     options.add_argument("--warm", type=float, default=0.5, help="seconds of calls before they are counted")
     options.add_argument("--seconds", type=float, default=2.0, help="seconds of calls; 0: none")
     options.add_argument("--rate", type=float, default=0.0, help="calls per second of all chargers together; 0: as many as can be answered")
-    options.add_argument("--samples", type=int, default=0, help="send only MeterValues with this many samples, instead of the cycle")
+    options.add_argument("--samples", type=int, default=0, help="send only messages with this many samples, instead of the cycle")
+    options.add_argument("--ocpp", choices=VERSIONS, default="1.6", help="the version of all chargers")
     options.add_argument("--tls", action="store_true", help="over TLS, one handshake at a time")
     options.add_argument("--password", type=str.encode, default=b"", help="that of all chargers")
     options.add_argument("--certificate", default="", metavar="FILE", help="that of all chargers and its key, for --tls")

@@ -1,11 +1,20 @@
-"""The messages of a benchmark's chargers: a charging cycle of 20 CALLs, each as the text that follows its message id."""
+"""What a benchmark's charger of OCPP 1.6 says: a charging cycle of 20 CALLs, each as the text that follows its message id.
+
+Knows not the other versions (`messages_2x.py`).
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Generator
+from itertools import count
 from typing import Any
 
 TIMESTAMP = "2026-11-23T10:00:00.000Z"
+
+Script = Generator[bytes, bytes, None]
+"""All that one charger says. It yields a CALL and is sent the answer's text, which is empty at an echo server."""
 
 
 def tail(action: str, payload: dict[str, Any]) -> bytes:
@@ -50,3 +59,18 @@ def cycle(charger: int, round: int, transaction: int) -> list[bytes]:
         start(charger, round), PREPARING, values, HEARTBEAT, values, values, CHARGING, values, HEARTBEAT, values, values,
         SUSPENDED, values, HEARTBEAT, values, values, values, HEARTBEAT, tail("StopTransaction", stop), AVAILABLE,
     ]  # fmt: skip
+
+
+def script(charger: int, samples: int = 0) -> Script:
+    """BootNotification, up to 19 Heartbeats, so that chargers are at different steps, and then cycles; with samples only such MeterValues."""
+    yield BOOT
+    for _ in range(charger % 20):
+        yield HEARTBEAT
+    if samples:
+        values = meter(1, samples)
+        while True:
+            yield values
+    for round in count(1):
+        found = re.search(rb'"transactionId":(\d+)', (yield start(charger, round)))
+        for call in cycle(charger, round, int(found[1]) if found else 1)[1:]:  # noqa: UP028 (answers cannot be sent to a list)
+            yield call

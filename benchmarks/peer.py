@@ -17,60 +17,104 @@ from typing import Any
 
 import websockets
 from ocpp.routing import on
-from ocpp.v16 import ChargePoint, call_result
-from ocpp.v16.enums import Action, AuthorizationStatus, RegistrationStatus
+from ocpp.v16 import ChargePoint as ChargePoint16
+from ocpp.v16 import call_result as results16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call_result as results21
+from ocpp.v201 import ChargePoint as ChargePoint201
+from ocpp.v201 import call_result as results201
 from valkey.asyncio import Valkey
 from websockets.asyncio.server import ServerConnection, serve
 
 logging.disable(logging.INFO)
 TRANSACTIONS = itertools.count(1)
-ACCEPTED = {"status": AuthorizationStatus.accepted}
+ACCEPTED = {"status": "Accepted"}
+PUBLISHED = {"Started": "start_transaction", "Updated": "meter_value", "Ended": "stop_transaction"}
+"""The event for each kind of TransactionEvent."""
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Charger(ChargePoint):
-    """A connected charger."""
+class Publishing:
+    """What a connected charger of any version does."""
 
-    def __init__(self, id: str, connection: ServerConnection, redis: Valkey) -> None:
-        super().__init__(id, connection)
-        self._redis = redis
+    id: str
+    redis: Valkey
 
     async def publish(self, event: str, **data: Any) -> None:
-        await self._redis.rpush("events", json.dumps({"event": event, "time": now(), "data": {"charger": self.id, **data}}))
+        await self.redis.rpush("events", json.dumps({"event": event, "time": now(), "data": {"charger": self.id, **data}}))
 
-    @on(Action.boot_notification)
+
+class Charger16(Publishing, ChargePoint16):
+    @on("BootNotification")
     async def boot(self, **payload: Any) -> Any:
         await self.publish("boot_notification", **payload)
-        return call_result.BootNotification(current_time=now(), interval=300, status=RegistrationStatus.accepted)
+        return results16.BootNotification(current_time=now(), interval=300, status="Accepted")
 
-    @on(Action.heartbeat)
+    @on("Heartbeat")
     async def heartbeat(self) -> Any:
         await self.publish("health")
-        return call_result.Heartbeat(current_time=now())
+        return results16.Heartbeat(current_time=now())
 
-    @on(Action.status_notification)
+    @on("StatusNotification")
     async def status(self, **payload: Any) -> Any:
         await self.publish("change_connector_status", **payload)
-        return call_result.StatusNotification()
+        return results16.StatusNotification()
 
-    @on(Action.meter_values)
+    @on("MeterValues")
     async def meter(self, **payload: Any) -> Any:
         await self.publish("meter_value", **payload)
-        return call_result.MeterValues()
+        return results16.MeterValues()
 
-    @on(Action.start_transaction)
+    @on("StartTransaction")
     async def begin(self, **payload: Any) -> Any:
         transaction = next(TRANSACTIONS)
         await self.publish("start_transaction", transaction_id=transaction, **payload)
-        return call_result.StartTransaction(transaction_id=transaction, id_tag_info=ACCEPTED)
+        return results16.StartTransaction(transaction_id=transaction, id_tag_info=ACCEPTED)
 
-    @on(Action.stop_transaction)
+    @on("StopTransaction")
     async def end(self, **payload: Any) -> Any:
         await self.publish("stop_transaction", **payload)
-        return call_result.StopTransaction(id_tag_info=ACCEPTED)
+        return results16.StopTransaction(id_tag_info=ACCEPTED)
+
+
+class Publishing2x(Publishing):
+    """What is the same in 2.0.1 and 2.1, but for the classes of the answers."""
+
+    results: Any
+
+    @on("BootNotification")
+    async def boot(self, **payload: Any) -> Any:
+        await self.publish("boot_notification", **payload)
+        return self.results.BootNotification(current_time=now(), interval=300, status="Accepted")
+
+    @on("Heartbeat")
+    async def heartbeat(self) -> Any:
+        await self.publish("health")
+        return self.results.Heartbeat(current_time=now())
+
+    @on("StatusNotification")
+    async def status(self, **payload: Any) -> Any:
+        await self.publish("change_connector_status", **payload)
+        return self.results.StatusNotification()
+
+    @on("TransactionEvent")
+    async def transaction(self, event_type: str, **payload: Any) -> Any:
+        await self.publish(PUBLISHED[event_type], **payload)
+        return self.results.TransactionEvent(id_token_info=ACCEPTED if "id_token" in payload else None)
+
+
+class Charger201(Publishing2x, ChargePoint201):
+    results = results201
+
+
+class Charger21(Publishing2x, ChargePoint21):
+    results = results21
+
+
+CHARGERS: dict[Any, Any] = {"ocpp1.6": Charger16, "ocpp2.0.1": Charger201, "ocpp2.1": Charger21}
 
 
 async def main(port: int, redis_port: int) -> None:
@@ -78,10 +122,14 @@ async def main(port: int, redis_port: int) -> None:
 
     async def connected(connection: ServerConnection) -> None:
         assert connection.request is not None
+        charger: Any = CHARGERS[connection.subprotocol](connection.request.path.strip("/"), connection)
+        charger.redis = redis
+        await charger.publish("connect_charger")
         with contextlib.suppress(websockets.ConnectionClosed):
-            await Charger(connection.request.path.strip("/"), connection, redis).start()
+            await charger.start()
+        await charger.publish("disconnect_charger")
 
-    async with serve(connected, "127.0.0.1", port, subprotocols=["ocpp1.6"], compression=None, backlog=4096):
+    async with serve(connected, "127.0.0.1", port, subprotocols=list(CHARGERS), compression=None, backlog=4096):
         await asyncio.Future()
 
 

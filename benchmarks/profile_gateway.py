@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from load import VERSIONS
 from servers import HERE, Bench
 from tables import machine, number, table
 
@@ -36,12 +37,12 @@ def module(path: str) -> str:
     return f"Python's {parts[-1]}" if path.startswith("/") else "generated code"
 
 
-def time_samples(chargers: int, seconds: float) -> tuple[Counter[Location], float]:
-    """The number of samples at each line, and the CPU time of a message in microseconds."""
+def time_samples(chargers: int, seconds: float, said: list[str]) -> tuple[Counter[Location], float]:
+    """The number of samples at each line, and the CPU time of a message in microseconds; what chargers say is in load.py's options."""
     with Bench() as bench, tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "samples"
         server = bench.gateway(wrapper=(sys.executable, str(HERE / "profile_time.py"), str(out)))
-        options = ["--chargers", str(chargers), "--warm", "1", "--seconds", str(seconds), f"--pid=server={server.process.pid}"]
+        options = ["--chargers", str(chargers), "--warm", "1", "--seconds", str(seconds), f"--pid=server={server.process.pid}", *said]
         load = subprocess.Popen(
             [sys.executable, str(HERE / "load.py"), "ocpp", str(server.port), *options], stdout=subprocess.PIPE, text=True
         )
@@ -105,8 +106,8 @@ def memory(chargers: int, top: int) -> None:
         )
 
 
-def cpu(chargers: int, seconds: float, top: int) -> None:
-    samples, cost = time_samples(chargers, seconds)
+def cpu(chargers: int, seconds: float, top: int, said: list[str]) -> None:
+    samples, cost = time_samples(chargers, seconds, said)
     total = samples.total()
     modules: Counter[str] = Counter()
     functions: defaultdict[tuple[str, str], Counter[tuple[str, int]]] = defaultdict(Counter)
@@ -136,12 +137,14 @@ def main() -> None:
     options.add_argument("--chargers", type=int, default=200)
     options.add_argument("--seconds", type=float, default=8)
     options.add_argument("--top", type=int, default=30, help="how many functions (or lines) are shown")
+    options.add_argument("--ocpp", choices=VERSIONS, default="1.6", help="the version of all chargers")
+    options.add_argument("--samples", type=int, default=0, help="only messages with this many samples, instead of the cycle")
     options.add_argument("--memory", action="store_true", help="bytes per idle charger, by line")
     chosen = options.parse_args()
     if chosen.memory:
         memory(chosen.chargers, chosen.top)
     else:
-        cpu(chosen.chargers, chosen.seconds, chosen.top)
+        cpu(chosen.chargers, chosen.seconds, chosen.top, ["--ocpp", chosen.ocpp, "--samples", str(chosen.samples)])
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import socket
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +27,16 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Benchmarks are programs that import each other from their own directory."""
+    before = set(sys.modules)
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import messages
-    import tables
-
-    yield messages, tables
-    for each in ("messages", "tables"):
-        sys.modules.pop(each, None)
+    yield importlib.import_module
+    for each in set(sys.modules) - before:
+        if Path(getattr(sys.modules[each], "__file__", None) or "/").parent == BENCHMARKS:
+            del sys.modules[each]
 
 
 def test_the_messages_are_a_charging_cycle_of_valid_calls(modules):
-    messages, _ = modules
+    messages = modules("messages")
     tails = (*messages.cycle(7, 3, 12345), messages.BOOT, messages.meter(1, 1), messages.meter(1, 160))
     calls = [json.loads(b'[2,"00000001' + tail) for tail in tails]
     for _, _, action, payload in calls:
@@ -47,6 +48,52 @@ def test_the_messages_are_a_charging_cycle_of_valid_calls(modules):
     assert len(calls[-1][3]["meterValue"][0]["sampledValue"]) == 160
 
 
+@pytest.mark.parametrize("folder", ["v201", "v21"])
+def test_the_messages_of_2x_are_the_same_charging_cycle(modules, folder):
+    messages, newer = modules("messages"), modules("messages_2x")
+    tails = (*newer.cycle(7, "the-third"), newer.BOOT, newer.updated("the-third", 1, 1), newer.updated("the-third", 2, 160))
+    calls = [json.loads(b'[2,"00000001' + tail) for tail in tails]
+    for _, _, action, payload in calls:
+        assert schemas.load(folder).request(action, payload) == [], action
+    actions = [call[2] for call in calls[:20]]
+    assert {action: actions.count(action) for action in actions} == {"TransactionEvent": 12, "Heartbeat": 4, "StatusNotification": 4}
+    transaction = [call[3] for call in calls[:20] if call[2] == "TransactionEvent"]
+    assert [each["eventType"] for each in transaction] == ["Started", *["Updated"] * 10, "Ended"]
+    assert [each["seqNo"] for each in transaction] == list(range(12))
+    assert {each["transactionInfo"]["transactionId"] for each in transaction} == {"the-third"}
+    assert len(calls[-1][3]["meterValue"][0]["sampledValue"]) == 160
+    # the values are those of 1.6, so that the versions are compared and not their meters
+    older = json.loads(b'[2,"00000001' + messages.meter(1))[3]["meterValue"][0]["sampledValue"]
+    assert [(each["measurand"], float(each["value"]), each.get("phase"), each["unit"]) for each in older] == [
+        (each["measurand"], each["value"], each.get("phase"), each["unitOfMeasure"]["unit"])
+        for each in transaction[3]["meterValue"][0]["sampledValue"]
+    ]
+
+
+def test_a_charger_speaks_on_with_the_transaction_that_it_was_given(modules):
+    said = modules("messages").script(2)
+    texts = [next(said), *(said.send(b"") for _ in range(3))]
+    assert [text.split(b'"')[2] for text in texts] == [b"BootNotification", b"Heartbeat", b"Heartbeat", b"StartTransaction"]
+    answer = b'[3,"00000004",{"transactionId":77,"idTagInfo":{"status":"Accepted"}}]'
+    texts = [said.send(answer), *(said.send(b"[3,1,{}]") for _ in range(19))]
+    assert all(b'"transactionId":77' in text for text in texts if b"MeterValues" in text or b"StopTransaction" in text)
+    assert b"StartTransaction" in texts[-1], "and begins again after 20 CALLs"
+
+
+def test_a_charger_of_2x_never_repeats_a_transaction_or_a_number(modules):
+    newer = modules("messages_2x")
+    for samples in (0, 40):
+        said, seen = newer.script(1, samples), []
+        next(said)
+        for _ in range(100):
+            text = said.send(b"{}")
+            if b"TransactionEvent" in text:
+                payload = json.loads(b'[2,"00000001' + text)[3]
+                seen.append((payload["transactionInfo"]["transactionId"], payload["seqNo"]))
+        assert len(seen) > 50 and len(set(seen)) == len(seen)
+        assert all(number == last + 1 or number == 0 for (_, last), (_, number) in pairwise(seen))
+
+
 def load(*options: Any) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "load.py"), *map(str, options)], capture_output=True, text=True, timeout=3 * PATIENCE, check=True
@@ -56,9 +103,20 @@ def load(*options: Any) -> dict[str, Any]:
 
 @linux
 @pytest.mark.live
-@pytest.mark.parametrize("which", ["gateway", "gateway over TLS", "peer"])
-def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_path):
-    """The comparison is fair only if the peer does the same work as the gateway."""
+@pytest.mark.parametrize(
+    ("which", "version"),
+    [
+        ("gateway", "1.6"),
+        ("gateway", "2.0.1"),
+        ("gateway", "2.1"),
+        ("gateway over TLS", "1.6"),
+        ("peer", "1.6"),
+        ("peer", "2.0.1"),
+        ("peer", "2.1"),
+    ],
+)
+def test_every_answer_that_is_counted_is_an_event(which, version, request, clean, tmp_path):
+    """The comparison is fair only if the peers do the same work as the gateway."""
     tls = Made().write(tmp_path / "tls.pem") if "TLS" in which else ""
     if which != "peer":
         process = subprocess.Popen(
@@ -70,14 +128,16 @@ def test_every_answer_that_is_counted_is_an_event(which, request, clean, tmp_pat
         process = subprocess.Popen([sys.executable, str(BENCHMARKS / "peer.py"), str(port := free_port()), str(clean.port)])
     try:
         wait_for(port)
-        options = [*(["--tls"] if tls else []), f"--pid=server={process.pid}"]
+        options = ["--ocpp", version, *(["--tls"] if tls else []), f"--pid=server={process.pid}"]
         report = load("ocpp", port, "--chargers", 30, "--seconds", 0.5, "--warm", 0.2, "--hold", 0.1, *options)
+        wait_for_events(clean, "disconnect_charger", 30)
     finally:
         process.terminate()
         process.wait(PATIENCE)
     assert report["arrivals"]["count"] == 30 and report["calls"]["count"] > 100
     events = [json.loads(each)["event"] for each in clean("LRANGE", "events", 0, -1)]
-    assert events.count("boot_notification") == 30 and "message_refused" not in events
+    assert events.count("boot_notification") == events.count("connect_charger") == events.count("disconnect_charger") == 30
+    assert "message_refused" not in events
     assert len(events) >= 30 + report["calls"]["count"] and {"health", "meter_value", "start_transaction", "stop_transaction"} <= set(
         events
     )
@@ -98,6 +158,14 @@ def test_the_echo_servers_echo_at_the_requested_rate(kind, tls, tmp_path):
         process.kill()
         process.wait()
     assert 150 < report["calls"]["count"] < 250
+
+
+def wait_for_events(redis: Any, name: str, count: int) -> None:
+    for _ in range(int(PATIENCE / 0.1)):
+        if sum(json.loads(each)["event"] == name for each in redis("LRANGE", "events", 0, -1)) >= count:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"fewer than {count} times {name}")
 
 
 def wait_for(port: int) -> None:
@@ -126,7 +194,7 @@ def test_the_profile_shows_the_functions_in_which_a_message_spends_time():
 
 
 def test_the_tables_replace_those_of_the_last_run(modules, tmp_path):
-    _, tables = modules
+    tables = modules("tables")
     table = tables.table(["a", "long header"], [["x", "1"], ["longer", "22"]])
     assert table.splitlines() == [
         "| a      | long header |",
