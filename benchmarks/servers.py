@@ -175,6 +175,11 @@ class Bench:
         port = free_port()
         return self.server("ocpp on websockets", "ocpp", [sys.executable, str(HERE / "peer.py"), str(port), str(self.redis)], port)
 
+    def node_peer(self, packages: Path) -> Server:
+        """The peer on Node, whose packages are in that directory."""
+        port = free_port()
+        return self.server("ocpp-rpc on Node", "ocpp", ["node", str(HERE / "peer.mjs"), str(packages), str(port), str(self.redis)], port)
+
     def echo_over_tls(self) -> Server:
         port = free_port()
         command = [sys.executable, str(HERE / "echo_servers.py"), "websocket", str(port), self.certificate()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -101,6 +102,71 @@ def load(*options: Any) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.fixture(scope="session")
+def node_packages(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The directory with what the peer on Node needs."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, pathlib, node_packages; print(node_packages.install(pathlib.Path(sys.argv[1])).about)",
+         directory := str(tmp_path_factory.mktemp("node"))],
+        cwd=BENCHMARKS, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    if not done.stdout.startswith("The peer on Node"):
+        pytest.skip(done.stdout)
+    return directory
+
+
+def test_without_node_the_reader_is_told_why_there_is_no_such_peer(modules, monkeypatch, tmp_path):
+    packages = modules("node_packages")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = packages.install(tmp_path / "node")
+    assert told.directory is None and told.about == "No peer on Node: there is no `node` on this machine."
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs npm")
+def test_if_npm_fails_the_reader_is_told_why_there_is_no_such_peer(modules, tmp_path):
+    told = modules("node_packages").install(tmp_path / "node", (f"file:{tmp_path}/nothing",))
+    assert told.directory is None and told.about.startswith("No peer on Node: npm did not install file:"), told
+    assert "ENOENT" in told.about
+
+
+@linux
+@pytest.mark.live
+def test_connections_are_measured_until_redis_knows_that_all_have_left(modules):
+    with modules("servers").Bench() as bench:
+        measuring = modules("measuring").Measuring(bench, quick=True, descriptors=100)
+        name, figures = measuring.connections(bench.gateway, 20)
+        assert name == "ocpp_tw" and measuring.left() == 20
+        assert 5 < figures["leaving us"] < 20_000 and 0 < figures["leaving seconds"] < PATIENCE
+        assert 5 < figures["us"] < 50_000 and 0 < figures["seconds"] < PATIENCE
+        name, figures = measuring.connections(bench.raw, 20)
+        assert name == "raw Twisted echo" and 1 < figures["leaving us"] < 20_000 and figures["leaving seconds"] == 0
+
+
+def test_what_is_compared_is_the_median_of_the_rounds_own_ratios(modules):
+    rounds = modules("measuring").Rounds()
+    rounds.each = [{"one": {"us": one}, "other": {"us": other}} for one, other in ((10.0, 5.0), (40.0, 10.0), (36.0, 12.0))]
+    assert (rounds.of("one"), rounds.of("other"), rounds.ratio("one", "other")) == (36, 10, 3)
+
+
+def test_the_tables_of_versions_and_monitoring_compare_within_the_rounds(modules):
+    made, rounds = modules("message_tables"), modules("measuring").Rounds()
+    costs = {made.RAW: 10, made.ECHO: 20, made.OURS: 30, made.PLAIN: 24, made.PEER: 300}
+    newer = {made.RAW: 12, made.OURS: 48, made.PLAIN: 40, made.PEER: 600}
+    named = {**costs, **{f"{name}, 2.0.1": us for name, us in newer.items()}, f"{made.OURS}, 2.1": 60}
+    # a machine that is twice as slow in one round, and ten times in another, changes no ratio
+    rounds.each = [{name: {"us": us * slower, "valkey": 7.0} for name, us in named.items()} for slower in (1, 10, 2)]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in made.versions(rounds).splitlines()]
+    assert cells[0] == ["cycle of OCPP", "bytes", "CPU µs/message", "x raw", "x 1.6", "Valkey's µs", "ocpp x raw", "x ocpp_tw"]
+    assert [line[:1] + line[2:] for line in cells[2:]] == [
+        ["1.6", "60.0", "3.00", "1.00", "7.00", "30.0", "10.0"],
+        ["2.0.1", "96.0", "4.00", "1.60", "7.00", "50.0", "12.5"],
+        ["2.1", "120", "5.00", "2.00", "7.00", "-", "-"],
+    ]
+    assert 300 < float(cells[2][1]) < float(cells[3][1]) < 600
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in made.monitoring(rounds).splitlines()]
+    assert cells[2:] == [["1.6", "60.0", "48.0", "12.0", "1.25"], ["2.0.1", "96.0", "80.0", "16.0", "1.20"]]
+
+
 @linux
 @pytest.mark.live
 @pytest.mark.parametrize(
@@ -113,12 +179,17 @@ def load(*options: Any) -> dict[str, Any]:
         ("peer", "1.6"),
         ("peer", "2.0.1"),
         ("peer", "2.1"),
+        ("peer on Node", "1.6"),
+        ("peer on Node", "2.0.1"),
     ],
 )
 def test_every_answer_that_is_counted_is_an_event(which, version, request, clean, tmp_path):
     """The comparison is fair only if the peers do the same work as the gateway."""
     tls = Made().write(tmp_path / "tls.pem") if "TLS" in which else ""
-    if which != "peer":
+    if which == "peer on Node":
+        packages = request.getfixturevalue("node_packages")
+        process = subprocess.Popen(["node", str(BENCHMARKS / "peer.mjs"), packages, str(port := free_port()), str(clean.port)])
+    elif which != "peer":
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "twistd"), "--pidfile=", "-n", "ocpp", "--port", f"127.0.0.1:{(port := free_port())}",
              "--http", "127.0.0.1:0", "--redis", clean.url, "--tls", tls],
