@@ -22,7 +22,7 @@ from servers import HERE, Bench, Server
 Round = dict[str, dict[str, float]]
 """The figures of one round by the name of what was measured."""
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds within which the last event has to be in Redis."""
 
 
