@@ -47,7 +47,7 @@ class RedisRoster:
         self._connection = connection
         self._keys = keys
         self._present: dict[str, Presence] = {}
-        self._departed: set[str] = set()
+        self._departed: dict[str, Departure] = {}  # of which Redis may not know
         self._script_keys = (keys.owners, keys.connections)
         self._update_keys = (*self._script_keys, keys.strangers)
         self._prefixes = (keys.gateway, keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
@@ -70,7 +70,7 @@ class RedisRoster:
         """See `IRoster`."""
         presence = Presence(connection, self._connection.reactor.seconds(), domain, ocpp, network, security_profile)
         self._present[charger] = presence
-        self._departed.discard(charger)
+        self._departed.pop(charger, None)
         arrival = Arrival(charger, presence, dead)
         self._batch.add(arrival)
         return arrival.waiting.addCallback(self._arrived, charger, presence)
@@ -84,17 +84,22 @@ class RedisRoster:
         """See `IRoster`."""
         presence = self._present.get(charger)
         current = presence is not None and presence.connection == connection
-        if current:  # what Redis has of ours is no newer
-            del self._present[charger]
-            self._departed.add(charger)
         departure = Departure(charger, connection, current)
         self._batch.add(departure)
-        return departure.waiting.addCallback(self._left, charger) if current else departure.waiting
+        if not current:
+            return departure.waiting
+        del self._present[charger]  # what Redis has of ours is no newer
+        self._departed[charger] = departure
+        return departure.waiting.addCallback(self._left, departure)
 
-    def _left(self, left: bool, charger: str) -> bool:
-        if charger not in self._present:
-            self._departed.discard(charger)
+    def _left(self, left: bool, departure: Departure) -> bool:
+        self._forget(departure)
         return left
+
+    def _forget(self, departure: Departure) -> None:
+        """Redis knows of it."""
+        if self._departed.get(departure.charger) is departure:
+            del self._departed[departure.charger]
 
     def _send(self, batch: list[Arrival | Departure]) -> Deferred[list[Any]]:
         return Deferred.fromCoroutine(self._send_until_answered(batch))
@@ -170,20 +175,21 @@ class RedisRoster:
 
     def _announce_some(self, chargers: list[tuple[str, Presence]]) -> None:
         client = self._connection.client
-        if client is None or not (chargers or self._departed):
+        # not one that waits for its turn or its answer: it would find nothing any more, and seem to be of a charger that had gone elsewhere
+        departed = [each for each in self._departed.values() if each.waiting.called]
+        if client is None or not (chargers or departed):
             return
         batches = [chargers[start : start + MAX_ANNOUNCED] for start in range(0, len(chargers), MAX_ANNOUNCED)] or [[]]
-        departed = list(self._departed)
         replies = [self._announce(client, batch, departed if batch is batches[-1] else ()) for batch in batches]
         gatherResults(replies, consumeErrors=True).addCallbacks(self._announced, self._not_announced, callbackArgs=(departed,))
 
-    def _announce(self, client: RedisClient, chargers: list[tuple[str, Presence]], departed: Iterable[str] = ()) -> Deferred[None]:
+    def _announce(self, client: RedisClient, chargers: list[tuple[str, Presence]], departed: Iterable[Departure] = ()) -> Deferred[None]:
         now = self._connection.reactor.seconds()
         args: list[Any] = [*self._prefixes, len(chargers)]
         for charger, presence in chargers:
             stamp = presence.stamp or -int((now - presence.since) * 1000)
             args += (encode(charger), msgspec.json.encode(charger), presence.connection, presence.described, stamp)
-        args += [encode(charger) for charger in departed]
+        args += [encode(each.charger) for each in departed]
 
         def announced(stamps: list[bytes]) -> None:
             for (charger, presence), stamp in zip(chargers, stamps, strict=True):
@@ -193,8 +199,9 @@ class RedisRoster:
 
         return ANNOUNCE.run(client, self._script_keys, *args).addCallback(announced)
 
-    def _announced(self, _: list[None], departed: list[str]) -> None:
-        self._departed -= {charger for charger in departed if charger not in self._present}
+    def _announced(self, _: list[None], departed: list[Departure]) -> None:
+        for each in departed:
+            self._forget(each)
 
     def _not_announced(self, why: Failure) -> None:
         error = why.value.subFailure.value if isinstance(why.value, FirstError) else why.value

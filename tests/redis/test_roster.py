@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 
 from fleets import RedisFleet, Valkey, pause, soon, until
@@ -229,6 +229,17 @@ async def test_right_after_an_outage_a_gateway_that_is_slower_is_waited_for(serv
     assert not asked.called
     server("SET", "ocpp:gateway:a", "1")
     assert await soon(asked) == "a"
+
+
+@pytest.mark.parametrize("again", ["announce", "announce_rest"])
+async def test_presence_that_is_written_while_chargers_leave_does_not_hide_that_they_were_here(server, fleet, again):
+    gateway = await fleet.gateway("a")
+    many = 3 * batch.MAX_BATCH
+    await soon(gatherResults([gateway.roster.arrive(f"c{n}", "1") for n in range(many)]))
+    leaving = gatherResults([gateway.roster.leave(f"c{n}", "1") for n in range(many)])
+    getattr(gateway.roster, again)()
+    assert await soon(leaving) == [True] * many
+    assert have(server) == {}
 
 
 async def test_a_presence_that_could_not_be_written_is_written_without_a_new_connection(server, fleet, monkeypatch):
