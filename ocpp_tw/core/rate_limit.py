@@ -39,6 +39,13 @@ class RateLimit:
         left_out, self._left_out = self._left_out, 0
         return left_out
 
+    def allows(self, now: float) -> bool:
+        """Whether the next one is told. It is counted as left out if it is not."""
+        self._recover(now)
+        allowed = self._allowed >= 1
+        self._left_out += not allowed
+        return allowed
+
     def give_back(self, count: int) -> None:
         """So many were not told after all: they are counted with those that were left out."""
         self._left_out += count

@@ -27,6 +27,13 @@ def test_a_clock_that_stands_still_or_runs_backwards_lets_no_more_be_told() -> N
     assert [limit.next(now) for now in (100.0, 100.0, 100.0, 50.0, 50.5, 51.0)] == [0, 0, None, None, None, 2 + 1]
 
 
+def test_whoever_asks_before_is_counted_once_if_it_is_not_told() -> None:
+    limit = RateLimit(Rate(1, 1.0), 0.0)
+    assert limit.allows(0.0) and limit.allows(0.0) and limit.next(0.0) == 0
+    assert not limit.allows(0.0) and not limit.allows(0.5)
+    assert limit.allows(1.0) and limit.next(1.0) == 2
+
+
 def test_names_are_limited_apart_and_forgotten_once_they_have_recovered() -> None:
     limits = RateLimits(Rate(1, 1.0))
     assert [limits.next("a", 0.0), limits.next("a", 0.0), limits.next("b", 0.0)] == [0, None, 0]

@@ -9,7 +9,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from in_memory import START_1, in_memory
-from ocpp_tw.gateway.ends import LINES
+from ocpp_tw.gateway.ends import ALL_LINES, LINES
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, IGate, StoreUnavailable
 from ocpp_tw.memory import MemoryWire
 from ocpp_tw.settings import Settings
@@ -417,3 +417,25 @@ def test_of_a_flood_of_ends_from_one_address_only_some_are_logged_and_the_others
     here.clock.advance(1)
     assert "(and 5 more from its address)" in told("10.0.0.1")[0]
     assert here.published_names().count("disconnect_charger") == LINES.burst + 7
+
+
+def test_when_a_whole_fleet_leaves_at_once_some_ends_are_logged_and_the_others_counted(said):
+    here = in_memory()
+    many = ALL_LINES.burst + 50
+    for number in range(many):
+        cp = here.connect(f"cp{number}", address=f"10.0.{number // 250}.{number % 250}")
+        cp.disconnect(1006, "gone")
+    lines = [line for line in said if "disconnected" in line]
+    assert len(lines) == ALL_LINES.burst and not any("more" in line for line in lines)
+    here.clock.advance(1)
+    here.connect("cp0", address="10.0.0.0").disconnect(1006, "gone")
+    assert said[-1] == "cp0 disconnected after 0.0 s: 1006 gone (and 50 more in all)"
+    assert here.published_names().count("disconnect_charger") == many + 1
+
+
+def test_a_flood_of_ends_from_one_address_hides_no_other_end(said):
+    here = in_memory()
+    for _ in range(ALL_LINES.burst + 50):
+        here.connect(address="10.0.0.1").disconnect(1000, "")
+    here.connect("cp2", address="10.0.0.2").disconnect(1006, "gone")
+    assert said[-1] == "cp2 disconnected after 0.0 s: 1006 gone"
