@@ -101,8 +101,11 @@ class Trouble(TypedDict):
 
 def away(charger: str, time: str, gateway: str, ocpp: str | None, known: tuple[str | None, ...], data: DisconnectCharger) -> Put:
     """The charger is connected nowhere since ``time``; ``known`` is its vendor, model, firmware and serial number."""
-    row = {"time": time, "code": data.code, "reason": data.reason, "seconds": data.seconds, "gateway": gateway, "ocpp": ocpp}
-    row |= dict(zip(("vendor", "model", "firmware", "serial"), known, strict=True))
+    vendor, model, firmware, serial = known
+    row = {
+        "time": time, "code": data.code, "reason": data.reason, "seconds": data.seconds, "gateway": gateway, "ocpp": ocpp,
+        "vendor": vendor, "model": model, "firmware": firmware, "serial": serial,
+    }  # fmt: skip
     return Put(FLEET, charger, encode(row), AWAY)
 
 

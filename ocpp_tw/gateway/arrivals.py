@@ -282,11 +282,17 @@ class Arrivals:
         connected = self._ends.tell(charger, code, reason)
         data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data
-        leaving = self._deadlines.hold(self._roster.leave(charger.id, charger.connection))
-        leaving.addErrback(lambda _: None).addCallback(self._publish_departure, charger, data)
+        leaving = deferred(self._roster.leave(charger.id, charger.connection))
+        self._deadlines.begin(leaving)
+        leaving.addBoth(self._left, leaving, charger, data)
         if waiting is not None:
             self._take_over(waiting)
         self._probes.ended(charger)
+
+    def _left(self, answer: bool | Failure, leaving: Deferred[bool], charger: Charger, data: gateway_events.DisconnectCharger) -> None:
+        """The roster has answered, or will not."""
+        self._deadlines.end(leaving)
+        self._publish_departure(None if isinstance(answer, Failure) else answer, charger, data)
 
     def _publish_departure(self, ours: bool | None, charger: Charger, data: gateway_events.DisconnectCharger) -> None:
         """Unless the charger is at another gateway meanwhile, publish that it disconnected; once. ``ours``: None where the roster does not

@@ -75,8 +75,10 @@ class Probes:
 
     def ended(self, charger: Charger) -> None:
         """The connection has ended, or is the charger's no more."""
-        self._alive_at.pop(charger, None)
-        self._end(charger, False)
+        if self._alive_at:
+            self._alive_at.pop(charger, None)
+        if self._probes:
+            self._end(charger, False)
 
     def _alive(self, charger: Charger) -> None:
         if charger in self._probes:

@@ -78,7 +78,7 @@ class Publisher:
         """Publish that a charger has disconnected: it is away."""
         known = (*charger.model, charger.serial or None)
         away = history.away(charger.id, self._stamps.now(), self.gateway, charger.ocpp, known, data)
-        self.publish(charger, "disconnect_charger", data, (*effects, away))
+        self.publish_about(charger.id, charger.domain, "disconnect_charger", data, charger.ocpp, (*effects, away))
 
     def orphaned(self, orphan: Orphan, data: DisconnectCharger, then: Callable[[Any], None] | None) -> None:
         """The same of a charger whose gateway is gone, unless that has been published or the charger is back."""

@@ -74,7 +74,10 @@ def _turn(reactor: Any) -> Callable[[float | None], None]:
                 why = failed
                 log.err()
             if why:
-                log.callWithLogger(selectable, disconnect, selectable, why, True)
+                try:
+                    disconnect(selectable, why, True)
+                except BaseException:
+                    log.err()
 
     return turn
 

@@ -5,10 +5,13 @@ Knows no connection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred
 
 from ..core.entries import Held, Record, Seated
+from .protocol import Packed, pack
 
 
 class Presence:
@@ -46,14 +49,20 @@ class Arrival:
 
 
 class Departure:
-    """A charger's connection has ended; ``current``: it was the one that we had the charger on. ``waiting``: whether Redis had it so."""
+    """A charger's connection has ended; ``current``: it was the one that we had the charger on. ``waiting``: whether Redis had it so;
+    ``known`` is called once Redis knows of it."""
 
-    __slots__ = ("charger", "connection", "current", "waiting")
+    __slots__ = ("charger", "connection", "current", "known", "waiting")
 
-    def __init__(self, charger: str, connection: str, current: bool) -> None:
-        self.charger, self.connection, self.current = charger, connection, current
+    def __init__(self, charger: str, connection: str, current: bool, known: Callable[[Departure], None]) -> None:
+        self.charger, self.connection, self.current, self.known = charger, connection, current, known
         self.waiting: Deferred[bool] = Deferred()
 
+    def packed(self, *, again: bool, current: bool) -> Packed:
+        """The arguments of `UPDATE`. ``again``: they may have been sent before."""
+        return Packed(5, pack("leave", self.charger, self.connection, "1" if again else "0", "1" if current else "0"))
+
     def resolve(self, left: int) -> None:
+        self.known(self)
         if not self.waiting.called:
             self.waiting.callback(bool(left))

@@ -84,17 +84,12 @@ class RedisRoster:
         """See `IRoster`."""
         presence = self._present.get(charger)
         current = presence is not None and presence.connection == connection
-        departure = Departure(charger, connection, current)
+        departure = Departure(charger, connection, current, self._forget)
         self._batch.add(departure)
-        if not current:
-            return departure.waiting
-        del self._present[charger]  # what Redis has of ours is no newer
-        self._departed[charger] = departure
-        return departure.waiting.addCallback(self._left, departure)
-
-    def _left(self, left: bool, departure: Departure) -> bool:
-        self._forget(departure)
-        return left
+        if current:  # what Redis has of ours is no newer
+            del self._present[charger]
+            self._departed[charger] = departure
+        return departure.waiting
 
     def _forget(self, departure: Departure) -> None:
         """Redis knows of it."""
@@ -120,19 +115,19 @@ class RedisRoster:
                     each.dead,
                 )
             else:
-                args += self._leaving(each, again=False)
+                args.append(each.packed(again=False, current=each.current))
         return UPDATE.run(client, script_keys, self._packed_start, *args)
-
-    def _leaving(self, each: Departure, *, again: bool) -> tuple[Any, ...]:
-        current = each.current and not (again and each.charger in self._present)  # the charger may have come again since
-        return ("leave", encode(each.charger), each.connection, int(again), int(current))
 
     async def _run_script_again(self, batch: list[Arrival | Departure], client: RedisClient) -> list[Any]:
         """The script may have been run, and chargers may have gone elsewhere since: arrivals are announced with their time instead, even those
         that may be held."""
         arrivals = [each for each in batch if isinstance(each, Arrival)]
         present = [(each.charger, each.presence) for each in arrivals if self._present.get(each.charger) is each.presence]
-        leaving = [arg for each in batch if isinstance(each, Departure) for arg in self._leaving(each, again=True)]
+        leaving = [
+            each.packed(again=True, current=each.current and each.charger not in self._present)  # the charger may have come again since
+            for each in batch
+            if isinstance(each, Departure)
+        ]
         replies: list[Deferred[Any]] = [self._announce(client, present)]
         replies.append(UPDATE.run(client, self._update_keys, self._packed_start, *leaving))
         replies += [client.send("HMGET", self._keys.table("record", each.charger), *Record.__struct_fields__) for each in arrivals]

@@ -22,6 +22,7 @@ from .boundary import ConnectionOwner
 from .handshake import BadHandshake
 from .proxies import Seen
 from .proxy_protocol import BadAnnouncement, read
+from .tcp import ChargerConnection
 
 
 class Origin(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
@@ -55,7 +56,11 @@ class Origin(WebSocketServerProtocol):  # type: ignore[misc,unused-ignore]
         """The charger's address, as far as it is known: behind a proxy that of the proxy, until that has told it."""
         if self._forwarded_host:
             return self._forwarded_host
-        peer = self.transport.getPeer()
+        transport = self.transport
+        if type(transport) is ChargerConnection:
+            host: Any = transport.hostname  # without an address made for each question
+            return str(host)
+        peer = transport.getPeer()
         return str(getattr(peer, "host", peer))
 
     def connectionLost(self, reason: Any = connectionDone) -> None:

@@ -92,6 +92,9 @@ class ChargerConnection(tcp.Server):
         self._direct = False
         super().abortConnection()
 
+    def readConnectionLost(self, reason: Any) -> None:
+        self.connectionLost(reason)  # no charger's protocol cares for half a connection, which Twisted's asks each of them
+
     def connectionLost(self, reason: Any) -> None:
         self._direct = False
         super().connectionLost(reason)
