@@ -12,9 +12,9 @@ RELIANCES: dict[str, tuple[str, ...]] = {
     EPOLL_REACTOR: ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable", "_POLL_IN"),
     # process/runtime: whether the reactor is stopping already
     "twisted.internet.base.ReactorBase": ("_stopped",),
-    # websocket/tcp: whether bytes are queued, or the connection is ending; the texts that are not kept
+    # websocket/tcp: whether bytes are queued, or the connection is ending, and how it ends; the texts that are not kept
     "twisted.internet.tcp.Server": (
-        *("_tempDataLen", "_aborting", "_writeDisconnected"),
+        *("_tempDataLen", "_aborting", "_writeDisconnected", "_shouldShutdown"),
         *("bufferSize", "dataBuffer", "hostname", "logstr", "repstr", "sessionno"),
     ),
     # accepting: how many connections are accepted in a turn; websocket/tcp: what is made of each

@@ -35,6 +35,9 @@ class ChargerConnection(tcp.Server):
     _direct = True
     """Whether a write may go to the socket at once: Twisted has no bytes queued before it, and the connection is not ending."""
 
+    _shouldShutdown = False
+    """No ``shutdown`` before ``close``: it costs as much again, and no other process has the socket, as children get none."""
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._direct = True  # on the instance, where every write finds it sooner
