@@ -11,7 +11,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from ..core.entries import Held, Record, Seated
-from .protocol import Packed, pack
+from .protocol import Packed, encode
 
 
 class Presence:
@@ -60,7 +60,12 @@ class Departure:
 
     def packed(self, *, again: bool, current: bool) -> Packed:
         """The arguments of `UPDATE`. ``again``: they may have been sent before."""
-        return Packed(5, pack("leave", self.charger, self.connection, "1" if again else "0", "1" if current else "0"))
+        charger, connection = encode(self.charger), encode(self.connection)
+        return Packed(
+            5,
+            b"$5\r\nleave\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$1\r\n%d\r\n$1\r\n%d\r\n"
+            % (len(charger), charger, len(connection), connection, again, current),
+        )
 
     def resolve(self, left: int) -> None:
         self.known(self)
