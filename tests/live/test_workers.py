@@ -67,6 +67,7 @@ class Client:
     def __init__(self, gateway: Any, id: str) -> None:
         self.url, self.id = f"ws://127.0.0.1:{gateway.port}/{id}", id
         self.answers: dict[str, asyncio.Future[Any]] = {}
+        self.asked: list[str] = []
         self.closed: list[tuple[int, str]] = []
         self.connection: Any = None
         self.calls = 0
@@ -83,6 +84,7 @@ class Client:
             async for text in self.connection:
                 kind, id, *rest = json.loads(text)
                 if kind == 2:
+                    self.asked.append(rest[0])
                     await self.connection.send(json.dumps([3, id, {"status": "Accepted"}]))
                 elif id in self.answers:
                     self.answers.pop(id).set_result(rest[0])
@@ -187,7 +189,8 @@ def test_decisions_reach_the_charger_wherever_it_is(start):
             for each in clients:
                 status, _ = await asyncio.to_thread(gateway.put, f"/api/chargers/{each.id}", {"boot_status": "Accepted"})
                 assert status == 200
-                # the charger is asked for another BootNotification, and is accepted
+                # it is asked for another BootNotification as soon as the worker that has it knows of the decision, and is accepted
+                await eventually(lambda asked=each.asked: asked == ["TriggerMessage"])
                 assert (await each.call("BootNotification", {"chargePointModel": "M", "chargePointVendor": "V"}))["status"] == "Accepted"
                 assert (await asyncio.to_thread(gateway.get, f"/api/chargers/{each.id}"))[1]["boot_status"] == "Accepted"
 
