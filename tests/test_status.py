@@ -22,7 +22,10 @@ OVERVIEW = {
     "chargers": {"total": 4, "online": 1, "charging": 2, "faulted": 0, "silent": 0, "unresponsive": 0, "away": 1},
     "power_w": 14_500, "energy_today_wh": 1_234_567, "rates": {"messages": [0.0] * 59 + [2.0], "events": [0.0] * 60},
     "gateways": [GATEWAY], "missing": ["other"], "gone": [{"name": "dead\x1b", "since": "2026-09-21T14:30:00Z"}], "trouble": "", "redis": GATEWAY["redis"], "backend": GATEWAY["backend"],
-    "troubles": [{"time": "t", "event": "flapping", "charger": "c\x1b[31m1", "over": True}],
+    "troubles": [
+        {"time": "t", "event": "flapping", "charger": "c\x1b[31m1", "over": True},
+        {"time": "t", "event": "gateway_gone", "name": "dead", "description": "gateway dead is gone"},
+    ],
 }  # fmt: skip
 
 
@@ -63,6 +66,7 @@ def test_the_overview_is_printed_with_all_that_is_wrong(url: str, capsys: pytest
         "TROUBLE   gateway dead\\x1b is gone, and was there last at 2026-09-21T14:30:00Z",
         "42%",
         "flapping (over)",
+        "gateway_gone     -           gateway dead is gone",
     ):
         assert text in printed
     assert "\x1b" not in printed and "\\x1b[31m1" in printed

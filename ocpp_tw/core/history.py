@@ -86,8 +86,12 @@ class RecordedCommand(CommandResult, kw_only=True):
     """the gateway that had it"""
 
 
+GATEWAY_GONE = "gateway_gone"
+"""A trouble that is no event: no charger's backend is told of it."""
+
+
 class Trouble(TypedDict):
-    """An event that is a trouble, with the members of its data beside these."""
+    """An event that is a trouble, or `gateway_gone`, with the members of its data beside these."""
 
     time: str
     """when (UTC)"""
@@ -156,3 +160,13 @@ def troubles(name: str, data: Any, time: str, gateway: str) -> tuple[Effect, ...
         return ()
     row = {"time": time, "event": name, "gateway": gateway, **msgspec.structs.asdict(data)}
     return (Recorded(TROUBLES, encode(row)),)
+
+
+def gateway_gone(name: str, since: str, chargers: int, time: str, gateway: str, seconds: float | None = None) -> Effect:
+    """A gateway of that ``name`` is gone without having been stopped: it was there last at ``since``, with so many chargers. ``seconds``: it is
+    back, after so many; ``gateway`` is the one that tells."""
+    over = seconds is not None
+    words = f"gateway {name} is back, it was gone" if over else f"gateway {name} is gone: it was there last"
+    description = f"{words} {'since' if over else 'at'} {since}, with {chargers} chargers"
+    told = {"name": name, "since": since, "chargers": chargers, "over": over, "seconds": seconds, "description": description}
+    return Recorded(TROUBLES, encode({"time": time, "event": GATEWAY_GONE, "gateway": gateway, **told}))

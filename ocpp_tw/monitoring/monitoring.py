@@ -15,6 +15,7 @@ from ..core.stamps import Stamps
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from ..gateway.incoming import IncomingCalls
+from ..gateway.publisher import Publisher
 from ..gateway.verdicts import Verdicts
 from ..interfaces import Store
 from ..settings import Settings
@@ -29,6 +30,7 @@ from .health import Backend, Health
 from .history_reader import HistoryReader
 from .kept_states import KeptStates
 from .listing import Listing
+from .missing_gateways import MissingGateways
 from .observer import Observer
 from .query import ChargersQuery
 from .rates import Rates
@@ -48,6 +50,7 @@ class Monitoring:
         settings: Settings,
         clock: IReactorTime,
         stamps: Stamps,
+        publisher: Publisher,
         gateway: Gateway,
         incoming: IncomingCalls,
         verdicts: Verdicts,
@@ -62,7 +65,7 @@ class Monitoring:
         self.started = unix()
         self._counts: tuple[float, dict[str, Any]] = (-1.0, {})
         self.today = EnergyToday(unix)
-        self.reports = GatewayReports(name, self.today, store.states, clock, unix)
+        self.reports = GatewayReports(name, self.today, gateway.chargers, store.states, clock, unix)
         self.kept = KeptStates(name, store.states, store.records, clock, self.reports.tell)
         self.observer = Observer(gateway.chargers, clock, unix, self.today, self.kept)
         self.rates = Rates(clock, gateway.chargers, store.events)
@@ -72,6 +75,7 @@ class Monitoring:
         self.batches = Batches(self.given, clock, stamps.id, stamps.now)
         self.watching = Watching(clock)
         self.fleet = store.fleet
+        self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
         self.view = FleetView(name, store.fleet, Away(store.records, clock), self.reports, self.histories, gateway.decisions, clock, unix)
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
@@ -91,12 +95,12 @@ class Monitoring:
 
     def start(self) -> None:
         """Begin to look."""
-        for each in (self.reports, self.kept, self.observer, self.rates, self.health):
+        for each in (self.reports, self.missing, self.kept, self.observer, self.rates, self.health):
             each.start()
 
     def stop(self) -> None:
         """Look no more, and begin no more commands of batches."""
-        for each in (self.observer, self.kept, self.reports, self.rates, self.health, self.batches, self.watching):
+        for each in (self.missing, self.observer, self.kept, self.reports, self.rates, self.health, self.batches, self.watching):
             each.stop()
 
     def _departed(self, charger: Charger) -> None:

@@ -214,7 +214,9 @@ class GoneGateway(TypedDict):
     name: str
     """its name"""
     since: Moment
-    """when it was heard of last, to the minute"""
+    """when it was heard of last, within ten seconds"""
+    chargers: int
+    """how many were connected to it then"""
 
 
 class Overview(Fleet):

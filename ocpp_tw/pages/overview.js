@@ -89,7 +89,7 @@ const GATEWAYS = [
   { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : row.redis?.connected === false || row.redis?.trouble ? html`<span class="dot bad" title=${row.redis.trouble}>${row.redis.connected === false ? "away" : "in trouble"}</span>` : html`<span class="dot good">connected</span>`) },
   { key: "backend", label: "Backend", cell: (row) => (row.missing || !row.backend ? "" : html`<span class=${`dot ${BACKEND[row.backend.state] ?? ""}`} title=${row.backend.detail}>${row.backend.state === "none" ? "not asked" : row.backend.state}</span>`) },
   { key: "spool", label: "Spooled", cell: (row) => (row.missing ? "" : spooled(row.spool)) },
-  { key: "up", label: "Up", cell: (row) => (row.gone ? html`<span class="dot bad">gone since <${Time} at=${row.since} /></span>` : row.missing ? html`<span class="dot bad">does not answer</span>` : html`<${Ago} at=${row.started} />`) },
+  { key: "up", label: "Up", cell: (row) => (row.gone ? html`<span class="dot bad">gone since <${Time} at=${row.since} />${row.chargers ? `, with ${count(row.chargers)} chargers` : ""}</span>` : row.missing ? html`<span class="dot bad">does not answer</span>` : html`<${Ago} at=${row.started} />`) },
 ];
 const Gateways = ({ gateways, missing, gone }) =>
   html`<${Table} caption="Gateways and workers" columns=${GATEWAYS} rows=${[...gateways, ...missing.filter((name) => !gone.some((each) => each.name === name)).map((name) => ({ name, missing: true })), ...gone.map((each) => ({ ...each, missing: true, gone: true }))]} id=${(row) => row.name} rowClass=${(row) => (row.missing ? "lost" : "")} />`;

@@ -6,7 +6,7 @@ import { useMore, More } from "./more.js";
 import { count, duration, sentence } from "./format.js";
 import { query } from "./api.js";
 
-const KINDS = ["authentication_failed", "clock_skew", "disconnect_charger", "duplicate_identity", "flapping", "flooding", "handshake_rejected", "message_refused", "security_event", "silent", "unresponsive"];
+const KINDS = ["authentication_failed", "clock_skew", "disconnect_charger", "duplicate_identity", "flapping", "flooding", "gateway_gone", "handshake_rejected", "message_refused", "security_event", "silent", "unresponsive"];
 const QUIET = new Set(["times", "first", "charger", "gateway", "time", "event", "over", "seq", "kind", "ocpp"]);
 
 export const kindOf = (row) => row.event ?? row.kind ?? "";
@@ -30,6 +30,10 @@ const WORDS = {
   remote_address: (text) => `from ${text}`,
   addresses: (all) => (Array.isArray(all) ? `from ${all.join(" and ")}` : null),
   offered: (all) => (Array.isArray(all) ? (all.length ? `offered ${all.join(", ")}` : "offered no subprotocol") : null),
+  // of a gateway that is gone they are in its description
+  name: (_, event) => (event === "gateway_gone" ? "" : null),
+  since: (_, event) => (event === "gateway_gone" ? "" : null),
+  chargers: (_, event) => (event === "gateway_gone" ? "" : null),
   reason: (text) => String(text),
   description: (text) => String(text),
   detail: (text) => String(text),

@@ -144,7 +144,7 @@ def compose(
     dispatcher = Dispatcher(
         settings, clock, stamps, gateway, incoming, verdicts, store, handing_over, upgrades, security, tracer or Untraced()
     )
-    monitoring = Monitoring(settings, clock, stamps, gateway, incoming, verdicts, reader.evidence, dispatcher, store, backend)
+    monitoring = Monitoring(settings, clock, stamps, publisher, gateway, incoming, verdicts, reader.evidence, dispatcher, store, backend)
     metrics = Metrics(
         clock,
         monitoring.started,

@@ -110,7 +110,7 @@ def _gateway(each: dict[str, Any]) -> tuple[str, ...]:
 def _trouble(each: dict[str, Any]) -> tuple[str, ...]:
     what = next((str(each[name]) for name in ("description", "reason", "kind", "detail") if each.get(name)), "")
     over = " (over)" if each.get("over") else ""
-    return str(each.get("time")), f"{each.get('event')}{over}", shown(str(each.get("charger")), 48), shown(what)
+    return str(each.get("time")), f"{each.get('event')}{over}", shown(str(each.get("charger") or "-"), 48), shown(what)
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

@@ -105,7 +105,7 @@ def test_a_gateway_that_was_killed_is_missed_for_a_day_or_until_it_is_back(fleet
     fleet.time(10)
     assert fleet.overview(second)["gone"] == []
     fleet.ends(first, killed=True)
-    assert fleet.overview(second)["gone"] == [{"name": "a", "since": "2026-09-21T14:13:20Z"}]
+    assert fleet.overview(second)["gone"] == [{"name": "a", "since": "2026-09-21T14:13:30Z", "chargers": 0}]
     first = fleet.gateway("a")
     assert fleet.overview(second)["gone"] == []
     fleet.ends(first, killed=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +14,8 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import Browser
+from fleets import PATIENCE
+from gateway_process import Process
 from plain_charger import PlainCharger
 from visited_pages import House, Visit
 
@@ -24,6 +27,14 @@ def own(tmp_path: Path) -> Iterator[House]:
     built = House(tmp_path)
     yield built
     built.close()
+
+
+@pytest.fixture
+def second(own: House, tmp_path: Path) -> Iterator[Process]:
+    (directory := tmp_path / "second").mkdir()
+    gateway = Process(directory, own.valkey.url, "--name", "gw-second")
+    yield gateway
+    gateway.close()
 
 
 @pytest.fixture
@@ -107,3 +118,34 @@ def test_frames_that_went_with_their_gateway_are_said_to_be_gone(own, look):
     expect(
         page.get_by_text(re.compile(r"No frames are there: they are in the memory of the gateway that had the charger \(gw-live\)"))
     ).to_be_visible()
+
+
+def test_since_when_a_gateway_is_gone_is_in_the_list_of_gateways_and_among_the_troubles(own, second, look):
+    chargers = [PlainCharger(second.port, f"of-second-{number}") for number in range(2)]
+    for each in chargers:
+        each.boot()
+    page = look("#/")
+    gateways = page.get_by_role("table", name="Gateways and workers").get_by_role("row")
+    expect(gateways.filter(has_text="gw-second")).to_contain_text("connected")
+
+    def reports_them() -> bool:
+        """It says every ten seconds that it is there, and with how many chargers."""
+        return b",2,false]" in (own.valkey("HGET", "ocpp:fleet:gateways", "gw-second") or b"")
+
+    second.until(reports_them)
+    second.stop(signal.SIGKILL)
+    expect(gateways.filter(has_text="gw-second")).to_contain_text(re.compile(r"gone since [\d:]+, with 2 chargers"))
+    expect(gateways.filter(has_text="gw-live")).to_contain_text("connected")
+    own.gateway.until(lambda: own.gateway.get("/api/troubles?kind=gateway_gone")[1]["rows"], 2 * PATIENCE)
+    troubles = page.get_by_role("table", name="Troubles").get_by_role("row").filter(has_text="Gateway gone")
+    expect(troubles).to_have_count(1)
+    expect(troubles).to_contain_text("gateway gw-second is gone: it was there last at")
+    second.start()
+    expect(gateways.filter(has_text="gw-second")).to_contain_text("connected")
+    expect(troubles).to_have_count(2)
+    expect(troubles.first).to_contain_text("Gateway gone is over")
+    page.goto(own.url("#/troubles"))
+    page.get_by_label("What").select_option("Gateway gone")
+    expect(page.get_by_role("table", name="Troubles").locator("tbody tr")).to_have_count(2)
+    for each in chargers:
+        each.close()
