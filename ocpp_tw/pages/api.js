@@ -148,7 +148,7 @@ export function useAsk(path, every = 0) {
 export function useStream(path, handlers, { opened, failed, refused } = {}) {
   const [open, setOpen] = useState(false);
   const now = useRef(handlers);
-  now.current = { handlers, opened, failed, refused };
+  now.current = { path, handlers, opened, failed, refused };
   useEffect(() => {
     if (!path) return undefined;
     let source = null;
@@ -161,25 +161,26 @@ export function useStream(path, handlers, { opened, failed, refused } = {}) {
       if (source) source.close();
       source = null;
     };
+    const followed = () => now.current.path === path; // else another path is asked for, and this stream is closed as soon as the browser comes to it
     const start = () => {
       close();
       source = new EventSource(path);
       source.onopen = () => {
         retry = 0;
         setOpen(true);
-        now.current.opened?.();
+        if (followed()) now.current.opened?.();
         if (trouble.value.startsWith("The gateway does not answer")) trouble.set("");
       };
       source.onerror = () => {
         setOpen(false);
-        if (source?.readyState === EventSource.CLOSED) why(path).then((said) => said && source === null && !over && now.current.refused?.(said));
+        if (source?.readyState === EventSource.CLOSED) why(path).then((said) => said && source === null && !over && followed() && now.current.refused?.(said));
         close();
-        if (!retry) now.current.failed?.();
+        if (!retry && followed()) now.current.failed?.();
         timer = setTimeout(start, RETRY[Math.min(retry++, RETRY.length - 1)]);
         ask("/api/session").catch((why) => why.status === 401 && who.set({ needed: true }));
       };
       for (const name of Object.keys(now.current.handlers)) {
-        source.addEventListener(name, (event) => now.current.handlers[name](JSON.parse(event.data)));
+        source.addEventListener(name, (event) => followed() && now.current.handlers[name](JSON.parse(event.data)));
       }
     };
     const visible = () => {

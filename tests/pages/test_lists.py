@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -98,6 +99,31 @@ def test_frames_and_events_of_the_fleet_are_live(visit, charger):
     expect(shown).to_have_count(1)
     shown.get_by_role("button").click()
     expect(page.locator(".pair")).to_contain_text('"charger": "beside"')
+
+
+def test_what_is_live_of_one_charger_has_nothing_of_others_however_much_they_say(visit, charger):
+    """What still comes of the stream before, while a browser that is busy turns to the one charger, is not taken for its."""
+    noisy, over = charger("noisy"), threading.Event()
+    charger("quiet")
+
+    def talk() -> None:
+        while not over.is_set():
+            noisy.call("Heartbeat", {})
+            over.wait(0.02)
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        visit.page.add_init_script("const plain = setTimeout; window.setTimeout = (f, ms = 500, ...more) => plain(f, ms, ...more)")
+        page = visit.open("#/live")
+        expect(page.locator("li.frame").filter(has_text="noisy").first).to_be_visible()
+        with page.expect_response(re.compile("/api/live.*charger=quiet")):
+            page.get_by_label("Charger", exact=True).fill("quiet")
+        page.wait_for_timeout(500)  # for what had come until then to be shown
+        expect(page.get_by_text(re.compile("^live"))).to_have_text("live · 0 of 0 frames")
+    finally:
+        over.set()
+        talking.join()
 
 
 def test_why_one_never_came_in_is_on_its_page(visit, house):
