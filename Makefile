@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format coverage bench profile chaos hostile fuzz docs screenshots build clean
+.PHONY: help install run test large lint format coverage bench profile chaos hostile fuzz docs screenshots build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ run: $(STAMP) ## run a gateway in the foreground (PORT=10800, ARGS="--base-url h
 
 test: $(STAMP) ## run the whole test suite, two tests at a time (ARGS="-k boot" for a part, JOBS=0 for one process without workers)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+large: $(STAMP) ## look at every page with ten thousand chargers, in a browser, in some two minutes (needs one: apt-get install chromium)
+	@$(BIN)/python -m pytest -m large -s $(ARGS)
 
 lint: $(STAMP) ## check style (ruff), types (mypy, strict, for the package; tests are not type-checked) and which package imports which (import-linter)
 	@$(BIN)/ruff check --quiet .
