@@ -102,6 +102,10 @@ def test_every_page_is_right_and_light_with_ten_thousand_chargers(fleet, chromiu
         command_to_all(looks, fleet)
         away(looks, fleet)
         assert not visit.said, visit.said
+    except BaseException as why:
+        for note in (visit.said, looks.page.locator("body").inner_text()[:2000], fleet.house.gateway.log.read_text()[-3000:]):
+            why.add_note(str(note))
+        raise
     finally:
         print("", *looks.told, sep="\n")
         context.close()
