@@ -146,7 +146,7 @@ export function useAsk(path, every = 0) {
 
 /** Follow a stream of server-sent events; `handlers` maps their names to functions ("message" those without one). It comes again by itself. */
 export function useStream(path, handlers, { opened, failed, refused } = {}) {
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState(null); // the path that is followed
   const now = useRef(handlers);
   now.current = { path, handlers, opened, failed, refused };
   useEffect(() => {
@@ -167,12 +167,12 @@ export function useStream(path, handlers, { opened, failed, refused } = {}) {
       source = new EventSource(path);
       source.onopen = () => {
         retry = 0;
-        setOpen(true);
+        setOpen(path);
         if (followed()) now.current.opened?.();
         if (trouble.value.startsWith("The gateway does not answer")) trouble.set("");
       };
       source.onerror = () => {
-        setOpen(false);
+        setOpen(null);
         if (source?.readyState === EventSource.CLOSED) why(path).then((said) => said && source === null && !over && followed() && now.current.refused?.(said));
         close();
         if (!retry && followed()) now.current.failed?.();
@@ -197,7 +197,7 @@ export function useStream(path, handlers, { opened, failed, refused } = {}) {
       close();
     };
   }, [path]);
-  return open;
+  return Boolean(path) && open === path;
 }
 
 /** Why a stream is refused, which an `EventSource` does not tell; "" if it is not, or if nobody says. */

@@ -7,7 +7,7 @@ import re
 import threading
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 
 def test_transactions_are_filtered_and_exported(visit, charger):
@@ -117,8 +117,12 @@ def test_what_is_live_of_one_charger_has_nothing_of_others_however_much_they_say
         visit.page.add_init_script("const plain = setTimeout; window.setTimeout = (f, ms = 500, ...more) => plain(f, ms, ...more)")
         page = visit.open("#/live")
         expect(page.locator("li.frame").filter(has_text="noisy").first).to_be_visible()
+        asked: list[Route] = []
+        page.route(re.compile("/api/live.*charger=quiet"), lambda route: asked.append(route))  # a method it does not take
         with page.expect_response(re.compile("/api/live.*charger=quiet")):
             page.get_by_label("Charger", exact=True).fill("quiet")
+            expect(page.get_by_text("not connected · 0 of 0 frames")).to_be_visible()  # as long as it is not followed
+            asked[0].continue_()
         page.wait_for_timeout(500)  # for what had come until then to be shown
         expect(page.get_by_text(re.compile("^live"))).to_have_text("live · 0 of 0 frames")
     finally:

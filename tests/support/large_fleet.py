@@ -42,11 +42,11 @@ class LargeFleet:
         self.house = house
         begun = time.monotonic()
         self.faulted: list[PlainCharger] = []
-        self.charging = self._simulate("charging-", CHARGING, 50, "--minutes", "600", "--meter-interval", "10")
+        self.charging = self._simulate("charging-", CHARGING, 25, "--minutes", "600", "--meter-interval", "10")
         self._simulated = [
             self.charging,
-            self._simulate("idle-", IDLE, 250, "--wait"),
-            self._simulate("other-", OTHERS, 110, "--wait", "--ocpp", "2.0.1"),
+            self._simulate("idle-", IDLE, 150, "--wait"),
+            self._simulate("other-", OTHERS, 65, "--wait", "--ocpp", "2.0.1"),
         ]
         try:
             for number in range(FAULTED):
