@@ -66,7 +66,19 @@ class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
     digest: int = 0
 
 
-class Started(msgspec.Struct, frozen=True, gc=False):
+class _WithReadings(msgspec.Struct, frozen=True, gc=False):
+    """What may have readings: a field ``raw`` has them as received, or their JSON where that was not decoded, ``values`` the same in canonical
+    units (`ocpp_tw.ocpp.meter_values.normalise`) where they were read in one pass."""
+
+    @property
+    def readings(self) -> Readings:
+        """OCPP's ``meterValue`` array, as received."""
+        raw: Any = self.raw  # type: ignore[attr-defined]
+        readings: Readings = msgspec.json.decode(raw) if isinstance(raw, msgspec.Raw) else raw
+        return readings
+
+
+class Started(_WithReadings, frozen=True, gc=False):
     """StartTransaction, or TransactionEvent Started. ``meter_start`` in Wh.
 
     What a charger has left out is 0 for the connector, "" for the tag, else None (docs/tolerance.md). In 2.x ``transaction_id`` is the charger's own, and tag and meter may be unknown yet ("" and None).
@@ -78,21 +90,23 @@ class Started(msgspec.Struct, frozen=True, gc=False):
     timestamp: str | None
     reservation_id: int | None = None
     transaction_id: str | None = None
-    readings: Readings = []
+    raw: Any = []
     event_info: TransactionEventInfo | None = None
+    values: list[Value] | None = None
 
 
-class Updated(msgspec.Struct, frozen=True, gc=False):
+class Updated(_WithReadings, frozen=True, gc=False):
     """TransactionEvent Updated. ``tag`` is the one presented with it, if any."""
 
     transaction_id: str
     timestamp: str | None
     event_info: TransactionEventInfo
     tag: str | None = None
-    readings: Readings = []
+    raw: Any = []
+    values: list[Value] | None = None
 
 
-class Stopped(msgspec.Struct, frozen=True, gc=False):
+class Stopped(_WithReadings, frozen=True, gc=False):
     """StopTransaction, or TransactionEvent Ended. ``meter_stop`` in Wh; ``readings`` is its transactionData or meterValue."""
 
     transaction_id: int | str
@@ -100,8 +114,9 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
     timestamp: str | None
     reason: str = "Local"
     tag: str | None = None
-    readings: Readings = []
+    raw: Any = []
     event_info: TransactionEventInfo | None = None
+    values: list[Value] | None = None
 
 
 class Value(msgspec.Struct, omit_defaults=True, gc=False):
@@ -125,23 +140,13 @@ class Value(msgspec.Struct, omit_defaults=True, gc=False):
     """only when true: `value` is signed data, not a number"""
 
 
-class MeterValues(msgspec.Struct, frozen=True, gc=False):
-    """MeterValues. ``transaction_id`` is None outside a transaction.
-
-    ``raw`` are the readings as received, or their JSON where that was not decoded; ``values`` are the same in canonical units
-    (`ocpp_tw.ocpp.meter_values.normalise`), where they were read in one pass.
-    """
+class MeterValues(_WithReadings, frozen=True, gc=False):
+    """MeterValues. ``transaction_id`` is None outside a transaction."""
 
     conn: int
     transaction_id: int | None
     raw: Any
     values: list[Value] | None = None
-
-    @property
-    def readings(self) -> Readings:
-        """OCPP's ``meterValue`` array, as received."""
-        readings: Readings = msgspec.json.decode(self.raw) if isinstance(self.raw, msgspec.Raw) else self.raw
-        return readings
 
 
 class DataTransfer(msgspec.Struct, frozen=True, gc=False):

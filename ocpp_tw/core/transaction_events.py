@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..facts import Authorization, Readings, Start, Started, Stopped, TransactionEventInfo, Updated
+from ..facts import Authorization, Start, Started, Stopped, TransactionEventInfo, Updated
 from ..ocpp.meter_values import energy, normalise
 from . import charger_events, gateway_events
 from .conclusion import Conclusion, Events
@@ -54,7 +54,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, info.digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
-    further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict and not is_another)
+    further, gap = _enter(charger.id, transaction, info, fact, conflict and not is_another)
     data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
@@ -80,7 +80,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     if verdict is not None:
         transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
         transaction.tag = transaction.tag or fact.tag or ""
-    further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact, conflict)
     data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag is not None else None,
         **_members(info, transaction),
@@ -98,7 +98,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     conflict = transaction.conflicts(info.seq_no)
     if verdict is not None:
         transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
-    further, gap = _enter(charger.id, transaction, info, fact.timestamp, fact.readings, conflict)
+    further, gap = _enter(charger.id, transaction, info, fact, conflict)
     closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:
         transaction.ended = info.digest
@@ -119,19 +119,19 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
 
 
 def _enter(
-    charger: str, transaction: Transaction, info: TransactionEventInfo, timestamp: str | None, readings: Readings, conflict: bool
+    charger: str, transaction: Transaction, info: TransactionEventInfo, fact: Started | Updated | Stopped, conflict: bool
 ) -> tuple[Events, str | None]:
     """Enter the message into its transaction: further events that it leads to, and the transaction if messages of it are missing."""
     transaction.conn = info.conn or transaction.conn
     transaction.renumbered = transaction.renumbered or conflict
     published: list[tuple[str, Data]] = []
-    if readings:
-        values = normalise(readings)
-        meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, readings, values, transaction.backend_id)
+    if fact.raw:
+        values = normalise(fact.raw) if fact.values is None else fact.values
+        meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, fact.raw, values, transaction.backend_id)
         published.append(("meter_value", meter_value))
         begin = [value for value in values if value.context == "Transaction.Begin"]
         later = [value for value in values if value.context != "Transaction.Begin"] if begin else values
-        transaction.note_meter(info.seq_no, timestamp, energy(later))
+        transaction.note_meter(info.seq_no, fact.timestamp, energy(later))
         if begin and transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
             transaction.meter_start = energy(begin)
     gap = transaction.note(info.seq_no, info.digest)

@@ -128,7 +128,7 @@ class IncomingCalls:
         return self._serve_fact(charger, call, fact, violations)
 
     def _serve_fact(self, charger: Charger, call: Message, fact: Fact, violations: list[Violation] | None) -> Deferred[None] | None:
-        adding = self._additions.ask(charger, call.action, call.payload) if call.action in self._additions.actions else None
+        adding = self._additions.ask(charger, call.action, call.members) if call.action in self._additions.actions else None
         try:
             verdict = self._decide[type(fact)](charger, fact)
             if adding is None and type(verdict) in VERDICT_TYPES:
@@ -220,7 +220,7 @@ class IncomingCalls:
         self._told[name] += 1
         raw = call.raw
         if call.action not in UNSEEN and carries(call.action, raw):
-            raw = payload_concealed(call.payload, raw)  # of a signed message the payload is what was signed
+            raw = payload_concealed(call.members, raw)  # of a signed message the payload is what was signed
             data = _concealed(data)
         event = Event(
             name,

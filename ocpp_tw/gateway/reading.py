@@ -17,7 +17,6 @@ from ..ocpp import checks
 from ..ocpp.bounds import LONG, MAX_MEMBERS, MAX_SAMPLES, SHORTEST_MEMBER, SHORTEST_SAMPLE, put_in_order, too_many_samples, wide_objects
 from ..ocpp.frames import Call, Frame, Payload, Send, parse
 from ..ocpp.malformed import Malformed
-from ..ocpp.payload_json import decode
 from ..ocpp.schemas import Violation
 from ..ocpp.tolerance.evidence import Evidence
 from ..ocpp.tolerance.expected import request_type
@@ -54,7 +53,7 @@ class CallReader:
             Unreadable: the CALL is to be refused.
         """
         version = charger.version
-        payload: Any = call.payload if call.fact is None else decode(call.raw)
+        payload: Any = call.members
         if len(call.raw) > MAX_SAMPLES * SHORTEST_SAMPLE and too_many_samples(payload):
             raise Unreadable(checks.TOO_MANY_SAMPLES, "", [checks.TOO_MANY_SAMPLES])
         if len(call.raw) > (LONG if translation.digested else MAX_MEMBERS * SHORTEST_MEMBER):
@@ -125,7 +124,7 @@ class CallReader:
 
 def _concealed(call: Call | Send, violations: list[Violation]) -> list[Violation]:
     """The violations as they are told: without their values where one may be a secret, or have one in it."""
-    if not carries(call.action, msgspec.json.encode(call.payload)):
+    if not carries(call.action, msgspec.json.encode(call.members)):
         return violations
     return [each if each.value is None else msgspec.structs.replace(each, value=HIDDEN) for each in violations]
 

@@ -86,9 +86,8 @@ class Triggers:
 
 def _place(call: Call | Send) -> str:
     """What a message is about: its connector, EVSE or transaction."""
-    if isinstance(call, Call) and call.fact is not None:
-        return str(call.fact.conn)
-    info = call.payload.get("transactionInfo")
+    payload = call.members
+    info = payload.get("transactionInfo")
     if isinstance(info, dict):
         return str(info.get("transactionId"))[:50]
-    return f"{call.payload.get('evseId', '')} {call.payload.get('connectorId', '')}"[:50].strip()
+    return f"{payload.get('evseId', '')} {payload.get('connectorId', '')}"[:50].strip()

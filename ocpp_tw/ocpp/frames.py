@@ -65,6 +65,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     fault: str = ""
     fact: Any = None
 
+    @property
+    def members(self) -> Payload:
+        """The payload, which is decoded now if the message was read in one pass."""
+        return self.payload if self.fact is None else _decode(self.raw)
+
 
 class Result(msgspec.Struct, frozen=True, gc=False):
     """A CALLRESULT: ``[3, id, payload]``."""
@@ -103,6 +108,11 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     raw: bytes = b""
     fault: str = ""
     fact: Any = None
+
+    @property
+    def members(self) -> Payload:
+        """See `Call`."""
+        return self.payload if self.fact is None else _decode(self.raw)
 
 
 Frame = Call | Result | Error | ResultError | Send

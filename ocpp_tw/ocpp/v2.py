@@ -30,6 +30,7 @@ from .meter_values import register
 from .neutral.v2 import COMMANDS_V21, COMMANDS_V201
 from .payload_json import digest
 from .schemas import Schemas, load
+from .v2_one_pass import quick_readers
 from .version import Translation, UnreadablePayload, Version
 
 CODES: Mapping[str, str] = {
@@ -233,6 +234,7 @@ def _version(
         send_actions=frozenset({"NotifyPeriodicEventStream"}) if name == "2.1" else frozenset(),
         answers_without_id=True,
         signed_messages=True,
+        quick_readers=quick_readers(folder),
         unknown_type="MessageTypeNotSupported" if name == "2.0.1" else "",
         report_actions=REPORT_ACTIONS | ({"GetDERControl": "ReportDERControl"} if name == "2.1" else {}),
     )

@@ -108,7 +108,7 @@ def test_readings_do_not_make_a_stop_another() -> None:
     """FIELD 6: a retry may come without its transactionData, or with it in another order."""
     ledger = Ledger()
     ledger.begin(START, Start(Authorization(), 123))
-    ledger.close(msgspec.structs.replace(STOP, readings=[{"timestamp": "x", "sampledValue": []}]))
+    ledger.close(msgspec.structs.replace(STOP, raw=[{"timestamp": "x", "sampledValue": []}]))
     assert ledger.close(STOP).repeat
 
 

@@ -1,0 +1,195 @@
+"""Validates and reads the messages of OCPP 2.0.1 and 2.1 that come most often, from their text in one pass, without creating dictionaries.
+
+Its types are made from the official schemas and accept nothing that those would not. What is not ordinary it does not read:
+`ocpp_tw.ocpp.v2` and `meter_values` do. A fact is the same either way, but that its readings are JSON, as they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from ..facts import Fact, Heartbeat, MeterValues, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
+from .bounds import MAX_SAMPLES
+from .checks import ENERGY_UNITS
+from .frames import QuickReader
+from .meter_values import ENERGY, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
+from .numbers import shifted
+from .schema_types import type_of
+from .schemas import source
+from .timestamps import parse_timestamp
+
+NOT_ORDINARY = (ValueError, KeyError, RecursionError)
+"""What is raised where a message is none that can be read here."""
+
+MAX_EXACT = 16
+"""Most characters of a number with a point that is told as it is written. A float has fifteen digits, which are the same after it was read."""
+
+TINY = "0.000"
+"""What a number begins with that may be written with an exponent after it was read."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def quick_readers(folder: str) -> Mapping[str, QuickReader]:
+    """The readers of a version by action; ``folder`` has its schemas."""
+    return {
+        "Heartbeat": _heartbeat,
+        "StatusNotification": _status_notification(folder),
+        "MeterValues": _meter_values(folder),
+        "TransactionEvent": _transaction_event(folder),
+    }
+
+
+def _heartbeat(payload: msgspec.Raw) -> Heartbeat | None:
+    return Heartbeat() if bytes(payload) == b"{}" else None
+
+
+def _status_notification(folder: str) -> QuickReader:
+    schema = source(folder, "StatusNotificationRequest")
+    decode = msgspec.json.Decoder(type_of(schema, root=schema, instead={})).decode
+
+    def read(payload: msgspec.Raw) -> StatusNotification | None:
+        try:
+            message = decode(payload)
+        except NOT_ORDINARY:
+            return None
+        timestamp = message.timestamp
+        if parse_timestamp(timestamp) is None:
+            return None
+        return StatusNotification(message.evseId, message.connectorStatus, None, None, None, timestamp, message.connectorId)
+
+    return read
+
+
+def _meter_values(folder: str) -> QuickReader:
+    schema = source(folder, "MeterValuesRequest")
+    decode = msgspec.json.Decoder(type_of(schema, root=schema, instead={"meterValue": msgspec.Raw})).decode
+    decode_readings, normalise = _readings(schema)
+
+    def read(payload: msgspec.Raw) -> MeterValues | None:
+        try:
+            message = decode(payload)
+            values = normalise(decode_readings(message.meterValue))
+        except NOT_ORDINARY:
+            return None
+        return MeterValues(message.evseId, None, message.meterValue, values)
+
+    return read
+
+
+def _transaction_event(folder: str) -> QuickReader:
+    schema = source(folder, "TransactionEventRequest")
+    instead = {
+        "meterValue": msgspec.Raw,
+        "costDetails": None,
+        "transactionInfo/transactionLimit": None,
+    }  # both have decimals of other kinds
+    decode = msgspec.json.Decoder(type_of(schema, root=schema, instead=instead)).decode
+    decode_readings, normalise = _readings(schema)
+
+    def read(payload: msgspec.Raw) -> Fact | None:
+        try:
+            message = decode(payload)
+            raw, values = message.meterValue, None
+            if raw is None:
+                raw = []
+            else:
+                message.meterValue = decode_readings(raw)
+                values = normalise(message.meterValue)
+        except NOT_ORDINARY:
+            return None
+        timestamp = message.timestamp
+        if parse_timestamp(timestamp) is None:
+            return None
+        offline, message.offline = message.offline is True, None
+        info, evse, token = message.transactionInfo, message.evse, message.idToken
+        tag, tag_type = (None, "") if token is None else (token.idToken or ("" if token.type else None), token.type)
+        conn, connector = (None, None) if evse is None else (evse.id, evse.connectorId)
+        event_info = TransactionEventInfo(
+            message.seqNo,
+            message.triggerReason,
+            offline,
+            info.chargingState,
+            conn,
+            connector,
+            tag_type,
+            info.remoteStartId,
+            crc32(_encode(message)),  # as `payload_json.digest`, since members and numbers are in its form
+        )
+        kind, id = message.eventType, info.transactionId
+        if kind == "Updated":
+            return Updated(id, timestamp, event_info, tag, raw, values)
+        if kind == "Started":
+            begin = _register(values, "Transaction.Begin")
+            return Started(conn or 0, tag or "", begin, timestamp, message.reservationId, id, raw, event_info, values)
+        return Stopped(id, _register(values, "Transaction.End"), timestamp, info.stoppedReason or "Local", tag, raw, event_info, values)
+
+    return read
+
+
+def _register(values: list[Value] | None, context: str) -> int | None:
+    """See `meter_values.register`."""
+    return None if values is None else energy([value for value in values if value.context == context])
+
+
+def _readings(schema: dict[str, Any]) -> tuple[Any, Any]:
+    """What decodes a meterValue array, and what makes values of it; the latter leaves the numbers in it as `payload_json` writes them.
+
+    Both raise one of `NOT_ORDINARY` for what is not.
+    """
+    listed = schema["properties"]["meterValue"]
+    # a number is checked and told as it is written
+    decode = msgspec.json.Decoder(type_of(listed, root=schema, instead={"sampledValue/value": msgspec.Raw})).decode
+    units = _units(schema["definitions"]["MeasurandEnumType"]["enum"])
+
+    def normalise(readings: list[Any]) -> list[Value]:
+        values: list[Value] = []
+        add = values.append
+        for reading in readings:
+            timestamp = reading.timestamp
+            for sample in reading.sampledValue:
+                text = str(sample.value, "ascii")
+                if not text.isdigit():
+                    if not text.replace(".", "", 1).isdigit() or (text[0] == "0" and text.startswith(TINY)):
+                        raise ValueError
+                    if text[-1] == "0":
+                        text = text.rstrip("0").rstrip(".")
+                        sample.value = msgspec.Raw(text.encode())
+                if len(text) > MAX_EXACT:
+                    raise ValueError
+                measure = sample.unitOfMeasure
+                if measure is None:
+                    measurand, unit, power = units[sample.measurand][None]
+                else:
+                    measurand, unit, power = units[sample.measurand][measure.unit]
+                    multiplier = measure.multiplier
+                    if multiplier:
+                        if not -MAX_POWER <= multiplier <= MAX_POWER:
+                            raise ValueError
+                        power += multiplier
+                if power:
+                    text = shifted(text, power)
+                add(Value(measurand, text, unit, timestamp, sample.context, sample.phase, sample.location))
+        if len(values) > MAX_SAMPLES:
+            raise ValueError
+        return values
+
+    return decode, normalise
+
+
+def _units(measurands: list[str]) -> dict[str | None, dict[str | None, tuple[str, str | None, int]]]:
+    """A measurand, or None -> a unit, or None -> what the measurand is, the canonical unit and the power of ten; without units that need a
+    formula or are none of an energy."""
+    units: dict[str | None, dict[str | None, tuple[str, str | None, int]]] = {}
+    for measurand in (None, *measurands):
+        meant = measurand or ENERGY
+        units[measurand] = {}
+        for unit in (None, "", *UNITS):
+            canonical, power = canonical_unit(meant, unit or None)
+            if power != NEEDS_FORMULA and (not unit or not meant.startswith("Energy") or canonical in ENERGY_UNITS):
+                units[measurand][unit] = meant, canonical, power
+    return units
