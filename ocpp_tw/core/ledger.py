@@ -172,10 +172,13 @@ class Ledger:
 
     def kept(self, transaction: Transaction) -> tuple[Effect, ...]:
         """The effects that store it as it is now."""
-        return (*self._stored(transaction), *self._prune())
+        stored = self._stored(transaction)
+        return stored if len(self._transactions) <= KEPT + SPARE else (*stored, *self._prune())
 
     def _stored(self, transaction: Transaction) -> tuple[Effect, ...]:
         """The effects that store it, and in 1.6 its namesake of 2.x too, which an earlier version has stored under the same key."""
+        if namesake(transaction.id) is None:
+            return (_keep(transaction),)
         other = self._transactions.get(str(transaction.id)) if isinstance(transaction.id, int) else None
         return (_keep(transaction), *self._former(transaction.id)) if other is None else (_keep(transaction), _keep(other))
 
@@ -194,9 +197,7 @@ class Ledger:
         return Closing("exact" if known else "none", _energy(transaction, last), seconds, duplicate=duplicate)
 
     def _prune(self) -> tuple[Effect, ...]:
-        """Once there are too many, drop those that are too old to be repeated."""
-        if len(self._transactions) <= KEPT + SPARE:
-            return ()
+        """Drop those that are too old to be repeated."""
         ended = sorted((each for each in self._transactions.values() if each.end is not None), key=_ended_at)
         gone = [*ended[: max(0, len(ended) - KEPT)], *self.running[: max(0, len(self.running) - OPEN)]]
         for each in gone:

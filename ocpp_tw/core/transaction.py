@@ -23,6 +23,9 @@ RECENT = 16
 """Messages whose content is remembered of a transaction beside its first and its last: a charger repeats only the latest. Of earlier ones
 only the seqNo is known."""
 
+KEPT_OF_RECENT = 2 - 2 * RECENT
+"""Where in the list of them those begin that are kept when one more comes."""
+
 EARLIER = 2 * RECENT
 """Messages that are remembered of the transactions that had the id before; the oldest are forgotten first."""
 
@@ -103,19 +106,15 @@ class Transaction(msgspec.Struct, omit_defaults=True):
         """Whether a start of that time, tag and meter reading is its own, in another wording; what the start leaves out contradicts nothing."""
         return bool(timestamp) and timestamp == self.started and tag in ("", self.tag) and meter in (None, self.meter_start)
 
-    def is_next(self, seq_no: int | None) -> bool:
-        """Whether the seqNo is beyond all that were received, so that its message is none of them."""
-        return seq_no is not None and (self.last is None or seq_no > self.last)
-
     def repeats(self, seq_no: int | None, digest: int, timestamp: str | None) -> bool:
         """Whether a message of that seqNo and content was received before. What is forgotten was not.
 
         It may have been one of a transaction that had the id before, if it is from before this one began: a charger without a clock, or
         with one that begins anew, says the same in one transaction after another.
         """
-        if digest in self.earlier and is_earlier(timestamp, self.started):
+        if self.earlier and digest in self.earlier and is_earlier(timestamp, self.started):
             return True
-        if self.is_next(seq_no):
+        if seq_no is not None and (self.last is None or seq_no > self.last):  # beyond all that were received
             return False
         if digest in (self.begun, self.ended):
             return True
@@ -125,7 +124,7 @@ class Transaction(msgspec.Struct, omit_defaults=True):
 
     def conflicts(self, seq_no: int | None) -> bool:
         """Whether a message, which repeats none that is remembered, has the seqNo of one that was received before."""
-        if seq_no is None or self.is_next(seq_no):
+        if seq_no is None or self.last is None or seq_no > self.last:
             return False
         return self._received(seq_no) or any(number == seq_no for number, _ in self._recent())
 
@@ -150,8 +149,11 @@ class Transaction(msgspec.Struct, omit_defaults=True):
 
     def note(self, seq_no: int | None, digest: int) -> tuple[int, int] | None:
         """A message was received; the range of seqNos, if any, that is found to be missing now."""
-        self.recent = [*self.recent[2 - 2 * RECENT :], seq_no, digest]
+        self.recent = [*self.recent[KEPT_OF_RECENT:], seq_no, digest]
         if seq_no is None:
+            return None
+        if self.last is not None and seq_no == self.last + 1 and not self.gaps and self.first is not None:  # nearly every message
+            self.last = seq_no
             return None
         if self.first is None or self.last is None:
             self.first = self.last = seq_no

@@ -81,9 +81,11 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
         transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
         transaction.tag = transaction.tag or fact.tag or ""
     further, gap = _enter(charger.id, transaction, info, fact, conflict)
+    status = None if verdict is None or fact.tag is None else verdict.status
     data = charger_events.TransactionUpdate(
-        charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, verdict.status if verdict and fact.tag is not None else None,
-        **_members(info, transaction),
+        charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, status,
+        connector=info.connector, seq_no=info.seq_no, trigger=info.trigger, charging_state=info.charging_state,
+        tag_type=info.tag_type or None, remote_start_id=info.remote_start_id, backend_id=transaction.backend_id,
     )  # fmt: skip
     published = (("transaction_update", data), *further)
     return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap, conflict=conflict)
@@ -142,7 +144,7 @@ def _enter(
 
 
 def _members(info: TransactionEventInfo, transaction: Transaction) -> dict[str, Any]:
-    """The members of `charger_events.OfTransaction`."""
+    """The members of `charger_events.OfTransaction`; `updated`, of which there are most, has them by name, which takes half of the time."""
     return {
         "connector": info.connector,
         "seq_no": info.seq_no,

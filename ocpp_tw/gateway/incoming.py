@@ -200,7 +200,7 @@ class IncomingCalls:
         if not conclusion.events:  # a repeat: its events were published before
             return self._events.publish(Entry(charger.id), charger.send_answer, then)
         for name, data in conclusion.events[:-1]:
-            self._events.publish(self._entry(charger, call, name, data, now, violations, msgspec.structs.replace(conclusion, effects=())))
+            self._events.publish(self._entry(charger, call, name, data, now, violations, conclusion, last=False))
         name, data = conclusion.events[-1]
         self._events.publish(self._entry(charger, call, name, data, now, violations, conclusion), charger.send_answer, then)
         if charger.reports is not None and type(fact) is Other:
@@ -216,7 +216,10 @@ class IncomingCalls:
         now: str,
         violations: list[Violation] | None,
         conclusion: Conclusion = NO_CONCLUSION,
+        *,
+        last: bool = True,
     ) -> Entry:
+        """An entry with one of the events; with the ``last`` of them go the effects."""
         self._told[name] += 1
         raw = call.raw
         if call.action not in UNSEEN and carries(call.action, raw):
@@ -239,7 +242,7 @@ class IncomingCalls:
             conclusion.provisional,
             conclusion.conflict,
         )
-        return Entry(charger.id, encode(event), conclusion.effects)
+        return Entry(charger.id, encode(event), conclusion.effects if last else ())
 
     # see `ports.Incoming`
 
