@@ -158,10 +158,16 @@ class DataTransfer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Other(msgspec.Struct, frozen=True, gc=False):
-    """Any action without a meaning of its own to the gateway."""
+    """Any action without a meaning of its own to the gateway; ``raw`` is its payload, or the JSON of that where it was not decoded."""
 
     action: str
-    payload: dict[str, Any]
+    raw: Any
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload, which is decoded now if it was not."""
+        payload: dict[str, Any] = msgspec.json.decode(self.raw) if isinstance(self.raw, msgspec.Raw) else self.raw
+        return payload
 
 
 Fact = BootNotification | Heartbeat | Authorize | StatusNotification | Started | Updated | Stopped | MeterValues | DataTransfer | Other

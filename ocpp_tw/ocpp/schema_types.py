@@ -5,6 +5,7 @@ Knows no action. They accept less than the schemas: no customData, and no intege
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -25,7 +26,7 @@ OPEN = "customData"
 Members = dict[str, Any]
 
 
-def type_of(schema: Members, path: str = "", *, root: Members, instead: Members) -> Any:
+def type_of(schema: Members, path: str = "", *, root: Members, instead: Mapping[str, Any]) -> Any:
     """The type that accepts no more than the schema does, at ``path`` in the whole schema ``root``.
 
     ``instead`` has types to use for members, by path (``meterValue/sampledValue``), None to accept none. The members of an object
@@ -57,7 +58,7 @@ def type_of(schema: Members, path: str = "", *, root: Members, instead: Members)
             raise AssertionError(f"no type can be made of {other}")
 
 
-def _object(schema: Members, path: str, root: Members, instead: Members) -> Any:
+def _object(schema: Members, path: str, root: Members, instead: Mapping[str, Any]) -> Any:
     fields: list[Any] = []
     for name in sorted(schema["properties"]):
         place = f"{path}/{name}" if path else name

@@ -165,7 +165,7 @@ def _other(action: str, schemas: Schemas) -> Translation:
         return Other(action, payload)
 
     def answer(fact: Other, verdict: Answer, now: str) -> Payload:
-        return default(fact.payload) | verdict.members
+        return verdict.members if default is _empty_answer else default(fact.payload) | verdict.members
 
     return Translation(read, answer)
 

@@ -7,12 +7,13 @@ Its types are made from the official schemas and accept nothing that those would
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from zlib import crc32
 
 import msgspec
 
-from ..facts import Fact, Heartbeat, MeterValues, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
+from ..facts import Fact, Heartbeat, MeterValues, Other, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
 from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
 from .frames import QuickReader
@@ -41,6 +42,10 @@ def quick_readers(folder: str) -> Mapping[str, QuickReader]:
         "StatusNotification": _status_notification(folder),
         "MeterValues": _meter_values(folder),
         "TransactionEvent": _transaction_event(folder),
+        "NotifyEvent": _other("NotifyEvent", folder),
+        "NotifyReport": _other(
+            "NotifyReport", folder, {f"reportData/variableCharacteristics/{limit}": int for limit in ("minLimit", "maxLimit")}
+        ),
     }
 
 
@@ -127,6 +132,22 @@ def _transaction_event(folder: str) -> QuickReader:
             begin = _register(values, "Transaction.Begin")
             return Started(conn or 0, tag or "", begin, timestamp, message.reservationId, id, raw, event_info, values)
         return Stopped(id, _register(values, "Transaction.End"), timestamp, info.stoppedReason or "Local", tag, raw, event_info, values)
+
+    return read
+
+
+def _other(action: str, folder: str, instead: Mapping[str, Any] = MappingProxyType({})) -> QuickReader:
+    """The reader of an action without a meaning of its own, whose payload is validated and stays JSON. It has no ``timestamp`` of its own."""
+    schema = source(folder, f"{action}Request")
+    assert "timestamp" not in schema["properties"]
+    decode = msgspec.json.Decoder(type_of(schema, root=schema, instead=instead)).decode
+
+    def read(payload: msgspec.Raw) -> Other | None:
+        try:
+            decode(payload)
+        except NOT_ORDINARY:
+            return None
+        return Other(action, payload)
 
     return read
 
