@@ -30,7 +30,7 @@ MAX_EXACT = 16
 """Most characters of a number with a point that is told as it is written. A float has fifteen digits, which are the same after it was read."""
 
 TINY = "0.000"
-"""What a number begins with that may be written with an exponent after it was read."""
+"""What is in a number that may be written with an exponent after it was read."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -171,15 +171,15 @@ def _readings(schema: dict[str, Any]) -> tuple[Any, Any]:
         values: list[Value] = []
         add = values.append
         for reading in readings:
-            timestamp = reading.timestamp
-            for sample in reading.sampledValue:
-                text = str(sample.value, "ascii")
-                if not text.isdigit():
-                    if not text.replace(".", "", 1).isdigit() or (text[0] == "0" and text.startswith(TINY)):
-                        raise ValueError
-                    if text[-1] == "0":
-                        text = text.rstrip("0").rstrip(".")
-                        sample.value = msgspec.Raw(text.encode())
+            timestamp, samples = reading.timestamp, reading.sampledValue
+            texts = [str(sample.value, "ascii") for sample in samples]
+            written = ",".join(texts)  # as JSON they are numbers, if there are only digits and points in them
+            if not written.replace(",", "").replace(".", "").isdigit() or TINY in written:
+                raise ValueError
+            for sample, text in zip(samples, texts, strict=True):
+                if text[-1] == "0" and "." in text:
+                    text = text.rstrip("0").rstrip(".")
+                    sample.value = msgspec.Raw(text.encode())
                 if len(text) > MAX_EXACT:
                     raise ValueError
                 measure = sample.unitOfMeasure
