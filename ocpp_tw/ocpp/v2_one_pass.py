@@ -16,7 +16,7 @@ import msgspec
 from ..facts import Fact, Heartbeat, MeterValues, Other, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
 from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
-from .frames import QuickReader
+from .frames import MAX_DEPTH, QuickReader, too_deep
 from .meter_values import ENERGY, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
 from .numbers import shifted
 from .schema_types import type_of
@@ -31,6 +31,10 @@ MAX_EXACT = 16
 
 TINY = "0.000"
 """What is in a number that may be written with an exponent after it was read."""
+
+ROOM = 2 * MAX_DEPTH
+"""Bytes that brackets nested deeper than allowed have at least. What stays JSON here may have been in the message twice, and only the latter was
+looked at: a message that is hardly longer than what was read has no room for them."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -81,6 +85,8 @@ def _meter_values(folder: str) -> QuickReader:
             values = normalise(decode_readings(message.meterValue))
         except NOT_ORDINARY:
             return None
+        if too_deep(bytes(payload)):
+            return None
         return MeterValues(message.evseId, None, message.meterValue, values)
 
     return read
@@ -111,6 +117,9 @@ def _transaction_event(folder: str) -> QuickReader:
         if parse_timestamp(timestamp) is None:
             return None
         offline, message.offline = message.offline is True, None
+        canonical = _encode(message)  # as `payload_json.digest` has it, since members and numbers are in its form
+        if len(payload) - len(canonical) > ROOM and too_deep(bytes(payload)):
+            return None
         info, evse, token = message.transactionInfo, message.evse, message.idToken
         tag, tag_type = (None, "") if token is None else (token.idToken or ("" if token.type else None), token.type)
         conn, connector = (None, None) if evse is None else (evse.id, evse.connectorId)
@@ -123,7 +132,7 @@ def _transaction_event(folder: str) -> QuickReader:
             connector,
             tag_type,
             info.remoteStartId,
-            crc32(_encode(message)),  # as `payload_json.digest`, since members and numbers are in its form
+            crc32(canonical),
         )
         kind, id = message.eventType, info.transactionId
         if kind == "Updated":

@@ -264,6 +264,20 @@ def test_the_event_is_the_same_with_and_without_the_one_pass_reader(version: Ver
     assert comes_to(version, texts, quick=True) == comes_to(version, texts, quick=False)
 
 
+@VERSIONS
+@pytest.mark.parametrize("levels", [40, 150])
+@pytest.mark.parametrize("twice", ["meterValue", "value"])
+def test_what_is_nested_too_deep_is_found_also_where_a_member_comes_twice(version: Version, twice: str, levels: int) -> None:
+    """Of two members of a name the latter counts."""
+    deep = b'"%b":%b,' % (twice.encode(), b"[" * levels + b"]" * levels)
+    for action, payload in (("MeterValues", {"evseId": 1}), ("TransactionEvent", event())):
+        payload |= {"meterValue": [{"timestamp": NOW, "sampledValue": [{"value": 1}]}]}
+        text = compact(payload).replace(b'"%b"' % twice.encode(), deep + b'"%b"' % twice.encode())
+        texts = [b'[2,"1","%b",%b]' % (action.encode(), text)]
+        quick, by_dictionary = (comes_to(version, texts, quick=quick) for quick in (True, False))
+        assert quick == by_dictionary and quick[0][0][0] == (3 if levels < 100 else 4)
+
+
 def test_a_secret_in_an_escape_is_hidden_either_way() -> None:
     """A StatusNotification is searched for them where it has an escape, though its schema has no free text but of its vendor."""
     text = b'{"timestamp":"2026-11-22T10:00:00Z","connectorStatus":"\\u0041vailable","evseId":1,"connectorId":1}'
