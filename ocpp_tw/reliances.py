@@ -17,6 +17,8 @@ RELIANCES: dict[str, tuple[str, ...]] = {
         *("_tempDataLen", "_aborting", "_writeDisconnected", "_shouldShutdown"),
         *("bufferSize", "dataBuffer", "hostname", "logstr", "repstr", "sessionno"),
     ),
+    # redis/protocol: whether bytes are queued, or the connection is ending
+    "twisted.internet.tcp.Client": ("_tempDataLen", "_writeDisconnected", "dataBuffer"),
     # accepting: how many connections are accepted in a turn; websocket/tcp: what is made of each
     "twisted.internet.tcp.Port": ("numberAccepts", "transport"),
     # websocket/tls: the state of the TLS connection, and the steps that are called or replaced

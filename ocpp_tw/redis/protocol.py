@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import hiredis
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, maybeDeferred
 from txredisapi import ConnectionError as LostError
 from txredisapi import RedisError, RedisProtocol, ResponseError
@@ -54,6 +56,20 @@ def is_transient(why: BaseException) -> bool:
     return isinstance(why, RedisError)
 
 
+def write_at_once(transport: tcp.Connection, data: bytes) -> None:
+    """In place of ``transport.write``, which copies what it is given and waits for epoll in the next turn of the loop."""
+    waits = transport.dataBuffer or transport._tempDataLen or transport.disconnecting or transport._writeDisconnected
+    if transport.connected and not waits:
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            sent = 0  # the buffer is full, or the connection lost: Twisted finds out which
+        if sent == len(data):
+            return
+        data = data[sent:]
+    type(transport).write(transport, data)
+
+
 class RedisClient(RedisProtocol):  # type: ignore[misc]
     """One connection, made by `Connection`. ``number`` is the server's id of it, 0 when the server does not say."""
 
@@ -66,7 +82,11 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
         # Not the library's own: its handshake gives up for ever; ours is `handshake`.
         transport: Any = getattr(self.transport, "transport", self.transport)
         handle = transport.getHandle()
-        if not isinstance(handle, socket.socket) or handle.family == socket.AF_UNIX:
+        if not isinstance(handle, socket.socket):
+            return
+        if isinstance(transport, tcp.Connection):
+            transport.write = partial(write_at_once, transport)  # type: ignore[method-assign]
+        if handle.family == socket.AF_UNIX:
             return
         # The end of a large batch would wait 40 ms for the beginning to be acknowledged.
         transport.setTcpNoDelay(True)
