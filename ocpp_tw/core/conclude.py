@@ -198,7 +198,8 @@ def _authorize(charger: Charger, fact: Authorize, verdict: Authorization) -> Con
 
 
 def _updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> Conclusion:
-    encode(verdict)
+    if verdict is not None:
+        encode(verdict)
     return transaction_events.updated(charger, fact, verdict)
 
 

@@ -45,7 +45,7 @@ log = Logger()
 HANDLER_TIMEOUT = 25.0
 """Seconds that a handler may take; chargers commonly give up after 30."""
 
-NO_CONCLUSION = Conclusion(None, ())
+NO_DATA = Data("")
 OF_TRANSACTIONS = frozenset({Started, Updated, Stopped})
 
 Message = Call | Send
@@ -199,37 +199,26 @@ class IncomingCalls:
             then = (call.id, render_result(call.id, answer))
         if not conclusion.events:  # a repeat: its events were published before
             return self._events.publish(Entry(charger.id), charger.send_answer, then)
-        for name, data in conclusion.events[:-1]:
-            self._events.publish(self._entry(charger, call, name, data, now, violations, conclusion, last=False))
-        name, data = conclusion.events[-1]
-        self._events.publish(self._entry(charger, call, name, data, now, violations, conclusion), charger.send_answer, then)
+        hides = call.action not in UNSEEN and carries(call.action, call.raw)
+        event = self._envelope(charger, call, now, violations, conclusion, hides)
+        for each in conclusion.events[:-1]:
+            self._events.publish(Entry(charger.id, self._filled(event, each, hides)))
+        last = self._filled(event, conclusion.events[-1], hides)
+        self._events.publish(Entry(charger.id, last, conclusion.effects), charger.send_answer, then)
         if charger.reports is not None and type(fact) is Other:
             charger.reports.part(fact.action, fact.payload)
         return None
 
-    def _entry(
-        self,
-        charger: Charger,
-        call: Message,
-        name: str,
-        data: Data,
-        now: str,
-        violations: list[Violation] | None,
-        conclusion: Conclusion = NO_CONCLUSION,
-        *,
-        last: bool = True,
-    ) -> Entry:
-        """An entry with one of the events; with the ``last`` of them go the effects."""
-        self._told[name] += 1
-        raw = call.raw
-        if call.action not in UNSEEN and carries(call.action, raw):
-            raw = payload_concealed(call.members, raw)  # of a signed message the payload is what was signed
-            data = _concealed(data)
-        event = Event(
-            name,
+    def _envelope(
+        self, charger: Charger, call: Message, now: str, violations: list[Violation] | None, conclusion: Conclusion, hides: bool
+    ) -> Event:
+        """What the events of a message have in common. ``hides``: there may be a secret in it."""
+        raw = payload_concealed(call.members, call.raw) if hides else call.raw  # of a signed message the payload is what was signed
+        return Event(
+            "",
             charger.domain,
-            data,
-            self._stamps.id(),
+            NO_DATA,
+            "",
             now,
             self.settings.name,
             charger.ocpp,
@@ -242,7 +231,14 @@ class IncomingCalls:
             conclusion.provisional,
             conclusion.conflict,
         )
-        return Entry(charger.id, encode(event), conclusion.effects if last else ())
+
+    def _filled(self, event: Event, each: tuple[str, Data], hides: bool) -> bytes:
+        """The JSON of one of them."""
+        event.event, data = each
+        event.data = _concealed(data) if hides else data
+        event.id = self._stamps.id()
+        self._told[event.event] += 1
+        return encode(event)
 
     # see `ports.Incoming`
 

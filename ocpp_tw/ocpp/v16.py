@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from ..facts import Answer, Authorization, Authorize, BootNotification, MeterValues, Other, Start, Started, StatusNotification, Stopped
 from . import common
 from .actions import CHARGER_ACTIONS_V16, csms_actions
-from .common import DATA_TRANSFER, HEARTBEAT, listed, number, registration, text
+from .common import DATA_TRANSFER, HEARTBEAT, heartbeat, listed, number, registration, text
 from .frames import Payload
 from .neutral.v16 import COMMANDS, TAG_STATUSES
 from .schemas import load
 from .v16_meter_values import read_in_one_pass
+from .v16_one_pass import status_notification
 from .version import Translation, UnreadablePayload, Version
 
 CODES: Mapping[str, str] = {
@@ -152,7 +153,7 @@ V16 = Version(
     csms_actions=csms_actions(_schemas.actions, CHARGER_ACTIONS_V16),
     codes=CODES,
     neutral=COMMANDS,
-    quick_readers={"MeterValues": read_in_one_pass},
+    quick_readers={"Heartbeat": heartbeat, "StatusNotification": status_notification, "MeterValues": read_in_one_pass},
     answerable=answerable,
     start_actions=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

@@ -13,9 +13,10 @@ from zlib import crc32
 
 import msgspec
 
-from ..facts import Fact, Heartbeat, MeterValues, Other, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
+from ..facts import Fact, MeterValues, Other, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
 from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
+from .common import heartbeat
 from .frames import MAX_DEPTH, QuickReader, too_deep
 from .meter_values import ENERGY, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
 from .numbers import shifted
@@ -42,7 +43,7 @@ _encode = msgspec.json.Encoder().encode
 def quick_readers(folder: str) -> Mapping[str, QuickReader]:
     """The readers of a version by action; ``folder`` has its schemas."""
     return {
-        "Heartbeat": _heartbeat,
+        "Heartbeat": heartbeat,
         "StatusNotification": _status_notification(folder),
         "MeterValues": _meter_values(folder),
         "TransactionEvent": _transaction_event(folder),
@@ -51,10 +52,6 @@ def quick_readers(folder: str) -> Mapping[str, QuickReader]:
             "NotifyReport", folder, {f"reportData/variableCharacteristics/{limit}": int for limit in ("minLimit", "maxLimit")}
         ),
     }
-
-
-def _heartbeat(payload: msgspec.Raw) -> Heartbeat | None:
-    return Heartbeat() if bytes(payload) == b"{}" else None
 
 
 def _status_notification(folder: str) -> QuickReader:

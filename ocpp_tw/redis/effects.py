@@ -6,7 +6,7 @@ Knows neither the event that they go with nor the group that they are in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,8 @@ Condition = Acknowledged | Orphaned | Departed
 """The script leaves the entry's event and its other effects out if another gateway has the element, if the charger is no orphan any more, or
 if it has another connection."""
 
+CONDITIONS = frozenset({Acknowledged, Orphaned, Departed})
+
 _read_fields = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
@@ -51,8 +53,11 @@ NO_EFFECTS = Effects(Packed(0, b""), (), ())
 
 def effects_of(keys: Keys, charger: str, effects: tuple[Effect, ...]) -> Effects:
     """Those of an entry about this charger."""
-    conditions = tuple([each for each in effects if isinstance(each, Condition)])
-    packed, updates = _unconditional(keys, charger, [each for each in effects if not isinstance(each, Condition)])
+    if len(effects) == 1 and type(effects[0]) is Put:  # nearly all of the messages that have effects
+        packed, update = _put(keys, charger, effects[0])
+        return Effects(packed, (), (update,))
+    conditions: Any = tuple([each for each in effects if type(each) in CONDITIONS])
+    packed, updates = _unconditional(keys, charger, [each for each in effects if type(each) not in CONDITIONS])
     return Effects(packed, conditions, updates)
 
 
@@ -87,15 +92,22 @@ def updates_in(values: list[bytes]) -> list[TableUpdate]:
     return updates
 
 
+def _put(keys: Keys, charger: str, put: Put) -> tuple[Packed, TableUpdate]:
+    table, name, value = encode(keys.table(put.table, charger if put.owner is None else put.owner)), encode(put.name), put.value
+    if value is None:
+        return Packed(3, pack(b"forget", table, name)), (table, name, None)
+    data = b"$4\r\nkeep\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(table), table, len(name), name, len(value), value)
+    return Packed(4, data), (table, name, value)
+
+
 def _unconditional(keys: Keys, charger: str, effects: Sequence[Effect]) -> tuple[Packed, list[TableUpdate]]:
     number, parts, updates = 0, [], list[TableUpdate]()
     for place, each in enumerate(effects):
         if isinstance(each, Put):
-            table, name = encode(keys.table(each.table, charger if each.owner is None else each.owner)), encode(each.name)
-            updates.append((table, name, each.value))
-            values = (b"forget", table, name) if each.value is None else (b"keep", table, name, each.value)
-            number += len(values)
-            parts.append(pack(*values))
+            (size, data), update = _put(keys, charger, each)
+            updates.append(update)
+            number += size
+            parts.append(data)
         elif isinstance(each, Unchanged):
             (behind, data), dependent = _unconditional(keys, charger, effects[place + 1 :])
             record = encode(keys.table("record", charger))
