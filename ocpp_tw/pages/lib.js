@@ -1,7 +1,7 @@
 // The reactive view library and its templates, under the names that all modules here use.
-import { h, render, Fragment } from "./vendor/preact.js";
+import { Component, h, render, Fragment } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";
 
 export { useCallback, useEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
-export { h, render, Fragment };
+export { Component, h, render, Fragment };
 export const html = htm.bind(h);

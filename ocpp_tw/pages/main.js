@@ -1,7 +1,8 @@
 // The frame around all pages: head, navigation, shortcuts, and which page is shown.
 import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { ask, recognise, trouble, who } from "./api.js";
-import { go, route, to, toCharger } from "./router.js";
+import { go, route, to } from "./router.js";
+import { Guarded } from "./guarded.js";
 import { Login } from "./login.js";
 import { Overview } from "./overview.js";
 import { Chargers } from "./chargers.js";
@@ -19,6 +20,7 @@ const PAGES = {
   live: ["Live", Live, "l"],
   troubles: ["Troubles", Troubles, "r"],
 };
+const NONE = ["No such page", () => html`<h1>No such page</h1><p class="empty">There is no such page. <a href="#/">Overview</a></p>`];
 const THEMES = ["", "light", "dark"];
 
 function Shell() {
@@ -28,7 +30,7 @@ function Shell() {
   const [help, setHelp] = useState(false);
   const main = useRef(null);
   useShortcuts(setHelp);
-  const [title, Page] = PAGES[page] ?? ["No such page", () => html`<p class="empty">There is no such page. <a href="#/">Overview</a></p>`];
+  const [title, Page] = Object.hasOwn(PAGES, page) ? PAGES[page] : NONE;
   useEffect(() => {
     document.title = `${id && page === "chargers" ? id : title} – ocpp_tw`;
   }, [page, id]);
@@ -51,7 +53,7 @@ function Shell() {
       ${me.login ? html`<span class="dim me" title=${`role ${me.role}`}>${me.name || me.role}</span><button class="small" onClick=${logOut}>Log out</button>` : null}
     </header>
     <${Trouble} />
-    <main id="main" tabindex="-1" ref=${main}>${page === "chargers" && id ? html`<${Charger} key=${id} id=${id} />` : html`<${Page} />`}</main>
+    <main id="main" tabindex="-1" ref=${main}><${Guarded} title=${id || title}>${page === "chargers" && id ? html`<${Charger} key=${id} id=${id} />` : html`<${Page} />`}<//></main>
     ${help ? html`<${Help} close=${() => setHelp(false)} />` : null}`;
 }
 

@@ -2,7 +2,7 @@
 import { html } from "./lib.js";
 import { query, useAsk } from "./api.js";
 import { route, view } from "./router.js";
-import { Ago, ChargerLink, Check, Choice, Partial, Problem, Search, Table, Time } from "./parts.js";
+import { Ago, ChargerLink, Check, Choice, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { More, useMore } from "./more.js";
 import { count, duration, energy, moment, power } from "./format.js";
 
@@ -45,14 +45,17 @@ function Count({ list }) {
   return html`<span class="dim" role="status">${count(list.running ?? shown)} running${list.running === undefined && more ? ", and more" : ""}</span>`;
 }
 
+/** A local time as UTC; "" for none, and for what is none. */
+const utc = (local) => moment(local)?.toISOString() ?? "";
+
 export function Transactions() {
   const { query: now } = route.use();
   const { state = "", charger = "", tag = "", provisional = "", from = "", to = "" } = now;
-  const utc = (local) => (local ? new Date(local).toISOString() : "");
+  const none = [from, to].filter((each) => each && !moment(each));
   const search = query({ state, charger, tag, provisional, from: utc(from), to: utc(to), limit: 100 });
   const list = useMore("/api/transactions", search);
   const { trouble, only } = useReach(list);
-  const date = (name, label, value) => html`<label class="field"><span>${label}</span><input type="datetime-local" name=${name} value=${value} onChange=${(event) => view({ [name]: event.target.value })} /></label>`;
+  const date = (name, label, value) => html`<label class="field"><span>${label}</span><input type="datetime-local" name=${name} value=${moment(value) ? value : ""} onChange=${(event) => view({ [name]: event.target.value })} /></label>`;
   return html`<div class="bar"><h1>Transactions</h1><${Count} list=${list} /><span class="grow"></span><a class="button" href=${`/api/transactions.csv${query({ state, charger, tag, provisional, from: utc(from), to: utc(to) })}`} download="transactions.csv">Export CSV</a></div>
     <div class="bar">
       <${Choice} label="State" name="state" value=${state} options=${["running", "ended"]} onChange=${(value) => view({ state: value })} />
@@ -61,6 +64,7 @@ export function Transactions() {
       ${date("from", "From", from)} ${date("to", "To", to)}
       <${Check} label="provisional only" name="provisional" checked=${provisional === "true"} onChange=${(value) => view({ provisional: value ? "true" : "" })} />
     </div>
+    ${none.map((each) => html`<${Notice} key=${each} kind="bad">“${each}” in the address is no time: it is not filtered by.<//>`)}
     <${Partial} trouble=${trouble} missing=${list.missing} only=${only} />
     <${Problem} error=${list.error} />
     <${TransactionTable} rows=${list.rows} busy=${list.loading} error=${list.error} />

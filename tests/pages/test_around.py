@@ -65,6 +65,44 @@ def test_a_page_that_is_loaded_again_is_always_there(visit):
         page.reload()
 
 
+def test_an_error_of_one_page_is_told_and_the_others_go_on(visit, charger):
+    charger("around-an-error")
+    page = visit.open("#/chargers?search=around-an-error")
+    expect(page.get_by_role("link", name="around-an-error", exact=True)).to_be_visible()
+    page.evaluate(
+        """() => {
+          window.real = Date.prototype.toISOString;
+          Date.prototype.toISOString = () => { throw new Error("broken on purpose"); };
+        }"""
+    )
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.get_by_label("From").fill("2026-01-01T00:00")
+    told = page.get_by_role("alert").filter(has_text="broken on purpose")
+    expect(told).to_be_visible()
+    again = page.get_by_role("button", name="Show the page again")
+    again.click()
+    expect(told).to_be_visible()
+    page.get_by_role("link", name="Chargers", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Chargers")
+    expect(page.get_by_role("link", name="around-an-error", exact=True)).to_be_visible()
+    page.go_back()
+    expect(told).to_be_visible()
+    page.evaluate("() => { Date.prototype.toISOString = window.real; }")
+    again.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Transactions")
+    assert [line for line in visit.said if "broken on purpose" not in line] == []
+    visit.said.clear()
+
+
+@pytest.mark.parametrize("hash", ["#/nowhere", "#/constructor", "#/__proto__", "#/toString/1"])
+def test_an_address_of_no_page_leads_back(visit, hash):
+    page = visit.open(hash)
+    expect(page.get_by_text("There is no such page.")).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
 def test_dark_is_what_the_system_says_or_what_was_chosen(house, chromium):
     context = chromium.context(color_scheme="dark")
     page = Visit(context, house.url()).open()

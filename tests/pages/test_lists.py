@@ -32,6 +32,18 @@ def test_transactions_are_filtered_and_exported(visit, charger):
     assert (row["charger"], row["tag"], row["energy_wh"]) == ("listed", "TAG-FIRST", "4000")
 
 
+def test_a_time_in_the_address_that_is_none_is_said_so_and_not_filtered_by(visit, charger):
+    at = charger("any-time")
+    at.stop(at.start("TAG-ANY-TIME"), 5000)
+    page = visit.open("#/transactions?charger=any-time&from=garbage")
+    expect(page.get_by_role("alert").filter(has_text="garbage")).to_contain_text("no time")
+    expect(page.get_by_role("table", name="Transactions")).to_contain_text("TAG-ANY-TIME")
+    expect(page.get_by_role("link", name="Export CSV")).to_have_attribute("href", "/api/transactions.csv?charger=any-time")
+    page.get_by_label("From").fill("2026-01-01T00:00")
+    expect(page.get_by_role("alert").filter(has_text="garbage")).to_have_count(0)
+    assert visit.said == []
+
+
 def test_failed_commands_come_first(visit, charger, house):
     charger("gave")
     for command, data in (("clear_cache", {}), ("unlock_connector", {})):
