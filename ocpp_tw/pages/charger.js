@@ -62,7 +62,7 @@ export function Charger({ id }) {
       ["Energy of running transactions", row.energy_wh ? energy(row.energy_wh) : null],
     ]} />
     <div class="columns">
-      <section><h2>Connectors</h2><${Table} caption="Connectors" columns=${CONNECTORS} rows=${row.connectors ?? []} empty="It has told no status yet." /></section>
+      <section><h2>Connectors</h2><${Table} caption="Connectors" columns=${CONNECTORS} rows=${row.connectors ?? []} empty=${data.connected ? "It has told no status yet." : "Not known while it is away."} /></section>
       ${newestFirst(data.transactions ?? []).map((each) => html`<${Running} key=${each.id} each=${each} />`)}
     </div>
     <${Tabs} label="About this charger" now=${tab} tabs=${[["frames", "Frames"], ["command", "Send a command"], ["history", "Transactions"], ["commands", "Commands"], ["events", "Events"], ["troubles", "Troubles"], ["security", "Decisions and security"], ["schemas", "Schema violations", breaks.length]]} />
@@ -148,8 +148,9 @@ function History({ path, id, Show }) {
 
 function Events({ path, live }) {
   const past = useAsk(`${path}/events?limit=200`);
-  const known = new Set(live.map((each) => `${each.gateway}/${each.seq}`));
-  const earlier = [...(past.data?.events ?? [])].reverse().filter((each) => !known.has(`${each.gateway}/${each.seq}`));
+  // by their ids: during an outage events have no number, and some are numbered apart
+  const known = new Set(live.map((each) => each.id));
+  const earlier = [...(past.data?.events ?? [])].reverse().filter((each) => !known.has(each.id));
   return html`<${Problem} error=${past.error} />
     ${past.data && past.data.complete === false ? html`<p class="dim">Only what gateways still remember.</p>` : null}
     <${EventList} events=${[...live, ...earlier]} busy=${past.loading} />`;

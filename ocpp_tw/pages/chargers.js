@@ -12,7 +12,7 @@ const COLUMNS = [
   { key: "id", label: "Charger", sort: true, cell: (row) => html`<${ChargerLink} id=${row.id} />` },
   { key: "state", label: "State", sort: true, cell: (row) => html`<${State} state=${row.state} flags=${row.flags} />` },
   { key: "since", label: "Since", sort: true, cell: (row) => html`<${Ago} at=${row.since} />` },
-  { key: "connectors", label: "Connectors", cell: (row) => html`<${Connectors} all=${row.connectors} />` },
+  { key: "connectors", label: "Connectors", cell: (row) => (row.state === "away" ? html`<span class="none" title="not known while it is away">–</span>` : html`<${Connectors} all=${row.connectors} />`) },
   { key: "power_w", label: "Power", sort: true, num: true, cell: (row) => (row.power_w ? power(row.power_w) : html`<span class="none">–</span>`) },
   { key: "energy_wh", label: "Energy", sort: true, num: true, cell: (row) => (row.energy_wh ? energy(row.energy_wh) : html`<span class="none">–</span>`) },
   { key: "ocpp", label: "OCPP", sort: true, cell: (row) => row.ocpp ?? "" },
@@ -48,11 +48,13 @@ export function Chargers() {
   const put = (changes) => view({ offset: "", ...changes });
   const filters = Object.fromEntries(FILTERS.map((name) => [name, now[name] ?? ""]));
   const total = data?.total ?? 0;
-  const all = Object.values(data?.states ?? {}).reduce((sum, each) => sum + each, 0);
-  return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)}${FILTERS.some((name) => now[name]) ? " fit these filters" : ""} ${data.trouble ? ` at this gateway` : ""}` : error || refused ? "" : "Loading…"}</span><span class="grow"></span>
+  const anyState = Object.values(data?.states ?? {}).reduce((sum, each) => sum + each, 0);
+  const filtered = FILTERS.some((name) => now[name]);
+  const nothing = total ? "The list is not that long." : filtered ? "No charger fits these filters." : "No charger has come yet. They connect to this gateway's WebSocket port; `ocpp-tw simulate --count 50` plays some.";
+  return html`<div class="bar"><h1>Chargers</h1><span class="dim" role="status">${data ? `${count(total)}${filtered ? " fit these filters" : ""} ${data.trouble ? ` at this gateway` : ""}` : error || refused ? "" : "Loading…"}</span><span class="grow"></span>
       <a class="button" href=${to("commands", { ...filters, send: "many" })}>Send a command to ${!data ? "these" : total === 1 ? "it" : `these ${count(total)}`}${data?.trouble ? ", only those of this gateway" : ""}</a></div>
     <div class="bar chips" role="group" aria-label="State">
-      <button class="chip" aria-pressed=${!state} onClick=${() => put({ state: "" })}>all <b>${count(all)}</b></button>
+      <button class="chip" aria-pressed=${!state} onClick=${() => put({ state: "" })}>any state <b>${count(anyState)}</b></button>
       ${STATES.map((each) => html`<button key=${each} class=${`chip ${each}`} aria-pressed=${state === each} onClick=${() => put({ state: state === each ? "" : each })}>${each} <b>${count(data?.states?.[each] ?? 0)}</b></button>`)}
     </div>
     <div class="bar">
@@ -62,24 +64,24 @@ export function Chargers() {
       <${Choice} label="Firmware" name="firmware" value=${firmware} options=${data?.firmwares ?? []} onChange=${(value) => put({ firmware: value })} />
       <${Choice} label="Gateway" name="gateway" value=${gateway} options=${data?.gateways ?? []} onChange=${(value) => put({ gateway: value })} />
       <${Check} label="breaks its schemas" name="violations" checked=${violations === "true"} onChange=${(value) => put({ violations: value ? "true" : "" })} />
-      ${FILTERS.some((name) => now[name]) ? html`<button class="small" onClick=${() => put(Object.fromEntries(FILTERS.map((name) => [name, ""])))}>Clear filters</button>` : null}
+      ${filtered ? html`<button class="small" onClick=${() => put(Object.fromEntries(FILTERS.map((name) => [name, ""])))}>Clear filters</button>` : null}
     </div>
     ${refused ? html`<${Notice} kind="bad">This list is looked at again every few seconds, as it cannot be followed: ${refused}<//>` : null}
     <${Problem} error=${error} />
     <${Partial} trouble=${data?.trouble} missing=${data?.missing} only=${data?.gateways} />
-    <${Table} caption="Chargers" columns=${COLUMNS} rows=${data?.rows ?? []} id=${(row) => row.id} sort=${sort} onSort=${(value) => put({ sort: value === "id" ? "" : value })} busy=${!error && (!data || shown.path !== path)} empty=${all ? "No charger fits these filters." : "No charger has come yet. They connect to this gateway's WebSocket port; `ocpp-tw simulate --count 50` plays some."} />
+    <${Table} caption="Chargers" columns=${COLUMNS} rows=${data?.rows ?? []} id=${(row) => row.id} sort=${sort} onSort=${(value) => put({ sort: value === "id" ? "" : value })} busy=${!error && (!data || shown.path !== path)} empty=${nothing} />
     ${data && !total && search ? html`<p>Nobody of that name is known to be connected or away. What was refused is on <a href=${toCharger(search)}>the page of ${search}</a>.</p>` : null}
-    <${Pager} total=${total} offset=${offset} />`;
+    ${data ? html`<${Pager} total=${total} offset=${offset} />` : null}`;
 }
 
 function Pager({ total, offset }) {
-  if (total <= SIZE) return null;
-  const last = Math.floor((total - 1) / SIZE) * SIZE;
+  if (total <= SIZE && !offset) return null;
+  const last = Math.floor(Math.max(0, total - 1) / SIZE) * SIZE; // the list may have become shorter than what is asked for
   const turn = (to) => view({ offset: to > 0 ? to : "" });
   return html`<nav class="bar pager" aria-label="Pages of the list">
     <button disabled=${offset <= 0} onClick=${() => turn(0)}>First</button>
-    <button disabled=${offset <= 0} onClick=${() => turn(offset - SIZE)}>Previous</button>
-    <span>${count(offset + 1)}–${count(Math.min(offset + SIZE, total))} of ${count(total)}</span>
+    <button disabled=${offset <= 0} onClick=${() => turn(Math.min(offset - SIZE, last))}>Previous</button>
+    <span>${offset < total ? `${count(offset + 1)}–${count(Math.min(offset + SIZE, total))}` : "none"} of ${count(total)}</span>
     <button disabled=${offset >= last} onClick=${() => turn(offset + SIZE)}>Next</button>
     <button disabled=${offset >= last} onClick=${() => turn(last)}>Last</button>
   </nav>`;

@@ -8,10 +8,9 @@ export function EventList({ events, fleet = false, busy = false }) {
   const [expanded, set] = useState(null);
   return html`<ol class="framelist">
       ${events.map((each) => {
-        const key = `${each.gateway}/${each.seq}/${each.time}`;
-        const open = expanded === key;
-        return html`<li key=${key} class="frame event">
-          <button class="summary" aria-expanded=${open} onClick=${() => set(open ? null : key)}>
+        const open = expanded === each.id;
+        return html`<li key=${each.id} class="frame event">
+          <button class="summary" aria-expanded=${open} onClick=${() => set(open ? null : each.id)}>
             <time datetime=${each.time} title=${fullTime(each.time)}>${exact(each.time)}</time>
             ${fleet ? html`<span class="of"><bdi>${chargerOf(each)}</bdi></span>` : null}
             <span class="action">${sentence(each.event)}</span>

@@ -68,6 +68,29 @@ def test_what_a_hostile_charger_says_of_itself_is_text(visit, charger):
     assert page.locator("main img, main b:text('bold')").count() == 0
 
 
+def test_a_search_that_finds_nobody_does_not_say_that_nobody_has_come(visit, charger):
+    charger("has-come")
+    page = visit.open("#/chargers?search=nobody-here")
+    expect(page.get_by_text("No charger fits these filters.")).to_be_visible()
+    expect(page.get_by_text("No charger has come yet")).to_have_count(0)
+    expect(page.get_by_role("button", name="any state 0")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_role("link", name="has-come")).to_be_visible()
+
+
+def test_an_address_beyond_the_end_of_the_list_leads_back_to_it(visit, charger):
+    charger("beyond-1")
+    page = visit.open("#/chargers?search=beyond-&offset=900")
+    expect(page.get_by_text("The list is not that long.")).to_be_visible()
+    expect(page.get_by_text("No charger fits these filters.")).to_have_count(0)
+    pages = page.get_by_role("navigation", name="Pages of the list")
+    expect(pages).to_contain_text("none of 1")
+    expect(pages.get_by_role("button", name="Next")).to_be_disabled()
+    pages.get_by_role("button", name="Previous").click()
+    expect(page.get_by_role("link", name="beyond-1")).to_be_visible()
+    assert "offset" not in page.url
+
+
 def test_a_charger_is_found_from_every_page(visit, charger):
     charger("to-be-found")
     page = visit.open("#/transactions")

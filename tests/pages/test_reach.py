@@ -73,6 +73,25 @@ def test_while_redis_does_not_answer_every_page_says_that_it_is_one_gateway_s_on
     at.close()
 
 
+def test_events_of_an_outage_which_have_no_number_do_not_hide_each_other(own, look):
+    at = PlainCharger(own.gateway.port, "outage")
+    at.boot()
+    own.valkey.kill()
+    for _ in range(3):
+        at.status("Unavailable")
+    page = look("#/chargers/outage?tab=events")
+    shown = page.locator("li.frame.event").filter(has=page.locator(".action", has_text="Status"))
+    expect(shown).to_have_count(4)
+    for n in range(5, 8):
+        at.status("Available")
+        expect(shown).to_have_count(n)
+    page.reload()
+    expect(shown).to_have_count(7)
+    shown.last.get_by_role("button").click()
+    expect(page.locator(".pair")).to_have_count(1)
+    at.close()
+
+
 def test_lists_that_cannot_be_read_are_not_said_to_be_empty(own, look):
     own.valkey.kill()
     for hash in ("#/transactions?state=ended", "#/commands", "#/troubles"):
