@@ -132,7 +132,7 @@ function Commanding({ id, ocpp, connected }) {
   const { query: now } = route.use();
   const [state, send] = useCommand();
   const form = now.form || ocpp || NEUTRAL;
-  const give = ({ action, payload }) => send(form === NEUTRAL ? { cp_id: id, command: action, data: payload } : { CpID: id, data: [2, newId(), action, payload] });
+  const give = ({ action, payload }) => send(action, form === NEUTRAL ? { cp_id: id, command: action, data: payload } : { CpID: id, data: [2, newId(), action, payload] });
   return html`<section aria-label="Send a command">
     ${connected ? null : html`<${Notice}>It is away: a command ends as offline unless it comes back meanwhile.<//>`}
     <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} onSend=${give} sending=${state.waiting} before=${html`<${Choice} label="Written for" name="form" any=${null} value=${form} options=${[...(ocpp ? [{ value: ocpp, label: `OCPP ${ocpp}` }] : []), { value: NEUTRAL, label: "any version" }]} onChange=${(value) => view({ form: value === ocpp ? "" : value, command: "" })} />`}>

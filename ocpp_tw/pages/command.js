@@ -68,41 +68,42 @@ export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, disabled 
   </form>`;
 }
 
-/** Send one, and look until there is a result: [state, send], where state is {waiting, result, error}. */
+/** Send one, called `action`, and look until there is a result: [state, send], where state is {action, waiting, result, error}. */
 export function useCommand() {
   const [state, set] = useState({});
   const number = useRef(0);
   useEffect(() => () => void number.current++, []);
-  const send = async (command) => {
+  const send = async (action, command) => {
     const mine = ++number.current;
-    set({ waiting: true });
+    set({ action, waiting: true });
     try {
       const { id } = await post("/api/commands", command);
       for (let i = 0; ; i++) {
         const said = await ask(`/api/commands/${encodeURIComponent(id)}`);
         if (number.current !== mine) return;
         if (said.state !== "waiting") {
-          set({ result: said });
+          set({ action, result: said });
           return;
         }
         await new Promise((done) => setTimeout(done, LOOK[Math.min(i, LOOK.length - 1)]));
       }
     } catch (error) {
-      if (number.current === mine) set({ error });
+      if (number.current === mine) set({ action, error });
     }
   };
   return [state, send];
 }
 
+/** What came of it, with its name: another one may have been chosen since. */
 export function Outcome({ state }) {
-  if (state.error) return html`<${Problem} error=${state.error} />`;
-  if (state.waiting) return html`<${Notice}>Waiting for the charger's answer…<//>`;
+  if (state.error) return html`<${Notice} kind="bad">${state.action}: ${state.error.message}<//>`;
+  if (state.waiting) return html`<${Notice}>Waiting for the charger's answer to ${state.action}…<//>`;
   if (!state.result) return null;
   const { outcome = state.result.state, status, error, payload, latency_ms: ms, detail } = state.result;
   const took = ms === undefined || ms === null ? null : ms / 1000;
   const good = outcome === "result";
   return html`<div class=${`outcome notice ${good ? "good" : "bad"}`} role="status">
-    <p><strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${detail ? ` · ${detail}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}</p>
+    <p>${state.action}: <strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${detail ? ` · ${detail}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}</p>
     ${payload ? html`<pre>${JSON.stringify(payload, null, 2)}</pre>` : null}
   </div>`;
 }

@@ -68,7 +68,7 @@ function ToMany({ now }) {
     set({ busy: true });
     try {
       const command = form === NEUTRAL ? { command: action, data: payload } : { data: [2, newId(), action, payload] };
-      set({ batch: await post("/api/batches", { command, filter: wanted }) });
+      set({ action, batch: await post("/api/batches", { command, filter: wanted }) });
     } catch (error) {
       set({ error });
     }
@@ -87,11 +87,12 @@ function ToMany({ now }) {
     <${CommandForm} ocpp=${form} chosen=${now.command ?? ""} onChoose=${(command) => view({ command })} sending=${batch.busy} disabled=${!many} onSend=${(what) => confirm(`Send ${what.action} to ${count(many)} chargers${only}?`) && send(what)} label=${`Send to ${count(many)} chargers${only}`}>
       <${Problem} error=${batch.error} />
     <//>
-    ${batch.batch ? html`<${Progress} key=${batch.batch.id} batch=${batch.batch} />` : null}
+    ${batch.batch ? html`<${Progress} key=${batch.batch.id} batch=${batch.batch} action=${batch.action} />` : null}
   </section>`;
 }
 
-function Progress({ batch }) {
+/** How far it is, with the name of its command: another one may have been chosen since. */
+function Progress({ batch, action }) {
   const [state, set] = useState({ total: batch.total, done: 0, outcomes: {}, failed: [] });
   const [error, setError] = useState(null);
   useEffect(() => {
@@ -123,7 +124,7 @@ function Progress({ batch }) {
   const refusing = ended.map(data).filter((row) => refused(row) && row.time >= state.time && (row.by ?? "") === (state.by ?? ""));
   const failed = [...(state.failed ?? []), ...refusing];
   return html`<div class="progress" role="status">
-    <p>${over ? "Done: " : ""}${count(state.done)} of ${count(state.total)}</p>
+    <p>${action}: ${over ? "done, " : ""}${count(state.done)} of ${count(state.total)}</p>
     <progress max=${state.total || 1} value=${state.done} aria-label="Commands that have ended"></progress>
     <${Facts} facts=${counted(state)} />
     <${Problem} error=${error} />

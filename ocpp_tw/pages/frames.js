@@ -117,7 +117,23 @@ export function useFrames(path, begin, onOther) {
   return { ...shown, open, paused, pause, told };
 }
 
-export function Frames({ source, filter, onFilter, fleet = false, name = "frames", empty = "" }) {
+export const Pause = ({ paused, pause, behind }) => html`<button class=${paused ? "primary" : ""} aria-pressed=${paused} onClick=${() => pause(!paused)} title="Pause or go on (p)">${paused ? `Go on${behind ? ` (${behind} new)` : ""}` : "Pause"}</button>`;
+
+/** The key that pauses, or goes on. */
+export function usePauseKey(paused, pause) {
+  useEffect(() => {
+    const key = (event) => {
+      if (event.key === "p" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest?.("input, select, textarea")) pause(!paused);
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, [paused]);
+}
+
+export const tooFast = (leftOut) => (leftOut ? ` · ${leftOut} left out, they came too fast` : "");
+
+/** `actions` are those to choose from beside the ones of its frames. */
+export function Frames({ source, filter, onFilter, actions = [], fleet = false, name = "frames", empty = "" }) {
   const { log, version, behind, open, paused, pause, told } = source;
   const [most, setMost] = useState(SHOWN);
   const [expanded, setExpanded] = useState(new Set());
@@ -135,13 +151,7 @@ export function Frames({ source, filter, onFilter, fleet = false, name = "frames
     }
     return all;
   }, [version, log, action, direction, text, failed]);
-  useEffect(() => {
-    const key = (event) => {
-      if (event.key === "p" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest?.("input, select, textarea")) pause(!paused);
-    };
-    addEventListener("keydown", key);
-    return () => removeEventListener("keydown", key);
-  }, [paused]);
+  usePauseKey(paused, pause);
   const toggle = (number) => {
     const next = new Set(expanded);
     if (!next.delete(number)) next.add(number);
@@ -150,13 +160,13 @@ export function Frames({ source, filter, onFilter, fleet = false, name = "frames
   const lines = () => [...found].reverse().map(line).join("");
   return html`<section class="frames" aria-label="Frames">
     <div class="bar">
-      <button class=${paused ? "primary" : ""} aria-pressed=${paused} onClick=${() => pause(!paused)} title="Pause or go on (p)">${paused ? `Go on${behind ? ` (${behind} new)` : ""}` : "Pause"}</button>
-      <${Choice} label="Action" name="action" value=${action} options=${[...log.actions].sort()} onChange=${(value) => onFilter({ action: value })} />
+      <${Pause} paused=${paused} pause=${pause} behind=${behind} />
+      <${Choice} label="Action" name="action" value=${action} options=${[...new Set([...log.actions, ...actions])].sort()} onChange=${(value) => onFilter({ action: value })} />
       <${Choice} label="Direction" name="direction" any="both" value=${direction} options=${[{ value: "in", label: "from the charger" }, { value: "out", label: "to the charger" }]} onChange=${(value) => onFilter({ direction: value })} />
       <${Search} label="Contains" name="text" value=${text} onChange=${(value) => onFilter({ text: value })} />
       <${Check} label="errors only" name="failed" checked=${Boolean(failed)} onChange=${(value) => onFilter({ failed: value ? "1" : "" })} />
       <span class="grow"></span>
-      <span class="dim" role="status">${open ? (paused ? "paused" : "live") : "not connected"} · ${found.length} of ${log.all.length} frames${log.leftOut ? ` · ${log.leftOut} left out, they came too fast` : ""}</span>
+      <span class="dim" role="status">${open ? (paused ? "paused" : "live") : "not connected"} · ${found.length} of ${log.all.length} frames${tooFast(log.leftOut)}</span>
       <button class="small" onClick=${() => download(`${name}.jsonl`, lines())} disabled=${!found.length}>Export JSON lines</button>
     </div>
     ${told ? html`<${Notice} kind="bad">${told}<//>` : null}

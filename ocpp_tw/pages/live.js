@@ -2,8 +2,8 @@
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { ask, query, useStream } from "./api.js";
 import { route, view } from "./router.js";
-import { Choice, Search } from "./parts.js";
-import { Frames, useFrames } from "./frames.js";
+import { Choice, Notice, Search } from "./parts.js";
+import { Frames, Pause, tooFast, useFrames, usePauseKey } from "./frames.js";
 import { EventList } from "./events.js";
 import { sentence } from "./format.js";
 
@@ -31,37 +31,55 @@ async function before() {
 
 function FleetFrames({ now }) {
   const source = useFrames(`/api/live${query({ what: "frames", charger: now.charger, action: now.action })}`, before);
-  return html`<${Frames} source=${source} filter=${now} onFilter=${view} fleet=${!now.charger} name="frames" />`;
+  const seen = useRef(new Set()); // also before an action was chosen: then no others come
+  for (const action of source.log.actions) seen.current.add(action);
+  return html`<${Frames} source=${source} actions=${seen.current} filter=${now} onFilter=${view} fleet=${!now.charger} name="frames" />`;
 }
 
+const NOTHING = { events: [], leftOut: 0, behind: 0 };
+
+/** Paused, they are gathered on without being shown, as frames are. */
 function FleetEvents({ now }) {
-  const [events, set] = useState([]);
+  const [{ events, leftOut, behind }, set] = useState(NOTHING);
+  const [told, tell] = useState("");
   const [paused, pause] = useState(false);
-  const waiting = useRef([]);
+  const came = useRef({ events: [], leftOut: 0 });
   const seen = useRef(new Set());
   const path = `/api/live${query({ what: "events", charger: now.charger, event: now.event })}`;
+  usePauseKey(paused, pause);
   useEffect(() => {
-    set([]);
-    waiting.current = [];
+    set(NOTHING);
+    came.current = { events: [], leftOut: 0 };
   }, [path]);
-  const open = useStream(paused ? null : path, {
-    message: (event) => {
-      if (event.kind !== "event") return;
-      seen.current.add(event.event);
-      waiting.current.push(event);
-    },
-  });
+  const message = (item) => {
+    if (item.kind === "left_out") came.current.leftOut += item.count;
+    else if (item.kind === "trouble") tell(item.detail);
+    else if (item.kind === "event") {
+      seen.current.add(item.event);
+      came.current.events.push(item);
+    }
+  };
+  const open = useStream(path, { message }, { opened: () => tell("") });
   useEffect(() => {
-    const timer = setInterval(() => {
-      const came = waiting.current.splice(0);
-      if (came.length) set((before) => [...came.reverse(), ...before].slice(0, MOST));
-    }, FLUSH);
+    const flush = () => {
+      const { events: all, leftOut: more } = came.current;
+      if (!all.length && !more) return;
+      all.splice(0, Math.max(0, all.length - MOST));
+      came.current = { events: paused ? all : [], leftOut: 0 };
+      set((before) => {
+        if (paused && !more && before.behind === all.length) return before; // nothing has come since
+        return { events: paused ? before.events : [...[...all].reverse(), ...before.events].slice(0, MOST), leftOut: before.leftOut + more, behind: paused ? all.length : 0 };
+      });
+    };
+    flush();
+    const timer = setInterval(flush, FLUSH);
     return () => clearInterval(timer);
-  }, []);
+  }, [paused]);
   return html`<div class="bar">
-      <button class=${paused ? "primary" : ""} aria-pressed=${paused} onClick=${() => pause(!paused)}>${paused ? "Go on" : "Pause"}</button>
+      <${Pause} paused=${paused} pause=${pause} behind=${behind} />
       <${Choice} label="Event" name="event" value=${now.event ?? ""} options=${[...seen.current].sort().map((each) => ({ value: each, label: sentence(each) }))} onChange=${(event) => view({ event })} />
-      <span class="grow"></span><span class="dim" role="status">${paused ? "paused" : open ? "live" : "not connected"} · ${events.length} events</span>
+      <span class="grow"></span><span class="dim" role="status">${open ? (paused ? "paused" : "live") : "not connected"} · ${events.length} events${tooFast(leftOut)}</span>
     </div>
+    ${told ? html`<${Notice} kind="bad">${told}<//>` : null}
     <${EventList} events=${events.slice(0, 300)} fleet=${!now.charger} />`;
 }

@@ -138,7 +138,7 @@ function Help({ close }) {
     <dl class="facts">
       ${Object.values(PAGES).map(([label, , key]) => html`<div key=${key}><dt><kbd>g</kbd> <kbd>${key}</kbd></dt><dd>${label}</dd></div>`)}
       <div><dt><kbd>/</kbd></dt><dd>Find a charger</dd></div>
-      <div><dt><kbd>p</kbd></dt><dd>Pause frames, or go on</dd></div>
+      <div><dt><kbd>p</kbd></dt><dd>Pause frames or events, or go on</dd></div>
       <div><dt><kbd>Esc</kbd></dt><dd>Leave a field, close this</dd></div>
     </dl>
     <form method="dialog"><button class="primary">Close</button></form>

@@ -88,6 +88,25 @@ def test_a_command_is_filled_in_from_its_schema_and_its_result_is_in_place(visit
     expect(page.get_by_role("table", name="Commands")).to_contain_text("RebootRequired")
 
 
+def test_an_outcome_names_its_command_also_when_another_one_is_chosen(visit, charger):
+    at = charger("named")
+    page = visit.charger("named", "?tab=command&command=ClearCache")
+    page.get_by_role("button", name="Send", exact=True).click()
+    outcome = page.locator(".outcome")
+    expect(outcome).to_contain_text("ClearCache: result · Accepted")
+    page.locator("select[name=command]").select_option("Reset")
+    expect(page.get_by_label(re.compile("^type"))).to_be_visible()
+    expect(outcome).to_contain_text("ClearCache: result · Accepted")
+    at.answers["Reset"] = lambda payload: {"status": "Rejected"}
+    page.get_by_label(re.compile("^type")).select_option("Soft")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(outcome).to_contain_text("Reset: result · Rejected")
+    page.get_by_label("Written for").select_option("any")
+    page.locator("select[name=command]").select_option("remote_start_transaction")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(outcome).to_contain_text("remote_start_transaction: invalid")
+
+
 def test_nested_objects_lists_and_enumerations_are_parts_of_the_form(visit, charger):
     at = charger("nested")
     page = visit.charger("nested", "?tab=command&command=SendLocalList")

@@ -153,7 +153,7 @@ def test_commands_that_a_charger_refuses_are_counted_apart(visit, charger):
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Send to 3 chargers").click()
     progress = page.locator(".progress")
-    expect(progress).to_contain_text("Done: 3 of 3")
+    expect(progress).to_contain_text("clear_cache: done, 3 of 3")
     expect(progress).to_contain_text("Rejected")
     expect(progress).not_to_contain_text("All of them answered.")
     expect(progress.get_by_role("table", name="Failed").locator("tbody tr")).to_have_count(1)

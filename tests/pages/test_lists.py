@@ -74,7 +74,9 @@ def test_a_command_goes_to_all_chargers_of_a_filter(visit, charger):
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Send to 4 chargers").click()
     progress = page.locator(".progress")
-    expect(progress).to_contain_text("Done: 4 of 4")
+    expect(progress).to_contain_text("clear_cache: done, 4 of 4")
+    page.locator("select[name=command]").select_option("get_diagnostics")
+    expect(progress).to_contain_text("clear_cache: done, 4 of 4")
     assert [each.asked for each in made] == [[("ClearCache", {})]] * 4
 
 
@@ -88,7 +90,7 @@ def test_a_raw_command_goes_to_chargers_of_its_version_only(visit, charger):
     page.get_by_label(re.compile("^type")).select_option("Soft")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Send to 1 chargers").click()
-    expect(page.locator(".progress")).to_contain_text("Done: 1 of 1")
+    expect(page.locator(".progress")).to_contain_text("Reset: done, 1 of 1")
     assert made.asked == [("Reset", {"type": "Soft"})]
 
 
@@ -140,6 +142,55 @@ def test_what_is_live_of_one_charger_has_nothing_of_others_however_much_they_say
     finally:
         over.set()
         talking.join()
+
+
+def test_events_that_come_while_they_are_paused_are_gathered(visit, charger):
+    at = charger("paused-events")
+    page = visit.open("#/live?what=events&charger=paused-events")
+    expect(page.get_by_text("live · 0 events")).to_be_visible()
+    at.status("Unavailable")
+    shown = page.locator("li.frame")
+    expect(shown).to_have_count(1)
+    page.keyboard.press("p")
+    at.status("Available")
+    at.status("Unavailable")
+    go_on = page.get_by_role("button", name="Go on (2 new)")
+    expect(go_on).to_be_visible()
+    expect(shown).to_have_count(1)
+    go_on.click()
+    expect(shown).to_have_count(3)
+    page.get_by_role("button", name="Pause").click()
+    at.status("Available")
+    expect(page.get_by_role("button", name="Go on (1 new)")).to_be_visible()
+
+
+def test_events_that_came_too_fast_are_counted(visit, charger):
+    at = charger("too-fast")
+    page = visit.open("#/live?what=events&charger=too-fast")
+    expect(page.get_by_text("live · 0 events")).to_be_visible()
+    for _ in range(8):  # more than a stream is given in a second
+        at.call("DataTransfer", {"vendorId": "V", "data": "x" * 200_000})
+    expect(page.get_by_text(re.compile(r"live · \d events · \d left out, they came too fast"))).to_be_visible()
+
+
+def test_after_an_action_was_chosen_the_others_can_be(visit, charger):
+    at = charger("chosen-action")
+    page = visit.open("#/live?charger=chosen-action")
+    expect(page.get_by_text(re.compile("^live"))).to_be_visible()
+    at.call("Heartbeat", {})
+    at.status("Unavailable")
+    choice = page.get_by_label("Action")
+    expect(choice.locator("option")).to_have_text(["all", "Heartbeat", "StatusNotification"])
+    choice.select_option("Heartbeat")
+    expect(page.get_by_text("live · 0 of 0 frames")).to_be_visible()
+    at.status("Available")
+    at.call("Heartbeat", {})
+    expect(page.locator("li.frame")).to_have_count(2)
+    expect(choice.locator("option")).to_have_text(["all", "Heartbeat", "StatusNotification"])
+    choice.select_option("StatusNotification")
+    at.status("Unavailable")
+    expect(page.locator("li.frame")).to_have_count(2)
+    expect(page.locator("li.frame").first).to_contain_text("StatusNotification")
 
 
 def test_why_one_never_came_in_is_on_its_page(visit, house):
