@@ -45,9 +45,11 @@ export const fullTime = (iso) => {
 export function time(iso) {
   const at = moment(iso);
   if (!at) return String(iso ?? "–");
-  const today = at.toDateString() === new Date().toDateString();
-  return today ? clock.format(at) : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${clock.format(at)}`;
+  return at.toDateString() === new Date().toDateString() ? clock.format(at) : `${day(at)} ${clock.format(at)}`;
 }
+const day = (at) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+/** The last midnight, local time, as a field for a time has it. */
+export const today = () => `${day(new Date())}T00:00`;
 export function exact(iso) {
   const at = moment(iso);
   return at ? `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, "0")}` : String(iso ?? "–");
@@ -57,3 +59,5 @@ export const sentence = (name) => {
   const words = String(name ?? "").replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
+/** A text with a full stop, unless it ends with one, or the like: others' messages do, or do not. */
+export const stopped = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);

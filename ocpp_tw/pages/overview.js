@@ -5,7 +5,7 @@ import { to } from "./router.js";
 import { Ago, Notice, Partial, Problem, STATES, STATE_HELP, Table, Time } from "./parts.js";
 import { Spark } from "./chart.js";
 import { TroubleTable, folded } from "./troubles.js";
-import { count, energy, power, rate } from "./format.js";
+import { count, energy, power, rate, stopped, today } from "./format.js";
 
 export function Overview() {
   const { data, refused, error } = useWatched("/api/watch/overview", "/api/overview", (before, changed) => ({ ...before, ...changed }));
@@ -22,7 +22,7 @@ export function Overview() {
     </section>
     <section class="tiles wide" aria-label="Load">
       <${Tile} href=${to("transactions", { state: "running" })} label="Power now" value=${power(data.power_w)} />
-      <${Tile} href=${to("transactions")} label="Energy today" value=${energy(data.energy_today_wh)} />
+      <${Tile} href=${to("transactions", { from: today() })} label="Energy today" value=${energy(data.energy_today_wh)} />
       <${Tile} href=${to("live", { what: "frames" })} label="Messages / s" value=${rate(sum(gateways, "messages_per_second"))}><${Spark} values=${rates.messages} label="messages per second in the last hour" /><//>
       <${Tile} href=${to("live", { what: "events" })} label="Events / s" value=${rate(sum(gateways, "events_per_second"))}><${Spark} values=${rates.events} label="events per second in the last hour" /><//>
     </section>
@@ -64,11 +64,11 @@ function Warnings({ data }) {
   const away = Boolean(redisTrouble(data));
   if (data.trouble) {
     // it is said once, by the line about what is shown
-  } else if (redis.connected === false) said.push(`Redis does not answer${redis.trouble ? `: ${redis.trouble}` : ""}.`);
-  else if (redis.trouble) said.push(`Redis: ${redis.trouble}`);
-  if (backend.state === "failing") said.push(`The backend fails${backend.detail ? `: ${backend.detail}` : ""}.`);
+  } else if (redis.trouble) said.push(`${/^Redis/.test(redis.trouble) ? "" : "Redis: "}${redis.trouble}`);
+  else if (redis.connected === false) said.push("Redis does not answer");
+  if (backend.state === "failing") said.push(`The backend fails${backend.detail ? `: ${backend.detail}` : ""}`);
   return html`<${Partial} trouble=${data.trouble} missing=${missing} only=${(data.gateways ?? []).map((each) => each.name)} />
-    ${said.map((text) => html`<${Notice} key=${text} kind="bad">${text}<//>`)}
+    ${said.map((text) => html`<${Notice} key=${text} kind="bad">${stopped(text)}<//>`)}
     <p class="health">
       <span class=${`dot ${away ? "bad" : "good"}`}>Redis ${redis.connected === false || data.trouble ? "away" : away ? "in trouble" : "connected"}</span>
       ${away || redis.unread === null || redis.unread === undefined ? null : html`<span>${count(redis.unread)} events unread by the backend</span>`}

@@ -41,7 +41,7 @@ export function Problem({ error }) {
  * gateways whose answers it is.
  */
 export function Partial({ trouble = "", missing = [], only = [] }) {
-  if (trouble) return html`<${Notice} kind="bad">${part(only)}: ${/^Redis/.test(trouble) ? "" : "Redis does not answer: "}${trouble}.<//>`;
+  if (trouble) return html`<${Notice} kind="bad">${format.stopped(`${part(only)}: ${/^Redis/.test(trouble) ? "" : "others cannot be asked: "}${trouble}`)}<//>`;
   return missing?.length ? html`<${Notice} kind="bad">${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not answer: what is there is not shown.<//>` : null;
 }
 const part = (only) => (only.length > 1 ? "What is shown may be old, or not all of it" : `Only this gateway${only[0] ? ` (${only[0]})` : ""} is shown`);

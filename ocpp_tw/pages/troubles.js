@@ -3,7 +3,7 @@ import { html } from "./lib.js";
 import { route, view } from "./router.js";
 import { ChargerLink, Choice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { useMore, More } from "./more.js";
-import { count, duration, sentence } from "./format.js";
+import { count, duration, sentence, stopped } from "./format.js";
 import { query } from "./api.js";
 
 const KINDS = ["authentication_failed", "clock_skew", "disconnect_charger", "duplicate_identity", "flapping", "flooding", "gateway_gone", "handshake_rejected", "message_refused", "security_event", "silent", "unresponsive"];
@@ -42,8 +42,8 @@ const WORDS = {
 const VARIES = new Set(["seconds", "count", "left_out", "received", "sent", "connection", "messages", "bytes", "connects", "timeouts", "takeovers", "text"]);
 
 function words(name, value, event) {
-  const own = WORDS[name]?.(value, event);
-  if (own !== undefined && own !== null) return own;
+  const own = Object.hasOwn(WORDS, name) ? WORDS[name](value, event) : null;
+  if (own !== null) return own;
   const label = name.replaceAll("_", " ");
   if (typeof value === "boolean") return value ? label : "";
   return `${label}: ${typeof value === "object" ? JSON.stringify(value) : value}`;
@@ -81,7 +81,7 @@ const COLUMNS = [
 ];
 
 /** `unread`: why troubles cannot be read; "" if they can. */
-export const TroubleTable = ({ rows, busy, unread = "", error }) => html`<${Table} caption="Troubles" columns=${COLUMNS} rows=${folded(rows)} busy=${busy} empty=${unread || error ? `What went wrong cannot be read at the moment${unread ? `: ${unread}` : ""}.` : "Nothing went wrong, as far as is remembered."} />`;
+export const TroubleTable = ({ rows, busy, unread = "", error }) => html`<${Table} caption="Troubles" columns=${COLUMNS} rows=${folded(rows)} busy=${busy} empty=${unread || error ? stopped(`What went wrong cannot be read at the moment${unread ? `: ${unread}` : ""}`) : "Nothing went wrong, as far as is remembered."} />`;
 
 export function Troubles() {
   const { query: now } = route.use();

@@ -188,6 +188,7 @@ def test_after_an_action_was_chosen_the_others_can_be(visit, charger):
     expect(page.locator("li.frame")).to_have_count(2)
     expect(choice.locator("option")).to_have_text(["all", "Heartbeat", "StatusNotification"])
     choice.select_option("StatusNotification")
+    expect(page.get_by_text("live · 0 of 0 frames")).to_be_visible()
     at.status("Unavailable")
     expect(page.locator("li.frame")).to_have_count(2)
     expect(page.locator("li.frame").first).to_contain_text("StatusNotification")

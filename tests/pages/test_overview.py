@@ -39,7 +39,6 @@ def test_every_number_leads_to_the_list_behind_it(visit, charger):
         ("Chargers", "Chargers", "#/chargers"),
         ("away", "Chargers", "#/chargers?state=away&sort=-since"),
         ("Power now", "Transactions", "#/transactions?state=running"),
-        ("Energy today", "Transactions", "#/transactions"),
         ("Messages / s", "Live", "#/live?what=frames"),
         ("Events / s", "Live", "#/live?what=events"),
     ):
@@ -49,6 +48,17 @@ def test_every_number_leads_to_the_list_behind_it(visit, charger):
         page.go_back()
     tile(page, "faulted").click()
     expect(page.get_by_role("link", name="overview-2")).to_be_visible()
+
+
+def test_the_energy_of_today_leads_to_the_transactions_of_today(visit, charger):
+    at = charger("overview-4")
+    at.stop(at.start("TAG-TODAY"), 5000)
+    page = visit.open()
+    tile(page, "Energy today").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Transactions")
+    midnight = page.evaluate("new Date().toLocaleDateString('sv') + 'T00:00'")
+    expect(page.get_by_label("From")).to_have_value(midnight)
+    expect(page.get_by_role("table", name="Transactions")).to_contain_text("TAG-TODAY")
 
 
 def test_a_gateway_tells_its_load_and_leads_to_its_chargers(visit, charger):

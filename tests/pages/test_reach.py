@@ -55,10 +55,11 @@ def test_while_redis_does_not_answer_every_page_says_that_it_is_one_gateway_s_on
     own.valkey.kill()
     banner = page.get_by_role("alert").filter(has_text=ONLY)
     expect(banner).to_have_count(1)
+    expect(banner).to_have_text(re.compile(r"[^.]\.$"))
     expect(page.get_by_text("Redis connected")).to_have_count(0)
     expect(page.get_by_text("unread by the backend")).to_have_count(0)
     expect(page.get_by_text("Nothing went wrong")).to_have_count(0)
-    expect(page.get_by_text("What went wrong cannot be read at the moment")).to_be_visible()
+    expect(page.get_by_text("What went wrong cannot be read at the moment")).to_have_text(re.compile(r"[^.]\.$"))
     page.keyboard.press("g")
     page.keyboard.press("c")
     expect(banner).to_have_count(1)
@@ -70,6 +71,20 @@ def test_while_redis_does_not_answer_every_page_says_that_it_is_one_gateway_s_on
     for hash in ("#/transactions?state=running", "#/chargers/left-alone"):
         look(hash)
         expect(banner).to_have_count(1)
+    at.close()
+
+
+def test_a_redis_that_is_full_is_not_said_not_to_answer(own, look):
+    page = look("#/")
+    expect(page.get_by_text("Redis connected")).to_be_visible()
+    at = PlainCharger(own.gateway.port, "full")
+    own.valkey("CONFIG", "SET", "maxmemory", "1")
+    at.boot()
+    told = page.get_by_role("alert").filter(has_text="OOM").first
+    expect(told).to_be_visible()
+    expect(told).not_to_contain_text("Redis does not answer")
+    expect(told).to_have_text(re.compile(r"[^.]\.$"))
+    own.valkey("CONFIG", "SET", "maxmemory", "0")
     at.close()
 
 
