@@ -15,7 +15,8 @@ export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((
 export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, disabled = false, label = "Send", before, children }) {
   const actions = useAsk("/api/actions");
   const mayNot = who.use()?.role === "read";
-  const names = (ocpp === NEUTRAL ? actions.data?.neutral : actions.data?.raw?.[ocpp]) ?? [];
+  const { neutral = [], raw = {} } = actions.data ?? {};
+  const names = ocpp === NEUTRAL ? neutral : Object.hasOwn(raw, ocpp) ? raw[ocpp] : []; // it is from the address
   const listed = useMemo(() => names.map((each) => each.name ?? each).sort(), [actions.data, ocpp]);
   const schema = useAsk(chosen && ocpp !== NEUTRAL ? `/api/actions/${encodeURIComponent(ocpp)}/${encodeURIComponent(chosen)}` : null);
   const [value, setValue] = useState({});

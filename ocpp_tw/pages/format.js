@@ -47,8 +47,13 @@ export function time(iso) {
   if (!at) return String(iso ?? "–");
   return at.toDateString() === new Date().toDateString() ? clock.format(at) : `${day(at)} ${clock.format(at)}`;
 }
-const day = (at) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
-/** The last midnight, local time, as a field for a time has it. */
+const day = (at) => `${String(at.getFullYear()).padStart(4, "0")}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+/** A time as a field for one has it, local and to the minute; "" for none. */
+export const field = (iso) => {
+  const at = moment(iso);
+  return at ? `${day(at)}T${pad(at.getHours())}:${pad(at.getMinutes())}` : "";
+};
+/** The last midnight, in the same way. */
 export const today = () => `${day(new Date())}T00:00`;
 export function exact(iso) {
   const at = moment(iso);

@@ -4,7 +4,7 @@ import { query, useAsk } from "./api.js";
 import { route, view } from "./router.js";
 import { Ago, ChargerLink, Check, Choice, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { More, useMore } from "./more.js";
-import { count, duration, energy, moment, power } from "./format.js";
+import { count, duration, energy, field, moment, power } from "./format.js";
 
 const seconds = (row) => row.duration_s ?? (row.ended && row.started ? (moment(row.ended) - moment(row.started)) / 1000 : null);
 /** When it began: as the charger says, else when its first message came. */
@@ -55,7 +55,7 @@ export function Transactions() {
   const search = query({ state, charger, tag, provisional, from: utc(from), to: utc(to), limit: 100 });
   const list = useMore("/api/transactions", search);
   const { trouble, only } = useReach(list);
-  const date = (name, label, value) => html`<label class="field"><span>${label}</span><input type="datetime-local" name=${name} value=${moment(value) ? value : ""} onChange=${(event) => view({ [name]: event.target.value })} /></label>`;
+  const date = (name, label, value) => html`<label class="field"><span>${label}</span><input type="datetime-local" name=${name} value=${field(value)} onChange=${(event) => view({ [name]: event.target.value })} /></label>`;
   return html`<div class="bar"><h1>Transactions</h1><${Count} list=${list} /><span class="grow"></span><a class="button" href=${`/api/transactions.csv${query({ state, charger, tag, provisional, from: utc(from), to: utc(to) })}`} download="transactions.csv">Export CSV</a></div>
     <div class="bar">
       <${Choice} label="State" name="state" value=${state} options=${["running", "ended"]} onChange=${(value) => view({ state: value })} />

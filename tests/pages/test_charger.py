@@ -155,6 +155,16 @@ def test_every_command_of_its_version_has_a_form(visit, house, ocpp):
         at.close()
 
 
+@pytest.mark.parametrize("form", ["9.9", "constructor", "__proto__"])
+def test_a_version_in_the_address_that_is_none_has_no_commands(visit, charger, form):
+    charger("no-version")
+    page = visit.charger("no-version", f"?tab=command&form={form}")
+    expect(page.get_by_label("Written for")).to_have_value(form)
+    expect(page.locator("select[name=command] option")).to_have_text(["choose…"])
+    page.get_by_label("Written for").select_option("any")
+    page.locator("select[name=command]").select_option("clear_cache")
+
+
 def test_an_operator_decides_about_it(visit, charger, house):
     charger("decided")
     page = visit.charger("decided", "?tab=security")

@@ -41,6 +41,8 @@ def test_a_time_in_the_address_that_is_none_is_said_so_and_not_filtered_by(visit
     expect(page.get_by_role("link", name="Export CSV")).to_have_attribute("href", "/api/transactions.csv?charger=any-time")
     page.get_by_label("From").fill("2026-01-01T00:00")
     expect(page.get_by_role("alert").filter(has_text="garbage")).to_have_count(0)
+    page = visit.open("#/transactions?charger=any-time&from=2026-01-01T09:30:15.5")
+    expect(page.get_by_label("From")).to_have_value("2026-01-01T09:30")
     assert visit.said == []
 
 
