@@ -214,7 +214,7 @@ def command_to_all(looks: Looks, fleet: LargeFleet) -> None:
     progress = page.locator(".progress")
     looks.first("a command to all, until its progress is seen", page.get_by_role("button", name=f"Send to {TOTAL:,}").click, ".progress")
     expect(progress).to_contain_text(re.compile(rf"[1-9][\d,]* of {TOTAL:,}"))
-    looks.first("a command to all, until all have answered", lambda: None, f".progress >> text='Done: {TOTAL:,} of {TOTAL:,}'")
+    looks.first("a command to all, until all have answered", lambda: None, f".progress >> text=/: done, {TOTAL:,} of {TOTAL:,}$/")
     expect(progress).to_contain_text(re.compile("Rejected"))
     assert [each.asked for each in fleet.faulted] == [[("ClearCache", {})]] * FAULTED
     looks.open("commands that were given", "#/commands", "tbody tr .id")
