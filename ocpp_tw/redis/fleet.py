@@ -17,6 +17,7 @@ from ..log import Logger
 from ..waiting import cancelled
 from .connection import Connection
 from .keys import Keys
+from .lease_health import LeaseHealth
 from .protocol import RedisClient, RedisError, ResponseError
 from .scripts.leases import LIVING
 
@@ -40,11 +41,12 @@ class PubSub(Member, Service):
 
     _log = Logger()
 
-    def __init__(self, listening: Connection, ordinary: Connection, keys: Keys, db: int) -> None:
+    def __init__(self, listening: Connection, ordinary: Connection, keys: Keys, health: LeaseHealth, db: int) -> None:
         super().__init__(keys.gateway, ordinary.reactor)
         self._listening = listening
         self._ordinary = ordinary
         self._keys = keys
+        self._health = health
         self._db = db
         self._subscribed = False
         self._refused = ""
@@ -57,7 +59,9 @@ class PubSub(Member, Service):
         for connection in (self._listening, self._ordinary):
             if connection.client is None:
                 return f"Redis cannot be reached: {connection.trouble}"
-        return self._refused or ("" if self._subscribed else "Redis was not asked yet to tell what other gateways say")
+        if not self._refused and not self._subscribed:
+            return "Redis was not asked yet to tell what other gateways say"
+        return self._refused or self._health.trouble
 
     def publish(self, address: str, message: bytes) -> None:
         """See `ocpp_tw.fleet.questions.Bus`."""

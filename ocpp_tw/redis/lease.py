@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from ..core.commands import Taken
 from ..log import Logger
@@ -18,7 +19,8 @@ from ..waiting import cancelled
 from .commands import RedisCommands
 from .connection import Connection
 from .keys import Keys
-from .protocol import RedisError, ResponseError
+from .lease_health import LeaseHealth
+from .protocol import RedisClient, RedisError, ResponseError
 from .roster import RedisRoster
 from .scripts.leases import BEGIN, EXPIRED, RECLAIM, RENEW
 
@@ -42,9 +44,10 @@ class GatewayLease(Service):
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, keys: Keys, roster: RedisRoster, commands: RedisCommands) -> None:
+    def __init__(self, connection: Connection, keys: Keys, health: LeaseHealth, roster: RedisRoster, commands: RedisCommands) -> None:
         self._connection = connection
         self._keys = keys
+        self._health = health
         self._roster = roster
         self._commands = commands
         self._tasks: list[Deferred[None]] = []
@@ -116,11 +119,13 @@ class GatewayLease(Service):
     async def _renew(self) -> None:
         keys = self._keys
         if not self._begun:  # BEGIN needs the previous incarnation's last renewal
-            await self._connection.send("SET", keys.lease(), "1", "EX", LEASE_TTL)
+            await self._ask(lambda client: client.send("SET", keys.lease(), "1", "EX", LEASE_TTL))
+            self._health.renewed(kept=True)
             return
         script_keys = (keys.gateways, keys.lease(), keys.reclaimed())
         args = (keys.gateway, keys.incarnation, LEASE_TTL)
-        status = await self._connection.ask(lambda client, _: RENEW.run(client, script_keys, *args))
+        status = await self._ask(lambda client: RENEW.run(client, script_keys, *args))
+        self._health.renewed(kept=status == b"lives")
         if status in (b"usurped", b"reclaimed"):
             await self._commands.drop_reclaimed()
         before, self._status = self._status, status
@@ -133,11 +138,22 @@ class GatewayLease(Service):
         elif status != b"usurped":
             self._roster.announce()  # while our lease had expired chargers may have gone to others, without a peer message to us
 
+    async def _ask(self, send: Callable[[RedisClient], Deferred[Any]]) -> Any:
+        """The answer to what renews the lease, however long it takes; that it is refused meanwhile is noted."""
+        return await self._connection.ask(lambda client, _: send(client).addErrback(self._refused))
+
+    def _refused(self, why: Failure) -> Failure:
+        if why.check(ResponseError):
+            self._health.refused(why.getErrorMessage())
+        return why
+
     async def _keep_taking_over(self) -> None:
         keys = self._keys
         script_keys, args = (keys.gateways,), (keys.lease(" ")[:-1], TAKEOVER_AFTER)
         while self.running:
             await deferLater(self._connection.reactor, TAKEOVER_INTERVAL)
+            if self._health.trouble:
+                continue
             try:
                 expired = await self._connection.ask(lambda client, _: EXPIRED.run(client, script_keys, *args))
                 for name, incarnation in zip(expired[::2], expired[1::2], strict=True):

@@ -9,7 +9,8 @@ Knows neither how they are published nor when to look; the script that publishes
 | of an earlier run of this gateway | at that time too |
 | of one that was gone when our connection to Redis was opened again | once that is `SETTLED_AFTER` old, whether or not it was taken over from meanwhile |
 
-Nobody is looked for until our connection to Redis is `SETTLED_AFTER` seconds old: after an outage no gateway has a lease for a while.
+Nobody is looked for until our connection to Redis is `SETTLED_AFTER` seconds old, since after an outage no gateway has a lease for a while, and
+while leases do not tell who lives (`LeaseHealth`).
 """
 
 from __future__ import annotations
@@ -22,14 +23,12 @@ import msgspec
 from ..core.entries import Orphan, Record
 from .connection import Connection
 from .keys import Keys
+from .lease_health import SETTLED_AFTER, LeaseHealth
 from .protocol import RedisClient, encode
 from .scripts.orphans import RECORDED, REPORTED
 
 RETURN_WITHIN = 60.0
 """Seconds after our start in which chargers of gateways that ended before may come back."""
-
-SETTLED_AFTER = 5.0
-"""Seconds after our connection was opened in which other gateways may not have renewed their leases yet: they try once a second."""
 
 SCAN_COUNT = 1000
 """Entries of the roster that are looked at in one go."""
@@ -43,9 +42,10 @@ _HELD = re.compile(r"(\S+) (.*) (\d+)", re.DOTALL)
 class OrphanSearch:
     """One for a gateway. ``is_ours`` says of a charger and a connection whether this run of the gateway knows it."""
 
-    def __init__(self, connection: Connection, keys: Keys, is_ours: Callable[[str, str], bool]) -> None:
+    def __init__(self, connection: Connection, keys: Keys, health: LeaseHealth, is_ours: Callable[[str, str], bool]) -> None:
         self._connection = connection
         self._keys = keys
+        self._health = health
         self._is_ours = is_ours
         self._started = self._opened = connection.reactor.seconds()
         self._seen: set[str] = set()
@@ -64,6 +64,9 @@ class OrphanSearch:
             return []
         renewed = await self._renewed(client)
         living = await self._living(client, renewed)
+        if self._health.trouble:
+            self._all_searched = False
+            return []
         self._seen |= living
         everyone = not self._all_searched and now - self._started >= RETURN_WITHIN
         gone = {name for name, last in renewed.items() if name not in living and self._searched.get(name) != last}

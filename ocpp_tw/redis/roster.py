@@ -19,6 +19,7 @@ from ..log import Logger
 from .batch import Batch, unresolved
 from .connection import Connection
 from .keys import Keys
+from .lease_health import LeaseHealth
 from .orphans import OrphanSearch
 from .presence import Arrival, Departure, Presence
 from .protocol import LostError, Packed, RedisClient, RedisError, encode, is_transient, pack
@@ -42,7 +43,7 @@ class RedisRoster:
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
+    def __init__(self, connection: Connection, keys: Keys, health: LeaseHealth) -> None:
         self.on_forgotten: Callable[[str], None] = lambda charger: None
         self._connection = connection
         self._keys = keys
@@ -53,7 +54,7 @@ class RedisRoster:
         self._prefixes = (keys.gateway, keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
         self._opened = 0.0
         self._batch: Batch[Arrival | Departure] = Batch(connection.reactor, self._send)
-        self._orphans = OrphanSearch(connection, keys, self._is_ours)
+        self._orphans = OrphanSearch(connection, keys, health, self._is_ours)
         fields = Record.__struct_fields__
         self._packed_start = Packed(len(self._prefixes) + 1 + len(fields), pack(*self._prefixes, str(len(fields)), *fields))
 

@@ -25,6 +25,7 @@ from .groups import updates_of
 from .history import RedisHistory
 from .keys import Keys
 from .lease import GatewayLease
+from .lease_health import LeaseHealth
 from .protocol import RedisClient, RedisError
 from .records import RedisRecords
 from .register import RedisRegister
@@ -64,15 +65,16 @@ class RedisStore(MultiService):
         self.spool = Spool(Path(settings.spool), reactor, updates_of, settings.spool_limit << 20) if settings.spool else None
         self.commands = RedisCommands(ordinary, self.connections.shared, self.connections.own, keys)
         self.events = RedisEvents(self.connections.events, keys, self.commands.acknowledged, self.spool, settings.durability)
-        self.roster = RedisRoster(ordinary, keys)
-        self.lease = GatewayLease(ordinary, keys, self.roster, self.commands)
+        self.lease_health = LeaseHealth(reactor.seconds)
+        self.roster = RedisRoster(ordinary, keys, self.lease_health)
+        self.lease = GatewayLease(ordinary, keys, self.lease_health, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
         self.history = RedisHistory(ordinary, keys)
         self.states = RedisStates(ordinary, keys)
         self.register = RedisRegister(ordinary, keys, self.records, self.spool)
         self.backlog = Backlog(ordinary, keys)
         self.strangers = Strangers(ordinary, keys)
-        self.fleet = PubSub(self.connections.listening, ordinary, keys, self.address.db)
+        self.fleet = PubSub(self.connections.listening, ordinary, keys, self.lease_health, self.address.db)
         for each in (*self.connections, self.events, self.commands, self.lease, self.backlog, self.strangers, self.register, self.fleet):
             each.setServiceParent(self)
         self._beginning: Deferred[None] | None = None
@@ -97,9 +99,9 @@ class RedisStore(MultiService):
 
     @property
     def trouble(self) -> str:
-        """Why Redis takes no events at the moment; "" while it does."""
+        """Why Redis takes no events at the moment; "" while it does, as far as is known: where there are none, by the lease."""
         connection = self.connections.events
-        return self.events.trouble or ("" if connection.client is not None else connection.trouble)
+        return self.events.trouble or (self.lease_health.outage if connection.client is not None else connection.trouble)
 
     async def ping(self, within: float = 2.0) -> bool:
         """Whether events can be written: the server answers within that many seconds and has not refused the last of them."""

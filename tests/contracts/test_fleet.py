@@ -11,6 +11,7 @@ from zope.interface.verify import verifyObject
 from fleets import pause, soon, until
 from ocpp_tw.fleet import feeds, questions
 from ocpp_tw.interfaces import Answers, IFleet, IFollowing, TooManyFollowers
+from ocpp_tw.redis import lease, lease_health
 
 
 async def gateways(fleet, *names: str) -> list[Any]:
@@ -129,6 +130,22 @@ async def test_without_the_store_the_own_answer_is_there_and_trouble_says_why(fl
     await fleet.back()
     while len((await soon(second.fleet.ask("name", {}))).answers) < 2:
         await pause(0.01)
+
+
+async def test_a_store_that_takes_no_writes_is_as_one_that_is_away(fleet, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_INTERVAL", 0.1)
+    monkeypatch.setattr(lease_health, "SETTLED_AFTER", 0.5)
+    first, second = await gateways(fleet, "a", "b")
+    await fleet.full()
+    try:
+        for each in (first, second):
+            answers = await soon(each.fleet.ask("name", {}, 1e6))
+            assert answers.answers == {each.name: {"name": each.name}} and answers.missing == []
+            assert answers.trouble and answers.trouble == each.fleet.trouble
+    finally:
+        await fleet.back()
+    for each in (first, second):
+        assert sorted((await soon(each.fleet.ask("name", {}))).answers) == ["a", "b"]
 
 
 class Feeder:

@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 
 from fleets import RedisFleet, pause, soon, until
-from ocpp_tw.redis import orphans
+from ocpp_tw.redis import lease, lease_health, orphans
 
 
 @pytest_twisted.async_yield_fixture
@@ -72,6 +72,24 @@ async def test_nobody_is_looked_for_soon_after_an_outage(fleet, monkeypatch):
     monkeypatch.setattr(orphans, "SETTLED_AFTER", 1000.0)
     assert await found(gateway) == []
     monkeypatch.setattr(orphans, "SETTLED_AFTER", 0.0)
+    assert await found(gateway) == ["c1"]
+
+
+async def test_nobody_is_looked_for_while_no_lease_can_be_renewed(fleet, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_INTERVAL", 0.1)
+    monkeypatch.setattr(lease_health, "SETTLED_AFTER", 0.5)
+    other, gateway = await fleet.gateway("a"), await fleet.gateway("b")
+    await soon(other.roster.arrive("c1", "1"))
+    await until(lambda: fleet.server("HEXISTS", "ocpp:gateways", "a"))
+    await found(gateway)
+    await fleet.full()
+    try:
+        fleet.server("DEL", "ocpp:gateway:a", "ocpp:gateway:b")  # they have expired
+        assert await found(gateway) == []
+    finally:
+        await fleet.back()
+    assert await found(gateway) == [] and fleet.server("EXISTS", "ocpp:gateway:a")
+    await fleet.gone(other)
     assert await found(gateway) == ["c1"]
 
 

@@ -163,6 +163,10 @@ class MemoryFleet:
         for each in self.members:
             each.away = False
 
+    async def full(self) -> None:
+        """It takes no more writes, and can be asked; it has room again when it is `back`."""
+        await self.outage()
+
     async def gateway(self, name: str) -> Gateway:
         memory = self.memory
         return Gateway(
@@ -280,9 +284,17 @@ class RedisFleet:
         self.server.kill()
         await until(lambda: all(each.fleet.trouble for each in self.stores))
 
+    async def full(self) -> None:
+        """It takes no more writes, and can be asked; it has room again when it is `back`."""
+        self.server("CONFIG", "SET", "maxmemory", "1")
+        await until(lambda: all(each.fleet.trouble for each in self.stores))
+
     async def back(self) -> None:
         """It can again."""
-        self.server.start()
+        if self.server.process.poll() is None:
+            self.server("CONFIG", "SET", "maxmemory", "0")
+        else:
+            self.server.start()
         await until(lambda: not any(each.fleet.trouble for each in self.stores))
 
     async def orphans(self, gateway: Gateway) -> list[Orphan]:

@@ -1,0 +1,52 @@
+"""Whether the leases in Redis tell which gateways live: they do not while Redis takes no writes, since then nobody's can be renewed.
+
+Knows no connection, and not how a lease is renewed: it is told what becomes of this gateway's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+LATE_AFTER = 6.0
+"""Seconds without a renewal after which something is wrong with Redis: two renewals are missing, and no other lease has expired for that yet."""
+
+SETTLED_AFTER = 5.0
+"""Seconds after an outage in which other gateways may not have renewed their leases yet: they try once a second."""
+
+
+class LeaseHealth:
+    """One for a gateway. ``seconds`` is the time of its reactor."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._renewed: float | None = None
+        self._refused = ""
+        self._settled_at = seconds()
+
+    @property
+    def outage(self) -> str:
+        """Why this gateway's lease cannot be renewed; "" if it can."""
+        if self._refused:
+            return self._refused
+        late = self._renewed is not None and self._seconds() - self._renewed > LATE_AFTER
+        return "it does not answer" if late else ""
+
+    @property
+    def trouble(self) -> str:
+        """Why leases do not tell which gateways live; "" if they do."""
+        if self._refused:
+            return f"Redis takes no writes: {self._refused}"
+        if self.outage:
+            return "Redis does not answer"
+        return "Redis is back only just now, and other gateways may not know it yet" if self._seconds() < self._settled_at else ""
+
+    def renewed(self, *, kept: bool) -> None:
+        """The lease was renewed; not ``kept``: it had expired or was lost, as others' may have been."""
+        now = self._seconds()
+        if self.outage or not kept:
+            self._settled_at = now + SETTLED_AFTER
+        self._renewed, self._refused = now, ""
+
+    def refused(self, why: str) -> None:
+        """Redis has refused to renew it."""
+        self._refused = why
