@@ -43,8 +43,8 @@ RETRY = 1.0
 class Gives(Protocol):
     """Gives commands (`ocpp_tw.monitoring.given.GivenCommands`)."""
 
-    def give(self, body: bytes, operator: Operator, ended: Callable[[dict[str, Any]], None]) -> str:
-        """Begin one; its id."""
+    def give(self, body: bytes, operator: Operator, ended: Callable[[dict[str, Any]], None]) -> tuple[str, str]:
+        """Begin one; its id and its charger."""
 
 
 class TooManyBatches(Exception):

@@ -89,7 +89,7 @@ class Monitoring:
         answer("rows", lambda query: listing.rows(query["ids"]))
         answer("charger", lambda query: details.of(query["id"]))
         answer("running", running.all)
-        answer("command", lambda query: self.given.find(query["id"]))
+        answer("command", lambda query: self.given.find(query["id"], query.get("charger", "")))
         answer("batch", lambda query: self.batches.find(query["id"]))
         answer("batches", lambda query: self.batches.all())
 

@@ -5,6 +5,7 @@ Knows neither chargers nor how a command reaches one. `POST /command/`, which wa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from ..core.gateway_events import CommandResult
 from ..core.history import RecordedCommand
 from ..dispatch.by_http import Busy
 from ..interfaces import IFleet
-from ..monitoring.given import GivenCommands
+from ..monitoring.given import DUPLICATE, WAITING, GivenCommands
 from ..monitoring.history_reader import HistoryReader
 from ..monitoring.told import PendingCommand
 from .answering import answer_json
@@ -57,6 +58,13 @@ class CommandsQuery(msgspec.Struct, frozen=True):
         wanted = (self.outcome, self.charger, self.action, self.by)
         told = (row.get("outcome"), row.get("charger"), row.get("action"), by)
         return all(not each or each == is_ for each, is_ in zip(wanted, told, strict=True))
+
+
+class CommandQuery(msgspec.Struct, frozen=True):
+    """Which command of that id."""
+
+    charger: str = ""
+    """the one for this charger, where several were given one of that id"""
 
 
 class CommandsAnswer(TypedDict):
@@ -116,38 +124,59 @@ class CommandsApi:
         async def answer() -> bytes:
             query_of(request, NoQuery)
             try:
-                id = self._given.give(body_of(request), operator_of(request))
+                id, charger = self._given.give(body_of(request), operator_of(request))
             except Invalid as why:
                 raise Refused(400, str(why)) from None
             except Busy:
                 request.setHeader("retry-after", "5")
                 raise Refused(503, "Too many commands wait for their results: try again later") from None
-            request.setHeader("location", f"/api/commands/{quote(id, safe='')}")
+            path = f"/api/commands/{quote(id, safe='')}"
+            which = f"?charger={quote(charger, safe='')}" if self._given.chargers(id) > 1 else ""
+            request.setHeader("location", path + which)
             return answer_json(request, 202, Given(id=id))
 
         return run(request, answer())
 
     @app.route("/api/commands/<path:id>", methods=["GET"])
-    @described({200: [(CommandResult, Kept), PendingCommand], 404: Refusal}, query=NoQuery)
+    @described({200: [(CommandResult, Kept), PendingCommand], 404: Refusal, 503: Refusal}, query=CommandQuery)
     def command(self, request: IRequest, id: str) -> HttpAnswer:
         """What came of one, whoever gave it: its result, or its `state`."""
 
         async def answer() -> bytes:
-            query_of(request, NoQuery)
-            found = await self._find(id)
+            found = await self._find(id, query_of(request, CommandQuery).charger)
             if found is None:
                 raise Refused(404, "No command of this id is remembered")
             return answer_json(request, 200, found)
 
         return run(request, answer())
 
-    async def _find(self, id: str) -> dict[str, Any] | None:
-        """What gateways remember of it; where that is no result, or nothing, what the fleet's history has."""
-        here = self._given.find(id)
-        if here is None:
-            answers = await self._fleet.ask("command", {"id": id})
-            here = next((each for each in answers.answers.values() if each is not None), None)
-        if here is not None and "outcome" in here:
-            return here
-        page = await history_page(self._histories, history.COMMANDS, 1, "", lambda row: row.get("id") == id, id)
-        return page.rows[0] if page.rows else here
+    async def _find(self, id: str, charger: str) -> dict[str, Any] | None:
+        """What gateways remember of it, or, where that is no result, the fleet's history. One that was refused as a duplicate is told of only
+        where nothing is known of the one before it."""
+        here = self._given.find(id, charger)
+        told = [] if here is None else [here]
+        if not told or _is_duplicate(here):
+            answers = await self._fleet.ask("command", {"id": id, "charger": charger})
+            told += [each for each in answers.answers.values() if each is not None and charger in ("", each.get("charger"))]
+            only_own = answers.trouble or ", ".join(answers.missing)
+        else:
+            only_own = ""
+        for known in (lambda each: "outcome" in each and not _is_duplicate(each), lambda each: each.get("state") == WAITING["state"]):
+            if (found := next(filter(known, told), None)) is not None:
+                return found
+        found = await self._recorded(lambda row: not _is_duplicate(row), id, charger)
+        found = found or next(iter(told), None) or await self._recorded(_is_duplicate, id, charger)
+        if found is None and only_own:
+            raise Refused(503, f"Not all gateways could be asked, and this one does not know it ({only_own}): try again")
+        return found
+
+    async def _recorded(self, wanted: Callable[[Any], bool], id: str, charger: str) -> dict[str, Any] | None:
+        def matches(row: dict[str, Any]) -> bool:
+            return row.get("id") == id and charger in ("", row.get("charger")) and wanted(row)
+
+        page = await history_page(self._histories, history.COMMANDS, 1, "", matches, id, charger)
+        return page.rows[0] if page.rows else None
+
+
+def _is_duplicate(told: Any) -> bool:
+    return isinstance(told, dict) and told.get("outcome") == DUPLICATE

@@ -386,6 +386,56 @@ async def test_a_raw_command_keeps_its_id(fleet: Fleet) -> None:
     assert (await fleet.site.get("/api/commands/mine"))["outcome"] == "offline"
 
 
+def clear_cache(id: str, charger: str = "cp1") -> dict[str, Any]:
+    return {"cp_id": charger, "command": "clear_cache", "data": {}, "id": id}
+
+
+async def test_what_came_of_a_command_is_told_although_it_was_given_again(fleet: Fleet) -> None:
+    charger = fleet.second.connect("cp1")
+    await fleet.site.post("/api/commands", clear_cache("c1"))
+    await until(lambda: len(charger.wire.sent) == 1)
+    assert (await fleet.site.post("/api/commands", clear_cache("c1")))[0] == 202
+    assert (await fleet.site.get("/api/commands/c1"))["state"] == "waiting"
+    charger.answer({"status": "Accepted"})
+    await until(lambda: "outcome" in fleet.first.application.monitoring.given.find("c1"))
+    other = FleetSite(fleet.second)
+    for site in (fleet.site, other, fleet.site):
+        assert (await site.get("/api/commands/c1"))["status"] == "Accepted"
+        await site.post("/api/commands", clear_cache("c1"))  # by the other one it is not known to have been given
+        fleet.sweep(1)
+        assert (await site.get("/api/commands/c1"))["status"] == "Accepted"
+    assert len(charger.wire.sent) == 1
+    await other.close()
+
+
+async def test_a_command_that_was_not_sent_may_be_given_again(fleet: Fleet) -> None:
+    await fleet.site.post("/api/commands", clear_cache("c1"))
+    fleet.sweep(1)
+    assert (await fleet.site.get("/api/commands/c1"))["outcome"] == "offline"
+    charger = fleet.first.connect("cp1")
+    await fleet.site.post("/api/commands", clear_cache("c1"))
+    assert (await fleet.site.get("/api/commands/c1"))["state"] == "waiting"
+    charger.answer({"status": "Accepted"})
+    assert (await fleet.site.get("/api/commands/c1"))["status"] == "Accepted"
+
+
+async def test_commands_of_one_id_for_several_chargers_are_told_apart(fleet: Fleet) -> None:
+    charger = fleet.first.connect("cp1")
+    await fleet.site.post("/api/commands", clear_cache("c1"))
+    charger.answer({"status": "Accepted"})
+    response = await fleet.site.client.post(
+        fleet.site.url("/api/commands"), data=json.dumps(clear_cache("c1", "p,q&")).encode(), headers={"content-type": "application/json"}
+    )
+    assert response.headers.getRawHeaders("location") == ["/api/commands/c1?charger=p%2Cq%26"]
+    fleet.sweep(1)
+    for site in (fleet.site, other := FleetSite(fleet.second)):
+        assert (await site.get("/api/commands/c1", charger="cp1"))["status"] == "Accepted"
+        assert (await site.get("/api/commands/c1", charger="p,q&"))["outcome"] == "offline"
+        assert (await site.refused("/api/commands/c1", charger="cp3"))[0] == 404
+    assert (await fleet.site.get("/api/commands/c1"))["charger"] == "cp1", "the first"
+    await other.close()
+
+
 async def test_what_is_no_command_is_refused(fleet: Fleet) -> None:
     for body in ([], {}, {"cp_id": "x"}, {"cp_id": "x", "command": "No!", "data": {}}):
         assert (await fleet.site.post("/api/commands", body))[0] == 400
