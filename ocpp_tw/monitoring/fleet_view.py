@@ -6,19 +6,19 @@ Knows neither HTTP nor how gateways are asked.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
-from twisted.internet.defer import TimeoutError
+from twisted.internet.defer import TimeoutError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from ..core import history
 from ..core.entries import Record
 from ..gateway.decisions import Decisions, summary
 from ..interfaces import Answers, IFleet, StoreUnavailable
-from ..waiting import pause
+from ..waiting import deferred, in_time, pause
 from .away import Away
 from .gateway_reports import GatewayReports
 from .history_reader import HistoryReader
@@ -33,10 +33,29 @@ MINUTES = 60
 
 LATEST_TROUBLES = 20
 
+TROUBLES_WITHIN = 1.5
+"""Seconds that the store has for them."""
+
 NO_ROW = cast(ChargerRow, {})
 
 MANY_ROWS = 500
 """Rows behind whose number gateways tell places only, and then the rows of the page."""
+
+
+class Unknown(NamedTuple):
+    """Nothing is known of a charger. ``unasked``: why that may be only for want of answers, "" if all have answered."""
+
+    unasked: str
+
+
+class Running(NamedTuple):
+    """Running transactions; ``after`` is the one behind which to go on, None if there are no more; ``missing`` are gateways that have not told
+    theirs, ``trouble`` says why none but this one has."""
+
+    rows: list[dict[str, Any]]
+    after: Position | None
+    missing: list[str]
+    trouble: str
 
 
 class FleetView:
@@ -64,9 +83,9 @@ class FleetView:
 
     async def overview(self) -> Overview:
         """The fleet at a glance."""
-        answers = await self._fleet.ask("overview", {})
-        away = await self._away.rows()
-        await self._reports.read()
+        asked: list[Awaitable[Any]] = [self._fleet.ask("overview", {}), self._away_rows(), self._read_reports(), self._latest_troubles()]
+        told: list[Any] = await gatherResults([deferred(each) for each in asked], consumeErrors=True)  # none of them fails
+        answers, away, _, troubles = cast(tuple[Answers, dict[str, ChargerRow], None, list[history.Trouble]], tuple(told))
         parts = list(answers.answers.values())
         energy = {name: part["energy_today_wh"] for name, part in answers.answers.items()}
         states: Counter[str] = Counter()
@@ -87,12 +106,22 @@ class FleetView:
             "trouble": answers.trouble or self._away.trouble,
             "redis": own["gateway"]["redis"] if own else {"connected": False, "unread": None, "trouble": "this gateway does not answer"},
             "backend": _worst([each["backend"] for each in gateways]),
-            "troubles": await self._latest_troubles(),
+            "troubles": troubles,
         }
 
+    async def _away_rows(self) -> dict[str, ChargerRow]:
+        return await self._away.rows(read=not self._fleet.trouble)
+
+    async def _read_reports(self) -> None:
+        if not self._fleet.trouble:
+            await self._reports.read()
+
     async def _latest_troubles(self) -> list[history.Trouble]:
+        if self._fleet.trouble:  # the store would be waited for
+            return []
         try:
-            return cast(list[history.Trouble], (await self._histories.page(history.TROUBLES, LATEST_TROUBLES)).rows)
+            page = await in_time(self._histories.page(history.TROUBLES, LATEST_TROUBLES), TROUBLES_WITHIN, self._clock)
+            return cast(list[history.Trouble], page.rows)
         except (TimeoutError, StoreUnavailable):
             return []
 
@@ -101,7 +130,7 @@ class FleetView:
         full = wanted.offset == 0 or wanted.offset + wanted.limit <= MANY_ROWS
         query = ChargersQuery(**msgspec.structs.asdict(wanted), full=full)
         answers = await self._ask_for_page(query)
-        away = await self._away.rows()
+        away = await self._away_rows()
         states: Counter[str] = Counter()
         models: set[str] = set()
         firmwares: set[str] = set()
@@ -163,21 +192,21 @@ class FleetView:
             rows |= {row["id"]: row for row in part}
         return [rows[id] for id in ids if id in rows]
 
-    async def ids(self, query: ChargersFilter, most: int) -> tuple[list[str], list[str]]:
-        """The identities of all that the filter lets through, at most so many; and the gateways that have not told theirs."""
+    async def ids(self, query: ChargersFilter, most: int) -> tuple[list[str], list[str], str]:
+        """The identities of all that the filter lets through, at most so many; the gateways that have not told theirs; and why none but this one
+        has, "" if they were asked."""
         page = await self._ask_for_page(ChargersQuery(**msgspec.structs.asdict(query), full=False, limit=most))
         ids = {where[2] for part in page.answers.values() for where in part["places"]}
         if not query.state or "away" in query.state:
-            for id, row in (await self._away.rows()).items():
+            for id, row in (await self._away_rows()).items():
                 model = (row["vendor"], row["model"], row["firmware"])
                 at = not query.gateway or row["gateway"] in query.gateway
                 if at and query.lets_through(id, row["ocpp"], model, (row["serial"],), 0):
                     ids.add(id)
-        return sorted(ids)[:most], page.missing
+        return sorted(ids)[:most], page.missing, page.trouble
 
-    async def charger(self, id: str) -> dict[str, Any] | None:
-        """All that is known of one; None if nothing is. Fails with `TimeoutError` or `StoreUnavailable` if it is not connected and the store
-        does not answer."""
+    async def charger(self, id: str) -> dict[str, Any] | Unknown:
+        """All that is known of one. Fails with `TimeoutError` or `StoreUnavailable` if it is not connected and the store does not answer."""
         answers = await self._fleet.ask("charger", {"id": id})
         parts = list(answers.answers.values())
         here = next((part["known"] for part in parts if part["known"] is not None), None)
@@ -186,16 +215,19 @@ class FleetView:
         unknown = {"last_refusal": last, "missing": answers.missing, "trouble": answers.trouble}
         if here is not None:
             return {**here, "connected": True, "away": None, **unknown}
-        away = (await self._away.rows()).get(id)
+        away = (await self._away_rows()).get(id)
+        if answers.trouble and away is None and last is None:
+            return Unknown(answers.trouble)
         record = await self._decisions.recorded(id)
         if away is None and record is None and last is None:
-            return None
+            return Unknown(f"no answer from {', '.join(answers.missing)}" if answers.missing else "")
+        stay = (await self._away.stays(read=False)).get(id) if away is not None else None
         return {
             "row": away,
             "connected": False,
             "record": {"connected": False, "id": id, **(record or summary(Record()))},
             "liveness": None,
-            "transactions": [],
+            "transactions": stay.courses(self._unix()) if stay is not None else [],
             "breaks": [],
             "clock": None,
             "certificate": None,
@@ -203,16 +235,21 @@ class FleetView:
             **unknown,
         }
 
-    async def running(self, query: RunningQuery) -> tuple[list[dict[str, Any]], Position | None, list[str]]:
-        """A page of the running transactions, the latest first; behind which one to go on, None if there are no more; and the gateways that have
-        not told theirs."""
+    async def running(self, query: RunningQuery) -> Running:
+        """A page of the running transactions, the latest first: those too of chargers that are away and have not told of their end."""
         limit = min(query.limit, MAX_TOLD)
         asked: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(query, limit=limit + 1))
         answers = await self._fleet.ask("running", asked)
         found = [(position(msgspec.convert(row, RunningTransaction)), row) for part in answers.answers.values() for row in part]
+        back = {row["charger"] for _, row in found}
+        stays = await self._away.stays(read=not self._fleet.trouble)
+        async for some in slices(list(stays.items()), self._clock):
+            for id, stay in some:
+                if id not in back and query.charger in ("", id):
+                    found += [(position(row), msgspec.to_builtins(row)) for row in stay.rows(self._unix()) if query.lets_through(row)]
         found.sort(key=itemgetter(0), reverse=True)
         rows = [row for _, row in found[:limit]]
-        return rows, found[limit - 1][0] if len(found) > limit else None, answers.missing
+        return Running(rows, found[limit - 1][0] if len(found) > limit else None, answers.missing, answers.trouble)
 
 
 def _added(rates: list[list[float]]) -> list[float]:

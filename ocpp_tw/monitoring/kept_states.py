@@ -47,7 +47,7 @@ MAX_WAITING = 20_000
 class KeptStates:
     """One for a gateway of that ``name``. Of a charger that has arrived nothing is written before it has been read what others have written.
 
-    ``written`` is called once a minute, when all states have been written; it may fail as `IStates` does.
+    ``written`` is called once a minute, when all states have been written, and as soon as that is possible again; it may fail as `IStates` does.
     """
 
     def __init__(self, name: str, states: IStates, records: IRecords, clock: IReactorTime, written: Callable[[], Awaitable[None]]) -> None:
@@ -61,6 +61,7 @@ class KeptStates:
         self._changed: dict[str, ChargerState] = {}
         self._read: dict[str, ChargerState] = {}
         self._intervals = 0
+        self._overdue = False
         self._trouble = ""
         self._loop: Deferred[None] | None = None
 
@@ -115,8 +116,9 @@ class KeptStates:
             try:
                 await self._read_arrived()
                 await self._write_changed()
-                if self._intervals == 0:
+                if self._overdue:
                     await self._written()
+                    self._overdue = False
                 self._trouble = ""
             except (TimeoutError, StoreUnavailable) as why:
                 if str(why) != self._trouble:  # it may last
@@ -130,8 +132,8 @@ class KeptStates:
     def _due(self, *, everything: bool = False) -> dict[str, ChargerState]:
         """What is to be written now."""
         self._intervals += 1
-        if everything or self._intervals >= READINGS_AFTER:
-            self._intervals = 0
+        if everything or self._overdue or self._intervals >= READINGS_AFTER:
+            self._intervals, self._overdue = 0, True  # until all of them are written, and that was told
             self._changed = self._read | self._changed
             self._read = {}
         due = {id: state for id, state in self._changed.items() if id not in self._arrived} if self._arrived else self._changed

@@ -76,7 +76,9 @@ class Monitoring:
         self.watching = Watching(clock)
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
-        self.view = FleetView(name, store.fleet, Away(store.records, clock), self.reports, self.histories, gateway.decisions, clock, unix)
+        self.view = FleetView(
+            name, store.fleet, Away(store.records, store.states, clock), self.reports, self.histories, gateway.decisions, clock, unix
+        )
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         details = Details(gateway, verdicts, rows, running, violations, clock)

@@ -15,7 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from .query import State
-from .told import FLAGS, ChargerRow
+from .state import ChargerState
+from .told import FLAGS, ChargerRow, ConnectorRow
 
 UNKNOWN: dict[str, Any] = {
     "remote_address": None,
@@ -71,8 +72,7 @@ class Rows:
     def row(self, charger: Charger) -> ChargerRow:
         """The row as it is told."""
         row: dict[str, Any] = {name: column(charger) for name, column in self.columns.items()}
-        connectors = charger.state.connectors if charger.state else ()
-        row["connectors"] = [{**msgspec.structs.asdict(each), "since": iso(each.since)} for each in connectors]
+        row["connectors"] = [] if charger.state is None else connectors_of(charger.state)
         row["flags"] = self.flags(charger)
         return cast(ChargerRow, row)
 
@@ -117,9 +117,17 @@ class Rows:
         return self._time(observed.heard)
 
 
-def away_row(id: str, kept: Mapping[str, Any]) -> ChargerRow:
-    """Of a charger that is connected nowhere, from what is kept of its last connection."""
+def connectors_of(state: ChargerState) -> list[ConnectorRow]:
+    """As they are told."""
+    return [cast(ConnectorRow, {**msgspec.structs.asdict(each), "since": iso(each.since)}) for each in state.connectors]
+
+
+def away_row(id: str, kept: Mapping[str, Any], state: ChargerState | None = None) -> ChargerRow:
+    """Of a charger that is connected nowhere, from what is kept of its last connection, and its ``state`` if that is known."""
     known = {name: kept.get(name) for name in ("gateway", "ocpp", "vendor", "model", "firmware", "serial")}
     left = {name: kept.get(name) for name in ("code", "reason", "seconds")}
     row = {"id": id, "state": "away", "since": str(kept.get("time", ""))[:19] + "Z", **known, **UNKNOWN, "left": left}
+    if state is not None:
+        row |= {"connectors": connectors_of(state), "transactions": len(state.running)}
+        row["energy_wh"] = state.energy() if state.running else None
     return cast(ChargerRow, row)

@@ -401,7 +401,7 @@ class RunningTransaction(msgspec.Struct, kw_only=True, tag_field="state", tag="r
     charger: str
     """the charger's identity"""
     gateway: str
-    """the gateway that has the charger"""
+    """the gateway that has the charger, or had it last"""
     ocpp: str
     """the OCPP version of the connection"""
     id: int | str
@@ -426,6 +426,8 @@ class RunningTransaction(msgspec.Struct, kw_only=True, tag_field="state", tag="r
     """state of charge, in percent"""
     charging_state: str | None
     """2.x: as the charger has told it last"""
+    away: bool = False
+    """whether the charger is away: it has not told of an end, and the readings are its last"""
 
 
 class ChargingTransaction(RunningTransaction, kw_only=True, tag_field="state", tag="running"):
@@ -525,6 +527,8 @@ class BatchBegun(TypedDict):
     """how many chargers it has"""
     missing: list[str]
     """gateways that have not answered in time, whose chargers are not among them"""
+    trouble: str
+    """why other gateways could not be asked, so that none of their chargers is among them; "" if they could"""
 
 
 class BatchFailure(TypedDict):

@@ -17,7 +17,7 @@ from ..interfaces import IFleet
 from ..monitoring.batches import MAX_CHARGERS, Batches, TooManyBatches
 from ..monitoring.fleet_view import FleetView
 from ..monitoring.query import ChargersFilter
-from ..monitoring.told import BatchBegun, BatchReport, BatchSummary
+from ..monitoring.told import BatchBegun, BatchReport, BatchSummary, Fleet
 from ..ocpp.version import Version
 from .answering import answer_json
 from .described import Refusal, described
@@ -36,13 +36,11 @@ class BatchBody(TypedDict):
     """for these identities"""
 
 
-class BatchesAnswer(TypedDict):
+class BatchesAnswer(Fleet):
     """All batches that gateways remember."""
 
     rows: list[BatchSummary]
     """the batches, the latest first, without what has failed"""
-    missing: list[str]
-    """gateways that have not answered in time"""
 
 
 class BatchesApi:
@@ -65,7 +63,7 @@ class BatchesApi:
 
         async def answer() -> bytes:
             query_of(request, NoQuery)
-            command, chargers, missing = await self._read(body_of(request))
+            command, chargers, missing, trouble = await self._read(body_of(request))
             try:
                 report = self._batches.begin(command, chargers, operator_of(request))
             except Invalid as why:
@@ -74,7 +72,7 @@ class BatchesApi:
                 request.setHeader("retry-after", "30")
                 raise Refused(503, f"{why}: try again later") from None
             request.setHeader("location", f"/api/batches/{report['id']}")
-            return answer_json(request, 202, BatchBegun(id=report["id"], total=report["total"], missing=missing))
+            return answer_json(request, 202, BatchBegun(id=report["id"], total=report["total"], missing=missing, trouble=trouble))
 
         return run(request, answer())
 
@@ -88,12 +86,12 @@ class BatchesApi:
             answers = await self._fleet.ask("batches", {})
             rows = [row for part in answers.answers.values() for row in part]
             rows.sort(key=lambda row: row["time"], reverse=True)
-            return answer_json(request, 200, {"rows": rows, "missing": answers.missing})
+            return answer_json(request, 200, {"rows": rows, "missing": answers.missing, "trouble": answers.trouble})
 
         return run(request, answer())
 
     @app.route("/api/batches/<id>", methods=["GET"])
-    @described({200: BatchReport, 404: Refusal}, query=NoQuery)
+    @described({200: BatchReport, 404: Refusal, 503: Refusal}, query=NoQuery)
     def batch(self, request: IRequest, id: str) -> HttpAnswer:
         """How far one is, and what has failed."""
 
@@ -103,14 +101,17 @@ class BatchesApi:
             if found is None:
                 answers = await self._fleet.ask("batch", {"id": id})
                 found = next((each for each in answers.answers.values() if each is not None), None)
+                unasked = answers.trouble or ", ".join(answers.missing)
+                if found is None and unasked:
+                    raise Refused(503, f"Not all gateways could be asked, and this one does not know it ({unasked}): try again")
             if found is None:
                 raise Refused(404, "No batch of this id is remembered: the gateway that ran it may have been started again")
             return answer_json(request, 200, found)
 
         return run(request, answer())
 
-    async def _read(self, body: bytes) -> tuple[dict[str, Any], list[str], list[str]]:
-        """The command, the chargers that are to get it, and the gateways whose chargers are not known."""
+    async def _read(self, body: bytes) -> tuple[dict[str, Any], list[str], list[str], str]:
+        """The command, the chargers that are to get it, the gateways whose chargers are not known, and why those of no other gateway are."""
         try:
             members = msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -126,14 +127,14 @@ class BatchesApi:
             raise Refused(400, "Either `filter` or `chargers` says which chargers are to get it")
         if "filter" in members:
             wanted = object_of(members["filter"], ChargersFilter, "filter")
-            chargers, missing = await self._view.ids(wanted, MAX_CHARGERS + 1)
+            chargers, missing, trouble = await self._view.ids(wanted, MAX_CHARGERS + 1)
         else:
-            chargers, missing = _identities(members["chargers"]), []
+            chargers, missing, trouble = _identities(members["chargers"]), [], ""
         if not chargers:
             raise Refused(400, "There is no such charger")
         if len(chargers) > MAX_CHARGERS:
             raise Refused(400, f"A batch has at most {MAX_CHARGERS} chargers")
-        return command, chargers, missing
+        return command, chargers, missing, trouble
 
     def _check(self, command: dict[str, Any]) -> None:
         """Refuse at once what would fail at every charger, and what would be ignored."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.web.iweb import IRequest
 
-from ..monitoring.fleet_view import FleetView
+from ..monitoring.fleet_view import FleetView, Unknown
 from ..monitoring.query import ChargersPageQuery
 from ..monitoring.told import AllOfCharger, ChargersAnswer, OfAbsent, OfConnected
 from .answering import answer_json
@@ -36,14 +36,16 @@ class FleetApi:
         return run(request, answer())
 
     @app.route("/api/fleet/chargers/<path:id>", methods=["GET"])
-    @described({200: [(AllOfCharger, OfConnected), (AllOfCharger, OfAbsent)], 404: Refusal}, query=NoQuery)
+    @described({200: [(AllOfCharger, OfConnected), (AllOfCharger, OfAbsent)], 404: Refusal, 503: Refusal}, query=NoQuery)
     def charger(self, request: IRequest, id: str) -> HttpAnswer:
-        """All about one charger, connected or not; 404 if nothing is known of it."""
+        """All about one charger, connected or not; 404 if nothing is known of it, 503 if that cannot be said at the moment."""
 
         async def answer() -> bytes:
             query_of(request, NoQuery)
             found = await from_store(self._view.charger(id))
-            if found is None:
+            if isinstance(found, Unknown):
+                if found.unasked:
+                    raise Refused(503, f"Only part of the fleet could be asked, and this charger is not there ({found.unasked}): try again")
                 raise Refused(404, "Nothing is known of this charger")
             return answer_json(request, 200, found)
 

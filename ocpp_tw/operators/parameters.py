@@ -1,11 +1,13 @@
 """What a request asks in its query, read as the class that describes it: OpenAPI's parameters are made of the same one.
 
 Knows no route. Such a class is a msgspec struct whose fields have defaults: numbers with bounds, texts, times, true or false, one of several
-words, and lists, whose values have commas between them.
+words, and lists, whose values have commas between them: a comma that is part of a value has a backslash before it, and so has a backslash that is
+before a comma or another one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -27,6 +29,12 @@ A_TIME = "a time with its zone, such as 2026-11-29T08:00:00Z (a + is sent as %2B
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time, with its zone."""
+
+
+_ESCAPED = re.compile(r"\\([\\,])")
+
+_PIECE = re.compile(r"(?:\\[\\,]|[^,])+")
+"""A value of a list: commas that are part of it are escaped."""
 
 
 class NoQuery(msgspec.Struct, frozen=True):
@@ -63,7 +71,8 @@ def query_of(request: IRequest, kind: type[Q], *, others: bool = False) -> Q:
 
 
 def object_of(members: Any, kind: type[Q], name: str) -> Q:
-    """The same of an object in a body, which is called ``name`` there: a list may be one of JSON. Raises `Refused`."""
+    """The same of an object in a body, which is called ``name`` there: a list may be one of JSON, whose elements are as they are. Raises
+    `Refused`."""
     if not isinstance(members, dict):
         raise Refused(400, f"`{name}` must be an object")
     known = _parameters(kind)
@@ -76,16 +85,19 @@ def object_of(members: Any, kind: type[Q], name: str) -> Q:
             value = str(value).lower()
         elif parameter.take is _truth:
             value = None
-        texts = value if isinstance(value, list) and parameter.several else [value]
+        whole = isinstance(value, list) and parameter.several
+        texts = value if whole else [value]
         if not all(isinstance(each, str) for each in texts):
             raise Refused(400, f"`{name}`: {member} must be {parameter.expected}")
-        values[parameter.field] = _value(member, parameter, texts)
+        values[parameter.field] = _value(member, parameter, texts, whole=whole)
     return kind(**values)
 
 
-def _value(name: str, parameter: Parameter, texts: list[str]) -> Any:
+def _value(name: str, parameter: Parameter, texts: list[str], *, whole: bool = False) -> Any:
+    """``whole``: commas separate nothing."""
     if parameter.several:
-        texts = [word for text in texts for each in text.split(",") if (word := each.strip())]
+        if not whole:
+            texts = [_ESCAPED.sub(r"\1", word) for text in texts for each in _PIECE.findall(text) if (word := each.strip())]
         if parameter.most and len(texts) > parameter.most:
             raise Refused(400, f"{name} must have no more than {parameter.most} values")
     elif len(texts) != 1:

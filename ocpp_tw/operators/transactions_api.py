@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from twisted.web.iweb import IRequest
@@ -18,7 +18,7 @@ from ..core.history import EndedTransaction
 from ..monitoring.fleet_view import FleetView
 from ..monitoring.history_reader import HistoryReader
 from ..monitoring.rows import iso
-from ..monitoring.told import RunningTransaction
+from ..monitoring.told import Fleet, RunningTransaction
 from ..monitoring.transactions import Position, RunningQuery
 from .answering import answer_json
 from .described import described
@@ -91,15 +91,22 @@ class TransactionsCsvQuery(TransactionsQuery, frozen=True):
     """at most so many"""
 
 
-class TransactionsAnswer(TypedDict):
-    """A page of transactions."""
+class TransactionsAnswer(Fleet):
+    """A page of transactions; those of gateways that have not answered, and that run, are not among them."""
 
     rows: list[RunningTransaction | EndedTransaction]
     """those that run, the latest first, then those that have ended, the latest first"""
     cursor: str | None
     """leads to the next page; null if there is none"""
+
+
+class Found(NamedTuple):
+    """A page of them, and whether all gateways have told those that run."""
+
+    rows: list[dict[str, Any]]
+    cursor: str | None
     missing: list[str]
-    """gateways that have not answered in time, whose running transactions are not among them"""
+    trouble: str
 
 
 class TransactionsApi:
@@ -118,8 +125,7 @@ class TransactionsApi:
         """A page of them: first those that run, the latest first, then those that have ended."""
 
         async def answer() -> bytes:
-            rows, cursor, missing = await self._page(query_of(request, TransactionsPageQuery))
-            return answer_json(request, 200, {"rows": rows, "cursor": cursor, "missing": missing})
+            return answer_json(request, 200, (await self._page(query_of(request, TransactionsPageQuery)))._asdict())
 
         return run(request, answer())
 
@@ -132,7 +138,7 @@ class TransactionsApi:
         """
 
         async def answer() -> bytes:
-            rows, cursor, missing = await self._page(query_of(request, TransactionsCsvQuery))
+            rows, cursor, missing, trouble = await self._page(query_of(request, TransactionsCsvQuery))
             text = io.StringIO()
             writer = csv.writer(text)
             writer.writerow(CSV_COLUMNS)
@@ -141,38 +147,40 @@ class TransactionsApi:
             request.setHeader("content-disposition", 'attachment; filename="transactions.csv"')
             if cursor:
                 request.setHeader("x-cursor", cursor)
-            if missing:
-                request.setHeader("x-missing", ",".join(missing))
+            if missing or trouble:
+                request.setHeader("x-missing", ",".join(missing) or "others")
             return text.getvalue().encode("utf-8", "replace")
 
         return run(request, answer())
 
-    async def _page(self, query: TransactionsQuery) -> tuple[list[dict[str, Any]], str | None, list[str]]:
-        """The rows, the cursor of the next page, and the gateways that have not answered."""
+    async def _page(self, query: TransactionsQuery) -> Found:
         rows: list[dict[str, Any]] = []
         missing: list[str] = []
-        cursor = query.cursor
+        trouble, cursor = "", query.cursor
         if query.state != "ended" and (not cursor or cursor.startswith(RUNNING)):
             after = _running_at(cursor)
             while True:
                 wanted = query.running(after, query.limit - len(rows))
-                told, after, missing = await self._view.running(wanted)
+                told, after, missing, trouble = await self._view.running(wanted)
                 rows += told
                 if after is None:
                     break
                 if len(rows) >= query.limit:
-                    return rows, _behind(after), missing
+                    return Found(rows, _behind(after), missing, trouble)
             cursor = ""
         elif query.state == "running":
             raise Refused(400, NO_CURSOR)
         if query.state == "running":
-            return rows, None, missing
+            return Found(rows, None, missing, trouble)
         if len(rows) >= query.limit:  # the next page begins with the first that has ended
-            return rows, FIRST, missing
+            return Found(rows, FIRST, missing, trouble)
         cursor = "" if cursor == FIRST else cursor
         words = query.charger, query.tag
         page = await history_page(self._histories, history.TRANSACTIONS, query.limit - len(rows), cursor, query.lets_through, *words)
-        return rows + page.rows, page.cursor, missing
+        ended = {(row.get("charger"), row.get("id")): str(row.get("time")) for row in reversed(page.rows)}
+        # it may have ended since those that run were told; ids come again
+        rows = [row for row in rows if ended.get((row["charger"], row["id"]), "") < iso(row["since"] or 0)]
+        return Found(rows + page.rows, page.cursor, missing, trouble)
 
 
 def _behind(running: Position) -> str:

@@ -95,6 +95,9 @@ export function query(values) {
   return text ? `?${text}` : "";
 }
 
+/** A value of a parameter that may have several: the commas in it separate nothing. */
+export const whole = (value) => value?.replace(/[\\,]/g, "\\$&");
+
 /** What a path answers, asked again whenever it changes and every `every` ms while somebody looks: {data, error, loading, again}. */
 export function useAsk(path, every = 0) {
   const [state, set] = useState({ data: null, error: null, loading: true });

@@ -1,6 +1,6 @@
 // One charger: how it is, what it says, what was decided about it, and every command of its version.
 import { html, useEffect, useRef, useState } from "./lib.js";
-import { ask, query, useAsk } from "./api.js";
+import { ask, query, useAsk, whole } from "./api.js";
 import { route, to, view, viewed } from "./router.js";
 import { Ago, Facts, Notice, Partial, Problem, State, Table, Tabs, Time, Told } from "./parts.js";
 import { PowerCurve } from "./chart.js";
@@ -37,7 +37,7 @@ export function Charger({ id }) {
     }, SOON);
   };
   // one stream for both: a browser has six connections to a host, for all its tabs
-  const frames = useFrames(`/api/live${query({ what: "frames,events", charger: id })}`, () => before(path), received);
+  const frames = useFrames(`/api/live${query({ what: "frames,events", charger: whole(id) })}`, () => before(path), received);
   const { data, error } = asked;
   if (!data) return html`<h1><bdi>${id}</bdi></h1>${error ? html`<${Problem} error=${error} /><p>If it was refused, that is among the <a href=${to("troubles", { charger: id })}>troubles of ${id}</a>.</p>` : html`<p class="empty" role="status">Loading…</p>`}`;
   const row = data.row ?? {};

@@ -1,6 +1,6 @@
 // All chargers in one table: filtered, sorted and paged by the gateways, and followed as they change.
 import { html } from "./lib.js";
-import { query, useWatched } from "./api.js";
+import { query, useWatched, whole } from "./api.js";
 import { route, to, toCharger, view } from "./router.js";
 import { Ago, ChargerLink, Check, Choice, Notice, Partial, Problem, Search, STATES, State, Table } from "./parts.js";
 import { count, energy, power } from "./format.js";
@@ -41,7 +41,7 @@ export function Chargers() {
   const { query: now } = route.use();
   const { search = "", state = "", ocpp = "", model = "", firmware = "", gateway = "", violations = "", sort = "id" } = now;
   const offset = Math.max(0, Number(now.offset) || 0);
-  const asked = query({ search, state, ocpp, model, firmware, gateway, violations, sort, limit: SIZE, offset: offset || "" });
+  const asked = query({ search, state, ocpp, model: whole(model), firmware: whole(firmware), gateway, violations, sort, limit: SIZE, offset: offset || "" });
   const path = `/api/watch/chargers${asked}`;
   const shown = useWatched(path, `/api/fleet/chargers${asked}`, changed);
   const { data, refused, error } = shown;

@@ -1,6 +1,6 @@
 // Commands: what came of them, failed ones first; and one to many chargers.
 import { html, useEffect, useState } from "./lib.js";
-import { ask, post, query, useAsk } from "./api.js";
+import { ask, post, query, useAsk, whole } from "./api.js";
 import { route, view } from "./router.js";
 import { ChargerLink, Choice, Facts, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { CommandForm, NEUTRAL, newId } from "./command.js";
@@ -55,9 +55,11 @@ export function Commands() {
     <${More} list=${list} />`;
 }
 
+const WHOLE = new Set(["model", "firmware"]);
+
 /** One command to all chargers of a filter, which is in the address as on the page of chargers. */
 function ToMany({ now }) {
-  const filter = Object.fromEntries(FILTERS.filter((name) => now[name]).map((name) => [name, now[name]]));
+  const filter = Object.fromEntries(FILTERS.filter((name) => now[name]).map((name) => [name, WHOLE.has(name) ? whole(now[name]) : now[name]]));
   const form = now.form || NEUTRAL;
   const wanted = { ...filter, ...(form === NEUTRAL ? {} : { ocpp: form }), ...(filter.violations ? { violations: true } : {}) };
   const to = useAsk(`/api/fleet/chargers${query({ ...wanted, limit: 5 })}`);

@@ -9,7 +9,7 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,6 +22,11 @@ AGAIN_AFTER = 2.0
 
 class Refused(Exception):
     """The gateway does not serve this, or is not there; the text says why."""
+
+
+def listed(values: Iterable[str]) -> str:
+    """Several values of a parameter, as the gateway reads them."""
+    return ",".join([each.replace("\\", "\\\\").replace(",", "\\,") for each in values])
 
 
 class Tap:

@@ -114,6 +114,26 @@ def test_a_gateway_that_was_killed_is_missed_for_a_day_or_until_it_is_back(fleet
     assert fleet.overview(second)["gone"] == []
 
 
+def test_what_was_counted_in_an_outage_is_told_as_soon_as_it_is_over(fleet: Fleet) -> None:
+    first, second = fleet.gateway("a"), fleet.gateway("b")
+    charger = first.connect("cp1")
+    id = begin(charger, meter=1000)
+    fleet.time(70)
+    first.states.available = second.states.available = False
+    for energy in (2000, 3000, 4000):
+        meter(charger, id, energy=energy)
+        fleet.time(67)
+    first.states.available = second.states.available = True
+    fleet.time(7)
+    fleet.ends(first, killed=True)
+    told = fleet.overview(second)
+    assert told["energy_today_wh"] == 3000 and told["gone"] == [{"name": "a", "since": "2026-09-21T14:17:53Z", "chargers": 1}]
+    again = fleet.gateway("a")
+    meter(again.connect("cp1"), id, energy=4500)
+    fleet.time(8)
+    assert again.application.monitoring.today.wh == 3500
+
+
 def test_a_gateway_that_was_stopped_is_not_missed(fleet: Fleet) -> None:
     first, second = fleet.gateway("a"), fleet.gateway("b")
     fleet.ends(first)

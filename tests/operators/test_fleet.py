@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred
 
 from fleet_site import FleetSite
 from fleets import pause, until
@@ -314,6 +315,67 @@ async def test_transactions_are_filtered_and_paged(fleet: Fleet) -> None:
     assert seen == ["X", "T6", "T5", "T4", "T3", "T2", "T1", "T0"]
 
 
+async def test_a_transaction_of_a_charger_that_is_away_runs_until_its_end_is_told(fleet: Fleet) -> None:
+    one = boot(fleet.first.connect("one"))
+    meter(one, id := begin(one, "T"), 3000, 7000)
+    status(one, "Charging")
+    fleet.sweep()
+    one.disconnect(1001, "bye")
+    one = boot(fleet.second.connect("one"))
+    fleet.sweep()
+    one.disconnect(1001, "bye")
+    fleet.sweep()
+    for query in ({}, {"state": "running"}, {"charger": "one"}, {"tag": "T"}):
+        (row,) = (await fleet.site.get("/api/transactions", **query))["rows"]
+        assert (row["state"], row["id"], row["tag"], row["energy_wh"], row["power_w"], row["away"]) == (
+            "running",
+            id,
+            "T",
+            2000,
+            None,
+            True,
+        )
+        assert row["gateway"] == "b"
+    assert (await fleet.site.get("/api/transactions", charger="other"))["rows"] == []
+    told = await fleet.site.get("/api/fleet/chargers/one")
+    assert [(each["id"], each["energy_wh"], each["away"], each["open"]) for each in told["transactions"]] == [(id, 2000, True, False)]
+    assert (told["row"]["transactions"], told["row"]["energy_wh"], told["row"]["power_w"]) == (1, 2000, None)
+    assert [each["status"] for each in told["row"]["connectors"]] == ["Charging"]
+    one = fleet.first.connect("one")
+    fleet.sweep()
+    (row,) = (await fleet.site.get("/api/transactions"))["rows"]
+    assert (row["id"], row["energy_wh"], row["away"], row["gateway"]) == (id, 2000, False, "a")
+    end(one, id, 4000)
+    one.disconnect()
+    fleet.sweep()
+    assert [row["state"] for row in (await fleet.site.get("/api/transactions"))["rows"]] == ["ended"]
+    assert (await fleet.site.get("/api/fleet/chargers/one"))["transactions"] == []
+
+
+async def test_a_transaction_of_a_charger_whose_gateway_was_killed_still_runs(fleet: Fleet) -> None:
+    one = boot(fleet.second.connect("one"))
+    meter(one, id := begin(one), 3000, 7000)
+    fleet.sweep(70)
+    fleet.second.states.available = False
+    fleet.second.application.stop()
+    fleet.second.fleet.stop()
+    fleet.store.living.discard("b")
+    fleet.sweep()
+    (row,) = (await fleet.site.get("/api/transactions"))["rows"]
+    assert (row["id"], row["energy_wh"], row["away"], row["gateway"]) == (id, 2000, True, "b")
+
+
+async def test_what_has_just_ended_does_not_run(fleet: Fleet) -> None:
+    one = fleet.first.connect("one")
+    id = begin(one)
+    fleet.sweep()
+    end(one, id, 2000)  # the sweep has not seen it yet
+    assert [row["state"] for row in (await fleet.site.get("/api/transactions"))["rows"]] == ["ended"]
+    assert (await fleet.site.get("/api/transactions", state="running"))["rows"] == []
+    assert (await fleet.site.text("/api/transactions.csv")).count("one") == 1
+    assert (await fleet.site.get("/api/fleet/chargers/one"))["transactions"] == []
+
+
 async def test_a_page_that_running_transactions_fill_leads_to_those_that_have_ended(fleet: Fleet) -> None:
     one = fleet.first.connect("one")
     end(one, begin(one, "old"), 2000)
@@ -596,6 +658,49 @@ async def test_without_the_store_what_this_gateway_knows_is_told(fleet: Fleet) -
     fleet.first.fleet.away = True
     told = await fleet.site.get("/api/fleet/chargers")
     assert [row["id"] for row in told["rows"]] == ["c1"] and told["trouble"] == "the store cannot be reached"
+
+
+async def test_without_the_store_nobody_elses_is_gone_or_away_and_nothing_is_waited_for(fleet: Fleet) -> None:
+    """Whatever is the matter with it: here it would never answer."""
+    states_of(fleet)
+    for path in ("/api/overview", "/api/fleet/chargers"):
+        await fleet.site.get(path)
+    gateway = fleet.first
+    gateway.fleet.away = True
+    gateway.states.available = False
+    gateway.records.table = gateway.history.recent = lambda *args: Deferred()
+    fleet.sweep()
+    fleet.store.living.clear()
+    told = await fleet.site.get("/api/overview")
+    assert (told["gone"], told["missing"], told["trouble"]) == ([], [], "the store cannot be reached")
+    assert (told["chargers"]["total"], told["chargers"]["away"]) == (3, 1)
+    assert [each["name"] for each in told["gateways"]] == ["a"]
+    told = await fleet.site.get("/api/fleet/chargers")
+    assert told["trouble"] and {row["id"]: row["state"] for row in told["rows"]} == {
+        "online": "online",
+        "faulted": "faulted",
+        "gone": "away",
+    }
+    for path in ("/api/fleet/chargers/charging", "/api/fleet/chargers/nobody", "/api/batches/unknown"):
+        code, detail = await fleet.site.refused(path)
+        assert code == 503 and "the store cannot be reached" in detail
+    assert (await fleet.site.get("/api/transactions", state="running"))["trouble"] == "the store cannot be reached"
+    assert (await fleet.site.get("/api/batches"))["trouble"] == "the store cannot be reached"
+    response = await fleet.site.client.get(fleet.site.url("/api/transactions.csv", state="running"))
+    assert response.headers.getRawHeaders("x-missing") == ["others"]
+    batch = {"command": {"command": "clear_cache", "data": {}}, "filter": {"search": "o"}}
+    told = (await fleet.site.post("/api/batches", batch))[1]
+    assert (told["total"], told["trouble"]) == (2, "the store cannot be reached")
+
+
+async def test_a_charger_of_a_gateway_that_does_not_answer_is_not_called_unknown(fleet: Fleet) -> None:
+    fleet.second.connect("new")
+    fleet.second.fleet.deaf = True
+    asked = fleet.site.client.get(fleet.site.url("/api/fleet/chargers/nobody"))
+    await pause(0.2)
+    fleet.sweep(3)
+    response = await asked
+    assert response.code == 503 and "no answer from b" in (await response.json())["detail"]
 
 
 async def test_hostile_identities_are_data(fleet: Fleet) -> None:

@@ -21,9 +21,13 @@ ELSEWHERE = ("/api/live", "/frames", "/events", "/metrics", "z", ".json")
 """Served by classes that this site has not, or without a query."""
 
 
+@pytest.fixture
+def gateway() -> InMemoryGateway:
+    return InMemoryGateway(Settings(name="a"))
+
+
 @pytest_twisted.async_yield_fixture
-async def site() -> AsyncIterator[FleetSite]:
-    gateway = InMemoryGateway(Settings(name="a"))
+async def site(gateway: InMemoryGateway) -> AsyncIterator[FleetSite]:
     gateway.application.start()
     made = FleetSite(gateway)
     yield made
@@ -115,3 +119,19 @@ async def test_a_wrong_member_of_a_batch_is_told(site: FleetSite) -> None:
 async def test_a_time_may_have_any_zone(site: FleetSite) -> None:
     for time in ("2026-11-29T08:00:00Z", "2026-11-29T08:00:00.5+01:00", "2026-11-29t08:00:00z", "1970-01-01T00:00:00Z"):
         assert (await site.get("/api/transactions", **{"from": time, "to": time}))["rows"] == []
+
+
+async def test_a_value_may_have_a_comma_in_it(site: FleetSite, gateway: InMemoryGateway) -> None:
+    for id, model in (("p,q", "M, with, commas"), ("p", "M"), ("p\\", "M\\"), ("q", "with")):
+        charger = gateway.connect(id)
+        charger.send_call("BootNotification", {"chargePointVendor": "V", "chargePointModel": model, "firmwareVersion": "1.0,2"})
+
+    async def ids(**query: Any) -> set[str]:
+        return {row["id"] for row in (await site.get("/api/fleet/chargers", **query))["rows"]}
+
+    assert await ids(model="M\\, with\\, commas") == {"p,q"} and await ids(firmware="1.0\\,2") == {"p,q", "p", "p\\", "q"}
+    assert await ids(model="M, with, commas") == {"p", "q"} and await ids(model="M\\, with\\, commas , M") == {"p,q", "p"}
+    assert await ids(model="M\\\\,with") == {"p\\", "q"} and await ids(model="M\\") == {"p\\"}
+    for wanted in (["M, with, commas"], "M\\, with\\, commas"):
+        body = {"command": {"command": "clear_cache", "data": {}}, "filter": {"model": wanted}}
+        assert (await site.post("/api/batches", body))[1]["total"] == 1

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from pytest_twisted import async_yield_fixture
@@ -18,6 +19,7 @@ from ocpp_tw.fleet import feeds
 from ocpp_tw.monitoring.fleet_tap import FleetTap
 from ocpp_tw.operators.tap_routes import TapRoutes
 from ocpp_tw.settings import Settings
+from ocpp_tw.tapping.following import listed
 from ocpp_tw.testing import InMemoryGateway
 from operators_site import Site
 
@@ -149,6 +151,18 @@ async def test_the_stream_has_what_happens_and_ends_with_its_reader(served):
     client.call("Heartbeat", id="3")
     await pause(0.3)
     assert len(stream.items) == 6
+
+
+async def test_a_charger_with_a_comma_in_its_name_is_followed_and_no_other(served):
+    clients = {id: served.here.connect(id) for id in ("p", "p,q", "r\\")}
+    stream = await served.follow(f"?what=events&{urlencode({'charger': listed(['p,q', 'r' + chr(92)])})}")
+    for each in clients.values():
+        each.call("DataTransfer", VENDOR)
+    await until(lambda: len(stream.items) == 2)
+    await pause(0.3)
+    assert [each["charger"] for each in stream.items] == ["p,q", "r\\"]
+    stream.transport._producer.abortConnection()
+    await until(lambda: not served.site.factory.protocols)
 
 
 async def test_what_is_too_much_for_the_stream_is_told(served, monkeypatch):
