@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ocpp_tw.cli import main
-from ocpp_tw.registering.status import bars
+from ocpp_tw.registering.status import bars, lines
 
 GATEWAY = {
     "name": "gw", "chargers": 3, "messages_per_second": 1.5, "events_per_second": 1.5, "loop_lag_ms": 2.0, "memory_mb": 80.5, "cpu": 0.42,
@@ -30,12 +30,19 @@ OVERVIEW = {
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest) -> Any:
+def answered() -> list[Any]:
+    """What the gateway answers, where it is not always the same."""
+    return []
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, answered: list[Any]) -> Any:
     """A gateway that answers what the test says."""
+    answered.append(request.param)
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = request.param
+            status, body = answered[0]
             text = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(text)))
@@ -61,7 +68,9 @@ def test_the_overview_is_printed_with_all_that_is_wrong(url: str, capsys: pytest
     for text in (
         "chargers  4: online 1  charging 2",
         "14.5 kW now, 1234.6 kWh today",
-        "TROUBLE   refused",
+        "TROUBLE   Redis takes no events: refused",
+        "TROUBLE   the backend is not asked: no answer",
+        "unread    not known how many",
         "no answer from other",
         "TROUBLE   gateway dead\\x1b is gone, and was there last at 2026-09-21T14:30:00Z",
         "42%",
@@ -70,6 +79,54 @@ def test_the_overview_is_printed_with_all_that_is_wrong(url: str, capsys: pytest
     ):
         assert text in printed
     assert "\x1b" not in printed and "\\x1b[31m1" in printed
+
+
+def test_what_is_wrong_with_redis_is_said_once() -> None:
+    for trouble, redis, word in (
+        ("Redis cannot be reached: Connection refused", "Connection refused", "away"),
+        ("Redis takes no writes: OOM used memory > 'maxmemory'", "OOM used memory > 'maxmemory'", "OOM"),
+        ("", "READONLY You can't write against a read only replica.", "READONLY"),
+    ):
+        report = {"connected": False, "unread": 7, "trouble": redis}
+        printed = lines({**OVERVIEW, "trouble": trouble, "redis": report, "gateways": [{**GATEWAY, "redis": report}]})
+        assert len([line for line in printed if redis in line]) == 1
+        assert word in next(line for line in printed if line.startswith("gw ")).split() and "unread    7 events" in "\n".join(printed)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ({"event": "clock_skew", "seconds": -90}, "its clock is 90 s slow"),
+        ({"event": "clock_skew", "seconds": 3600}, "its clock is 3600 s fast"),
+        ({"event": "silent", "seconds": 900}, "nothing has come for 900 s"),
+        ({"event": "unresponsive", "timeouts": 3}, "3 commands without an answer"),
+        ({"event": "flapping", "connects": 5, "seconds": 300}, "5 connections, within 300 s"),
+        ({"event": "flooding", "messages": 900, "bytes": 80_000, "seconds": 10}, "900 messages, 80000 bytes, within 10 s"),
+        ({"event": "disconnect_charger", "code": 1006, "reason": "", "seconds": 4.5}, "close code 1006"),
+        ({"event": "disconnect_charger", "code": 1002, "reason": "no frame", "seconds": 4.5}, "no frame"),
+    ],
+)
+def test_a_trouble_says_what_it_is(trouble: dict[str, Any], said: str) -> None:
+    [*_, line] = lines({**OVERVIEW, "troubles": [{"time": "t", "charger": "c1", **trouble}]})
+    assert line.endswith(said)
+
+
+@pytest.mark.parametrize("url", [(200, OVERVIEW)], indirect=True)
+def test_a_watcher_outlives_a_restart_of_the_gateway(
+    url: str, answered: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = iter([200, 502, 500, 200])
+
+    def slept(seconds: float) -> None:
+        status = next(looks, None)
+        if status is None:
+            raise KeyboardInterrupt
+        answered[0] = status, OVERVIEW if status == 200 else {"detail": "The gateway is starting"}
+
+    monkeypatch.setattr("ocpp_tw.registering.status.time.sleep", slept)
+    assert main(["status", "--url", url, "--watch"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("14.5 kW now") == 3 and printed.err.count("The gateway is starting") == 2
 
 
 @pytest.mark.parametrize("url", [(200, OVERVIEW)], indirect=True)

@@ -22,6 +22,9 @@ CLEAR = "\x1b[H\x1b[J"
 
 BARS = "▁▂▃▄▅▆▇█"
 
+JUDGEMENTS = {"clock_skew", "silent", "unresponsive", "flapping", "flooding"}
+"""Troubles that say how much, and not why."""
+
 TROUBLES = 10
 """Most troubles that are shown."""
 
@@ -43,20 +46,26 @@ def _status(options: argparse.Namespace) -> int:
     from .client import Client, Unreachable
 
     client = Client(options.url, token_of(options), options.ca)
+    begun = False
     try:
         while True:
-            answer = client.ask("GET", "/api/overview")
-            if answer.status != 200:
-                print(f"ocpp-tw status: {answer.why}", file=sys.stderr)
-                return 1
-            text = json.dumps(answer.body, ensure_ascii=False) if options.json else "\n".join(lines(answer.body))
-            print(f"{CLEAR}{text}" if options.watch and sys.stdout.isatty() else text, flush=True)
-            if not options.watch:
-                return 0
+            try:
+                answer = client.ask("GET", "/api/overview")
+                problem = "" if answer.status == 200 else answer.why
+                passes = answer.status >= 500
+            except Unreachable as why:
+                problem, passes = str(why), True
+            if problem:
+                print(f"ocpp-tw status: {problem}", file=sys.stderr, flush=True)
+                if not (begun and passes):
+                    return 1
+            else:
+                begun = options.watch
+                text = json.dumps(answer.body, ensure_ascii=False) if options.json else "\n".join(lines(answer.body))
+                print(f"{CLEAR}{text}" if options.watch and sys.stdout.isatty() else text, flush=True)
+                if not options.watch:
+                    return 0
             time.sleep(INTERVAL)
-    except Unreachable as why:
-        print(f"ocpp-tw status: {why}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 0
     finally:
@@ -73,7 +82,12 @@ def lines(overview: dict[str, Any]) -> list[str]:
         f"power     {overview['power_w'] / 1000:.1f} kW now, {overview['energy_today_wh'] / 1000:.1f} kWh today",
     ]
     found += [f"{name:9} {bars(overview['rates'][name])} per second, the last hour" for name in ("messages", "events")]
-    for problem in (overview["trouble"], overview["redis"]["trouble"], overview["backend"]["detail"]):
+    unread = overview["redis"]["unread"]
+    found.append(f"unread    {'not known how many' if unread is None else unread} events wait in Redis for the backend")
+    trouble, redis, backend = overview["trouble"], overview["redis"]["trouble"], overview["backend"]["detail"]
+    if redis and not trouble.startswith("Redis"):  # else it says the same
+        trouble = "; ".join([each for each in (trouble, f"Redis takes no events: {redis}") if each])
+    for problem in (trouble, backend and f"the backend is not asked: {backend}"):
         if problem:
             found.append(f"TROUBLE   {shown(problem, 200)}")
     if overview["missing"]:
@@ -100,15 +114,39 @@ def _gateway(each: dict[str, Any]) -> tuple[str, ...]:
         str(each["loop_lag_ms"]),
         str(each["memory_mb"]),
         "-" if each["cpu"] is None else f"{each['cpu']:.0%}",
-        "ok" if each["redis"]["connected"] else "away",
+        _redis(each["redis"]),
         "-" if spool is None else f"{spool['events']}{' (disk!)' if spool['trouble'] else ''}",
         each["backend"]["state"],
         each["started"],
     )
 
 
+def _redis(report: dict[str, Any]) -> str:
+    """Away, or, where it answers and refuses, the word for that, such as OOM."""
+    if report["connected"]:
+        return "ok"
+    word = report["trouble"].partition(" ")[0]
+    return shown(word, 20) if word.isupper() else "away"
+
+
+def _judgement(each: dict[str, Any]) -> str:
+    """What the gateway has counted of a charger, in words."""
+    seconds = each.get("seconds")
+    if each.get("event") == "clock_skew" and isinstance(seconds, int):
+        return f"its clock is {abs(seconds)} s {'slow' if seconds < 0 else 'fast'}"
+    counted = {"timeouts": "commands without an answer", "connects": "connections", "messages": "messages", "bytes": "bytes"}
+    told = [f"{each[name]} {words}" for name, words in counted.items() if isinstance(each.get(name), int)]
+    if seconds is not None:
+        told.append(f"nothing has come for {seconds} s" if each.get("event") == "silent" else f"within {seconds} s")
+    return ", ".join(told)
+
+
 def _trouble(each: dict[str, Any]) -> tuple[str, ...]:
     what = next((str(each[name]) for name in ("description", "reason", "kind", "detail") if each.get(name)), "")
+    if not what and each.get("event") in JUDGEMENTS:
+        what = _judgement(each)
+    elif not what and each.get("code") is not None:
+        what = f"close code {each['code']}"
     over = " (over)" if each.get("over") else ""
     return str(each.get("time")), f"{each.get('event')}{over}", shown(str(each.get("charger") or "-"), 48), shown(what)
 

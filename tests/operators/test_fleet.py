@@ -69,6 +69,12 @@ class Fleet:
         """Time passes."""
         self.first.clock.pump([0.25] * int(seconds * 4))
 
+    async def answered(self, path: str) -> Any:
+        """The response to a question that somebody does not answer: time passes until it is there."""
+        asked = self.site.client.get(self.site.url(path))
+        await until(lambda: self.sweep(0.25) or asked.called)
+        return await asked
+
     async def close(self) -> None:
         for each in (self.first, self.second):
             each.application.stop()
@@ -122,10 +128,7 @@ async def test_the_overview_tells_rates_minute_by_minute(fleet: Fleet) -> None:
 
 async def test_a_gateway_that_does_not_answer_is_named(fleet: Fleet) -> None:
     fleet.second.fleet.deaf = True
-    asked = fleet.site.client.get(fleet.site.url("/api/overview"))
-    await pause(0.2)
-    fleet.sweep(3)
-    told = await (await asked).json()
+    told = await (await fleet.answered("/api/overview")).json()
     assert told["missing"] == ["b"] and [each["name"] for each in told["gateways"]] == ["a"]
 
 
@@ -696,10 +699,7 @@ async def test_without_the_store_nobody_elses_is_gone_or_away_and_nothing_is_wai
 async def test_a_charger_of_a_gateway_that_does_not_answer_is_not_called_unknown(fleet: Fleet) -> None:
     fleet.second.connect("new")
     fleet.second.fleet.deaf = True
-    asked = fleet.site.client.get(fleet.site.url("/api/fleet/chargers/nobody"))
-    await pause(0.2)
-    fleet.sweep(3)
-    response = await asked
+    response = await fleet.answered("/api/fleet/chargers/nobody")
     assert response.code == 503 and "no answer from b" in (await response.json())["detail"]
 
 
