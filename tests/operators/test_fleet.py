@@ -71,9 +71,10 @@ class Fleet:
 
     async def answered(self, path: str) -> Any:
         """The response to a question that somebody does not answer: time passes until it is there."""
-        asked = self.site.client.get(self.site.url(path))
-        await until(lambda: self.sweep(0.25) or asked.called)
-        return await asked
+        responses: list[Any] = []
+        self.site.client.get(self.site.url(path)).addBoth(responses.append)
+        await until(lambda: self.sweep(0.25) or responses)
+        return responses[0]
 
     async def close(self) -> None:
         for each in (self.first, self.second):
