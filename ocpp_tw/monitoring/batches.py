@@ -11,11 +11,16 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 import msgspec
+from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from ..core import history
 from ..core.commands import Invalid, parse
 from ..core.security import Operator
 from ..dispatch.by_http import Busy
+from ..interfaces import StoreUnavailable
+from .given import UNKNOWN
+from .history_reader import Page
 from .told import BatchFailure, BatchReport, BatchSummary
 
 MAX_CHARGERS = 20_000
@@ -36,6 +41,12 @@ MAX_FAILED = 100
 MAX_STATUSES, MAX_STATUS, OTHER = 50, 100, "other"
 """Most different statuses that are counted of a batch, and characters of one; all further ones are counted as one."""
 
+MAX_UNKNOWN = 1000
+"""Most commands of a batch of which nothing but their `command_result` will tell the result, and of which it is remembered that it is looked for."""
+
+LOOK_AFTER = 5.0
+"""Seconds between two looks for those results."""
+
 RETRY = 1.0
 """Seconds until a batch goes on, where too many commands by HTTP wait for their results."""
 
@@ -45,6 +56,13 @@ class Gives(Protocol):
 
     def give(self, body: bytes, operator: Operator, ended: Callable[[dict[str, Any]], None]) -> tuple[str, str]:
         """Begin one; its id and its charger."""
+
+
+class Results(Protocol):
+    """Knows the results of commands (`ocpp_tw.monitoring.history_reader.HistoryReader`)."""
+
+    async def page(self, history: str, limit: int, cursor: str = "", matches: Callable[[dict[str, Any]], bool] = ...) -> Page:
+        """The newest that match."""
 
 
 class TooManyBatches(Exception):
@@ -63,6 +81,9 @@ class Batch:
         self.statuses: Counter[str] = Counter()
         """Of the answers that have one: a charger that has answered may have said no."""
         self.failed: list[BatchFailure] = []
+        self.unknown: dict[str, str] = {}
+        """By the ids of commands of which only their `command_result` will tell: their chargers."""
+        self.looked = 0.0
         self.stopped = False
 
     @property
@@ -81,9 +102,19 @@ class Batch:
         self.outcomes[outcome] += 1
         if outcome == "result" and result.get("status"):
             self.statuses[str(result["status"])[:MAX_STATUS] if len(self.statuses) < MAX_STATUSES else OTHER] += 1
+        if outcome == UNKNOWN["state"] and len(self.unknown) < MAX_UNKNOWN:
+            self.unknown[str(result.get("id"))] = charger
         if outcome != "result" and len(self.failed) < MAX_FAILED:
             told = {name: result.get(name) for name in ("id", "status", "error")}
             self.failed.append(cast(BatchFailure, {"charger": charger, **told, "outcome": outcome}))
+
+    def became_known(self, result: dict[str, Any]) -> None:
+        """What was the result of one is known by now."""
+        charger = self.unknown.pop(str(result.get("id")))
+        self.outcomes[UNKNOWN["state"]] -= 1
+        self.outcomes += Counter()  # without what is 0
+        self.failed = [each for each in self.failed if each["id"] != result.get("id")]
+        self.ended(charger, result)
 
     def report(self) -> BatchReport:
         """As it is told."""
@@ -104,8 +135,9 @@ class Batch:
 class Batches:
     """One for a gateway. ``make_id`` makes a unique id."""
 
-    def __init__(self, given: Gives, clock: IReactorTime, make_id: Callable[[], str], now: Callable[[], str]) -> None:
+    def __init__(self, given: Gives, results: Results, clock: IReactorTime, make_id: Callable[[], str], now: Callable[[], str]) -> None:
         self._given = given
+        self._results = results
         self._clock = clock
         self._make_id = make_id
         self._now = now
@@ -129,10 +161,23 @@ class Batches:
         self._go_on(batch)
         return batch.report()
 
-    def find(self, id: str) -> BatchReport | None:
+    async def find(self, id: str) -> BatchReport | None:
         """The report of a batch; None if it is not remembered here."""
         batch = self._batches.get(id)
+        if batch is not None and batch.unknown and self._clock.seconds() - batch.looked >= LOOK_AFTER:
+            batch.looked = self._clock.seconds()
+            await self._look_for_results(batch)
         return None if batch is None else batch.report()
+
+    async def _look_for_results(self, batch: Batch) -> None:
+        wanted = set(batch.unknown)
+        try:
+            page = await self._results.page(history.COMMANDS, len(wanted), matches=lambda row: row.get("id") in wanted)
+        except (TimeoutError, StoreUnavailable):
+            return
+        for row in page.rows:
+            if str(row.get("id")) in batch.unknown:
+                batch.became_known(row)
 
     def all(self) -> list[BatchSummary]:
         """Those that are remembered, the latest first, without the member that has their failures."""

@@ -72,7 +72,7 @@ class Monitoring:
         self.health = Health(clock, store, backend)
         self.histories = HistoryReader(store.history, clock)
         self.given = GivenCommands(dispatcher, stamps.id)
-        self.batches = Batches(self.given, clock, stamps.id, stamps.now)
+        self.batches = Batches(self.given, self.histories, clock, stamps.id, stamps.now)
         self.watching = Watching(clock)
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)

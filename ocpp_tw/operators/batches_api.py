@@ -97,7 +97,7 @@ class BatchesApi:
 
         async def answer() -> bytes:
             query_of(request, NoQuery)
-            found = self._batches.find(id)
+            found = await self._batches.find(id)
             if found is None:
                 answers = await self._fleet.ask("batch", {"id": id})
                 found = next((each for each in answers.answers.values() if each is not None), None)

@@ -55,7 +55,7 @@ def add_tap(commands: Any) -> None:
 
 
 def _tap(options: argparse.Namespace) -> int:
-    from .following import Refused, Tap, listed
+    from .following import Refused, Tap
     from .printing import Printer
 
     printer = Printer(colours=options.colour == "yes" or (options.colour == "auto" and sys.stdout.isatty()))
@@ -85,8 +85,7 @@ def _tap(options: argparse.Namespace) -> int:
                 print(f"ocpp-tw tap: nothing{such} is remembered of {', '.join(unknown)}", file=sys.stderr)
                 return 1
         if not options.once:
-            what = "frames,events" if options.events else "frames"
-            for each in tap.live(query | {"what": what, "charger": listed(options.charger)}):
+            for each in tap.live(options.charger, ("frames", "events") if options.events else ("frames",), query):
                 say(each)
     except Refused as why:
         print(f"ocpp-tw tap: {why}", file=sys.stderr)

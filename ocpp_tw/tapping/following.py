@@ -9,7 +9,8 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +19,12 @@ SILENCE = 45.0
 
 AGAIN_AFTER = 2.0
 """Seconds until it is asked for again."""
+
+
+MOST = "5000"
+"""Frames and events of a charger that are asked for after a break."""
+
+MISSED = "the stream is back: {count} were said meanwhile that gateways still know, what one knew that was started again is lost"
 
 
 class Refused(Exception):
@@ -47,16 +54,25 @@ class Tap:
         with self._ask(f"/api/fleet/chargers/{quote(charger, safe='')}/events?{urlencode(query)}") as response:
             return [{"kind": "event", **each} for each in json.load(response)["events"]]
 
-    def live(self, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """What is told from now on, without an end. Raises `Refused` if it cannot begin; later it is asked for again, and again."""
-        begun = False
+    def live(self, chargers: Sequence[str], what: Sequence[str], query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """What is told of these chargers from now on, without an end. Raises `Refused` if it cannot begin; later it is asked for again, and again,
+        and what gateways still know of the time between is told first."""
+        asked = query | {"what": ",".join(what), "charger": listed(chargers)}
+        begun, latest = False, dict.fromkeys(("frame", "event"), datetime.now(UTC).isoformat())
         while True:
             try:
-                with self._ask(f"/api/live?{urlencode(query)}") as response:
+                with self._ask(f"/api/live?{urlencode(asked)}") as response:
+                    missed: list[dict[str, Any]] = []
+                    if begun:
+                        missed = self._since(latest, chargers, what, query)
+                        yield {"kind": "trouble", "detail": MISSED.format(count=len(missed))}
+                        yield from [dict(each) for each in missed]
                     begun = True
                     for line in iter(response.readline, b""):
-                        if line.startswith(b"data: "):
-                            yield json.loads(line[6:])
+                        if line.startswith(b"data: ") and (told := json.loads(line[6:])) not in missed:
+                            if told["kind"] in latest:
+                                latest[told["kind"]] = str(told["time"])
+                            yield told
                 yield {"kind": "trouble", "detail": "the stream has ended"}
             except Refused:
                 if not begun:
@@ -64,6 +80,16 @@ class Tap:
             except (OSError, http.client.HTTPException) as why:
                 yield {"kind": "trouble", "detail": f"the stream is broken: {why}"}
             time.sleep(AGAIN_AFTER)
+
+    def _since(self, latest: dict[str, str], chargers: Sequence[str], what: Sequence[str], query: dict[str, str]) -> list[dict[str, Any]]:
+        """What gateways still know that was said after these times, in its order. Raises `Refused`."""
+        found: list[dict[str, Any]] = []
+        for charger in chargers:
+            if "frames" in what:
+                found += [{"kind": "frame", **each} for each in self.last(charger, query | {"limit": MOST})]
+            if "events" in what:
+                found += self.events(charger, {name: text for name, text in query.items() if name == "tags"} | {"limit": MOST})
+        return sorted([each for each in found if str(each["time"]) > latest[each["kind"]]], key=lambda each: str(each["time"]))
 
     def _ask(self, path: str) -> http.client.HTTPResponse:
         host, port = self._parts.hostname or "", self._parts.port

@@ -565,6 +565,26 @@ async def test_a_batch_tells_what_has_failed(fleet: Fleet) -> None:
     assert row == {name: value for name, value in report.items() if name != "failed"}, "the list does not say that nothing has failed"
 
 
+async def test_what_came_of_a_command_of_a_batch_is_told_although_only_its_event_says_so(fleet: Fleet) -> None:
+    """The gateway that had the charger has died, and another one has ended its command."""
+    fleet.second.connect("one")
+    fleet.second.commands.stop()
+    body = {"command": {"command": "clear_cache", "data": {}}, "chargers": ["one"]}
+    _, told = await fleet.site.post("/api/batches", body)
+    fleet.sweep(300)
+    report = await fleet.site.get(f"/api/batches/{told['id']}")
+    assert report["over"] and report["outcomes"] == {"unknown": 1}
+    failed = report["failed"][0]
+    assert failed["outcome"] == "unknown"
+    row = {**failed, "outcome": "expired", "time": TIME, "gateway": "c"}
+    fleet.store.record("commands", json.dumps(row).encode(), 100)
+    fleet.sweep(10)
+    for site in (fleet.site, other := FleetSite(fleet.second)):
+        report = await site.get(f"/api/batches/{told['id']}")
+        assert report["outcomes"] == {"expired": 1} and [each["outcome"] for each in report["failed"]] == ["expired"]
+    await other.close()
+
+
 async def test_what_is_no_batch_is_refused(fleet: Fleet) -> None:
     command = {"command": "clear_cache", "data": {}}
     for body in (
