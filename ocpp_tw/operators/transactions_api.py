@@ -125,7 +125,8 @@ class TransactionsApi:
         """A page of them: first those that run, the latest first, then those that have ended."""
 
         async def answer() -> bytes:
-            return answer_json(request, 200, (await self._page(query_of(request, TransactionsPageQuery)))._asdict())
+            rows, cursor, missing, trouble = await self._page(query_of(request, TransactionsPageQuery))
+            return answer_json(request, 200, {"rows": rows, "cursor": cursor, "missing": missing, "trouble": trouble})
 
         return run(request, answer())
 

@@ -120,6 +120,7 @@ def test_operators_see_one_fleet_whichever_gateway_they_ask(start: Any) -> None:
         rows = (await until("/api/transactions", lambda told: {row["state"] for row in told["rows"]} == {"ended"}))["rows"]
         assert [row["energy_wh"] for row in rows] == [3000] * 3 and {row["gateway"] for row in rows} <= {"one-1", "one-2", "two"}
 
+        await until("/api/overview", lambda told: told["chargers"]["charging"] == 0)
         body = {"command": {"command": "reset", "data": {"type": "Soft"}}, "filter": {"state": ["online", "faulted", "away"]}}
         status, batch = await asyncio.to_thread(one.post, "/api/batches", body)
         assert status == 202 and batch["total"] == COUNT

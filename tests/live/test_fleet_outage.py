@@ -1,0 +1,80 @@
+"""Two gateway processes whose Redis hangs or takes no writes: each tells what it knows itself, and calls nobody else's gone or away."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from fleets import PATIENCE, Valkey
+
+pytestmark = pytest.mark.live
+
+LEASES_OVER = 12.0
+"""Seconds after which every lease has expired."""
+
+
+@pytest.fixture
+def server(tmp_path: Path):
+    (tmp_path / "valkey").mkdir()
+    valkey = Valkey(tmp_path / "valkey", "--appendonly", "yes")
+    yield valkey
+    valkey.close()
+
+
+def timed(gateway: Any, path: str) -> tuple[int, Any, float]:
+    began = time.monotonic()
+    status, answer = gateway.get(path)
+    return status, answer, time.monotonic() - began
+
+
+@pytest.mark.parametrize("how", ["full", "hangs"])
+def test_nobody_elses_is_called_gone_or_away(start, server, how):
+    gateways = {name: start("--name", name, redis=server.url) for name in "ab"}
+    chargers = [connect(f"ws://127.0.0.1:{each.port}/of-{name}", subprotocols=["ocpp1.6"], proxy=None) for name, each in gateways.items()]
+    for each in chargers:
+        each.send(json.dumps([2, "1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}]))
+        assert json.loads(each.recv(PATIENCE))[0] == 3
+    a = gateways["a"]
+    a.until(lambda: a.get("/api/overview")[1]["chargers"]["online"] == 2)
+    if how == "full":
+        server("CONFIG", "SET", "maxmemory", "1")
+    else:
+        server.signal(signal.SIGSTOP)
+    until = time.monotonic() + LEASES_OVER
+    slowest = 0.0
+    while time.monotonic() < until:  # from its beginning on
+        for each in gateways.values():
+            _, told, took = timed(each, "/api/overview")
+            slowest = max(slowest, took)
+            assert told["gone"] == [] and told["chargers"]["away"] == 0, told
+        time.sleep(0.2)
+    assert slowest < 3.0
+    for name, each in gateways.items():
+        _, told, took = timed(each, "/api/overview")
+        assert told["chargers"]["total"] == 1 and told["trouble"].startswith("Redis ") and took < 0.5
+        assert [row["name"] for row in told["gateways"]] == [name] and not told["redis"]["connected"] and told["redis"]["trouble"]
+        rows = each.get("/api/fleet/chargers")[1]
+        assert [(row["id"], row["state"]) for row in rows["rows"]] == [(f"of-{name}", "online")] and rows["trouble"]
+        other = "of-b" if name == "a" else "of-a"
+        assert each.get(f"/api/fleet/chargers/{other}")[0] == 503
+    if how == "full":
+        server("CONFIG", "SET", "maxmemory", "0")
+    else:
+        server.signal(signal.SIGCONT)
+
+    def whole() -> bool:
+        told = [each.get("/api/overview")[1] for each in gateways.values()]
+        assert all(each["gone"] == [] and each["chargers"]["away"] == 0 for each in told), told
+        return all(each["chargers"]["online"] == 2 and not each["trouble"] for each in told)
+
+    a.until(whole)
+    events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
+    assert not [each for each in events if each["event"] == "disconnect_charger"]
+    for each in chargers:
+        each.close()
