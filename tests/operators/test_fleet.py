@@ -686,7 +686,7 @@ async def test_without_the_store_what_this_gateway_knows_is_told(fleet: Fleet) -
 
 async def test_without_the_store_nobody_elses_is_gone_or_away_and_nothing_is_waited_for(fleet: Fleet) -> None:
     """Whatever is the matter with it: here it would never answer."""
-    states_of(fleet)
+    chargers = states_of(fleet)
     for path in ("/api/overview", "/api/fleet/chargers"):
         await fleet.site.get(path)
     gateway = fleet.first
@@ -715,6 +715,9 @@ async def test_without_the_store_nobody_elses_is_gone_or_away_and_nothing_is_wai
     batch = {"command": {"command": "clear_cache", "data": {}}, "filter": {"search": "o"}}
     told = (await fleet.site.post("/api/batches", batch))[1]
     assert (told["total"], told["trouble"]) == (2, "the store cannot be reached")
+    for id in ("online", "faulted"):  # which ends their commands
+        chargers[id].disconnect()
+    fleet.sweep(1)
 
 
 async def test_a_charger_of_a_gateway_that_does_not_answer_is_not_called_unknown(fleet: Fleet) -> None:

@@ -122,8 +122,9 @@ async def test_a_time_may_have_any_zone(site: FleetSite) -> None:
 
 
 async def test_a_value_may_have_a_comma_in_it(site: FleetSite, gateway: InMemoryGateway) -> None:
+    chargers = []
     for id, model in (("p,q", "M, with, commas"), ("p", "M"), ("p\\", "M\\"), ("q", "with")):
-        charger = gateway.connect(id)
+        chargers.append(charger := gateway.connect(id))
         charger.send_call("BootNotification", {"chargePointVendor": "V", "chargePointModel": model, "firmwareVersion": "1.0,2"})
 
     async def ids(**query: Any) -> set[str]:
@@ -135,3 +136,6 @@ async def test_a_value_may_have_a_comma_in_it(site: FleetSite, gateway: InMemory
     for wanted in (["M, with, commas"], "M\\, with\\, commas"):
         body = {"command": {"command": "clear_cache", "data": {}}, "filter": {"model": wanted}}
         assert (await site.post("/api/batches", body))[1]["total"] == 1
+    for charger in chargers:  # which ends their commands
+        charger.disconnect()
+    gateway.clock.advance(1)
