@@ -122,7 +122,7 @@ class Questions:
             trouble = str(why)
         finally:
             del self._asked[id]
-        return Answers(asked.answers, sorted(asked.missing()), trouble)
+        return Answers(asked.answers, sorted(asked.missing()), trouble or self._bus.trouble)  # which may have been found out meanwhile
 
     def questioned(self, question: Question) -> None:
         """Another gateway asks."""

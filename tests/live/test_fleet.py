@@ -134,7 +134,7 @@ def test_operators_see_one_fleet_whichever_gateway_they_ask(start: Any) -> None:
         for each in chargers:
             await each.__aexit__()
         for gateway in (one, two):
-            await until("/api/overview", lambda told: told["chargers"]["away"] == COUNT, gateway)
+            await until("/api/overview", lambda told: told["chargers"]["away"] == told["chargers"]["total"] == COUNT, gateway)
 
     asyncio.run(asyncio.wait_for(scenario(), 5 * PATIENCE))
     command = [str(Path(sys.executable).parent / "ocpp-tw"), "status", "--url", f"http://127.0.0.1:{two.http}"]
