@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ def timed(gateway: Any, path: str) -> tuple[int, Any, float]:
 @pytest.mark.parametrize("how", ["full", "hangs"])
 def test_nobody_elses_is_called_gone_or_away(start, server, how):
     gateways = {name: start("--name", name, redis=server.url) for name in "ab"}
-    chargers = [connect(f"ws://127.0.0.1:{each.port}/of-{name}", subprotocols=["ocpp1.6"], proxy=None) for name, each in gateways.items()]
-    for each in chargers:
+    stack = ExitStack()
+    for name, gateway in gateways.items():
+        each = stack.enter_context(connect(f"ws://127.0.0.1:{gateway.port}/of-{name}", subprotocols=["ocpp1.6"], proxy=None))
         each.send(json.dumps([2, "1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}]))
         assert json.loads(each.recv(PATIENCE))[0] == 3
     a = gateways["a"]
@@ -76,5 +78,4 @@ def test_nobody_elses_is_called_gone_or_away(start, server, how):
     a.until(whole)
     events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
     assert not [each for each in events if each["event"] == "disconnect_charger"]
-    for each in chargers:
-        each.close()
+    stack.close()
