@@ -12,6 +12,7 @@ import msgspec
 
 from ..facts import MeterValues
 from .bounds import MAX_SAMPLES
+from .frames import MAX_DEPTH
 from .meter_values import ENERGY, canonical_unit
 from .payload_json import MAX_INTEGER, MIN_INTEGER
 from .schemas import source
@@ -70,6 +71,9 @@ Sample: Any = _type(
 Reading: Any = _type(_list["items"], sampledValue=_type(_samples, items=Sample))
 Message: Any = _type(_schema, meterValue=msgspec.Raw, transactionId=(Integer, None))
 
+ROOM = 2 * MAX_DEPTH
+"""Bytes beside the readings in which something could be nested deeper than allowed: of a member that comes twice only the latter is looked at."""
+
 _message = msgspec.json.Decoder(Message).decode
 _readings = msgspec.json.Decoder(_type(_list, items=Reading)).decode
 
@@ -84,6 +88,8 @@ def read_in_one_pass(payload: msgspec.Raw) -> MeterValues | None:
     """The fact in the payload of an ordinary MeterValues; None if `ocpp_tw.ocpp.v16` and `meter_values` have to read it."""
     try:
         message = _message(payload)
+        if len(payload) - len(message.meterValue) > ROOM:
+            return None
         values: list[Any] = []
         for reading in _readings(message.meterValue):
             timestamp, samples = reading.timestamp, reading.sampledValue

@@ -112,6 +112,11 @@ def test_a_sample_that_needs_conversion_is_not_read_in_one_pass(sample: dict[str
         b'{"connectorId":1,"meterValue":[{"timestamp":"a","sampledValue":[{"value":"1"}]}]',
         b'{"connectorId":1,"meterValue":[{"timestamp":"a","sampledValue":[{"value":"1"}]}]} x',
         b'{"connectorId":1,"meterValue":[{"timestamp":"\xff","sampledValue":[{"value":"1"}]}]}',
+        b'{"connectorId":1,"meterValue":' + b"[" * 100 + b"]" * 100 + b',"meterValue":[{"timestamp":"a","sampledValue":[{"value":"1"}]}]}',
+        b'{"meter\\u0056alue":'
+        + b"[" * 100
+        + b"]" * 100
+        + b',"connectorId":1,"meterValue":[{"timestamp":"a","sampledValue":[{"value":"1"}]}]}',
         b'{"connectorId":1,"meterValue":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b"",
         b"null",
