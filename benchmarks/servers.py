@@ -26,6 +26,9 @@ from ocpp_tw.core.passwords import Passwords
 from ocpp_tw.process.credentials_key import KeyFile
 
 HERE = Path(__file__).parent
+
+SELDOM_REWRITTEN = ("--auto-aof-rewrite-min-size", "4gb")
+"""As docs/operations.md recommends: by default the file of what these servers write would be rewritten every few seconds."""
 CORES = sorted(os.sched_getaffinity(0))
 
 
@@ -107,7 +110,7 @@ class Bench:
     def __enter__(self) -> Bench:
         self.keep_awake = [subprocess.Popen([sys.executable, str(HERE / "keep_core_awake.py"), str(core)]) for core in self.own]
         command = [str(get_binary_path()), "--port", str(self.redis), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory.name]
-        self.valkey = self.server("Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always"], self.redis, self.others)
+        self.valkey = self.server("Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always", *SELDOM_REWRITTEN], self.redis, self.others)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, traceback: TracebackType | None) -> None:
