@@ -110,7 +110,9 @@ class Bench:
     def __enter__(self) -> Bench:
         self.keep_awake = [subprocess.Popen([sys.executable, str(HERE / "keep_core_awake.py"), str(core)]) for core in self.own]
         command = [str(get_binary_path()), "--port", str(self.redis), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory.name]
-        self.valkey = self.server("Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always", *SELDOM_REWRITTEN], self.redis, self.others)
+        self.valkey = self.server(
+            "Valkey", "", [*command, "--appendonly", "yes", "--appendfsync", "always", *SELDOM_REWRITTEN], self.redis, self.others
+        )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, traceback: TracebackType | None) -> None:
