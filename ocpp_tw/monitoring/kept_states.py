@@ -15,6 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from ..core.ledger import Ledger
 from ..core.transaction import Transaction
 from ..core.transaction_key import stored_key
 from ..gateway.charger import Charger
@@ -45,21 +46,32 @@ MAX_WAITING = 20_000
 
 
 class KeptStates:
-    """One for a gateway of that ``name``. Of a charger that has arrived nothing is written before it has been read what others have written.
+    """One for a gateway of that ``name``. Of a charger that has arrived nothing is written before it has been read what others have written,
+    also if it has left by then.
 
-    ``written`` is called once a minute, when all states have been written, and as soon as that is possible again; it may fail as `IStates` does.
+    ``open_ledger`` opens a charger's ledger. ``written`` is called once a minute, when all states have been written, and as soon as that is possible again; it may fail as `IStates` does.
     """
 
-    def __init__(self, name: str, states: IStates, records: IRecords, clock: IReactorTime, written: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        states: IStates,
+        records: IRecords,
+        clock: IReactorTime,
+        open_ledger: Callable[[Charger], Awaitable[Ledger]],
+        written: Callable[[], Awaitable[None]],
+    ) -> None:
         self._name = name
         self._states = states
         self._records = records
         self._clock = clock
+        self._open_ledger = open_ledger
         self._written = written
         self._arrived: dict[str, Charger] = {}
         self._inherited: dict[str, ChargerState] = {}
         self._changed: dict[str, ChargerState] = {}
         self._read: dict[str, ChargerState] = {}
+        self._without_start: dict[str, Charger] = {}
         self._intervals = 0
         self._overdue = False
         self._trouble = ""
@@ -81,8 +93,9 @@ class KeptStates:
 
     def arrived(self, charger: Charger) -> None:
         """A connection is its charger's; it may have the state that the charger had when it was here before."""
+        is_whole = charger.id not in self._arrived or charger.id in self._inherited
         self._arrived[charger.id] = charger
-        if charger.state is not None:
+        if charger.state is not None and is_whole:
             self._inherited[charger.id] = charger.state
 
     def awaits(self, charger: Charger) -> bool:
@@ -92,13 +105,19 @@ class KeptStates:
     def departed(self, charger: Charger) -> None:
         """A connection is its charger's no more."""
         id = charger.id
-        self._inherited.pop(id, None)
-        if id in self._arrived:  # it has not told all that others may have written
+        self._without_start.pop(id, None)
+        if id in self._read:
+            self._changed[id] = self._read.pop(id)
+        if id in self._arrived and (id not in self._changed or len(self._arrived) > MAX_WAITING):  # it has told nothing
             del self._arrived[id]
             self._changed.pop(id, None)
-            self._read.pop(id, None)
-        elif id in self._read:
-            self._changed[id] = self._read.pop(id)
+        if id not in self._arrived:
+            self._inherited.pop(id, None)
+
+    def saw_no_start(self, charger: Charger) -> None:
+        """A transaction runs that began on another connection: what its meter said then is learnt from the ledger."""
+        if charger.ledger is None:
+            self._without_start[charger.id] = charger
 
     def changed(self, id: str, state: ChargerState, *, readings: bool = False) -> None:
         """A charger has this state; ``readings``: nothing is new but those."""
@@ -115,6 +134,7 @@ class KeptStates:
             await pause(INTERVAL, self._clock)
             try:
                 await self._read_arrived()
+                await self._learn_starts()
                 await self._write_changed()
                 if self._overdue:
                     await self._written()
@@ -175,6 +195,16 @@ class KeptStates:
                     if self._arrived.get(charger.id) is charger:
                         del self._arrived[charger.id]
                         self._inherited.pop(charger.id, None)
+
+    async def _learn_starts(self) -> None:
+        while self._without_start:
+            id, charger = next(iter(self._without_start.items()))
+            ledger = await in_time(deferred(self._open_ledger(charger)), WITHIN, self._clock)
+            self._without_start.pop(id, None)
+            for each in charger.state.running if charger.state is not None else ():
+                known = ledger.find(each.id)
+                if known is not None and known.meter_start is not None:
+                    each.first_wh = known.meter_start
 
     async def _restore_safely(self, charger: Charger, kept: bytes) -> None:
         try:

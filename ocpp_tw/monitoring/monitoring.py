@@ -66,7 +66,7 @@ class Monitoring:
         self._counts: tuple[float, dict[str, Any]] = (-1.0, {})
         self.today = EnergyToday(unix)
         self.reports = GatewayReports(name, self.today, gateway.chargers, store.states, clock, unix)
-        self.kept = KeptStates(name, store.states, store.records, clock, self.reports.tell)
+        self.kept = KeptStates(name, store.states, store.records, clock, verdicts.ledger, self.reports.tell)
         self.observer = Observer(gateway.chargers, clock, unix, self.today, self.kept)
         self.rates = Rates(clock, gateway.chargers, store.events)
         self.health = Health(clock, store, backend)

@@ -234,6 +234,7 @@ class Observer:
                 return False
             transaction = state.begin(data.transaction_id, data.conn, now)
             transaction.first_wh = None if known is None else known.meter_start
+            self._kept.saw_no_start(charger)
         reading = read(data.values)
         power = reading.power_w
         if reading.register_wh is not None:

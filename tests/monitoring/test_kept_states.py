@@ -152,6 +152,68 @@ def test_a_short_visit_does_not_replace_what_is_known(fleet: Fleet) -> None:
     assert [each[:2] for each in connectors(charger)] == [(1, "Faulted"), (2, "Available")]
 
 
+def test_a_visit_that_ends_before_anything_is_read_is_kept_all_the_same(fleet: Fleet) -> None:
+    """Beside what others have written of the charger before."""
+    first = fleet.gateway()
+    charger = first.connect()
+    status(charger, 2, "Faulted")
+    fleet.time(9)
+    fleet.dies(first)
+    again = fleet.gateway("other")
+    charger = again.connect()
+    status(charger, 1, "Charging")
+    id = begin(charger, meter=1000)
+    meter(charger, id, energy=1500)
+    fleet.time(1)
+    charger.disconnect()
+    fleet.time(4)
+    gateway, state = decoded(fleet.kept["cp1"]) or ("", None)
+    assert gateway == "other" and [(each.connector, each.status) for each in state.connectors] == [(1, "Charging"), (2, "Faulted")]
+    assert [each.id for each in state.running] == [id]
+
+
+def test_one_that_comes_and_goes_all_the_time_is_known(fleet: Fleet) -> None:
+    gateway = fleet.gateway()
+    for _ in range(4):
+        charger = gateway.connect()
+        status(charger, 1, "Faulted")
+        fleet.time(1)
+        charger.disconnect()
+        fleet.time(1)
+    fleet.time(4)
+    _, state = decoded(fleet.kept["cp1"]) or ("", None)
+    assert [(each.connector, each.status) for each in state.connectors] == [(1, "Faulted")]
+
+
+def test_one_that_was_here_only_while_the_store_was_away_is_kept_afterwards(fleet: Fleet) -> None:
+    gateway = fleet.gateway()
+    gateway.states.available = False
+    charger = gateway.connect()
+    status(charger, 1, "Faulted")
+    fleet.time(20)
+    charger.disconnect()
+    fleet.time(20)
+    gateway.states.available = True
+    fleet.time(7)
+    _, state = decoded(fleet.kept["cp1"]) or ("", None)
+    assert [(each.connector, each.status) for each in state.connectors] == [(1, "Faulted")]
+
+
+def test_the_meter_of_a_transaction_that_began_elsewhere_a_moment_ago_is_that_of_its_start(fleet: Fleet) -> None:
+    """Though nothing was written of it: the ledger knows how it began."""
+    other = fleet.gateway("other")
+    charger = other.connect()
+    id = begin(charger, meter=1000)
+    meter(charger, id, energy=1500)
+    fleet.dies(other)
+    charger = fleet.gateway().connect()
+    meter(charger, id, energy=2500)
+    fleet.time(7)
+    [transaction] = charger.charger.state.running
+    assert (transaction.first_wh, transaction.register_wh) == (1000, 2500)
+    assert charger.charger.ledger is not None
+
+
 def test_readings_are_written_once_a_minute_and_repeats_not_at_all(fleet: Fleet) -> None:
     gateway = fleet.gateway()
     charger = gateway.connect()
