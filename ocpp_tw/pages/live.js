@@ -1,6 +1,6 @@
 // Frames and events of the whole fleet, as they come.
 import { html, useEffect, useRef, useState } from "./lib.js";
-import { ask, query, useStream } from "./api.js";
+import { ask, query, useStream, whole } from "./api.js";
 import { route, view } from "./router.js";
 import { Choice, Notice, Search } from "./parts.js";
 import { Frames, Pause, tooFast, useFrames, usePauseKey } from "./frames.js";
@@ -30,7 +30,7 @@ async function before() {
 }
 
 function FleetFrames({ now }) {
-  const source = useFrames(`/api/live${query({ what: "frames", charger: now.charger, action: now.action })}`, before);
+  const source = useFrames(`/api/live${query({ what: "frames", charger: whole(now.charger), action: now.action })}`, before);
   const seen = useRef(new Set()); // also before an action was chosen: then no others come
   for (const action of source.log.actions) seen.current.add(action);
   return html`<${Frames} source=${source} actions=${seen.current} filter=${now} onFilter=${view} fleet=${!now.charger} name="frames" />`;
@@ -45,7 +45,7 @@ function FleetEvents({ now }) {
   const [paused, pause] = useState(false);
   const came = useRef({ events: [], leftOut: 0 });
   const seen = useRef(new Set());
-  const path = `/api/live${query({ what: "events", charger: now.charger, event: now.event })}`;
+  const path = `/api/live${query({ what: "events", charger: whole(now.charger), event: now.event })}`;
   usePauseKey(paused, pause);
   useEffect(() => {
     set(NOTHING);

@@ -28,3 +28,22 @@ def test_the_live_frames_of_a_charger_with_a_comma_are_its_own(visit, charger):
     whole.call("Heartbeat", {})
     expect(frames.filter(has_text="Heartbeat")).to_have_count(2)  # with its answer
     expect(frames.filter(has_text="DataTransfer")).to_have_count(0)  # which would have been before
+
+
+def test_the_live_page_follows_a_charger_with_a_comma_alone(visit, charger):
+    whole, part = charger("page,whole"), charger("page")
+    page = visit.open("#/live?charger=page%2Cwhole")
+    expect(page.get_by_role("searchbox", name="Charger", exact=True)).to_have_value("page,whole")
+    expect(page.get_by_role("status").filter(has_text="frames")).to_contain_text("live")
+    part.call("DataTransfer", {"vendorId": "V"})
+    whole.call("Heartbeat", {})
+    frames = page.locator("li.frame")
+    expect(frames.filter(has_text="Heartbeat")).to_have_count(2)  # with its answer
+    expect(frames.filter(has_text="DataTransfer")).to_have_count(0)  # which would have been before
+    page.get_by_role("button", name="events", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="events")).to_contain_text("live")
+    status = {"connectorId": 1, "errorCode": "NoError"}
+    part.call("StatusNotification", {**status, "status": "Faulted"})
+    whole.call("StatusNotification", {**status, "status": "Preparing"})
+    expect(frames.filter(has_text="Preparing")).to_have_count(1)
+    expect(frames.filter(has_text="Faulted")).to_have_count(0)
