@@ -6,7 +6,7 @@ Knows neither HTTP nor how gateways are asked.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -16,13 +16,14 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..core import history
 from ..core.entries import Record
+from ..gateway.charger import Charger
 from ..gateway.decisions import Decisions, summary
 from ..interfaces import Answers, IFleet, StoreUnavailable
 from ..waiting import deferred, in_time, pause
 from .away import Away
 from .gateway_reports import GatewayReports
 from .history_reader import HistoryReader
-from .listing import MAX_NAMES
+from .listing import COUNTS_HOLD, MAX_NAMES
 from .query import STATES, ChargersFilter, ChargersPageQuery, ChargersQuery, First, Place, place
 from .rows import iso
 from .slices import slices
@@ -59,11 +60,12 @@ class Running(NamedTuple):
 
 
 class FleetView:
-    """One for a gateway, whose name is ``name``."""
+    """One for a gateway, whose name is ``name``, and which has the ``chargers``, by identity."""
 
     def __init__(
         self,
         name: str,
+        chargers: Mapping[str, Charger],
         fleet: IFleet,
         away: Away,
         reports: GatewayReports,
@@ -73,6 +75,7 @@ class FleetView:
         unix: Callable[[], float],
     ) -> None:
         self._name = name
+        self._chargers = chargers
         self._fleet = fleet
         self._away = away
         self._reports = reports
@@ -83,6 +86,7 @@ class FleetView:
 
     async def overview(self) -> Overview:
         """The fleet at a glance."""
+        counted = self._clock.seconds() - COUNTS_HOLD
         asked: list[Awaitable[Any]] = [self._fleet.ask("overview", {}), self._away_rows(), self._read_reports(), self._latest_troubles()]
         told: list[Any] = await gatherResults([deferred(each) for each in asked], consumeErrors=True)  # none of them fails
         answers, away, _, troubles = cast(tuple[Answers, dict[str, ChargerRow], None, list[history.Trouble]], tuple(told))
@@ -91,7 +95,7 @@ class FleetView:
         states: Counter[str] = Counter()
         for part in parts:
             states.update(part["states"])
-        states["away"] += len(away)
+        states["away"] += len(away) - len(self._back(away, parts, counted))
         own = answers.answers.get(self._name)
         gateways = sorted([part["gateway"] for part in parts], key=lambda each: str(each["name"]))
         return {
@@ -108,6 +112,15 @@ class FleetView:
             "backend": _worst([each["backend"] for each in gateways]),
             "troubles": troubles,
         }
+
+    def _back(self, away: dict[str, ChargerRow], parts: list[dict[str, Any]], counted: float) -> set[str]:
+        """Those of the chargers that are away, as was read some seconds ago, that are counted among the connected ones of these ``parts``; this
+        gateway's own was counted at ``counted`` at the earliest, by the reactor's clock."""
+        arrived = {id for part in parts for id in part.get("arrived", ())}  # gateways of older releases name none
+        # of this gateway's own also those that came long ago: while the store does not answer, nothing newer is read; one that has just come may
+        # not be counted as connected yet
+        own = {id for id in away.keys() & self._chargers.keys() if self._chargers[id].connected_at <= counted}
+        return (away.keys() & arrived) | own
 
     async def _away_rows(self) -> dict[str, ChargerRow]:
         return await self._away.rows(read=not self._fleet.trouble)

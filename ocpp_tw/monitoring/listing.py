@@ -22,6 +22,13 @@ from .told import ChargerRow
 MAX_NAMES = 500
 """Most models and firmware versions that are told."""
 
+COUNTS_HOLD = 1.0
+"""Seconds for which counts are taken to be right."""
+
+ARRIVED_FOR, MAX_ARRIVED = 10.0, 2000
+"""Seconds for which counts name the chargers that have arrived, and how many of them at most: as long as others may take them to be away,
+from what they have read before."""
+
 
 class Listing:
     """One for a gateway of that ``name``."""
@@ -81,12 +88,16 @@ class Listing:
         return rows
 
     async def counts(self, now: float) -> dict[str, Any]:
-        """How many are in which state, and their power."""
+        """How many are in which state, their power, and which of them have arrived lately."""
         states: Counter[str] = Counter()
+        arrived: list[str] = []
+        lately = self._clock.seconds() - ARRIVED_FOR
         power, state_of = 0.0, self._rows.state
         async for some in slices(list(self._gateway.chargers.values()), self._clock):
             for charger in some:
                 states[state_of(charger)] += 1
+                if charger.connected_at >= lately:
+                    arrived.append(charger.id)
                 if charger.state is not None and charger.state.running:
                     power += charger.state.power(now)
-        return {"states": dict(states), "power_w": round(power)}
+        return {"states": dict(states), "power_w": round(power), "arrived": arrived[-MAX_ARRIVED:]}

@@ -29,7 +29,7 @@ from .given import Asks, GivenCommands
 from .health import Backend, Health
 from .history_reader import HistoryReader
 from .kept_states import KeptStates
-from .listing import Listing
+from .listing import COUNTS_HOLD, Listing
 from .missing_gateways import MissingGateways
 from .observer import Observer
 from .query import ChargersQuery
@@ -37,9 +37,6 @@ from .rates import Rates
 from .rows import Rows, iso
 from .transactions import RunningTransactions
 from .watching import Watching
-
-COUNTS_HOLD = 1.0
-"""Seconds for which the counts of this gateway's chargers are taken to be right."""
 
 
 class Monitoring:
@@ -76,9 +73,8 @@ class Monitoring:
         self.watching = Watching(clock)
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
-        self.view = FleetView(
-            name, store.fleet, Away(store.records, store.states, clock), self.reports, self.histories, gateway.decisions, clock, unix
-        )
+        away = Away(store.records, store.states, clock)
+        self.view = FleetView(name, gateway.chargers, store.fleet, away, self.reports, self.histories, gateway.decisions, clock, unix)
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         details = Details(gateway, verdicts, rows, running, violations, clock)

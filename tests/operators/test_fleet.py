@@ -113,6 +113,34 @@ async def test_the_overview_counts_the_chargers_of_all_gateways_by_state(fleet: 
     assert len(told["rates"]["messages"]) == len(told["rates"]["events"]) == 60
 
 
+@pytest.mark.parametrize("where", ["first", "second"])
+async def test_the_overview_counts_a_charger_that_is_back_once(fleet: Fleet, where: str) -> None:
+    fleet.second.connect("c1").disconnect()
+    assert (await fleet.site.get("/api/fleet/chargers"))["states"]["away"] == 1  # which is known for a second
+    fleet.sweep(0.5)
+    getattr(fleet, where).connect("c1")
+    counted = (await fleet.site.get("/api/overview"))["chargers"]
+    assert (counted["total"], counted["online"], counted["away"]) == (1, 1, 0)
+
+
+async def test_the_overview_counts_a_charger_that_has_just_come_back_once(fleet: Fleet) -> None:
+    fleet.first.connect("c1").disconnect()
+    assert (await fleet.site.get("/api/overview"))["chargers"]["total"] == 1  # what is connected is counted once a second
+    fleet.first.connect("c1")
+    assert (await fleet.site.get("/api/overview"))["chargers"]["total"] == 1
+
+
+async def test_the_overview_counts_a_charger_once_that_came_back_while_nobody_could_read_the_store(fleet: Fleet) -> None:
+    for id in ("c1", "c2"):
+        fleet.first.connect(id).disconnect()
+    assert (await fleet.site.get("/api/overview"))["chargers"]["away"] == 2
+    fleet.first.fleet.away = True
+    fleet.first.connect("c1")
+    fleet.sweep(60)
+    counted = (await fleet.site.get("/api/overview"))["chargers"]
+    assert (counted["total"], counted["online"], counted["away"]) == (2, 1, 1)
+
+
 async def test_the_overview_tells_rates_minute_by_minute(fleet: Fleet) -> None:
     charger = fleet.first.connect()
     for _ in range(60):
