@@ -21,7 +21,7 @@ OVERVIEW = {
     "time": "2026-09-21T15:00:00Z",
     "chargers": {"total": 4, "online": 1, "charging": 2, "faulted": 0, "silent": 0, "unresponsive": 0, "away": 1},
     "power_w": 14_500, "energy_today_wh": 1_234_567, "rates": {"messages": [0.0] * 59 + [2.0], "events": [0.0] * 60},
-    "gateways": [GATEWAY], "missing": ["other"], "gone": [{"name": "dead\x1b", "since": "2026-09-21T14:30:00Z"}], "trouble": "", "redis": GATEWAY["redis"], "backend": GATEWAY["backend"],
+    "gateways": [GATEWAY], "missing": ["other"], "gone": [{"name": "dead\x1b", "since": "2026-09-21T14:30:00Z", "chargers": 7}], "trouble": "", "redis": GATEWAY["redis"], "backend": GATEWAY["backend"],
     "troubles": [
         {"time": "t", "event": "flapping", "charger": "c\x1b[31m1", "over": True},
         {"time": "t", "event": "gateway_gone", "name": "dead", "description": "gateway dead is gone"},
@@ -72,7 +72,7 @@ def test_the_overview_is_printed_with_all_that_is_wrong(url: str, capsys: pytest
         "TROUBLE   the backend is not asked: no answer",
         "unread    not known how many",
         "no answer from other",
-        "TROUBLE   gateway dead\\x1b is gone, and was there last at 2026-09-21T14:30:00Z",
+        "TROUBLE   gateway dead\\x1b is gone, and was there last at 2026-09-21T14:30:00Z, with 7 chargers",
         "42%",
         "flapping (over)",
         "gateway_gone     -           gateway dead is gone",

@@ -92,9 +92,7 @@ def lines(overview: dict[str, Any]) -> list[str]:
             found.append(f"TROUBLE   {shown(problem, 200)}")
     if overview["missing"]:
         found.append(f"TROUBLE   no answer from {', '.join(shown(each) for each in overview['missing'])}")
-    found += [
-        f"TROUBLE   gateway {shown(each['name'])} is gone, and was there last at {each['since']}" for each in overview.get("gone", ())
-    ]
+    found += [f"TROUBLE   {_gone(each)}" for each in overview.get("gone", ())]
     found += ["", *_table(GATEWAY, [_gateway(each) for each in overview["gateways"]])]
     troubles = [_trouble(each) for each in overview["troubles"][:TROUBLES]]
     return found + (["", *_table(TROUBLE, troubles)] if troubles else [])
@@ -119,6 +117,13 @@ def _gateway(each: dict[str, Any]) -> tuple[str, ...]:
         each["backend"]["state"],
         each["started"],
     )
+
+
+def _gone(each: dict[str, Any]) -> str:
+    """That a gateway is gone, since when, and how many chargers it had."""
+    chargers = each.get("chargers")
+    had = f", with {chargers} charger{'s' if chargers > 1 else ''}" if chargers else ""
+    return f"gateway {shown(each['name'])} is gone, and was there last at {each['since']}{had}"
 
 
 def _redis(report: dict[str, Any]) -> str:
