@@ -168,5 +168,6 @@ def gateway_gone(name: str, since: str, chargers: int, time: str, gateway: str, 
     over = seconds is not None
     words = f"gateway {name} is back, it was gone" if over else f"gateway {name} is gone: it was there last"
     description = f"{words} {'since' if over else 'at'} {since}, with {chargers} chargers"
-    told = {"name": name, "since": since, "chargers": chargers, "over": over, "seconds": seconds, "description": description}
+    rounded = None if seconds is None else round(seconds, 1)
+    told = {"name": name, "since": since, "chargers": chargers, "over": over, "seconds": rounded, "description": description}
     return Recorded(TROUBLES, encode({"time": time, "event": GATEWAY_GONE, "gateway": gateway, **told}))
