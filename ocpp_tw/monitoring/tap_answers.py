@@ -89,11 +89,14 @@ class TapAnswers:
         return shown[::-1]
 
     async def _events(self, query: dict[str, Any]) -> list[dict[str, Any]]:
-        """The latest events about a charger; or all after a number, the oldest first, and those whose number is not known."""
+        """The latest events about a charger; or all after a number, the oldest first, and then those whose number is not known."""
         charger, limit, since = query["charger"], query["limit"], query["since"]
         found = [(event, number) for about, number, event in self._tap.events_since(0) if about == charger]
-        after = [] if since is None else [each for each in found if each[1] is None or each[1] > since]
-        found = found[-limit:][::-1] if since is None else after[:limit]
+        if since is None:
+            found = found[-limit:][::-1]
+        else:
+            after = [each for each in found if each[1] is not None and each[1] > since]
+            found = [*after, *(each for each in found if each[1] is None)][:limit]
         kept, size = [], 0
         for event, number in found:
             size += len(event)

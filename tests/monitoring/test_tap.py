@@ -334,6 +334,25 @@ def test_the_events_of_all_gateways_are_put_together_by_their_numbers():
     assert not events(first, since=0).complete
 
 
+def test_events_without_a_number_are_where_their_time_puts_them():
+    here = in_memory()
+    client = here.connect()
+    here.clock.advance(1)
+    published = here.events.tap
+    here.events.tap = lambda entries, numbers: published(entries, [])  # as in an outage
+    client.call("DataTransfer", {"vendorId": "outage"})
+    here.events.tap = published
+    here.clock.advance(1)
+    client.call("DataTransfer", {"vendorId": "V"})
+    found = events(here)
+    times = [each["time"] for each in found.events]
+    assert times == sorted(times) and not found.complete
+    at = [each["seq"] for each in found.events].index(None)
+    assert 0 < at < len(times) - 1
+    assert events(here, limit=2).events == found.events[-2:]
+    assert [each["seq"] for each in events(here, since=0, limit=len(times) - 1).events].count(None) == 0  # who goes on by numbers gets on
+
+
 # live
 
 
