@@ -81,6 +81,13 @@ def test_the_overview_is_printed_with_all_that_is_wrong(url: str, capsys: pytest
     assert "\x1b" not in printed and "\\x1b[31m1" in printed
 
 
+@pytest.mark.parametrize(("chargers", "said"), [(1, "Z, with 1 charger"), (0, "Z")])
+def test_of_a_gateway_that_is_gone_the_chargers_are_counted_if_it_had_any(chargers: int, said: str) -> None:
+    gone = {"name": "dead", "since": "2026-09-21T14:30:00Z", "chargers": chargers}
+    [line] = [line for line in lines({**OVERVIEW, "gone": [gone]}) if "is gone, and" in line]
+    assert line.endswith(said)
+
+
 def test_what_is_wrong_with_redis_is_said_once() -> None:
     for trouble, redis, word in (
         ("Redis cannot be reached: Connection refused", "Connection refused", "away"),
