@@ -34,8 +34,9 @@ const EVERY = 10000; // ms between two looks whether the whole fleet answers
 
 /** What is wrong with asking the whole fleet: where an answer does not say so itself, the overview does. */
 export function useReach(list) {
-  const asked = useAsk(list.loading || list.trouble !== undefined ? null : "/api/overview", EVERY).data;
-  return list.trouble === undefined ? { trouble: asked?.trouble ?? "", only: asked?.trouble ? (asked.gateways ?? []).map((each) => each.name) : [] } : { trouble: list.trouble, only: [] };
+  const asked = useAsk(list.loading || list.trouble === "" ? null : "/api/overview", EVERY).data;
+  const trouble = list.trouble ?? asked?.trouble ?? "";
+  return { trouble, only: trouble ? (asked?.gateways ?? []).map((each) => each.name) : [] };
 }
 
 function Count({ list }) {

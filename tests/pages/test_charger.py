@@ -182,14 +182,15 @@ def test_what_it_breaks_of_its_schemas_is_listed(visit, charger):
     expect(page.get_by_role("table", name="Schema violations")).to_contain_text("connectorId")
 
 
-def test_of_one_that_is_away_nothing_is_said_of_its_connectors_that_is_not_known(visit, charger):
+def test_of_one_that_is_away_its_connectors_are_shown_as_they_were_last(visit, charger):
     leaving = charger("left-faulted")
     leaving.status("Faulted", "GroundFailure")
     page = visit.charger("left-faulted")
-    expect(page.get_by_role("table", name="Connectors")).to_contain_text("GroundFailure")
+    table = page.get_by_role("table", name="Connectors")
+    expect(table).to_contain_text("GroundFailure")
     leaving.close()
-    expect(page.get_by_text("Not known while it is away.")).to_be_visible()
-    expect(page.get_by_text("It has told no status yet.")).to_have_count(0)
+    expect(page.get_by_text("Away since")).to_be_visible()
+    expect(table).to_contain_text("GroundFailure")
 
 
 def test_a_charger_that_nobody_knows_is_said_to_be_unknown(visit):
