@@ -31,9 +31,7 @@ class RateLimit:
 
     def next(self, now: float) -> int | None:
         """How many were left out before this one, which is told; None if it is left out as well."""
-        self._recover(now)
-        if self._allowed < 1:
-            self._left_out += 1
+        if not self.allows(now):
             return None
         self._allowed -= 1
         left_out, self._left_out = self._left_out, 0

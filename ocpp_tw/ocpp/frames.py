@@ -25,6 +25,10 @@ MAX_DESCRIPTION = 255
 MAX_DEPTH = 100
 """Most levels of nesting in a payload; a deeper one is malformed. OCPP's own have ten; parsers and validators fail at depths of their own."""
 
+ROOM = 2 * MAX_DEPTH
+"""Bytes that brackets nested deeper than that have at least. Of a member that comes twice a quick reader looks at the latter only: a message that is
+hardly longer than what was read has no room for them."""
+
 MAX_HEARD = 1000
 """Longest errorDescription of a peer that is read, and longest errorDetails that are a string, in characters; the rest is left out. Some have
 a whole stack trace."""

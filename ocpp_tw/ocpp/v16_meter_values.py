@@ -12,7 +12,7 @@ import msgspec
 
 from ..facts import MeterValues
 from .bounds import MAX_SAMPLES
-from .frames import MAX_DEPTH
+from .frames import ROOM
 from .meter_values import ENERGY, canonical_unit
 from .payload_json import MAX_INTEGER, MIN_INTEGER
 from .schemas import source
@@ -70,9 +70,6 @@ Sample: Any = _type(
 )
 Reading: Any = _type(_list["items"], sampledValue=_type(_samples, items=Sample))
 Message: Any = _type(_schema, meterValue=msgspec.Raw, transactionId=(Integer, None))
-
-ROOM = 2 * MAX_DEPTH
-"""Bytes beside the readings in which something could be nested deeper than allowed: of a member that comes twice only the latter is looked at."""
 
 _message = msgspec.json.Decoder(Message).decode
 _readings = msgspec.json.Decoder(_type(_list, items=Reading)).decode

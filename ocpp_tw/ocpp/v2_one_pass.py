@@ -17,7 +17,7 @@ from ..facts import Fact, MeterValues, Other, Started, StatusNotification, Stopp
 from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
 from .common import heartbeat
-from .frames import MAX_DEPTH, QuickReader, too_deep
+from .frames import ROOM, QuickReader, too_deep
 from .meter_values import ENERGY, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
 from .numbers import shifted
 from .schema_types import type_of
@@ -32,10 +32,6 @@ MAX_EXACT = 16
 
 TINY = "0.000"
 """What is in a number that may be written with an exponent after it was read."""
-
-ROOM = 2 * MAX_DEPTH
-"""Bytes that brackets nested deeper than allowed have at least. What stays JSON here may have been in the message twice, and only the latter was
-looked at: a message that is hardly longer than what was read has no room for them."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -6,7 +6,7 @@ Knows neither the event that they go with nor the group that they are in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -35,7 +35,7 @@ Condition = Acknowledged | Orphaned | Departed
 """The script leaves the entry's event and its other effects out if another gateway has the element, if the charger is no orphan any more, or
 if it has another connection."""
 
-CONDITIONS = frozenset({Acknowledged, Orphaned, Departed})
+CONDITIONS = frozenset(get_args(Condition))
 
 _read_fields = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
