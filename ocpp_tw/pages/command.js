@@ -1,5 +1,5 @@
 // Giving a command: its form, and what came of it, in place.
-import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
 import { ask, post, useAsk, who } from "./api.js";
 import { Choice, Notice, Problem } from "./parts.js";
 import { latency } from "./format.js";
@@ -23,7 +23,8 @@ export function CommandForm({ ocpp, chosen, onChoose, onSend, sending, disabled 
   const [text, setText] = useState(null);
   const [fault, setFault] = useState("");
   const form = schema.data && schema.path?.endsWith(`/${encodeURIComponent(chosen)}`) ? schema.data : null;
-  useEffect(() => {
+  // before the form can be seen: an effect after that would undo what was filled in at once
+  useLayoutEffect(() => {
     setValue(form ? beginning({ ...form, default: undefined }) : {});
     setText(ocpp === NEUTRAL ? "{}" : null);
     setFault("");

@@ -1,5 +1,5 @@
 // What several pages show in the same way: states, tables, times, filters, notices.
-import { html, useEffect, useRef, useState } from "./lib.js";
+import { html, useLayoutEffect, useRef, useState } from "./lib.js";
 import { Shared } from "./api.js";
 import { viewed, toCharger } from "./router.js";
 import * as format from "./format.js";
@@ -84,7 +84,10 @@ function Head({ column, sort, onSort }) {
 export function Search({ label, value = "", onChange, name, placeholder = "" }) {
   const [text, set] = useState(value);
   const timer = useRef(0);
-  useEffect(() => {
+  const told = useRef(value); // what comes back of it may be older than what has been typed since
+  useLayoutEffect(() => {
+    if (value === told.current) return;
+    told.current = value;
     clearTimeout(timer.current);
     set(value);
   }, [value]);
@@ -92,7 +95,7 @@ export function Search({ label, value = "", onChange, name, placeholder = "" }) 
     const next = event.target.value;
     set(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => onChange(next.trim()), 250);
+    timer.current = setTimeout(() => onChange((told.current = next.trim())), 250);
   };
   return html`<label class="field"><span>${label}</span><input type="search" name=${name} value=${text} placeholder=${placeholder} onInput=${typed} autocomplete="off" spellcheck=${false} /></label>`;
 }

@@ -88,6 +88,24 @@ def test_a_command_is_filled_in_from_its_schema_and_its_result_is_in_place(visit
     expect(page.get_by_role("table", name="Commands")).to_contain_text("RebootRequired")
 
 
+def test_what_is_filled_in_as_soon_as_a_form_is_there_stays(visit, charger):
+    charger("at-once")
+    page = visit.charger("at-once", "?tab=command")
+    page.evaluate(
+        """() => new MutationObserver((_, watch) => {
+            const field = document.querySelector("form.command select[id$='-type']");
+            if (!field) return;
+            watch.disconnect();
+            field.value = "Soft";
+            field.dispatchEvent(new Event("change", { bubbles: true }));
+        }).observe(document.body, { childList: true, subtree: true })"""
+    )
+    page.locator("select[name=command]").select_option("Reset")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
+    expect(page.get_by_label(re.compile("^type"))).to_have_value("Soft")
+
+
 def test_an_outcome_names_its_command_also_when_another_one_is_chosen(visit, charger):
     at = charger("named")
     page = visit.charger("named", "?tab=command&command=ClearCache")

@@ -100,3 +100,25 @@ def test_a_charger_is_found_from_every_page(visit, charger):
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="to-be-found")).to_be_visible()
     assert "search=be-found" in page.url
+
+
+def test_what_is_typed_while_the_list_follows_is_not_taken_back(visit, charger):
+    charger("typed-on")
+    page = visit.open("#/chargers")
+    page.evaluate(
+        """() => {
+            const replace = history.replaceState;
+            history.replaceState = (...address) => {
+                history.replaceState = replace;
+                history.replaceState(...address);
+                setTimeout(() => { // the page is drawn with the new address by then
+                    const field = document.querySelector("main input[type=search]");
+                    field.value = "typed-on";
+                    field.dispatchEvent(new Event("input", { bubbles: true }));
+                });
+            };
+        }"""
+    )
+    page.locator("main input[type=search]").first.fill("typed")
+    expect(page).to_have_url(re.compile("search=typed-on"))
+    expect(page.locator("main input[type=search]").first).to_have_value("typed-on")
