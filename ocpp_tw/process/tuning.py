@@ -28,9 +28,9 @@ those after which the oldest is. With Python's defaults long-lived objects were 
 handshakes take; with larger ones a collection of the youngest alone, when thousands of chargers arrive, would delay those already connected."""
 
 
-LARGE_BLOCK = 512 << 10
+LARGE_BLOCK = 8 << 20
 """Bytes from which a block of memory is the system's own, and goes back to it at once. By default glibc raises this to as much as was once
-freed, and a burst of large messages would be paid for with memory until the process ends. Groups of ordinary events are below it."""
+freed, up to 32 MiB. A group of large events is below it: its pages would come from the system, zeroed, for each group anew."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
