@@ -12,7 +12,6 @@ from zope.interface import implementer
 
 from ..concealed import id_concealed
 from ..core.commands import Outcome
-from ..core.conclusion import Conclusion
 from ..core.entries import Record
 from ..core.ledger import Ledger
 from ..core.rate_limit import Rate, RateLimit
@@ -74,7 +73,7 @@ class Charger(Inbox):
         self.received = self.sent = self.violations = 0
         self.heard = 0.0  # Unix time of its latest frame, where somebody is told of frames
         self.state: Any = None  # what is shown of it, and what is to be looked at for that (`ocpp_tw.monitoring.observer`)
-        self.noted: dict[Any, Conclusion] | None = None
+        self.noted: dict[Any, list[Any]] | None = None
         self._complaints: RateLimit | None = None
         self.interval = 0  # seconds between heartbeats, or between attempts to register, once told on this connection
         self.reported_time: tuple[str, float] | None = None  # the latest time the charger reported as now, and when by our clock

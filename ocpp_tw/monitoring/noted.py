@@ -1,6 +1,7 @@
-"""What waits of a charger's messages for the next sweep, as far as it goes on from what was kept of the charger.
+"""What a charger's messages leave behind for the next sweep.
 
-Knows neither what is kept nor what a sweep makes of it.
+Of readings no more than is looked at: all samples of a message, left to be freed with the next one, would be in no cache by then.
+Knows neither what is kept of a charger nor what a sweep makes of it.
 """
 
 from __future__ import annotations
@@ -8,13 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from ..core.charger_events import MeterValue, StopTransaction
+from ..core.conclusion import Conclusion
+from ..facts import Value
 from ..gateway.charger import Charger
+from .readings import READ
+
+
+class Readings(msgspec.Struct, gc=False):
+    """Of a `MeterValue` what `ocpp_tw.monitoring.readings` reads."""
+
+    conn: int
+    transaction_id: int | str
+    values: list[Value]
+
+
+Noted = list[Any]
+"""What one message left behind: the data of its events, with `Readings` for each `MeterValue`."""
+
+
+def of(conclusion: Conclusion) -> Noted:
+    """What to note of a message."""
+    return [
+        Readings(data.conn, data.transaction_id, [each for each in data.values if each.measurand in READ]) if type(data) is MeterValue else data
+        for _, data in conclusion.events
+    ]
 
 
 def goes_on(charger: Charger) -> bool:
     """Whether there is a reading, or the end of a transaction: how much has been delivered depends on what was known before."""
-    return any(isinstance(data, MeterValue | StopTransaction) for data in _waiting(charger))
+    return any(isinstance(data, Readings | StopTransaction) for data in _waiting(charger))
 
 
 def ends(charger: Charger) -> set[int | str]:
@@ -24,4 +50,4 @@ def ends(charger: Charger) -> set[int | str]:
 
 
 def _waiting(charger: Charger) -> Iterator[Any]:
-    return (data for conclusion in (charger.noted or {}).values() for _, data in conclusion.events)
+    return (data for noted in (charger.noted or {}).values() for data in noted)

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ..core.charger_events import ChangeConnectorStatus, MeterValue, StartTransaction, StopTransaction, TransactionUpdate
+from ..core.charger_events import ChangeConnectorStatus, StartTransaction, StopTransaction, TransactionUpdate
 from ..core.conclusion import Conclusion
 from ..facts import Fact, MeterValues, Started, StatusNotification, Stopped, Updated
 from ..gateway.charger import Charger
@@ -21,7 +21,7 @@ from ..log import Logger
 from ..waiting import cancelled, pause
 from .energy_today import EnergyToday
 from .kept_states import KeptStates
-from .noted import goes_on
+from .noted import Noted, Readings, goes_on, of
 from .readings import read
 from .state import MAX_TEXT, ChargerState
 
@@ -89,35 +89,35 @@ class Observer:
     def _meter_values(self, charger: Charger, fact: MeterValues, conclusion: Conclusion) -> None:
         id = fact.transaction_id
         if id is None:  # whose they are depends on what came before
-            return self._note(charger, fact.conn, conclusion)
+            return self._note(charger, fact.conn, of(conclusion))
         key = fact.conn, id  # those of one transaction may stay where its first were: nothing else of it comes between them but its end
         noted = charger.noted
         if noted is None:
-            charger.noted = {key: conclusion}
+            charger.noted = {key: of(conclusion)}
             self._changed.append(charger)
         else:
-            noted[key] = conclusion
+            noted[key] = of(conclusion)
             if len(noted) > MAX_NOTED:
                 self._take_safely(charger)
         return None
 
     def _status(self, charger: Charger, fact: StatusNotification, conclusion: Conclusion) -> None:
-        self._note(charger, (fact.conn, fact.connector), conclusion)
+        self._note(charger, (fact.conn, fact.connector), of(conclusion))
 
     def _transaction(self, charger: Charger, fact: Started | Updated | Stopped, conclusion: Conclusion) -> None:
         if conclusion.events and not conclusion.duplicate:  # else it is a repeat
             info = fact.event_info
             key = (fact.conn, fact.tag, fact.timestamp) if type(fact) is Started and info is None else fact.transaction_id
             # a charging state is told once, when it changes
-            self._note(charger, (type(fact), key, info and info.charging_state), conclusion)
+            self._note(charger, (type(fact), key, info and info.charging_state), of(conclusion))
 
-    def _note(self, charger: Charger, key: Any, conclusion: Conclusion) -> None:
+    def _note(self, charger: Charger, key: Any, left: Noted) -> None:
         noted = charger.noted
         if noted is None:
             noted = charger.noted = {}
             self._changed.append(charger)
         noted.pop(key, None)  # the order of what is different counts
-        noted[key] = conclusion
+        noted[key] = left
         if len(noted) > MAX_NOTED:
             self._take_safely(charger)
 
@@ -192,9 +192,9 @@ class Observer:
         now = self._unix()
         second = int(now)  # one number for all connectors
         changed = False  # in more than its readings
-        for conclusion in noted.values():
-            for _, data in conclusion.events:
-                if isinstance(data, MeterValue):
+        for left in noted.values():
+            for data in left:
+                if isinstance(data, Readings):
                     changed |= self._read(charger, state, data, now)
                 elif isinstance(data, ChangeConnectorStatus):
                     evse = data.evse if isinstance(data.evse, int) else None
@@ -224,7 +224,7 @@ class Observer:
             changed = True
         return changed
 
-    def _read(self, charger: Charger, state: ChargerState, data: MeterValue, now: float) -> bool:
+    def _read(self, charger: Charger, state: ChargerState, data: Readings, now: float) -> bool:
         """A reading; whether it is of a transaction that was not known."""
         transaction = state.find(data.transaction_id) if data.transaction_id else state.on(data.conn) if data.conn else None
         unknown = transaction is None
