@@ -106,7 +106,7 @@ class RedisEvents(Service):
         """Append the entry with the group of this turn of the reactor (see `IEvents`)."""
         queued = QueuedEntry.of(entry, self._keys, then, value)
         self._queue.append(queued)
-        self.waiting_bytes += len(queued.packed)
+        self.waiting_bytes += queued.size
         if queued.effects.updates:
             self._unwritten.add(queued.effects.updates)
         if self._scheduled is None and self.running:

@@ -28,9 +28,11 @@ GROUP_TTL = 7 * 86_400
 
 
 class QueuedEntry(msgspec.Struct, frozen=True, gc=False):
-    """An entry that is not durable yet: its charger and event, packed, its effects, and what to call afterwards. It is in no cycle."""
+    """An entry that is not durable yet: its charger and event as arguments, in pieces of ``size`` bytes, none if it has no event; its effects,
+    and what to call afterwards. It is in no cycle."""
 
-    packed: bytes
+    pieces: tuple[bytes, ...]
+    size: int
     charger: str
     effects: Effects
     then: Callable[[Any], None] | None
@@ -39,10 +41,13 @@ class QueuedEntry(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, entry: Entry, keys: Keys, then: Callable[[Any], None] | None, value: Any) -> QueuedEntry:
         """Pack the entry now: while the group is made everything waits."""
-        charger, event = encode(entry.charger), entry.event
-        packed = b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(charger), charger, len(event), event) if event else b""
+        event = entry.event
         effects = effects_of(keys, entry.charger, entry.effects) if entry.effects else NO_EFFECTS
-        return cls(packed, entry.charger, effects, then, value)
+        if not event:
+            return cls((), 0, entry.charger, effects, then, value)
+        charger = encode(entry.charger)
+        head = b"$%d\r\n%b\r\n$%d\r\n" % (len(charger), charger, len(event))
+        return cls((head, event, b"\r\n"), len(head) + len(event) + 2, entry.charger, effects, then, value)
 
 
 class Group:
@@ -59,25 +64,27 @@ class Group:
         self.durable = self.diverted = False
         self.updates: list[TableUpdate] = []
         self.acknowledged: list[bytes] = []
-        events = arguments = 0
-        parts, tail = [each.packed for each in entries], list[bytes]()
-        self.bytes = sum(map(len, parts))
+        events = arguments = size = 0
+        parts, tail = [b""], list[bytes]()
         for each in entries:
-            if each.packed:
+            if each.size:
                 events += 1
+                size += each.size
+                parts += each.pieces
             if each.effects is not NO_EFFECTS:
                 (behind, data), conditions, updates = each.effects
                 for effect in conditions:
                     if isinstance(effect, Acknowledged):
                         self.acknowledged.append(effect.element)
-                    size, packed = condition(keys, each.charger, effect, events if each.packed else 0, behind)
-                    arguments += size
+                    number_of, packed = condition(keys, each.charger, effect, events if each.size else 0, behind)
+                    arguments += number_of
                     tail.append(packed)
                 arguments += behind
                 tail.append(data)
                 self.updates += updates
-        self.events = events
-        self.packed = Packed(3 + 2 * events + arguments, b"".join([pack(str(number), str(events), str(arguments)), *parts, *tail]))
+        self.events, self.bytes = events, size
+        parts[0] = pack(str(number), str(events), str(arguments))
+        self.packed = Packed(3 + 2 * events + arguments, b"".join(parts + tail))
 
     @classmethod
     def load(cls, queue: list[QueuedEntry], keys: Keys, number: int) -> Group:
@@ -85,7 +92,7 @@ class Group:
         size = MAX_EVENTS
         while True:
             entries = queue[:size]
-            if len(entries) == 1 or sum([len(each.packed) for each in entries]) <= MAX_BYTES:
+            if len(entries) == 1 or sum([each.size for each in entries]) <= MAX_BYTES:
                 break
             size = len(entries) // 2
         del queue[: len(entries)]

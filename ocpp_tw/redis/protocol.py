@@ -21,6 +21,9 @@ from .address import RedisAddress
 
 __all__ = ["LostError", "Packed", "RedisClient", "RedisError", "ResponseError", "encode", "is_transient", "pack"]
 
+GATHERED = 16 << 10
+"""Bytes from which the last arguments of a command are sent from where they are, and not copied behind the others."""
+
 TRANSIENT = frozenset(
     {"LOADING", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM"}
     | {"MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "UNBLOCKED"}
@@ -56,18 +59,20 @@ def is_transient(why: BaseException) -> bool:
     return isinstance(why, RedisError)
 
 
-def write_at_once(transport: tcp.Connection, data: bytes) -> None:
-    """In place of ``transport.write``, which copies what it is given and waits for epoll in the next turn of the loop."""
+def write_at_once(transport: tcp.Connection, data: bytes | list[bytes]) -> None:
+    """In place of ``transport.write``, which copies what it is given and waits for epoll in the next turn of the loop. ``data`` may be in
+    pieces."""
     waits = transport.dataBuffer or transport._tempDataLen or transport.disconnecting or transport._writeDisconnected
+    sent = 0
     if transport.connected and not waits:
-        try:
-            sent = transport.socket.send(data)
-        except OSError:
-            sent = 0  # the buffer is full, or the connection lost: Twisted finds out which
-        if sent == len(data):
+        with suppress(OSError):  # the buffer is full, or the connection lost: Twisted finds out which
+            sent = transport.socket.send(data) if isinstance(data, bytes) else transport.socket.sendmsg(data)
+    if isinstance(data, list):
+        if sent == sum(map(len, data)):
             return
-        data = data[sent:]
-    type(transport).write(transport, data)
+        data = b"".join(data)
+    if sent < len(data):
+        type(transport).write(transport, data[sent:])
 
 
 class RedisClient(RedisProtocol):  # type: ignore[misc]
@@ -77,6 +82,7 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
         super().__init__(charset=None, replyTimeout=reply_timeout, convertNumbers=False)
         self.callLater = reactor.callLater
         self.number = 0
+        self._gathers = False  # whether the transport takes a command in pieces
 
     def connectionMade(self) -> None:
         # Not the library's own: its handshake gives up for ever; ours is `handshake`.
@@ -86,6 +92,7 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
             return
         if isinstance(transport, tcp.Connection):
             transport.write = partial(write_at_once, transport)  # type: ignore[method-assign]
+            self._gathers = True
         if handle.family == socket.AF_UNIX:
             return
         # The end of a large batch would wait 40 ms for the beginning to be acknowledged.
@@ -134,7 +141,7 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
 
         return maybeDeferred(self.execute_command, *args, apply_timeout=False).addBoth(answered)
 
-    def _build_command(self, *args: Any, **_: Any) -> bytes:
+    def _build_command(self, *args: Any, **_: Any) -> bytes | list[bytes]:
         # The library's own takes 2 µs for each argument, and a batch has thousands.
         total, parts = 0, [b""]
         for each in args:
@@ -148,6 +155,8 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
                 total += 1
                 parts.append(pack(each if isinstance(each, str | bytes) else str(each)))
         parts[0] = b"*%d\r\n" % total
+        if self._gathers and len(parts[-1]) >= GATHERED:
+            return [b"".join(parts[:-1]), parts[-1]]
         return b"".join(parts)
 
     def tryConvertData(self, data: Any) -> Any:
