@@ -18,7 +18,14 @@ from measuring import Measuring
 from servers import Bench
 from tables import machine, write
 
-PARTS = (message_tables.tables, connection_tables.tables, growth_tables.fleet, growth_tables.size, growth_tables.cores)
+PARTS = (
+    message_tables.tables,
+    message_tables.monitoring,
+    connection_tables.tables,
+    growth_tables.fleet,
+    growth_tables.size,
+    growth_tables.cores,
+)
 
 
 def main() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import statistics
+
 from load import VERSIONS
 from measuring import Measuring, Rounds, Subject
 from tables import number, table
 
-RAW, ECHO, OURS, PLAIN, NODE, PEER = (
-    "raw Twisted echo",
-    "Autobahn echo",
-    "ocpp_tw",
-    "ocpp_tw, --tap 0",
-    "ocpp-rpc on Node",
-    "ocpp on websockets",
-)
+RAW, ECHO, OURS, NODE, PEER = "raw Twisted echo", "Autobahn echo", "ocpp_tw", "ocpp-rpc on Node", "ocpp on websockets"
+
+PLAIN = "ocpp_tw, --tap 0"
+
+MONITORED = "1.6", "2.0.1"
+"""The versions in which the price of monitoring is measured."""
+
+PAIRS = 3
+"""Gateways with monitoring, and as many without, between which its price is taken: where a process happens to lie in memory makes it up to a
+tenth quicker or slower than another one of the same program."""
 
 MESSAGE_ID = 12
 """Bytes of a CALL before what the scripts say."""
@@ -25,13 +29,12 @@ def named(server: str, version: str) -> str:
 
 
 def tables(measuring: Measuring) -> str:
-    """Measure all servers in all versions, in the same rounds, and show it in four tables."""
+    """Measure all servers in all versions, in the same rounds, and show it in three tables."""
     bench = measuring.bench
-    servers = [bench.raw(), bench.echo(), bench.gateway(), bench.gateway("--tap", "0"), bench.gateway(tls=True), bench.peer()]
-    servers[3].name = PLAIN
+    servers = [bench.raw(), bench.echo(), bench.gateway(), bench.gateway(tls=True), bench.peer()]
     if measuring.node:
         servers.append(bench.node_peer(measuring.node))
-    newer = {RAW: ["2.0.1"], OURS: ["2.0.1", "2.1"], PLAIN: ["2.0.1"], NODE: ["2.0.1"], PEER: ["2.0.1"]}
+    newer = {RAW: ["2.0.1"], OURS: ["2.0.1", "2.1"], NODE: ["2.0.1"], PEER: ["2.0.1"]}
     subjects = [
         Subject(named(server.name, version), server, ("--ocpp", version))
         for server in servers
@@ -40,11 +43,10 @@ def tables(measuring: Measuring) -> str:
     names = [server.name for server in servers]
     full = measuring.messages(subjects)
     # for the latencies at a given rate one round will do, and what is not there to be compared is left out
-    apart = (named(RAW, "2.0.1"), PLAIN, named(PLAIN, "2.0.1"))
-    paced = measuring.messages([each for each in subjects if each.name not in apart], "--rate", 500, rounds=1)
+    paced = measuring.messages([each for each in subjects if each.name != named(RAW, "2.0.1")], "--rate", 500, rounds=1)
     for server in servers:
         bench.end(server)
-    return "\n\n".join((beside_others(full, names), versions(full), latencies(full, paced), monitoring(full)))
+    return "\n\n".join((beside_others(full, names), versions(full), latencies(full, paced)))
 
 
 def beside_others(full: Rounds, names: list[str]) -> str:
@@ -88,11 +90,32 @@ def latencies(full: Rounds, paced: Rounds) -> str:
     return table(["latency, ms", "p50", "p99", "p99 / p50", "at 500/s: p50", "p99", "p99 / p50"], rows)
 
 
-def monitoring(full: Rounds) -> str:
-    """What it costs that operators see frames and events."""
+def monitoring(measuring: Measuring) -> str:
+    """What it costs that operators see frames and events: several gateways of each kind, all of them in turn."""
+    bench = measuring.bench
+    pairs = range(1 if measuring.quick else PAIRS)
+    servers = {
+        name: bench.gateway(*options) for pair in pairs for name, options in ((f"{OURS} {pair}", ()), (f"{PLAIN} {pair}", ("--tap", "0")))
+    }
+    rounds = measuring.messages(
+        [Subject(named(name, version), server, ("--ocpp", version)) for version in MONITORED for name, server in servers.items()]
+    )
+    for server in servers.values():
+        bench.end(server)
+    return price_of_monitoring(rounds, len(pairs))
+
+
+def price_of_monitoring(rounds: Rounds, pairs: int) -> str:
+    """Of so many pairs of gateways, which are named `OURS` and `PLAIN` with the number of their pair."""
     rows = []
-    for version in ("1.6", "2.0.1"):
-        ours, plain = named(OURS, version), named(PLAIN, version)
-        more = full.median(lambda each, ours=ours, plain=plain: each[ours]["us"] - each[plain]["us"])
-        rows.append([version, *map(number, (full.of(ours), full.of(plain), more, full.ratio(ours, plain)))])
-    return table(["price of monitoring", "CPU µs/message", "with --tap 0", "difference", "x --tap 0"], rows)
+    for version in MONITORED:
+        costs = [
+            (each[named(f"{OURS} {pair}", version)]["us"], each[named(f"{PLAIN} {pair}", version)]["us"])
+            for each in rounds.each
+            for pair in range(pairs)
+        ]
+        ours, plain = (statistics.median(each) for each in zip(*costs, strict=True))
+        ratios = [cost / without for cost, without in costs]
+        difference = statistics.median(cost - without for cost, without in costs)
+        rows.append([version, *map(number, (ours, plain, difference, statistics.median(ratios), min(ratios), max(ratios)))])
+    return table(["price of monitoring", "CPU µs/message", "with --tap 0", "difference", "x --tap 0", "least", "most"], rows)

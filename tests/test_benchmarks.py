@@ -148,10 +148,10 @@ def test_what_is_compared_is_the_median_of_the_rounds_own_ratios(modules):
     assert (rounds.of("one"), rounds.of("other"), rounds.ratio("one", "other")) == (36, 10, 3)
 
 
-def test_the_tables_of_versions_and_monitoring_compare_within_the_rounds(modules):
+def test_the_table_of_versions_compares_within_the_rounds(modules):
     made, rounds = modules("message_tables"), modules("measuring").Rounds()
-    costs = {made.RAW: 10, made.ECHO: 20, made.OURS: 30, made.PLAIN: 24, made.PEER: 300}
-    newer = {made.RAW: 12, made.OURS: 48, made.PLAIN: 40, made.PEER: 600}
+    costs = {made.RAW: 10, made.ECHO: 20, made.OURS: 30, made.PEER: 300}
+    newer = {made.RAW: 12, made.OURS: 48, made.PEER: 600}
     named = {**costs, **{f"{name}, 2.0.1": us for name, us in newer.items()}, f"{made.OURS}, 2.1": 60}
     # a machine that is twice as slow in one round, and ten times in another, changes no ratio
     rounds.each = [{name: {"us": us * slower, "valkey": 7.0} for name, us in named.items()} for slower in (1, 10, 2)]
@@ -163,8 +163,26 @@ def test_the_tables_of_versions_and_monitoring_compare_within_the_rounds(modules
         ["2.1", "120", "5.00", "2.00", "7.00", "-", "-"],
     ]
     assert 300 < float(cells[2][1]) < float(cells[3][1]) < 600
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in made.monitoring(rounds).splitlines()]
-    assert cells[2:] == [["1.6", "60.0", "48.0", "12.0", "1.25"], ["2.0.1", "96.0", "80.0", "16.0", "1.20"]]
+
+
+def test_the_price_of_monitoring_is_the_median_of_all_pairs(modules):
+    made, rounds = modules("message_tables"), modules("measuring").Rounds()
+    # of three pairs one is a process that happens to be slow, and one round is of a machine that is
+    costs = {
+        f"{made.OURS} 0": 33,
+        f"{made.PLAIN} 0": 30,
+        f"{made.OURS} 1": 44,
+        f"{made.PLAIN} 1": 40,
+        f"{made.OURS} 2": 30,
+        f"{made.PLAIN} 2": 40,
+    }
+    named = {**costs, **{f"{name}, 2.0.1": 2 * us for name, us in costs.items()}}
+    rounds.each = [{name: {"us": us * slower} for name, us in named.items()} for slower in (1, 1, 10)]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in made.price_of_monitoring(rounds, 3).splitlines()]
+    assert cells[2:] == [
+        ["1.6", "44.0", "40.0", "3.00", "1.10", "0.75", "1.10"],
+        ["2.0.1", "88.0", "80.0", "6.00", "1.10", "0.75", "1.10"],
+    ]
 
 
 @linux
