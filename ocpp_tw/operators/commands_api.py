@@ -38,7 +38,7 @@ class CommandsQuery(msgspec.Struct, frozen=True):
     outcome: Annotated[str, one_of(["", *OUTCOMES])] = ""
     """only those with this outcome"""
     failed: bool = False
-    """true: only those that have no result"""
+    """true: only those that have no result, but for those with the outcome `duplicate`: of their ids there is another one that has its own"""
     charger: str = ""
     """only those for this charger"""
     action: str = ""
@@ -53,7 +53,7 @@ class CommandsQuery(msgspec.Struct, frozen=True):
     def lets_through(self, row: dict[str, Any]) -> bool:
         """Whether it is one of them."""
         by = NO_OPERATOR if row.get("by") is None else row["by"]
-        if self.failed and row.get("outcome") == "result":
+        if self.failed and row.get("outcome") in ("result", DUPLICATE):
             return False
         wanted = (self.outcome, self.charger, self.action, self.by)
         told = (row.get("outcome"), row.get("charger"), row.get("action"), by)

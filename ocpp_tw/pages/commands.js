@@ -14,10 +14,11 @@ const data = (row) => row.data ?? row;
 const outcome = (row) => data(row).outcome ?? row.state ?? "";
 const refuses = (status) => /^(Rejected|NotSupported|Failed|NotImplemented|Faulted|Unknown|Unavailable|UnlockFailed|VersionMismatch|Occupied)/.test(status ?? "");
 const refused = (row) => refuses(data(row).status);
+const look = (row) => (outcome(row) === "result" ? (refused(row) ? "silent" : "charging") : outcome(row) === "duplicate" ? "away" : "faulted"); // a class of .state
 const COLUMNS = [
   { key: "charger", label: "Charger", cell: (row) => html`<${ChargerLink} id=${data(row).charger} tab="commands" />` },
   { key: "action", label: "Command", cell: (row) => data(row).action ?? data(row).command ?? "" },
-  { key: "outcome", label: "Outcome", cell: (row) => html`<span class=${`state ${outcome(row) === "result" ? (refused(row) ? "silent" : "charging") : "faulted"}`}>${outcome(row)}</span>` },
+  { key: "outcome", label: "Outcome", cell: (row) => html`<span class=${`state ${look(row)}`}>${outcome(row)}</span>` },
   { key: "status", label: "Status", cell: (row) => data(row).status ?? "" },
   { key: "why", label: "Why", wide: true, cell: (row) => html`<span class="detail">${why(data(row).error)}</span>` },
   { key: "latency", label: "Latency", num: true, cell: (row) => took(data(row)) },

@@ -502,6 +502,23 @@ async def test_what_came_of_a_command_is_told_although_it_was_given_again(fleet:
     await other.close()
 
 
+async def test_a_command_that_was_given_again_has_not_failed(fleet: Fleet) -> None:
+    charger = fleet.first.connect("cp1")
+    await fleet.site.post("/api/commands", clear_cache("c1"))
+    await fleet.site.post("/api/commands", clear_cache("c1"))  # it is under way
+    charger.answer({"status": "Accepted"})
+    await fleet.site.post("/api/commands", clear_cache("c1"))  # it has ended
+    await fleet.site.post("/api/commands", clear_cache("c2", "never-here"))
+    fleet.sweep(1)
+
+    async def outcomes(**query: Any) -> list[str]:
+        return [row["outcome"] for row in (await fleet.site.get("/api/commands", **query))["rows"]]
+
+    assert await outcomes(failed="true") == ["offline"]
+    assert await outcomes(outcome="duplicate") == ["duplicate", "duplicate"]
+    assert await outcomes() == ["offline", "duplicate", "result", "duplicate"]
+
+
 async def test_a_command_that_was_not_sent_may_be_given_again(fleet: Fleet) -> None:
     await fleet.site.post("/api/commands", clear_cache("c1"))
     fleet.sweep(1)

@@ -48,12 +48,18 @@ def test_a_time_in_the_address_that_is_none_is_said_so_and_not_filtered_by(visit
 
 def test_failed_commands_come_first(visit, charger, house):
     charger("gave")
+    charger("retries")
     for command, data in (("clear_cache", {}), ("unlock_connector", {})):
         house.gateway.post("/api/commands", {"cp_id": "gave", "command": command, "data": data})
     house.gateway.post("/api/commands", {"cp_id": "never-here", "command": "clear_cache", "data": {}})
+    for _ in range(2):  # as one does who has had no answer
+        house.gateway.post("/api/commands", {"cp_id": "retries", "command": "clear_cache", "data": {}, "id": "retried"})
+    page = visit.open("#/commands?outcome=duplicate")
+    expect(page.get_by_role("table", name="Commands")).to_contain_text("retried")
     page = visit.open("#/commands")
     failed = page.locator("section").filter(has_text="Failed lately")
     expect(failed).to_contain_text("offline")
+    expect(failed).not_to_contain_text("retried")
     expect(failed.get_by_role("link", name="never-here")).to_be_visible()
     page.get_by_label("Outcome").select_option("result")
     page.get_by_label("Charger", exact=True).fill("gave")
