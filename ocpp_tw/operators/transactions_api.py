@@ -34,7 +34,7 @@ RUNNING, FIRST = "r-", "first"
 
 CSV_COLUMNS = (
     "state", "charger", "conn", "id", "backend_id", "tag", "started", "ended", "duration_s", "energy_wh", "meter_start", "meter_stop", "power_w",
-    "soc", "reason", "provisional", "match", "gateway", "ocpp", "time",
+    "soc", "reason", "provisional", "match", "gateway", "ocpp", "time", "since", "charging_state", "away",
 )  # fmt: skip
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")

@@ -16,9 +16,12 @@ from twisted.internet.defer import Deferred
 
 from fleet_site import FleetSite
 from fleets import pause, until
+from ocpp_tw.core.history import EndedTransaction
 from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest
 from ocpp_tw.memory import MemoryStore
 from ocpp_tw.monitoring.rows import iso
+from ocpp_tw.monitoring.told import RunningTransaction
+from ocpp_tw.operators.transactions_api import CSV_COLUMNS
 from ocpp_tw.settings import Settings
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 
@@ -449,6 +452,20 @@ async def test_running_transactions_are_paged_without_a_gap_over_all_gateways(fl
     ):
         page = await fleet.site.get("/api/transactions", state="running", **query)
         assert page["rows"] == wanted
+
+
+async def test_transactions_as_csv_have_what_they_have_as_json(fleet: Fleet) -> None:
+    assert set(CSV_COLUMNS) == {"state"} | {name for each in (RunningTransaction, EndedTransaction) for name in each.__struct_fields__}
+    one, two = boot(fleet.first.connect("one")), fleet.first.connect("two")
+    meter(one, begin(one), 3000, 7000)
+    end(two, begin(two), 2000)
+    fleet.sweep()
+    one.disconnect(1001, "bye")
+    fleet.sweep()
+    told = (await fleet.site.get("/api/transactions"))["rows"]
+    rows = list(csv.DictReader(io.StringIO(await fleet.site.text("/api/transactions.csv"))))
+    assert [row["away"] for row in rows] == ["True", ""]
+    assert rows == [{name: "" if row.get(name) is None else str(row[name]) for name in CSV_COLUMNS} for row in told]
 
 
 async def test_transactions_as_csv_are_safe_in_a_spreadsheet(fleet: Fleet) -> None:
