@@ -142,13 +142,14 @@ class FleetView:
         """A page of the fleet's chargers."""
         full = wanted.offset == 0 or wanted.offset + wanted.limit <= MANY_ROWS
         query = ChargersQuery(**msgspec.structs.asdict(wanted), full=full)
+        asked = self._clock.seconds()
         answers = await self._ask_for_page(query)
         away = await self._away_rows()
         states: Counter[str] = Counter()
         models: set[str] = set()
         firmwares: set[str] = set()
         found = First[ChargerRow](query)
-        connected: set[str] = set()
+        connected = self._back(away, list(answers.answers.values()), asked)
         total = 0
 
         def at(row: ChargerRow) -> tuple[Place, ChargerRow]:
@@ -208,10 +209,14 @@ class FleetView:
     async def ids(self, query: ChargersFilter, most: int) -> tuple[list[str], list[str], str]:
         """The identities of all that the filter lets through, at most so many; the gateways that have not told theirs; and why none but this one
         has, "" if they were asked."""
+        asked = self._clock.seconds()
         page = await self._ask_for_page(ChargersQuery(**msgspec.structs.asdict(query), full=False, limit=most))
-        ids = {where[2] for part in page.answers.values() for where in part["places"]}
+        parts = list(page.answers.values())
+        ids = {where[2] for part in parts for where in part["places"]}
         if not query.state or "away" in query.state:
-            for id, row in (await self._away_rows()).items():
+            away = await self._away_rows()
+            for id in away.keys() - self._back(away, parts, asked):
+                row = away[id]
                 model = (row["vendor"], row["model"], row["firmware"])
                 at = not query.gateway or row["gateway"] in query.gateway
                 if at and query.lets_through(id, row["ocpp"], model, (row["serial"],), 0):

@@ -26,7 +26,7 @@ COUNTS_HOLD = 1.0
 """Seconds for which counts are taken to be right."""
 
 ARRIVED_FOR, MAX_ARRIVED = 10.0, 2000
-"""Seconds for which counts name the chargers that have arrived, and how many of them at most: as long as others may take them to be away,
+"""Seconds for which pages and counts name the chargers that have arrived, and how many of them at most: as long as others may take them to be away,
 from what they have read before."""
 
 
@@ -45,11 +45,14 @@ class Listing:
         models: set[Model] = set()
         found = First[Charger](query)
         total = 0
+        arrived: list[str] = []
+        lately = self._clock.seconds() - ARRIVED_FOR
         here = not query.gateway or self._name in query.gateway
         state_of, value_of, column, descending = self._rows.state, self._rows.columns[query.column], query.column, query.descending
         filtered = bool(query.search or query.ocpp or query.model or query.firmware or query.violations)
         async for some in slices(list(self._gateway.chargers.values()), self._clock):
             models.update([charger.model for charger in some])
+            arrived += [charger.id for charger in some if charger.connected_at >= lately]
             matching: list[tuple[Place, Charger]] = []
             for charger in some if here else ():
                 if filtered and not query.lets_through(
@@ -70,6 +73,7 @@ class Listing:
             "states": dict(states),
             "models": sorted({model for _, model, _ in models if model})[:MAX_NAMES],
             "firmwares": sorted({firmware for _, _, firmware in models if firmware})[:MAX_NAMES],
+            "arrived": arrived[-MAX_ARRIVED:],
         }
         if query.full:
             answer["rows"] = await self._told([charger for _, charger in first])

@@ -126,6 +126,21 @@ async def test_the_overview_counts_a_charger_that_is_back_once(fleet: Fleet, whe
     assert (counted["total"], counted["online"], counted["away"]) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("where", ["first", "second"])
+async def test_a_charger_that_is_back_is_not_listed_as_away(fleet: Fleet, where: str) -> None:
+    fleet.second.connect("c0")
+    fleet.second.connect("c1").disconnect()
+    assert (await fleet.site.get("/api/fleet/chargers"))["states"]["away"] == 1  # which is known for a second
+    fleet.sweep(0.5)
+    getattr(fleet, where).connect("c1")
+    told = await fleet.site.get("/api/fleet/chargers", state="away")
+    assert (told["rows"], told["total"], told["states"]["away"], told["states"]["online"]) == ([], 0, 0, 2)
+    told = await fleet.site.get("/api/fleet/chargers", limit=1)  # it is behind the page
+    assert ([row["id"] for row in told["rows"]], told["total"]) == (["c0"], 2)
+    batch = {"command": {"command": "clear_cache", "data": {}}, "filter": {"state": "away"}}
+    assert (await fleet.site.post("/api/batches", batch))[0] == 400  # for none
+
+
 async def test_the_overview_counts_a_charger_that_has_just_come_back_once(fleet: Fleet) -> None:
     fleet.first.connect("c1").disconnect()
     assert (await fleet.site.get("/api/overview"))["chargers"]["total"] == 1  # what is connected is counted once a second
