@@ -14,6 +14,7 @@ from ..core import history
 from ..core.entries import Effect, Entry, Orphan, Orphaned
 from ..core.event import Data, Event, encode
 from ..core.gateway_events import DisconnectCharger
+from ..core.ledger import Ledger
 from ..core.stamps import Stamps
 from ..interfaces import IEvents
 from .counts import Counts
@@ -28,18 +29,24 @@ class Subject(Protocol):
 
 
 class Departing(Subject, Protocol):
-    """The connected charger that disconnects; ``model`` is its vendor, model and firmware."""
+    """The connected charger that disconnects; ``model`` is its vendor, model and firmware, ``state`` what operators are shown of it."""
 
     model: tuple[str | None, str | None, str | None]
     serial: str
+    ledger: Ledger | None
+    state: Any
 
 
 class Publisher:
-    """One for a gateway, whose name is ``gateway``; ``counts`` is what it counts."""
+    """One for a gateway, whose name is ``gateway``; ``counts`` is what it counts.
+
+    ``on_away`` is called with each charger that is published as disconnected, and what is kept of the end of its connection.
+    """
 
     def __init__(self, gateway: str, stamps: Stamps, store: IEvents, counts: Counts | None = None) -> None:
         self.gateway = gateway
         self.counts = counts or Counts()
+        self.on_away: Callable[[Departing, bytes], None] = lambda charger, kept: None
         self._stamps = stamps
         self._events = store
 
@@ -79,6 +86,7 @@ class Publisher:
         known = (*charger.model, charger.serial or None)
         away = history.away(charger.id, self._stamps.now(), self.gateway, charger.ocpp, known, data)
         self.publish_about(charger.id, charger.domain, "disconnect_charger", data, charger.ocpp, (*effects, away))
+        self.on_away(charger, away.value or b"")
 
     def orphaned(self, orphan: Orphan, data: DisconnectCharger, then: Callable[[Any], None] | None) -> None:
         """The same of a charger whose gateway is gone, unless that has been published or the charger is back."""

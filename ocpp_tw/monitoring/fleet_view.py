@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core import history
 from ..core.entries import Record
 from ..gateway.charger import Charger
-from ..gateway.decisions import Decisions, summary
+from ..gateway.decisions import Decisions, RecordSummary, summary
 from ..interfaces import Answers, IFleet, StoreUnavailable
 from ..waiting import deferred, in_time, pause
 from .away import Away
@@ -36,6 +36,9 @@ LATEST_TROUBLES = 20
 
 TROUBLES_WITHIN = 1.5
 """Seconds that the store has for them."""
+
+RECORD_WITHIN = 1.5
+"""Seconds that the store has for the record of a charger that is known to be away; in an outage the spool has it after one."""
 
 NO_ROW = cast(ChargerRow, {})
 
@@ -236,7 +239,7 @@ class FleetView:
         away = (await self._away_rows()).get(id)
         if answers.trouble and away is None and last is None:
             return Unknown(answers.trouble)
-        record = await self._decisions.recorded(id)
+        record = await (self._decisions.recorded(id) if away is None else self._record_in_time(id))
         if away is None and record is None and last is None:
             return Unknown(f"no answer from {', '.join(answers.missing)}" if answers.missing else "")
         stay = (await self._away.stays(read=False)).get(id) if away is not None else None
@@ -253,6 +256,12 @@ class FleetView:
             **unknown,
         }
 
+    async def _record_in_time(self, id: str) -> RecordSummary | None:
+        try:
+            return await in_time(self._decisions.recorded(id), RECORD_WITHIN, self._clock)
+        except (TimeoutError, StoreUnavailable):
+            return None
+
     async def running(self, query: RunningQuery) -> Running:
         """A page of the running transactions, the latest first: those too of chargers that are away and have not told of their end."""
         limit = min(query.limit, MAX_TOLD)
@@ -260,6 +269,8 @@ class FleetView:
         answers = await self._fleet.ask("running", asked)
         found = [(position(msgspec.convert(row, RunningTransaction)), row) for part in answers.answers.values() for row in part]
         back = {row["charger"] for _, row in found}
+        if answers.trouble:  # what was read is old
+            back |= self._chargers.keys()
         stays = await self._away.stays(read=not self._fleet.trouble)
         async for some in slices(list(stays.items()), self._clock):
             for id, stay in some:

@@ -73,14 +73,15 @@ class Monitoring:
         self.watching = Watching(clock)
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
-        away = Away(store.records, store.states, clock)
-        self.view = FleetView(name, gateway.chargers, store.fleet, away, self.reports, self.histories, gateway.decisions, clock, unix)
+        self.away = Away(store.records, store.states, clock)
+        self.view = FleetView(name, gateway.chargers, store.fleet, self.away, self.reports, self.histories, gateway.decisions, clock, unix)
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         details = Details(gateway, verdicts, rows, running, violations, clock)
         self._listing = listing = Listing(name, gateway, rows, clock)
         incoming.observers.update(self.observer.observers)
-        gateway.on_current, gateway.on_departed = self.observer.arrived, self._departed
+        gateway.on_current, gateway.on_departed = self._arrived, self._departed
+        publisher.on_away = self.away.left
         answer = store.fleet.answer
         answer("overview", lambda query: self._overview())
         answer("chargers", lambda query: listing.page(msgspec.convert(query, ChargersQuery)))
@@ -100,6 +101,10 @@ class Monitoring:
         """Look no more, and begin no more commands of batches."""
         for each in (self.missing, self.observer, self.kept, self.reports, self.rates, self.health, self.batches, self.watching):
             each.stop()
+
+    def _arrived(self, charger: Charger) -> None:
+        self.observer.arrived(charger)
+        self.away.arrived(charger.id)
 
     def _departed(self, charger: Charger) -> None:
         self.rates.departed(charger)

@@ -486,7 +486,7 @@ class OfAbsent(TypedDict):
     connected: Literal[False]
     """that it is not"""
     row: ChargerRow | None
-    """it in a table; null if no connection of it is remembered, and for some seconds after one has ended"""
+    """it in a table; null if no connection of it is remembered, and for some seconds after one has ended at another gateway"""
     record: StoredRecord
     """as in `GET /api/chargers/{id}`"""
     liveness: None
@@ -494,7 +494,7 @@ class OfAbsent(TypedDict):
     clock: None
     """null"""
     away: Away | None
-    """how its last connection ended; null if that is not remembered, and for some seconds after it"""
+    """how its last connection ended; null if that is not remembered, and for some seconds after it if that was at another gateway"""
 
 
 class ShownFrame(TypedDict):

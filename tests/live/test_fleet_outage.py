@@ -13,6 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from fleets import PATIENCE, Valkey
+from plain_charger import PlainCharger
 
 pytestmark = pytest.mark.live
 
@@ -79,3 +80,50 @@ def test_nobody_elses_is_called_gone_or_away(start, server, how):
     events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
     assert not [each for each in events if each["event"] == "disconnect_charger"]
     stack.close()
+
+
+@pytest.mark.parametrize("how", ["full", "hangs", "ends"])
+def test_who_leaves_meanwhile_is_away_at_its_gateway_and_afterwards_at_all(start, server, how):
+    gateways = {name: start("--name", name, redis=server.url) for name in "ab"}
+    a = gateways["a"]
+    charger = PlainCharger(a.port, "leaves")
+    charger.boot()
+    a.until(lambda: a.get("/api/fleet/chargers/leaves")[1]["row"]["connectors"])
+    if how == "full":
+        server("CONFIG", "SET", "maxmemory", "1")
+    elif how == "hangs":
+        server.signal(signal.SIGSTOP)
+    else:
+        server.kill()
+    a.until(lambda: a.get("/api/overview")[1]["trouble"])
+    charger.close()
+
+    def listed(gateway: Any) -> list[tuple[str, str, int]]:
+        return [(row["id"], row["state"], len(row["connectors"])) for row in gateway.get("/api/fleet/chargers")[1]["rows"]]
+
+    a.until(lambda: listed(a) == [("leaves", "away", 1)])
+    status, told, took = timed(a, "/api/fleet/chargers/leaves")
+    assert (status, told["connected"], told["row"]["state"], told["away"]["gateway"]) == (200, False, "away", "a") and took < 3.0
+    a.until(
+        lambda: a.get("/api/fleet/chargers/leaves")[1]["record"]["vendor"] == "Vendor"
+    )  # a gateway that was just started waits for Redis
+    assert gateways["b"].get("/api/fleet/chargers/leaves")[0] == 503
+    if how == "full":
+        server("CONFIG", "SET", "maxmemory", "0")
+    elif how == "hangs":
+        server.signal(signal.SIGCONT)
+    else:
+        server.start()
+
+    def whole() -> bool:
+        assert listed(a) == [("leaves", "away", 1)]  # all the while
+        return listed(gateways["b"]) == [("leaves", "away", 1)] and not any(
+            each.get("/api/overview")[1]["trouble"] for each in gateways.values()
+        )
+
+    a.until(whole)
+    for each in gateways.values():
+        counted = each.get("/api/overview")[1]["chargers"]
+        assert (counted["total"], counted["away"]) == (1, 1)
+    events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
+    assert len([each for each in events if each["event"] == "disconnect_charger"]) == 1

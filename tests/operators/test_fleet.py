@@ -12,18 +12,19 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from fleet_site import FleetSite
 from fleets import pause, until
 from ocpp_tw.core.history import EndedTransaction
-from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest
+from ocpp_tw.interfaces import HandshakeRefused, HandshakeRequest, StoreUnavailable
 from ocpp_tw.memory import MemoryStore
+from ocpp_tw.monitoring import away
 from ocpp_tw.monitoring.rows import iso
 from ocpp_tw.monitoring.told import RunningTransaction
 from ocpp_tw.operators.transactions_api import CSV_COLUMNS
 from ocpp_tw.settings import Settings
-from ocpp_tw.testing import ChargerClient, InMemoryGateway
+from ocpp_tw.testing import START_TIME, ChargerClient, InMemoryGateway
 
 TIME = "2026-09-21T14:00:00Z"
 
@@ -795,6 +796,91 @@ async def test_without_the_store_nobody_elses_is_gone_or_away_and_nothing_is_wai
     for id in ("online", "faulted"):  # which ends their commands
         chargers[id].disconnect()
     fleet.sweep(1)
+
+
+def outage(gateway: InMemoryGateway) -> None:
+    """Its store never answers."""
+    gateway.fleet.away = gateway.events.paused = True
+    gateway.states.available = False
+    gateway.records.table = gateway.records.record = lambda *args: fail(StoreUnavailable("it does not answer"))
+
+
+def outage_over(gateway: InMemoryGateway) -> None:
+    gateway.fleet.away, gateway.states.available = False, True
+    del gateway.records.table, gateway.records.record
+    gateway.events.resume()
+
+
+@pytest.mark.parametrize("looked", [True, False])
+async def test_who_leaves_in_an_outage_is_away_as_it_was_last(fleet: Fleet, looked: bool) -> None:
+    one = boot(fleet.first.connect("one"))
+    fleet.second.connect("two")
+    id = begin(one)
+    status(one, "Charging")
+    meter(one, id, 3000, 7000)
+    fleet.sweep()
+    if looked:
+        await fleet.site.get("/api/overview")
+    outage(fleet.first)
+    fleet.sweep(10)
+    one.disconnect(1001, "bye")
+    for passed in (0, 3600):
+        fleet.sweep(passed)
+        counted = (await fleet.site.get("/api/overview"))["chargers"]
+        assert (counted["total"], counted["away"]) == (1, 1)
+        for query in ({}, {"state": "away"}, {"search": "one", "sort": "-since"}):
+            told = await fleet.site.get("/api/fleet/chargers", **query)
+            assert told["trouble"] and (told["total"], told["states"]["away"]) == (1, 1)
+            (row,) = told["rows"]
+            assert (row["id"], row["state"], row["since"], row["model"], row["gateway"]) == ("one", "away", iso(START_TIME + 15), "M", "a")
+            assert (row["transactions"], row["energy_wh"], [each["status"] for each in row["connectors"]]) == (1, 2000, ["Charging"])
+        told = await fleet.site.get("/api/fleet/chargers/one")
+        assert (told["connected"], told["away"]["code"], told["row"]) == (False, 1001, row)
+        (running,) = told["transactions"]
+        assert (running["id"], running["tag"], running["energy_wh"], running["away"], len(running["curve"])) == (id, "T", 2000, True, 1)
+        (running,) = (await fleet.site.get("/api/transactions", state="running"))["rows"]
+        assert (running["charger"], running["id"], running["away"]) == ("one", id, True)
+    outage_over(fleet.first)
+    for seconds in (0, 5, 60):
+        fleet.sweep(seconds)
+        told = await fleet.site.get("/api/fleet/chargers")
+        assert told["trouble"] == "" and [each["id"] for each in told["rows"]] == ["one", "two"]
+        assert told["rows"][0] == row
+        assert len((await fleet.site.get("/api/transactions"))["rows"]) == 1
+
+
+async def test_who_comes_back_in_an_outage_is_not_away(fleet: Fleet) -> None:
+    one = boot(fleet.first.connect("one"))
+    id = begin(one)
+    fleet.sweep()
+    outage(fleet.first)
+    one.disconnect()
+    assert (await fleet.site.get("/api/fleet/chargers"))["states"]["away"] == 1
+    one = fleet.first.connect("one")
+    end(one, id, 2000)
+    fleet.sweep(15)
+    told = await fleet.site.get("/api/fleet/chargers")
+    assert [(row["id"], row["state"]) for row in told["rows"]] == [("one", "online")] and told["states"]["away"] == 0
+    assert (await fleet.site.get("/api/fleet/chargers", state="away"))["rows"] == []
+    assert (await fleet.site.get("/api/transactions", state="running"))["rows"] == []
+    assert (await fleet.site.get("/api/fleet/chargers/one"))["connected"]
+    one.disconnect()
+    (row,) = (await fleet.site.get("/api/fleet/chargers"))["rows"]
+    assert (row["state"], row["since"], row["transactions"]) == ("away", iso(START_TIME + 20), 0)
+
+
+async def test_no_more_of_those_that_left_are_remembered_than_is_good(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(away, "MAX_LEFT", 3)
+    outage(fleet.first)
+    for number in range(6):
+        fleet.first.connect(f"c{number}").disconnect()
+        if number == 3:
+            assert (await fleet.site.get("/api/fleet/chargers"))["total"] == 3
+    told = await fleet.site.get("/api/fleet/chargers", state="away")
+    assert [row["id"] for row in told["rows"]] == ["c3", "c4", "c5"]
+    outage_over(fleet.first)
+    fleet.sweep()
+    assert (await fleet.site.get("/api/fleet/chargers", state="away"))["total"] == 6
 
 
 async def test_a_charger_of_a_gateway_that_does_not_answer_is_not_called_unknown(fleet: Fleet) -> None:
