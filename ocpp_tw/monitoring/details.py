@@ -20,6 +20,7 @@ from ..gateway.verdicts import Verdicts
 from ..interfaces import ClientCertificate, StoreUnavailable
 from ..ocpp.tolerance.evidence import Model, ModelReport
 from ..waiting import in_time
+from .last_curves import LastCurves
 from .rows import Rows, iso
 from .told import CertificateReport, ConnectedRecord, Connection
 from .transactions import RunningTransactions
@@ -45,6 +46,7 @@ class Details:
         rows: Rows,
         transactions: RunningTransactions,
         violations: Violations,
+        curves: LastCurves,
         clock: IReactorTime,
     ) -> None:
         self._gateway = gateway
@@ -52,12 +54,18 @@ class Details:
         self._rows = rows
         self._transactions = transactions
         self._violations = violations
+        self._curves = curves
         self._clock = clock
 
     async def of(self, id: str) -> dict[str, Any]:
-        """Of a charger: `known` is None if it is not connected here, `last_refusal` is the last time that it was not let in here."""
+        """Of a charger: `known` is None if it is not connected here, `curves` are those that it left here then; `last_refusal` is the last time
+        that it was not let in here."""
         charger = self._gateway.chargers.get(id)
-        return {"known": None if charger is None else await self._connected(charger), "last_refusal": self._gateway.refusals.of(id)}
+        return {
+            "known": None if charger is None else await self._connected(charger),
+            "curves": self._curves.of(id),
+            "last_refusal": self._gateway.refusals.of(id),
+        }
 
     async def _connected(self, charger: Charger) -> dict[str, Any]:
         id = charger.id

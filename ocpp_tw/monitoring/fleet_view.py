@@ -248,7 +248,7 @@ class FleetView:
             "connected": False,
             "record": {"connected": False, "id": id, **(record or summary(Record()))},
             "liveness": None,
-            "transactions": stay.courses(self._unix()) if stay is not None else [],
+            "transactions": _with_last_curves(stay.courses(self._unix()), parts) if stay is not None else [],
             "breaks": [],
             "clock": None,
             "certificate": None,
@@ -279,6 +279,15 @@ class FleetView:
         found.sort(key=itemgetter(0), reverse=True)
         rows = [row for _, row in found[:limit]]
         return Running(rows, found[limit - 1][0] if len(found) > limit else None, answers.missing, answers.trouble)
+
+
+def _with_last_curves(transactions: list[dict[str, Any]], parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Transactions of a charger that is away: of the curves that these gateways have of each it gets the one that goes on longest."""
+    known = [curve for part in parts for curve in part.get("curves", ())]  # gateways of older releases have none
+    for each in transactions:
+        curves = [each["curve"], *[samples for id, samples in known if id == each["id"]]]
+        each["curve"] = max(curves, key=lambda samples: samples[-1][0] if samples else 0)
+    return transactions
 
 
 def _added(rates: list[list[float]]) -> list[float]:

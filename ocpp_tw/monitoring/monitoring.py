@@ -29,6 +29,7 @@ from .given import Asks, GivenCommands
 from .health import Backend, Health
 from .history_reader import HistoryReader
 from .kept_states import KeptStates
+from .last_curves import LastCurves
 from .listing import COUNTS_HOLD, Listing
 from .missing_gateways import MissingGateways
 from .observer import Observer
@@ -77,7 +78,8 @@ class Monitoring:
         self.view = FleetView(name, gateway.chargers, store.fleet, self.away, self.reports, self.histories, gateway.decisions, clock, unix)
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
-        details = Details(gateway, verdicts, rows, running, violations, clock)
+        self._curves = LastCurves(clock.seconds)
+        details = Details(gateway, verdicts, rows, running, violations, self._curves, clock)
         self._listing = listing = Listing(name, gateway, rows, clock)
         incoming.observers.update(self.observer.observers)
         gateway.on_current, gateway.on_departed = self._arrived, self._departed
@@ -105,10 +107,13 @@ class Monitoring:
     def _arrived(self, charger: Charger) -> None:
         self.observer.arrived(charger)
         self.away.arrived(charger.id)
+        self._curves.arrived(charger)
 
     def _departed(self, charger: Charger) -> None:
         self.rates.departed(charger)
         self.observer.departed(charger)
+        if self._gateway.chargers.get(charger.id, charger) is charger:  # else it is here by another connection
+            self._curves.departed(charger)
 
     async def _overview(self) -> dict[str, Any]:
         """This gateway's part of the overview."""

@@ -124,7 +124,7 @@ function Running({ each }) {
       ["SoC", each.soc === null || each.soc === undefined ? null : `${Math.round(each.soc)} %`],
       ["", each.provisional ? html`<span class="flag">provisional</span>` : null],
     ]} />
-    ${curve.length > 1 ? html`<${PowerCurve} curve=${curve} label=${`Power of transaction ${each.id} over time, now ${power(each.power_w)}`} />` : html`<p class="empty">The curve begins with its second meter value.</p>`}
+    ${curve.length > 1 ? html`<${PowerCurve} curve=${curve} label=${`Power of transaction ${each.id} over time, now ${power(each.power_w)}`} />` : html`<p class="empty">${each.away ? "Its curve is not known any more." : "The curve begins with its second meter value."}</p>`}
   </section>`;
 }
 

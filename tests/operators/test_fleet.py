@@ -403,6 +403,42 @@ async def test_a_transaction_of_a_charger_that_is_away_runs_until_its_end_is_tol
     assert (await fleet.site.get("/api/fleet/chargers/one"))["transactions"] == []
 
 
+def charge(fleet: Fleet, charger: ChargerClient, id: int, *energies: int) -> None:
+    """A reading a minute."""
+    for energy in energies:
+        meter(charger, id, energy, 7000)
+        fleet.sweep(60)
+
+
+async def test_the_curve_of_a_charger_that_is_away_is_as_it_was_last(fleet: Fleet) -> None:
+    async def energies() -> list[int]:
+        (running,) = (await fleet.site.get("/api/fleet/chargers/one"))["transactions"]
+        return [energy for _, _, energy, _ in running["curve"]]
+
+    one = boot(fleet.second.connect("one"))
+    charge(fleet, one, id := begin(one), 2000, 3000, 4000)
+    one.disconnect(1001, "bye")
+    for seconds in (5, 1200):
+        fleet.sweep(seconds)
+        assert await energies() == [1000, 2000, 3000]
+    one = fleet.first.connect("one")  # where the curve begins anew
+    fleet.sweep()
+    charge(fleet, one, id, 5000, 6000)
+    one.disconnect(1001, "bye")
+    fleet.sweep()
+    assert await energies() == [4000, 5000]
+    one = fleet.first.connect("one")
+    fleet.sweep()
+    charge(fleet, one, id, 7000)
+    assert await energies() == [4000, 5000, 6000]
+    one.disconnect(1001, "bye")
+    fleet.sweep()
+    assert await energies() == [4000, 5000, 6000]
+    fleet.second.connect("one")
+    fleet.sweep()
+    assert await energies() == []
+
+
 async def test_a_transaction_of_a_charger_whose_gateway_was_killed_still_runs(fleet: Fleet) -> None:
     one = boot(fleet.second.connect("one"))
     meter(one, id := begin(one), 3000, 7000)
