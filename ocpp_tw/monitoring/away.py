@@ -21,7 +21,7 @@ from ..waiting import deferred, in_time, shielded
 from .rows import away_row
 from .slices import slices
 from .state import ChargerState
-from .stored_state import decoded
+from .stored_state import decoded, encoded
 from .told import ChargerRow
 from .transactions import Stay
 
@@ -84,6 +84,9 @@ class _Left:
         known = _Known(id, self.kept, self.at)
         if self.state is not None:
             known.learn(id, self.state, Ledger(self.transactions))
+            known.stored = encoded(
+                known.row["gateway"] or "", self.state
+            )  # as it will be in the store, unless another connection adds to it
         return known
 
 
@@ -120,6 +123,7 @@ class Away:
 
     async def rows(self, *, read: bool = True) -> dict[str, ChargerRow]:
         """By identity; not ``read``: as they were known before, since the store is known not to answer."""
+        await self._add_left()  # of which neither state nor transactions have to be read then
         if self._reading is not None and read:
             await shielded(self._reading)
         elif read and self._clock.seconds() >= self._until:
