@@ -14,23 +14,23 @@ def ids(page) -> list[str]:
 
 
 def test_the_view_is_in_the_address(visit, charger):
-    for name in ("view-b", "view-a", "view-c"):
+    for name in ("viewed-b", "viewed-a", "viewed-c"):
         charger(name)
-    charger("view-faulted").status("Faulted", "GroundFailure")
+    charger("viewed-faulted").status("Faulted", "GroundFailure")
     page = visit.open("#/chargers")
-    page.get_by_label("Search", exact=True).fill("view-")
+    page.get_by_label("Search", exact=True).fill("viewed-")
     expect(page.locator("tbody tr")).to_have_count(4)
     page.get_by_role("button", name="Charger", exact=True).click()
     expect(page).to_have_url(re.compile("sort=-id"))
-    expect(page.locator("tbody tr").first).to_contain_text("view-faulted")
-    assert ids(page) == ["view-faulted", "view-c", "view-b", "view-a"]
+    expect(page.locator("tbody tr").first).to_contain_text("viewed-faulted")
+    assert ids(page) == ["viewed-faulted", "viewed-c", "viewed-b", "viewed-a"]
     expect(page.get_by_role("columnheader", name="Charger")).to_have_attribute("aria-sort", "descending")
     page.get_by_role("button", name=re.compile("^faulted")).click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(1)
-    assert ids(page) == ["view-faulted"]
-    expect(page.get_by_label("Search", exact=True)).to_have_value("view-")
+    assert ids(page) == ["viewed-faulted"]
+    expect(page.get_by_label("Search", exact=True)).to_have_value("viewed-")
     page.get_by_role("button", name="Clear filters").click()
     expect(page.get_by_label("Search", exact=True)).to_have_value("")
     assert "state" not in page.url
