@@ -74,19 +74,16 @@ class _Left:
         self.at, self.kept = at, kept
         ledger, state = charger.ledger, charger.state
         self.transactions = [msgspec.json.encode(each) for each in ledger.running] if ledger is not None else []
-        self.state = (
-            None
-            if state is None
-            else ChargerState(state.connectors, tuple([each for each in state.running if not _ended(ledger, each.id)]))
-        )
+        self.state: ChargerState | None = None
+        if state is not None:
+            self.state = ChargerState(state.connectors, tuple([each for each in state.running if not _ended(ledger, each.id)]))
 
     def known(self, id: str) -> _Known:
         known = _Known(id, self.kept, self.at)
         if self.state is not None:
             known.learn(id, self.state, Ledger(self.transactions))
-            known.stored = encoded(
-                known.row["gateway"] or "", self.state
-            )  # as it will be in the store, unless another connection adds to it
+            # as it will be in the store, unless another connection adds to it
+            known.stored = encoded(known.row["gateway"] or "", self.state)
         return known
 
 

@@ -33,7 +33,9 @@ Noted = list[Any]
 def of(conclusion: Conclusion) -> Noted:
     """What to note of a message."""
     return [
-        Readings(data.conn, data.transaction_id, [each for each in data.values if each.measurand in READ]) if type(data) is MeterValue else data
+        Readings(data.conn, data.transaction_id, [each for each in data.values if each.measurand in READ])
+        if type(data) is MeterValue
+        else data
         for _, data in conclusion.events
     ]
 
