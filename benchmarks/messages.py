@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Generator
 from itertools import count
 from typing import Any
 
 TIMESTAMP = "2026-11-23T10:00:00.000Z"
+
+FIRST = int(time.time() * 100) % 10_000_000
+"""The first of a charger's meter readings. They grow more slowly than a hundred a second: the starts of one run are no repeats of the one's before, of
+which nothing would be published."""
 
 Script = Generator[bytes, bytes, None]
 """All that one charger says. It yields a CALL and is sent the answer's text, which is empty at an echo server."""
@@ -70,7 +75,7 @@ def script(charger: int, samples: int = 0) -> Script:
         values = meter(1, samples)
         while True:
             yield values
-    for round in count(1):
+    for round in count(FIRST):
         found = re.search(rb'"transactionId":(\d+)', (yield start(charger, round)))
         for call in cycle(charger, round, int(found[1]) if found else 1)[1:]:  # noqa: UP028 (answers cannot be sent to a list)
             yield call

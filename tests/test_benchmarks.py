@@ -49,6 +49,16 @@ def test_the_messages_are_a_charging_cycle_of_valid_calls(modules):
     assert len(calls[-1][3]["meterValue"][0]["sampledValue"]) == 160
 
 
+def test_the_starts_of_one_run_are_no_repeats_of_those_of_the_run_before(modules, monkeypatch):
+    messages, runs = modules("messages"), []
+    for now in (1_000_000.0, 1_000_002.0):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        script = importlib.reload(messages).script(0)
+        next(script)
+        runs.append(int(script.send(b"").partition(b'"meterStart":')[2].partition(b",")[0]))
+    assert runs[1] - runs[0] == 200  # more than there are cycles in two seconds
+
+
 @pytest.mark.parametrize("folder", ["v201", "v21"])
 def test_the_messages_of_2x_are_the_same_charging_cycle(modules, folder):
     messages, newer = modules("messages"), modules("messages_2x")
