@@ -1,7 +1,8 @@
 """Keeps in the store what is known of the state of chargers, for the gateway that has them next: most of them tell it again only when they boot.
 
 Knows neither messages nor how the state comes about. Nothing waits for it, and what is lost costs no more than that a charger is shown for a
-while as it was: a state is written some seconds after it has changed, or within a minute if only readings have.
+while as it was: a state is written some seconds after it has changed, or within a minute if only readings have. When a charger arrives what was
+kept of it is read soon, and when one leaves its state is written sooner: it may be elsewhere next.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ..core.transaction_key import stored_key
 from ..gateway.charger import Charger
 from ..interfaces import IRecords, IStates, StoreUnavailable
 from ..log import Logger
-from ..waiting import cancelled, deferred, in_time, pause
+from ..waiting import cancelled, deferred, in_time
+from .looks import Looks
 from .noted import ends
 from .slices import slices
 from .state import ChargerState
@@ -31,6 +33,10 @@ log = Logger()
 
 INTERVAL = 3.0
 """Seconds between two looks for chargers that have arrived, and for states that have changed."""
+
+READ_AFTER, WRITTEN_AFTER = 0.5, 0.2
+"""Seconds after which there is a look because a charger has arrived, and because one has left; all that come or go meanwhile share it. The gateway
+that it comes from has written its state by then, if it could."""
 
 READINGS_AFTER = 20
 """Intervals after which states are written of which only readings have changed."""
@@ -76,6 +82,7 @@ class KeptStates:
         self._overdue = False
         self._trouble = ""
         self._loop: Deferred[None] | None = None
+        self._looks = Looks(INTERVAL, clock)
 
     def start(self) -> None:
         """Begin to read and write."""
@@ -97,6 +104,7 @@ class KeptStates:
         self._arrived[charger.id] = charger
         if charger.state is not None and is_whole:
             self._inherited[charger.id] = charger.state
+        self._hurry(READ_AFTER)
 
     def awaits(self, charger: Charger) -> bool:
         """Whether it has not been read yet what was kept of that charger."""
@@ -113,6 +121,8 @@ class KeptStates:
             self._changed.pop(id, None)
         if id not in self._arrived:
             self._inherited.pop(id, None)
+        if id in self._changed:
+            self._hurry(WRITTEN_AFTER)
 
     def saw_no_start(self, charger: Charger) -> None:
         """A transaction runs that began on another connection: what its meter said then is learnt from the ledger."""
@@ -131,11 +141,11 @@ class KeptStates:
 
     async def _keep_on(self) -> None:
         while True:
-            await pause(INTERVAL, self._clock)
+            regular = await self._looks.next()
             try:
                 await self._read_arrived()
                 await self._learn_starts()
-                await self._write_changed()
+                await self._write_changed(regular=regular)
                 if self._overdue:
                     await self._written()
                     self._overdue = False
@@ -147,11 +157,16 @@ class KeptStates:
             while len(self._changed) > MAX_WAITING:
                 del self._changed[next(iter(self._changed))]
 
+    def _hurry(self, seconds: float) -> None:
+        """Look in so many seconds at the latest, unless the store did not answer the last time."""
+        if not self._trouble:
+            self._looks.hurry(seconds)
+
     # writing
 
-    def _due(self, *, everything: bool = False) -> dict[str, ChargerState]:
+    def _due(self, *, everything: bool = False, regular: bool = True) -> dict[str, ChargerState]:
         """What is to be written now."""
-        self._intervals += 1
+        self._intervals += regular
         if everything or self._overdue or self._intervals >= READINGS_AFTER:
             self._intervals, self._overdue = 0, True  # until all of them are written, and that was told
             self._changed = self._read | self._changed
@@ -160,8 +175,8 @@ class KeptStates:
         self._changed = {id: state for id, state in self._changed.items() if id in self._arrived} if self._arrived else {}
         return due
 
-    async def _write_changed(self) -> None:
-        due = self._due()
+    async def _write_changed(self, *, regular: bool) -> None:
+        due = self._due(regular=regular)
         try:
             while due:
                 some = list(islice(due.items(), AT_ONCE))

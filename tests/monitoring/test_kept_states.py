@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -56,6 +56,44 @@ def test_a_charger_that_comes_to_another_run_or_gateway_is_known(fleet: Fleet, n
     status(charger, 1, "Available")
     fleet.time(4)
     assert not charger.charger.state.faulted
+
+
+def test_one_that_comes_is_known_within_a_second_and_many_cost_few_questions(fleet: Fleet) -> None:
+    first = fleet.gateway("first")
+    names = [f"cp{number}" for number in range(1200)]
+    for name in names:
+        status(first.connect(name), 1, "Faulted")
+    fleet.time(9)
+    fleet.dies(first)
+    second = fleet.gateway("second")
+    asked: list[int] = []
+    read = second.states.read
+
+    def counted(chargers: Sequence[str]) -> Any:
+        asked.append(len(chargers))
+        return read(chargers)
+
+    second.states.read = counted  # passes on, and counts
+    fleet.clock.advance(0.01)  # while nothing else is due
+    chargers = [second.connect(name) for name in names]
+    fleet.clock.pump([0.05] * 20)
+    assert all(each.charger.state is not None and each.charger.state.faulted for each in chargers)
+    assert sum(asked) == len(names) and len(asked) <= 4
+
+
+def test_what_it_told_last_elsewhere_is_known_though_it_moves_at_once(fleet: Fleet) -> None:
+    here, there = fleet.gateway("here"), fleet.gateway("there")
+    charger = here.connect()
+    status(charger, 1, "Available")
+    fleet.time(9)
+    for offset, told in ((0.3, "Faulted"), (1.1, "Charging"), (1.9, "Reserved")):  # wherever the gateways are between two looks
+        fleet.clock.advance(offset)
+        status(charger, 1, told)
+        charger.disconnect()
+        here, there = there, here
+        charger = here.connect()
+        fleet.clock.pump([0.05] * 20)
+        assert [each[:2] for each in connectors(charger)] == [(1, told)]
 
 
 def test_a_running_transaction_goes_on_with_its_energy(fleet: Fleet) -> None:
