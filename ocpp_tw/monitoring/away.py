@@ -152,14 +152,14 @@ class Away:
             known = await self._ends(kept)
             await self._read_states(known)
         except (TimeoutError, StoreUnavailable):
-            self.trouble = "Redis does not answer"
+            self.trouble = "Redis does not answer"  # until it does: it is asked at the next look
         else:
             self.trouble = ""
             self._left = {id: each for id, each in self._left.items() if each.at >= began}
             self._own = {id: each for id, each in self._own.items() if each.since >= began and known.get(id) is not each}
             self._known = known | self._own
             self._rows = {id: each.row for id, each in self._known.items()}
-        self._until = self._clock.seconds() + max(HOLDS, len(self._rows) * HOLDS_OF_EACH)
+            self._until = self._clock.seconds() + max(HOLDS, len(self._rows) * HOLDS_OF_EACH)
 
     async def _ends(self, kept: dict[str, bytes]) -> dict[str, _Known]:
         found: dict[str, _Known] = {}

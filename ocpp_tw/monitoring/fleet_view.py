@@ -27,7 +27,7 @@ from .listing import COUNTS_HOLD, MAX_NAMES
 from .query import STATES, ChargersFilter, ChargersPageQuery, ChargersQuery, First, Place, place
 from .rows import iso
 from .slices import slices
-from .told import BackendReport, ChargerRow, ChargersAnswer, Counts, Overview, RunningTransaction, States
+from .told import BackendReport, ChargerRow, ChargersAnswer, Counts, Overview, RedisReport, RunningTransaction, States
 from .transactions import MAX_TOLD, Position, RunningQuery, position
 
 MINUTES = 60
@@ -63,7 +63,7 @@ class Running(NamedTuple):
 
 
 class FleetView:
-    """One for a gateway, whose name is ``name``, and which has the ``chargers``, by identity."""
+    """One for a gateway, whose name is ``name``, and which has the ``chargers``, by identity, and sees ``redis`` so."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class FleetView:
         reports: GatewayReports,
         histories: HistoryReader,
         decisions: Decisions,
+        redis: Callable[[], RedisReport],
         clock: IReactorTime,
         unix: Callable[[], float],
     ) -> None:
@@ -84,6 +85,7 @@ class FleetView:
         self._reports = reports
         self._histories = histories
         self._decisions = decisions
+        self._redis = redis
         self._clock = clock
         self._unix = unix
 
@@ -99,7 +101,9 @@ class FleetView:
         for part in parts:
             states.update(part["states"])
         states["away"] += len(away) - len(self._back(away, parts, counted))
-        own = answers.answers.get(self._name)
+        redis = self._redis()  # what was found out meanwhile is in `trouble` too
+        if self._name in answers.answers:
+            answers.answers[self._name]["gateway"]["redis"] = redis
         gateways = sorted([part["gateway"] for part in parts], key=lambda each: str(each["name"]))
         return {
             "time": iso(self._unix()),
@@ -111,7 +115,7 @@ class FleetView:
             "missing": answers.missing,
             "gone": [] if answers.trouble else self._reports.gone({*answers.answers, *answers.missing}),
             "trouble": answers.trouble or self._away.trouble,
-            "redis": own["gateway"]["redis"] if own else {"connected": False, "unread": None, "trouble": "this gateway does not answer"},
+            "redis": redis,
             "backend": _worst([each["backend"] for each in gateways]),
             "troubles": troubles,
         }

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from .told import BackendReport, HealthReport, Spool
+from .told import BackendReport, HealthReport, RedisReport, Spool
 
 INTERVAL = 0.5
 """Seconds between two looks."""
@@ -88,15 +88,19 @@ class Health:
     def report(self) -> HealthReport:
         """As it is told: ``cpu`` is the part of a core that it uses."""
         (then, before), (now, after) = self._used[0], self._used[-1]
-        trouble = self._store.trouble
         return {
             "loop_lag_ms": round(max(self._lags) * 1000, 1),
             "memory_mb": round(memory() / 1e6, 1),
             "cpu": round((after - before) / (now - then), 3) if now > then else None,
-            "redis": {"connected": not trouble, "unread": self._store.unread(), "trouble": trouble},
+            "redis": self.redis(),
             "spool": cast(Spool | None, self._store.spooled() or None),
             "backend": self._backend_report(),
         }
+
+    def redis(self) -> RedisReport:
+        """As it is told, now."""
+        trouble = self._store.trouble
+        return {"connected": not trouble, "unread": self._store.unread(), "trouble": trouble}
 
     def _backend_report(self) -> BackendReport:
         if self._backend is None:

@@ -75,7 +75,9 @@ class Monitoring:
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
         self.away = Away(store.records, store.states, clock)
-        self.view = FleetView(name, gateway.chargers, store.fleet, self.away, self.reports, self.histories, gateway.decisions, clock, unix)
+        self.view = FleetView(
+            name, gateway.chargers, store.fleet, self.away, self.reports, self.histories, gateway.decisions, self.health.redis, clock, unix
+        )
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         self._curves = LastCurves(clock.seconds)

@@ -32,6 +32,7 @@ class Backlog(Service):
         self._alarm = ALARM
         self._timer = LoopingCall(self._look)
         self._timer.clock = connection.reactor
+        connection.watch(self._changed)
 
     def startService(self) -> None:
         super().startService()
@@ -41,6 +42,11 @@ class Backlog(Service):
         super().stopService()
         if self._timer.running:
             self._timer.stop()
+
+    def _changed(self) -> None:
+        """Redis is lost, or back."""
+        if self.running:
+            self._look()
 
     def _look(self) -> None:
         client = self._connection.client

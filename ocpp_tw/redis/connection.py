@@ -50,6 +50,11 @@ class Connection(Service):
         self._task: Deferred[None] | None = None
         self._stopped = False
 
+    @property
+    def silence(self) -> float:
+        """Seconds for which the server has not answered what it was asked; 0 where it was not asked."""
+        return 0.0 if self.client is None else self.client.silence
+
     def watch(self, changed: Callable[[], None]) -> None:
         """Call ``changed`` whenever the connection was opened or lost, or could not be opened."""
         self._watchers.append(changed)

@@ -78,11 +78,23 @@ def write_at_once(transport: tcp.Connection, data: bytes | list[bytes]) -> None:
 class RedisClient(RedisProtocol):  # type: ignore[misc]
     """One connection, made by `Connection`. ``number`` is the server's id of it, 0 when the server does not say."""
 
+    _asked = _heard = 0.0
+
     def __init__(self, reactor: Any, reply_timeout: float) -> None:
         super().__init__(charset=None, replyTimeout=reply_timeout, convertNumbers=False)
         self.callLater = reactor.callLater
         self.number = 0
         self._gathers = False  # whether the transport takes a command in pieces
+        self._seconds = reactor.seconds
+
+    @property
+    def silence(self) -> float:
+        """Seconds for which replies have been waited for without any; 0 while none is waited for."""
+        return self._seconds() - max(self._asked, self._heard) if self.replyQueue.waiting else 0.0
+
+    def replyReceived(self, reply: Any) -> None:
+        self._heard = self._seconds()
+        super().replyReceived(reply)
 
     def connectionMade(self) -> None:
         # Not the library's own: its handshake gives up for ever; ours is `handshake`.
@@ -130,6 +142,8 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
 
     def send(self, *args: Any, timeout: float | None = None) -> Deferred[Any]:
         """Send a command; fails with `RedisError`. ``timeout`` (seconds) replaces the reply timeout, for commands that block."""
+        if not self.replyQueue.waiting:
+            self._asked = self._seconds()
         if timeout is None:
             return maybeDeferred(self.execute_command, *args)
         watchdog = self.callLater(timeout, self.abort)

@@ -65,7 +65,7 @@ class RedisStore(MultiService):
         self.spool = Spool(Path(settings.spool), reactor, updates_of, settings.spool_limit << 20) if settings.spool else None
         self.commands = RedisCommands(ordinary, self.connections.shared, self.connections.own, keys)
         self.events = RedisEvents(self.connections.events, keys, self.commands.acknowledged, self.spool, settings.durability)
-        self.lease_health = LeaseHealth(reactor.seconds)
+        self.lease_health = LeaseHealth(reactor.seconds, lambda: ordinary.silence)
         self.roster = RedisRoster(ordinary, keys, self.lease_health)
         self.lease = GatewayLease(ordinary, keys, self.lease_health, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)

@@ -127,3 +127,31 @@ def test_who_leaves_meanwhile_is_away_at_its_gateway_and_afterwards_at_all(start
         assert (counted["total"], counted["away"]) == (1, 1)
     events = [json.loads(each) for each in server("LRANGE", "events", 0, -1)]
     assert len([each for each in events if each["event"] == "disconnect_charger"]) == 1
+
+
+def test_what_the_overview_says_of_redis_and_what_the_gateway_says_is_one(start, server):
+    """At every moment of an outage; and after it the number of unread events is known again soon."""
+    gateways = [start("--name", name, redis=server.url) for name in "ab"]
+    server("RPUSH", "events", "{}")
+
+    def told() -> list[dict[str, Any]]:
+        overviews = [each.get("/api/overview")[1] for each in gateways]
+        for name, overview in zip("ab", overviews, strict=True):
+            [own] = [row for row in overview["gateways"] if row["name"] == name]
+            assert own["redis"] == overview["redis"]
+            if overview["trouble"].startswith(("Redis does not answer", "Redis cannot be reached")):
+                assert not own["redis"]["connected"] and own["redis"]["trouble"], overview
+        return overviews
+
+    gateways[0].until(lambda: all(each["redis"]["connected"] and each["redis"]["unread"] and not each["trouble"] for each in told()))
+    for seconds in (4.0, 8.0):  # before its connections are given up, and after
+        server.signal(signal.SIGSTOP)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            last = told()
+        assert all(each["trouble"] and not each["redis"]["connected"] for each in last)
+        server.signal(signal.SIGCONT)
+        back = time.monotonic()
+        gateways[0].until(lambda: all(each["redis"]["connected"] and each["redis"]["unread"] for each in told()))
+        assert time.monotonic() - back < 8.0
+        gateways[0].until(lambda: all(not each["trouble"] for each in told()))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_twisted
 
-from fleets import RedisFleet, pause, until
+from fleets import RedisFleet, Valkey, pause, until
 from ocpp_tw.redis import backlog
 
 
@@ -42,3 +42,20 @@ async def test_a_list_that_is_none_does_no_harm(fleet):
     fleet.server("DEL", "events")
     fleet.server("RPUSH", "events", "{}")
     await until(lambda: gateway.store.unread() == 1)
+
+
+async def test_after_an_outage_it_is_known_again_at_once(fleet, monkeypatch, tmp_path):
+    """Not only at the next look, half a minute later; and nothing is known meanwhile."""
+    monkeypatch.setattr(backlog, "INTERVAL", 1000.0)
+    server = Valkey(tmp_path, "--appendonly", "yes")
+    made = RedisFleet(server)
+    try:
+        gateway = await made.gateway("a")
+        server("RPUSH", "events", "{}", "{}")
+        await made.outage()
+        assert gateway.store.unread() is None
+        await made.back()
+        await until(lambda: gateway.store.unread() == 2, within=5.0)
+    finally:
+        await made.close()
+        server.close()

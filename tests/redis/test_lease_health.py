@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from ocpp_tw.redis.lease_health import LATE_AFTER, SETTLED_AFTER, LeaseHealth
+from ocpp_tw.redis.lease_health import LATE_AFTER, SETTLED_AFTER, SILENT_AFTER, LeaseHealth
 
 
 @pytest.fixture
@@ -14,8 +14,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def health(clock: Clock) -> LeaseHealth:
-    return LeaseHealth(clock.seconds)
+def silent_since() -> list[float]:
+    """Since when a reply has been waited for, if one is."""
+    return []
+
+
+@pytest.fixture
+def health(clock: Clock, silent_since: list[float]) -> LeaseHealth:
+    return LeaseHealth(clock.seconds, lambda: clock.seconds() - silent_since[0] if silent_since else 0.0)
 
 
 def test_all_is_well_before_there_is_a_lease_and_as_long_as_it_is_renewed(health: LeaseHealth, clock: Clock) -> None:
@@ -35,6 +41,25 @@ def test_a_server_that_hangs(health: LeaseHealth, clock: Clock) -> None:
     assert health.outage == "" and "just now" in health.trouble
     clock.advance(SETTLED_AFTER)
     assert health.trouble == ""
+
+
+def test_a_server_that_hangs_is_found_out_before_its_renewal_is_late(health: LeaseHealth, clock: Clock, silent_since: list[float]) -> None:
+    health.renewed(kept=True)
+    silent_since.append(clock.seconds())
+    clock.advance(SILENT_AFTER / 2)
+    assert health.outage == health.trouble == ""
+    clock.advance(SILENT_AFTER)
+    assert health.outage and health.trouble == "Redis does not answer"
+    silent_since.clear()
+    assert health.outage == health.trouble == ""  # no lease has expired for that
+
+
+def test_one_that_refused_and_hangs_now_does_not_answer(health: LeaseHealth, clock: Clock, silent_since: list[float]) -> None:
+    health.refused("OOM command not allowed")
+    assert health.refuses == "OOM command not allowed"
+    silent_since.append(clock.seconds())
+    clock.advance(SILENT_AFTER + 1)
+    assert health.trouble == "Redis does not answer" and health.refuses == ""
 
 
 def test_a_server_that_refuses_is_told_of_at_once(health: LeaseHealth, clock: Clock) -> None:
