@@ -442,6 +442,10 @@ class Store(Protocol):
     def trouble(self) -> str:
         """Why it takes no events at the moment; "" if it does."""
 
+    @property
+    def refuses(self) -> str:
+        """The same, if it answers all the same; "" if it takes events, and if it does not answer."""
+
     def unread(self) -> int | None:
         """How many events wait in it for the backend; None if that is not known."""
 

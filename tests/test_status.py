@@ -14,7 +14,7 @@ from ocpp_tw.registering.status import bars, lines
 
 GATEWAY = {
     "name": "gw", "chargers": 3, "messages_per_second": 1.5, "events_per_second": 1.5, "loop_lag_ms": 2.0, "memory_mb": 80.5, "cpu": 0.42,
-    "started": "2026-09-21T14:00:00Z", "version": "1", "redis": {"connected": False, "unread": None, "trouble": "refused"},
+    "started": "2026-09-21T14:00:00Z", "version": "1", "redis": {"state": "away", "connected": False, "unread": None, "trouble": "refused"},
     "spool": {"groups": 1, "events": 7, "trouble": ""}, "backend": {"state": "failing", "detail": "no answer"},
 }  # fmt: skip
 OVERVIEW = {
@@ -68,7 +68,7 @@ def test_the_overview_is_printed_with_all_that_is_wrong(url: str, capsys: pytest
     for text in (
         "chargers  4: online 1  charging 2",
         "14.5 kW now, 1234.6 kWh today",
-        "TROUBLE   Redis takes no events: refused",
+        "TROUBLE   Redis is away: refused",
         "TROUBLE   the backend is not asked: no answer",
         "unread    not known how many",
         "no answer from other",
@@ -89,15 +89,16 @@ def test_of_a_gateway_that_is_gone_the_chargers_are_counted_if_it_had_any(charge
 
 
 def test_what_is_wrong_with_redis_is_said_once() -> None:
-    for trouble, redis, word in (
-        ("Redis cannot be reached: Connection refused", "Connection refused", "away"),
-        ("Redis takes no writes: OOM used memory > 'maxmemory'", "OOM used memory > 'maxmemory'", "OOM"),
-        ("", "READONLY You can't write against a read only replica.", "READONLY"),
+    for state, trouble, redis, words in (
+        ("away", "Redis cannot be reached: Connection refused", "Connection refused", "  away  "),
+        ("refusing", "Redis takes no writes: OOM used memory > 'maxmemory'", "OOM used memory > 'maxmemory'", "  takes no writes  "),
+        ("refusing", "", "READONLY You can't write against a read only replica.", "  takes no writes  "),
     ):
-        report = {"connected": False, "unread": 7, "trouble": redis}
+        report = {"state": state, "connected": False, "unread": 7, "trouble": redis}
         printed = lines({**OVERVIEW, "trouble": trouble, "redis": report, "gateways": [{**GATEWAY, "redis": report}]})
         assert len([line for line in printed if redis in line]) == 1
-        assert word in next(line for line in printed if line.startswith("gw ")).split() and "unread    7 events" in "\n".join(printed)
+        assert words in next(line for line in printed if line.startswith("gw ")) and "unread    7 events" in "\n".join(printed)
+        assert f"TROUBLE   {'Redis takes no writes' if state == 'refusing' else 'Redis cannot be reached'}: {redis}" in printed
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from .told import BackendReport, HealthReport, RedisReport, Spool
+from .told import BackendReport, HealthReport, RedisReport, RedisState, Spool
 
 INTERVAL = 0.5
 """Seconds between two looks."""
@@ -43,6 +43,10 @@ class StoreHealth(Backlog, Protocol):
     @property
     def trouble(self) -> str:
         """Why it takes no events; "" if it does."""
+
+    @property
+    def refuses(self) -> str:
+        """The same, if it answers all the same; "" if it takes events, and if it does not answer."""
 
 
 class Backend(Protocol):
@@ -100,7 +104,8 @@ class Health:
     def redis(self) -> RedisReport:
         """As it is told, now."""
         trouble = self._store.trouble
-        return {"connected": not trouble, "unread": self._store.unread(), "trouble": trouble}
+        state: RedisState = "ok" if not trouble else "refusing" if self._store.refuses else "away"
+        return {"state": state, "connected": not trouble, "unread": self._store.unread(), "trouble": trouble}
 
     def _backend_report(self) -> BackendReport:
         if self._backend is None:

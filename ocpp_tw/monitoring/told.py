@@ -134,9 +134,14 @@ class PerMinute(TypedDict):
     """events, per second"""
 
 
+RedisState = Literal["ok", "refusing", "away"]
+
+
 class RedisReport(TypedDict):
     """Redis, as a gateway sees it."""
 
+    state: RedisState
+    """whether it takes events, answers and takes no writes (it is full, or read-only), or does not answer"""
     connected: bool
     """whether it takes events"""
     unread: int | None

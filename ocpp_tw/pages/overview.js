@@ -47,8 +47,13 @@ function useTroubles(rows) {
   return folded(same && more.data ? [...rows, ...more.data.rows.filter((row) => !times.has(JSON.stringify(row)))] : rows).slice(0, LATEST);
 }
 
-/** Why nothing can be read of Redis; "" if it can. */
-const redisTrouble = ({ redis = {}, trouble = "" }) => trouble || redis.trouble || (redis.connected === false ? "Redis does not answer" : "");
+/** Why nothing can be read of Redis, or of the fleet; "" if it can. */
+const redisTrouble = ({ redis = {}, trouble = "" }) => trouble || redis.trouble || (redis.state === "away" ? "Redis does not answer" : "");
+const REDIS = { ok: ["good", "connected"], refusing: ["bad", "takes no writes"], away: ["bad", "away"] };
+const Redis = ({ redis, name = "" }) => {
+  const [dot, text] = REDIS[redis?.state] ?? ["", "not known"];
+  return html`<span class=${`dot ${dot}`} title=${redis?.trouble}>${name}${text}</span>`;
+};
 
 const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
 
@@ -61,17 +66,16 @@ function Tile({ href, label, value, state = "", title, quiet, children }) {
 function Warnings({ data }) {
   const { redis = {}, backend = {}, missing = [] } = data;
   const said = [];
-  const away = Boolean(redisTrouble(data));
   if (data.trouble) {
     // it is said once, by the line about what is shown
-  } else if (redis.trouble) said.push(`${/^Redis/.test(redis.trouble) ? "" : "Redis: "}${redis.trouble}`);
-  else if (redis.connected === false) said.push("Redis does not answer");
+  } else if (redis.trouble) said.push(`${/^Redis/.test(redis.trouble) ? "" : redis.state === "refusing" ? "Redis takes no writes: " : "Redis: "}${redis.trouble}`);
+  else if (redis.state === "away") said.push("Redis does not answer");
   if (backend.state === "failing") said.push(`The backend fails${backend.detail ? `: ${backend.detail}` : ""}`);
   return html`<${Partial} trouble=${data.trouble} missing=${missing} only=${(data.gateways ?? []).map((each) => each.name)} />
     ${said.map((text) => html`<${Notice} key=${text} kind="bad">${stopped(text)}<//>`)}
     <p class="health">
-      <span class=${`dot ${away ? "bad" : "good"}`}>Redis ${redis.connected === false || data.trouble ? "away" : away ? "in trouble" : "connected"}</span>
-      ${away || redis.unread === null || redis.unread === undefined ? null : html`<span>${count(redis.unread)} events unread by the backend</span>`}
+      <${Redis} redis=${redis} name="Redis " />
+      ${redis.state === "away" || redis.unread === null || redis.unread === undefined ? null : html`<span>${count(redis.unread)} events unread by the backend</span>`}
       <span class=${`dot ${backend.state === "failing" ? "bad" : backend.state === "ok" ? "good" : ""}`}>${backend.state === "none" || !backend.state ? "no backend is asked" : `backend ${backend.state}`}</span>
     </p>`;
 }
@@ -86,7 +90,7 @@ const GATEWAYS = [
   { key: "cpu", label: "CPU", num: true, cell: (row) => (row.cpu === null || row.cpu === undefined ? "" : `${Math.round(row.cpu * 100)} %`) },
   { key: "lag", label: "Loop lag", num: true, cell: (row) => (row.loop_lag_ms === null || row.loop_lag_ms === undefined ? "" : `${row.loop_lag_ms.toFixed(1)} ms`) },
   { key: "memory", label: "Memory", num: true, cell: (row) => (row.memory_mb ? `${Math.round(row.memory_mb)} MB` : "") },
-  { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : row.redis?.connected === false || row.redis?.trouble ? html`<span class="dot bad" title=${row.redis.trouble}>${row.redis.connected === false ? "away" : "in trouble"}</span>` : html`<span class="dot good">connected</span>`) },
+  { key: "redis", label: "Redis", cell: (row) => (row.missing ? "" : html`<${Redis} redis=${row.redis} />`) },
   { key: "backend", label: "Backend", cell: (row) => (row.missing || !row.backend ? "" : html`<span class=${`dot ${BACKEND[row.backend.state] ?? ""}`} title=${row.backend.detail}>${row.backend.state === "none" ? "not asked" : row.backend.state}</span>`) },
   { key: "spool", label: "Spooled", cell: (row) => (row.missing ? "" : spooled(row.spool)) },
   { key: "up", label: "Up", cell: (row) => (row.gone ? html`<span class="dot bad">gone since <${Time} at=${row.since} />${row.chargers ? `, with ${count(row.chargers)} chargers` : ""}</span>` : row.missing ? html`<span class="dot bad">does not answer</span>` : html`<${Ago} at=${row.started} />`) },

@@ -92,6 +92,11 @@ class RedisEvents(Service):
         return self._writer.trouble
 
     @property
+    def refusal(self) -> str:
+        """Why Redis has refused events since it took some last; "" if it has not."""
+        return self._writer.refusal
+
+    @property
     def away(self) -> bool:
         """See `IEvents`."""
         return self.route is not DIRECT or bool(self._writer.trouble)

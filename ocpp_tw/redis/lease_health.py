@@ -31,15 +31,15 @@ class LeaseHealth:
     @property
     def outage(self) -> str:
         """Why this gateway's lease cannot be renewed; "" if it can."""
-        if self._refused and not self._is_silent():
+        if self.refuses:
             return self._refused
         late = self._renewed is not None and self._seconds() - self._renewed > LATE_AFTER
-        return "it does not answer" if late or self._is_silent() else ""
+        return "it does not answer" if late or self.silent else ""
 
     @property
     def refuses(self) -> str:
         """Why Redis, which answers, takes no writes; "" if it takes them, or does not answer."""
-        return "" if self._is_silent() else self._refused
+        return "" if self.silent else self._refused
 
     @property
     def trouble(self) -> str:
@@ -50,7 +50,9 @@ class LeaseHealth:
             return "Redis does not answer"
         return "Redis is back only just now, and other gateways may not know it yet" if self._seconds() < self._settled_at else ""
 
-    def _is_silent(self) -> bool:
+    @property
+    def silent(self) -> bool:
+        """Whether Redis has not answered anything for some time."""
         return self._silence() > SILENT_AFTER
 
     def renewed(self, *, kept: bool) -> None:

@@ -99,9 +99,19 @@ class RedisStore(MultiService):
 
     @property
     def trouble(self) -> str:
-        """Why Redis takes no events at the moment; "" while it does, as far as is known: where there are none, by the lease."""
-        connection = self.connections.events
-        return self.events.trouble or (self.lease_health.outage if connection.client is not None else connection.trouble)
+        """Why Redis takes no events at the moment; "" while it does, as far as is known: where there are none, by the
+        other connections and the lease."""
+        events, ordinary = self.connections.events, self.connections.ordinary
+        lost = next((each.trouble for each in (events, ordinary) if each.client is None), "")
+        return self.refuses or self.events.trouble or lost or self.lease_health.outage
+
+    @property
+    def refuses(self) -> str:
+        """Why Redis takes no events though it answers; "" if it takes them, and if it does not answer. Its connection for events may be cut
+        again and again then, in search of a master."""
+        if self.connections.ordinary.client is None or self.lease_health.silent:
+            return ""
+        return self.lease_health.refuses or self.events.refusal
 
     async def ping(self, within: float = 2.0) -> bool:
         """Whether events can be written: the server answers within that many seconds and has not refused the last of them."""

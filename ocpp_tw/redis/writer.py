@@ -34,7 +34,7 @@ Written: TypeAlias = tuple[list[bytes], list[int]]
 class Writer:
     """``durability`` is the setting of that name; ``unsynced`` is called when it turns out that the server cannot sync what it is told to.
 
-    ``trouble`` is why nothing can be written at the moment; "" while all is well. ``busy``: there is a batch that is not known to be written.
+    ``trouble`` is why nothing can be written at the moment, ``refusal`` why the server has refused it last; "" while all is well. ``busy``: there is a batch that is not known to be written.
     ``cannot_sync``: the server cannot sync what it is told to.
     """
 
@@ -53,7 +53,7 @@ class Writer:
         self._batch: tuple[Any, ...] = ()
         self._batch_keys = self._own_keys
         self._then: Callable[[list[int]], None] = lambda numbers: None
-        self._objection = ""
+        self.refusal = ""
         self._sent = False
         self._attempt = 0
         self._retry: Any = None
@@ -155,13 +155,13 @@ class Writer:
 
     def _failed(self, why: str, refused: bool = False) -> None:
         # Once for an outage and not for each attempt, but also when a server that is back refuses for another reason.
-        if self._running and (not self.trouble or (refused and why != self._objection)):
+        if self._running and (not self.trouble or (refused and why != self.refusal)):
             self._log.error("Redis at {where} takes no events: {why}", where=str(self._connection.address), why=why)
         self.trouble = why
         if refused:
-            self._objection = why
+            self.refusal = why
 
     def _works(self) -> None:
         if self.trouble:
             self._log.info("Redis at {where} takes events again", where=str(self._connection.address))
-        self.trouble = self._objection = ""
+        self.trouble = self.refusal = ""

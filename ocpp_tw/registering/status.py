@@ -86,7 +86,8 @@ def lines(overview: dict[str, Any]) -> list[str]:
     found.append(f"unread    {'not known how many' if unread is None else unread} events wait in Redis for the backend")
     trouble, redis, backend = overview["trouble"], overview["redis"]["trouble"], overview["backend"]["detail"]
     if redis and not trouble.startswith("Redis"):  # else it says the same
-        trouble = "; ".join([each for each in (trouble, f"Redis takes no events: {redis}") if each])
+        lacks = "takes no writes" if overview["redis"]["state"] == "refusing" else "is away"
+        trouble = "; ".join([each for each in (trouble, f"Redis {lacks}: {redis}") if each])
     for problem in (trouble, backend and f"the backend is not asked: {backend}"):
         if problem:
             found.append(f"TROUBLE   {shown(problem, 200)}")
@@ -99,6 +100,7 @@ def lines(overview: dict[str, Any]) -> list[str]:
 
 
 GATEWAY = ("GATEWAY", "CHARGERS", "MESSAGES/S", "EVENTS/S", "LAG MS", "MEMORY MB", "CPU", "REDIS", "SPOOLED", "BACKEND", "SINCE")
+REDIS = {"ok": "ok", "refusing": "takes no writes", "away": "away"}
 TROUBLE = ("TIME", "TROUBLE", "CHARGER", "WHAT")
 
 
@@ -112,7 +114,7 @@ def _gateway(each: dict[str, Any]) -> tuple[str, ...]:
         str(each["loop_lag_ms"]),
         str(each["memory_mb"]),
         "-" if each["cpu"] is None else f"{each['cpu']:.0%}",
-        _redis(each["redis"]),
+        REDIS[each["redis"]["state"]],
         "-" if spool is None else f"{spool['events']}{' (disk!)' if spool['trouble'] else ''}",
         each["backend"]["state"],
         each["started"],
@@ -124,14 +126,6 @@ def _gone(each: dict[str, Any]) -> str:
     chargers = each.get("chargers")
     had = f", with {chargers} charger{'s' if chargers > 1 else ''}" if chargers else ""
     return f"gateway {shown(each['name'])} is gone, and was there last at {each['since']}{had}"
-
-
-def _redis(report: dict[str, Any]) -> str:
-    """Away, or, where it answers and refuses, the word for that, such as OOM."""
-    if report["connected"]:
-        return "ok"
-    word = report["trouble"].partition(" ")[0]
-    return shown(word, 20) if word.isupper() else "away"
 
 
 def _judgement(each: dict[str, Any]) -> str:

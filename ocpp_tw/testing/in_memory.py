@@ -94,6 +94,11 @@ class InMemoryGateway:
         """Why events are not durable; "" if they are (see `MemoryEvents`)."""
         return "it is paused" if self.events.paused else ""
 
+    @property
+    def refuses(self) -> str:
+        """The same: what is stored can be read."""
+        return self.trouble
+
     def unread(self) -> int | None:
         """How many events there are, since nobody takes them."""
         return len(self.store.events)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +16,7 @@ from websockets.sync.client import connect
 
 from fleets import PATIENCE, Valkey
 from plain_charger import PlainCharger
+from ocpp_tw.testing.ports import free_port
 
 pytestmark = pytest.mark.live
 
@@ -62,6 +65,7 @@ def test_nobody_elses_is_called_gone_or_away(start, server, how):
         _, told, took = timed(each, "/api/overview")
         assert told["chargers"]["total"] == 1 and told["trouble"].startswith("Redis ") and took < 0.5
         assert [row["name"] for row in told["gateways"]] == [name] and not told["redis"]["connected"] and told["redis"]["trouble"]
+        assert told["redis"]["state"] == ("refusing" if how == "full" else "away") and told["redis"] == told["gateways"][0]["redis"]
         rows = each.get("/api/fleet/chargers")[1]
         assert [(row["id"], row["state"]) for row in rows["rows"]] == [(f"of-{name}", "online")] and rows["trouble"]
         other = "of-b" if name == "a" else "of-a"
@@ -129,10 +133,41 @@ def test_who_leaves_meanwhile_is_away_at_its_gateway_and_afterwards_at_all(start
     assert len([each for each in events if each["event"] == "disconnect_charger"]) == 1
 
 
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_a_redis_that_answers_and_takes_no_writes_is_said_so_all_the_while(start, server, how):
+    """And is not said to be away, from the first refusal to the end: also where its connections are cut again and again, in search of a master."""
+    gateway = start("--name", "a", redis=server.url)
+    gateway.until(lambda: gateway.get("/api/overview")[1]["redis"]["state"] == "ok")
+    if how == "full":
+        server("CONFIG", "SET", "maxmemory", "1")
+    else:
+        server("REPLICAOF", "127.0.0.1", free_port())  # of nobody: it goes on with what it has
+    with connect(f"ws://127.0.0.1:{gateway.port}/cp1", subprotocols=["ocpp1.6"], proxy=None) as charger:
+        charger.send(json.dumps([2, "1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}]))
+        assert json.loads(charger.recv(PATIENCE))[0] == 3
+        gateway.until(lambda: gateway.get("/api/overview")[1]["redis"]["state"] != "ok")
+        until, states = time.monotonic() + LEASES_OVER, []
+        while time.monotonic() < until:
+            overview = gateway.get("/api/overview")[1]
+            states.append(overview["redis"]["state"])
+            assert overview["redis"]["trouble"].startswith("OOM" if how == "full" else "READONLY")
+            time.sleep(0.1)
+        assert set(states) == {"refusing"}
+        printed = subprocess.run(
+            [sys.executable, "-m", "ocpp_tw.cli", "status", "--url", f"http://127.0.0.1:{gateway.http}"], capture_output=True, text=True
+        )
+        assert "TROUBLE   Redis takes no writes: " in printed.stdout and "  takes no writes  " in printed.stdout, printed
+    if how == "full":
+        server("CONFIG", "SET", "maxmemory", "0")
+    else:
+        server("REPLICAOF", "NO", "ONE")
+    gateway.until(lambda: gateway.get("/api/overview")[1]["redis"]["state"] == "ok")
+
+
 def test_what_the_overview_says_of_redis_and_what_the_gateway_says_is_one(start, server):
     """At every moment of an outage; and after it the number of unread events is known again soon."""
-    gateways = [start("--name", name, redis=server.url) for name in "ab"]
     server("RPUSH", "events", "{}")
+    gateways = [start("--name", name, redis=server.url) for name in "ab"]
 
     def told() -> list[dict[str, Any]]:
         overviews = [each.get("/api/overview")[1] for each in gateways]

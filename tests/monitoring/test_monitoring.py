@@ -14,7 +14,7 @@ from ocpp_tw.testing import START_TIME
 class Store:
     """The health of a store."""
 
-    trouble = ""
+    trouble = refuses = ""
 
     def unread(self) -> int | None:
         return 5
@@ -49,10 +49,12 @@ def test_the_lag_is_the_worst_of_the_last_ten_seconds() -> None:
 def test_it_tells_whether_redis_spool_and_backend_do_their_part() -> None:
     store, backend = Store(), Backend()
     health = Health(Clock(), store, backend)
-    assert health.report()["redis"] == {"connected": True, "unread": 5, "trouble": ""}
+    assert health.report()["redis"] == {"state": "ok", "connected": True, "unread": 5, "trouble": ""}
     assert health.report()["spool"] == {"groups": 1, "events": 2, "trouble": ""}
     assert health.report()["backend"] == {"state": "ok", "detail": ""}
     store.trouble, backend.trouble = "refused", "no answer"
-    assert health.report()["redis"] == {"connected": False, "unread": 5, "trouble": "refused"}
+    assert health.report()["redis"] == {"state": "away", "connected": False, "unread": 5, "trouble": "refused"}
     assert health.report()["backend"] == {"state": "failing", "detail": "no answer"}
+    store.trouble = store.refuses = "OOM command not allowed"
+    assert health.report()["redis"] == {"state": "refusing", "connected": False, "unread": 5, "trouble": "OOM command not allowed"}
     assert memory() > 1 << 20

@@ -112,7 +112,7 @@ async def test_the_overview_counts_the_chargers_of_all_gateways_by_state(fleet: 
     assert told["power_w"] == 7000 and told["energy_today_wh"] == 2000
     assert [each["name"] for each in told["gateways"]] == ["a", "b"] and told["missing"] == [] and told["trouble"] == ""
     assert told["gateways"][0]["chargers"] == 2 and told["gateways"][0]["memory_mb"] > 1
-    assert told["redis"] == {"connected": True, "unread": len(fleet.store.events), "trouble": ""}
+    assert told["redis"] == {"state": "ok", "connected": True, "unread": len(fleet.store.events), "trouble": ""}
     assert told["backend"] == {"state": "none", "detail": ""}
     assert len(told["rates"]["messages"]) == len(told["rates"]["events"]) == 60
 

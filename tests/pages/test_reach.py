@@ -83,6 +83,12 @@ def test_a_redis_that_is_full_is_not_said_not_to_answer(own, look):
     told = page.get_by_role("alert").filter(has_text="OOM").first
     expect(told).to_be_visible()
     expect(told).not_to_contain_text("Redis does not answer")
+    expect(page.get_by_text("Redis takes no writes", exact=True)).to_be_visible()
+    expect(page.get_by_text("Redis away")).to_have_count(0)
+    expect(page.get_by_role("table", name="Gateways and workers").get_by_role("row").filter(has_text="gw-live")).to_contain_text(
+        "takes no writes"
+    )
+    expect(page.get_by_text("unread by the backend")).to_be_visible()
     expect(told).to_have_text(re.compile(r"[^.]\.$"))
     own.valkey("CONFIG", "SET", "maxmemory", "0")
     at.close()
