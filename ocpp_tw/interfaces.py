@@ -6,7 +6,7 @@ once returns the value itself, since awaiting doubles the cost of a message.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union
 
@@ -288,6 +288,10 @@ class IRoster(Interface):
     def orphans() -> Awaitable[list[Orphan]]:
         """The chargers of gateways, and of this gateway's earlier runs, that were found gone since the last call; to be called again and
         again. Each is to be published with an `Orphaned` effect."""
+
+    def left_behind(answering: Set[str]) -> Awaitable[list[Orphan]]:
+        """The chargers that the roster has at other gateways than these, and on connections of earlier runs of this one: nobody else tells of
+        them. Fails with `StoreUnavailable` if the store does not answer."""
 
 
 class IRecords(Interface):

@@ -258,7 +258,7 @@ class Orphan(msgspec.Struct, frozen=True, gc=False):
 
     ``held`` is the roster's entry as it is, ``domain`` and ``ocpp`` are of that connection ("" and None where the roster does not know
     them), ``seconds`` is for how long it was seen to last: 0 where nothing is known. ``known`` is its vendor, model, firmware and serial
-    number, as its record has them.
+    number, as its record has them, ``since`` when the connection was made, in Unix time, 0 if that is not known.
     """
 
     charger: str
@@ -268,6 +268,7 @@ class Orphan(msgspec.Struct, frozen=True, gc=False):
     ocpp: str | None
     seconds: float
     known: tuple[str | None, ...] = (None, None, None, None)
+    since: float = 0.0
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ Knows no network; nothing outlives the process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import msgspec
 from twisted.internet.defer import Deferred, fail, succeed
@@ -58,6 +58,7 @@ class MemoryRoster:
         self._ours[charger] = connection, described
         gateway, old = store.owners.get(charger, (self._gateway, ""))
         store.owners[charger], store.connections[charger] = (self._gateway, connection), described
+        store.arrived[charger] = time.time()
         if gateway != self._gateway and gateway in store.living:
             told = {"evict": charger, "connection": old}
             store.push(msgspec.json.encode(told | {"by": described[2]} if described[2] else told), gateway)
@@ -79,10 +80,21 @@ class MemoryRoster:
         for charger, (gateway, connection) in self._store.owners.items():
             ours = gateway == self._gateway
             if (connection != self._ours.get(charger, ("",))[0]) if ours else gateway not in self._store.living:
-                domain, ocpp, *_ = self._store.connections[charger]
-                record = Record.read(self._store.tables["record", charger])
-                found.append(Orphan(charger, gateway, connection, domain, ocpp, 0.0, record.known))
+                found.append(self._orphan(charger, gateway, connection))
         return succeed(found)
+
+    def left_behind(self, answering: Set[str]) -> Deferred[list[Orphan]]:
+        found = []
+        for charger, (gateway, connection) in self._store.owners.items():
+            ours = gateway == self._gateway
+            if (connection != self._ours.get(charger, ("",))[0]) if ours else gateway not in answering:
+                found.append(self._orphan(charger, gateway, connection))
+        return succeed(found)
+
+    def _orphan(self, charger: str, gateway: str, connection: str) -> Orphan:
+        domain, ocpp, *_ = self._store.connections[charger]
+        record = Record.read(self._store.tables["record", charger])
+        return Orphan(charger, gateway, connection, domain, ocpp, 0.0, record.known, self._store.arrived.get(charger, 0.0))
 
     def renew(self) -> None:
         """What a gateway does that was not heard of for a while: it has a lease again, and announces its chargers."""

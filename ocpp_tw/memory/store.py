@@ -33,6 +33,8 @@ class MemoryStore:
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
     connections: dict[str, tuple[str, str, str, int]] = field(default_factory=dict)
     """charger -> the Host header, the OCPP version, the network and the security profile of its connection"""
+    arrived: dict[str, float] = field(default_factory=dict)
+    """charger -> when its connection was made, in Unix time"""
     living: set[str] = field(default_factory=set)
     commands: deque[bytes] = field(default_factory=deque)
     own: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(deque))

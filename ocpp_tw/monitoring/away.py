@@ -99,6 +99,7 @@ class Away:
         self._rows: dict[str, ChargerRow] = {}
         self._left: dict[str, _Left] = {}  # since the store was read, and nobody has asked for them
         self._own: dict[str, _Known] = {}  # and those that somebody has asked for, which are among those that are known, too
+        self._began = -1.0
         self._until = 0.0
         self._reading: Deferred[None] | None = None
 
@@ -118,19 +119,27 @@ class Away:
         self._left.pop(id, None)
         self._own.pop(id, None)
 
-    async def rows(self, *, read: bool = True) -> dict[str, ChargerRow]:
-        """By identity; not ``read``: as they were known before, since the store is known not to answer."""
+    async def rows(self, *, read: bool = True, since: float = -1.0) -> dict[str, ChargerRow]:
+        """By identity; not ``read``: as they were known before, since the store is known not to answer; ``since``: read at that time of the
+        reactor's clock or later, if the store answers."""
         await self._add_left()  # of which neither state nor transactions have to be read then
-        if self._reading is not None and read:
-            await shielded(self._reading)
-        elif read and self._clock.seconds() >= self._until:
-            self._reading = Deferred.fromCoroutine(self._read())
-            try:
-                await shielded(self._reading)
-            finally:
-                self._reading = None
+        if read and (self._reading is not None or self._clock.seconds() >= self._until):
+            await self._read_once()
+        while read and self._began < since and not self.trouble:
+            await self._read_once()
         await self._add_left()
         return self._rows
+
+    async def _read_once(self) -> None:
+        """Read them, or wait for whoever does."""
+        if self._reading is not None:
+            await shielded(self._reading)
+            return
+        self._reading = Deferred.fromCoroutine(self._read())
+        try:
+            await shielded(self._reading)
+        finally:
+            self._reading = None
 
     async def stays(self, *, read: bool = True) -> dict[str, Stay]:
         """Those of them whose transactions have not ended, as far as is known; by identity."""
@@ -154,7 +163,7 @@ class Away:
         except (TimeoutError, StoreUnavailable):
             self.trouble = "Redis does not answer"  # until it does: it is asked at the next look
         else:
-            self.trouble = ""
+            self.trouble, self._began = "", began
             self._left = {id: each for id, each in self._left.items() if each.at >= began}
             self._own = {id: each for id, each in self._own.items() if each.since >= began and known.get(id) is not each}
             self._known = known | self._own

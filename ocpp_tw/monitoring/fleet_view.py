@@ -29,6 +29,7 @@ from .rows import iso
 from .slices import slices
 from .told import BackendReport, ChargerRow, ChargersAnswer, Counts, Overview, RedisReport, RunningTransaction, States
 from .transactions import MAX_TOLD, Position, RunningQuery, position
+from .unheard import Unheard
 
 MINUTES = 60
 
@@ -71,6 +72,7 @@ class FleetView:
         chargers: Mapping[str, Charger],
         fleet: IFleet,
         away: Away,
+        unheard: Unheard,
         reports: GatewayReports,
         histories: HistoryReader,
         decisions: Decisions,
@@ -82,6 +84,7 @@ class FleetView:
         self._chargers = chargers
         self._fleet = fleet
         self._away = away
+        self._unheard = unheard
         self._reports = reports
         self._histories = histories
         self._decisions = decisions
@@ -94,13 +97,16 @@ class FleetView:
         counted = self._clock.seconds() - COUNTS_HOLD
         asked: list[Awaitable[Any]] = [self._fleet.ask("overview", {}), self._away_rows(), self._read_reports(), self._latest_troubles()]
         told: list[Any] = await gatherResults([deferred(each) for each in asked], consumeErrors=True)  # none of them fails
-        answers, away, _, troubles = cast(tuple[Answers, dict[str, ChargerRow], None, list[history.Trouble]], tuple(told))
+        answers, _, _, troubles = cast(tuple[Answers, None, None, list[history.Trouble]], tuple(told))
+        unheard, away = await self._absent(answers)
         parts = list(answers.answers.values())
         energy = {name: part["energy_today_wh"] for name, part in answers.answers.items()}
         states: Counter[str] = Counter()
         for part in parts:
             states.update(part["states"])
         states["away"] += len(away) - len(self._back(away, parts, counted))
+        back = self._back(unheard, parts, counted)
+        states.update([row["state"] for id, row in unheard.items() if id not in back])
         redis = self._redis()  # what was found out meanwhile is in `trouble` too
         if self._name in answers.answers:
             answers.answers[self._name]["gateway"]["redis"] = redis
@@ -129,6 +135,13 @@ class FleetView:
         own = {id for id in away.keys() & self._chargers.keys() if self._chargers[id].connected_at <= counted}
         return (away.keys() & arrived) | own
 
+    async def _absent(self, answers: Answers) -> tuple[dict[str, ChargerRow], dict[str, ChargerRow]]:
+        """Those of gateways that have not answered, and those that are away: nobody is both. Who leaves the former for the latter meanwhile is in
+        one of them, as the latter are read last."""
+        unheard = await self._unheard.rows(answers)
+        away = await self._away.rows(read=not self._fleet.trouble, since=self._unheard.read_at)
+        return {id: row for id, row in (self._unheard.moved() | unheard).items() if id not in away}, away
+
     async def _away_rows(self) -> dict[str, ChargerRow]:
         return await self._away.rows(read=not self._fleet.trouble)
 
@@ -151,12 +164,13 @@ class FleetView:
         query = ChargersQuery(**msgspec.structs.asdict(wanted), full=full)
         asked = self._clock.seconds()
         answers = await self._ask_for_page(query)
-        away = await self._away_rows()
+        unheard, away = await self._absent(answers)
         states: Counter[str] = Counter()
         models: set[str] = set()
         firmwares: set[str] = set()
         found = First[ChargerRow](query)
-        connected = self._back(away, list(answers.answers.values()), asked)
+        parts = list(answers.answers.values())
+        connected = self._back(away, parts, asked) | self._back(unheard, parts, asked)
         total = 0
 
         def at(row: ChargerRow) -> tuple[Place, ChargerRow]:
@@ -171,7 +185,7 @@ class FleetView:
                 told = [at(row) for row in some] if full else [(cast(Place, tuple(where)), NO_ROW) for where in some]
                 connected.update([where[2] for where, _ in told])
                 found.add(told)
-        async for some in slices(list(away.values()), self._clock):
+        async for some in slices([*unheard.values(), *away.values()], self._clock):
             matching = []
             for row in some:
                 if row["model"]:
@@ -182,8 +196,8 @@ class FleetView:
                     continue
                 if not query.lets_through(row["id"], row["ocpp"], (row["vendor"], row["model"], row["firmware"]), (row["serial"],), 0):
                     continue
-                states["away"] += 1
-                if not query.state or "away" in query.state:
+                states[row["state"]] += 1
+                if not query.state or row["state"] in query.state:
                     total += 1
                     matching.append(at(row))
             found.add(matching)
@@ -192,7 +206,7 @@ class FleetView:
         rows = found.sort()[query.offset :]
         return {
             "total": total,
-            "rows": [row for _, row in rows] if full else await self._rows([where[2] for where, _ in rows], away),
+            "rows": [row for _, row in rows] if full else await self._rows([where[2] for where, _ in rows], away | unheard),
             "states": cast(States, {state: states[state] for state in STATES}),
             "models": sorted(models)[:MAX_NAMES],
             "firmwares": sorted(firmwares)[:MAX_NAMES],
@@ -240,15 +254,16 @@ class FleetView:
         unknown = {"last_refusal": last, "missing": answers.missing, "trouble": answers.trouble}
         if here is not None:
             return {**here, "connected": True, "away": None, **unknown}
-        away = (await self._away_rows()).get(id)
+        unheard, absent = await self._absent(answers)
+        lost, away = unheard.get(id), absent.get(id)
         if answers.trouble and away is None and last is None:
             return Unknown(answers.trouble)
         record = await (self._decisions.recorded(id) if away is None else self._record_in_time(id))
-        if away is None and record is None and last is None:
+        if away is None and lost is None and record is None and last is None:
             return Unknown(f"no answer from {', '.join(answers.missing)}" if answers.missing else "")
         stay = (await self._away.stays(read=False)).get(id) if away is not None else None
         return {
-            "row": away,
+            "row": away or lost,
             "connected": False,
             "record": {"connected": False, "id": id, **(record or summary(Record()))},
             "liveness": None,

@@ -121,6 +121,11 @@ class GatewayReports:
         latest = [(name, self._reports[name]) for _, name in sorted(found, reverse=True)[:MAX_GONE]]
         return [{"name": name, "since": iso(each.at), "chargers": each.chargers} for name, each in latest]
 
+    def has_lost(self, seconds: float, known: set[str]) -> bool:
+        """Whether one of them was there within so many seconds."""
+        since = self._unix() - seconds
+        return any(each.at > since and not each.ended and name not in known for name, each in self._reports.items())
+
     def is_missed(self, name: str) -> bool:
         """Whether it has been told that this gateway is gone."""
         return self._reports[name].missed

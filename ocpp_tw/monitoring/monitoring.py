@@ -37,6 +37,7 @@ from .query import ChargersQuery
 from .rates import Rates
 from .rows import Rows, iso
 from .transactions import RunningTransactions
+from .unheard import Unheard
 from .watching import Watching
 
 
@@ -75,8 +76,19 @@ class Monitoring:
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
         self.away = Away(store.records, store.states, clock)
+        unheard = Unheard(name, store.roster, store.states, self.reports, clock)
         self.view = FleetView(
-            name, gateway.chargers, store.fleet, self.away, self.reports, self.histories, gateway.decisions, self.health.redis, clock, unix
+            name,
+            gateway.chargers,
+            store.fleet,
+            self.away,
+            unheard,
+            self.reports,
+            self.histories,
+            gateway.decisions,
+            self.health.redis,
+            clock,
+            unix,
         )
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)

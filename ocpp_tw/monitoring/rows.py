@@ -83,15 +83,12 @@ class Rows:
         observed = self._observed.get(charger.id)
         if observed is not None and observed.silent:
             return "silent"
-        state = charger.state
-        if state is None:
-            return "online"
-        return "faulted" if state.faulted else "charging" if state.charging else "online"
+        return state_of(charger.state)
 
     def flags(self, charger: Charger) -> list[str]:
         """What else is to be known of it."""
         observed = self._observed.get(charger.id)
-        holds = self._flooding(charger.id), observed is not None and observed.flapping, charger.restricted
+        holds = self._flooding(charger.id), observed is not None and observed.flapping, charger.restricted, False
         return [name for name, it_does in zip(FLAGS, holds, strict=True) if it_does]
 
     def _time(self, seconds: float) -> str:
@@ -117,6 +114,13 @@ class Rows:
         return self._time(observed.heard)
 
 
+def state_of(state: ChargerState | None) -> State:
+    """Of a charger that is connected, as far as it has told."""
+    if state is None:
+        return "online"
+    return "faulted" if state.faulted else "charging" if state.charging else "online"
+
+
 def connectors_of(state: ChargerState) -> list[ConnectorRow]:
     """As they are told."""
     return [cast(ConnectorRow, {**msgspec.structs.asdict(each), "since": iso(each.since)}) for each in state.connectors]
@@ -130,4 +134,12 @@ def away_row(id: str, kept: Mapping[str, Any], state: ChargerState | None = None
     if state is not None:
         row |= {"connectors": connectors_of(state), "transactions": len(state.running)}
         row["energy_wh"] = state.energy() if state.running else None
+    return cast(ChargerRow, row)
+
+
+def unheard_row(id: str, since: str, known: Mapping[str, Any], state: ChargerState | None) -> ChargerRow:
+    """Of a charger whose gateway does not answer: as its ``state`` was last, if that is known."""
+    row = {"id": id, "state": state_of(state), "since": since, **known, **UNKNOWN, "flags": ["gateway_missing"]}
+    if state is not None:
+        row |= {"connectors": connectors_of(state), "transactions": len(state.running), "energy_wh": state.energy()}
     return cast(ChargerRow, row)

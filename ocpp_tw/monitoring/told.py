@@ -24,7 +24,7 @@ Profile = Annotated[int, msgspec.Meta(ge=0, le=3)]
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 """A time, in UTC."""
 
-FLAGS = ("flooding", "flapping", "pending")
+FLAGS = ("flooding", "flapping", "pending", "gateway_missing")
 
 
 class ConnectorRow(TypedDict):
@@ -96,7 +96,8 @@ class ChargerRow(TypedDict):
     connectors: list[ConnectorRow]
     """those that it has told of"""
     flags: list[Annotated[str, one_of(FLAGS)]]
-    """it sends more than its budget; connects again and again; is not accepted yet"""
+    """it sends more than its budget; connects again and again; is not accepted yet; its gateway does not answer, and it is told of as it was known
+    last"""
     left: NotRequired[Left]
     """only of one that is away: how its last connection ended"""
 
@@ -491,7 +492,8 @@ class OfAbsent(TypedDict):
     connected: Literal[False]
     """that it is not"""
     row: ChargerRow | None
-    """it in a table; null if no connection of it is remembered, and for some seconds after one has ended at another gateway"""
+    """it in a table, as it was last where its gateway does not answer; null if no connection of it is remembered, and for some seconds after
+    one has ended at another gateway"""
     record: StoredRecord
     """as in `GET /api/chargers/{id}`"""
     liveness: None

@@ -14,6 +14,8 @@ export const STATE_HELP = {
   away: "not connected",
 };
 
+const FLAG_HELP = { gateway_missing: "its gateway does not answer: this is how it was last" };
+
 const tick = new Shared(0);
 setInterval(() => document.hidden || tick.set(tick.value + 1), 5000);
 
@@ -26,7 +28,7 @@ export function Ago({ at }) {
 export const Time = ({ at }) => html`<time datetime=${at} title=${format.fullTime(at)}>${format.time(at)}</time>`;
 
 export const State = ({ state, flags = [] }) => html`<span class="state ${STATES.includes(state) ? state : ""}" title=${STATE_HELP[state]}>${state}</span>
-  ${flags.map((flag) => html`<span class="flag">${flag}</span>`)}`;
+  ${flags.map((flag) => html`<span class="flag" title=${FLAG_HELP[flag]}>${flag.replaceAll("_", " ")}</span>`)}`;
 
 export const ChargerLink = ({ id, tab }) => (id ? html`<a class="id" href=${toCharger(id, tab ? { tab } : {})}><bdi>${id}</bdi></a>` : html`<span class="none">–</span>`);
 
@@ -42,7 +44,7 @@ export function Problem({ error }) {
  */
 export function Partial({ trouble = "", missing = [], only = [] }) {
   if (trouble) return html`<${Notice} kind="bad">${format.stopped(`${part(only)}: ${/^Redis/.test(trouble) ? "" : "others cannot be asked: "}${trouble}`)}<//>`;
-  return missing?.length ? html`<${Notice} kind="bad">${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not answer: what is there is not shown.<//>` : null;
+  return missing?.length ? html`<${Notice} kind="bad">${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not answer: of chargers there only their last state is shown.<//>` : null;
 }
 const part = (only) => (only.length > 1 ? "What is shown may be old, or not all of it" : `Only this gateway${only[0] ? ` (${only[0]})` : ""} is shown`);
 

@@ -16,11 +16,12 @@ while leases do not tell who lives (`LeaseHealth`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import msgspec
 
 from ..core.entries import Orphan, Record
+from ..interfaces import StoreUnavailable
 from .connection import Connection
 from .keys import Keys
 from .lease_health import SETTLED_AFTER, LeaseHealth
@@ -85,6 +86,18 @@ class OrphanSearch:
         self._all_searched = self._all_searched or (everyone and self._connection.client is client)
         return found
 
+    async def left_behind(self, answering: Set[str]) -> list[Orphan]:
+        """The chargers at gateways that are not ``answering``, living or not, and those of earlier runs of this one. Fails with `RedisError`, and
+        with `StoreUnavailable` without a connection."""
+        client = self._connection.client
+        if client is None:
+            raise StoreUnavailable(self._connection.trouble)
+
+        def is_left(charger: str, gateway: str, connection: str) -> bool:
+            return not self._is_ours(charger, connection) if gateway == self._keys.gateway else gateway not in answering
+
+        return await self._search(client, is_left, {})
+
     async def _renewed(self, client: RedisClient) -> dict[str, float]:
         """Each gateway that was not taken over from, and when it last renewed its lease."""
         reply: list[bytes] = await client.send("HGETALL", self._keys.gateways)
@@ -128,4 +141,4 @@ def _orphan(
         domain, ocpp = map(str, msgspec.json.decode(described[len(start) :], type=list[str | int])[:2])
     heard = renewed.get(gateway)
     seconds = 0.0 if heard is None else max(0.0, round(heard - int(arrived) / 1000, 1))
-    return Orphan(charger, gateway, owner[0], domain, ocpp, seconds, known)
+    return Orphan(charger, gateway, owner[0], domain, ocpp, seconds, known, int(arrived) / 1000)

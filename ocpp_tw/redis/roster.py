@@ -5,7 +5,7 @@ Knows of a charger's connection no more than its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import msgspec
@@ -153,6 +153,13 @@ class RedisRoster:
     async def orphans(self) -> list[Orphan]:
         """See `IRoster`. Fails with `RedisError`."""
         return await self._orphans.run()
+
+    async def left_behind(self, answering: Set[str]) -> list[Orphan]:
+        """See `IRoster`."""
+        try:
+            return await self._orphans.left_behind(answering)
+        except RedisError as why:
+            raise StoreUnavailable(str(why)) from None
 
     def _is_ours(self, charger: str, connection: str) -> bool:
         """Whether the roster has to have, or will be told, what became of this connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -52,6 +53,36 @@ async def test_every_survivor_finds_them_and_one_publishes(fleet):
     assert (await soon(gone.records.table("record", "c1"))) == {"by": b"b"}  # what goes with the event is left out with it
     assert await fleet.orphans(others[0]) == []
     assert await soon(others[0].roster.locate("c1")) is None
+
+
+async def test_those_of_gateways_that_do_not_answer_are_found_whether_or_not_they_live(fleet):
+    first, second, third = [await fleet.gateway(name) for name in "abc"]
+    began = time.time()
+    for gateway, charger in ((first, "c1"), (second, "c2"), (second, 'c"3 ä'), (third, "c4")):
+        await soon(gateway.roster.arrive(charger, "1", "csms.example.com", "2.0.1"))
+    second.events.publish(Entry("c2", effects=(Put("record", "vendor", b"V"),)))
+    await soon(second.events.flushed())
+    assert await soon(first.roster.left_behind({"a", "b", "c"})) == []
+    left = sorted(await soon(first.roster.left_behind({"a", "c"})), key=lambda orphan: orphan.charger)
+    assert [(each.charger, each.gateway, each.ocpp, each.known[0]) for each in left] == [
+        ('c"3 ä', "b", "2.0.1", None),
+        ("c2", "b", "2.0.1", "V"),
+    ]
+    assert all(began - 5 < each.since < time.time() + 5 for each in left)
+    await fleet.gone(second)
+    assert len(await soon(first.roster.left_behind({"a", "c"}))) == 2
+    await soon(first.roster.arrive("c2", "2"))
+    assert [each.charger for each in await soon(third.roster.left_behind({"a", "c"}))] == ['c"3 ä']
+
+
+async def test_those_of_an_earlier_run_are_left_behind_until_they_come(fleet):
+    first = await fleet.gateway("a")
+    for charger in ("c1", "c2"):
+        await soon(first.roster.arrive(charger, "1"))
+    await fleet.crash(first)
+    again = await fleet.gateway("a")
+    await soon(again.roster.arrive("c1", "2"))
+    assert [(each.charger, each.gateway) for each in await soon(again.roster.left_behind({"a"}))] == [("c2", "a")]
 
 
 async def test_what_the_charger_last_reported_of_itself_is_known(fleet):

@@ -15,8 +15,8 @@ import pytest
 from websockets.sync.client import connect
 
 from fleets import PATIENCE, Valkey
-from plain_charger import PlainCharger
 from ocpp_tw.testing.ports import free_port
+from plain_charger import PlainCharger
 
 pytestmark = pytest.mark.live
 
@@ -162,6 +162,44 @@ def test_a_redis_that_answers_and_takes_no_writes_is_said_so_all_the_while(start
     else:
         server("REPLICAOF", "NO", "ONE")
     gateway.until(lambda: gateway.get("/api/overview")[1]["redis"]["state"] == "ok")
+
+
+def test_chargers_of_a_gateway_that_is_killed_are_in_one_state_at_every_moment(start):
+    """As they were last, until they are away; also those of an earlier run of the one that is asked."""
+    a, b = [start("--name", name) for name in "ab"]
+    with ExitStack() as stack:
+        for gateway, name, status in ((a, "a1", "Available"), (b, "b1", "Available"), (b, "b2", "Faulted"), (b, "b3", "Faulted")):
+            each = stack.enter_context(connect(f"ws://127.0.0.1:{gateway.port}/{name}", subprotocols=["ocpp1.6"], proxy=None))
+            told = {"connectorId": 1, "status": status, "errorCode": "NoError"}
+            for action, payload in (
+                ("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}),
+                ("StatusNotification", told),
+            ):
+                each.send(json.dumps([2, action, action, payload]))
+                assert json.loads(each.recv(PATIENCE))[0] == 3
+        a.until(lambda: a.get("/api/overview")[1]["chargers"]["faulted"] == 2)
+        time.sleep(4)  # what is kept of them is written by now
+        b.process.kill()
+        flagged, until = set(), time.monotonic() + 60
+        while time.monotonic() < until:
+            told = a.get("/api/overview")[1]
+            counts = told["chargers"]
+            assert counts["total"] == 4, told
+            rows = a.get("/api/fleet/chargers")[1]["rows"]
+            assert [row["id"] for row in rows] == ["a1", "b1", "b2", "b3"], rows
+            flagged |= {(row["id"], row["state"]) for row in rows if row["flags"] == ["gateway_missing"]}
+            if counts["away"]:
+                break
+            assert (counts["online"], counts["faulted"]) == (2, 2), told
+        assert counts["away"] == 3 and flagged == {("b1", "online"), ("b2", "faulted"), ("b3", "faulted")}
+        a.process.kill()
+        a.process.wait()
+    a.start()
+    a.until(lambda: not a.get("/api/overview")[1]["trouble"])  # it can ask others
+    told = a.get("/api/overview")[1]
+    assert told["chargers"]["total"] == 4 and told["chargers"]["online"] == 1 and told["chargers"]["away"] == 3
+    [row] = a.get("/api/fleet/chargers?state=online")[1]["rows"]
+    assert (row["id"], row["flags"], [each["status"] for each in row["connectors"]]) == ("a1", ["gateway_missing"], ["Available"])
 
 
 def test_what_the_overview_says_of_redis_and_what_the_gateway_says_is_one(start, server):

@@ -180,6 +180,56 @@ async def test_a_gateway_that_does_not_answer_is_named(fleet: Fleet) -> None:
     assert told["missing"] == ["b"] and [each["name"] for each in told["gateways"]] == ["a"]
 
 
+async def test_the_chargers_of_a_gateway_that_does_not_answer_are_told_as_they_were_last(fleet: Fleet) -> None:
+    states_of(fleet)
+    before = (await fleet.site.get("/api/overview"))["chargers"]
+    assert before == {"total": 4, "online": 1, "charging": 1, "faulted": 1, "silent": 0, "unresponsive": 0, "away": 1}
+    fleet.second.fleet.deaf = True
+    told = await (await fleet.answered("/api/overview")).json()
+    assert told["missing"] == ["b"] and told["chargers"] == before
+    told = await (await fleet.answered("/api/fleet/chargers")).json()
+    assert [(row["id"], row["state"], row["gateway"], row["flags"]) for row in told["rows"]] == [
+        ("charging", "charging", "b", ["gateway_missing"]), ("faulted", "faulted", "a", []), ("gone", "away", "b", []), ("online", "online", "a", []),
+    ]  # fmt: skip
+    row = told["rows"][0]
+    assert (row["vendor"], row["model"], row["firmware"], row["transactions"], row["energy_wh"]) == ("V", "M", "1.0", 1, 2000)
+    assert told["states"] == {name: count for name, count in before.items() if name != "total"} and told["total"] == 4
+    told = await (await fleet.answered("/api/fleet/chargers?state=charging&gateway=b")).json()
+    assert [row["id"] for row in told["rows"]] == ["charging"]
+    told = await (await fleet.answered("/api/fleet/chargers/charging")).json()
+    assert not told["connected"] and told["away"] is None and told["row"] == row
+
+
+async def test_those_of_a_gateway_that_is_gone_become_away_without_being_nowhere_meanwhile(fleet: Fleet) -> None:
+    states_of(fleet)
+    fleet.second.fleet.deaf = True
+    assert (await (await fleet.answered("/api/overview")).json())["chargers"]["charging"] == 1
+    fleet.second.application.stop()  # so that its own loops do not make up for it
+    fleet.store.owners["charging"], fleet.store.connections["charging"] = ("b", "7"), ("", "1.6", "", 0)
+    fleet.store.living.discard("b")
+    counted = []
+    for _ in range(40):
+        told = (await fleet.site.get("/api/overview"))["chargers"]
+        assert told["total"] == 4
+        counted.append(told["away"])
+        fleet.sweep(0.25)
+    assert counted[-1] == 2 and counted == sorted(counted)
+
+
+async def test_one_that_has_come_from_there_is_counted_once(fleet: Fleet) -> None:
+    states_of(fleet)
+    fleet.second.fleet.deaf = True
+    assert (await (await fleet.answered("/api/overview")).json())["chargers"]["total"] == 4
+    boot(fleet.first.connect("charging"))
+    for _ in range(8):
+        told = await (await fleet.answered("/api/overview")).json()
+        assert told["chargers"]["total"] == 4 and told["chargers"]["away"] == 1
+        fleet.sweep(0.5)
+    assert told["chargers"]["charging"] == 1  # what was kept of it is known here too
+    told = await (await fleet.answered("/api/fleet/chargers")).json()
+    assert [(row["id"], row["gateway"]) for row in told["rows"] if row["id"] == "charging"] == [("charging", "a")]
+
+
 async def test_the_latest_troubles_are_told(fleet: Fleet) -> None:
     fleet.second.connect("bad").call_error("Nonsense")
     told = await fleet.site.get("/api/overview")
