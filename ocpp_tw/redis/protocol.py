@@ -31,6 +31,10 @@ TRANSIENT = frozenset(
 """The first words of errors that are about the server and not the command: sending it again later is right."""
 
 
+UNREAD_AFTER = 0.5
+"""Seconds without a reply after which it is looked whether one has come that was not read yet."""
+
+
 class Packed(NamedTuple):
     """Several arguments of a command that `pack` has encoded beforehand; ``number`` of them."""
 
@@ -89,8 +93,18 @@ class RedisClient(RedisProtocol):  # type: ignore[misc]
 
     @property
     def silence(self) -> float:
-        """Seconds for which replies have been waited for without any; 0 while none is waited for."""
-        return self._seconds() - max(self._asked, self._heard) if self.replyQueue.waiting else 0.0
+        """Seconds for which replies have been waited for without any; 0 while none is waited for, and while one is there that is not read yet."""
+        silence = self._seconds() - max(self._asked, self._heard) if self.replyQueue.waiting else 0.0
+        return 0.0 if silence > UNREAD_AFTER and self._has_unread() else silence
+
+    def _has_unread(self) -> bool:
+        """Whether the loop was too busy to read what has come."""
+        transport: Any = getattr(self.transport, "transport", self.transport)
+        handle = transport.getHandle()
+        try:
+            return isinstance(handle, socket.socket) and bool(handle.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing has come
+            return False
 
     def replyReceived(self, reply: Any) -> None:
         self._heard = self._seconds()
