@@ -285,12 +285,16 @@ class IRoster(Interface):
     def locate(charger: str) -> Awaitable[str | None]:
         """The name of the gateway that has the charger; None when none with a valid lease has."""
 
-    def orphans() -> Awaitable[list[Orphan]]:
-        """The chargers of gateways, and of this gateway's earlier runs, that were found gone since the last call; to be called again and
+
+class IOrphans(Interface):
+    """The chargers that the roster has where nobody serves them any more."""
+
+    def found() -> Awaitable[list[Orphan]]:
+        """Those of gateways, and of this gateway's earlier runs, that were found gone since the last call; to be called again and
         again. Each is to be published with an `Orphaned` effect."""
 
     def left_behind(answering: Set[str]) -> Awaitable[list[Orphan]]:
-        """The chargers that the roster has at other gateways than these, and on connections of earlier runs of this one: nobody else tells of
+        """Those at other gateways than these, found gone or not, and on connections of earlier runs of this one: nobody else tells of
         them. Fails with `StoreUnavailable` if the store does not answer."""
 
 
@@ -464,6 +468,9 @@ class Store(Protocol):
 
     @property
     def roster(self) -> IRoster: ...
+
+    @property
+    def orphans(self) -> IOrphans: ...
 
     @property
     def records(self) -> IRecords: ...

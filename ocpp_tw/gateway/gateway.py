@@ -69,7 +69,7 @@ class Gateway:
         self.on_current: Callable[[Charger], None] = lambda charger: None
         self.on_departed: Callable[[Charger], None] = lambda charger: None
         self.refusals = LastRefusals(unix)
-        self.orphans = Orphans(clock, publisher, store.roster)
+        self.orphans = Orphans(clock, publisher, store.orphans)
         self._gate = gate
         self._told_refusals = HandshakeRefusals(clock, publisher)
         self._incoming = incoming

@@ -1,6 +1,6 @@
 """Publishes `disconnect_charger` for the chargers of gateways that are gone, which can publish nothing any more.
 
-Knows neither when a gateway counts as gone nor how it is ensured that only one gateway publishes it: that is the roster's and the store's.
+Knows neither when a gateway counts as gone nor how it is ensured that only one gateway publishes it: that is the store's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..core import gateway_events
 from ..core.entries import Orphan
-from ..interfaces import IRoster
+from ..interfaces import IOrphans
 from ..log import Logger
 from ..waiting import cancelled, pause
 from .publisher import Publisher
@@ -31,10 +31,10 @@ MAX_AT_ONCE = 500
 class Orphans:
     """One for a gateway."""
 
-    def __init__(self, clock: IReactorTime, publisher: Publisher, roster: IRoster) -> None:
+    def __init__(self, clock: IReactorTime, publisher: Publisher, orphans: IOrphans) -> None:
         self._clock = clock
         self._publisher = publisher
-        self._roster = roster
+        self._orphans = orphans
         self._loop: Deferred[None] | None = None
         self._trouble = ""
 
@@ -52,7 +52,7 @@ class Orphans:
         while True:
             await pause(INTERVAL, self._clock)
             try:
-                await self._publish(await self._roster.orphans())
+                await self._publish(await self._orphans.found())
                 self._trouble = ""
             except CancelledError:
                 raise

@@ -1,4 +1,4 @@
-"""The in-memory twins of the roster, the register and the records: for their methods see `IRoster`, `IRegister` and `IRecords`.
+"""The in-memory twins of the roster, the register and the records: for their methods see `IRoster`, `IOrphans`, `IRegister` and `IRecords`.
 
 Knows no network; nothing outlives the process.
 """
@@ -13,14 +13,14 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from ..core.entries import FLEET, GUARDED, SECURITY, Held, Orphan, Page, Record, Seated
-from ..interfaces import IRecords, IRegister, IRoster, StoreUnavailable
+from ..interfaces import IOrphans, IRecords, IRegister, IRoster, StoreUnavailable
 from .store import MemoryStore
 
 FIRST_ID = 1_000_000_001
 """First of the gateway's own range of transaction ids."""
 
 
-@implementer(IRoster)
+@implementer(IRoster, IOrphans)
 class MemoryRoster:
     """The roster; its gateway has a lease until a test takes it out of ``store.living``."""
 
@@ -75,7 +75,7 @@ class MemoryRoster:
         gateway, _ = self._store.owners.get(charger, ("", ""))
         return succeed(gateway if gateway in self._store.living else None)
 
-    def orphans(self) -> Deferred[list[Orphan]]:
+    def found(self) -> Deferred[list[Orphan]]:
         found = []
         for charger, (gateway, connection) in self._store.owners.items():
             ours = gateway == self._gateway

@@ -76,7 +76,7 @@ class Monitoring:
         self.fleet = store.fleet
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
         self.away = Away(store.records, store.states, clock)
-        unheard = Unheard(name, store.roster, store.states, self.reports, clock)
+        unheard = Unheard(name, store.orphans, store.states, self.reports, clock)
         self.view = FleetView(
             name,
             gateway.chargers,

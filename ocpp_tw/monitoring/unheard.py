@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.entries import Orphan
-from ..interfaces import Answers, IRoster, IStates, StoreUnavailable
+from ..interfaces import Answers, IOrphans, IStates, StoreUnavailable
 from ..waiting import in_time, shielded
 from .gateway_reports import GatewayReports
 from .rows import iso, unheard_row
@@ -46,10 +46,10 @@ LOOKED_FOR_AT_FIRST = 90.0
 class Unheard:
     """One for a gateway of that ``name``. ``read_at`` is when what is known was read, by the reactor's clock; -1 where it is not looked for."""
 
-    def __init__(self, name: str, roster: IRoster, states: IStates, reports: GatewayReports, clock: IReactorTime) -> None:
+    def __init__(self, name: str, orphans: IOrphans, states: IStates, reports: GatewayReports, clock: IReactorTime) -> None:
         self.read_at = -1.0
         self._name = name
-        self._roster = roster
+        self._orphans = orphans
         self._states = states
         self._reports = reports
         self._clock = clock
@@ -87,7 +87,7 @@ class Unheard:
 
     async def _read(self, answering: Set[str]) -> None:
         try:
-            left = await in_time(self._roster.left_behind(answering), READ_WITHIN, self._clock)
+            left = await in_time(self._orphans.left_behind(answering), READ_WITHIN, self._clock)
             read_at = self._clock.seconds()
             known = {each.charger: before[1] for each in left if (before := self._known.get(each.charger)) and before[0] == each.held}
             known |= await self._rows([each for each in left if each.charger not in known])

@@ -19,13 +19,14 @@ import re
 from collections.abc import Callable, Set
 
 import msgspec
+from zope.interface import implementer
 
 from ..core.entries import Orphan, Record
-from ..interfaces import StoreUnavailable
+from ..interfaces import IOrphans, StoreUnavailable
 from .connection import Connection
 from .keys import Keys
 from .lease_health import SETTLED_AFTER, LeaseHealth
-from .protocol import RedisClient, encode
+from .protocol import RedisClient, RedisError, encode
 from .scripts.orphans import RECORDED, REPORTED
 
 RETURN_WITHIN = 60.0
@@ -40,7 +41,8 @@ IsOrphan = Callable[[str, str, str], bool]
 _HELD = re.compile(r"(\S+) (.*) (\d+)", re.DOTALL)
 
 
-class OrphanSearch:
+@implementer(IOrphans)
+class RedisOrphans:
     """One for a gateway. ``is_ours`` says of a charger and a connection whether this run of the gateway knows it."""
 
     def __init__(self, connection: Connection, keys: Keys, health: LeaseHealth, is_ours: Callable[[str, str], bool]) -> None:
@@ -58,8 +60,8 @@ class OrphanSearch:
         self._opened = self._connection.reactor.seconds()
         self._all_searched = False  # a gateway may have gone, and been taken over from, while nobody could look
 
-    async def run(self) -> list[Orphan]:
-        """Those that were found since the last run. Fails with `ocpp_tw.redis.protocol.RedisError`."""
+    async def found(self) -> list[Orphan]:
+        """See `IOrphans`. Fails with `ocpp_tw.redis.protocol.RedisError`."""
         client, now = self._connection.client, self._connection.reactor.seconds()
         if client is None or now - self._opened < SETTLED_AFTER:
             return []
@@ -87,8 +89,7 @@ class OrphanSearch:
         return found
 
     async def left_behind(self, answering: Set[str]) -> list[Orphan]:
-        """The chargers at gateways that are not ``answering``, living or not, and those of earlier runs of this one. Fails with `RedisError`, and
-        with `StoreUnavailable` without a connection."""
+        """See `IOrphans`."""
         client = self._connection.client
         if client is None:
             raise StoreUnavailable(self._connection.trouble)
@@ -96,7 +97,10 @@ class OrphanSearch:
         def is_left(charger: str, gateway: str, connection: str) -> bool:
             return not self._is_ours(charger, connection) if gateway == self._keys.gateway else gateway not in answering
 
-        return await self._search(client, is_left, {})
+        try:
+            return await self._search(client, is_left, {})
+        except RedisError as why:
+            raise StoreUnavailable(str(why)) from None
 
     async def _renewed(self, client: RedisClient) -> dict[str, float]:
         """Each gateway that was not taken over from, and when it last renewed its lease."""

@@ -5,7 +5,7 @@ Knows of a charger's connection no more than its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -13,14 +13,12 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.entries import Held, Orphan, Record, Seated
+from ..core.entries import Held, Record, Seated
 from ..interfaces import IRoster, StoreUnavailable
 from ..log import Logger
 from .batch import Batch, unresolved
 from .connection import Connection
 from .keys import Keys
-from .lease_health import LeaseHealth
-from .orphans import OrphanSearch
 from .presence import Arrival, Departure, Presence
 from .protocol import LostError, Packed, RedisClient, RedisError, encode, is_transient, pack
 from .scripts.presence import ANNOUNCE, LOCATE, UPDATE
@@ -43,7 +41,7 @@ class RedisRoster:
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, keys: Keys, health: LeaseHealth) -> None:
+    def __init__(self, connection: Connection, keys: Keys) -> None:
         self.on_forgotten: Callable[[str], None] = lambda charger: None
         self._connection = connection
         self._keys = keys
@@ -54,7 +52,6 @@ class RedisRoster:
         self._prefixes = (keys.gateway, keys.lease(" ")[:-1], keys.own_commands(" ")[:-1])
         self._opened = 0.0
         self._batch: Batch[Arrival | Departure] = Batch(connection.reactor, self._send)
-        self._orphans = OrphanSearch(connection, keys, health, self._is_ours)
         fields = Record.__struct_fields__
         self._packed_start = Packed(len(self._prefixes) + 1 + len(fields), pack(*self._prefixes, str(len(fields)), *fields))
 
@@ -150,18 +147,7 @@ class RedisRoster:
                 return None
             await self._connection.pause(0)
 
-    async def orphans(self) -> list[Orphan]:
-        """See `IRoster`. Fails with `RedisError`."""
-        return await self._orphans.run()
-
-    async def left_behind(self, answering: Set[str]) -> list[Orphan]:
-        """See `IRoster`."""
-        try:
-            return await self._orphans.left_behind(answering)
-        except RedisError as why:
-            raise StoreUnavailable(str(why)) from None
-
-    def _is_ours(self, charger: str, connection: str) -> bool:
+    def is_ours(self, charger: str, connection: str) -> bool:
         """Whether the roster has to have, or will be told, what became of this connection."""
         presence = self._present.get(charger)
         return charger in self._departed or (presence is not None and presence.connection == connection)

@@ -26,6 +26,7 @@ from .history import RedisHistory
 from .keys import Keys
 from .lease import GatewayLease
 from .lease_health import LeaseHealth
+from .orphans import RedisOrphans
 from .protocol import RedisClient, RedisError
 from .records import RedisRecords
 from .register import RedisRegister
@@ -47,7 +48,7 @@ class Connections(NamedTuple):
 
 
 class RedisStore(MultiService):
-    """``events``, ``roster``, ``records``, ``history``, ``states``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and
+    """``events``, ``roster``, ``orphans``, ``records``, ``history``, ``states``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and
     ``settings.name`` must be filled in.
 
     Raises:
@@ -66,7 +67,8 @@ class RedisStore(MultiService):
         self.commands = RedisCommands(ordinary, self.connections.shared, self.connections.own, keys)
         self.events = RedisEvents(self.connections.events, keys, self.commands.acknowledged, self.spool, settings.durability)
         self.lease_health = LeaseHealth(reactor.seconds, lambda: ordinary.silence)
-        self.roster = RedisRoster(ordinary, keys, self.lease_health)
+        self.roster = RedisRoster(ordinary, keys)
+        self.orphans = RedisOrphans(ordinary, keys, self.lease_health, self.roster.is_ours)
         self.lease = GatewayLease(ordinary, keys, self.lease_health, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)
         self.history = RedisHistory(ordinary, keys)

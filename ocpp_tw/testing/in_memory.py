@@ -69,7 +69,7 @@ class InMemoryGateway:
         self.records = MemoryRecords(self.store)
         self.states = MemoryStates(self.store)
         self.register = MemoryRegister(self.store, self.clock.seconds)
-        self.roster = MemoryRoster(self.store, name)
+        self.roster = self.orphans = MemoryRoster(self.store, name)
         self.commands = MemoryCommands(self.store, name)
         self.fleet = MemoryPubSub(self.store, name, self.clock)
         breaker = Breaker(backend, self.clock) if backend else None

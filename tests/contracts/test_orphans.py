@@ -6,9 +6,11 @@ import json
 import time
 
 import pytest
+from zope.interface.verify import verifyObject
 
 from fleets import pause, soon, until
 from ocpp_tw.core.entries import Departed, Entry, Orphan, Orphaned, Put
+from ocpp_tw.interfaces import IOrphans
 
 
 def publish(gateway, orphan: Orphan, *effects) -> None:
@@ -22,6 +24,10 @@ async def told(fleet, *gateways) -> list[tuple[str, str, int]]:
     for each in gateways:
         await soon(each.events.flushed())
     return [(event["by"], event["of"], event["seq"]) for event in fleet.events()]
+
+
+async def test_it_is_the_interface(fleet):
+    assert verifyObject(IOrphans, (await fleet.gateway("a")).orphans)
 
 
 async def test_nobody_is_an_orphan_while_its_gateway_lives(fleet):
@@ -62,17 +68,17 @@ async def test_those_of_gateways_that_do_not_answer_are_found_whether_or_not_the
         await soon(gateway.roster.arrive(charger, "1", "csms.example.com", "2.0.1"))
     second.events.publish(Entry("c2", effects=(Put("record", "vendor", b"V"),)))
     await soon(second.events.flushed())
-    assert await soon(first.roster.left_behind({"a", "b", "c"})) == []
-    left = sorted(await soon(first.roster.left_behind({"a", "c"})), key=lambda orphan: orphan.charger)
+    assert await soon(first.orphans.left_behind({"a", "b", "c"})) == []
+    left = sorted(await soon(first.orphans.left_behind({"a", "c"})), key=lambda orphan: orphan.charger)
     assert [(each.charger, each.gateway, each.ocpp, each.known[0]) for each in left] == [
         ('c"3 ä', "b", "2.0.1", None),
         ("c2", "b", "2.0.1", "V"),
     ]
     assert all(began - 5 < each.since < time.time() + 5 for each in left)
     await fleet.gone(second)
-    assert len(await soon(first.roster.left_behind({"a", "c"}))) == 2
+    assert len(await soon(first.orphans.left_behind({"a", "c"}))) == 2
     await soon(first.roster.arrive("c2", "2"))
-    assert [each.charger for each in await soon(third.roster.left_behind({"a", "c"}))] == ['c"3 ä']
+    assert [each.charger for each in await soon(third.orphans.left_behind({"a", "c"}))] == ['c"3 ä']
 
 
 async def test_those_of_an_earlier_run_are_left_behind_until_they_come(fleet):
@@ -82,7 +88,7 @@ async def test_those_of_an_earlier_run_are_left_behind_until_they_come(fleet):
     await fleet.crash(first)
     again = await fleet.gateway("a")
     await soon(again.roster.arrive("c1", "2"))
-    assert [(each.charger, each.gateway) for each in await soon(again.roster.left_behind({"a"}))] == [("c2", "a")]
+    assert [(each.charger, each.gateway) for each in await soon(again.orphans.left_behind({"a"}))] == [("c2", "a")]
 
 
 async def test_what_the_charger_last_reported_of_itself_is_known(fleet):

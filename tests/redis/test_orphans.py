@@ -20,7 +20,7 @@ async def fleet(clean, monkeypatch) -> AsyncIterator[RedisFleet]:
 
 
 async def found(gateway) -> list[str]:
-    return sorted(each.charger for each in await soon(gateway.roster.orphans()))
+    return sorted(each.charger for each in await soon(gateway.orphans.found()))
 
 
 async def test_those_of_a_gateway_that_was_gone_before_have_a_minute_to_come_back(fleet, monkeypatch):
@@ -101,7 +101,7 @@ async def test_the_seconds_are_those_until_the_gateway_was_heard_of_last(fleet):
     await fleet.gone(gone)
     arrived = int(fleet.server("HGET", "ocpp:owners", "c1").split()[-1]) / 1000
     fleet.server("HSET", "ocpp:gateways", "a", f"{'0' * 16} {arrived + 12.34:.3f}")
-    (orphan,) = await soon(gateway.roster.orphans())
+    (orphan,) = await soon(gateway.orphans.found())
     assert orphan.seconds == 12.3
 
 
@@ -114,7 +114,7 @@ async def test_what_an_older_release_has_written(fleet, described):
     fleet.server("HSET", "ocpp:owners", "c1", "a 1", "c2", "a 2 1700000000000", "c3", "nonsense")
     if described is not None:
         fleet.server("HSET", "ocpp:connections", "c2", described)
-    (orphan,) = await soon(gateway.roster.orphans())
+    (orphan,) = await soon(gateway.orphans.found())
     assert (orphan.charger, orphan.domain, orphan.ocpp) == ("c2", "", None)
 
 

@@ -129,9 +129,10 @@ class Valkey:
 class Gateway:
     """The drivers of one gateway."""
 
-    def __init__(self, name: str, events, roster, records, commands, register, history, fleet, states, store=None) -> None:
+    def __init__(self, name: str, events, roster, orphans, records, commands, register, history, fleet, states, store=None) -> None:
         self.name, self.events, self.roster, self.records, self.commands = name, events, roster, records, commands
         self.register, self.history, self.fleet, self.states, self.store = register, history, fleet, states, store
+        self.orphans = orphans
 
 
 class MemoryFleet:
@@ -169,10 +170,12 @@ class MemoryFleet:
 
     async def gateway(self, name: str) -> Gateway:
         memory = self.memory
+        roster = MemoryRoster(memory, name)
         return Gateway(
             name,
             MemoryEvents(memory, name),
-            MemoryRoster(memory, name),
+            roster,
+            roster,
             MemoryRecords(memory),
             MemoryCommands(memory, name),
             MemoryRegister(memory),
@@ -201,7 +204,7 @@ class MemoryFleet:
 
     async def orphans(self, gateway: Gateway) -> list[Orphan]:
         """What the gateway finds once it has been up for some time."""
-        return await soon(gateway.roster.orphans())
+        return await soon(gateway.orphans.found())
 
     async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
         """The gateway finds that the other one is gone for good, and takes over."""
@@ -244,7 +247,17 @@ class RedisFleet:
         store.startService()
         if self.server.process.poll() is None:
             await until(lambda: self.server("EXISTS", f"ocpp:gateway:{name}"))
-        drivers = (store.events, store.roster, store.records, store.commands, store.register, store.history, store.fleet, store.states)
+        drivers = (
+            store.events,
+            store.roster,
+            store.orphans,
+            store.records,
+            store.commands,
+            store.register,
+            store.history,
+            store.fleet,
+            store.states,
+        )
         return Gateway(name, *drivers, store)
 
     async def stop(self, gateway: Gateway) -> None:
@@ -301,7 +314,7 @@ class RedisFleet:
         """What the gateway finds once it has been up for some time."""
         patience = mock.patch.multiple(orphans, RETURN_WITHIN=0.0, SETTLED_AFTER=0.0)
         with patience:
-            return await soon(gateway.roster.orphans())
+            return await soon(gateway.orphans.found())
 
     async def reclaim(self, gone: Gateway, gateway: Gateway) -> None:
         """The gateway finds that the other one is gone for good, and takes over."""
