@@ -19,11 +19,14 @@ from ..gateway.publisher import Publisher
 from ..gateway.verdicts import Verdicts
 from ..interfaces import Store
 from ..settings import Settings
+from .absent import Absent
 from .away import Away
 from .batches import Batches
 from .details import Details, Violations
 from .energy_today import EnergyToday
-from .fleet_view import FleetView
+from .fleet_chargers import FleetChargers
+from .fleet_overview import FleetOverview
+from .fleet_transactions import FleetTransactions
 from .gateway_reports import GatewayReports
 from .given import Asks, GivenCommands
 from .health import Backend, Health
@@ -77,19 +80,10 @@ class Monitoring:
         self.missing = MissingGateways(store.fleet, self.reports, store.register, publisher, clock, stamps)
         self.away = Away(store.records, store.states, clock)
         unheard = Unheard(name, store.orphans, store.states, self.reports, clock)
-        self.view = FleetView(
-            name,
-            gateway.chargers,
-            store.fleet,
-            self.away,
-            unheard,
-            self.reports,
-            self.histories,
-            gateway.decisions,
-            self.health.redis,
-            clock,
-            unix,
-        )
+        absent = Absent(gateway.chargers, store.fleet, self.away, unheard)
+        self.fleet_overview = FleetOverview(name, store.fleet, absent, self.reports, self.histories, self.health.redis, clock, unix)
+        self.fleet_chargers = FleetChargers(store.fleet, absent, gateway.decisions, clock, unix)
+        self.fleet_transactions = FleetTransactions(gateway.chargers, store.fleet, self.away, clock, unix)
         self.rows = rows = Rows(name, gateway, clock, unix)
         running = RunningTransactions(name, gateway, clock, unix)
         self._curves = LastCurves(clock.seconds)

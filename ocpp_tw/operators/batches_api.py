@@ -15,7 +15,7 @@ from ..core.commands import Invalid
 from ..dispatch.translate import OWN
 from ..interfaces import IFleet
 from ..monitoring.batches import MAX_CHARGERS, Batches, TooManyBatches
-from ..monitoring.fleet_view import FleetView
+from ..monitoring.fleet_chargers import FleetChargers
 from ..monitoring.query import ChargersFilter
 from ..monitoring.told import BatchBegun, BatchReport, BatchSummary, Fleet
 from ..ocpp.version import Version
@@ -49,12 +49,12 @@ class BatchesApi:
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/batches",)
 
-    def __init__(self, batches: Batches, fleet: IFleet, view: FleetView, versions: Mapping[str, Version]) -> None:
+    def __init__(self, batches: Batches, fleet: IFleet, chargers: FleetChargers, versions: Mapping[str, Version]) -> None:
         self._neutral = {*OWN, *[name for version in versions.values() for name in version.neutral]}
         self._actions = {name for version in versions.values() for name in version.csms_actions}
         self._batches = batches
         self._fleet = fleet
-        self._view = view
+        self._chargers = chargers
 
     @app.route("/api/batches", methods=["POST"])
     @described({202: BatchBegun}, body=BatchBody, query=NoQuery)
@@ -127,7 +127,7 @@ class BatchesApi:
             raise Refused(400, "Either `filter` or `chargers` says which chargers are to get it")
         if "filter" in members:
             wanted = object_of(members["filter"], ChargersFilter, "filter")
-            chargers, missing, trouble = await self._view.ids(wanted, MAX_CHARGERS + 1)
+            chargers, missing, trouble = await self._chargers.ids(wanted, MAX_CHARGERS + 1)
         else:
             chargers, missing, trouble = _identities(members["chargers"]), [], ""
         if not chargers:

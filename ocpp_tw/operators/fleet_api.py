@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.web.iweb import IRequest
 
-from ..monitoring.fleet_view import FleetView, Unknown
+from ..monitoring.fleet_chargers import FleetChargers, Unknown
 from ..monitoring.query import ChargersPageQuery
 from ..monitoring.told import AllOfCharger, ChargersAnswer, OfAbsent, OfConnected
 from .answering import answer_json
@@ -22,8 +22,8 @@ class FleetApi:
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/fleet/chargers",)
 
-    def __init__(self, view: FleetView) -> None:
-        self._view = view
+    def __init__(self, chargers: FleetChargers) -> None:
+        self._chargers = chargers
 
     @app.route("/api/fleet/chargers", methods=["GET"])
     @described({200: ChargersAnswer}, query=ChargersPageQuery)
@@ -31,7 +31,7 @@ class FleetApi:
         """A page of chargers: searched, filtered and sorted."""
 
         async def answer() -> bytes:
-            return answer_json(request, 200, await self._view.chargers(query_of(request, ChargersPageQuery)))
+            return answer_json(request, 200, await self._chargers.chargers(query_of(request, ChargersPageQuery)))
 
         return run(request, answer())
 
@@ -42,7 +42,7 @@ class FleetApi:
 
         async def answer() -> bytes:
             query_of(request, NoQuery)
-            found = await from_store(self._view.charger(id))
+            found = await from_store(self._chargers.charger(id))
             if isinstance(found, Unknown):
                 if found.unasked:
                     raise Refused(503, f"Only part of the fleet could be asked, and this charger is not there ({found.unasked}): try again")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.web.iweb import IRequest
 
-from ..monitoring.fleet_view import FleetView
+from ..monitoring.fleet_overview import FleetOverview
 from ..monitoring.told import Overview
 from .answering import answer_json
 from .described import described
@@ -21,8 +21,8 @@ class OverviewApi:
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/overview",)
 
-    def __init__(self, view: FleetView) -> None:
-        self._view = view
+    def __init__(self, overview: FleetOverview) -> None:
+        self._overview = overview
 
     @app.route("/api/overview", methods=["GET"])
     @described({200: Overview}, query=NoQuery)
@@ -31,6 +31,6 @@ class OverviewApi:
 
         async def answer() -> bytes:
             query_of(request, NoQuery)
-            return answer_json(request, 200, await self._view.overview())
+            return answer_json(request, 200, await self._overview.overview())
 
         return run(request, answer())

@@ -27,14 +27,14 @@ FLEET_APPLICATIONS = (OverviewApi, FleetApi, TransactionsApi, CommandsApi, Batch
 
 def fleet_parts(monitoring: Monitoring, versions: Mapping[str, Version], clock: IReactorTime) -> list[Application]:
     """Those of one gateway, or of a worker among several."""
-    view, histories, fleet = monitoring.view, monitoring.histories, monitoring.fleet
+    overview, chargers, histories, fleet = monitoring.fleet_overview, monitoring.fleet_chargers, monitoring.histories, monitoring.fleet
     return [
-        OverviewApi(view),
-        FleetApi(view),
-        TransactionsApi(view, histories),
+        OverviewApi(overview),
+        FleetApi(chargers),
+        TransactionsApi(monitoring.fleet_transactions, histories),
         CommandsApi(monitoring.given, fleet, histories),
-        BatchesApi(monitoring.batches, fleet, view, versions),
+        BatchesApi(monitoring.batches, fleet, chargers, versions),
         TroublesApi(histories),
-        WatchApi(view, monitoring.watching, clock),
+        WatchApi(overview, chargers, monitoring.watching, clock),
         ActionsApi(versions),
     ]

@@ -15,7 +15,7 @@ from twisted.web.iweb import IRequest
 
 from ..core import history
 from ..core.history import EndedTransaction
-from ..monitoring.fleet_view import FleetView
+from ..monitoring.fleet_transactions import FleetTransactions
 from ..monitoring.history_reader import HistoryReader
 from ..monitoring.rows import iso
 from ..monitoring.told import Fleet, RunningTransaction
@@ -115,8 +115,8 @@ class TransactionsApi:
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/transactions",)
 
-    def __init__(self, view: FleetView, histories: HistoryReader) -> None:
-        self._view = view
+    def __init__(self, transactions: FleetTransactions, histories: HistoryReader) -> None:
+        self._transactions = transactions
         self._histories = histories
 
     @app.route("/api/transactions", methods=["GET"])
@@ -162,7 +162,7 @@ class TransactionsApi:
             after = _running_at(cursor)
             while True:
                 wanted = query.running(after, query.limit - len(rows))
-                told, after, missing, trouble = await self._view.running(wanted)
+                told, after, missing, trouble = await self._transactions.running(wanted)
                 rows += told
                 if after is None:
                     break

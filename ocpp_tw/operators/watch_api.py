@@ -12,7 +12,8 @@ import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
-from ..monitoring.fleet_view import FleetView
+from ..monitoring.fleet_chargers import FleetChargers
+from ..monitoring.fleet_overview import FleetOverview
 from ..monitoring.query import ChargersPageQuery
 from ..monitoring.told import ChargersAnswer, ChargersChanges, Overview, OverviewChanges
 from ..monitoring.watching import Difference, Look, Watching, changed_members, changed_rows
@@ -29,8 +30,9 @@ class WatchApi:
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/watch/",)
 
-    def __init__(self, view: FleetView, watching: Watching, clock: IReactorTime) -> None:
-        self._view = view
+    def __init__(self, overview: FleetOverview, chargers: FleetChargers, watching: Watching, clock: IReactorTime) -> None:
+        self._overview = overview
+        self._chargers = chargers
         self._watching = watching
         self._clock = clock
 
@@ -41,7 +43,7 @@ class WatchApi:
 
         async def answer() -> bytes:
             query_of(request, NoQuery)
-            return await self._watch(request, "overview", self._view.overview, changed_members)
+            return await self._watch(request, "overview", self._overview.overview, changed_members)
 
         return run(request, answer())
 
@@ -53,7 +55,7 @@ class WatchApi:
         async def answer() -> bytes:
             query = query_of(request, ChargersPageQuery)
             name = msgspec.json.encode(query).decode()
-            return await self._watch(request, name, lambda: self._view.chargers(query), changed_rows)
+            return await self._watch(request, name, lambda: self._chargers.chargers(query), changed_rows)
 
         return run(request, answer())
 

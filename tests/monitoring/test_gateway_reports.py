@@ -21,7 +21,7 @@ class Fleet(SharedStore):
 
     def overview(self, gateway: InMemoryGateway) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
-        Deferred.fromCoroutine(gateway.application.monitoring.view.overview()).addCallback(found.append)
+        Deferred.fromCoroutine(gateway.application.monitoring.fleet_overview.overview()).addCallback(found.append)
         self.clock.pump([0.1] * 50)
         return found[0]
 

@@ -34,7 +34,7 @@ async def test_pages_of_a_large_fleet_follow_each_other(offset: int) -> None:
     gateway = InMemoryGateway()
     for number in range(3000):
         gateway.connect(f"c{number * 1009 % 3000:04}")
-    looking = Deferred.fromCoroutine(gateway.application.monitoring.view.chargers(ChargersPageQuery(offset=offset)))
+    looking = Deferred.fromCoroutine(gateway.application.monitoring.fleet_chargers.chargers(ChargersPageQuery(offset=offset)))
     for _ in range(TURNS):
         if looking.called:
             break
