@@ -32,6 +32,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from ..concealed import text_concealed
 from ..core import gateway_events
 from ..core.entries import Departed, Held, Record, Seated
 from ..core.gateway_events import DEAD
@@ -279,6 +280,7 @@ class Arrivals:
             return
         del self.current[charger.id]
         self._takeovers.departed(charger.id)
+        reason = text_concealed(reason)  # it may be the charger's own
         connected = self._ends.tell(charger, code, reason)
         data = gateway_events.DisconnectCharger(charger.id, code, reason, connected, charger.received, charger.sent, charger.violations)
         self._departing[charger.id] = charger, data

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..core.rate_limit import Rate, RateLimit, RateLimits
 from ..log import Logger, literal
 from ..networks import network
+from ..words import shown
 from .charger import Charger
 
 log = Logger()
@@ -20,6 +21,10 @@ LINES = Rate(200, 2.0)
 ALL_LINES = Rate(300, 20.0)
 """Those from all addresses together: a line costs as much as the rest of a connection's end, and when a network fails or a load balancer is
 restarted, thousands end at once while others wait to be served."""
+
+
+MAX_REASON = 125
+"""Longest reason that is logged, in characters: a WebSocket close frame has room for 123 bytes (RFC 6455 §5.5.1), our own have fewer."""
 
 
 class Ends:
@@ -41,6 +46,7 @@ class Ends:
         return connected
 
     def _log(self, charger: Charger, code: int, reason: str, connected: float, left_out: int, others: int) -> None:
+        reason = shown(reason, MAX_REASON)
         text = literal(f"{charger.id} disconnected after {connected} s: {code} {reason}")
         if left_out:
             text += f" (and {left_out} more from its address)"

@@ -30,14 +30,28 @@ Noted = list[Any]
 """What one message left behind: the data of its events, with `Readings` for each `MeterValue`."""
 
 
-def of(conclusion: Conclusion) -> Noted:
-    """What to note of a message."""
-    return [
+def of(conclusion: Conclusion, before: Noted | None = None) -> Noted:
+    """What to note of a message, in place of what is noted of one ``before`` it: what that one has measured and this one has not is noted on."""
+    noted: Noted = [
         Readings(data.conn, data.transaction_id, [each for each in data.values if each.measurand in READ])
         if type(data) is MeterValue
         else data
         for _, data in conclusion.events
     ]
+    if before is not None:
+        _keep_other_measurands(noted, before)
+    return noted
+
+
+def _keep_other_measurands(noted: Noted, before: Noted) -> None:
+    """Some chargers send each of their measurands in a message of its own."""
+    for data in noted:
+        if type(data) is Readings:
+            told = {each.measurand for each in data.values}
+            if len(told) < len(READ):
+                data.values[:0] = [
+                    each for earlier in before if type(earlier) is Readings for each in earlier.values if each.measurand not in told
+                ]
 
 
 def goes_on(charger: Charger) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ..concealed import text_concealed
 from ..core.charger_events import ChangeConnectorStatus, StartTransaction, StopTransaction, TransactionUpdate
 from ..core.conclusion import Conclusion
 from ..facts import Fact, MeterValues, Started, StatusNotification, Stopped, Updated
@@ -21,7 +22,7 @@ from ..log import Logger
 from ..waiting import cancelled, pause
 from .energy_today import EnergyToday
 from .kept_states import KeptStates
-from .noted import Noted, Readings, goes_on, of
+from .noted import Readings, goes_on, of
 from .readings import read
 from .state import MAX_TEXT, ChargerState
 
@@ -89,35 +90,36 @@ class Observer:
     def _meter_values(self, charger: Charger, fact: MeterValues, conclusion: Conclusion) -> None:
         id = fact.transaction_id
         if id is None:  # whose they are depends on what came before
-            return self._note(charger, fact.conn, of(conclusion))
+            return self._note(charger, fact.conn, conclusion)
         key = fact.conn, id  # those of one transaction may stay where its first were: nothing else of it comes between them but its end
         noted = charger.noted
         if noted is None:
             charger.noted = {key: of(conclusion)}
             self._changed.append(charger)
         else:
-            noted[key] = of(conclusion)
+            noted[key] = of(conclusion, noted.get(key))
             if len(noted) > MAX_NOTED:
                 self._take_safely(charger)
         return None
 
     def _status(self, charger: Charger, fact: StatusNotification, conclusion: Conclusion) -> None:
-        self._note(charger, (fact.conn, fact.connector), of(conclusion))
+        self._note(charger, (fact.conn, fact.connector), conclusion)
 
     def _transaction(self, charger: Charger, fact: Started | Updated | Stopped, conclusion: Conclusion) -> None:
         if conclusion.events and not conclusion.duplicate:  # else it is a repeat
             info = fact.event_info
             key = (fact.conn, fact.tag, fact.timestamp) if type(fact) is Started and info is None else fact.transaction_id
             # a charging state is told once, when it changes
-            self._note(charger, (type(fact), key, info and info.charging_state), of(conclusion))
+            self._note(charger, (type(fact), key, info and info.charging_state), conclusion)
 
-    def _note(self, charger: Charger, key: Any, left: Noted) -> None:
+    def _note(self, charger: Charger, key: Any, conclusion: Conclusion) -> None:
         noted = charger.noted
         if noted is None:
             noted = charger.noted = {}
             self._changed.append(charger)
-        noted.pop(key, None)  # the order of what is different counts
-        noted[key] = left
+        is_last = key in noted and next(reversed(noted)) == key  # else a transaction may have begun or ended in between
+        before = noted.pop(key, None)  # the order of what is different counts
+        noted[key] = of(conclusion, before if is_last else None)
         if len(noted) > MAX_NOTED:
             self._take_safely(charger)
 
@@ -199,7 +201,8 @@ class Observer:
                 elif isinstance(data, ChangeConnectorStatus):
                     evse = data.evse if isinstance(data.evse, int) else None
                     connector = data.conn if evse is None else data.connector if isinstance(data.connector, int) else None
-                    changed |= state.connector_is(evse, connector, data.status, data.error_code, data.info, second)
+                    told = [each and text_concealed(each) for each in (data.status, data.error_code, data.info)]
+                    changed |= state.connector_is(evse, connector, *told, second)
                 elif isinstance(data, StartTransaction | TransactionUpdate):
                     changed |= self._goes_on(charger, state, data, now)
                 elif isinstance(data, StopTransaction):

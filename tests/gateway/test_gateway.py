@@ -439,3 +439,12 @@ def test_a_flood_of_ends_from_one_address_hides_no_other_end(said):
         here.connect(address="10.0.0.1").disconnect(1000, "")
     here.connect("cp2", address="10.0.0.2").disconnect(1006, "gone")
     assert said[-1] == "cp2 disconnected after 0.0 s: 1006 gone"
+
+
+def test_a_reason_of_the_chargers_own_is_harmless_in_the_log_and_tells_no_secret(said):
+    here = in_memory()
+    here.connect("cp1").disconnect(4001, "\x1b[31m\r\nFAKE \u202e{line} password=hunter2")
+    (line,) = [each for each in said if "disconnected" in each]
+    assert line == r"cp1 disconnected after 0.0 s: 4001 \x1b[31m\r\nFAKE \u202e{line} password=***"
+    (event,) = [each for each in here.published() if each["event"] == "disconnect_charger"]
+    assert event["data"]["reason"] == "\x1b[31m\r\nFAKE \u202e{line} password=***"

@@ -294,3 +294,48 @@ def test_the_last_message_is_told_to_the_second_where_frames_are_kept(gateway: I
     charger.call("Heartbeat", {})
     gateway.clock.advance(5)
     assert monitoring.rows.row(charger.charger)["last_message"] == iso(1_790_000_037)
+
+
+def test_measurands_that_come_in_messages_of_their_own_are_all_read(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    id = begin(charger, meter=1000)
+    for energy in (1000, 1500, 2000):
+        meter(charger, id, energy=energy, power=7000)
+        meter(charger, id, soc=55)
+        meter(charger, id)
+        state = swept(gateway, charger)
+    (running,) = state.running
+    assert (running.power_w, running.energy_wh, running.soc) == (7000, 1000, 55)
+    newer = gateway.connect("newer", ocpp="2.0.1")
+    event(newer, "Started", 0, "Charging", energy=100)
+    event(newer, "Updated", 1, "Charging", energy=600)
+    soc = [{"timestamp": TIME, "sampledValue": [{"value": 40, "measurand": "SoC"}]}]
+    event(newer, "Updated", 2, "Charging", meterValue=soc)
+    (running,) = swept(gateway, newer).running
+    assert (running.power_w, running.register_wh, running.soc) == (7000, 600, 40)
+
+
+def test_the_latest_of_a_measurand_counts_also_where_others_come_by_themselves(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    id = begin(charger, meter=1000)
+    meter(charger, id, energy=1500, power=7000)
+    meter(charger, id, soc=55)
+    meter(charger, id, power=3000)
+    (running,) = swept(gateway, charger).running
+    assert (running.power_w, running.energy_wh, running.soc) == (3000, 500, 55)
+
+
+def test_readings_without_a_transaction_from_before_one_are_not_of_it(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    meter(charger, None, power=7000)
+    begin(charger, meter=1000)
+    meter(charger, None, soc=55)
+    (running,) = swept(gateway, charger).running
+    assert (running.power_w, running.soc) == (None, 55)
+
+
+def test_a_secret_in_what_a_connector_tells_is_not_kept(gateway: InMemoryGateway) -> None:
+    charger = gateway.connect()
+    status(charger, 1, "Available", info="password=hunter2hunter2")
+    (connector,) = swept(gateway, charger).connectors
+    assert connector.info == "password=***"
