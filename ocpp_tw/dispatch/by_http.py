@@ -5,7 +5,7 @@ Knows neither requests nor how a command reaches its charger.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -43,7 +43,8 @@ class Busy(Exception):
 
 
 class HttpCommands:
-    """One for a gateway. ``report`` publishes results, ``security`` who has asked for what, ``tracer`` how long it took."""
+    """One for a gateway. ``refuses`` says why the store takes no writes though it answers, "" if it does; ``report`` publishes results,
+    ``security`` who has asked for what, ``tracer`` how long it took."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class HttpCommands:
         stamps: Stamps,
         router: Router,
         roster: IRoster,
+        refuses: Callable[[], str],
         report: Report,
         security: SecurityEvents,
         tracer: ITracer,
@@ -63,6 +65,7 @@ class HttpCommands:
         self._stamps = stamps
         self._router = router
         self._roster = roster
+        self._refuses = refuses
         self._report = report
         self._results: dict[tuple[str, str], Deferred[dict[str, Any]]] = {}
 
@@ -132,23 +135,33 @@ class HttpCommands:
             outage.cancel()
 
     async def _outage(self, command: Command) -> None:
-        """Returns once the store does not answer although the command was not sent yet."""
+        """Returns once the store does not answer, or takes no writes, although the command was not sent yet."""
+        refused: float | None = None  # since when
         while True:
+            wait = STORE_INTERVAL
             if not self._router.has_sent(command):
-                try:
-                    await in_time(self._roster.locate(command.charger), STORE_TIMEOUT, self._clock)
-                except CancelledError:
-                    raise
-                except Exception as why:
-                    if not self._router.has_sent(command):
-                        log.warn(
-                            "command {id} by HTTP for {charger} ends without the store: {why}",
-                            id=command.id,
-                            charger=command.charger,
-                            why=repr(why),
-                        )
-                        return
-            await pause(STORE_INTERVAL, self._clock)
+                why = await self._no_answer(command)
+                if not self._refuses():
+                    refused = None
+                else:
+                    refused = self._clock.seconds() if refused is None else refused
+                    wait = min(wait, refused + STORE_TIMEOUT - self._clock.seconds())
+                    why = why or (self._refuses() if wait <= 0 else "")
+                if why and not self._router.has_sent(command):
+                    id, charger = command.id, command.charger
+                    log.warn("command {id} by HTTP for {charger} ends without the store: {why}", id=id, charger=charger, why=why)
+                    return
+            await pause(max(wait, 0.0), self._clock)
+
+    async def _no_answer(self, command: Command) -> str:
+        """Why the store does not answer; "" if it does."""
+        try:
+            await in_time(self._roster.locate(command.charger), STORE_TIMEOUT, self._clock)
+        except CancelledError:
+            raise
+        except Exception as why:
+            return repr(why)
+        return ""
 
 
 def _data(result: gateway_events.CommandResult) -> dict[str, Any]:

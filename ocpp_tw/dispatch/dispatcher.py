@@ -83,7 +83,9 @@ class Dispatcher:
             upgrades,
             self._report,
         )
-        self._by_http = HttpCommands(settings, clock, stamps, self._router, store.roster, self._report, security, tracer)
+        self._by_http = HttpCommands(
+            settings, clock, stamps, self._router, store.roster, lambda: store.refuses, self._report, security, tracer
+        )
         self._loop: Deferred[None] | None = None
         self._running = 0
 

@@ -25,7 +25,9 @@ class Ended(NamedTuple):
 
 
 def unavailable() -> Ended:
-    return Ended(Outcome("error", error=Failed(UNAVAILABLE, "Redis does not answer at the moment: nothing was sent, try again")))
+    return Ended(
+        Outcome("error", error=Failed(UNAVAILABLE, "Redis does not answer, or takes no writes, at the moment: nothing was sent, try again"))
+    )
 
 
 def expired(why: str, *, claimed: bool = False) -> Ended:

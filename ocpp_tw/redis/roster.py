@@ -19,6 +19,7 @@ from ..log import Logger
 from .batch import Batch, unresolved
 from .connection import Connection
 from .keys import Keys
+from .lease_health import LeaseHealth
 from .presence import Arrival, Departure, Presence
 from .protocol import LostError, Packed, RedisClient, RedisError, encode, is_transient, pack
 from .scripts.presence import ANNOUNCE, LOCATE, UPDATE
@@ -34,17 +35,18 @@ RECONNECT_GRACE = 2.0
 class RedisRoster:
     """The roster over an ordinary connection; the gateway lease calls `announce` whenever that is opened again.
 
-    `locate` waits while Redis is unavailable, and ends in a CancelledError when the connection is stopped.
+    `locate` waits while Redis is unavailable, and for a charger whose gateway has no lease while leases do not tell who lives, and ends in a CancelledError when the connection is stopped.
     A gateway whose charger went to another one finds ``{"evict": "<charger>", "connection": "<its connection>", "by": "<network>"}`` among its
     commands.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
+    def __init__(self, connection: Connection, keys: Keys, health: LeaseHealth) -> None:
         self.on_forgotten: Callable[[str], None] = lambda charger: None
         self._connection = connection
         self._keys = keys
+        self._health = health
         self._present: dict[str, Presence] = {}
         self._departed: dict[str, Departure] = {}  # of which Redis may not know
         self._script_keys = (keys.owners, keys.connections)
@@ -143,9 +145,10 @@ class RedisRoster:
             found = await self._connection.ask(lambda client, _: LOCATE.run(client, script_keys, *args))
             if found and found[1]:
                 return str(found[0].decode(errors="replace"))
-            if not found or self._connection.reactor.seconds() - self._opened > RECONNECT_GRACE:
+            settled = self._connection.reactor.seconds() - self._opened > RECONNECT_GRACE
+            if not found or (settled and not self._health.trouble):
                 return None
-            await self._connection.pause(0)
+            await self._connection.pause(0)  # it may be at a gateway that could not renew its lease
 
     def is_ours(self, charger: str, connection: str) -> bool:
         """Whether the roster has to have, or will be told, what became of this connection."""

@@ -67,7 +67,7 @@ class RedisStore(MultiService):
         self.commands = RedisCommands(ordinary, self.connections.shared, self.connections.own, keys)
         self.events = RedisEvents(self.connections.events, keys, self.commands.acknowledged, self.spool, settings.durability)
         self.lease_health = LeaseHealth(reactor.seconds, lambda: ordinary.silence)
-        self.roster = RedisRoster(ordinary, keys)
+        self.roster = RedisRoster(ordinary, keys, self.lease_health)
         self.orphans = RedisOrphans(ordinary, keys, self.lease_health, self.roster.is_ours)
         self.lease = GatewayLease(ordinary, keys, self.lease_health, self.roster, self.commands)
         self.records = RedisRecords(ordinary, keys, self.events, self.spool)

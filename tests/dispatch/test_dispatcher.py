@@ -481,6 +481,41 @@ def test_a_command_by_http_ends_soon_without_the_store_and_is_never_sent(charger
     assert cp.frames() == [] and here.published() == [] and here.clock.getDelayedCalls() == []
 
 
+def test_nor_is_one_sent_late_where_the_store_answers_and_takes_no_writes():
+    """Who asked has gone when there is room again."""
+    here, cp = with_charger()
+    claims: list[Deferred] = []
+    here.commands.claim = lambda *_: claims.append(Deferred()) or claims[-1]
+    here.events.paused = True
+    answers = asked(here)
+    here.clock.pump([0.5] * 8)
+    assert answers == []  # it may be for a moment only
+    here.clock.pump([0.5] * 3)
+    (answer,) = answers
+    assert (answer["outcome"], answer["sent"], answer["error"]["code"]) == ("error", False, "unavailable")
+    here.events.resume()
+    here.clock.advance(600)
+    assert cp.frames() == [] and here.command_result() == answer and here.clock.getDelayedCalls() == []
+
+
+def test_one_that_the_store_refuses_for_a_moment_is_sent():
+    here, cp = with_charger()
+    claims: list[Deferred] = []
+    here.commands.claim = lambda *_: claims.append(Deferred()) or claims[-1]
+    here.events.paused = True
+    answers = asked(here)
+    here.clock.pump([0.5] * 8)
+    here.events.resume()
+    here.clock.pump([0.5] * 6)
+    here.events.paused = True
+    here.clock.pump([0.5] * 8)
+    assert answers == []
+    here.events.resume()
+    claims[0].callback(Claim("new"))
+    cp.answer({"status": "Accepted"}, "u1")
+    assert answers[0]["outcome"] == "result"
+
+
 def test_nor_does_one_hang_that_waits_behind_another():
     here, cp = with_charger()
     owed = without_store(here)

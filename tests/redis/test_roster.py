@@ -308,3 +308,17 @@ async def test_whatever_the_order_the_newest_connection_has_the_charger(clean, n
     with suppress(AssertionError):
         await until(lambda: have(clean) == expected)
     assert have(clean) == expected
+
+
+async def test_a_charger_whose_gateway_could_not_renew_its_lease_is_not_taken_for_absent(server, fleet):
+    first, second = await fleet.gateway("a"), await fleet.gateway("b")
+    await soon(second.roster.arrive("c1", "1"))
+    await fleet.full()
+    server("DEL", "ocpp:gateway:b")  # as it ends when nobody can renew it
+    asked = deferred(first.roster.locate("c1"))
+    unknown = deferred(first.roster.locate("never-seen"))
+    assert await soon(unknown) is None
+    await pause(1)
+    assert not asked.called
+    await fleet.back()
+    assert await soon(asked) == "b"
