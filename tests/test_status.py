@@ -98,6 +98,7 @@ def test_what_is_wrong_with_redis_is_said_once() -> None:
         printed = lines({**OVERVIEW, "trouble": trouble, "redis": report, "gateways": [{**GATEWAY, "redis": report}]})
         assert len([line for line in printed if redis in line]) == 1
         assert words in next(line for line in printed if line.startswith("gw ")) and "unread    7 events" in "\n".join(printed)
+        assert printed[0].endswith("gateway gw only, since others cannot be asked" if trouble else "1 gateways")
         assert f"TROUBLE   {'Redis takes no writes' if state == 'refusing' else 'Redis cannot be reached'}: {redis}" in printed
 
 

@@ -76,8 +76,11 @@ def lines(overview: dict[str, Any]) -> list[str]:
     """The overview as lines of a terminal."""
     chargers = overview["chargers"]
     states = "  ".join(f"{name} {count}" for name, count in chargers.items() if name != "total")
+    names = [each["name"] for each in overview["gateways"]]
+    alone = overview["trouble"] and len(names) == 1
+    of = f"gateway {shown(names[0])} only, since others cannot be asked" if alone else f"{len(names)} gateways"
     found = [
-        f"{overview['time']}  {len(overview['gateways'])} gateways",
+        f"{overview['time']}  {of}",
         f"chargers  {chargers['total']}: {states}",
         f"power     {overview['power_w'] / 1000:.1f} kW now, {overview['energy_today_wh'] / 1000:.1f} kWh today",
     ]
