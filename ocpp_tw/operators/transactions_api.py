@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -37,8 +38,9 @@ CSV_COLUMNS = (
     "soc", "reason", "provisional", "match", "gateway", "ocpp", "time", "since", "charging_state", "away",
 )  # fmt: skip
 
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of a text that a spreadsheet would take for a formula: it gets an apostrophe before it."""
+_FORMULA = re.compile(r"[\s\x00-\x1f\u200b\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\t\r]")
+"""How a text begins that a spreadsheet may take for a formula, also one that drops blanks before it, or makes fullwidth signs plain ones: it
+gets an apostrophe before it."""
 
 
 class TransactionsQuery(msgspec.Struct, frozen=True):
@@ -199,6 +201,6 @@ def _running_at(cursor: str) -> Position | None:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULAS):
+    if isinstance(value, str) and _FORMULA.match(value):
         return "'" + value
     return "" if value is None else value

@@ -570,11 +570,36 @@ async def test_transactions_as_csv_have_what_they_have_as_json(fleet: Fleet) -> 
     assert rows == [{name: "" if row.get(name) is None else str(row[name]) for name in CSV_COLUMNS} for row in told]
 
 
-async def test_transactions_as_csv_are_safe_in_a_spreadsheet(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '=1+1,"x"',
+        " =1+1",
+        "\n=1+1",
+        "\r\n@SUM(A1)",
+        "\t +1",
+        "\u00a0-1",
+        "\u3000\uff1d1+1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20A1",
+        "\ufeff=1",
+        "\x00=1",
+    ],
+)
+async def test_transactions_as_csv_are_safe_in_a_spreadsheet(fleet: Fleet, tag: str) -> None:
     one = fleet.first.connect("one")
-    end(one, begin(one, '=1+1,"x"'), 2000)
-    rows = list(csv.DictReader(io.StringIO(await fleet.site.text("/api/transactions.csv"))))
-    assert rows[0]["tag"] == '\'=1+1,"x"' and rows[0]["energy_wh"] == "1000" and rows[0]["state"] == "ended"
+    end(one, begin(one, tag), 2000)
+    rows = list(csv.DictReader(io.StringIO(await fleet.site.text("/api/transactions.csv"), newline="")))
+    assert rows[0]["tag"] == "'" + tag and rows[0]["energy_wh"] == "1000" and rows[0]["state"] == "ended"
+
+
+@pytest.mark.parametrize("tag", ["TAG-1", " TAG 1", "1=1", "\uff11\uff0b\uff11"])
+async def test_other_texts_are_in_the_csv_as_they_are(fleet: Fleet, tag: str) -> None:
+    one = fleet.first.connect("one")
+    end(one, begin(one, tag), 2000)
+    rows = list(csv.DictReader(io.StringIO(await fleet.site.text("/api/transactions.csv"), newline="")))
+    assert rows[0]["tag"] == tag
 
 
 async def test_a_command_is_given_and_asked_for_later(fleet: Fleet) -> None:
