@@ -294,6 +294,60 @@ def test_tags_are_blanked_on_request():
     assert all("TAG-OF" in str(events(here, each)) and "TAG-OF" not in str(events(here, each, blank=True)) for each in ("cp1", "cp2"))
 
 
+def data_of(shown):
+    """The data of a DataTransfer or its answer, as a frame tells it."""
+    return shown["frame"][-1].get("data")
+
+
+JSON_TEXTS = [
+    ('{"idToken":"TAG-OF-BOB"}', '{"idToken":"***"}'),
+    ('{ "seq": 1.5, "idTag": "TAG-OF-BOB", "name": "\u00fc" }', '{"seq":1.5,"idTag":"***","name":"\u00fc"}'),
+    (' \r\n[{"id_tag":"TAG-OF-BOB"},null]', '[{"id_tag":"***"},null]'),
+    ('{"\\u0069dTag":"TAG-OF-BOB"}', '{"idTag":"***"}'),
+    ('{"idToken":{"idToken":"TAG-OF-BOB","type":"eMAID"}}', '{"idToken":{"idToken":"***","type":"eMAID"}}'),
+    (json.dumps({"a": [json.dumps({"idTag": "TAG-OF-BOB"})]}), '{"a":["{\\"idTag\\":\\"***\\"}"]}'),
+    (json.dumps(json.dumps({"idTag": "TAG-OF-BOB"})), '"{\\"idTag\\":\\"***\\"}"'),
+    ('{"idTag":"TAG-OF-BOB","idTag":""}', '{"idTag":""}'),
+    ('{"a":{"idTag":"TAG-OF-BOB"},"a":1}', '{"a":1}'),
+    ('{"idTag":"TAG-OF-BOB"', "***"),
+    ("{'idTag': 'TAG-OF-BOB'}", "***"),
+    ("[" * 50_000 + '{"idTag":"TAG-OF-BOB"}' + "]" * 50_000, "***"),
+    ('{"idTag":"TAG-OF-BOB","more":' + "[" * 900 + "]" * 900 + "}", "***"),
+]
+"""Texts with a tag, and what is told of them."""
+
+
+@pytest.mark.parametrize(("text", "told"), JSON_TEXTS, ids=range(len(JSON_TEXTS)))
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+def test_tags_are_blanked_in_a_text_that_is_json(ocpp, text, told):
+    """Of any vendor, from the charger and in a command for it, in its answer too."""
+    here = in_memory()
+    client = here.connect(ocpp=ocpp)
+    client.call("DataTransfer", {"vendorId": "V", "messageId": "Authorize", "data": text})
+    client.charger.call("DataTransfer", {"vendorId": "V", "data": text})
+    client.answer({"status": "Accepted", "data": text})
+    plain = frames(here)
+    assert [data_of(each) for each in plain] == [text if "data" in str(each["frame"]) else None for each in plain] and len(plain) == 4
+    assert [data_of(each) for each in frames(here, blank=True)] == [None if data_of(each) is None else told for each in plain]
+    assert all(each["data"]["data"] == told for each in events(here, blank=True).events if each["event"] == "data_transfer")
+
+
+def test_the_contract_of_a_driver_is_blanked_where_1_6_has_plug_and_charge():
+    here = in_memory()
+    text = '{"idToken":"DEEMAID0001"}'
+    here.connect().call("DataTransfer", {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "Authorize", "data": text})
+    assert "DEEMAID0001" in told(here) and "DEEMAID0001" in str(events(here))
+    assert "DEEMAID0001" not in told(here, blank=True) and "DEEMAID0001" not in str(events(here, blank=True))
+    assert len(events(here, blank=True).events) == len(events(here).events)
+
+
+@pytest.mark.parametrize("text", ['{ "voltage": 230.10 }', '{"stage":"\\u00fc"}', "[not JSON", "the idTag is X", '"said" she', "{}", ""])
+def test_a_text_without_a_tag_is_told_as_it_is(text):
+    here = in_memory()
+    here.connect().call("DataTransfer", {"vendorId": "V", "data": text})
+    assert data_of(frames(here, blank=True)[0]) == text
+
+
 # events
 
 
