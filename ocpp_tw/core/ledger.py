@@ -29,8 +29,8 @@ UNKNOWN_STOP = "stop:"
 REPEATED_WITHIN = 3600.0
 """Seconds after its end for which a start equal to that of a transaction is its repeat; later it begins another transaction."""
 
-OPEN = 100
-"""Open transactions that are kept: a charger has a few connectors, older ones will never end."""
+OPEN = 256
+"""Open transactions that are kept: a charger has a few connectors, a site that is connected as one some hundred; older ones will never end."""
 
 
 class Closing(NamedTuple):

@@ -17,10 +17,15 @@ from ..waiting import pause
 from .query import ChargersQuery, First, Place, place
 from .rows import Rows
 from .slices import slices
+from .state import MAX_CONNECTORS
 from .told import ChargerRow
 
 MAX_NAMES = 500
 """Most models and firmware versions that are told."""
+
+MAX_CONNECTORS_TOLD = 20_000
+"""Most connectors that the rows of an answer have together, which has to fit into a message between gateways: of a page full of large sites, each
+tells those that matter most."""
 
 COUNTS_HOLD = 1.0
 """Seconds for which counts are taken to be right."""
@@ -87,8 +92,13 @@ class Listing:
 
     async def _told(self, chargers: list[Charger]) -> list[ChargerRow]:
         rows: list[ChargerRow] = []
+        numbers = [len(charger.state.connectors) for charger in chargers if charger.state is not None]
+        most = MAX_CONNECTORS
+        while sum(numbers) > MAX_CONNECTORS_TOLD:
+            most //= 2
+            numbers = [min(each, most) for each in numbers]
         async for some in slices(chargers, self._clock):
-            rows += [self._rows.row(charger) for charger in some]
+            rows += [self._rows.row(charger, most) for charger in some]
         return rows
 
     async def counts(self, now: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..gateway.charger import Charger
 from ..gateway.gateway import Gateway
 from .query import State
-from .state import ChargerState
+from .state import MAX_CONNECTORS, ChargerState, most_urgent
 from .told import FLAGS, ChargerRow, ConnectorRow
 
 UNKNOWN: dict[str, Any] = {
@@ -69,10 +69,10 @@ class Rows:
             "last_message": self._last_message,
         }
 
-    def row(self, charger: Charger) -> ChargerRow:
-        """The row as it is told."""
+    def row(self, charger: Charger, connectors: int = MAX_CONNECTORS) -> ChargerRow:
+        """The row as it is told, with so many of its ``connectors`` at most."""
         row: dict[str, Any] = {name: column(charger) for name, column in self.columns.items()}
-        row["connectors"] = [] if charger.state is None else connectors_of(charger.state)
+        row["connectors"] = [] if charger.state is None else connectors_of(charger.state, connectors)
         row["flags"] = self.flags(charger)
         return cast(ChargerRow, row)
 
@@ -121,9 +121,9 @@ def state_of(state: ChargerState | None) -> State:
     return "faulted" if state.faulted else "charging" if state.charging else "online"
 
 
-def connectors_of(state: ChargerState) -> list[ConnectorRow]:
-    """As they are told."""
-    return [cast(ConnectorRow, {**msgspec.structs.asdict(each), "since": iso(each.since)}) for each in state.connectors]
+def connectors_of(state: ChargerState, most: int = MAX_CONNECTORS) -> list[ConnectorRow]:
+    """As they are told, the ``most`` important of them."""
+    return [cast(ConnectorRow, {**msgspec.structs.asdict(each), "since": iso(each.since)}) for each in most_urgent(state.connectors, most)]
 
 
 def away_row(id: str, kept: Mapping[str, Any], state: ChargerState | None = None) -> ChargerRow:

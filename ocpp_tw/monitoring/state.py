@@ -5,17 +5,22 @@ Knows neither frames nor how often it is brought up to date. There may be tens o
 
 from __future__ import annotations
 
+from math import inf
 from sys import intern
 
 import msgspec
 
-from .curve import Curve
+from .curve import MAX_SAMPLES, Curve
 
-MAX_CONNECTORS = 64
-"""Most connectors whose status is kept of a charger; those that it has told of first."""
+MAX_CONNECTORS = 256
+"""Most connectors whose status is kept of a charger: a site may be connected as one. Those that it has told of first, but for one that is faulted or
+charges, which takes the place of another that is not."""
 
-MAX_RUNNING = 32
-"""Most running transactions that are kept of a charger; those that began last."""
+MAX_RUNNING = 256
+"""Most running transactions that are kept of a charger; those that began last. The ledger keeps as many."""
+
+WHOLE_CURVES = 32
+"""Running transactions of a charger whose curves may have all their samples; of more, all together have no more samples than those."""
 
 MAX_TEXT = 50
 """Longest status, error code or remark that is kept, in characters (OCPP's own are shorter)."""
@@ -44,6 +49,17 @@ class Connector(msgspec.Struct, gc=False):
 
 def _place(each: Connector) -> tuple[int, int]:
     return each.evse or 0, each.connector or 0
+
+
+def most_urgent(connectors: tuple[Connector, ...], most: int = MAX_CONNECTORS) -> tuple[Connector, ...]:
+    """So many of them, in the order of their numbers; of those that matter alike the first."""
+    kept = sorted(connectors, key=lambda each: urgency(each.status))[:most] if len(connectors) > most else connectors
+    return tuple(sorted(kept, key=_place))
+
+
+def urgency(status: str) -> int:
+    """How much it matters that this status of a connector is known; 0 matters most."""
+    return 0 if status == "Faulted" else 1 if status in ("Charging", "Occupied") else 2
 
 
 class Running(msgspec.Struct, gc=False):
@@ -93,10 +109,14 @@ class ChargerState(msgspec.Struct, gc=False):
                     known.since = now
                 known.status, known.error_code, known.info = status, error, info
                 return True
-        if len(self.connectors) >= MAX_CONNECTORS:
-            return False
+        others = self.connectors
+        if len(others) >= MAX_CONNECTORS:
+            least = max(reversed(others), key=lambda each: urgency(each.status))
+            if urgency(least.status) <= urgency(status):
+                return False
+            others = tuple([each for each in others if each is not least])
         added = Connector(evse, connector, status, error, info, now)
-        self.connectors = tuple(sorted((*self.connectors, added), key=_place))
+        self.connectors = tuple(sorted((*others, added), key=_place))
         return True
 
     def find(self, id: int | str) -> Running | None:
@@ -117,7 +137,15 @@ class ChargerState(msgspec.Struct, gc=False):
         others = [each for each in self.running if not conn or each.conn != conn]
         added = Running(id, conn, Curve(now))
         self.running = (*others[1 - MAX_RUNNING :], added)
+        self._share()
         return added
+
+    def _share(self) -> None:
+        """Bound the samples of all curves together."""
+        if len(self.running) > WHOLE_CURVES:
+            most = WHOLE_CURVES * MAX_SAMPLES // len(self.running)
+            for each in self.running:
+                each.curve.keep(most)
 
     def end(self, id: int | str) -> None:
         """A transaction has ended."""
@@ -128,29 +156,36 @@ class ChargerState(msgspec.Struct, gc=False):
         known = {(each.evse, each.connector) for each in self.connectors}
         conns, ids = {each.conn for each in self.running}, {each.id for each in self.running}
         connectors = (*self.connectors, *[each for each in older.connectors if (each.evse, each.connector) not in known])
-        self.connectors = tuple(sorted(connectors[:MAX_CONNECTORS], key=_place))
+        self.connectors = most_urgent(connectors)
         self.running = (*[each for each in older.running if each.id not in ids and each.conn not in conns], *self.running)[-MAX_RUNNING:]
+        self._share()
         self.judge()
         return self
 
     def take_curves(self, other: ChargerState) -> None:
         """Go on with the courses that another state of the same charger has of transactions."""
+        curves = {each.id: each.curve for each in other.running}
         for each in self.running:
-            known = other.find(each.id)
-            if known is not None:
-                each.curve = known.curve
+            each.curve = curves.get(each.id, each.curve)
 
     def judge(self) -> None:
         """Bring ``faulted`` and ``charging`` up to date."""
         self.faulted = any(each.status == "Faulted" for each in self.connectors)
-        self.charging = any(self._charges(each) for each in self.running) or any(each.status == "Charging" for each in self.connectors)
+        self.charging = any(each.status == "Charging" for each in self.connectors) or (bool(self.running) and self._any_charges())
 
-    def _charges(self, transaction: Running) -> bool:
-        if transaction.charging_state is not None:
-            return transaction.charging_state == "Charging"
-        own = [each for each in self.connectors if transaction.conn in (each.evse, each.connector) and transaction.conn]
-        begun = transaction.curve.begun
-        return not any(each.evse is None and (each.status in SUSPENDED or (each.status in IDLE and each.since > begun)) for each in own)
+    def _any_charges(self) -> bool:
+        """Whether a transaction does: by its charging state, else by what its connector has told, if that is one of 1.6."""
+        suspended = {
+            each.connector: inf if each.status in SUSPENDED else each.since
+            for each in self.connectors
+            if each.evse is None and (each.status in SUSPENDED or each.status in IDLE)
+        }
+        return any(
+            each.charging_state == "Charging"
+            if each.charging_state is not None
+            else not (each.conn and suspended.get(each.conn, 0) > each.curve.begun)
+            for each in self.running
+        )
 
     def power(self, now: float) -> float:
         """Of all running transactions, in W, as far as it is known."""

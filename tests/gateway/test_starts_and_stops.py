@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from in_memory import START_1, in_memory, stop
 from ocpp_tw.backend.http import HttpBackend
 from ocpp_tw.backend.static import StaticBackend
+from ocpp_tw.core.ledger import OPEN
 from ocpp_tw.facts import Authorization
 from ocpp_tw.gateway.breaker import COOL_DOWN, FAILURES
 from ocpp_tw.interfaces import BackendFailed
@@ -561,7 +562,7 @@ def test_a_charger_that_only_starts_does_not_fill_the_memory():
     """A21."""
     here = in_memory()
     cp = here.connect()
-    for n in range(150):
+    for n in range(OPEN + 50):
         cp.send_call("StartTransaction", START_1 | {"meterStart": n})
-    assert len(cp.charger.ledger.running) == 100
-    assert len(here.store.tables["transactions", "cp1"]) == 100
+    assert len(cp.charger.ledger.running) == OPEN
+    assert len(here.store.tables["transactions", "cp1"]) == OPEN

@@ -339,4 +339,41 @@ def test_what_is_kept_of_a_charger_is_short() -> None:
     assert len(known.connectors) == 64
     for number in range(64):
         state.connector_is(None, number, "\x01" * 50, "NoError", None, 1_790_000_000)
-    assert decoded(encoded("gw", state)) is None
+    text = encoded("gw", state)
+    _, known = decoded(text) or ("", ChargerState())
+    assert len(text) <= MAX_BYTES and 10 < len(known.connectors) < 64
+
+
+def large(faulted: int, charging: int, idle: int) -> ChargerState:
+    """The state of a site, whose last connectors are faulted."""
+    state = ChargerState()
+    statuses = ["Available"] * idle + ["Charging"] * charging + ["Faulted"] * faulted
+    for number, name in enumerate(statuses, 1):
+        state.connector_is(None, number, name, "OtherError" if name == "Faulted" else "NoError", "remark", 1_790_000_000)
+        if name == "Charging":
+            running = state.begin(1_000_000_000 + number, number, 1_790_000_000)
+            running.first_wh, running.register_wh, running.read_at, running.power_w = 1_000_000, 1_030_000, 1_790_000_000, 11_000.0
+    return state
+
+
+def test_of_a_large_site_the_most_important_is_kept() -> None:
+    """Faulted connectors first, then what charges, then the others; each in the order in which it was."""
+    for faulted, charging, idle in ((10, 100, 130), (60, 20, 170), (250, 0, 0), (0, 250, 0)):
+        before = large(faulted, charging, idle)
+        text = encoded("gw", before)
+        assert MAX_BYTES - 200 < len(text) <= MAX_BYTES
+        _, after = decoded(text) or ("", ChargerState())
+        kept = [each.status for each in after.connectors]
+        assert kept.count("Faulted") == min(faulted, len(kept))
+        assert [each.connector for each in after.connectors] == sorted(each.connector or 0 for each in after.connectors)
+        latest = [each.id for each in before.running][charging - len(after.running) :]
+        assert [each.id for each in after.running] == latest
+        assert bool(after.running) == bool(charging) == bool(kept.count("Charging"))
+        assert "Available" not in kept or kept.count("Charging") == charging == len(after.running)
+        after.judge()
+        assert after.faulted == bool(faulted) and after.charging == bool(charging)
+
+
+def test_a_site_of_thirty_connectors_is_kept_as_a_whole() -> None:
+    _, known = decoded(encoded("gw", large(1, 29, 0))) or ("", ChargerState())
+    assert len(known.connectors) == 30 and len(known.running) == 29

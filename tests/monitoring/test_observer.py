@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from charging import TIME, begin, end, event, meter, status
+from ocpp_tw.monitoring import listing
+from ocpp_tw.monitoring.curve import MAX_SAMPLES
 from ocpp_tw.monitoring.monitoring import Monitoring
 from ocpp_tw.monitoring.rows import iso
-from ocpp_tw.monitoring.state import MAX_CONNECTORS, MAX_RUNNING
+from ocpp_tw.monitoring.state import MAX_CONNECTORS, MAX_RUNNING, WHOLE_CURVES, ChargerState
 from ocpp_tw.monitoring.transactions import RunningTransactions
 from ocpp_tw.testing import ChargerClient, InMemoryGateway
 
@@ -208,7 +211,7 @@ def test_a_connection_that_takes_over_has_what_the_one_before_has_told(gateway: 
 
 def test_what_a_charger_makes_up_is_bounded(gateway: InMemoryGateway) -> None:
     charger = gateway.connect()
-    for number in range(200):
+    for number in range(MAX_CONNECTORS + 20):
         status(charger, number, "Available", info="x" * 50)
         meter(charger, number + 1, conn=number, power=1)
         swept(gateway, charger, 1)
@@ -222,7 +225,96 @@ def test_what_waits_for_the_sweep_is_bounded(gateway: InMemoryGateway) -> None:
         meter(charger, number + 1, conn=number, power=1)
         status(charger, number, "Available")
         assert charger.charger.noted is None or len(charger.charger.noted) <= 33
-    assert len(swept(gateway, charger).running) == MAX_RUNNING
+    assert len(swept(gateway, charger).running) == 100
+
+
+@pytest.mark.parametrize("size", [40, 250])
+def test_a_large_site_that_is_connected_as_one_charger_is_known_as_a_whole(
+    gateway: InMemoryGateway, monitoring: Monitoring, size: int
+) -> None:
+    charger = gateway.connect()
+    ids = []
+    for conn in range(1, size + 1):
+        status(charger, conn, "Charging")
+        ids.append(begin(charger, conn, meter=0))
+    for conn, id in enumerate(ids, 1):
+        meter(charger, id, conn, energy=100, power=1000)
+    state = swept(gateway, charger, 1)
+    row = monitoring.rows.row(charger.charger)
+    assert (row["transactions"], row["power_w"], row["energy_wh"], len(row["connectors"])) == (size, size * 1000, size * 100, size)
+    courses = RunningTransactions("gw", gateway.application.gateway, gateway.clock, lambda: 1_790_000_000).of(charger.charger)
+    assert len(courses) == len(charger.charger.ledger.running) == size and not any(each["open"] for each in courses)
+    end(charger, ids[0], 100)
+    assert len(swept(gateway, charger).running) == size - 1
+    assert gateway.published()[-1]["data"]["match"] == "exact"
+    status(charger, size, "Faulted")
+    assert swept(gateway, charger).faulted and state.faulted
+
+
+def test_a_connector_that_is_faulted_is_known_beyond_the_limit(gateway: InMemoryGateway) -> None:
+    """It takes the place of the last of those that matter least."""
+    charger = gateway.connect()
+    for conn in range(MAX_CONNECTORS):
+        status(charger, conn, "Charging" if conn == MAX_CONNECTORS - 1 else "Available")
+    for conn, name in ((400, "Available"), (401, "Charging"), (402, "Faulted"), (403, "Unavailable")):
+        status(charger, conn, name)
+    state = swept(gateway, charger)
+    known = [each.connector for each in state.connectors]
+    assert known == [*range(MAX_CONNECTORS - 3), MAX_CONNECTORS - 1, 401, 402] and state.faulted
+    status(charger, 402, "Available")
+    assert not swept(gateway, charger).faulted
+    for conn in range(500, 500 + MAX_CONNECTORS + 1):
+        status(charger, conn, "Faulted")
+    state = swept(gateway, charger)
+    assert len(state.connectors) == MAX_CONNECTORS and {each.status for each in state.connectors} == {"Faulted"}
+
+
+def test_a_faulted_connector_of_an_earlier_connection_is_known_beyond_the_limit() -> None:
+    older, newer = ChargerState(), ChargerState()
+    older.connector_is(None, 999, "Faulted", None, None, 1)
+    for conn in range(MAX_CONNECTORS):
+        newer.connector_is(None, conn, "Available", None, None, 2)
+    state = newer.joined(older)
+    assert state.faulted and [each.connector for each in state.connectors] == [*range(MAX_CONNECTORS - 1), 999]
+
+
+def test_the_curves_of_many_transactions_have_a_bounded_number_of_samples_together() -> None:
+    state = ChargerState()
+    total = WHOLE_CURVES * MAX_SAMPLES
+    for number in range(MAX_RUNNING):
+        state.begin(number, number + 1, 0.0)
+        for minute in range(number + 1, number + 251 if number < WHOLE_CURVES else number + 2):
+            for each in state.running[-1:] if number < WHOLE_CURVES else state.running:
+                each.curve.add(minute * 60.0, 1.0, None, None)
+        assert sum(len(each.curve.samples()) for each in state.running) <= total
+    assert min(len(each.curve.samples()) for each in state.running[:100]) >= 10
+
+
+def test_a_page_full_of_large_sites_has_those_of_their_connectors_that_matter_most(
+    gateway: InMemoryGateway, monitoring: Monitoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has to fit into a message between gateways; the page of one charger has all."""
+    monkeypatch.setattr(listing, "MAX_CONNECTORS_TOLD", 500)
+    large = [gateway.connect(f"cp{number}") for number in range(3)]
+    small = gateway.connect("small")
+    for charger in large:
+        for conn in range(1, 201):
+            status(charger, conn, "Faulted" if conn == 200 else "Charging" if conn > 170 else "Available")
+    status(small, 1, "Available")
+    swept(gateway, small)
+    pages = listing.Listing("gw", gateway.application.gateway, monitoring.rows, gateway.clock)
+
+    def told(*ids: str) -> dict[str, Any]:
+        asked = Deferred.fromCoroutine(pages.rows(list(ids)))
+        while not asked.called:
+            gateway.clock.advance(0.001)
+        return {row["id"]: row for row in asked.result}
+
+    rows = told("cp0", "cp1", "cp2", "small")
+    known = [each["connector"] for each in rows["cp1"]["connectors"]]
+    assert known == [*range(1, 99), *range(171, 201)] and len(rows["small"]["connectors"]) == 1
+    assert rows["cp1"]["state"] == "faulted" and len(monitoring.rows.row(large[1].charger)["connectors"]) == 200
+    assert len(told("cp1", "small")["cp1"]["connectors"]) == 200
 
 
 async def test_the_sweep_goes_on_by_itself(gateway: InMemoryGateway) -> None:
