@@ -250,8 +250,33 @@ class Overview(Fleet):
     """the latest, the newest first"""
 
 
-class OverviewChanges(Overview, total=False):
-    """The members of the overview that are different."""
+class OverviewChanges(TypedDict, total=False):
+    """What is different in the overview: the members of it that are, and no others."""
+
+    missing: list[str]
+    """as in the overview"""
+    trouble: str
+    """as in the overview"""
+    time: Moment
+    """as in the overview"""
+    chargers: Counts
+    """as in the overview"""
+    power_w: float
+    """as in the overview"""
+    energy_today_wh: int
+    """as in the overview"""
+    rates: PerMinute
+    """as in the overview"""
+    gateways: list[GatewayRow]
+    """as in the overview"""
+    gone: list[GoneGateway]
+    """as in the overview"""
+    redis: RedisReport
+    """as in the overview"""
+    backend: BackendReport
+    """as in the overview"""
+    troubles: list[Trouble]
+    """as in the overview"""
 
 
 class ChargersAnswer(Fleet):

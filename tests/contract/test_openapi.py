@@ -19,7 +19,7 @@ from ocpp_tw.contract.openapi import APPLICATIONS, openapi
 from ocpp_tw.core.passwords import Passwords
 from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.memory import MemoryKeys
-from ocpp_tw.monitoring.told import Connected
+from ocpp_tw.monitoring.told import ChargersAnswer, ChargersChanges, Connected, Overview, OverviewChanges
 from ocpp_tw.operators.decision_reader import Decision, DecisionReader
 from ocpp_tw.operators.described import described, documented
 
@@ -65,6 +65,16 @@ def test_the_document_has_each_of_them_with_its_answers():
         == set(document["components"]["securitySchemes"])
     )
     assert "`admin`" in document["paths"]["/api/chargers/{id}"]["put"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("whole", "changes", "always"),
+    [(Overview, OverviewChanges, set()), (ChargersAnswer, ChargersChanges, {"rows", "order", "total", "states"})],
+)
+def test_changes_of_a_view_may_have_any_of_its_members(whole, changes, always):
+    schemas = msgspec.json.decode(as_json("openapi"))["components"]["schemas"]
+    assert get_type_hints(whole) == {name: kind for name, kind in get_type_hints(changes).items() if name != "order"}
+    assert set(schemas[changes.__name__].get("required", ())) == always
 
 
 class Search(TypedDict, total=False):

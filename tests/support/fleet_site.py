@@ -19,7 +19,7 @@ from ocpp_tw.operators.guard import Guard
 from ocpp_tw.operators.parts import fleet_parts
 from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.testing import InMemoryGateway
-from openapi_answers import check_answer
+from openapi_answers import check_answer, check_event
 
 
 class Health:
@@ -77,10 +77,10 @@ class FleetSite:
         return response.code, answer
 
     async def watch(self, path: str, **query: Any) -> Watcher:
-        """A stream of server-sent events."""
+        """A stream of server-sent events, each compared with OpenAPI as it is looked at."""
         response = await self.client.get(self.url(path, **query), unbuffered=True)
         assert response.code == 200
-        return Watcher(response)
+        return Watcher(path, response)
 
     async def close(self) -> None:
         await self.port.stopListening()
@@ -91,7 +91,8 @@ class FleetSite:
 class Watcher:
     """Who reads a stream of server-sent events."""
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, path: str, response: Any) -> None:
+        self.path = path
         self.events: list[tuple[str, Any]] = []
         self._text = ""
         self._response = response
@@ -107,7 +108,9 @@ class Watcher:
 
     async def next(self) -> tuple[str, Any]:
         await until(lambda: self.events)
-        return self.events.pop(0)
+        event, told = self.events.pop(0)
+        check_event(self.path, event, told)
+        return event, told
 
     def close(self) -> None:
         self._response.original._transport.loseConnection()

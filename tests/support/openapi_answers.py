@@ -1,4 +1,4 @@
-"""Whether an answer of operators' HTTP is as OpenAPI says, and has no member that is not there."""
+"""Whether an answer of operators' HTTP, or a piece of one, is as OpenAPI says, and has no member that is not there."""
 
 from __future__ import annotations
 
@@ -24,17 +24,29 @@ def document() -> dict[str, Any]:
 
 
 @cache
-def validator(path: str, method: str, status: int) -> Any:
-    """Of the route that has the path; None if what it answers is no JSON."""
+def response(path: str, method: str, status: int) -> dict[str, Any]:
+    """Of the route that has the path."""
     paths = document()["paths"]
     fits = [each for each in paths if re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(each)), path)]
     route = max(fits, key=lambda each: (each.count("/"), -each.count("{"), len(each)))
-    response = paths[route][method]["responses"][str(status)]
-    if "$ref" in response:
-        response = document()["components"]["responses"][str(status)]
-    schema = response["content"].get("application/json", {}).get("schema")
-    if schema is None:
-        return None
+    found = paths[route][method]["responses"][str(status)]
+    return document()["components"]["responses"][str(status)] if "$ref" in found else found
+
+
+@cache
+def validator(path: str, method: str, status: int) -> Any:
+    """None if what the route answers is no JSON."""
+    schema = response(path, method, status)["content"].get("application/json", {}).get("schema")
+    return None if schema is None else _closed(schema)
+
+
+@cache
+def event_validator(path: str, event: str) -> Any:
+    """Of a stream's server-sent events of that type."""
+    return _closed(response(path, "get", 200)["content"]["text/event-stream"]["x-events"][event])
+
+
+def _closed(schema: Any) -> Any:
     whole = set(_refs(schema))  # closed together, since several may describe one object
     schemas = {name: each if name in whole | OPEN else closed(each) for name, each in document()["components"]["schemas"].items()}
     last = {} if schema.get("type") == "object" and "properties" not in schema else {"unevaluatedProperties": False}
@@ -45,8 +57,17 @@ def check_answer(path: str, status: int, answer: Any, method: str = "get") -> No
     """Raises `AssertionError` for what is not as OpenAPI says."""
     found = validator(path, method, status)
     if found is not None:
-        wrong = [f"{'/'.join(map(str, each.instance_path))}: {each.message[:500]}" for each in found.iter_errors(answer)]
-        assert not wrong, f"{method} {path}: {wrong}"
+        _check(f"{method} {path}", found, answer)
+
+
+def check_event(path: str, event: str, told: Any) -> None:
+    """The same of what a stream tells."""
+    _check(f"{event} of {path}", event_validator(path, event), told)
+
+
+def _check(what: str, found: Any, told: Any) -> None:
+    wrong = [f"{'/'.join(map(str, each.instance_path))}: {each.message[:500]}" for each in found.iter_errors(told)]
+    assert not wrong, f"{what}: {wrong}"
 
 
 def _refs(schema: Any) -> list[str]:
