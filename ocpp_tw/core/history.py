@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ..facts import Stopped
+from ..ocpp.frames import MAX_DESCRIPTION
+from ..words import MAX_KEPT
 from .charger_events import MATCHES, StopTransaction
 from .entries import AWAY, FLEET, Effect, Put, Recorded
 from .event import one_of
@@ -33,7 +36,7 @@ ABNORMAL = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1011})
 """Close codes (RFC 6455 §7.4.1) with which somebody objects to what the other has sent. Cut connections (1006) are a mobile network's daily life."""
 
 MAX_PAYLOAD = 4096
-"""Longest answer of a charger, in bytes, that is kept with its command; of a longer one there is none."""
+"""Longest answer of a charger, in bytes of JSON, that is kept with its command, and longest error; of a longer one that is without its details."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -78,12 +81,15 @@ class EndedTransaction(msgspec.Struct, kw_only=True, tag_field="state", tag="end
 
 
 class RecordedCommand(CommandResult, kw_only=True):
-    """A command that has ended, as in `command_result`; a long answer or error is left out."""
+    """A command that has ended, as in `command_result`, but for an answer and details of an error that are long."""
 
     time: str
     """when it ended (UTC)"""
     gateway: str
     """the gateway that had it"""
+    left_out: bool | UnsetType = UNSET
+    """only when true: the answer is too long to be kept, more than 4 KiB, and `payload` is null; or the error is, and has no `details`. They
+    are in the event"""
 
 
 GATEWAY_GONE = "gateway_gone"
@@ -146,11 +152,16 @@ def ended(data: StopTransaction, transaction: Transaction | None, fact: Stopped,
 def commanded(result: CommandResult, time: str, gateway: str) -> Effect:
     """A command has its result."""
     row = RecordedCommand(time=time, gateway=gateway, **msgspec.structs.asdict(result))
-    for name in ("payload", "error"):
-        told = getattr(row, name)
-        if told is not None and len(encode(told)) > MAX_PAYLOAD:
-            setattr(row, name, None)
+    if _is_long(row.payload):
+        row.payload, row.left_out = None, True
+    if row.error and _is_long(row.error):
+        code, description = row.error["code"][:MAX_KEPT], row.error["description"][:MAX_DESCRIPTION]
+        row.error, row.left_out = {"code": code, "description": description}, True
     return Recorded(COMMANDS, encode(row))
+
+
+def _is_long(told: Any) -> bool:
+    return len(encode(told)) > MAX_PAYLOAD
 
 
 def troubles(name: str, data: Any, time: str, gateway: str) -> tuple[Effect, ...]:

@@ -90,6 +90,8 @@ class Kept(TypedDict, total=False):
     """when it ended (UTC)"""
     gateway: str
     """the gateway that had it"""
+    left_out: bool
+    """only when true: something was too long to be kept, as in `GET /api/commands`"""
 
 
 class CommandsApi:

@@ -7,6 +7,7 @@ import { SchemaForm, beginning, lines } from "./schema_form.js";
 
 const LOOK = [300, 500, 1000, 2000]; // ms between two looks whether there is a result
 export const NEUTRAL = "any";
+export const LEFT_OUT = "the answer is too long to be kept: it is in the event";
 
 /** Random, for a message id: also where a page is not served securely, and has no randomUUID. */
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
@@ -101,11 +102,11 @@ export function Outcome({ state }) {
   if (state.error) return html`<${Notice} kind="bad">${state.action}: ${state.error.message}<//>`;
   if (state.waiting) return html`<${Notice}>Waiting for the charger's answer to ${state.action}…<//>`;
   if (!state.result) return null;
-  const { outcome = state.result.state, status, error, payload, latency_ms: ms, detail } = state.result;
+  const { outcome = state.result.state, status, error, payload, latency_ms: ms, detail, left_out: leftOut } = state.result;
   const took = ms === undefined || ms === null ? null : ms / 1000;
   const good = outcome === "result";
   return html`<div class=${`outcome notice ${good ? "good" : "bad"}`} role="status">
-    <p>${state.action}: <strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${detail ? ` · ${detail}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}</p>
+    <p>${state.action}: <strong>${outcome}</strong>${status ? ` · ${status}` : ""}${took !== null && took !== undefined ? ` · ${latency(took)}` : ""}${detail ? ` · ${detail}` : ""}${error ? ` · ${[error.code, error.description].filter(Boolean).join(": ")}` : ""}${leftOut ? ` · ${LEFT_OUT}` : ""}</p>
     ${payload ? html`<pre>${JSON.stringify(payload, null, 2)}</pre>` : null}
   </div>`;
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "./lib.js";
 import { ask, post, query, useAsk, whole } from "./api.js";
 import { route, view } from "./router.js";
 import { ChargerLink, Choice, Facts, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
-import { CommandForm, NEUTRAL, newId } from "./command.js";
+import { CommandForm, LEFT_OUT, NEUTRAL, newId } from "./command.js";
 import { FILTERS } from "./chargers.js";
 import { More, useMore } from "./more.js";
 import { count, latency } from "./format.js";
@@ -20,7 +20,7 @@ const COLUMNS = [
   { key: "action", label: "Command", cell: (row) => data(row).action ?? data(row).command ?? "" },
   { key: "outcome", label: "Outcome", cell: (row) => html`<span class=${`state ${look(row)}`}>${outcome(row)}</span>` },
   { key: "status", label: "Status", cell: (row) => data(row).status ?? "" },
-  { key: "why", label: "Why", wide: true, cell: (row) => html`<span class="detail">${why(data(row).error)}</span>` },
+  { key: "why", label: "Why", wide: true, cell: (row) => html`<span class="detail">${[why(data(row).error), data(row).left_out ? LEFT_OUT : ""].filter(Boolean).join(" · ")}</span>` },
   { key: "latency", label: "Latency", num: true, cell: (row) => took(data(row)) },
   { key: "by", label: "Given by", cell: (row) => (data(row).by === null || data(row).by === undefined ? "backend" : data(row).by || "operator") },
   { key: "time", label: "Time", cell: (row) => html`<${Time} at=${row.time} />` },

@@ -715,6 +715,53 @@ async def test_commands_of_late_are_filtered(fleet: Fleet) -> None:
     assert (await fleet.site.refused("/api/commands", outcome="happy"))[0] == 400
 
 
+def keys(count: int) -> dict[str, Any]:
+    """An answer to GetConfiguration, of some 100 bytes for each key."""
+    return {"configurationKey": [{"key": f"Key{i:03}", "readonly": False, "value": "x" * 50} for i in range(count)]}
+
+
+async def remembered(fleet: Fleet, *answer: Any) -> dict[str, Any]:
+    """What the history has of a command that is answered so, and every route tells of it."""
+    charger = fleet.first.connect("cp1")
+    fleet.first.push_command(cp_id="cp1", data=[2, "c1", "GetConfiguration", {}])
+    charger.send_text(json.dumps([answer[0], charger.frames()[-1][1], *answer[1:]]))
+    fleet.sweep(1)
+    [row] = (await fleet.site.get("/api/commands"))["rows"]
+    other = FleetSite(fleet.second)
+    assert row == await fleet.site.get("/api/commands/c1") == await other.get("/api/commands/c1")
+    await other.close()
+    return row
+
+
+async def test_an_answer_is_remembered_whole_unless_it_is_long(fleet: Fleet) -> None:
+    row = await remembered(fleet, 3, keys(20))
+    assert row["payload"] == keys(20) and "left_out" not in row
+
+
+async def test_an_answer_that_is_too_long_to_be_remembered_is_said_to_be_left_out(fleet: Fleet) -> None:
+    row = await remembered(fleet, 3, keys(60))
+    assert (row["outcome"], row["payload"], row["error"], row["left_out"]) == ("result", None, None, True)
+    assert fleet.first.command_result()["payload"] == keys(60)
+
+
+async def test_of_an_error_that_is_too_long_to_be_remembered_only_the_details_are_left_out(fleet: Fleet) -> None:
+    row = await remembered(fleet, 4, "InternalError", "the modem is gone", {"trace": "x" * 5000})
+    assert row["error"] == {"code": "InternalError", "description": "the modem is gone"} and row["left_out"] is True
+    assert fleet.first.command_result()["error"]["details"] == {"trace": "x" * 5000}
+
+
+async def test_code_and_description_of_an_error_that_is_too_long_are_as_long_as_ocpp_allows(fleet: Fleet) -> None:
+    row = await remembered(fleet, 4, "C" * 300, "\N{SNOWMAN}" * 1000, {"trace": "x" * 5000})
+    assert row["error"] == {"code": "C" * 255, "description": "\N{SNOWMAN}" * 255} and row["left_out"] is True
+
+
+async def test_what_an_earlier_release_has_remembered_of_a_command_is_told_as_it_is(fleet: Fleet) -> None:
+    row = await remembered(fleet, 3, keys(60))
+    del row["left_out"]
+    fleet.store.recent["commands"][-1] = json.dumps(row).encode()
+    assert (await fleet.site.get("/api/commands"))["rows"] == [row] and await fleet.site.get("/api/commands/c1") == row
+
+
 async def test_a_batch_goes_to_those_that_the_filter_lets_through(fleet: Fleet) -> None:
     chargers = {f"c{number:03}": (fleet.first, fleet.second)[number % 2].connect(f"c{number:03}") for number in range(120)}
     boot(fleet.first.connect("other"), "else")

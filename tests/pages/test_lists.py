@@ -69,6 +69,17 @@ def test_failed_commands_come_first(visit, charger, house):
     expect(table).to_contain_text("operator")
 
 
+def test_an_answer_that_was_left_out_is_said_to_be(visit, charger, house):
+    long = {"configurationKey": [{"key": f"Key{i:03}", "readonly": False, "value": "x" * 50} for i in range(60)]}
+    for id, answer in (("told-all", {}), ("told-much", long)):
+        charger(id).answers["GetConfiguration"] = lambda payload, answer=answer: answer
+        house.gateway.post("/api/commands", {"cp_id": id, "data": [2, id, "GetConfiguration", {}]})
+    page = visit.open("#/commands?action=GetConfiguration")
+    rows = page.get_by_role("table", name="Commands").locator("tbody tr")
+    expect(rows.filter(has_text="told-much").first).to_contain_text("the answer is too long to be kept: it is in the event")
+    expect(rows.filter(has_text="told-all").first).not_to_contain_text("too long")
+
+
 def test_a_command_goes_to_all_chargers_of_a_filter(visit, charger):
     made = [charger(f"many-{i}") for i in range(4)]
     made[3].answers["ClearCache"] = lambda payload: {"status": "Rejected"}
