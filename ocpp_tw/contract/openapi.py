@@ -15,7 +15,7 @@ from klein import Klein
 from .. import __version__
 from ..operators.api import OperatorsApi
 from ..operators.contract_api import ContractApi
-from ..operators.described import JSON, Description, Documented, Refusal, documented
+from ..operators.described import JSON, Description, Documented, Header, Refusal, documented
 from ..operators.metrics_api import MetricsApi
 from ..operators.parts import FLEET_APPLICATIONS
 from ..operators.roles import HEALTH, SESSION, needed
@@ -152,6 +152,8 @@ def _operation(route: Documented, schema_of: Callable[[Any], Schema]) -> Schema:
         responses[str(code)] = {"description": MEANINGS.get(str(code), REFUSALS.get(str(code), "As asked")), "content": {media: content}}
         if str(code) in RETRIED and answer is not None:
             responses[str(code)]["headers"] = RETRY_AFTER
+        if code < 300 and described.headers:
+            responses[str(code)]["headers"] = {name: _header(header) for name, header in described.headers.items()}
     operation: Schema = {
         "operationId": _operation_id(route),
         "summary": " ".join(summary.split()),
@@ -172,7 +174,13 @@ PIECES = {"text/event-stream": "x-events", "application/jsonl": "x-lines"}
 """What has the schemas of the pieces of an answer, by its type: OpenAPI 3.1 has no word for that."""
 
 MEANINGS = {"200": "As asked", "202": "Begun", "404": "There is no such thing", "409": "It cannot be done as things are"}
-RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, where that is known", "schema": {"type": "string"}}}
+
+
+def _header(header: Header) -> Schema:
+    return {"description": header.meaning, **({"required": True} if header.always else {}), "schema": {"type": "string"}}
+
+
+RETRY_AFTER = {"Retry-After": _header(Header("seconds to wait, where that is known"))}
 
 
 def _operation_id(route: Documented) -> str:

@@ -20,7 +20,7 @@ from ..monitoring.query import ChargersFilter
 from ..monitoring.told import BatchBegun, BatchReport, BatchSummary, Fleet
 from ..ocpp.version import Version
 from .answering import answer_json
-from .described import Refusal, described
+from .described import Header, Refusal, described
 from .parameters import NoQuery, object_of, query_of
 from .serving import HttpAnswer, Refused, body_of, klein_app, operator_of, run
 
@@ -57,7 +57,7 @@ class BatchesApi:
         self._chargers = chargers
 
     @app.route("/api/batches", methods=["POST"])
-    @described({202: BatchBegun}, body=BatchBody, query=NoQuery)
+    @described({202: BatchBegun}, body=BatchBody, query=NoQuery, headers={"Location": Header("the path of its progress", always=True)})
     def begin(self, request: IRequest) -> HttpAnswer:
         """Begin one: 202 with its id and the number of its chargers."""
 

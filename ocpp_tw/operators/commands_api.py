@@ -23,7 +23,7 @@ from ..monitoring.given import DUPLICATE, WAITING, GivenCommands
 from ..monitoring.history_reader import HistoryReader
 from ..monitoring.told import PendingCommand
 from .answering import answer_json
-from .described import Refusal, described
+from .described import Header, Refusal, described
 from .history_page import Limit, history_page
 from .parameters import NoQuery, query_of
 from .serving import HttpAnswer, Refused, body_of, klein_app, operator_of, run
@@ -119,7 +119,7 @@ class CommandsApi:
         return run(request, answer())
 
     @app.route("/api/commands", methods=["POST"])
-    @described({202: Given}, body="http_command", query=NoQuery)
+    @described({202: Given}, body="http_command", query=NoQuery, headers={"Location": Header("the path of what came of it", always=True)})
     def give(self, request: IRequest) -> HttpAnswer:
         """Give one: 202 with its id, before it has its result."""
 

@@ -24,10 +24,24 @@ class Refusal(TypedDict):
     """the reason, in words"""
 
 
+class Header(NamedTuple):
+    """Of an answer; ``always``: each answer with a status of 2xx has it."""
+
+    meaning: str
+    always: bool = False
+
+
+X_MISSING: Mapping[str, Header] = MappingProxyType(
+    {"X-Missing": Header("gateways that have not answered, with commas between them; `others`: none but this one could be asked")}
+)
+"""Of answers about the fleet that are no JSON object, which would have it as a member."""
+
+
 class Description(NamedTuple):
     """``answers`` are the classes of the answers by HTTP status, several for members of all of them, None for what is no JSON object; ``body``
     is the class of what the request has, or the name of a schema of the commands'. ``query`` is the class of its parameters. ``media`` is
     the type of the answer with status 200; of one that comes in pieces, ``pieces`` are their classes, of server-sent events by their type.
+    ``headers`` are those of the contract that an answer with a status of 2xx has, by their names.
     """
 
     answers: Mapping[int, Any]
@@ -35,6 +49,7 @@ class Description(NamedTuple):
     query: type | None = None
     media: str = JSON
     pieces: Mapping[str, Any] = MappingProxyType({})
+    headers: Mapping[str, Header] = MappingProxyType({})
 
 
 class Documented(NamedTuple):
@@ -55,11 +70,12 @@ def described(
     query: type | None = None,
     media: str = JSON,
     pieces: Mapping[str, Any] = MappingProxyType({}),
+    headers: Mapping[str, Header] = MappingProxyType({}),
 ) -> Callable[[Route], Route]:
     """Says of a route what `Description` has; what may be answered to every request (401, 403, …) need not be said."""
 
     def describe(route: Route) -> Route:
-        route.described = Description(answers, body, query, media, pieces)  # type: ignore[attr-defined]
+        route.described = Description(answers, body, query, media, pieces, headers)  # type: ignore[attr-defined]
         return route
 
     return describe

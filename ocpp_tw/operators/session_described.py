@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from .described import Description, Documented
+from .described import Description, Documented, Header
 from .roles import SESSION
 
 
@@ -29,12 +29,13 @@ class SessionEnd(TypedDict):
 
 def session_routes() -> list[Documented]:
     """Those of `SessionResource`."""
-    path, answer = SESSION.decode(), Description({200: SessionAnswer})
+    path, answer = SESSION.decode(), {200: SessionAnswer}
     begin = "Begin a session with the token of the header Authorization: 200 with a cookie that is good in its place."
+    end = "End the session of the cookie, and what streams it has opened."
+    begun = {"Set-Cookie": Header("the session's cookie; none where no token is required")}
+    ended = {"Set-Cookie": Header("makes the browser forget the cookie; there are two, of the one over TLS and of the other", always=True)}
     return [
-        Documented("GET", path, "session", "Tell who asks, and what that one may do.", answer),
-        Documented("POST", path, "begin_session", begin, answer),
-        Documented(
-            "DELETE", path, "end_session", "End the session of the cookie, and what streams it has opened.", Description({200: SessionEnd})
-        ),
+        Documented("GET", path, "session", "Tell who asks, and what that one may do.", Description(answer)),
+        Documented("POST", path, "begin_session", begin, Description(answer, headers=begun)),
+        Documented("DELETE", path, "end_session", end, Description({200: SessionEnd}, headers=ended)),
     ]

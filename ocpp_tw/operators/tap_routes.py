@@ -14,7 +14,7 @@ from twisted.web.iweb import IRequest
 from ..monitoring.fleet_tap import FleetTap
 from ..monitoring.told import ShownFrame
 from .answering import answer_json
-from .described import described
+from .described import X_MISSING, described
 from .parameters import Time, query_of
 from .request import OperatorsRequest
 from .server_sent import TYPE, EventStream
@@ -143,7 +143,7 @@ class TapRoutes:
         return self._maybe_tap
 
     @app.route("/api/fleet/chargers/<path:id>/frames", methods=["GET"])
-    @described({200: None}, query=FramesQuery, media=LINES, pieces={"line": ShownFrame})
+    @described({200: None}, query=FramesQuery, media=LINES, pieces={"line": ShownFrame}, headers=X_MISSING)
     def frames(self, request: IRequest, id: str) -> HttpAnswer:
         """The latest frames of a charger, one JSON object on a line each, the oldest first."""
 

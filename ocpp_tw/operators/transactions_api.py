@@ -22,7 +22,7 @@ from ..monitoring.rows import iso
 from ..monitoring.told import Fleet, RunningTransaction
 from ..monitoring.transactions import Position, RunningQuery
 from .answering import answer_json
-from .described import described
+from .described import X_MISSING, Header, described
 from .history_page import NO_CURSOR, Limit, history_page
 from .parameters import Time, query_of
 from .serving import HttpAnswer, Refused, klein_app, run
@@ -111,6 +111,9 @@ class Found(NamedTuple):
     trouble: str
 
 
+CURSOR = Header("leads to the rows behind these, as the parameter `cursor` of the same query; left out where there are none")
+
+
 class TransactionsApi:
     """One for a gateway, or for a worker among several: each of them knows all."""
 
@@ -133,7 +136,7 @@ class TransactionsApi:
         return run(request, answer())
 
     @app.route("/api/transactions.csv", methods=["GET"])
-    @described({200: None}, query=TransactionsCsvQuery, media="text/csv")
+    @described({200: None}, query=TransactionsCsvQuery, media="text/csv", headers={"X-Cursor": CURSOR, **X_MISSING})
     def as_csv(self, request: IRequest) -> HttpAnswer:
         """The same as CSV (RFC 4180), with more of them at once.
 

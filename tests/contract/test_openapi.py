@@ -21,7 +21,7 @@ from ocpp_tw.interfaces import BackendFailed
 from ocpp_tw.memory import MemoryKeys
 from ocpp_tw.monitoring.told import ChargersAnswer, ChargersChanges, Connected, Overview, OverviewChanges
 from ocpp_tw.operators.decision_reader import Decision, DecisionReader
-from ocpp_tw.operators.described import described, documented
+from ocpp_tw.operators.described import Header, described, documented
 
 
 def applications() -> set[type]:
@@ -105,7 +105,9 @@ class Things:
         """What happens."""
 
     @app.route("/api/things", methods=["POST"])
-    @described({202: (Found, Connected)}, body=Found)
+    @described(
+        {202: (Found, Connected)}, body=Found, headers={"Location": Header("where it is", always=True), "X-Other": Header("another")}
+    )
     def begin(self, request):
         """Begin."""
 
@@ -128,6 +130,11 @@ def test_a_route_is_told_as_it_is_described():
     assert begin["requestBody"]["content"]["application/json"]["schema"] == found and "413" in begin["responses"]
     connected = {"$ref": "#/components/schemas/Connected"}
     assert begin["responses"]["202"]["content"]["application/json"]["schema"] == {"allOf": [found, connected]}
+    assert begin["responses"]["202"]["headers"] == {
+        "Location": {"description": "where it is", "required": True, "schema": {"type": "string"}},
+        "X-Other": {"description": "another", "schema": {"type": "string"}},
+    }
+    assert "headers" not in parts["responses"]["200"]
     assert {"Found", "Connected", "Transaction"} <= set(document["components"]["schemas"])
 
 

@@ -16,6 +16,7 @@ from ocpp_tw.operators.guesses import BURST
 from ocpp_tw.operators.roles import Role
 from ocpp_tw.operators.sessions import LIFE, MAX_OF_ONE, MAX_SESSIONS, NAME, SECURE_NAME, Sessions
 from ocpp_tw.operators.tokens import Token, Tokens, new_token
+from openapi_answers import check_headers
 from operators_site import Site
 
 COMMAND = {"cp_id": "cp1", "command": "reset", "data": {}}
@@ -42,9 +43,14 @@ class Door:
         """The cookie that the browser sends from then on."""
         status, _ = await self.site.request("POST", "/api/session", authorization=f"Bearer {self.tokens[token]}", **headers)
         assert status == 200
+        check_headers("/api/session", 200, self.sent(), "post")
         [header] = self.site.headers.getRawHeaders("set-cookie")
         self.header = header
         return header.partition(";")[0]
+
+    def sent(self) -> list[str]:
+        """The names of the latest answer's headers."""
+        return [name.decode() for name, _ in self.site.headers.getAllRawHeaders()]
 
     async def send(self, cookie: str, **headers: str) -> tuple[int, Any]:
         return await self.site.request("POST", "/command/", COMMAND, cookie=cookie, **headers)
@@ -128,6 +134,7 @@ async def test_a_cookie_is_good_until_its_time_is_over(door):
 async def test_logging_out_ends_the_session_for_whoever_has_the_cookie(door):
     cookie, other = await door.log_in("read"), await door.log_in("read")
     assert (await door.site.request("DELETE", "/api/session", cookie=cookie, origin=f"http://{door.host}"))[0] == 200
+    check_headers("/api/session", 200, door.sent(), "delete")
     assert all("Max-Age=0" in each for each in door.site.headers.getRawHeaders("set-cookie"))
     assert (await door.site.request("GET", "/api/chargers", cookie=cookie))[0] == 401
     assert (await door.site.request("GET", "/api/chargers", cookie=other))[0] == 200

@@ -21,6 +21,7 @@ from ocpp_tw.operators.tap_routes import TapRoutes
 from ocpp_tw.settings import Settings
 from ocpp_tw.tapping.following import listed
 from ocpp_tw.testing import InMemoryGateway
+from openapi_answers import check_headers
 from operators_site import Site
 
 VENDOR = {"vendorId": "V"}
@@ -42,6 +43,8 @@ class Served:
     async def lines(self, path: str) -> list[Any]:
         response = await self.site.client.get(self.url(path))
         assert response.code == 200 and response.headers.getRawHeaders("content-type") == ["application/jsonl"]
+        self.headers = {name.decode().lower(): values for name, values in response.headers.getAllRawHeaders()}
+        check_headers(path.partition("?")[0], 200, self.headers)
         return [json.loads(line) for line in (await response.text()).splitlines()]
 
     async def follow(self, query: str = "") -> Stream:
@@ -87,6 +90,14 @@ async def test_frames_are_lines_of_json(served):
     assert await served.lines(f"{path}?action=DataTransfer") == everything[:2]
     assert await served.lines(f"{path}?before={everything[2]['time']}") == everything[:2]
     assert await served.lines("/api/fleet/chargers/nobody/frames") == []
+
+
+async def test_a_header_says_that_others_could_not_be_asked_for_their_frames(served):
+    served.here.connect().call("Heartbeat", id="1")
+    path = "/api/fleet/chargers/cp1/frames"
+    assert await served.lines(path) and "x-missing" not in served.headers
+    served.here.fleet.away = True
+    assert await served.lines(path) and served.headers["x-missing"] == [b"others"]
 
 
 async def test_events_after_a_number(served):

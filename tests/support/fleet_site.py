@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +21,9 @@ from ocpp_tw.operators.guard import Guard
 from ocpp_tw.operators.parts import fleet_parts
 from ocpp_tw.operators.tokens import Tokens
 from ocpp_tw.testing import InMemoryGateway
-from openapi_answers import check_answer, check_event
+from openapi_answers import check_answer, check_event, check_headers
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Health:
@@ -49,9 +53,18 @@ class FleetSite:
     def url(self, path: str, **query: Any) -> str:
         return f"http://127.0.0.1:{self.port.getHost().port}{path}{'?' + urlencode(query) if query else ''}"
 
+    async def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS, **query: Any
+    ) -> Any:
+        """The response; its headers are in ``headers`` too."""
+        response = await self.client.request(method, self.url(path, **query), data=body, headers=dict(headers))
+        self.headers = {name.decode().lower(): values[-1].decode() for name, values in response.headers.getAllRawHeaders()}
+        check_headers(path, response.code, self.headers, method.lower())
+        return response
+
     async def text(self, path: str, **query: Any) -> str:
         """The answer, which is well, as it is."""
-        response = await self.client.get(self.url(path, **query))
+        response = await self.request("GET", path, **query)
         text = await response.text()
         assert response.code == 200, text
         return text
@@ -64,14 +77,14 @@ class FleetSite:
 
     async def refused(self, path: str, **query: Any) -> tuple[int, str]:
         """The status and the detail of an answer that is not."""
-        response = await self.client.get(self.url(path, **query))
+        response = await self.request("GET", path, **query)
         answer = await response.json()
         check_answer(path, response.code, answer)
         return response.code, answer["detail"]
 
     async def post(self, path: str, body: Any, token: str = "") -> tuple[int, Any]:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
-        response = await self.client.post(self.url(path), data=json.dumps(body).encode(), headers=headers)
+        response = await self.request("POST", path, json.dumps(body).encode(), headers)
         answer = await response.json()
         check_answer(path, response.code, answer, "post")
         return response.code, answer

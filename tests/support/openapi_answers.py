@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,12 @@ from ocpp_tw.contract.schemas import closed
 
 OPEN = {"Trouble"}
 """Has the members of an event beside those that it names."""
+
+USUAL = {
+    "cache-control", "connection", "content-disposition", "content-encoding", "content-length", "content-type", "date", "server", "transfer-encoding", "vary",
+    "x-content-type-options",
+}  # fmt: skip
+"""Headers that any answer may have."""
 
 PREFIX = "#/components/schemas/"
 
@@ -58,6 +65,14 @@ def check_answer(path: str, status: int, answer: Any, method: str = "get") -> No
     found = validator(path, method, status)
     if found is not None:
         _check(f"{method} {path}", found, answer)
+
+
+def check_headers(path: str, status: int, names: Iterable[str], method: str = "get") -> None:
+    """The same of the names of its headers: each is in the document, and those are there that always are."""
+    documented = {name.lower(): header for name, header in response(path, method, status).get("headers", {}).items()}
+    there = {name.lower() for name in names} - USUAL
+    always = {name for name, header in documented.items() if header.get("required")}
+    assert always <= there <= documented.keys(), f"{method} {path}: {there} instead of {set(documented)}"
 
 
 def check_event(path: str, event: str, told: Any) -> None:
