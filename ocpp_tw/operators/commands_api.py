@@ -74,6 +74,8 @@ class CommandsAnswer(TypedDict):
     """the commands, the latest first"""
     cursor: str | None
     """leads to the next page; null if there is none"""
+    trouble: str
+    """why what has happened since may not be among them yet: Redis takes no writes; "" if it does"""
 
 
 class Given(TypedDict):
@@ -114,7 +116,7 @@ class CommandsApi:
             query = query_of(request, CommandsQuery)
             words = query.charger, query.outcome, query.action
             page = await history_page(self._histories, history.COMMANDS, query.limit, query.cursor, query.lets_through, *words)
-            return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor})
+            return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor, "trouble": self._fleet.trouble})
 
         return run(request, answer())
 

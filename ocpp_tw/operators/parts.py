@@ -34,7 +34,7 @@ def fleet_parts(monitoring: Monitoring, versions: Mapping[str, Version], clock: 
         TransactionsApi(monitoring.fleet_transactions, histories),
         CommandsApi(monitoring.given, fleet, histories),
         BatchesApi(monitoring.batches, fleet, chargers, versions),
-        TroublesApi(histories),
+        TroublesApi(fleet, histories),
         WatchApi(overview, chargers, monitoring.watching, clock),
         ActionsApi(versions),
     ]

@@ -12,6 +12,7 @@ from twisted.web.iweb import IRequest
 
 from ..core import history
 from ..core.history import Trouble
+from ..interfaces import IFleet
 from ..monitoring.history_reader import HistoryReader
 from .answering import answer_json
 from .described import described
@@ -40,6 +41,8 @@ class TroublesAnswer(TypedDict):
     """the troubles, the latest first"""
     cursor: str | None
     """leads to the next page; null if there is none"""
+    trouble: str
+    """why what has happened since may not be among them yet: Redis takes no writes; "" if it does"""
 
 
 class TroublesApi:
@@ -48,7 +51,8 @@ class TroublesApi:
     app = klein_app()
     prefixes: tuple[bytes, ...] = (b"/api/troubles",)
 
-    def __init__(self, histories: HistoryReader) -> None:
+    def __init__(self, fleet: IFleet, histories: HistoryReader) -> None:
+        self._fleet = fleet
         self._histories = histories
 
     @app.route("/api/troubles", methods=["GET"])
@@ -63,6 +67,6 @@ class TroublesApi:
                 return query.charger in ("", row.get("charger")) and (not query.kind or row.get("event") in query.kind)
 
             page = await history_page(self._histories, history.TROUBLES, query.limit, query.cursor, matches, query.charger)
-            return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor})
+            return answer_json(request, 200, {"rows": page.rows, "cursor": page.cursor, "trouble": self._fleet.trouble})
 
         return run(request, answer())

@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "./lib.js";
 import { ask, post, query, useAsk, whole } from "./api.js";
 import { route, view } from "./router.js";
-import { ChargerLink, Choice, Facts, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
+import { ChargerLink, Choice, Facts, LATE, Notice, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { CommandForm, LEFT_OUT, NEUTRAL, newId } from "./command.js";
 import { FILTERS } from "./chargers.js";
 import { More, useMore } from "./more.js";
@@ -49,7 +49,7 @@ export function Commands() {
       <${Search} label="Command" name="action" placeholder="as Reset" value=${action} onChange=${(value) => view({ action: value })} />
       <${Search} label="Given by" name="by" placeholder="name, or list" value=${by} onChange=${(value) => view({ by: value })} />
     </div>
-    <${Partial} trouble=${list.trouble} missing=${list.missing} />
+    <${Partial} trouble=${list.trouble} missing=${list.missing} shown=${LATE} />
     <${Problem} error=${list.error} />
     ${plain && first.rows.length ? html`<section><h2>Failed lately <a class="more" href="#/commands?failed=true">all</a></h2><${CommandTable} rows=${first.rows} /></section><h2>All</h2>` : null}
     <${CommandTable} rows=${list.rows} busy=${list.loading} error=${list.error} />

@@ -38,12 +38,15 @@ export function Problem({ error }) {
   return error ? html`<${Notice} kind="bad">${error.message}<//>` : null;
 }
 
+/** What is there of an answer that was read of Redis, where gateways were not asked. */
+export const LATE = "What has happened since is not shown yet";
+
 /**
  * One line where an answer is not of the whole fleet: `trouble` is why others could not be asked, `missing` those that did not answer, `only` the
- * gateways whose answers it is.
+ * gateways whose answers it is, and `shown` says what of it is there.
  */
-export function Partial({ trouble = "", missing = [], only = [] }) {
-  if (trouble) return html`<${Notice} kind="bad">${format.stopped(`${part(only)}: ${/^Redis/.test(trouble) ? "" : "others cannot be asked: "}${trouble}`)}<//>`;
+export function Partial({ trouble = "", missing = [], only = [], shown = part(only) }) {
+  if (trouble) return html`<${Notice} kind="bad">${format.stopped(`${shown}: ${/^Redis/.test(trouble) ? "" : "others cannot be asked: "}${trouble}`)}<//>`;
   return missing?.length ? html`<${Notice} kind="bad">${missing.join(", ")} ${missing.length === 1 ? "does" : "do"} not answer: of chargers there only their last state is shown.<//>` : null;
 }
 const part = (only) => (only.length > 1 ? "What is shown may be old, or not all of it" : `Only this gateway${only[0] ? ` (${only[0]})` : ""} is shown`);

@@ -1,7 +1,7 @@
 // What went wrong lately, over all gateways.
 import { html } from "./lib.js";
 import { route, view } from "./router.js";
-import { ChargerLink, Choice, Partial, Problem, Search, Table, Time } from "./parts.js";
+import { ChargerLink, Choice, LATE, Partial, Problem, Search, Table, Time } from "./parts.js";
 import { useMore, More } from "./more.js";
 import { count, duration, sentence, stopped } from "./format.js";
 import { query } from "./api.js";
@@ -92,7 +92,7 @@ export function Troubles() {
       <${Choice} label="What" name="kind" value=${kind} options=${KINDS.map((each) => ({ value: each, label: sentence(each) }))} onChange=${(value) => view({ kind: value })} />
       <${Search} label="Charger" name="charger" placeholder="whole identity" value=${charger} onChange=${(value) => view({ charger: value })} />
     </div>
-    <${Partial} trouble=${list.trouble} missing=${list.missing} />
+    <${Partial} trouble=${list.trouble} missing=${list.missing} shown=${LATE} />
     <${Problem} error=${list.error} />
     <${TroubleTable} rows=${list.rows} busy=${list.loading} error=${list.error} />
     <${More} list=${list} />`;

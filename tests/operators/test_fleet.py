@@ -1061,3 +1061,11 @@ async def test_hostile_identities_are_data(fleet: Fleet) -> None:
     boot(fleet.first.connect(hostile), "<b>", "\u2028")
     row = (await fleet.site.get("/api/fleet/chargers", search="<SCRIPT>"))["rows"][0]
     assert row["id"] == hostile and row["model"] == "<b>"
+
+
+async def test_what_is_read_while_redis_takes_no_writes_says_that_what_has_happened_since_is_missing(fleet: Fleet) -> None:
+    for path in ("/api/commands", "/api/troubles"):
+        assert (await fleet.site.get(path))["trouble"] == ""
+    fleet.first.fleet.away = True
+    for path in ("/api/commands", "/api/troubles"):
+        assert (await fleet.site.get(path))["trouble"] == fleet.first.fleet.trouble != ""

@@ -90,6 +90,11 @@ def test_a_redis_that_is_full_is_not_said_not_to_answer(own, look):
     )
     expect(page.get_by_text("unread by the backend")).to_be_visible()
     expect(told).to_have_text(re.compile(r"[^.]\.$"))
+    for hash in ("#/commands", "#/troubles"):
+        look(hash)
+        expect(
+            page.get_by_role("alert").filter(has_text="What has happened since is not shown yet: Redis takes no writes: OOM")
+        ).to_be_visible()
     own.valkey("CONFIG", "SET", "maxmemory", "0")
     at.close()
 
