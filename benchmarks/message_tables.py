@@ -10,6 +10,9 @@ from tables import number, table
 
 RAW, ECHO, OURS, NODE, PEER = "raw Twisted echo", "Autobahn echo", "ocpp_tw", "ocpp-rpc on Node", "ocpp on websockets"
 
+FILLED_WITHIN = 4
+"""Seconds of full load in which the frames of a gateway fill their memory: until then each message has to be given some by the system."""
+
 PLAIN = "ocpp_tw, --tap 0"
 
 MONITORED = "1.6", "2.0.1"
@@ -97,6 +100,9 @@ def monitoring(measuring: Measuring) -> str:
     servers = {
         name: bench.gateway(*options) for pair in pairs for name, options in ((f"{OURS} {pair}", ()), (f"{PLAIN} {pair}", ("--tap", "0")))
     }
+    if not measuring.quick:
+        for server in servers.values():
+            measuring.load(server, "--seconds", FILLED_WITHIN)
     rounds = measuring.messages(
         [Subject(named(name, version), server, ("--ocpp", version)) for version in MONITORED for name, server in servers.items()]
     )
