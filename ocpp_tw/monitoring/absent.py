@@ -15,9 +15,6 @@ from .told import ChargerRow
 from .transactions import Stay
 from .unheard import Unheard
 
-Rows = dict[str, ChargerRow]
-"""By identity."""
-
 
 class Absent:
     """One for a gateway, which has the ``chargers``, by identity."""
@@ -33,8 +30,8 @@ class Absent:
         """Why nothing newer is known of those that are away; "" if it is."""
         return self._away.trouble
 
-    async def rows(self, answers: Answers, counted: float) -> Rows:
-        """All but those that are counted among the connected ones in these answers; this gateway's own were counted at ``counted`` at the
+    async def rows(self, answers: Answers, counted: float) -> dict[str, ChargerRow]:
+        """By identity, all but those that are counted among the connected ones in these answers; this gateway's own were counted at ``counted`` at the
         earliest, by the reactor's clock."""
         absent = await self._read(answers)
         # gateways of older releases name none that have arrived
@@ -56,7 +53,7 @@ class Absent:
         """Read those that are away, if they are not known: whoever needs them next does not wait as long."""
         await self._away.rows(read=not self._fleet.trouble)
 
-    async def _read(self, answers: Answers) -> Rows:
+    async def _read(self, answers: Answers) -> dict[str, ChargerRow]:
         unheard = await self._unheard.rows(answers)
         # read last: who leaves the former for these meanwhile is in one of them
         away = await self._away.rows(read=not self._fleet.trouble, since=self._unheard.read_at)

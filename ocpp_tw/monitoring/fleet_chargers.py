@@ -17,7 +17,7 @@ from ..core.entries import Record
 from ..gateway.decisions import Decisions, RecordSummary, summary
 from ..interfaces import Answers, IFleet, StoreUnavailable
 from ..waiting import in_time, pause
-from .absent import Absent, Rows
+from .absent import Absent
 from .listing import MAX_NAMES
 from .query import STATES, ChargersFilter, ChargersPageQuery, ChargersQuery, First, Place, place
 from .slices import slices
@@ -106,7 +106,7 @@ class FleetChargers:
         asked: dict[str, Any] = msgspec.to_builtins(query)
         return await self._fleet.ask("chargers", asked)
 
-    async def _rows(self, ids: list[str], absent: Rows) -> list[ChargerRow]:
+    async def _rows(self, ids: list[str], absent: dict[str, ChargerRow]) -> list[ChargerRow]:
         """The rows of these chargers, wherever they are."""
         answers = await self._fleet.ask("rows", {"ids": ids})
         rows = {id: absent[id] for id in ids if id in absent}

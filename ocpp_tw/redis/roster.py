@@ -35,7 +35,8 @@ RECONNECT_GRACE = 2.0
 class RedisRoster:
     """The roster over an ordinary connection; the gateway lease calls `announce` whenever that is opened again.
 
-    `locate` waits while Redis is unavailable, and for a charger whose gateway has no lease while leases do not tell who lives, and ends in a CancelledError when the connection is stopped.
+    `locate` waits while Redis is unavailable, and, for a charger whose gateway has no lease, while leases do not tell who lives; it ends in a
+    CancelledError when the connection is stopped.
     A gateway whose charger went to another one finds ``{"evict": "<charger>", "connection": "<its connection>", "by": "<network>"}`` among its
     commands.
     """

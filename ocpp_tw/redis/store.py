@@ -48,8 +48,8 @@ class Connections(NamedTuple):
 
 
 class RedisStore(MultiService):
-    """``events``, ``roster``, ``orphans``, ``records``, ``history``, ``states``, ``register``, ``commands`` and ``fleet`` of one gateway; ``settings.redis`` and
-    ``settings.name`` must be filled in.
+    """``events``, ``roster``, ``orphans``, ``records``, ``history``, ``states``, ``register``, ``commands`` and ``fleet`` of one gateway;
+    ``settings.redis`` and ``settings.name`` must be filled in.
 
     Raises:
         ValueError: the name is empty, or the URL is not valid.

@@ -34,7 +34,8 @@ Written: TypeAlias = tuple[list[bytes], list[int]]
 class Writer:
     """``durability`` is the setting of that name; ``unsynced`` is called when it turns out that the server cannot sync what it is told to.
 
-    ``trouble`` is why nothing can be written at the moment, ``refusal`` why the server has refused it last; "" while all is well. ``busy``: there is a batch that is not known to be written.
+    ``trouble`` is why nothing can be written at the moment, ``refusal`` why the server has refused it last; "" while all is well.
+    ``busy``: there is a batch that is not known to be written.
     ``cannot_sync``: the server cannot sync what it is told to.
     """
 

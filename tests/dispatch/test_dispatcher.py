@@ -446,13 +446,26 @@ def test_of_equal_ids_asked_at_once_by_http_each_ends_in_an_event():
 def without_store(here: InMemoryGateway) -> list[Deferred]:
     """From now on the store answers no question; what it owes."""
     owed: list[Deferred] = []
+    here.commands.claim = here.roster.locate = owing(owed)
+    return owed
+
+
+def full_store(here: InMemoryGateway) -> list[Deferred]:
+    """From now on the store answers questions and takes nothing; the claims that it owes."""
+    owed: list[Deferred] = []
+    here.commands.claim = owing(owed)
+    here.events.paused = True
+    return owed
+
+
+def owing(owed: list[Deferred]):
+    """Answers nothing."""
 
     def never(*_):
         owed.append(Deferred())
         return owed[-1]
 
-    here.commands.claim = here.roster.locate = never
-    return owed
+    return never
 
 
 def asked(here: InMemoryGateway, charger: str = "cp1", id: str = "u1", **more) -> list[dict]:
@@ -484,9 +497,7 @@ def test_a_command_by_http_ends_soon_without_the_store_and_is_never_sent(charger
 def test_nor_is_one_sent_late_where_the_store_answers_and_takes_no_writes():
     """Who asked has gone when there is room again."""
     here, cp = with_charger()
-    claims: list[Deferred] = []
-    here.commands.claim = lambda *_: claims.append(Deferred()) or claims[-1]
-    here.events.paused = True
+    full_store(here)
     answers = asked(here)
     here.clock.pump([0.5] * 8)
     assert answers == []  # it may be for a moment only
@@ -500,9 +511,7 @@ def test_nor_is_one_sent_late_where_the_store_answers_and_takes_no_writes():
 
 def test_one_that_the_store_refuses_for_a_moment_is_sent():
     here, cp = with_charger()
-    claims: list[Deferred] = []
-    here.commands.claim = lambda *_: claims.append(Deferred()) or claims[-1]
-    here.events.paused = True
+    claims = full_store(here)
     answers = asked(here)
     here.clock.pump([0.5] * 8)
     here.events.resume()
