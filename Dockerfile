@@ -4,6 +4,8 @@ ARG PYTHON=3.13
 FROM python:${PYTHON}-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
+# For the compiled modules; the image has no compiler in the end.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/ocpp_tw
 COPY setup.cfg pyproject.toml setup.py fetch_libraries.py README.md LICENSE ./
 COPY ocpp_tw ocpp_tw

@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test large lint format coverage bench profile chaos hostile fuzz docs screenshots build clean
+.PHONY: help install run test large lint format coverage bench profile chaos hostile fuzz sanitized docs screenshots build clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -18,7 +18,7 @@ help: ## list these targets
 install: $(STAMP) ## set up .venv with the project and its test dependencies (PYTHON=python3.12 to choose another Python)
 
 # Editable, in setuptools' compat mode: any other editable install hides the twistd plugin (CONTRIBUTING.md).
-$(STAMP): setup.cfg pyproject.toml fetch_libraries.py
+$(STAMP): setup.cfg setup.py pyproject.toml fetch_libraries.py $(wildcard ocpp_tw/ocpp/compiled/*.p*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "ocpp_tw needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) --version 2>&1): name another, as in 'make install PYTHON=python3.12'" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
@@ -67,6 +67,9 @@ hostile: $(STAMP) ## attack a gateway in some sixty ways and measure what that c
 fuzz: $(STAMP) ## feed a gateway in memory with messages grown to 1 MB and random mutations for five minutes (ARGS="--seed 7 --seconds 600")
 	@PYTHONPATH=.:tests:tests/support $(BIN)/python -m fuzz $(ARGS)
 
+sanitized: $(STAMP) ## feed the compiled modules, built with gcc's sanitizers, with mutated messages (ARGS="--seed 7 --inputs 1000000")
+	@cd tests && PYTHONPATH=..:.:support ../$(BIN)/python -m fuzz.sanitized $(ARGS)
+
 profile: $(STAMP) ## show where the gateway spends time, by library, module and function (ARGS="--chargers 1000 --top 50"), or memory (ARGS=--memory)
 	@$(BIN)/python benchmarks/profile_gateway.py $(ARGS)
 
@@ -83,5 +86,6 @@ build: $(STAMP) ## build the wheel into dist/
 
 clean: ## remove everything that these targets created, including .venv
 	@rm -rf $(VENV) build dist ocpp_tw/pages/vendor *.egg-info htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find ocpp_tw -name '*.so' -delete
 	@find ocpp_tw twisted tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 	@find twisted -name dropin.cache -delete

@@ -68,7 +68,7 @@ class TransactionEventInfo(msgspec.Struct, frozen=True, gc=False):
 
 class _WithReadings(msgspec.Struct, frozen=True, gc=False):
     """What may have readings: a field ``raw`` has them as received, or their JSON where that was not decoded, ``values`` the same in canonical
-    units (`ocpp_tw.ocpp.meter_values.normalise`) where they were read in one pass."""
+    units where they were read in one pass."""
 
     @property
     def readings(self) -> Readings:
@@ -92,7 +92,7 @@ class Started(_WithReadings, frozen=True, gc=False):
     transaction_id: str | None = None
     raw: Any = []
     event_info: TransactionEventInfo | None = None
-    values: list[Value] | None = None
+    values: Values | None = None
 
 
 class Updated(_WithReadings, frozen=True, gc=False):
@@ -103,7 +103,7 @@ class Updated(_WithReadings, frozen=True, gc=False):
     event_info: TransactionEventInfo
     tag: str | None = None
     raw: Any = []
-    values: list[Value] | None = None
+    values: Values | None = None
 
 
 class Stopped(_WithReadings, frozen=True, gc=False):
@@ -116,7 +116,7 @@ class Stopped(_WithReadings, frozen=True, gc=False):
     tag: str | None = None
     raw: Any = []
     event_info: TransactionEventInfo | None = None
-    values: list[Value] | None = None
+    values: Values | None = None
 
 
 class Value(msgspec.Struct, omit_defaults=True, gc=False):
@@ -140,13 +140,21 @@ class Value(msgspec.Struct, omit_defaults=True, gc=False):
     """only when true: `value` is signed data, not a number"""
 
 
+class Values(msgspec.Struct, frozen=True, gc=False):
+    """The sampled values of a message: ``all`` of them as a list, or as its JSON; and those that the gateway itself looks at, if not more
+    (`ocpp_tw.ocpp.meter_values.LOOKED_AT`), in their order."""
+
+    all: Any
+    looked_at: list[Value]
+
+
 class MeterValues(_WithReadings, frozen=True, gc=False):
     """MeterValues. ``transaction_id`` is None outside a transaction."""
 
     conn: int
     transaction_id: int | None
     raw: Any
-    values: list[Value] | None = None
+    values: Values | None = None
 
 
 class DataTransfer(msgspec.Struct, frozen=True, gc=False):

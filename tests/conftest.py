@@ -25,11 +25,16 @@ hypothesis.settings.load_profile("suite")
 _tables = EventTables()
 
 
+OPTIONAL = ("tests/pages/", "tests/ocpp/test_compiled.py")
+"""Tests of what may be missing on a machine: a browser, a C compiler."""
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says when the pages were not tested, and how they are."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith("tests/pages/")]
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} tests skipped: {skipped[0].longrepr[2].removeprefix('Skipped: ')}")
+    """Says when the pages or the compiled modules were not tested, and how they are."""
+    for tests in OPTIONAL:
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith(tests)]
+        if skipped:
+            terminalreporter.write_line(f"{len(skipped)} tests skipped: {skipped[0].longrepr[2].removeprefix('Skipped: ')}")
 
 
 @pytest.fixture(scope="session", autouse=True)

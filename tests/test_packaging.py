@@ -141,6 +141,33 @@ def test_an_installed_gateway_has_all_its_modules(installed):
     assert (package / "py.typed").exists()
 
 
+def test_an_installed_gateway_has_its_compiled_modules(installed):
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no gcc")
+    done = run(
+        installed / "venv/bin/python", "-c", "from ocpp_tw.ocpp import compiled; print(compiled.WHY_NOT, compiled.__file__)", cwd=installed
+    )
+    assert done.stdout.startswith(f" {installed / 'venv'}"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "environment", [{"OCPP_TW_WITHOUT_COMPILED": "1"}, {"CC": "no-such-compiler"}], ids=["switched off", "no compiler"]
+)
+def test_a_wheel_is_built_without_compiled_modules_too(tmp_path, environment):
+    (source := tmp_path / "src").mkdir()
+    for name in copied():
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, source / name)
+    for each in source.rglob("*.so"):
+        each.unlink()
+    build = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])"
+    done = run(sys.executable, "-c", build, tmp_path, cwd=source, OCPP_TW_WITHOUT_PAGES="1", **environment)
+    assert done.returncode == 0, done.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "ocpp_tw/ocpp/compiled/__init__.py" in names and not [name for name in names if name.endswith((".so", ".c"))]
+    assert wheel.name.endswith("py3-none-any.whl") or "CC" in environment
+
+
 def test_an_installed_gateway_has_its_pages_with_their_libraries(installed):
     """In a checkout without them the build has fetched them."""
     [package] = (installed / "venv/lib").glob("python*/site-packages/ocpp_tw")

@@ -32,7 +32,7 @@ from ..facts import (
     Updated,
 )
 from ..ocpp.actions import snake_case
-from ..ocpp.meter_values import energy, normalise
+from ..ocpp.meter_values import energy, normalise, values_of
 from ..settings import Settings
 from . import charger_events, history, transaction_events
 from .conclusion import Conclusion
@@ -154,11 +154,13 @@ class Conclusions:
             backend_id=transaction.backend_id if transaction else None,
         )
         published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)
+        values = normalise(fact.readings)
         if fact.readings:
-            values, conn = normalise(fact.readings), transaction.conn if transaction else 0
+            conn = transaction.conn if transaction else 0
             readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
             published = (("meter_value", readings), *published)
-        return self._recorded(charger, fact, Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate), transaction)
+        conclusion = Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate, looked_at=values)
+        return self._recorded(charger, fact, conclusion, transaction)
 
     def _recorded(self, charger: Charger, fact: Stopped, conclusion: Conclusion, transaction: Transaction | None) -> Conclusion:
         """With what is kept of an end that is told for the first time."""
@@ -204,17 +206,17 @@ def _updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> 
 
 
 def _meter_values(charger: Charger, fact: MeterValues, verdict: None) -> Conclusion:
-    values, backend_id = normalise(fact.raw) if fact.values is None else fact.values, None
+    values, backend_id = values_of(fact), None
     if charger.ledger is not None and fact.transaction_id is not None:
         transaction = charger.ledger.find(fact.transaction_id)
         if transaction is not None:
             backend_id = transaction.backend_id
-            wh = energy(values)
+            wh = energy(values.looked_at)
             if wh is not None:
                 transaction.meter = wh  # not stored: after a restart the next reading soon arrives
     # 0, not null, outside a transaction: the field is a number to backends that have it in a typed model
-    data = charger_events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.raw, values, backend_id)
-    return Conclusion(verdict, (("meter_value", data),))
+    data = charger_events.MeterValue(charger.id, fact.conn, fact.transaction_id or 0, fact.raw, values.all, backend_id)
+    return Conclusion(verdict, (("meter_value", data),), looked_at=values.looked_at)
 
 
 def _data_transfer(charger: Charger, fact: DataTransfer, verdict: DataTransferResult) -> Conclusion:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..facts import Verdict
+from ..facts import Value, Verdict
 from .entries import Effect
 from .event import Data
 
@@ -16,7 +16,7 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """The verdict to answer with, the events to publish, and the effects that go with the last of them.
 
     Without events the message was a repeat. ``gap`` is the 2.x transaction of which the message shows others to be missing;
-    ``conflict``: another message of its transaction had the same number, and its content was different or is forgotten.
+    ``looked_at``: the values of its `MeterValue` that the gateway itself looks at. ``conflict``: another message of its transaction had the same number, and its content was different or is forgotten.
     """
 
     verdict: Verdict
@@ -27,3 +27,4 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     offline: bool = False
     gap: str | None = None
     conflict: bool = False
+    looked_at: list[Value] = []

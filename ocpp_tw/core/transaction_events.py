@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..facts import Authorization, Start, Started, Stopped, TransactionEventInfo, Updated
-from ..ocpp.meter_values import energy, normalise
+from ..facts import Authorization, Start, Started, Stopped, TransactionEventInfo, Updated, Value
+from ..ocpp.meter_values import energy, values_of
 from . import charger_events, gateway_events
 from .conclusion import Conclusion, Events
 from .event import Data
@@ -54,7 +54,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
     transaction.backend_id, transaction.provisional, transaction.begun = start.transaction_id, start.provisional, info.digest
     if fact.meter_start is not None:
         transaction.meter_start = fact.meter_start
-    further, gap = _enter(charger.id, transaction, info, fact, conflict and not is_another)
+    further, gap, looked_at = _enter(charger.id, transaction, info, fact, conflict and not is_another)
     data = charger_events.StartTransaction(
         charger.id, transaction.conn, fact.tag, fact.meter_start, fact.transaction_id, fact.timestamp, fact.reservation_id,
         start.authorization.status, **_members(info, transaction),
@@ -67,6 +67,7 @@ def started(charger: Charger, fact: Started, verdict: Start | Authorization) -> 
         offline=info.offline,
         gap=gap,
         conflict=conflict,
+        looked_at=looked_at,
     )
 
 
@@ -80,7 +81,7 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
     if verdict is not None:
         transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
         transaction.tag = transaction.tag or fact.tag or ""
-    further, gap = _enter(charger.id, transaction, info, fact, conflict)
+    further, gap, looked_at = _enter(charger.id, transaction, info, fact, conflict)
     status = None if verdict is None or fact.tag is None else verdict.status
     data = charger_events.TransactionUpdate(
         charger.id, transaction.conn, fact.transaction_id, fact.timestamp, fact.tag, status,
@@ -88,7 +89,9 @@ def updated(charger: Charger, fact: Updated, verdict: Authorization | None) -> C
         tag_type=info.tag_type or None, remote_start_id=info.remote_start_id, backend_id=transaction.backend_id,
     )  # fmt: skip
     published = (("transaction_update", data), *further)
-    return Conclusion(verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap, conflict=conflict)
+    return Conclusion(
+        verdict, published, charger.ledger.kept(transaction), offline=info.offline, gap=gap, conflict=conflict, looked_at=looked_at
+    )
 
 
 def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now: float = 0.0) -> Conclusion:
@@ -100,7 +103,7 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
     conflict = transaction.conflicts(info.seq_no)
     if verdict is not None:
         transaction.note_verdict(fact.tag or "", info.tag_type, verdict)
-    further, gap = _enter(charger.id, transaction, info, fact, conflict)
+    further, gap, looked_at = _enter(charger.id, transaction, info, fact, conflict)
     closing = charger.ledger.end(transaction, fact, now)
     if transaction.ended is None:
         transaction.ended = info.digest
@@ -117,30 +120,34 @@ def stopped(charger: Charger, fact: Stopped, verdict: Authorization | None, now:
         offline=info.offline,
         gap=gap,
         conflict=conflict,
+        looked_at=looked_at,
     )
 
 
 def _enter(
     charger: str, transaction: Transaction, info: TransactionEventInfo, fact: Started | Updated | Stopped, conflict: bool
-) -> tuple[Events, str | None]:
-    """Enter the message into its transaction: further events that it leads to, and the transaction if messages of it are missing."""
+) -> tuple[Events, str | None, list[Value]]:
+    """Enter the message into its transaction: further events that it leads to, the transaction if messages of it are missing, and the values in it that the
+    gateway itself looks at."""
     transaction.conn = info.conn or transaction.conn
     transaction.renumbered = transaction.renumbered or conflict
     published: list[tuple[str, Data]] = []
+    looked_at: list[Value] = []
     if fact.raw:
-        values = normalise(fact.raw) if fact.values is None else fact.values
-        meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, fact.raw, values, transaction.backend_id)
+        values = values_of(fact)
+        looked_at = values.looked_at
+        meter_value = charger_events.MeterValue(charger, transaction.conn, transaction.id, fact.raw, values.all, transaction.backend_id)
         published.append(("meter_value", meter_value))
-        begin = [value for value in values if value.context == "Transaction.Begin"]
-        later = [value for value in values if value.context != "Transaction.Begin"] if begin else values
+        begin = [value for value in looked_at if value.context == "Transaction.Begin"]
+        later = [value for value in looked_at if value.context != "Transaction.Begin"] if begin else looked_at
         transaction.note_meter(info.seq_no, fact.timestamp, energy(later))
         if begin and transaction.meter_start is None:  # plugged in first: energy flows, and is counted, later
             transaction.meter_start = energy(begin)
     gap = transaction.note(info.seq_no, info.digest)
     if gap is None:
-        return tuple(published), None
+        return tuple(published), None, looked_at
     published.append(("seq_gap", gateway_events.SeqGap(charger, str(transaction.id), named([gap]), count([gap]))))
-    return tuple(published), str(transaction.id)
+    return tuple(published), str(transaction.id), looked_at
 
 
 def _members(info: TransactionEventInfo, transaction: Transaction) -> dict[str, Any]:

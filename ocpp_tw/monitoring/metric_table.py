@@ -23,7 +23,7 @@ class Metric(NamedTuple):
 
 
 METRICS = (
-    Metric("ocpp_build_info", "gauge", "1; its labels say what runs", ("version", "python"), "max"),
+    Metric("ocpp_build_info", "gauge", "1; its labels say what runs; `compiled` is `yes` or `no`", ("version", "python", "compiled"), "max"),
     Metric("ocpp_start_time_seconds", "gauge", "When the gateway was started, in Unix time; of workers the last one", (), "max"),
     Metric("ocpp_workers", "gauge", "Processes that serve chargers"),
     Metric("ocpp_chargers", "gauge", "Connected chargers, by state: unresponsive, silent, faulted, charging, online; the first that applies", ("state", "ocpp")),

@@ -25,6 +25,7 @@ from ..gateway.charger import Charger
 from ..gateway.counts import Counts
 from ..histogram import Histogram
 from ..interfaces import Store
+from ..ocpp import compiled
 from .metric_table import METRICS
 from .slices import slices
 from .told import HealthReport
@@ -128,7 +129,7 @@ class Metrics:
 
     def _add_health(self, values: Values) -> None:
         health = self._health.report()
-        values["ocpp_build_info"][__version__, platform.python_version()] = 1
+        values["ocpp_build_info"][__version__, platform.python_version(), "no" if compiled.WHY_NOT else "yes"] = 1
         values["ocpp_start_time_seconds"][()] = self._started
         values["ocpp_workers"][()] = 1
         values["ocpp_loop_lag_seconds"][()] = health["loop_lag_ms"] / 1000

@@ -15,7 +15,7 @@ from ..core.charger_events import MeterValue, StopTransaction
 from ..core.conclusion import Conclusion
 from ..facts import Value
 from ..gateway.charger import Charger
-from .readings import READ
+from ..ocpp.meter_values import LOOKED_AT
 
 
 class Readings(msgspec.Struct, gc=False):
@@ -33,7 +33,7 @@ Noted = list[Any]
 def of(conclusion: Conclusion, before: Noted | None = None) -> Noted:
     """What to note of a message, in place of what is noted of one ``before`` it: what that one has measured and this one has not is noted on."""
     noted: Noted = [
-        Readings(data.conn, data.transaction_id, [each for each in data.values if each.measurand in READ])
+        Readings(data.conn, data.transaction_id, [each for each in conclusion.looked_at if each.measurand in LOOKED_AT])
         if type(data) is MeterValue
         else data
         for _, data in conclusion.events
@@ -48,7 +48,7 @@ def _keep_other_measurands(noted: Noted, before: Noted) -> None:
     for data in noted:
         if type(data) is Readings:
             told = {each.measurand for each in data.values}
-            if len(told) < len(READ):
+            if len(told) < len(LOOKED_AT):
                 data.values[:0] = [
                     each for earlier in before if type(earlier) is Readings for each in earlier.values if each.measurand not in told
                 ]

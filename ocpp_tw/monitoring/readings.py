@@ -9,12 +9,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, NamedTuple
 
-from ..ocpp.meter_values import ENERGY, energy
-
-POWER, SOC = "Power.Active.Import", "SoC"
-
-READ = frozenset({POWER, SOC, ENERGY})
-"""The measurands that are read."""
+from ..ocpp.meter_values import POWER, SOC, energy
 
 MAX_POWER = 1e8
 """Largest power that is believed, in W; no charger has a tenth of it."""

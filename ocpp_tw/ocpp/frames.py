@@ -13,6 +13,7 @@ import msgspec
 
 from ..words import MAX_KEPT
 from .bounds import MAX_NUMBER, UNCHECKED, depth, too_long_number, too_many_values
+from .compiled import split_call
 from .malformed import Malformed, TooMuch, UnknownType, decode_head, message_type, read_action, read_beginning, read_id
 from .payload_json import decode as _decode
 from .payload_json import decode_object as _decode_object
@@ -39,8 +40,11 @@ MAX_ELEMENTS = 16
 PADDING = b"\0 \t\r\n\v\f\xef\xbb\xbf"
 """The bytes that may stand around a frame: some chargers send the terminator of their string, its whole buffer, or a byte order mark."""
 
-QuickReader = Callable[[msgspec.Raw], Any]
+QuickReader = Callable[[bytes], Any]
 """Reads a payload's JSON in one pass, validated, as a fact; None if the message is not an ordinary one."""
+
+NOT_ORDINARY = (ValueError, KeyError, RecursionError)
+"""What is raised inside a `QuickReader` where a message is none that it can read."""
 
 NOT_READ: Payload = {}
 """The ``payload`` of a `Call` that was read in one pass; nobody may change it."""
@@ -132,11 +136,17 @@ def parse(text: bytes, quick: Mapping[str, QuickReader] = MappingProxyType({})) 
     """
     if len(text) > UNCHECKED:
         _check_bounds(text)
+    split = None if split_call is None else split_call(text)
+    if split is not None and split[1] in quick:
+        id, action, unread = split
+        fact = quick[action](unread)
+        if fact is not None:
+            return Call(id, action, NOT_READ, unread, "", fact)
     try:
         kind, id, action, raw = _decode_call(text)
         if (kind == 2 or kind == 6) and 0 < len(id) <= MAX_KEPT:
-            if action in quick and kind == 2:
-                fact = quick[action](raw)
+            if kind == 2 and split is None and action in quick:
+                fact = quick[action](bytes(raw))
                 if fact is not None:
                     return Call(id, action, NOT_READ, bytes(raw), "", fact)
             payload = _decode_object(raw)  # what is something else would be decoded in vain: the slow path does it again

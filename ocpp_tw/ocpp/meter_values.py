@@ -10,13 +10,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from ..facts import Readings, Value
+from ..facts import Readings, Value, Values
 from .numbers import MAX_DIGITS, decimal_number, is_plain, shifted
 from .timestamps import is_earlier
 from .tolerance.aliases import folded
 
 ENERGY = "Energy.Active.Import.Register"
 """The measurand of a sample without one (OCPP 1.6 §7.43)."""
+
+POWER, SOC = "Power.Active.Import", "SoC"
+
+LOOKED_AT = frozenset({ENERGY, POWER, SOC})
+"""The measurands whose values the gateway itself looks at: for what a transaction has delivered, and for operators."""
 
 NEEDS_FORMULA = 99
 """In place of the power of ten, for units whose conversion takes a formula."""
@@ -119,6 +124,15 @@ def normalise(readings: Readings) -> list[Value]:
     except (AttributeError, TypeError):  # not the types of the schema: an array, an object or a string is something else
         return normalise(list(_well_typed(readings)))
     return values
+
+
+def values_of(fact: Any) -> Values:
+    """The values in a fact's readings, which are normalised now if the message was not read in one pass."""
+    if fact.values is not None:
+        values: Values = fact.values
+        return values
+    normalised = normalise(fact.readings)
+    return Values(normalised, normalised)
 
 
 def energy(values: list[Value]) -> int | None:

@@ -16,7 +16,7 @@ from .common import DATA_TRANSFER, HEARTBEAT, heartbeat, listed, number, registr
 from .frames import Payload
 from .neutral.v16 import COMMANDS, TAG_STATUSES
 from .schemas import load
-from .v16_meter_values import read_in_one_pass
+from .v16_meter_values import compiled_reader, meter_values
 from .v16_one_pass import status_notification
 from .version import Translation, UnreadablePayload, Version
 
@@ -153,7 +153,7 @@ V16 = Version(
     csms_actions=csms_actions(_schemas.actions, CHARGER_ACTIONS_V16),
     codes=CODES,
     neutral=COMMANDS,
-    quick_readers={"Heartbeat": heartbeat, "StatusNotification": status_notification, "MeterValues": read_in_one_pass},
+    quick_readers={"Heartbeat": heartbeat, "StatusNotification": status_notification, "MeterValues": meter_values(compiled_reader())},
     answerable=answerable,
     start_actions=frozenset({"RemoteStartTransaction", "RemoteStopTransaction"}),
 )

@@ -10,10 +10,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ..facts import MeterValues
+from ..facts import MeterValues, Values
+from . import compiled
 from .bounds import MAX_SAMPLES
-from .frames import ROOM
-from .meter_values import ENERGY, canonical_unit
+from .compiled import ReadCompiled
+from .frames import NOT_ORDINARY, ROOM, QuickReader
+from .meter_values import ENERGY, LOOKED_AT, NEEDS_FORMULA, canonical_unit
+from .numbers import MAX_DIGITS
 from .payload_json import MAX_INTEGER, MIN_INTEGER
 from .schemas import source
 
@@ -72,6 +75,7 @@ Reading: Any = _type(_list["items"], sampledValue=_type(_samples, items=Sample))
 Message: Any = _type(_schema, meterValue=msgspec.Raw, transactionId=(Integer, None))
 
 _message = msgspec.json.Decoder(Message).decode
+_rest = msgspec.json.Decoder(_type(_schema, meterValue=Literal[0], transactionId=(Integer, None))).decode
 _readings = msgspec.json.Decoder(_type(_list, items=Reading)).decode
 
 PLAIN = {
@@ -81,24 +85,51 @@ PLAIN = {
 """A measurand -> its unit -> the canonical unit, for units that need no conversion."""
 
 
-def read_in_one_pass(payload: msgspec.Raw) -> MeterValues | None:
-    """The fact in the payload of an ordinary MeterValues; None if `ocpp_tw.ocpp.v16` and `meter_values` have to read it."""
-    try:
-        message = _message(payload)
-        if len(payload) - len(message.meterValue) > ROOM:
+def meter_values(read_compiled: ReadCompiled | None) -> QuickReader:
+    """The reader of MeterValues. It gives the fact in the payload of an ordinary one, or None if `ocpp_tw.ocpp.v16` and `meter_values` have to read it."""
+
+    def read(payload: bytes) -> MeterValues | None:
+        found = None if read_compiled is None else read_compiled(payload)
+        try:
+            if found is not None:
+                rest, told, read_values, looked_at, _ = found
+                message, readings, values = _rest(rest), msgspec.Raw(told), Values(msgspec.Raw(read_values), looked_at)
+            else:
+                message = _message(payload)
+                readings, values = message.meterValue, _values(message.meterValue)
+            if len(payload) - len(readings) > ROOM:
+                return None
+        except NOT_ORDINARY:
             return None
-        values: list[Any] = []
-        for reading in _readings(message.meterValue):
-            timestamp, samples = reading.timestamp, reading.sampledValue
-            for sample in samples:
-                value = sample.value
-                if not (value.isdigit() or value.replace(".", "", 1).isdigit()) or not value.isascii():
-                    return None
-                sample.unit = PLAIN[sample.measurand][sample.unit]
-                sample.timestamp = timestamp
-            values += samples
-        if len(values) > MAX_SAMPLES:
-            return None
-    except (ValueError, KeyError, RecursionError):
-        return None
-    return MeterValues(message.connectorId, message.transactionId, message.meterValue, values)
+        return MeterValues(message.connectorId, message.transactionId, readings, values)
+
+    return read
+
+
+def _values(readings: msgspec.Raw) -> Values:
+    """The values in a meterValue array. Raises one of `NOT_ORDINARY`."""
+    values: list[Any] = []
+    for reading in _readings(readings):
+        timestamp, samples = reading.timestamp, reading.sampledValue
+        for sample in samples:
+            value = sample.value
+            if not (value.isdigit() or value.replace(".", "", 1).isdigit()) or not value.isascii():
+                raise ValueError
+            sample.unit = PLAIN[sample.measurand][sample.unit]
+            sample.timestamp = timestamp
+        values += samples
+    if len(values) > MAX_SAMPLES:
+        raise ValueError
+    return Values(values, values)
+
+
+def compiled_reader() -> ReadCompiled | None:
+    """What `meter_values` reads with where the package was compiled."""
+    units = {measurand: _units(measurand) for measurand in _enums["measurand"]} | {None: _units(ENERGY)}
+    return compiled.reader(numbers=False, units=units, enums=_enums, longest=MAX_DIGITS, kept=LOOKED_AT)
+
+
+def _units(measurand: str) -> compiled.Units:
+    """What `compiled.readings` is to know of a measurand's units: those without a formula."""
+    canonical = {unit: canonical_unit(measurand, unit) for unit in (None, *_enums["unit"])}
+    return {unit: (measurand, *told) for unit, told in canonical.items() if told[1] != NEEDS_FORMULA}

@@ -16,7 +16,7 @@ _schema = source("v16", "StatusNotification")
 _decode = msgspec.json.Decoder(type_of(_schema, root=_schema, instead={})).decode
 
 
-def status_notification(payload: msgspec.Raw) -> StatusNotification | None:
+def status_notification(payload: bytes) -> StatusNotification | None:
     """The fact in an ordinary payload; None for any other."""
     try:
         message = _decode(payload)

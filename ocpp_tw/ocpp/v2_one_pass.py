@@ -6,26 +6,24 @@ Its types are made from the official schemas and accept nothing that those would
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import msgspec
 
-from ..facts import Fact, MeterValues, Other, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value
+from ..facts import Fact, MeterValues, Other, Started, StatusNotification, Stopped, TransactionEventInfo, Updated, Value, Values
+from . import compiled
 from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
 from .common import heartbeat
-from .frames import ROOM, QuickReader, too_deep
-from .meter_values import ENERGY, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
+from .frames import NOT_ORDINARY, ROOM, QuickReader, too_deep
+from .meter_values import ENERGY, LOOKED_AT, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
 from .numbers import shifted
 from .schema_types import type_of
 from .schemas import source
 from .timestamps import parse_timestamp
-
-NOT_ORDINARY = (ValueError, KeyError, RecursionError)
-"""What is raised where a message is none that can be read here."""
 
 MAX_EXACT = 16
 """Most characters of a number with a point that is told as it is written. A float has fifteen digits, which are the same after it was read."""
@@ -36,13 +34,13 @@ TINY = "0.000"
 _encode = msgspec.json.Encoder().encode
 
 
-def quick_readers(folder: str) -> Mapping[str, QuickReader]:
-    """The readers of a version by action; ``folder`` has its schemas."""
+def quick_readers(folder: str, *, with_compiled: bool = True) -> Mapping[str, QuickReader]:
+    """The readers of a version by action; ``folder`` has its schemas. ``with_compiled``: where the package was compiled, that is used."""
     return {
         "Heartbeat": heartbeat,
         "StatusNotification": _status_notification(folder),
-        "MeterValues": _meter_values(folder),
-        "TransactionEvent": _transaction_event(folder),
+        "MeterValues": _meter_values(folder, with_compiled),
+        "TransactionEvent": _transaction_event(folder, with_compiled),
         "NotifyEvent": _other("NotifyEvent", folder),
         "NotifyReport": _other(
             "NotifyReport", folder, {f"reportData/variableCharacteristics/{limit}": int for limit in ("minLimit", "maxLimit")}
@@ -54,7 +52,7 @@ def _status_notification(folder: str) -> QuickReader:
     schema = source(folder, "StatusNotificationRequest")
     decode = msgspec.json.Decoder(type_of(schema, root=schema, instead={})).decode
 
-    def read(payload: msgspec.Raw) -> StatusNotification | None:
+    def read(payload: bytes) -> StatusNotification | None:
         try:
             message = decode(payload)
         except NOT_ORDINARY:
@@ -67,43 +65,30 @@ def _status_notification(folder: str) -> QuickReader:
     return read
 
 
-def _meter_values(folder: str) -> QuickReader:
+def _meter_values(folder: str, with_compiled: bool) -> QuickReader:
     schema = source(folder, "MeterValuesRequest")
-    decode = msgspec.json.Decoder(type_of(schema, root=schema, instead={"meterValue": msgspec.Raw})).decode
-    decode_readings, normalise = _readings(schema)
+    decode = _decoder(schema, {}, with_compiled)
 
-    def read(payload: msgspec.Raw) -> MeterValues | None:
+    def read(payload: bytes) -> MeterValues | None:
         try:
-            message = decode(payload)
-            values = normalise(decode_readings(message.meterValue))
+            message, readings, values = decode(payload)
         except NOT_ORDINARY:
             return None
-        if too_deep(bytes(payload)):
+        if too_deep(payload):
             return None
-        return MeterValues(message.evseId, None, message.meterValue, values)
+        return MeterValues(message.evseId, None, readings, values)
 
     return read
 
 
-def _transaction_event(folder: str) -> QuickReader:
+def _transaction_event(folder: str, with_compiled: bool) -> QuickReader:
     schema = source(folder, "TransactionEventRequest")
-    instead = {
-        "meterValue": msgspec.Raw,
-        "costDetails": None,
-        "transactionInfo/transactionLimit": None,
-    }  # both have decimals of other kinds
-    decode = msgspec.json.Decoder(type_of(schema, root=schema, instead=instead)).decode
-    decode_readings, normalise = _readings(schema)
+    instead = {"costDetails": None, "transactionInfo/transactionLimit": None}  # both have decimals of other kinds
+    decode = _decoder(schema, instead, with_compiled)
 
-    def read(payload: msgspec.Raw) -> Fact | None:
+    def read(payload: bytes) -> Fact | None:
         try:
-            message = decode(payload)
-            raw, values = message.meterValue, None
-            if raw is None:
-                raw = []
-            else:
-                message.meterValue = decode_readings(raw)
-                values = normalise(message.meterValue)
+            message, raw, values = decode(payload)
         except NOT_ORDINARY:
             return None
         timestamp = message.timestamp
@@ -111,7 +96,7 @@ def _transaction_event(folder: str) -> QuickReader:
             return None
         offline, message.offline = message.offline is True, None
         canonical = _encode(message)  # as `payload_json.digest` has it, since members and numbers are in its form
-        if len(payload) - len(canonical) > ROOM and too_deep(bytes(payload)):
+        if len(payload) - len(canonical) > ROOM and too_deep(payload):
             return None
         info, evse, token = message.transactionInfo, message.evse, message.idToken
         tag, tag_type = (None, "") if token is None else (token.idToken or ("" if token.type else None), token.type)
@@ -144,22 +129,61 @@ def _other(action: str, folder: str, instead: Mapping[str, Any] = MappingProxyTy
     assert "timestamp" not in schema["properties"]
     decode = msgspec.json.Decoder(type_of(schema, root=schema, instead=instead)).decode
 
-    def read(payload: msgspec.Raw) -> Other | None:
+    def read(payload: bytes) -> Other | None:
         try:
             decode(payload)
         except NOT_ORDINARY:
             return None
-        return Other(action, payload)
+        return Other(action, msgspec.Raw(payload))
 
     return read
 
 
-def _register(values: list[Value] | None, context: str) -> int | None:
+def _register(values: Values | None, context: str) -> int | None:
     """See `meter_values.register`."""
-    return None if values is None else energy([value for value in values if value.context == context])
+    return None if values is None else energy([value for value in values.looked_at if value.context == context])
 
 
-def _readings(schema: dict[str, Any]) -> tuple[Any, Any]:
+def _decoder(schema: dict[str, Any], instead: Mapping[str, Any], with_compiled: bool) -> Callable[[bytes], tuple[Any, Any, Values | None]]:
+    """What reads a message with a meterValue array: the message, in which that is as `payload_json.digest` has it; the array's JSON, and its values. Without one
+    these are an empty list and None.
+
+    It raises one of `NOT_ORDINARY` for what is not. ``instead``: see `schema_types.type_of`.
+    """
+
+    def decoder(meter_value: Any) -> Callable[[bytes], Any]:
+        return msgspec.json.Decoder(type_of(schema, root=schema, instead={**instead, "meterValue": meter_value})).decode
+
+    decode, decode_rest = decoder(msgspec.Raw), decoder(Literal[0])
+    decode_readings, normalise = _readings(schema)
+    read_compiled = _compiled_reader(schema) if with_compiled else None
+
+    def read(payload: bytes) -> tuple[Any, Any, Values | None]:
+        found = None if read_compiled is None else read_compiled(payload)
+        if found is not None:
+            rest, readings, values, looked_at, canonical = found
+            message = decode_rest(rest)
+            message.meterValue = msgspec.Raw(canonical)
+            return message, msgspec.Raw(readings), Values(msgspec.Raw(values), looked_at)
+        message = decode(payload)
+        raw = message.meterValue
+        if raw is None:
+            return message, [], None
+        message.meterValue = decode_readings(raw)
+        return message, raw, normalise(message.meterValue)
+
+    return read
+
+
+def _compiled_reader(schema: dict[str, Any]) -> compiled.ReadCompiled | None:
+    definitions = schema["definitions"]
+    kinds = {"context": "ReadingContextEnumType", "phase": "PhaseEnumType", "location": "LocationEnumType"}
+    enums = {name: definitions[kind]["enum"] for name, kind in kinds.items()}
+    units = _units(definitions["MeasurandEnumType"]["enum"])
+    return compiled.reader(numbers=True, units=units, enums=enums, longest=MAX_EXACT, kept=LOOKED_AT)
+
+
+def _readings(schema: dict[str, Any]) -> tuple[Any, Callable[[list[Any]], Values]]:
     """What decodes a meterValue array, and what makes values of it; the latter leaves the numbers in it as `payload_json` writes them.
 
     Both raise one of `NOT_ORDINARY` for what is not.
@@ -169,7 +193,7 @@ def _readings(schema: dict[str, Any]) -> tuple[Any, Any]:
     decode = msgspec.json.Decoder(type_of(listed, root=schema, instead={"sampledValue/value": msgspec.Raw})).decode
     units = _units(schema["definitions"]["MeasurandEnumType"]["enum"])
 
-    def normalise(readings: list[Any]) -> list[Value]:
+    def normalise(readings: list[Any]) -> Values:
         values: list[Value] = []
         add = values.append
         for reading in readings:
@@ -199,7 +223,7 @@ def _readings(schema: dict[str, Any]) -> tuple[Any, Any]:
                 add(Value(measurand, text, unit, timestamp, sample.context, sample.phase, sample.location))
         if len(values) > MAX_SAMPLES:
             raise ValueError
-        return values
+        return Values(values, values)
 
     return decode, normalise
 

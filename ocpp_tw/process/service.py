@@ -48,6 +48,7 @@ from .listening import Endpoints, chargers_of, listen
 from .openness import tell_open_doors
 from .operators_door import OperatorsDoor
 from .tracing import tracing_of
+from .what_runs import tell_what_is_missing
 
 log = Logger()
 
@@ -167,6 +168,7 @@ class GatewayService(MultiService):
             each.start()
         if not self._front:
             tell_open_doors(settings)
+        tell_what_is_missing()
 
     def reload(self) -> None:
         """Read again what may have changed while the gateway runs: certificates, those that vouch for chargers' own,

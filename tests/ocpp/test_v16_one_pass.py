@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +18,7 @@ STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Charging"}
 
 
 def in_one_pass(action: str, payload: Any) -> Any:
-    return V16.quick_readers[action](msgspec.Raw(json.dumps(payload, separators=(",", ":")).encode()))
+    return V16.quick_readers[action](json.dumps(payload, separators=(",", ":")).encode())
 
 
 def agrees(action: str, payload: Any) -> bool:

@@ -1,0 +1,18 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Closed sets of names, such as measurands, and what is written for each."""
+
+
+cdef class Names:
+    """A closed set of names: each has a place in ``texts``, and what is written for it in a value and in the canonical form of a sample."""
+
+    def __init__(self, texts, in_value=lambda text: "", in_sample=lambda text: ""):
+        self.texts = sorted(texts, key=len)
+        assert len(self.texts) <= MOST and all(each.isascii() and len(each) <= LONGEST for each in self.texts), self.texts
+        self._held = [(each.encode(), in_value(each).encode(), in_sample(each).encode()) for each in self.texts]
+        cdef bytes name, value, sample
+        for place, (name, value, sample) in enumerate(self._held):
+            self.names[place].at, self.names[place].size = name, len(name)
+            self.in_value[place].at, self.in_value[place].size = value, len(value)
+            self.in_sample[place].at, self.in_sample[place].size = sample, len(sample)
+        for size in range(LONGEST + 2):
+            self.first[size] = sum([len(each) < size for each in self.texts])

@@ -1,0 +1,17 @@
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Any
+
+class ReadingsReader:
+    def __init__(
+        self,
+        *,
+        numbers: bool,
+        units: Mapping[str | None, Mapping[str | None, tuple[str, str | None, int]]],
+        contexts: Iterable[str],
+        phases: Iterable[str],
+        locations: Iterable[str],
+        kept: Set[str],
+        value: Callable[..., Any],
+        longest: int,
+    ) -> None: ...
+    def read(self, payload: bytes) -> tuple[bytes, bytes, bytes, list[Any], bytes] | None: ...
