@@ -13,8 +13,11 @@ COPY twisted twisted
 # Build a wheel, then install it with its dependencies: the image has what users install, not a checkout. The pages' libraries come from the npm registry.
 ARG NPM_CONFIG_REGISTRY=
 ARG OCPP_TW_WITHOUT_PAGES=
+ARG OCPP_TW_WITHOUT_COMPILED=
 RUN pip wheel --no-deps --wheel-dir /wheel . \
  && /opt/ocpp_tw/bin/pip install /wheel/*.whl
+# A module that cannot be compiled is left out of a wheel; here that is an error.
+RUN cd / && /opt/ocpp_tw/bin/python -c 'import os, sys; from ocpp_tw.ocpp import compiled as c; sys.exit("" if c.IS_USED or os.environ.get(c.WITHOUT) else c.WHY_NOT)'
 
 FROM python:${PYTHON}-slim
 ARG VERSION=0.1.0

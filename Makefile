@@ -24,6 +24,7 @@ $(STAMP): setup.cfg setup.py pyproject.toml fetch_libraries.py $(wildcard ocpp_t
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --config-settings editable_mode=compat --editable '.[test]'
 	@$(BIN)/python fetch_libraries.py || echo "the gateway works without its pages" >&2
+	@$(BIN)/python -c 'from ocpp_tw.ocpp import compiled as c; c.IS_USED or print(f"the gateway works without compiled modules ({c.WHY_NOT}); install gcc and the headers of Python to have them, and make -B install")'
 	@touch $@
 
 run: $(STAMP) ## run a gateway in the foreground (PORT=10800, ARGS="--base-url http://...")

@@ -1,6 +1,7 @@
 """Builds a wheel, with the pages' libraries and the compiled modules in it; all else is in setup.cfg."""
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,8 +12,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fetch_libraries import CannotFetch, fetch
 
+ROOT = Path(__file__).parent
 WITHOUT_PAGES = "OCPP_TW_WITHOUT_PAGES"
 WITHOUT_COMPILED = "OCPP_TW_WITHOUT_COMPILED"
+
+COMPILED = "ocpp_tw/ocpp/compiled"
+IN_PLACE = {"editable_wheel", "develop", "build_ext"}
+"""The commands that build into the checkout."""
 
 
 class BuildWithLibraries(build_py):
@@ -28,20 +34,40 @@ class BuildWithLibraries(build_py):
         super().run()
 
 
-def compiled() -> list[Extension]:
-    """The compiled modules. They are optional: where there is no compiler, they are left out with a warning, and the gateway works without them."""
-    if os.environ.get(WITHOUT_COMPILED):
-        return []
-    from Cython.Build import cythonize
+def remove_outdated(wanted: bool) -> None:
+    """Remove modules that an earlier build has left, if they are older than their sources or not ``wanted``: this build may leave them out."""
+    sources = [each for each in (ROOT / COMPILED).iterdir() if each.suffix in {".py", ".pyx", ".pxd", ".pxi"}]
+    newest = max(each.stat().st_mtime for each in sources)
+    directories = [each / COMPILED for each in ROOT.glob("build/lib*")]
+    if wanted or IN_PLACE & set(sys.argv):
+        directories.append(ROOT / COMPILED)
+    for module in [each for directory in directories for each in directory.glob("*.so")]:
+        if not wanted or module.stat().st_mtime < newest:
+            module.unlink()
 
-    names = ("frames", "names", "readings")
+
+def compiled() -> list[Extension]:
+    """The compiled modules. They are optional: what cannot be built is left out, and the gateway works without."""
+    wanted = not os.environ.get(WITHOUT_COMPILED)
+    remove_outdated(wanted)
+    if not wanted:
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        print("warning: the compiled modules are left out, as there is no Cython", file=sys.stderr)
+        return []
+    digest = runpy.run_path(str(ROOT / COMPILED / "sources.py"))["digest"]()
     arguments = [] if sys.platform == "win32" else ["-g0"]  # symbols for a debugger make it ten times as large
+    macros = [("OF_SOURCES", f'"{digest}"')]
     modules = [
-        Extension(f"ocpp_tw.ocpp.compiled.{name}", [f"ocpp_tw/ocpp/compiled/{name}.pyx"], extra_compile_args=arguments) for name in names
+        Extension(f"ocpp_tw.ocpp.compiled.{name}", [f"{COMPILED}/{name}.pyx"], define_macros=macros, extra_compile_args=arguments)
+        for name in ("frames", "readings")
     ]
     extensions: list[Extension] = cythonize(modules, build_dir="build", language_level=3)
-    for extension in extensions:
-        extension.optional = True  # cythonize does not pass it on
+    for extension in extensions:  # cythonize passes neither on
+        extension.optional = True
+        extension.depends = [str(each) for each in (ROOT / COMPILED).iterdir() if each.suffix != ".so"]
     return extensions
 
 

@@ -8,6 +8,10 @@ from message_tables import MESSAGE_ID, OURS, RAW, named
 from servers import CORES
 from tables import number, table
 
+from ocpp_tw.ocpp.compiled import WITHOUT
+
+INTERPRETED = "ocpp_tw without compiled modules"
+
 SIZED = {"1.6": "1.6 MeterValues", "2.0.1": "2.0.1 TransactionEvent"}
 """What the load generator sends with a given number of samples, by version."""
 
@@ -34,7 +38,9 @@ def fleet(measuring: Measuring) -> str:
 def size(measuring: Measuring) -> str:
     """With the number of its samples."""
     sizes = (1, 160) if measuring.quick else (1, 40, 160)
-    servers, rows = [measuring.bench.raw(), measuring.bench.gateway()], []
+    interpreted = measuring.bench.gateway(**{WITHOUT: "1"})
+    interpreted.name = INTERPRETED
+    servers, rows = [measuring.bench.raw(), measuring.bench.gateway(), interpreted], []
     subjects = [
         Subject(f"{named(server.name, version)}, {samples}", server, ("--ocpp", version, "--samples", samples))
         for version in SIZED
@@ -45,8 +51,12 @@ def size(measuring: Measuring) -> str:
     for version, message in SIZED.items():
         before = 0
         for samples in sizes:
-            ours, raw = (f"{named(server, version)}, {samples}" for server in (OURS, RAW))
-            cost = [number(rounds.of(ours)), "-", number(rounds.of(raw)), number(rounds.ratio(ours, raw))]
+            ours, raw, plain = (f"{named(server, version)}, {samples}" for server in (OURS, RAW, INTERPRETED))
+            cost = [
+                number(rounds.of(ours)),
+                "-",
+                *map(number, (rounds.of(raw), rounds.ratio(ours, raw), rounds.of(plain), rounds.ratio(plain, ours))),
+            ]
             if before:
                 less, more = f"{named(OURS, version)}, {before}", samples - before
                 cost[1] = number(rounds.median(lambda each, ours=ours, less=less, more=more: (each[ours]["us"] - each[less]["us"]) / more))
@@ -54,7 +64,8 @@ def size(measuring: Measuring) -> str:
             before = samples
     for server in servers:
         measuring.bench.end(server)
-    return table(["message", "samples", "bytes", "CPU µs/message", "µs/additional sample", "raw echo", "x raw"], rows)
+    header = ["message", "samples", "bytes", "CPU µs/message", "µs/additional sample", "raw echo", "x raw", "not compiled", "x ocpp_tw"]
+    return table(header, rows)
 
 
 def message_size(version: str, samples: int) -> int:

@@ -54,13 +54,13 @@ def issued(name: str, by: Issued | None = None, is_authority: bool = False) -> I
 class Server:
     """A listening process with a log; if it does not start, the benchmark ends with the end of that log."""
 
-    def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int], tls: bool = False) -> None:
+    def __init__(self, name: str, kind: str, command: list[str], port: int, cores: set[int], tls: bool = False, **environment: str) -> None:
         self.name, self.kind, self.port, self.tls = name, kind, port, tls
         self.password = self.certificate = ""
         self.directory = Path(tempfile.mkdtemp(prefix="bench-"))
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.directory, env={**os.environ, "PYTHONPATH": str(HERE.parent)}, stdout=log, stderr=log,
+                command, cwd=self.directory, env={**os.environ, "PYTHONPATH": str(HERE.parent), **environment}, stdout=log, stderr=log,
                 preexec_fn=lambda: os.sched_setaffinity(0, cores),
             )  # fmt: skip
         deadline = time.monotonic() + 30
@@ -123,11 +123,15 @@ class Bench:
             each.wait()
         self.directory.cleanup()
 
-    def server(self, name: str, kind: str, command: list[str], port: int, cores: set[int] | None = None, tls: bool = False) -> Server:
-        self.started.append(Server(name, kind, command, port, cores or {CORES[0]}, tls))
+    def server(
+        self, name: str, kind: str, command: list[str], port: int, cores: set[int] | None = None, tls: bool = False, **environment: str
+    ) -> Server:
+        self.started.append(Server(name, kind, command, port, cores or {CORES[0]}, tls, **environment))
         return self.started[-1]
 
-    def gateway(self, *options: str, cores: set[int] | None = None, wrapper: tuple[str, ...] = (), tls: bool = False) -> Server:
+    def gateway(
+        self, *options: str, cores: set[int] | None = None, wrapper: tuple[str, ...] = (), tls: bool = False, **environment: str
+    ) -> Server:
         port = free_port()
         twistd = wrapper or (str(Path(sys.executable).parent / "twistd"),)
         endpoints = (
@@ -142,7 +146,7 @@ class Bench:
         )
         options += ("--tls", self.certificate()) if tls else ()
         name, command = "ocpp_tw over TLS" if tls else "ocpp_tw", [*twistd, "--pidfile=", "-n", "ocpp", *endpoints, *options]
-        server = self.server(name, "ocpp", command, port, cores, tls)
+        server = self.server(name, "ocpp", command, port, cores, tls, **environment)
         if "--workers" in options:  # the port is open before all workers are ready
             while b"workers serve" not in (server.directory / "log").read_bytes():
                 time.sleep(0.05)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ocpp_tw.ocpp.compiled import IS_USED, WHY_NOT
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns padded to equal width, all but the first aligned right."""
@@ -41,10 +43,11 @@ def machine() -> str:
             versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             versions.append(f"no {name}")
+    built = "compiled modules" if IS_USED else f"no compiled modules ({WHY_NOT})"
     load = Path("/proc/loadavg").read_text().split()[0]
     return (
         f"{datetime.now(UTC):%Y-%m-%d}: {len(os.sched_getaffinity(0))} cores of {model[1] if model else platform.machine()}, "
-        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}, {', '.join(versions)}; load before the run {load}."
+        f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}, {', '.join(versions)}; {built}; load before the run {load}."
     )
 
 

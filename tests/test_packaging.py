@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from fetch_libraries import LIBRARIES
+from ocpp_tw.ocpp import compiled
 from ocpp_tw.read_settings import read
 from ocpp_tw.settings import TABLE
 
@@ -142,8 +143,8 @@ def test_an_installed_gateway_has_all_its_modules(installed):
 
 
 def test_an_installed_gateway_has_its_compiled_modules(installed):
-    if shutil.which("gcc") is None:
-        pytest.skip("there is no gcc")
+    if not compiled.IS_USED:
+        pytest.skip(f"this environment has none: {compiled.WHY_NOT}")
     done = run(
         installed / "venv/bin/python", "-c", "from ocpp_tw.ocpp import compiled; print(compiled.WHY_NOT, compiled.__file__)", cwd=installed
     )
@@ -166,6 +167,23 @@ def test_a_wheel_is_built_without_compiled_modules_too(tmp_path, environment):
     names = zipfile.ZipFile(wheel).namelist()
     assert "ocpp_tw/ocpp/compiled/__init__.py" in names and not [name for name in names if name.endswith((".so", ".c"))]
     assert wheel.name.endswith("py3-none-any.whl") or "CC" in environment
+
+
+@pytest.mark.parametrize(
+    "environment", [{"OCPP_TW_WITHOUT_COMPILED": "1"}, {"CC": "no-such-compiler"}], ids=["switched off", "no compiler"]
+)
+def test_a_build_that_leaves_compiled_modules_out_leaves_no_old_ones_behind(tmp_path, environment):
+    for name in copied():
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    directory = Path("ocpp_tw/ocpp/compiled")
+    old = [tmp_path / directory / "readings.old.so", tmp_path / "build/lib.any" / directory / "readings.old.so"]
+    for each in old:
+        each.parent.mkdir(parents=True, exist_ok=True)
+        each.write_bytes(b"")
+        os.utime(each, (0, 0))
+    done = run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    assert not [each for each in old if each.exists()]
 
 
 def test_an_installed_gateway_has_its_pages_with_their_libraries(installed):

@@ -16,7 +16,8 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """The verdict to answer with, the events to publish, and the effects that go with the last of them.
 
     Without events the message was a repeat. ``gap`` is the 2.x transaction of which the message shows others to be missing;
-    ``looked_at``: the values of its `MeterValue` that the gateway itself looks at. ``conflict``: another message of its transaction had the same number, and its content was different or is forgotten.
+    ``conflict``: another message of its transaction had the same number, and its content was different or is forgotten.
+    ``looked_at``: the values of its `MeterValue` that the gateway itself looks at.
     """
 
     verdict: Verdict

@@ -129,7 +129,7 @@ class Metrics:
 
     def _add_health(self, values: Values) -> None:
         health = self._health.report()
-        values["ocpp_build_info"][__version__, platform.python_version(), "no" if compiled.WHY_NOT else "yes"] = 1
+        values["ocpp_build_info"][__version__, platform.python_version(), "yes" if compiled.IS_USED else "no"] = 1
         values["ocpp_start_time_seconds"][()] = self._started
         values["ocpp_workers"][()] = 1
         values["ocpp_loop_lag_seconds"][()] = health["loop_lag_ms"] / 1000

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, NamedTuple
 
-from ..ocpp.meter_values import POWER, SOC, energy
+from ..ocpp.meter_values import LOOKED_AT, POWER, SOC, energy
 
-MAX_POWER = 1e8
+MAX_POWER = 10.0 ** LOOKED_AT[POWER]
 """Largest power that is believed, in W; no charger has a tenth of it."""
+
+MAX_SOC = 10.0 ** LOOKED_AT[SOC]
+"""Largest state of charge, in percent."""
 
 
 class Reading(NamedTuple):
@@ -35,7 +38,7 @@ def read(values: list[Any]) -> Reading:
             elif watts is not None:
                 power = watts
         elif value.measurand == SOC and not value.signed:
-            percent = _number(value.value, 100.0)
+            percent = _number(value.value, MAX_SOC)
             soc = soc if percent is None else percent
     if power is None and phases:
         power = _sum(phases)

@@ -6,7 +6,7 @@ Knows nothing of transactions. Accepts whatever a charger sends; a sample that m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,8 +20,9 @@ ENERGY = "Energy.Active.Import.Register"
 
 POWER, SOC = "Power.Active.Import", "SoC"
 
-LOOKED_AT = frozenset({ENERGY, POWER, SOC})
-"""The measurands whose values the gateway itself looks at: for what a transaction has delivered, and for operators."""
+LOOKED_AT: Mapping[str, int] = {ENERGY: MAX_DIGITS, POWER: 8, SOC: 2}
+"""The measurands whose values the gateway itself looks at, for what a transaction has delivered and for operators -> digits before the point with
+which a value is believed, whatever it is (`ocpp_tw.monitoring.readings`)."""
 
 NEEDS_FORMULA = 99
 """In place of the power of ten, for units whose conversion takes a formula."""

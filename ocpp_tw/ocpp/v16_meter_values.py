@@ -113,7 +113,7 @@ def _values(readings: msgspec.Raw) -> Values:
         timestamp, samples = reading.timestamp, reading.sampledValue
         for sample in samples:
             value = sample.value
-            if not (value.isdigit() or value.replace(".", "", 1).isdigit()) or not value.isascii():
+            if not (value.isdigit() or value.replace(".", "", 1).isdigit()) or not value.isascii() or len(value) > MAX_DIGITS:
                 raise ValueError
             sample.unit = PLAIN[sample.measurand][sample.unit]
             sample.timestamp = timestamp

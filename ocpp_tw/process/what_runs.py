@@ -13,7 +13,7 @@ log = Logger()
 
 def tell_what_is_missing() -> None:
     """Log it; each worker does so for itself."""
-    if compiled.WHY_NOT:
+    if not compiled.IS_USED:
         log.info(
             "without compiled modules ({why}): all works, and messages with many samples cost twice as much (docs/operations.md)",
             why=compiled.WHY_NOT,

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ocpp_tw.ocpp.compiled import WITHOUT
+
 ROOT = Path(__file__).parents[2]
 
 NO_SANITIZER = 77
@@ -19,7 +21,7 @@ NO_SANITIZER = 77
 
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 
-NEEDED = ("setup.py", "setup.cfg", "pyproject.toml", "fetch_libraries.py", "README.md")
+NEEDED = ("setup.py", "setup.cfg", "pyproject.toml", "fetch_libraries.py", "README.md", "LICENSE")
 """The files that a build needs beside the package."""
 
 
@@ -43,10 +45,14 @@ def main() -> int:
         shutil.copytree(ROOT / "ocpp_tw", copy / "ocpp_tw", ignore=shutil.ignore_patterns("*.so", "__pycache__", "vendor"))
         for name in NEEDED:
             shutil.copy(ROOT / name, copy)
-        build = {**os.environ, "CFLAGS": f"{SANITIZE} -O1", "LDFLAGS": SANITIZE}
+        inherited = {name: value for name, value in os.environ.items() if name != WITHOUT}
+        build = {**inherited, "CFLAGS": f"{SANITIZE} -O1", "LDFLAGS": SANITIZE}
         subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=copy, env=build, check=True)
+        if not [*copy.rglob("*.so")]:
+            print("the modules cannot be built: is there a working gcc, with Python's headers?", file=sys.stderr)
+            return NO_SANITIZER
         environment = {
-            **os.environ,
+            **inherited,
             "PYTHONPATH": os.pathsep.join(map(str, (copy, ROOT / "tests", ROOT / "tests/support"))),
             "PYTHONMALLOC": "malloc",  # each object is a block of its own, with a guard behind it
             "LD_PRELOAD": " ".join(libraries),

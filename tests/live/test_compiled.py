@@ -40,7 +40,7 @@ def test_a_gateway_without_compiled_modules_says_so_and_publishes_the_same(start
         built.append('compiled="yes"' in line)
         assert ("without compiled modules" in gateway.log.read_text()) is not built[-1]
         gateway.stop()
-    assert built == [not compiled.WHY_NOT, False]
+    assert built == [compiled.IS_USED, False]
     [[meter_values, event], without] = published
     assert [meter_values, event] == without
     assert [len(meter_values), len(event)] == [1, 2] and len(meter_values[0]["data"]["values"]) == 4

@@ -6,9 +6,11 @@ import gc
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,17 +18,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiled_cases import CASES, IN_1_6, NOW
+from compiled_cases import CASES, EVENT, IN_1_6, NOW
 from fuzz.sanitized import NO_SANITIZER, ROOT
 from ocpp_tw.ocpp import compiled
 from ocpp_tw.ocpp.frames import Call, parse
 from ocpp_tw.ocpp.malformed import Malformed
+from ocpp_tw.ocpp.payload_json import decode
 from ocpp_tw.ocpp.v16 import V16
 from same_values import assert_same_values
 
 pytestmark = pytest.mark.skipif(
-    bool(compiled.WHY_NOT),
-    reason=f"there are no compiled modules ({compiled.WHY_NOT}): install a C compiler and Python's headers, and run make install",
+    not compiled.IS_USED,
+    reason=f"without compiled modules ({compiled.WHY_NOT}): where they are not switched off, install gcc and Python's headers, and make -B install",
 )
 
 versions = pytest.mark.parametrize("name", CASES)
@@ -39,7 +42,7 @@ def comes_to(name: str, text: bytes) -> bool:
     if fact is None:
         assert read_without(text) is None
         return False
-    payload = msgspec.json.decode(text)
+    payload = decode(text)
     assert version.schemas.request(action, payload) == []
     other = version.translations[action].read(payload)
     assert_same_values(fact.values, payload["meterValue"])
@@ -62,8 +65,8 @@ def test_members_may_come_in_any_order_and_with_any_space(name: str, layout: dic
     assert comes_to(name, json.dumps(backwards, **layout).encode())
 
 
-def test_units_of_1_6_are_converted_without_msgspec_too() -> None:
-    """kWh is what half of all chargers send."""
+def test_units_of_1_6_are_converted_too() -> None:
+    """So that a charger that counts in kWh costs no more than one that counts in Wh."""
     [begin, *_] = compiled_fact(IN_1_6).values.looked_at
     assert (begin.measurand, begin.value, begin.unit, begin.context) == (
         "Energy.Active.Import.Register",
@@ -92,6 +95,36 @@ def test_of_one_reading_the_last_value_that_says_the_same_is_looked_at() -> None
     }
     assert [each.value for each in compiled_fact(payload).values.looked_at] == ["3", "5", "6", "7", "1"]
     assert comes_to("1.6", json.dumps(payload).encode())
+
+
+@pytest.mark.parametrize(
+    ("measurand", "values"),
+    [
+        ("SoC", ["50", "101"]), ("SoC", ["50", "100", "100.5"]), ("SoC", ["101", "99"]), ("Power.Active.Import", ["7000", "200000000"]),
+        ("Power.Active.Import", ["7000", "100000000"]), ("Power.Active.Import", ["99999999.5", "0100000001", "3"]),
+        ("Energy.Active.Import.Register", ["5", "99999999999999999999"]), ("Energy.Active.Import.Register", ["5", "-7"]),
+        ("Power.Active.Import", ["7000", "-1"]), ("SoC", ["5", "-1.0"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("phase", [{}, {"phase": "L1"}], ids=["", "L1"])
+def test_a_value_that_is_not_believed_hides_none_that_is(measurand: str, values: list[str], phase: dict[str, str]) -> None:
+    """What makes no sense counts as not said (`monitoring.readings`)."""
+    samples = [{"value": value, "measurand": measurand} | phase for value in values]
+    assert comes_to("1.6", json.dumps({"connectorId": 1, "meterValue": [{"timestamp": NOW, "sampledValue": samples}]}).encode())
+
+
+plain = st.from_regex(r"-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,6})?", fullmatch=True)
+
+
+@settings(deadline=None, max_examples=500)
+@given(plain, st.integers(-12, 12), st.sampled_from(["Wh", "kWh", "kvarh"]))
+def test_a_number_is_read_as_in_python(number: str, multiplier: int, unit: str) -> None:
+    sample = f'{{"value":{number},"unitOfMeasure":{{"unit":"{unit}","multiplier":{multiplier}}}}}'
+    text = json.dumps(EVENT | {"meterValue": [{"timestamp": NOW, "sampledValue": ["SAMPLE"]}]}).replace('"SAMPLE"', sample)
+    assert comes_to("2.0.1", text.encode()) is not ((float(number) == 0 and number[0] == "-") or number.lstrip("-").startswith("0.000"))
+    sample = f'{{"value":"{number}","unit":"{unit}"}}'
+    text = json.dumps(IN_1_6 | {"meterValue": [{"timestamp": NOW, "sampledValue": ["SAMPLE"]}]}).replace('"SAMPLE"', sample)
+    assert comes_to("1.6", text.encode()) is not (float(number) == 0 and number[0] == "-")
 
 
 @versions
@@ -191,6 +224,28 @@ def test_reading_leaves_no_memory_behind(name: str) -> None:
     for _ in range(100):
         after = blocks()
     assert after - before < 50
+
+
+def test_modules_of_other_sources_are_not_used(tmp_path: Path) -> None:
+    """As after an update of a checkout, before they are built anew: what they are given may be something else by now."""
+    shutil.copytree(ROOT / "ocpp_tw", tmp_path / "ocpp_tw", ignore=shutil.ignore_patterns("__pycache__", "vendor"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-c",
+        "from ocpp_tw.ocpp import compiled, frames; print(compiled.WHY_NOT, frames.split_call is None, sep='|')",
+    ]
+
+    def why_not() -> str:
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert why_not() == "|False"
+    source = tmp_path / "ocpp_tw/ocpp/compiled/names.pxi"
+    source.write_text(source.read_text() + "\n")
+    assert why_not() == "they were built of other sources|True"
+    for each in source.parent.glob("frames.*.so"):
+        each.write_bytes(b"no module")
+    assert why_not().endswith("|True") and "frames" in why_not()
 
 
 def test_a_gateway_can_do_without() -> None:

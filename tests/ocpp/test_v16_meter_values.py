@@ -106,7 +106,10 @@ def test_ordinary_messages_are_read_in_one_pass(sample: dict[str, str]) -> None:
         {"value": "70", "measurand": "Temperature", "unit": "Fahrenheit"},
         {"value": "AAAA", "format": "SignedData"},
         {"value": "1", "format": "Raw"},
-        {"value": "-1"},
+        {"value": "-0"},
+        {"value": "--1"},
+        {"value": "1.100000000000000000000"},
+        {"value": "100000000000000000000"},
     ],
 )
 def test_a_sample_that_needs_conversion_is_not_read_in_one_pass(sample: dict[str, str]) -> None:

@@ -6,9 +6,10 @@ Everything works without it, at a higher price (docs/performance.md). What it do
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 
 from ...facts import Value
+from .sources import digest
 
 WITHOUT = "OCPP_TW_WITHOUT_COMPILED"
 """The environment variable that, if it is set, makes a gateway do without; and a build leave it out."""
@@ -23,25 +24,31 @@ split_call: Callable[[bytes], tuple[str, str, bytes] | None] | None = None
 """See `frames`; None where it is not used."""
 
 WHY_NOT = f"{WITHOUT} is set"
-"""Why it is not used; "" where it is."""
+"""Why the compiled modules are not used; "" where they are."""
 
 if not os.environ.get(WITHOUT):
     try:
-        from .frames import split_call
-        from .readings import ReadingsReader
-    except ImportError as why:
-        split_call, WHY_NOT = None, str(why)
+        from . import frames, readings
+    except Exception as why:  # whatever is wrong with them, all works without
+        WHY_NOT = str(why) or type(why).__name__
     else:
-        WHY_NOT = ""
+        if digest() in ("", frames.SOURCES) and frames.SOURCES == readings.SOURCES:
+            WHY_NOT = ""
+            split_call = frames.split_call
+        else:
+            WHY_NOT = "they were built of other sources"
+
+IS_USED = not WHY_NOT
+"""Whether the package was built with them, and they are not switched off."""
 
 
 def reader(
-    *, numbers: bool, units: Mapping[str | None, Units], enums: Mapping[str, list[str]], longest: int, kept: Set[str]
+    *, numbers: bool, units: Mapping[str | None, Units], enums: Mapping[str, list[str]], longest: int, kept: Mapping[str, int]
 ) -> ReadCompiled | None:
     """See `readings.ReadingsReader`; None where it is not used."""
-    if WHY_NOT:
+    if not IS_USED:
         return None
-    return ReadingsReader(
+    return readings.ReadingsReader(
         numbers=numbers,
         units=units,
         contexts=enums["context"],

@@ -1,1 +1,3 @@
+SOURCES: str
+
 def split_call(text: bytes) -> tuple[str, str, bytes] | None: ...

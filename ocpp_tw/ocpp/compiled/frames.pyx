@@ -1,7 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Takes the head off an ordinary CALL without a look at its payload, which whoever reads it validates."""
+"""Splits an ordinary CALL without a look at its payload, which whoever reads it validates."""
+
+cdef extern from *:
+    const char* OF_SOURCES
 
 from .text cimport Piece, Text, is_space, is_text, skip_space, take, take_string
+
+SOURCES = OF_SOURCES.decode()
+"""Which sources it was built of (`sources.digest`)."""
 
 
 def split_call(bytes text not None):

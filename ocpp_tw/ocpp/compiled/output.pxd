@@ -30,3 +30,8 @@ cdef inline void put(Output* output, const char* at, Py_ssize_t size) noexcept n
 
 cdef inline void put_piece(Output* output, Piece* piece) noexcept nogil:
     put(output, piece.at, piece.size)
+
+
+cdef inline void put_byte(Output* output, char byte) noexcept nogil:
+    output.at[output.size] = byte
+    output.size += 1

@@ -1,5 +1,7 @@
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+SOURCES: str
 
 class ReadingsReader:
     def __init__(
@@ -10,7 +12,7 @@ class ReadingsReader:
         contexts: Iterable[str],
         phases: Iterable[str],
         locations: Iterable[str],
-        kept: Set[str],
+        kept: Mapping[str, int],
         value: Callable[..., Any],
         longest: int,
     ) -> None: ...

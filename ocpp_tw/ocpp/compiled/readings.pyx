@@ -4,15 +4,15 @@
 This is the compiled twin of what `ocpp_tw.ocpp.v16_meter_values` and `ocpp_tw.ocpp.v2_one_pass` do with msgspec, which they use where this is
 not built. It reads nothing that those would not, and less: whatever is not ordinary, however valid, is left to them.
 
-Everything is read through `text.Text`, and written to an `Output` that has made room before. No Python object is created for a sample unless the gateway itself looks at it.
+Everything is read through `text.Text`, and written to an `Output` that has made room before. No Python object is created for a sample unless
+the gateway itself looks at it.
 """
 
 from libc.stdlib cimport free
-from libc.string cimport memchr, memmove
+from libc.string cimport memchr, memcmp, memmove
 
-from .names cimport ABSENT, MOST, Names, find
-from .output cimport Output, make_room, put, put_piece
-from .text cimport Piece, Text, is_called, is_decimal, is_number, is_text, take, take_name, take_string, take_word
+from .output cimport Output, make_room, put, put_byte, put_piece
+from .text cimport LONGEST, Piece, Text, is_called, is_decimal, is_number, is_text, is_zero, take, take_name, take_string, take_word
 
 from ..bounds import MAX_SAMPLES as _MAX_SAMPLES
 from ..meter_values import MAX_POWER as _MAX_POWER
@@ -20,7 +20,8 @@ from ..numbers import shifted
 
 cdef enum:
     MOST_KEPT = 32  # values of one reading that the gateway looks at
-    FRAME = 600  # bytes that is written for a sample at most, beside its value and its timestamp
+    MOST_DIGITS = 40  # bytes of a number
+    FRAME = 700  # bytes that are written for a sample at most, beside its timestamp
     # what a member of a sample is called
     VALUE = 0
     CONTEXT = 1
@@ -29,9 +30,17 @@ cdef enum:
     LOCATION = 4
     MEASURE = 5  # its unit
 
+cdef extern from *:
+    const char* OF_SOURCES
+
+SOURCES = OF_SOURCES.decode()
+"""Which sources it was built of (`sources.digest`)."""
+
 MEMBER = b'"meterValue"'
 
 cdef int MAX_SAMPLES = _MAX_SAMPLES, MAX_POWER = _MAX_POWER
+
+include "names.pxi"
 
 
 cdef inline object text_at(Names names, int place):
@@ -43,8 +52,9 @@ cdef inline str text_of(Piece* piece):
 
 
 cdef struct Sample:
-    Piece number  # as it stands in the message, without zeros at its end
-    Piece value  # in the canonical unit
+    Piece number  # as it stands in the message, without sign and zeros at its end
+    bint negative
+    int power  # of ten, by which it is multiplied in the canonical unit
     int context
     int measurand
     int phase
@@ -65,8 +75,8 @@ cdef class ReadingsReader:
     """For one version. ``numbers``: the value of a sample is a number and its unit an object, as in 2.x; else both are strings, as in 1.6.
 
     ``units``: a measurand, or None for a sample without one -> its unit, or None -> what the measurand is, the canonical unit, and the power of ten between the
-    two. ``contexts``, ``phases``, ``locations``: what these may be. ``kept``: the measurands whose values the gateway itself looks at; ``value`` makes one
-    (`ocpp_tw.facts.Value`). ``longest``: most characters of a number.
+    two. ``contexts``, ``phases``, ``locations``: what these may be. ``kept``: the measurands whose values the gateway itself looks at -> digits before the point
+    with which a value is believed, whatever it is; ``value`` makes one (`ocpp_tw.facts.Value`). ``longest``: most characters of a number.
     """
 
     cdef Names members, measurands, contexts, phases, locations, units, canonical_units
@@ -75,12 +85,13 @@ cdef class ReadingsReader:
     cdef int meant[MOST + 1]  # the measurand that one is; the last is that of a sample without one
     cdef int canonical[MOST + 1][MOST + 1]  # ABSENT where a measurand is not read in a unit; the last of each is that of a sample without one
     cdef int powers[MOST + 1][MOST + 1]
-    cdef bint kept[MOST]
+    cdef int believed[MOST]  # ABSENT where no value is looked at
     cdef bint numbers
     cdef int longest
     cdef object value
 
     def __init__(self, *, bint numbers, units, contexts, phases, locations, kept, value, int longest):
+        assert longest <= MOST_DIGITS
         self.numbers, self.longest, self.value = numbers, longest, value
         roles = {"value": VALUE, "context": CONTEXT, "measurand": MEASURAND, "phase": PHASE, "location": LOCATION}
         roles["unitOfMeasure" if numbers else "unit"] = MEASURE
@@ -108,13 +119,14 @@ cdef class ReadingsReader:
                 self.canonical[row][column] = self.canonical_units.texts.index(told_in or "")
                 self.powers[row][column] = power
         for place, name in enumerate(self.measurands.texts):
-            self.kept[place] = name in kept
+            self.believed[place] = kept.get(name, ABSENT)
 
     def read(self, bytes payload not None):
         """Of a payload: itself with 0 in place of its meterValue; that array, the JSON of its values, those of them that the gateway looks at, and the
         array's canonical JSON (``b""`` in 1.6). None if it has to be read otherwise, or has no such array.
 
-        Of the values that say the same of one reading only the last is among those that are looked at. Whoever validates the rest has to accept nothing
+        Of the values in one reading that are of the same, such as the power of a phase, those before one that is believed are not among those that are looked
+        at: the last counts. Whoever validates the rest has to accept nothing
         but 0 for meterValue, and no such member elsewhere.
         """
         cdef Text text
@@ -135,7 +147,7 @@ cdef class ReadingsReader:
             make_room(&out.values, 2 * len(payload) + FRAME)
             if self.numbers:
                 make_room(&out.samples, len(payload) + FRAME)
-            if not self._readings(&text, &out, kept, &samples) or samples > MAX_SAMPLES:
+            if not self._readings(&text, &out, kept, &samples):
                 return None
             end = text.at - at
             rest = payload[:beginning] + b"0" + payload[end:]
@@ -210,9 +222,7 @@ cdef class ReadingsReader:
         """The samples of a reading."""
         cdef Sample sample
         cdef Sample looked_at[MOST_KEPT]
-        cdef int number = 0, place, row, column, power
-        cdef bytes shown
-        cdef list held = []  # what the values of samples point to
+        cdef int number = 0, place, row, column
         if not take(text, b"["):
             return False
         while True:
@@ -226,23 +236,15 @@ cdef class ReadingsReader:
             if self.numbers:
                 self._write_sample(&sample, &out.samples)
             sample.measurand = self.meant[row]
-            power = self.powers[row][column] + sample.multiplier
-            if power:
-                shown = shifted(text_of(&sample.number), power).encode()
-                held.append(shown)
-                sample.value.at, sample.value.size = shown, len(shown)
-            else:
-                sample.value = sample.number
+            sample.power = self.powers[row][column] + sample.multiplier
             self._write_value(&sample, timestamp, &out.values)
             samples[0] += 1
-            if self.kept[sample.measurand]:
-                place = 0
-                while place < number and not is_same(&sample, &looked_at[place]):
-                    place += 1
-                if place < number:
-                    number -= 1
-                    memmove(&looked_at[place], &looked_at[place + 1], (number - place) * sizeof(Sample))
-                elif number == MOST_KEPT:
+            if samples[0] > MAX_SAMPLES:
+                return False
+            if self.believed[sample.measurand] != ABSENT:
+                if not sample.negative and whole_digits(&sample) <= self.believed[sample.measurand]:
+                    number = without(&sample, looked_at, number)
+                if number == MOST_KEPT:
                     return False
                 looked_at[number] = sample
                 number += 1
@@ -274,7 +276,7 @@ cdef class ReadingsReader:
             seen |= 1 << place
             place = self.roles[place]
             if place == VALUE:
-                if not self._number(text, &sample.number):
+                if not self._number(text, sample):
                     return False
             elif place == MEASURE and self.numbers:
                 sample.measured = True
@@ -299,10 +301,18 @@ cdef class ReadingsReader:
                 continue
             return take(text, b"}") and seen & (1 << self.value_place)
 
-    cdef bint _number(self, Text* text, Piece* number) noexcept nogil:
-        if self.numbers:
-            return take_word(text, number) and is_number(number) and number.size <= self.longest
-        return take_string(text, number) and is_decimal(number) and number.size <= self.longest
+    cdef bint _number(self, Text* text, Sample* sample) noexcept nogil:
+        """The value of a sample."""
+        cdef Piece* number = &sample.number
+        if not (take_word(text, number) if self.numbers else take_string(text, number)):
+            return False
+        sample.negative = number.size > 0 and number.at[0] == b"-"
+        if sample.negative:
+            number.at += 1
+            number.size -= 1
+        if not (is_number(number) if self.numbers else is_decimal(number)) or number.size > self.longest:
+            return False
+        return not sample.negative or not is_zero(number)  # there is no -0
 
     cdef bint _unit_of_measure(self, Text* text, Sample* sample) noexcept nogil:
         """2.x: the unit and the power of ten of a sample, both of which may be left out."""
@@ -332,9 +342,14 @@ cdef class ReadingsReader:
 
     cdef int _write_value(self, Sample* sample, Piece* timestamp, Output* out) except -1:
         """As `facts.Value` is encoded, and a comma."""
-        make_room(out, FRAME + sample.value.size + timestamp.size)
+        make_room(out, FRAME + timestamp.size)
         put_piece(out, &self.measurands.in_value[sample.measurand])
-        put_piece(out, &sample.value)
+        if sample.negative:
+            put_byte(out, c"-")
+        if sample.power or sample.negative:
+            put_shifted(out, &sample.number, sample.power)
+        else:
+            put_piece(out, &sample.number)
         put_piece(out, &self.canonical_units.in_value[sample.canonical])
         put_piece(out, timestamp)
         put(out, b'"', 1)
@@ -350,7 +365,7 @@ cdef class ReadingsReader:
     cdef int _write_sample(self, Sample* sample, Output* out) except -1:
         """As `payload_json.digest` has it, its members in the order of their names, and a comma."""
         cdef bytes multiplier
-        make_room(out, FRAME + sample.number.size)
+        make_room(out, FRAME)
         put(out, b"{", 1)
         if sample.context != ABSENT:
             put_piece(out, &self.contexts.in_sample[sample.context])
@@ -371,20 +386,71 @@ cdef class ReadingsReader:
                 put_piece(out, &self.units.in_sample[sample.unit])
             put(out, b"},", 2)
         put(out, b'"value":', 8)
+        if sample.negative:
+            put_byte(out, c"-")
         put_piece(out, &sample.number)
         put(out, b"},", 2)
         return 0
 
     cdef object _told(self, Sample* sample, str timestamp):
+        cdef str text = text_of(&sample.number)
+        if sample.negative:
+            text = "-" + shifted(text, sample.power)
+        elif sample.power:
+            text = shifted(text, sample.power)
         return self.value(
             self.measurands.texts[sample.measurand],
-            text_of(&sample.value),
+            text,
             self.canonical_units.texts[sample.canonical] or None,
             timestamp,
             text_at(self.contexts, sample.context),
             text_at(self.phases, sample.phase),
             text_at(self.locations, sample.location),
         )
+
+
+cdef inline int whole_digits(Sample* sample) noexcept nogil:
+    """Digits of its value before the point, at most."""
+    cdef const char* point = <const char*>memchr(sample.number.at, b".", sample.number.size)
+    return (sample.number.size if point == NULL else point - sample.number.at) + sample.power
+
+
+cdef inline int without(Sample* sample, Sample* others, int number) noexcept nogil:
+    """How many of so many others are left without those that say how much of the same."""
+    cdef int place = 0
+    while place < number:
+        if is_same(sample, &others[place]):
+            number -= 1
+            memmove(&others[place], &others[place + 1], (number - place) * sizeof(Sample))
+        else:
+            place += 1
+    return number
+
+
+cdef inline void put_shifted(Output* out, Piece* number, int power) noexcept nogil:
+    """As `numbers.shifted` does."""
+    cdef char digits[MOST_DIGITS]
+    cdef int size = 0, point = 0, place
+    cdef bint begun = False
+    for place in range(<int>number.size):
+        if number.at[place] == b".":
+            point = place + 1
+        else:
+            digits[size] = number.at[place]
+            size += 1
+    point = (point - 1 if point else size) + power
+    for place in range(point):
+        begun = begun or (place < size and digits[place] != b"0")
+        if begun:
+            put_byte(out, digits[place] if place < size else c"0")
+    if not begun:
+        put_byte(out, c"0")
+    while size > 0 and size > point and digits[size - 1] == b"0":
+        size -= 1
+    if size > point and size > 0:
+        put_byte(out, c".")
+        for place in range(point, size):
+            put_byte(out, digits[place] if place >= 0 else c"0")
 
 
 cdef inline bint is_same(Sample* one, Sample* other) noexcept nogil:

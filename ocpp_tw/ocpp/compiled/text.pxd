@@ -104,3 +104,12 @@ cdef inline bint is_number(Piece* word) noexcept nogil:
         elif word.size > 5 and memcmp(word.at, b"0.000", 5) == 0:  # a float of it may be written with an exponent
             return False
     return True
+
+
+cdef inline bint is_zero(Piece* number) noexcept nogil:
+    """Whether a decimal has no other digits."""
+    cdef Py_ssize_t place
+    for place in range(number.size):
+        if b"1" <= number.at[place] <= b"9":
+            return False
+    return True
