@@ -17,6 +17,7 @@ from event_tables import EventTables
 from fleets import MemoryFleet, RedisFleet, Valkey, pause
 from ocpp_tw.core.entries import Entry
 from ocpp_tw.memory import MemoryEvents
+from ocpp_tw.monitoring import observer, slices
 from ocpp_tw.redis.events import RedisEvents
 
 hypothesis.settings.register_profile("suite", deadline=None)  # other work may delay any example
@@ -44,6 +45,13 @@ def _frozen() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work over many chargers is done in one turn of the reactor: on a busy machine it would wait for its next one, and a test's clock may stand still."""
+    for module in slices, observer:
+        monkeypatch.setattr(module, "SLICE", float("inf"))
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ async def slices(items: Sequence[T], clock: IReactorTime) -> AsyncIterator[Seque
     """The items, some at a time."""
     end = time.perf_counter() + SLICE
     for start in range(0, len(items), AT_ONCE):
-        yield items[start : start + AT_ONCE]
-        if time.perf_counter() >= end:
+        if start and time.perf_counter() >= end:
             await pause(0, clock)
             end = time.perf_counter() + SLICE
+        yield items[start : start + AT_ONCE]
