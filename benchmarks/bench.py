@@ -1,6 +1,6 @@
 """Measures the cost of the gateway, compared with Twisted and Autobahn alone and with peers in Python and on Node: see docs/performance.md.
 
-``--quick`` takes about a minute instead of some six; ``--markdown FILE`` also writes the result into a document.
+``--quick`` takes about a minute and a half instead of some eight; ``--markdown FILE`` also writes the result into a document.
 """
 
 from __future__ import annotations
