@@ -126,8 +126,7 @@ cdef class ReadingsReader:
         array's canonical JSON (``b""`` in 1.6). None if it has to be read otherwise, or has no such array.
 
         Of the values in one reading that are of the same, such as the power of a phase, those before one that is believed are not among those that are looked
-        at: the last counts. Whoever validates the rest has to accept nothing
-        but 0 for meterValue, and no such member elsewhere.
+        at: the last counts. Whoever validates the rest has to accept nothing but 0 for meterValue, and no such member elsewhere.
         """
         cdef Text text
         cdef Outputs out
