@@ -141,7 +141,7 @@ class Value(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class Values(msgspec.Struct, frozen=True, gc=False):
-    """The sampled values of a message: ``all`` of them as a list, or as its JSON; and those that the gateway itself looks at, if not more
+    """The sampled values of a message: ``all`` of them as a list, or as its JSON; and those that the gateway itself looks at
     (`ocpp_tw.ocpp.meter_values.LOOKED_AT`), in their order."""
 
     all: Any

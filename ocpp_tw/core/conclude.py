@@ -32,7 +32,7 @@ from ..facts import (
     Updated,
 )
 from ..ocpp.actions import snake_case
-from ..ocpp.meter_values import energy, normalise, values_of
+from ..ocpp.meter_values import energy, values_of
 from ..settings import Settings
 from . import charger_events, history, transaction_events
 from .conclusion import Conclusion
@@ -154,12 +154,12 @@ class Conclusions:
             backend_id=transaction.backend_id if transaction else None,
         )
         published: tuple[tuple[str, Data], ...] = (("stop_transaction", data),)
-        values = normalise(fact.readings)
+        values = values_of(fact)
         if fact.readings:
             conn = transaction.conn if transaction else 0
-            readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values, data.backend_id)
+            readings = charger_events.MeterValue(charger.id, conn, fact.transaction_id, fact.readings, values.all, data.backend_id)
             published = (("meter_value", readings), *published)
-        conclusion = Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate, looked_at=values)
+        conclusion = Conclusion(verdict, published, closing.effects, duplicate=closing.duplicate, looked_at=values.looked_at)
         return self._recorded(charger, fact, conclusion, transaction)
 
     def _recorded(self, charger: Charger, fact: Stopped, conclusion: Conclusion, transaction: Transaction | None) -> Conclusion:

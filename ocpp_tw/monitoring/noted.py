@@ -33,9 +33,7 @@ Noted = list[Any]
 def of(conclusion: Conclusion, before: Noted | None = None) -> Noted:
     """What to note of a message, in place of what is noted of one ``before`` it: what that one has measured and this one has not is noted on."""
     noted: Noted = [
-        Readings(data.conn, data.transaction_id, [each for each in conclusion.looked_at if each.measurand in LOOKED_AT])
-        if type(data) is MeterValue
-        else data
+        Readings(data.conn, data.transaction_id, conclusion.looked_at) if type(data) is MeterValue else data
         for _, data in conclusion.events
     ]
     if before is not None:
@@ -49,9 +47,8 @@ def _keep_other_measurands(noted: Noted, before: Noted) -> None:
         if type(data) is Readings:
             told = {each.measurand for each in data.values}
             if len(told) < len(LOOKED_AT):
-                data.values[:0] = [
-                    each for earlier in before if type(earlier) is Readings for each in earlier.values if each.measurand not in told
-                ]
+                others = [each for earlier in before if type(earlier) is Readings for each in earlier.values if each.measurand not in told]
+                data.values = [*others, *data.values]
 
 
 def goes_on(charger: Charger) -> bool:

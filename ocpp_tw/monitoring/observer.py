@@ -117,9 +117,11 @@ class Observer:
         if noted is None:
             noted = charger.noted = {}
             self._changed.append(charger)
-        is_last = key in noted and next(reversed(noted)) == key  # else a transaction may have begun or ended in between
-        before = noted.pop(key, None)  # the order of what is different counts
-        noted[key] = of(conclusion, before if is_last else None)
+        if noted and next(reversed(noted)) == key:
+            noted[key] = of(conclusion, noted[key])
+        else:  # a transaction may have begun or ended in between
+            noted.pop(key, None)  # the order of what is different counts
+            noted[key] = of(conclusion)
         if len(noted) > MAX_NOTED:
             self._take_safely(charger)
 

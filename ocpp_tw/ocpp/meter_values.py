@@ -132,8 +132,12 @@ def values_of(fact: Any) -> Values:
     if fact.values is not None:
         values: Values = fact.values
         return values
-    normalised = normalise(fact.readings)
-    return Values(normalised, normalised)
+    return values_in(normalise(fact.readings))
+
+
+def values_in(normalised: list[Any]) -> Values:
+    """These values, and those of them that the gateway itself looks at."""
+    return Values(normalised, [each for each in normalised if each.measurand in LOOKED_AT])
 
 
 def energy(values: list[Value]) -> int | None:

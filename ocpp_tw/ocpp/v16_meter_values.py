@@ -15,7 +15,7 @@ from . import compiled
 from .bounds import MAX_SAMPLES
 from .compiled import ReadCompiled
 from .frames import NOT_ORDINARY, ROOM, QuickReader
-from .meter_values import ENERGY, LOOKED_AT, NEEDS_FORMULA, canonical_unit
+from .meter_values import ENERGY, LOOKED_AT, NEEDS_FORMULA, canonical_unit, values_in
 from .numbers import MAX_DIGITS
 from .payload_json import MAX_INTEGER, MIN_INTEGER
 from .schemas import source
@@ -120,7 +120,7 @@ def _values(readings: msgspec.Raw) -> Values:
         values += samples
     if len(values) > MAX_SAMPLES:
         raise ValueError
-    return Values(values, values)
+    return values_in(values)
 
 
 def compiled_reader() -> ReadCompiled | None:

@@ -19,7 +19,7 @@ from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
 from .common import heartbeat
 from .frames import NOT_ORDINARY, ROOM, QuickReader, too_deep
-from .meter_values import ENERGY, LOOKED_AT, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy
+from .meter_values import ENERGY, LOOKED_AT, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy, values_in
 from .numbers import shifted
 from .schema_types import type_of
 from .schemas import source
@@ -223,7 +223,7 @@ def _readings(schema: dict[str, Any]) -> tuple[Any, Callable[[list[Any]], Values
                 add(Value(measurand, text, unit, timestamp, sample.context, sample.phase, sample.location))
         if len(values) > MAX_SAMPLES:
             raise ValueError
-        return Values(values, values)
+        return values_in(values)
 
     return decode, normalise
 

@@ -6,7 +6,7 @@ Knows neither the event that they go with nor the group that they are in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -40,25 +40,26 @@ CONDITIONS = frozenset(get_args(Condition))
 _read_fields = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
-class Effects(NamedTuple):
-    """The effects of one entry: ``packed`` but for the ``conditions``, with the ``updates`` that they make."""
+class Effects(msgspec.Struct, frozen=True, gc=False):
+    """The effects of one entry: ``number`` arguments with all but the ``conditions``, packed as ``data``, and the ``updates`` that they make."""
 
-    packed: Packed
+    number: int
+    data: bytes
     conditions: tuple[Condition, ...]
     updates: Sequence[TableUpdate]
 
 
-NO_EFFECTS = Effects(Packed(0, b""), (), ())
+NO_EFFECTS = Effects(0, b"", (), ())
 
 
 def effects_of(keys: Keys, charger: str, effects: tuple[Effect, ...]) -> Effects:
     """Those of an entry about this charger."""
     if len(effects) == 1 and type(effects[0]) is Put:  # nearly all of the messages that have effects
-        packed, update = _put(keys, charger, effects[0])
-        return Effects(packed, (), (update,))
+        number, data, update = _put(keys, charger, effects[0])
+        return Effects(number, data, (), (update,))
     conditions: Any = tuple([each for each in effects if type(each) in CONDITIONS])
     packed, updates = _unconditional(keys, charger, [each for each in effects if type(each) not in CONDITIONS])
-    return Effects(packed, conditions, updates)
+    return Effects(*packed, conditions, updates)
 
 
 def condition(keys: Keys, charger: str, effect: Condition, place: int, behind: int) -> Packed:
@@ -92,19 +93,20 @@ def updates_in(values: list[bytes]) -> list[TableUpdate]:
     return updates
 
 
-def _put(keys: Keys, charger: str, put: Put) -> tuple[Packed, TableUpdate]:
+def _put(keys: Keys, charger: str, put: Put) -> tuple[int, bytes, TableUpdate]:
+    """How many arguments, these, and the update."""
     table, name, value = encode(keys.table(put.table, charger if put.owner is None else put.owner)), encode(put.name), put.value
     if value is None:
-        return Packed(3, pack(b"forget", table, name)), (table, name, None)
+        return 3, pack(b"forget", table, name), (table, name, None)
     data = b"$4\r\nkeep\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(table), table, len(name), name, len(value), value)
-    return Packed(4, data), (table, name, value)
+    return 4, data, (table, name, value)
 
 
 def _unconditional(keys: Keys, charger: str, effects: Sequence[Effect]) -> tuple[Packed, list[TableUpdate]]:
     number, parts, updates = 0, [], list[TableUpdate]()
     for place, each in enumerate(effects):
         if isinstance(each, Put):
-            (size, data), update = _put(keys, charger, each)
+            size, data, update = _put(keys, charger, each)
             updates.append(update)
             number += size
             parts.append(data)

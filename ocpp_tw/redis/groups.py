@@ -72,16 +72,16 @@ class Group:
                 size += each.size
                 parts += each.pieces
             if each.effects is not NO_EFFECTS:
-                (behind, data), conditions, updates = each.effects
-                for effect in conditions:
+                effects = each.effects
+                for effect in effects.conditions:
                     if isinstance(effect, Acknowledged):
                         self.acknowledged.append(effect.element)
-                    number_of, packed = condition(keys, each.charger, effect, events if each.size else 0, behind)
+                    number_of, packed = condition(keys, each.charger, effect, events if each.size else 0, effects.number)
                     arguments += number_of
                     tail.append(packed)
-                arguments += behind
-                tail.append(data)
-                self.updates += updates
+                arguments += effects.number
+                tail.append(effects.data)
+                self.updates += effects.updates
         self.events, self.bytes = events, size
         parts[0] = pack(str(number), str(events), str(arguments))
         self.packed = Packed(3 + 2 * events + arguments, b"".join(parts + tail))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ocpp_tw.facts import Value, Values
+from ocpp_tw.facts import Values
 from ocpp_tw.monitoring.readings import read
 from ocpp_tw.ocpp.meter_values import LOOKED_AT, energy, normalise
 
@@ -15,8 +15,8 @@ def assert_same_values(values: Values, readings: Any) -> None:
     """All are the same, and those that the gateway looks at say the same to it."""
     expected = normalise(readings)
     assert msgspec.json.decode(msgspec.json.encode(values.all)) == msgspec.to_builtins(expected)
-    looked_at = [each for each in values.looked_at if each.measurand in LOOKED_AT]
-    assert all(type(each) is Value for each in values.looked_at) or values.looked_at is values.all
+    looked_at = values.looked_at
+    assert {each.measurand for each in looked_at} == {each.measurand for each in expected} & LOOKED_AT.keys()
     contexts = {each.context for each in expected}
     for some in (None, *contexts):
         of = [[each for each in them if some is None or each.context == some] for them in (looked_at, expected)]
