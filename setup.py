@@ -34,40 +34,39 @@ class BuildWithLibraries(build_py):
         super().run()
 
 
-def remove_outdated(wanted: bool) -> None:
-    """Remove modules that an earlier build has left, if they are older than their sources or not ``wanted``: this build may leave them out."""
-    sources = [each for each in (ROOT / COMPILED).iterdir() if each.suffix in {".py", ".pyx", ".pxd", ".pxi"}]
-    newest = max(each.stat().st_mtime for each in sources)
+def remove_others(digest: str) -> None:
+    """Remove modules that an earlier build has left, unless they are of these sources: this build may leave them out. "": remove all of them that it may write."""
     directories = [each / COMPILED for each in ROOT.glob("build/lib*")]
-    if wanted or IN_PLACE & set(sys.argv):
+    if digest or IN_PLACE & set(sys.argv):
         directories.append(ROOT / COMPILED)
     for module in [each for directory in directories for each in directory.glob("*.so")]:
-        if not wanted or module.stat().st_mtime < newest:
+        if not digest or digest.encode() not in module.read_bytes():
             module.unlink()
 
 
 def compiled() -> list[Extension]:
     """The compiled modules. They are optional: what cannot be built is left out, and the gateway works without."""
-    wanted = not os.environ.get(WITHOUT_COMPILED)
-    remove_outdated(wanted)
-    if not wanted:
+    sources = runpy.run_path(str(ROOT / COMPILED / "sources.py"))
+    if os.environ.get(WITHOUT_COMPILED):
+        remove_others("")
         return []
+    digest: str = sources["digest"]()
+    remove_others(digest)
     try:
         from Cython.Build import cythonize
     except ImportError:
         print("warning: the compiled modules are left out, as there is no Cython", file=sys.stderr)
         return []
-    digest = runpy.run_path(str(ROOT / COMPILED / "sources.py"))["digest"]()
     arguments = [] if sys.platform == "win32" else ["-g0"]  # symbols for a debugger make it ten times as large
     macros = [("OF_SOURCES", f'"{digest}"')]
     modules = [
         Extension(f"ocpp_tw.ocpp.compiled.{name}", [f"{COMPILED}/{name}.pyx"], define_macros=macros, extra_compile_args=arguments)
         for name in ("frames", "readings")
     ]
-    extensions: list[Extension] = cythonize(modules, build_dir="build", language_level=3)
-    for extension in extensions:  # cythonize passes neither on
-        extension.optional = True
-        extension.depends = [str(each) for each in (ROOT / COMPILED).iterdir() if each.suffix != ".so"]
+    extensions: list[Extension] = cythonize(modules, build_dir="build", language_level=3, force=True, quiet=True)
+    for extension in extensions:
+        extension.optional = True  # cythonize does not pass it on
+        extension.depends = [str(each) for each in sources["files"]()]
     return extensions
 
 

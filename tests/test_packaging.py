@@ -179,8 +179,7 @@ def test_a_build_that_leaves_compiled_modules_out_leaves_no_old_ones_behind(tmp_
     old = [tmp_path / directory / "readings.old.so", tmp_path / "build/lib.any" / directory / "readings.old.so"]
     for each in old:
         each.parent.mkdir(parents=True, exist_ok=True)
-        each.write_bytes(b"")
-        os.utime(each, (0, 0))
+        each.write_bytes(b"of other sources")
     done = run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     assert not [each for each in old if each.exists()]

@@ -28,15 +28,15 @@ WHY_NOT = f"{WITHOUT} is set"
 
 if not os.environ.get(WITHOUT):
     try:
-        from . import frames, readings
+        from .frames import SOURCES, split_call
+        from .readings import SOURCES as OF_READINGS
+        from .readings import ReadingsReader
+
+        WHY_NOT = "" if SOURCES == OF_READINGS and digest() in ("", SOURCES) else "they were built of other sources"
     except Exception as why:  # whatever is wrong with them, all works without
         WHY_NOT = str(why) or type(why).__name__
-    else:
-        if digest() in ("", frames.SOURCES) and frames.SOURCES == readings.SOURCES:
-            WHY_NOT = ""
-            split_call = frames.split_call
-        else:
-            WHY_NOT = "they were built of other sources"
+    if WHY_NOT:
+        split_call = None
 
 IS_USED = not WHY_NOT
 """Whether the package was built with them, and they are not switched off."""
@@ -48,7 +48,7 @@ def reader(
     """See `readings.ReadingsReader`; None where it is not used."""
     if not IS_USED:
         return None
-    return readings.ReadingsReader(
+    return ReadingsReader(
         numbers=numbers,
         units=units,
         contexts=enums["context"],

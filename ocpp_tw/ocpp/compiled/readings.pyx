@@ -8,20 +8,20 @@ Everything is read through `text.Text`, and written to an `Output` that has made
 the gateway itself looks at it.
 """
 
-from libc.stdlib cimport free
+from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memmove
 
 from .output cimport Output, make_room, put, put_byte, put_piece
-from .text cimport LONGEST, Piece, Text, is_called, is_decimal, is_number, is_text, is_zero, take, take_name, take_string, take_word
+from .text cimport LONGEST, Piece, Text, is_called, is_decimal, is_number, is_space, is_text, is_zero, skip_space, take, take_name, take_string, take_word
 
 from ..bounds import MAX_SAMPLES as _MAX_SAMPLES
 from ..meter_values import MAX_POWER as _MAX_POWER
-from ..numbers import shifted
 
 cdef enum:
     MOST_KEPT = 32  # values of one reading that the gateway looks at
+    LONGEST_VALUE = 64  # bytes of a value in its canonical unit
     MOST_DIGITS = 40  # bytes of a number
-    FRAME = 700  # bytes that are written for a sample at most, beside its timestamp
+    FRAME = 800  # bytes that are written for a sample at most
     # what a member of a sample is called
     VALUE = 0
     CONTEXT = 1
@@ -52,6 +52,7 @@ cdef inline str text_of(Piece* piece):
 
 
 cdef struct Sample:
+    Piece timestamp  # of its reading
     Piece number  # as it stands in the message, without sign and zeros at its end
     bint negative
     int power  # of ten, by which it is multiplied in the canonical unit
@@ -66,9 +67,16 @@ cdef struct Sample:
     int canonical  # the canonical unit
 
 
+cdef struct Samples:
+    Sample* at
+    int size
+    int room
+
+
 cdef struct Outputs:
     Output values
     Output samples  # 2.x: their canonical form
+    Samples kept  # whose values the gateway looks at
 
 
 cdef class ReadingsReader:
@@ -130,8 +138,7 @@ cdef class ReadingsReader:
         """
         cdef Text text
         cdef Outputs out
-        cdef list kept = []
-        cdef int samples = 0
+        cdef int samples = 0, place
         cdef Py_ssize_t beginning = payload.find(MEMBER), end
         if beginning < 0:
             return None
@@ -141,24 +148,30 @@ cdef class ReadingsReader:
             return None
         beginning = text.at - at
         out.values.at = out.samples.at = NULL
+        out.kept.at = NULL
+        out.kept.size = out.kept.room = 0
         out.values.size = out.values.room = out.samples.size = out.samples.room = 0
         try:
             make_room(&out.values, 2 * len(payload) + FRAME)
             if self.numbers:
                 make_room(&out.samples, len(payload) + FRAME)
-            if not self._readings(&text, &out, kept, &samples):
+            if not self._readings(&text, &out, &samples):
                 return None
             end = text.at - at
+            if not is_closed(&text):
+                return None
             rest = payload[:beginning] + b"0" + payload[end:]
             if rest.count(MEMBER) > 1 or b"\\" in rest:  # of a member that comes twice the latter counts, and its name may be written otherwise
                 return None
             values, canonical = out.values.at[:out.values.size], out.samples.at[:out.samples.size] if self.numbers else b""
+            kept = [self._told(&out.kept.at[place]) for place in range(out.kept.size)]
             return rest, payload[beginning:end], values, kept, canonical
         finally:
             free(out.values.at)
             free(out.samples.at)
+            free(out.kept.at)
 
-    cdef bint _readings(self, Text* text, Outputs* out, list kept, int* samples) except -1:
+    cdef bint _readings(self, Text* text, Outputs* out, int* samples) except -1:
         """The whole array."""
         put(&out.values, b"[", 1)
         if self.numbers:
@@ -166,7 +179,7 @@ cdef class ReadingsReader:
         if not take(text, b"["):
             return False
         while True:
-            if not self._reading(text, out, kept, samples):
+            if not self._reading(text, out, samples):
                 return False
             if take(text, b","):
                 continue
@@ -177,7 +190,7 @@ cdef class ReadingsReader:
                 out.samples.at[out.samples.size - 1] = b"]"
             return True
 
-    cdef bint _reading(self, Text* text, Outputs* out, list kept, int* samples) except -1:
+    cdef bint _reading(self, Text* text, Outputs* out, int* samples) except -1:
         """One element of it: a timestamp and its samples, in either order."""
         cdef Piece name, timestamp
         cdef const char* beginning
@@ -203,7 +216,7 @@ cdef class ReadingsReader:
         if self.numbers:
             make_room(&out.samples, FRAME)
             put(&out.samples, b'{"sampledValue":[', 17)
-        if not self._samples(text, &timestamp, out, kept, samples):
+        if not self._samples(text, &timestamp, out, samples):
             return False
         if self.numbers:
             make_room(&out.samples, FRAME)
@@ -217,11 +230,11 @@ cdef class ReadingsReader:
             text.at = behind
         return take(text, b"}")
 
-    cdef bint _samples(self, Text* text, Piece* timestamp, Outputs* out, list kept, int* samples) except -1:
+    cdef bint _samples(self, Text* text, Piece* timestamp, Outputs* out, int* samples) except -1:
         """The samples of a reading."""
         cdef Sample sample
-        cdef Sample looked_at[MOST_KEPT]
-        cdef int number = 0, place, row, column
+        cdef int before = out.kept.size, row, column
+        sample.timestamp = timestamp[0]
         if not take(text, b"["):
             return False
         while True:
@@ -236,26 +249,19 @@ cdef class ReadingsReader:
                 self._write_sample(&sample, &out.samples)
             sample.measurand = self.meant[row]
             sample.power = self.powers[row][column] + sample.multiplier
-            self._write_value(&sample, timestamp, &out.values)
+            self._write_value(&sample, &out.values)
             samples[0] += 1
             if samples[0] > MAX_SAMPLES:
                 return False
             if self.believed[sample.measurand] != ABSENT:
                 if not sample.negative and whole_digits(&sample) <= self.believed[sample.measurand]:
-                    number = without(&sample, looked_at, number)
-                if number == MOST_KEPT:
+                    remove_same(&sample, &out.kept, before)
+                if out.kept.size - before == MOST_KEPT:
                     return False
-                looked_at[number] = sample
-                number += 1
+                keep(&out.kept, &sample)
             if take(text, b","):
                 continue
-            if not take(text, b"]"):
-                return False
-            break
-        cdef str moment = text_of(timestamp) if number else ""
-        for place in range(number):
-            kept.append(self._told(&looked_at[place], moment))
-        return True
+            return take(text, b"]")
 
     cdef bint _sample(self, Text* text, Sample* sample) noexcept nogil:
         """One sample, but for what its unit comes to."""
@@ -339,18 +345,13 @@ cdef class ReadingsReader:
                 continue
             return take(text, b"}")
 
-    cdef int _write_value(self, Sample* sample, Piece* timestamp, Output* out) except -1:
+    cdef int _write_value(self, Sample* sample, Output* out) except -1:
         """As `facts.Value` is encoded, and a comma."""
-        make_room(out, FRAME + timestamp.size)
+        make_room(out, FRAME)
         put_piece(out, &self.measurands.in_value[sample.measurand])
-        if sample.negative:
-            put_byte(out, c"-")
-        if sample.power or sample.negative:
-            put_shifted(out, &sample.number, sample.power)
-        else:
-            put_piece(out, &sample.number)
+        put_number(out, sample)
         put_piece(out, &self.canonical_units.in_value[sample.canonical])
-        put_piece(out, timestamp)
+        put_piece(out, &sample.timestamp)
         put(out, b'"', 1)
         if sample.context != ABSENT:
             put_piece(out, &self.contexts.in_value[sample.context])
@@ -391,17 +392,16 @@ cdef class ReadingsReader:
         put(out, b"},", 2)
         return 0
 
-    cdef object _told(self, Sample* sample, str timestamp):
-        cdef str text = text_of(&sample.number)
-        if sample.negative:
-            text = "-" + shifted(text, sample.power)
-        elif sample.power:
-            text = shifted(text, sample.power)
+    cdef object _told(self, Sample* sample):
+        cdef char[LONGEST_VALUE] room
+        cdef Output out
+        out.at, out.size, out.room = room, 0, LONGEST_VALUE
+        put_number(&out, sample)
         return self.value(
             self.measurands.texts[sample.measurand],
-            text,
+            out.at[:out.size].decode("ascii"),
             self.canonical_units.texts[sample.canonical] or None,
-            timestamp,
+            text_of(&sample.timestamp),
             text_at(self.contexts, sample.context),
             text_at(self.phases, sample.phase),
             text_at(self.locations, sample.location),
@@ -414,16 +414,46 @@ cdef inline int whole_digits(Sample* sample) noexcept nogil:
     return (sample.number.size if point == NULL else point - sample.number.at) + sample.power
 
 
-cdef inline int without(Sample* sample, Sample* others, int number) noexcept nogil:
-    """How many of so many others are left without those that say how much of the same."""
-    cdef int place = 0
-    while place < number:
-        if is_same(sample, &others[place]):
-            number -= 1
-            memmove(&others[place], &others[place + 1], (number - place) * sizeof(Sample))
+cdef inline int keep(Samples* kept, Sample* sample) except -1:
+    """Add it; raises MemoryError."""
+    cdef Sample* at
+    if kept.size == kept.room:
+        at = <Sample*>realloc(kept.at, (2 * kept.room + MOST_KEPT) * sizeof(Sample))
+        if at == NULL:
+            raise MemoryError
+        kept.at, kept.room = at, 2 * kept.room + MOST_KEPT
+    kept.at[kept.size] = sample[0]
+    kept.size += 1
+    return 0
+
+
+cdef inline void remove_same(Sample* sample, Samples* kept, int place) noexcept nogil:
+    """Remove those from that place on that say how much of the same."""
+    while place < kept.size:
+        if is_same(sample, &kept.at[place]):
+            kept.size -= 1
+            memmove(&kept.at[place], &kept.at[place + 1], (kept.size - place) * sizeof(Sample))
         else:
             place += 1
-    return number
+
+
+cdef inline bint is_closed(Text* text) noexcept nogil:
+    """Whether what is left may be the rest of an object: nothing needs to be made of a message that ends before."""
+    cdef const char* last = text.end
+    skip_space(text)
+    while last > text.at and is_space((last - 1)[0]):
+        last -= 1
+    return last > text.at and (last - 1)[0] == b"}" and (text.at[0] == b"," or text.at[0] == b"}")
+
+
+cdef inline void put_number(Output* out, Sample* sample) noexcept nogil:
+    """Its value in the canonical unit."""
+    if sample.negative:
+        put_byte(out, c"-")
+    if sample.power or sample.negative:
+        put_shifted(out, &sample.number, sample.power)
+    else:
+        put_piece(out, &sample.number)
 
 
 cdef inline void put_shifted(Output* out, Piece* number, int power) noexcept nogil:
