@@ -18,6 +18,7 @@ from . import compiled
 from .bounds import MAX_SAMPLES
 from .checks import ENERGY_UNITS
 from .common import heartbeat
+from .compiled import ReadCompiled
 from .frames import NOT_ORDINARY, ROOM, QuickReader, too_deep
 from .meter_values import ENERGY, LOOKED_AT, MAX_POWER, NEEDS_FORMULA, UNITS, canonical_unit, energy, values_in
 from .numbers import shifted
@@ -31,16 +32,22 @@ MAX_EXACT = 16
 TINY = "0.000"
 """What is in a number that may be written with an exponent after it was read."""
 
+Units = dict[str | None, dict[str | None, tuple[str, str | None, int]]]
+"""See `_units`."""
+
 _encode = msgspec.json.Encoder().encode
 
 
 def quick_readers(folder: str, *, with_compiled: bool = True) -> Mapping[str, QuickReader]:
     """The readers of a version by action; ``folder`` has its schemas. ``with_compiled``: where the package was compiled, that is used."""
+    definitions = source(folder, "MeterValuesRequest")["definitions"]  # a sample is the same in both messages that have some
+    units = _units(definitions["MeasurandEnumType"]["enum"])
+    read_compiled = _compiled_reader(definitions, units) if with_compiled else None
     return {
         "Heartbeat": heartbeat,
         "StatusNotification": _status_notification(folder),
-        "MeterValues": _meter_values(folder, with_compiled),
-        "TransactionEvent": _transaction_event(folder, with_compiled),
+        "MeterValues": _meter_values(folder, units, read_compiled),
+        "TransactionEvent": _transaction_event(folder, units, read_compiled),
         "NotifyEvent": _other("NotifyEvent", folder),
         "NotifyReport": _other(
             "NotifyReport", folder, {f"reportData/variableCharacteristics/{limit}": int for limit in ("minLimit", "maxLimit")}
@@ -65,9 +72,9 @@ def _status_notification(folder: str) -> QuickReader:
     return read
 
 
-def _meter_values(folder: str, with_compiled: bool) -> QuickReader:
+def _meter_values(folder: str, units: Units, read_compiled: ReadCompiled | None) -> QuickReader:
     schema = source(folder, "MeterValuesRequest")
-    decode = _decoder(schema, {}, with_compiled)
+    decode = _decoder(schema, {}, units, read_compiled)
 
     def read(payload: bytes) -> MeterValues | None:
         try:
@@ -81,10 +88,10 @@ def _meter_values(folder: str, with_compiled: bool) -> QuickReader:
     return read
 
 
-def _transaction_event(folder: str, with_compiled: bool) -> QuickReader:
+def _transaction_event(folder: str, units: Units, read_compiled: ReadCompiled | None) -> QuickReader:
     schema = source(folder, "TransactionEventRequest")
     instead = {"costDetails": None, "transactionInfo/transactionLimit": None}  # both have decimals of other kinds
-    decode = _decoder(schema, instead, with_compiled)
+    decode = _decoder(schema, instead, units, read_compiled)
 
     def read(payload: bytes) -> Fact | None:
         try:
@@ -144,7 +151,9 @@ def _register(values: Values | None, context: str) -> int | None:
     return None if values is None else energy([value for value in values.looked_at if value.context == context])
 
 
-def _decoder(schema: dict[str, Any], instead: Mapping[str, Any], with_compiled: bool) -> Callable[[bytes], tuple[Any, Any, Values | None]]:
+def _decoder(
+    schema: dict[str, Any], instead: Mapping[str, Any], units: Units, read_compiled: ReadCompiled | None
+) -> Callable[[bytes], tuple[Any, Any, Values | None]]:
     """What reads a message with a meterValue array: the message, in which that is as `payload_json.digest` has it; the array's JSON, and its values. Without one
     these are an empty list and None.
 
@@ -155,8 +164,7 @@ def _decoder(schema: dict[str, Any], instead: Mapping[str, Any], with_compiled: 
         return msgspec.json.Decoder(type_of(schema, root=schema, instead={**instead, "meterValue": meter_value})).decode
 
     decode, decode_rest = decoder(msgspec.Raw), decoder(Literal[0])
-    decode_readings, normalise = _readings(schema)
-    read_compiled = _compiled_reader(schema) if with_compiled else None
+    decode_readings, normalise = _readings(schema, units)
 
     def read(payload: bytes) -> tuple[Any, Any, Values | None]:
         found = None if read_compiled is None else read_compiled(payload)
@@ -175,15 +183,13 @@ def _decoder(schema: dict[str, Any], instead: Mapping[str, Any], with_compiled: 
     return read
 
 
-def _compiled_reader(schema: dict[str, Any]) -> compiled.ReadCompiled | None:
-    definitions = schema["definitions"]
+def _compiled_reader(definitions: dict[str, Any], units: Units) -> ReadCompiled | None:
     kinds = {"context": "ReadingContextEnumType", "phase": "PhaseEnumType", "location": "LocationEnumType"}
     enums = {name: definitions[kind]["enum"] for name, kind in kinds.items()}
-    units = _units(definitions["MeasurandEnumType"]["enum"])
     return compiled.reader(numbers=True, units=units, enums=enums, longest=MAX_EXACT, kept=LOOKED_AT)
 
 
-def _readings(schema: dict[str, Any]) -> tuple[Any, Callable[[list[Any]], Values]]:
+def _readings(schema: dict[str, Any], units: Units) -> tuple[Any, Callable[[list[Any]], Values]]:
     """What decodes a meterValue array, and what makes values of it; the latter leaves the numbers in it as `payload_json` writes them.
 
     Both raise one of `NOT_ORDINARY` for what is not.
@@ -191,7 +197,6 @@ def _readings(schema: dict[str, Any]) -> tuple[Any, Callable[[list[Any]], Values
     listed = schema["properties"]["meterValue"]
     # a number is checked and told as it is written
     decode = msgspec.json.Decoder(type_of(listed, root=schema, instead={"sampledValue/value": msgspec.Raw})).decode
-    units = _units(schema["definitions"]["MeasurandEnumType"]["enum"])
 
     def normalise(readings: list[Any]) -> Values:
         values: list[Value] = []
@@ -228,10 +233,10 @@ def _readings(schema: dict[str, Any]) -> tuple[Any, Callable[[list[Any]], Values
     return decode, normalise
 
 
-def _units(measurands: list[str]) -> dict[str | None, dict[str | None, tuple[str, str | None, int]]]:
+def _units(measurands: list[str]) -> Units:
     """A measurand, or None -> a unit, or None -> what the measurand is, the canonical unit and the power of ten; without units that need a
     formula or are none of an energy."""
-    units: dict[str | None, dict[str | None, tuple[str, str | None, int]]] = {}
+    units: Units = {}
     for measurand in (None, *measurands):
         meant = measurand or ENERGY
         units[measurand] = {}

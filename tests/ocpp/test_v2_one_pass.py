@@ -204,6 +204,18 @@ def test_a_sample_that_needs_a_closer_look_is_not_read_in_one_pass(version: Vers
     assert in_one_pass(version, "MeterValues", {"evseId": 1, "meterValue": [{"timestamp": NOW, "sampledValue": [sample]}]}) is None
 
 
+@VERSIONS
+def test_a_sample_is_the_same_in_both_messages_that_have_some(version: Version) -> None:
+    """So one table of units, and one compiled reader, serve both."""
+    kinds = ("SampledValueType", "MeasurandEnumType", "ReadingContextEnumType", "PhaseEnumType", "LocationEnumType")
+    of_meter_values, of_event = (
+        schema(FOLDERS[version.name], f"{action}Request")["definitions"] for action in ("MeterValues", "TransactionEvent")
+    )
+    for kind in kinds:
+        assert of_meter_values[kind].get("enum") == of_event[kind].get("enum")
+        assert of_meter_values[kind].get("properties", {}).keys() == of_event[kind].get("properties", {}).keys()
+
+
 def test_too_many_samples_are_not_read_in_one_pass() -> None:
     reading = {"timestamp": NOW, "sampledValue": [{"value": 1}] * 5_001}
     assert in_one_pass(V201, "MeterValues", {"evseId": 1, "meterValue": [reading]}) is None

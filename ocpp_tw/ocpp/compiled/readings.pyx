@@ -2,7 +2,7 @@
 """Reads the JSON of OCPP's meterValue arrays and writes that of their values in canonical units, in one pass over the bytes.
 
 This is the compiled twin of what `ocpp_tw.ocpp.v16_meter_values` and `ocpp_tw.ocpp.v2_one_pass` do with msgspec, which they use where this is
-not built. It reads nothing that those would not, and less: whatever is not ordinary, however valid, is left to them.
+not built. It accepts nothing that the schema would not; whatever is not ordinary, however valid, is left to them.
 
 Everything is read through `text.Text`, and written to an `Output` that has made room before. No Python object is created for a sample unless
 the gateway itself looks at it.
